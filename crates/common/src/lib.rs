@@ -1,0 +1,10 @@
+//! What every crate may use: the one error, suggestions, identifiers and I/O edges.
+//!
+//! Stands below everything; knows nothing of Arrow, DataFusion, protobuf, SQL or sessions.
+
+pub mod edge;
+pub mod error;
+pub mod ids;
+pub mod suggest;
+
+pub use error::{Error, ErrorKind, Position, Result};

@@ -1,0 +1,15 @@
+//! Where rows come from and go to: one folder per system, behind two pairs of traits.
+//!
+//! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
+//! streams (a [`StreamSource`], a [`StreamSink`]). The [`Registry`] is the only place that knows
+//! connectors by name. A connector knows no query, no session and no SQL.
+
+pub mod connector;
+pub mod metadata_log;
+pub mod options;
+pub mod stream;
+
+pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
+pub use metadata_log::MetadataLog;
+pub use options::OptionMap;
+pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};

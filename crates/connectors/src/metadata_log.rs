@@ -1,0 +1,60 @@
+//! A small durable log of numbered entries on an object store: what a source has planned.
+//!
+//! Entry `n` is created once and never changes: whoever creates it first decides, and everyone
+//! else adopts what is there. So two generations that plan at once agree without talking.
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// A log under one prefix of a store.
+#[derive(Debug, Clone)]
+pub struct MetadataLog {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+impl MetadataLog {
+    /// The log under `prefix`; nothing is read or written yet.
+    pub fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
+        Self { store, prefix }
+    }
+
+    fn path(&self, n: u64) -> Path {
+        self.prefix.clone().join(format!("{n:020}"))
+    }
+
+    /// The entry `n`, if it exists.
+    pub async fn get(&self, n: u64) -> Result<Option<Bytes>> {
+        match self.store.get(&self.path(n)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| failed("read", &self.path(n), &e))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(failed("read", &self.path(n), &e)),
+        }
+    }
+
+    /// Creates the entry `n`, or answers with the one that is there: the entry that counts.
+    pub async fn create_or_get(&self, n: u64, entry: Bytes) -> Result<Bytes> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&self.path(n), entry.clone().into(), options).await {
+            Ok(_) => Ok(entry),
+            Err(object_store::Error::AlreadyExists { .. }) => self
+                .get(n)
+                .await?
+                .ok_or_else(|| Error::internal(format!("entry {} of a source's log vanished", self.path(n)))),
+            Err(e) => Err(failed("write", &self.path(n), &e)),
+        }
+    }
+}
+
+fn failed(verb: &str, path: &Path, cause: &object_store::Error) -> Error {
+    Error::new(
+        thalweg_common::ErrorKind::Runtime,
+        "CHECKPOINT_IO",
+        "58030",
+        format!("Failed to {verb} '{path}' of the checkpoint: {cause}."),
+    )
+    .hint("Check that the checkpoint's disk is there, writable and not full, then start the query again.")
+}

@@ -1,0 +1,94 @@
+//! Options of readers and writers: case-insensitive, each used or refused by name.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use thalweg_common::suggest::nearest;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The options of one read or write. Every key has to be asked for before [`OptionMap::finish`],
+/// which refuses those that nobody knew.
+#[derive(Debug, Default)]
+pub struct OptionMap {
+    entries: Vec<(String, String)>,
+    known: Mutex<BTreeSet<String>>,
+}
+
+impl Clone for OptionMap {
+    fn clone(&self) -> Self {
+        Self::new(self.entries.clone())
+    }
+}
+
+impl OptionMap {
+    /// Keeps the last value of each key.
+    pub fn new(entries: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { entries: entries.into_iter().collect(), known: Mutex::default() }
+    }
+
+    /// The value of `key`, whatever its case; marks the key as known.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        if let Ok(mut known) = self.known.lock() {
+            known.insert(key.to_lowercase());
+        }
+        self.entries.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_str())
+    }
+
+    /// `true`/`false` in any case, or `default`; anything else is refused by name.
+    pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.get(key).map(str::to_lowercase).as_deref() {
+            None => Ok(default),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(self.bad(key, "true or false")),
+        }
+    }
+
+    /// Why the value of `key` can't be used.
+    pub fn bad(&self, key: &str, wanted: &str) -> Error {
+        let value = self.get(key).unwrap_or_default().to_owned();
+        Error::new(
+            ErrorKind::IllegalArgument,
+            "INVALID_OPTION_VALUE",
+            "22023",
+            format!("The option `{key}` cannot be '{value}': expected {wanted}."),
+        )
+        .param("option", key)
+        .param("value", value)
+    }
+
+    /// Refuses the first key that nobody asked for, with the nearest known ones.
+    pub fn finish(&self, reader: &str) -> Result<()> {
+        let Ok(known) = self.known.lock() else { return Err(Error::internal("options are poisoned")) };
+        match self.entries.iter().find(|(k, _)| !known.contains(&k.to_lowercase())) {
+            None => Ok(()),
+            Some((key, _)) => Err(refused(reader, key, known.iter().map(String::as_str))),
+        }
+    }
+}
+
+fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    let near = nearest(key, known);
+    let error = Error::new(
+        ErrorKind::Analysis,
+        "UNSUPPORTED_OPTION",
+        "0A000",
+        format!("The option `{key}` is not supported by {reader}."),
+    )
+    .param("option", key)
+    .param("reader", reader);
+    if near.is_empty() { error } else { error.hint(format!("Did you mean {}?", near.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_option_is_refused_with_the_nearest_name() {
+        let o = OptionMap::new([("Heder".to_owned(), "true".to_owned())]);
+        assert_eq!(o.flag("header", false), Ok(false));
+        let e =
+            o.finish("csv").map(|()| String::new()).unwrap_or_else(|e| format!("{e} {:?}", e.hint_text()));
+        assert!(e.contains("`Heder`") && e.contains("Did you mean header?"), "{e}");
+    }
+}

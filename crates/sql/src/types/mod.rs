@@ -1,0 +1,84 @@
+//! Spark's data types, as a user names them.
+//!
+//! Holds the types alone; how a type is laid out in Arrow is the business of `plan`.
+
+use std::collections::BTreeMap;
+
+/// A Spark SQL data type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// The type of a bare `NULL` (Spark's `void`).
+    Null,
+    Boolean,
+    /// 8-bit signed, `tinyint`.
+    Byte,
+    /// 16-bit signed, `smallint`.
+    Short,
+    /// 32-bit signed, `int`.
+    Integer,
+    /// 64-bit signed, `bigint`.
+    Long,
+    Float,
+    Double,
+    /// Precision 1..=38, scale 0..=precision.
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
+    String,
+    /// `char(n)`: reads as a string padded to `n` characters.
+    Char(u32),
+    /// `varchar(n)`: reads as a string of at most `n` characters.
+    Varchar(u32),
+    Binary,
+    Date,
+    /// An instant (`TIMESTAMP`, with local time zone), microseconds.
+    Timestamp,
+    /// A wall-clock time without zone, microseconds.
+    TimestampNtz,
+    /// `INTERVAL DAY TO SECOND` and its parts, microseconds; fields 0 (day) to 3 (second).
+    DayTimeInterval {
+        start: u8,
+        end: u8,
+    },
+    /// `INTERVAL YEAR TO MONTH` and its parts, months; fields 0 (year) and 1 (month).
+    YearMonthInterval {
+        start: u8,
+        end: u8,
+    },
+    /// Months, days and microseconds together.
+    CalendarInterval,
+    Array {
+        element: Box<DataType>,
+        contains_null: bool,
+    },
+    Map {
+        key: Box<DataType>,
+        value: Box<DataType>,
+        value_contains_null: bool,
+    },
+    Struct(StructType),
+}
+
+/// An ordered list of fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct StructType {
+    pub fields: Vec<StructField>,
+}
+
+/// One field of a struct or one column of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StructField {
+    pub name: String,
+    pub data_type: DataType,
+    pub nullable: bool,
+    /// Spark's column metadata, as JSON text by key (`comment` is a JSON string under `"comment"`).
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl StructField {
+    /// A field without metadata.
+    pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+        Self { name: name.into(), data_type, nullable, metadata: BTreeMap::new() }
+    }
+}
