@@ -2,6 +2,7 @@
 //!
 //! Stands below everything; knows nothing of Arrow, DataFusion, protobuf, SQL or sessions.
 
+pub mod clock;
 pub mod edge;
 pub mod error;
 pub mod ids;
