@@ -1,1 +1,27 @@
-//! placeholder
+//! Exactly-once streaming on timely dataflow.
+//!
+//! Which question: given a resolved query ([`StreamPlan`]) and a checkpoint, how do its rows reach
+//! the sink once each, whatever dies. [`start`] claims a generation, fences the sink, restores the
+//! state of the epoch that the *sink* committed last, and runs epochs until the query ends.
+//!
+//! What always holds: no commit without a fence before it; a commit of another generation ends this
+//! one; an epoch's plan is durable before its first row is read; at most two epochs are in flight.
+//!
+//! Deliberately not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
+
+mod clock;
+mod options;
+mod progress;
+mod query;
+mod spec;
+
+pub use clock::{Clock, SystemClock};
+pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
+pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
+pub use query::{StreamingQuery, identify, start};
+pub use spec::{
+    AggregateCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode, Step, StreamPlan,
+};
+
+/// Progresses that a query keeps, as Spark does.
+pub const RECENT_PROGRESS_MAX: usize = 100;
