@@ -4,5 +4,27 @@
 //! says its result type and nullability; the resolver never looks inside. Knows no session.
 
 pub mod binding;
+pub mod display;
 
+mod aggregate;
+mod cast;
+mod coerce;
+mod errors;
+mod kernel;
+mod operators;
+mod registry;
+mod scalar;
+mod time;
+mod types;
+mod window;
+
+pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
+pub use cast::cast;
+pub use coerce::{common_type, implicit_cast};
+pub use registry::{FunctionClass, bind_scalar, class_of, names};
+pub use scalar::access::{extract, field};
+pub use time::event::{sliding_windows, tumbling_window, window_struct_type};
+pub use time::interval::parse_interval_micros;
+pub use types::sql_name;
+pub use window::{BoundWindow, bind_window};

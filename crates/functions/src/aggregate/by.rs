@@ -1,0 +1,128 @@
+//! `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or greatest y.
+//!
+//! Rows whose y is null do not count; among equal ys the first that arrives wins.
+
+use super::Aggregate;
+use crate::binding::BoundAggregate;
+use crate::errors::{external, unexpected_type};
+use arrow::array::{Array, ArrayRef, make_comparator};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Which end is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Which {
+    Min,
+    Max,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct By {
+    which: Which,
+    value: DataType,
+    key: DataType,
+    signature: Signature,
+}
+
+/// Binds `min_by` or `max_by`.
+pub(super) fn bind(mut a: Aggregate, which: Which) -> Result<BoundAggregate> {
+    let (value, key) = (a.type_of(0), a.type_of(1));
+    if matches!(key, DataType::Map(..)) {
+        return Err(unexpected_type(a.name, 1, "ORDERED", &key));
+    }
+    // Repeated rows change nothing.
+    a.call.distinct = false;
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let by = By { which, value: value.clone(), key, signature };
+    Ok(a.of(Arc::new(AggregateUDF::new_from_impl(by)), value, true))
+}
+
+impl AggregateUDFImpl for By {
+    fn name(&self) -> &str {
+        if self.which == Which::Min { "min_by" } else { "max_by" }
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> DfResult<DataType> {
+        Ok(self.value.clone())
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> DfResult<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+    fn accumulator(&self, _args: AccumulatorArgs) -> DfResult<Box<dyn Accumulator>> {
+        let value = ScalarValue::try_new_null(&self.value)?;
+        let key = ScalarValue::try_new_null(&self.key)?;
+        Ok(Box::new(Best { which: self.which, value, key }))
+    }
+    fn state_fields(&self, args: StateFieldsArgs) -> DfResult<Vec<FieldRef>> {
+        Ok(vec![
+            Arc::new(Field::new(format_state_name(args.name, "value"), self.value.clone(), true)),
+            Arc::new(Field::new(format_state_name(args.name, "key"), self.key.clone(), true)),
+        ])
+    }
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+}
+
+#[derive(Debug)]
+struct Best {
+    which: Which,
+    value: ScalarValue,
+    key: ScalarValue,
+}
+
+impl Best {
+    fn wanted(&self) -> Ordering {
+        if self.which == Which::Min { Ordering::Less } else { Ordering::Greater }
+    }
+
+    fn see(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        let [value, key, ..] = values else {
+            return Err(external(Error::internal("a value and a key were promised")));
+        };
+        let within = make_comparator(key, key, SortOptions::default())?;
+        let mut best: Option<usize> = None;
+        for row in (0..key.len()).filter(|r| key.is_valid(*r)) {
+            if best.is_none_or(|b| within(row, b) == self.wanted()) {
+                best = Some(row);
+            }
+        }
+        let Some(row) = best else { return Ok(()) };
+        let held = self.key.to_array()?;
+        let replaces = self.key.is_null()
+            || make_comparator(key, &held, SortOptions::default())?(row, 0) == self.wanted();
+        if replaces {
+            self.key = ScalarValue::try_from_array(key, row)?;
+            self.value = ScalarValue::try_from_array(value, row)?;
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for Best {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        self.see(values)
+    }
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
+        self.see(states)
+    }
+    fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
+        Ok(vec![self.value.clone(), self.key.clone()])
+    }
+    fn evaluate(&mut self) -> DfResult<ScalarValue> {
+        Ok(self.value.clone())
+    }
+    fn size(&self) -> usize {
+        size_of_val(self) + self.value.size() + self.key.size()
+    }
+}

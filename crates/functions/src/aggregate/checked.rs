@@ -1,0 +1,378 @@
+//! SUM of integers and decimals and AVG of decimals: exact, and raising where the result does not fit.
+//!
+//! Sums are kept in 128 bits, so that only the final result can overflow and no order of the rows matters.
+
+use crate::cast::{exceeds, pow10};
+use crate::errors::{external, overflow};
+use crate::types::{decimal_bounded, integral_digits};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray, PrimitiveArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type, i256};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+use thalweg_common::Error;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Sum,
+    Average,
+}
+
+/// What is computed from which type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Checked {
+    kind: Kind,
+    input: DataType,
+    returns: DataType,
+    tries: bool,
+    signature: Signature,
+}
+
+/// SUM of BIGINT or of a decimal, and its type.
+pub(super) fn sum(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
+    let returns = match &input {
+        DataType::Decimal128(p, s) => decimal_bounded(i32::from(*p) + 10, i32::from(*s)),
+        other => other.clone(),
+    };
+    make(Kind::Sum, input, returns, tries)
+}
+
+/// AVG of a decimal, and its type.
+pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
+    let (p, s) = integral_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
+    make(Kind::Average, input, decimal_bounded(p + 4, s + 4), tries)
+}
+
+fn make(
+    kind: Kind,
+    input: DataType,
+    returns: DataType,
+    tries: bool,
+) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let made = Checked { kind, input, returns: returns.clone(), tries, signature };
+    Ok((Arc::new(AggregateUDF::new_from_impl(made)), returns))
+}
+
+impl AggregateUDFImpl for Checked {
+    fn name(&self) -> &str {
+        match (self.kind, self.tries) {
+            (Kind::Sum, false) => "sum",
+            (Kind::Sum, true) => "try_sum",
+            (Kind::Average, false) => "avg",
+            (Kind::Average, true) => "try_avg",
+        }
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.returns.clone())
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let total = Total { of: self.clone(), sum: 0, count: 0 };
+        Ok(match args.is_distinct {
+            true => Box::new(Distinct { total, seen: HashSet::new() }),
+            false => Box::new(total),
+        })
+    }
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let name = |n: &str| format_state_name(args.name, n);
+        if args.is_distinct {
+            let item = Field::new("element", self.state_type(), true);
+            return Ok(vec![Arc::new(Field::new_list(name("distinct"), item, true))]);
+        }
+        Ok(vec![
+            Arc::new(Field::new(name("sum"), self.state_type(), true)),
+            Arc::new(Field::new(name("count"), DataType::Int64, true)),
+        ])
+    }
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        !args.is_distinct
+    }
+    fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Totals { of: self.clone(), sums: Vec::new(), counts: Vec::new() }))
+    }
+    fn order_sensitivity(&self) -> datafusion::logical_expr::utils::AggregateOrderSensitivity {
+        datafusion::logical_expr::utils::AggregateOrderSensitivity::Insensitive
+    }
+}
+
+impl Checked {
+    fn scale(&self) -> i8 {
+        match self.input {
+            DataType::Decimal128(_, s) => s,
+            _ => 0,
+        }
+    }
+    /// All 128 bits of the sum.
+    fn state_type(&self) -> DataType {
+        DataType::Decimal128(38, self.scale())
+    }
+    fn too_large(&self) -> DataFusionError {
+        let function = if self.kind == Kind::Sum { "try_sum" } else { "try_avg" };
+        match self.input {
+            DataType::Int64 => external(overflow("long overflow", Some(function))),
+            _ => external(overflow("Overflow in sum of decimals", Some(function))),
+        }
+    }
+    /// The final result of a group; none is null.
+    fn result(&self, sum: i128, count: i64) -> Result<Option<i128>> {
+        if count == 0 {
+            return Ok(None);
+        }
+        let made = match (self.kind, &self.returns) {
+            (Kind::Sum, DataType::Int64) => i64::try_from(sum).ok().map(i128::from),
+            (Kind::Sum, DataType::Decimal128(p, _)) => (!exceeds(sum, *p)).then_some(sum),
+            (Kind::Average, DataType::Decimal128(p, s)) => {
+                quotient(sum, pow10(s - self.scale()), count).filter(|v| !exceeds(*v, *p))
+            }
+            _ => None,
+        };
+        match made {
+            Some(v) => Ok(Some(v)),
+            None if self.tries => Ok(None),
+            None => Err(self.too_large()),
+        }
+    }
+    fn array(&self, values: Vec<Option<i128>>) -> ArrayRef {
+        match &self.returns {
+            DataType::Int64 => {
+                let narrow = values.into_iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
+                Arc::new(narrow.collect::<Int64Array>())
+            }
+            t => Arc::new(values.into_iter().collect::<Decimal128Array>().with_data_type(t.clone())),
+        }
+    }
+}
+
+/// `sum * unit / count`, rounded half up.
+fn quotient(sum: i128, unit: i128, count: i64) -> Option<i128> {
+    let by = i256::from_i128(i128::from(count));
+    let product = i256::from_i128(sum).wrapping_mul(i256::from_i128(unit));
+    let (q, rest) = (product.checked_div(by)?, product.checked_rem(by)?);
+    let magnitude = if rest < i256::ZERO { rest.wrapping_neg() } else { rest };
+    let away = if product < i256::ZERO { i256::MINUS_ONE } else { i256::ONE };
+    let up = magnitude >= by.wrapping_sub(magnitude);
+    if up { q.wrapping_add(away).to_i128() } else { q.to_i128() }
+}
+
+fn downcast<'a, T: arrow::datatypes::ArrowPrimitiveType>(
+    values: &'a [ArrayRef],
+    i: usize,
+) -> Result<&'a PrimitiveArray<T>> {
+    let array = values.get(i).and_then(|a| a.as_primitive_opt::<T>());
+    array.ok_or_else(|| external(Error::internal("a sum got another layout than it was bound to")))
+}
+
+/// The values of an input column as 128 bits.
+fn each(values: &[ArrayRef], mut f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+    if let Ok(ints) = downcast::<Int64Type>(values, 0) {
+        for row in 0..ints.len() {
+            if ints.is_valid(row) {
+                f(row, i128::from(ints.value(row)))?;
+            }
+        }
+        return Ok(());
+    }
+    let decimals = downcast::<Decimal128Type>(values, 0)?;
+    for row in 0..decimals.len() {
+        if decimals.is_valid(row) {
+            f(row, decimals.value(row))?;
+        }
+    }
+    Ok(())
+}
+
+/// The running sum of one group.
+#[derive(Debug)]
+struct Total {
+    of: Checked,
+    sum: i128,
+    count: i64,
+}
+
+impl Total {
+    fn add(&mut self, value: i128, count: i64) -> Result<()> {
+        self.sum = self.sum.checked_add(value).ok_or_else(|| self.of.too_large())?;
+        self.count += count;
+        Ok(())
+    }
+}
+
+impl Accumulator for Total {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        each(values, |_, v| self.add(v, 1))
+    }
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let (sums, counts) = (downcast::<Decimal128Type>(states, 0)?, downcast::<Int64Type>(states, 1)?);
+        for row in 0..sums.len() {
+            if counts.is_valid(row) && counts.value(row) > 0 {
+                self.add(sums.value(row), counts.value(row))?;
+            }
+        }
+        Ok(())
+    }
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let sum = ScalarValue::Decimal128(Some(self.sum), 38, self.of.scale());
+        Ok(vec![sum, ScalarValue::Int64(Some(self.count))])
+    }
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let made = self.of.result(self.sum, self.count)?;
+        ScalarValue::try_from_array(&self.of.array(vec![made]), 0)
+    }
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        each(values, |_, v| self.add(-v, -1))
+    }
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// The sum of the distinct values of one group.
+#[derive(Debug)]
+struct Distinct {
+    total: Total,
+    seen: HashSet<i128>,
+}
+
+impl Distinct {
+    fn see(&mut self, values: &[ArrayRef]) -> Result<()> {
+        each(values, |_, v| {
+            self.seen.insert(v);
+            Ok(())
+        })
+    }
+}
+
+impl Accumulator for Distinct {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.see(values)
+    }
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
+            return Err(external(Error::internal("the state of a distinct sum is a list")));
+        };
+        lists.iter().flatten().try_for_each(|values| self.see(&[values]))
+    }
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let values: Decimal128Array = self.seen.iter().copied().map(Some).collect();
+        let values = values.with_data_type(self.total.of.state_type());
+        let field = Arc::new(Field::new("element", values.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths([values.len()]);
+        Ok(vec![ScalarValue::List(Arc::new(ListArray::try_new(field, offsets, Arc::new(values), None)?))])
+    }
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut total = Total { of: self.total.of.clone(), sum: 0, count: 0 };
+        self.seen.iter().try_for_each(|v| total.add(*v, 1))?;
+        total.evaluate()
+    }
+    fn size(&self) -> usize {
+        size_of_val(self) + self.seen.capacity() * size_of::<i128>()
+    }
+}
+
+/// The running sums of many groups.
+struct Totals {
+    of: Checked,
+    sums: Vec<i128>,
+    counts: Vec<i64>,
+}
+
+impl Totals {
+    fn add(&mut self, group: usize, value: i128, count: i64) -> Result<()> {
+        if let (Some(sum), Some(n)) = (self.sums.get_mut(group), self.counts.get_mut(group)) {
+            match sum.checked_add(value) {
+                Some(s) => *sum = s,
+                None => return Err(self.of.too_large()),
+            }
+            *n += count;
+        }
+        Ok(())
+    }
+    fn grow(&mut self, groups: usize) {
+        self.sums.resize(groups, 0);
+        self.counts.resize(groups, 0);
+    }
+}
+
+fn kept(filter: Option<&BooleanArray>, row: usize) -> bool {
+    filter.is_none_or(|f| f.is_valid(row) && f.value(row))
+}
+
+impl GroupsAccumulator for Totals {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        each(values, |row, v| match group_indices.get(row) {
+            Some(group) if kept(opt_filter, row) => self.add(*group, v, 1),
+            _ => Ok(()),
+        })
+    }
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        let (sums, counts) = (downcast::<Decimal128Type>(values, 0)?, downcast::<Int64Type>(values, 1)?);
+        for (row, group) in group_indices.iter().enumerate() {
+            if counts.is_valid(row) && counts.value(row) > 0 {
+                self.add(*group, sums.value(row), counts.value(row))?;
+            }
+        }
+        Ok(())
+    }
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let (sums, counts) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts));
+        let made =
+            sums.into_iter().zip(counts).map(|(s, n)| self.of.result(s, n)).collect::<Result<Vec<_>>>()?;
+        Ok(self.of.array(made))
+    }
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let (sums, counts) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts));
+        let sums = Decimal128Array::from(sums).with_data_type(self.of.state_type());
+        Ok(vec![Arc::new(sums), Arc::new(Int64Array::from(counts))])
+    }
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let rows = values.first().map_or(0, |a| a.len());
+        let (mut sums, mut counts) = (vec![0i128; rows], vec![0i64; rows]);
+        each(values, |row, v| {
+            if let (true, Some(s), Some(n)) = (kept(opt_filter, row), sums.get_mut(row), counts.get_mut(row))
+            {
+                (*s, *n) = (v, 1);
+            }
+            Ok(())
+        })?;
+        let sums = Decimal128Array::from(sums).with_data_type(self.of.state_type());
+        Ok(vec![Arc::new(sums), Arc::new(Int64Array::from(counts))])
+    }
+    fn size(&self) -> usize {
+        self.sums.capacity() * size_of::<i128>() + self.counts.capacity() * size_of::<i64>()
+    }
+}

@@ -1,0 +1,203 @@
+//! Aggregates that keep all their values: `collect_list`, `collect_set`, and the base of percentiles and modes.
+//!
+//! A group's state is the list of its values that are not null; what is made of them is decided at the end.
+
+use super::Aggregate;
+use crate::binding::BoundAggregate;
+use crate::errors::{external, from_arrow};
+use crate::kernel::Setting;
+use crate::types::{array_of, element_field};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array, new_empty_array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{concat, filter, is_not_null, take};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// What is made of a group's values: one row of the result type.
+pub(super) type Finish = fn(&ArrayRef, &Collecting) -> Result<ArrayRef>;
+
+/// An aggregate over all values of a group. Its name stands for its code.
+#[derive(Clone)]
+pub(super) struct Collecting {
+    pub name: &'static str,
+    pub input: DataType,
+    pub returns: DataType,
+    pub distinct: bool,
+    pub setting: Setting,
+    pub finish: Finish,
+    signature: Signature,
+}
+
+impl Collecting {
+    pub(super) fn new(name: &'static str, input: DataType, returns: DataType, finish: Finish) -> Self {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        Self { name, input, returns, distinct: false, setting: Setting::default(), finish, signature }
+    }
+    pub(super) fn udaf(self) -> Arc<AggregateUDF> {
+        Arc::new(AggregateUDF::new_from_impl(self))
+    }
+}
+
+impl fmt::Debug for Collecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Collecting({} -> {} {:?})", self.name, self.returns, self.setting)
+    }
+}
+
+impl PartialEq for Collecting {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.input == other.input
+            && self.returns == other.returns
+            && self.distinct == other.distinct
+            && self.setting == other.setting
+    }
+}
+
+impl Eq for Collecting {}
+
+impl Hash for Collecting {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.input.hash(state);
+        self.setting.hash(state);
+    }
+}
+
+impl AggregateUDFImpl for Collecting {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> DfResult<DataType> {
+        Ok(self.returns.clone())
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> DfResult<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+    fn accumulator(&self, args: AccumulatorArgs) -> DfResult<Box<dyn Accumulator>> {
+        let mut of = self.clone();
+        of.distinct |= args.is_distinct;
+        Ok(Box::new(Values { of, parts: Vec::new() }))
+    }
+    fn state_fields(&self, args: StateFieldsArgs) -> DfResult<Vec<FieldRef>> {
+        let name = format_state_name(args.name, "values");
+        Ok(vec![Arc::new(Field::new(name, array_of(self.input.clone()), true))])
+    }
+    fn default_value(&self, _data_type: &DataType) -> DfResult<ScalarValue> {
+        let made = (self.finish)(&new_empty_array(&self.input), self).map_err(external)?;
+        ScalarValue::try_from_array(&made, 0)
+    }
+}
+
+#[derive(Debug)]
+struct Values {
+    of: Collecting,
+    parts: Vec<ArrayRef>,
+}
+
+impl Values {
+    fn push(&mut self, values: &ArrayRef) -> DfResult<()> {
+        // A filtered copy holds its own rows only, and not the batch that they came from.
+        let kept = filter(values, &is_not_null(values)?)?;
+        if !kept.is_empty() {
+            self.parts.push(kept);
+        }
+        Ok(())
+    }
+    fn all(&mut self) -> Result<ArrayRef> {
+        let parts: Vec<&dyn Array> = self.parts.iter().map(|a| a.as_ref()).collect();
+        let all = if parts.is_empty() {
+            new_empty_array(&self.of.input)
+        } else {
+            concat(&parts).map_err(from_arrow)?
+        };
+        let all = if self.of.distinct { distinct(&all)? } else { all };
+        self.parts = vec![Arc::clone(&all)];
+        Ok(all)
+    }
+}
+
+/// The values without repetitions, in the order of their first appearance.
+pub(crate) fn distinct(values: &ArrayRef) -> Result<ArrayRef> {
+    let converter =
+        RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
+    let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(from_arrow)?;
+    let mut seen = HashSet::with_capacity(values.len());
+    let firsts: Vec<u64> =
+        (0..values.len()).filter(|i| seen.insert(rows.row(*i))).map(|i| i as u64).collect();
+    if firsts.len() == values.len() {
+        return Ok(Arc::clone(values));
+    }
+    take(values, &UInt64Array::from(firsts), None).map_err(from_arrow)
+}
+
+impl Accumulator for Values {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        values.first().map_or(Ok(()), |v| self.push(v))
+    }
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
+        let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
+            return Err(external(Error::internal("the state of collected values is a list")));
+        };
+        lists.iter().flatten().try_for_each(|values| self.push(&values))
+    }
+    fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
+        let all = self.all().map_err(external)?;
+        Ok(vec![ScalarValue::List(Arc::new(one_list(all).map_err(external)?))])
+    }
+    fn evaluate(&mut self) -> DfResult<ScalarValue> {
+        let all = self.all().map_err(external)?;
+        let made = (self.of.finish)(&all, &self.of).map_err(external)?;
+        ScalarValue::try_from_array(&made, 0)
+    }
+    fn size(&self) -> usize {
+        size_of_val(self) + self.parts.iter().map(|p| p.get_array_memory_size()).sum::<usize>()
+    }
+}
+
+/// One row that holds all values.
+pub(super) fn one_list(values: ArrayRef) -> Result<ListArray> {
+    let field = element_field(values.data_type().clone());
+    let offsets = OffsetBuffer::from_lengths([values.len()]);
+    ListArray::try_new(field, offsets, values, None).map_err(from_arrow)
+}
+
+fn as_list(values: &ArrayRef, _of: &Collecting) -> Result<ArrayRef> {
+    Ok(Arc::new(one_list(Arc::clone(values))?))
+}
+
+/// `collect_list`: in the order of arrival, without nulls, never null.
+pub(super) fn list(a: Aggregate) -> Result<BoundAggregate> {
+    collected(a, "collect_list", false)
+}
+
+/// `collect_set`.
+pub(super) fn set(a: Aggregate) -> Result<BoundAggregate> {
+    collected(a, "collect_set", true)
+}
+
+fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<BoundAggregate> {
+    let input = a.type_of(0);
+    if distinct && matches!(input, DataType::Map(..)) {
+        return Err(crate::errors::unexpected_type(name, 0, "ORDERED", &input));
+    }
+    let distinct = distinct || a.call.distinct;
+    a.call.distinct = false;
+    let mut collecting = Collecting::new(name, input.clone(), array_of(input), as_list);
+    collecting.distinct = distinct;
+    let returns = collecting.returns.clone();
+    Ok(a.of(collecting.udaf(), returns, false))
+}

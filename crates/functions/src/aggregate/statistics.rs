@@ -1,0 +1,193 @@
+//! Percentiles, modes and higher moments, over all values of a group.
+//!
+//! `percentile_approx` gives an element of the group, and here always the exact one.
+
+use super::Aggregate;
+use super::collect::{Collecting, one_list};
+use crate::binding::BoundAggregate;
+use crate::errors::{bad_value, from_arrow, from_datafusion, not_constant, unexpected_type};
+use crate::kernel::Setting;
+use crate::types::{array_of, is_datetime, is_interval, is_numeric, is_string};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, UInt64Array, new_null_array};
+use arrow::compute::{SortOptions, sort, take};
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use std::collections::HashMap;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
+    a.args.truncate(1);
+    let returns = collecting.returns.clone();
+    Ok(a.of(collecting.udaf(), returns, true))
+}
+
+fn as_double(a: &mut Aggregate) -> Result<()> {
+    let t = a.type_of(0);
+    if !is_numeric(&t) && !is_string(&t) && t != DataType::Null {
+        return Err(unexpected_type(a.name, 0, "NUMERIC", &t));
+    }
+    a.coerce(0, &DataType::Float64)
+}
+
+/// `skewness`, null for no rows and NaN where all values are equal.
+pub(super) fn skewness(mut a: Aggregate) -> Result<BoundAggregate> {
+    as_double(&mut a)?;
+    bound(a, Collecting::new("skewness", DataType::Float64, DataType::Float64, |v, _| moment(v, 3)))
+}
+
+/// `kurtosis`, as excess over the normal distribution.
+pub(super) fn kurtosis(mut a: Aggregate) -> Result<BoundAggregate> {
+    as_double(&mut a)?;
+    bound(a, Collecting::new("kurtosis", DataType::Float64, DataType::Float64, |v, _| moment(v, 4)))
+}
+
+fn moment(values: &ArrayRef, order: i32) -> Result<ArrayRef> {
+    let values = values.as_primitive::<Float64Type>();
+    let n = values.len() as f64;
+    let mean = values.values().iter().sum::<f64>() / n;
+    let central = |k: i32| values.values().iter().map(|v| (v - mean).powi(k)).sum::<f64>();
+    let second = central(2);
+    let made = match (values.is_empty(), second == 0.0, order) {
+        (true, ..) => None,
+        // Spark gives null where it would divide by zero.
+        (_, true, _) => None,
+        (_, _, 3) => Some(n.sqrt() * central(3) / second.powf(1.5)),
+        _ => Some(n * central(4) / (second * second) - 3.0),
+    };
+    Ok(Arc::new(Float64Array::from(vec![made])))
+}
+
+/// `median`: the percentile of a half.
+pub(super) fn median(mut a: Aggregate) -> Result<BoundAggregate> {
+    as_double(&mut a)?;
+    let mut collecting = Collecting::new("median", DataType::Float64, DataType::Float64, interpolated);
+    collecting.setting = Setting::text("0.5");
+    bound(a, collecting)
+}
+
+/// The fractions of a constant argument, as a text, and whether they were an array.
+fn fractions(a: &Aggregate) -> Result<(String, bool)> {
+    let value = a.args.get(1).and_then(|x| x.literal());
+    let refused = || not_constant(a.name, "percentage", "DOUBLE");
+    let (array, many) = match value {
+        None => return Err(refused()),
+        Some(ScalarValue::List(list)) => (list.value(0), true),
+        Some(one) => (one.to_array().map_err(from_datafusion)?, false),
+    };
+    let numbers = arrow::compute::cast(&array, &DataType::Float64).map_err(|_| refused())?;
+    let numbers = numbers.as_primitive::<Float64Type>();
+    let mut texts = Vec::new();
+    for f in numbers {
+        match f {
+            Some(f) if (0.0..=1.0).contains(&f) => texts.push(f.to_string()),
+            other => {
+                return Err(bad_value(a.name, "percentage", "a value in [0.0, 1.0]", &format!("{other:?}")));
+            }
+        }
+    }
+    Ok((texts.join(" "), many))
+}
+
+fn each_fraction(of: &Collecting) -> Vec<f64> {
+    of.setting.text.split(' ').filter_map(|t| t.parse().ok()).collect()
+}
+
+/// `percentile(x, p)`: interpolated between neighbours.
+pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
+    as_double(&mut a)?;
+    let (text, many) = fractions(&a)?;
+    let returns = if many { array_of(DataType::Float64) } else { DataType::Float64 };
+    let mut collecting = Collecting::new("percentile", DataType::Float64, returns, interpolated);
+    collecting.setting = Setting::text(&text);
+    bound(a, collecting)
+}
+
+fn sorted(values: &ArrayRef) -> Result<ArrayRef> {
+    sort(values, Some(SortOptions::default())).map_err(from_arrow)
+}
+
+fn one_or_list(values: ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    match &of.returns {
+        DataType::List(_) => Ok(Arc::new(one_list(values)?)),
+        _ => Ok(values),
+    }
+}
+
+fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    if values.is_empty() {
+        return Ok(new_null_array(&of.returns, 1));
+    }
+    let sorted = sorted(values)?;
+    let v = sorted.as_primitive::<Float64Type>().values();
+    let at = |f: f64| -> f64 {
+        let place = f * (v.len() - 1) as f64;
+        let (low, high) = (place.floor(), place.ceil());
+        let value = |p: f64| v.get(p as usize).copied().unwrap_or(f64::NAN);
+        // Equal neighbours are not interpolated, as in Spark.
+        if low == high || value(low) == value(high) {
+            return value(low);
+        }
+        (high - place) * value(low) + (place - low) * value(high)
+    };
+    let made: Float64Array = each_fraction(of).into_iter().map(|f| Some(at(f))).collect();
+    one_or_list(Arc::new(made), of)
+}
+
+/// `percentile_approx(x, p [, accuracy])`: the least element that a fraction `p` of all does not exceed.
+pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
+    let mut t = a.type_of(0);
+    if is_string(&t) || t == DataType::Null {
+        t = DataType::Float64;
+        a.coerce(0, &t)?;
+    }
+    if !is_numeric(&t) && !is_datetime(&t) && !is_interval(&t) {
+        return Err(unexpected_type(a.name, 0, "NUMERIC", &t));
+    }
+    let (text, many) = fractions(&a)?;
+    let returns = if many { array_of(t.clone()) } else { t.clone() };
+    let mut collecting = Collecting::new("percentile_approx", t, returns, element);
+    collecting.setting = Setting::text(&text);
+    bound(a, collecting)
+}
+
+fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    if values.is_empty() {
+        return Ok(new_null_array(&of.returns, 1));
+    }
+    let sorted = sorted(values)?;
+    let n = sorted.len();
+    let place = |f: f64| ((f * n as f64).ceil() as usize).clamp(1, n) as u64 - 1;
+    let places: UInt64Array = each_fraction(of).into_iter().map(|f| Some(place(f))).collect();
+    one_or_list(take(&sorted, &places, None).map_err(from_arrow)?, of)
+}
+
+/// `mode`: the most frequent value; of several the one that arrived first.
+pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
+    let t = a.type_of(0);
+    if matches!(t, DataType::Map(..)) {
+        return Err(unexpected_type(a.name, 0, "ORDERED", &t));
+    }
+    bound(a, Collecting::new("mode", t.clone(), t, most_frequent))
+}
+
+fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    let converter =
+        RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
+    let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(from_arrow)?;
+    let mut counts: HashMap<_, (u64, usize)> = HashMap::new();
+    for i in 0..values.len() {
+        counts.entry(rows.row(i)).or_insert((0, i)).0 += 1;
+    }
+    let best = counts.values().max_by_key(|(n, first)| (*n, std::cmp::Reverse(*first)));
+    match best {
+        None => Ok(new_null_array(&of.returns, 1)),
+        Some((_, first)) => {
+            if *first >= values.len() {
+                return Err(Error::internal("a mode outside its group"));
+            }
+            Ok(values.slice(*first, 1))
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! CAST and TRY_CAST: which casts exist, which are DataFusion's own, and the kernel of all others.
+//!
+//! A cast that keeps every value is DataFusion's, so that pruning and join keys see through it. All others
+//! follow Spark's ANSI rules: a value that does not fit raises, or is null for TRY_CAST.
+
+mod number;
+mod text;
+mod when;
+
+use crate::binding::{Arg, BindContext, Bound, CastMode};
+use crate::errors::cannot_cast;
+use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
+use crate::time::zone::Zone;
+use crate::types::{
+    integral_digits, is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric,
+    is_string, map_types,
+};
+use ::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, StructArray, new_null_array,
+};
+use ::arrow::datatypes::{DataType, FieldRef, Fields};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Cast, Expr};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+pub(crate) use number::{exceeds, pow10, rescale};
+
+/// How one cast runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub mode: CastMode,
+    pub zone: Zone,
+}
+
+impl Rules {
+    /// A value that does not fit: null for TRY_CAST, the error otherwise.
+    pub(crate) fn misfit<T>(&self, error: impl FnOnce() -> Error) -> Result<Option<T>> {
+        match self.mode {
+            CastMode::Try => Ok(None),
+            CastMode::Ansi => Err(error()),
+        }
+    }
+}
+
+/// Casts as Spark's ANSI CAST or TRY_CAST does; identity if the types are equal.
+///
+/// # Errors
+/// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION` if there is no such cast.
+pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Result<Bound> {
+    let from = arg.data_type.clone();
+    if &from == to {
+        return Ok(Bound { expr: arg.expr, data_type: from, nullable: arg.nullable, fallible: false });
+    }
+    if from == DataType::Null {
+        return null_of(to);
+    }
+    if !castable(&from, to) {
+        return Err(cannot_cast(&from, to));
+    }
+    if keeps_every_value(&from, to) {
+        let expr = Expr::Cast(Cast::new(Box::new(arg.expr), to.clone()));
+        return Ok(Bound { expr, data_type: to.clone(), nullable: arg.nullable, fallible: false });
+    }
+    let fallible = mode == CastMode::Ansi && can_misfit(&from, to);
+    let nulls = if mode == CastMode::Try || said_nullable(&from, to) { Nulls::Always } else { Nulls::Args };
+    let (name, run): (_, crate::kernel::Run) = match mode {
+        CastMode::Ansi => ("cast", cast_ansi),
+        CastMode::Try => ("try_cast", cast_try),
+    };
+    let kernel = Kernel::new(name, to.clone(), run).fallible(fallible).nulls(nulls);
+    Ok(kernel.setting(Setting::text(ctx.time_zone)).call(vec![arg]))
+}
+
+fn null_of(to: &DataType) -> Result<Bound> {
+    let value = ScalarValue::try_new_null(to).map_err(crate::errors::from_datafusion)?;
+    Ok(Bound { expr: Expr::Literal(value, None), data_type: to.clone(), nullable: true, fallible: false })
+}
+
+/// Whether Spark's ANSI mode has the cast.
+fn castable(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Binary, Boolean, Date32, List, Map, Null, Struct, Timestamp, Utf8};
+    match (from, to) {
+        _ if from == to => true,
+        (Null, _) => true,
+        (_, Utf8) => true,
+        (Utf8, t) => is_numeric(t) || is_datetime(t) || matches!(t, Boolean | Binary),
+        (f, t) if is_numeric(f) && is_numeric(t) => true,
+        (Boolean, t) if is_numeric(t) => true,
+        (f, Boolean) => is_numeric(f),
+        (f, t) if is_datetime(f) && is_datetime(t) => true,
+        (f, Timestamp(_, Some(_))) => is_numeric(f),
+        (Timestamp(_, Some(_)), t) => is_numeric(t),
+        (f, Binary) => is_integral(f),
+        (List(f), List(t)) => castable(f.data_type(), t.data_type()),
+        (Map(f, _), Map(t, _)) => {
+            let ((kf, vf), (kt, vt)) = (map_types(f), map_types(t));
+            castable(kf, kt) && castable(vf, vt)
+        }
+        (Struct(f), Struct(t)) => {
+            f.len() == t.len() && f.iter().zip(t.iter()).all(|(a, b)| castable(a.data_type(), b.data_type()))
+        }
+        (Date32, _) => false,
+        (f, t) if is_interval(f) && is_interval(t) => false,
+        _ => false,
+    }
+}
+
+/// Whether Arrow's own cast gives Spark's answer for every value.
+fn keeps_every_value(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Float32, Float64, Int8, Int16, Int32, Int64};
+    match (from, to) {
+        (Int8, Int16 | Int32 | Int64) | (Int16, Int32 | Int64) | (Int32, Int64) => true,
+        (f, Float32 | Float64) if is_integral(f) => true,
+        (Float32, Float64) => true,
+        (f, DataType::Utf8) if is_integral(f) => true,
+        (f, DataType::Decimal128(..)) if integral_digits(f).is_some() => fits(f, to),
+        _ => false,
+    }
+}
+
+fn fits(from: &DataType, to: &DataType) -> bool {
+    match (integral_digits(from), integral_digits(to)) {
+        (Some((p1, s1)), Some((p2, s2))) => s2 >= s1 && p2 - s2 >= p1 - s1,
+        _ => false,
+    }
+}
+
+/// Whether some value of `from` has none in `to`.
+fn can_misfit(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Boolean, List, Map, Struct, Timestamp, Utf8};
+    match (from, to) {
+        (_, Utf8) | (Boolean, _) | (_, Boolean) if !is_string(from) => false,
+        (_, t) if is_float(t) => is_string(from),
+        (Utf8, DataType::Binary) => false,
+        (f, t) if is_decimal(f) && is_decimal(t) => true,
+        (Timestamp(..), t) if is_datetime(t) => false,
+        (List(f), List(t)) => f.data_type() != t.data_type() && can_misfit(f.data_type(), t.data_type()),
+        (Map(..), Map(..)) | (Struct(_), Struct(_)) => true,
+        _ => true,
+    }
+}
+
+/// Whether Spark says that the cast's result may be null though ANSI raises: where a value may be lost.
+fn said_nullable(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Binary, Date32, Timestamp};
+    match (from, to) {
+        (f, Binary) if is_string(f) => false,
+        (f, _) if is_string(f) => true,
+        (_, t) if is_string(t) => false,
+        (f, Timestamp(..)) => is_float(f),
+        (Timestamp(..), Date32) => false,
+        (_, Date32) => true,
+        (f, t) if is_decimal(t) => !fits(f, t),
+        (f, t) if is_integral(t) => is_float(f) || is_decimal(f),
+        _ => false,
+    }
+}
+
+fn cast_ansi(b: &Batch) -> Result<ArrayRef> {
+    run(b, CastMode::Ansi)
+}
+
+fn cast_try(b: &Batch) -> Result<ArrayRef> {
+    run(b, CastMode::Try)
+}
+
+fn run(b: &Batch, mode: CastMode) -> Result<ArrayRef> {
+    let rules = Rules { mode, zone: Zone::named(&b.setting.text)? };
+    cast_array(&b.array(0)?, b.returns, rules)
+}
+
+/// Casts a column.
+pub(crate) fn cast_array(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    let from = array.data_type();
+    match (from, to) {
+        _ if from == to => Ok(Arc::clone(array)),
+        (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        _ if keeps_every_value(from, to) => arrow(::arrow::compute::cast(array, to)),
+        _ if is_nested(from) && is_nested(to) => nested(array, to, rules),
+        (_, DataType::Utf8) => text::to_text(array, rules),
+        (DataType::Utf8, _) => text::from_text(array, to, rules),
+        (_, DataType::Binary) => integral_to_binary(array),
+        _ if is_datetime(from) || is_datetime(to) => when::cast_time(array, to, rules),
+        _ => number::cast_number(array, to, rules),
+    }
+}
+
+fn nested(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    match to {
+        DataType::List(field) => list(array, field, rules),
+        DataType::Map(entries, _) => map(array, entries, rules),
+        DataType::Struct(fields) => structure(array.as_struct(), fields, rules),
+        _ => Err(cannot_cast(array.data_type(), to)),
+    }
+}
+
+fn list(array: &ArrayRef, field: &FieldRef, rules: Rules) -> Result<ArrayRef> {
+    let list = array.as_list::<i32>();
+    // A sliced list sees more values than it holds: those must not raise.
+    let (first, last) = match list.value_offsets() {
+        [first, .., last] => (*first as usize, *last as usize),
+        _ => (0, 0),
+    };
+    let values = list.values().slice(first, last - first);
+    let values = cast_array(&values, field.data_type(), rules)?;
+    let lengths = list.offsets().lengths();
+    let offsets = ::arrow::buffer::OffsetBuffer::from_lengths(lengths);
+    let made = ListArray::try_new(Arc::clone(field), offsets, values, list.nulls().cloned());
+    Ok(Arc::new(arrow(made)?))
+}
+
+fn map(array: &ArrayRef, entries: &FieldRef, rules: Rules) -> Result<ArrayRef> {
+    let DataType::Struct(fields) = entries.data_type() else {
+        return Err(Error::internal("a map without entries"));
+    };
+    let map = array.as_map();
+    let (first, last) = match map.value_offsets() {
+        [first, .., last] => (*first as usize, *last as usize),
+        _ => (0, 0),
+    };
+    let inner = map.entries().slice(first, last - first);
+    let inner = structure(&inner, fields, rules)?;
+    let offsets = ::arrow::buffer::OffsetBuffer::from_lengths(map.offsets().lengths());
+    let made = MapArray::try_new(
+        Arc::clone(entries),
+        offsets,
+        inner.as_struct().clone(),
+        map.nulls().cloned(),
+        false,
+    );
+    Ok(Arc::new(arrow(made)?))
+}
+
+fn structure(array: &StructArray, fields: &Fields, rules: Rules) -> Result<ArrayRef> {
+    let columns = array
+        .columns()
+        .iter()
+        .zip(fields.iter())
+        .map(|(c, f)| cast_array(&masked(c, array)?, f.data_type(), rules))
+        .collect::<Result<Vec<_>>>()?;
+    let made = StructArray::try_new(fields.clone(), columns, array.nulls().cloned());
+    Ok(Arc::new(arrow(made)?))
+}
+
+/// A child with the nulls of its struct, so that what hides under a null does not raise.
+fn masked(child: &ArrayRef, parent: &StructArray) -> Result<ArrayRef> {
+    match parent.nulls() {
+        None => Ok(Arc::clone(child)),
+        Some(nulls) => {
+            let hidden = ::arrow::array::BooleanArray::new(!nulls.inner(), None);
+            arrow(::arrow::compute::nullif(child, &hidden))
+        }
+    }
+}
+
+/// An integer's bytes, most significant first.
+fn integral_to_binary(array: &ArrayRef) -> Result<ArrayRef> {
+    use ::arrow::datatypes::{Int8Type, Int16Type, Int32Type, Int64Type};
+    let made: BinaryArray = match array.data_type() {
+        DataType::Int8 => array.as_primitive::<Int8Type>().iter().map(|v| v.map(i8::to_be_bytes)).collect(),
+        DataType::Int16 => {
+            array.as_primitive::<Int16Type>().iter().map(|v| v.map(i16::to_be_bytes)).collect()
+        }
+        DataType::Int32 => {
+            array.as_primitive::<Int32Type>().iter().map(|v| v.map(i32::to_be_bytes)).collect()
+        }
+        DataType::Int64 => {
+            array.as_primitive::<Int64Type>().iter().map(|v| v.map(i64::to_be_bytes)).collect()
+        }
+        other => return Err(cannot_cast(other, &DataType::Binary)),
+    };
+    Ok(Arc::new(made))
+}

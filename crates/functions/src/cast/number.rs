@@ -1,0 +1,326 @@
+//! Casts between numbers and booleans, and texts of numbers.
+//!
+//! Integers go through 64 bits, floats through doubles, so that each pair is one loop. Decimals round half up.
+
+use super::Rules;
+use crate::display::{Printer, Style, Width, write_decimal, write_float};
+use crate::errors::{cannot_cast, cast_overflow, decimal_out_of_range};
+use crate::kernel::arrow;
+use crate::types::{is_float, is_integral};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type,
+};
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// Casts between numbers and booleans.
+pub(super) fn cast_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Boolean => {
+            let small = arrow(arrow::compute::cast(array, &DataType::Int8))?;
+            super::cast_array(&small, to, rules)
+        }
+        from if is_integral(from) => {
+            let wide = arrow(arrow::compute::cast(array, &DataType::Int64))?;
+            from_integral(array, wide.as_primitive::<Int64Type>(), to, rules)
+        }
+        from if is_float(from) => {
+            let wide = arrow(arrow::compute::cast(array, &DataType::Float64))?;
+            from_double(array, wide.as_primitive::<Float64Type>(), to, rules)
+        }
+        DataType::Decimal128(_, scale) => {
+            from_decimal(array.as_primitive::<Decimal128Type>(), *scale, to, rules)
+        }
+        from => Err(cannot_cast(from, to)),
+    }
+}
+
+/// Maps each value; what has no image is a misfit.
+fn map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
+    original: &dyn Array,
+    values: &PrimitiveArray<S>,
+    to: &DataType,
+    rules: Rules,
+    image: impl Fn(S::Native) -> Option<T::Native>,
+) -> Result<ArrayRef> {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(values.len());
+    for row in 0..values.len() {
+        let made = match values.is_valid(row) {
+            false => None,
+            true => match image(values.value(row)) {
+                Some(v) => Some(v),
+                None => rules.misfit(|| misfit(original, row, to))?,
+            },
+        };
+        builder.append_option(made);
+    }
+    Ok(Arc::new(builder.finish().with_data_type(to.clone())))
+}
+
+fn misfit(original: &dyn Array, row: usize, to: &DataType) -> thalweg_common::Error {
+    let text = Printer::new(Style::Cast, "UTC").print(original, row);
+    match to {
+        DataType::Decimal128(p, s) => decimal_out_of_range(&text, *p, *s),
+        _ => cast_overflow(&literal(&text, original.data_type()), original.data_type(), to),
+    }
+}
+
+/// A number's text as SQL writes a literal of its type.
+pub(crate) fn literal(text: &str, data_type: &DataType) -> String {
+    let suffix = match data_type {
+        DataType::Int8 => "T",
+        DataType::Int16 => "S",
+        DataType::Int64 => "L",
+        DataType::Float64 => "D",
+        DataType::Decimal128(..) => "BD",
+        _ => "",
+    };
+    format!("{text}{suffix}")
+}
+
+fn from_integral(
+    original: &ArrayRef,
+    v: &PrimitiveArray<Int64Type>,
+    to: &DataType,
+    rules: Rules,
+) -> Result<ArrayRef> {
+    match to {
+        DataType::Boolean => Ok(Arc::new(BooleanArray::from_unary(v, |x| x != 0))),
+        DataType::Int8 => map::<_, Int8Type>(original, v, to, rules, |x| i8::try_from(x).ok()),
+        DataType::Int16 => map::<_, Int16Type>(original, v, to, rules, |x| i16::try_from(x).ok()),
+        DataType::Int32 => map::<_, Int32Type>(original, v, to, rules, |x| i32::try_from(x).ok()),
+        DataType::Int64 => map::<_, Int64Type>(original, v, to, rules, Some),
+        DataType::Float32 => map::<_, Float32Type>(original, v, to, rules, |x| Some(x as f32)),
+        DataType::Float64 => map::<_, Float64Type>(original, v, to, rules, |x| Some(x as f64)),
+        DataType::Decimal128(p, s) => {
+            map::<_, Decimal128Type>(original, v, to, rules, |x| rescale(i128::from(x), 0, *p, *s))
+        }
+        _ => Err(cannot_cast(original.data_type(), to)),
+    }
+}
+
+fn from_double(
+    original: &ArrayRef,
+    v: &PrimitiveArray<Float64Type>,
+    to: &DataType,
+    rules: Rules,
+) -> Result<ArrayRef> {
+    let single = original.data_type() == &DataType::Float32;
+    match to {
+        DataType::Boolean => Ok(Arc::new(BooleanArray::from_unary(v, |x| x != 0.0))),
+        DataType::Int8 => {
+            map::<_, Int8Type>(original, v, to, rules, |x| to_integral(x).and_then(|x| x.try_into().ok()))
+        }
+        DataType::Int16 => {
+            map::<_, Int16Type>(original, v, to, rules, |x| to_integral(x).and_then(|x| x.try_into().ok()))
+        }
+        DataType::Int32 => {
+            map::<_, Int32Type>(original, v, to, rules, |x| to_integral(x).and_then(|x| x.try_into().ok()))
+        }
+        DataType::Int64 => map::<_, Int64Type>(original, v, to, rules, to_integral),
+        DataType::Float32 => map::<_, Float32Type>(original, v, to, rules, |x| Some(x as f32)),
+        DataType::Float64 => map::<_, Float64Type>(original, v, to, rules, Some),
+        DataType::Decimal128(p, s) => {
+            // NaN and infinity are no decimals: null, also under ANSI.
+            let finite = v.unary_opt::<_, Float64Type>(|x| x.is_finite().then_some(x));
+            let width = if single { Width::Single } else { Width::Double };
+            map::<_, Decimal128Type>(original, &finite, to, rules, |x| {
+                let mut text = String::new();
+                write_float(&mut text, x, width);
+                parse_decimal(&text, *p, *s)
+            })
+        }
+        _ => Err(cannot_cast(original.data_type(), to)),
+    }
+}
+
+/// A double's integral part; none for NaN and for what 64 bits can't hold.
+pub(super) fn to_integral(x: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    // i64::MAX as a double is 2^63, which Spark lets pass and saturates.
+    (x.floor() <= LIMIT && x.ceil() >= -LIMIT).then_some(x as i64)
+}
+
+fn from_decimal(
+    v: &PrimitiveArray<Decimal128Type>,
+    scale: i8,
+    to: &DataType,
+    rules: Rules,
+) -> Result<ArrayRef> {
+    let unit = pow10(scale);
+    match to {
+        DataType::Boolean => Ok(Arc::new(BooleanArray::from_unary(v, |x| x != 0))),
+        DataType::Int8 => map::<_, Int8Type>(v, v, to, rules, |x| i8::try_from(x / unit).ok()),
+        DataType::Int16 => map::<_, Int16Type>(v, v, to, rules, |x| i16::try_from(x / unit).ok()),
+        DataType::Int32 => map::<_, Int32Type>(v, v, to, rules, |x| i32::try_from(x / unit).ok()),
+        DataType::Int64 => map::<_, Int64Type>(v, v, to, rules, |x| i64::try_from(x / unit).ok()),
+        DataType::Float32 => {
+            map::<_, Float32Type>(v, v, to, rules, |x| Some(decimal_to_double(x, scale) as f32))
+        }
+        DataType::Float64 => map::<_, Float64Type>(v, v, to, rules, |x| Some(decimal_to_double(x, scale))),
+        DataType::Decimal128(p, s) => {
+            map::<_, Decimal128Type>(v, v, to, rules, |x| rescale(x, scale, *p, *s))
+        }
+        _ => Err(cannot_cast(v.data_type(), to)),
+    }
+}
+
+/// The double nearest to a decimal.
+pub(crate) fn decimal_to_double(value: i128, scale: i8) -> f64 {
+    const EXACT: u128 = 1 << 53;
+    // Both operands are exact doubles, so the quotient is rounded once.
+    if value.unsigned_abs() < EXACT && (0..=22).contains(&scale) {
+        return value as f64 / 10f64.powi(i32::from(scale));
+    }
+    let mut text = String::new();
+    write_decimal(&mut text, value, scale);
+    text.parse().unwrap_or(f64::NAN)
+}
+
+/// 10 to the power of a scale from 0 to 38.
+pub(crate) fn pow10(scale: i8) -> i128 {
+    10i128.checked_pow(u32::try_from(scale).unwrap_or(0)).unwrap_or(i128::MAX)
+}
+
+/// Whether a value has more digits than a precision.
+pub(crate) fn exceeds(value: i128, precision: u8) -> bool {
+    let limit = 10u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
+    value.unsigned_abs() >= limit
+}
+
+/// A decimal of scale `from` as one of (p, s), rounded half up; none if it does not fit.
+pub(crate) fn rescale(value: i128, from: i8, p: u8, s: i8) -> Option<i128> {
+    let made = match s.cmp(&from) {
+        std::cmp::Ordering::Equal => value,
+        std::cmp::Ordering::Greater => value.checked_mul(pow10(s - from))?,
+        std::cmp::Ordering::Less => divide_half_up(value, pow10(from - s)),
+    };
+    (!exceeds(made, p)).then_some(made)
+}
+
+/// The quotient of a division by a positive number, rounded half away from zero.
+pub(crate) fn divide_half_up(value: i128, by: i128) -> i128 {
+    let (quotient, rest) = (value / by, value % by);
+    let up = rest.unsigned_abs() >= by.unsigned_abs().div_ceil(2);
+    quotient + if up { value.signum() } else { 0 }
+}
+
+/// A number's text with optional fraction and exponent as a decimal of (p, s), rounded half up.
+pub(crate) fn parse_decimal(text: &str, p: u8, s: i8) -> Option<i128> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((m, e)) => (m, e.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.as_bytes().first()? {
+        b'-' => (true, mantissa.get(1..)?),
+        b'+' => (false, mantissa.get(1..)?),
+        _ => (false, mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = whole.bytes().chain(fraction.bytes());
+    if (whole.is_empty() && fraction.is_empty()) || !all.clone().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // The value is `all` × 10^shift in units of 10^-s.
+    let shift = exponent - i64::try_from(fraction.len()).ok()? + i64::from(s);
+    let value = shifted(all, shift)?;
+    let value = if negative { -value } else { value };
+    (!exceeds(value, p)).then_some(value)
+}
+
+/// A row of digits times 10^shift, rounded half up; none beyond 38 digits.
+fn shifted(digits: impl Iterator<Item = u8>, shift: i64) -> Option<i128> {
+    let digits: Vec<i128> = digits.skip_while(|b| *b == b'0').map(|b| i128::from(b - b'0')).collect();
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let kept = i64::try_from(digits.len()).ok()? + shift;
+    if kept < 0 {
+        return Some(0);
+    }
+    if kept > 38 {
+        return None;
+    }
+    let kept = usize::try_from(kept).ok()?;
+    let value = (0..kept)
+        .try_fold(0i128, |v, i| v.checked_mul(10)?.checked_add(digits.get(i).copied().unwrap_or(0)))?;
+    let up = digits.get(kept).is_some_and(|d| *d >= 5);
+    Some(value + i128::from(up))
+}
+
+/// A text as Java's `Double.parseDouble` and Spark read it.
+pub(crate) fn parse_double(text: &str) -> Option<f64> {
+    let body = match text.as_bytes().last()? {
+        b'd' | b'D' | b'f' | b'F' => text.get(..text.len() - 1)?,
+        _ => text,
+    };
+    let digits = body.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'));
+    if digits && !body.is_empty() {
+        return body.parse().ok();
+    }
+    match text.to_ascii_lowercase().as_str() {
+        "nan" => Some(f64::NAN),
+        "inf" | "+inf" | "infinity" | "+infinity" => Some(f64::INFINITY),
+        "-inf" | "-infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_and_rounded_half_up() {
+        let cases = [
+            ("1.25", 3, 1, Some(13)),
+            ("-1.25", 3, 1, Some(-13)),
+            ("1e3", 5, 0, Some(1000)),
+            ("12.5E-1", 5, 2, Some(125)),
+            ("0.0004", 5, 3, Some(0)),
+            ("0.0005", 5, 3, Some(1)),
+            ("100", 2, 0, None),
+            ("", 5, 2, None),
+            (".5", 5, 1, Some(5)),
+            ("5.", 5, 1, Some(50)),
+            ("1.0.0", 5, 1, None),
+            ("99999999999999999999999999999999999999", 38, 0, Some(pow10(38) - 1)),
+            ("9.99", 3, 1, Some(100)),
+            ("0.04", 5, 1, Some(0)),
+            ("0.05", 5, 1, Some(1)),
+        ];
+        for (text, p, s, expect) in cases {
+            assert_eq!(parse_decimal(text, p, s), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn half_goes_away_from_zero() {
+        let cases = [
+            (5, 10, 1),
+            (-5, 10, -1),
+            (4, 10, 0),
+            (15, 10, 2),
+            (-14, 10, -1),
+            (1, 1, 1),
+            (1, 3, 0),
+            (2, 3, 1),
+        ];
+        for (value, by, expect) in cases {
+            assert_eq!(divide_half_up(value, by), expect, "{value}/{by}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_read_as_java_reads_them() {
+        assert_eq!(parse_double("1.5d"), Some(1.5));
+        assert_eq!(parse_double("1e3"), Some(1000.0));
+        assert_eq!(parse_double("Infinity"), Some(f64::INFINITY));
+        assert!(parse_double("NaN").unwrap().is_nan());
+        assert_eq!(parse_double("1.5x"), None);
+        assert_eq!(parse_double("d"), None);
+    }
+}

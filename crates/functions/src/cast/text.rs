@@ -1,0 +1,157 @@
+//! Casts from and to texts.
+//!
+//! Texts lose the white space around them before they are read as numbers, booleans or times.
+
+use super::Rules;
+use super::number::{parse_decimal, parse_double};
+use crate::display::{Printer, Style};
+use crate::errors::{cannot_cast, cast_invalid_input};
+use crate::time::civil::DAY;
+use crate::time::{parse, zone::Zone};
+use crate::types::is_datetime;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanBuilder, PrimitiveBuilder, StringArray, StringBuilder,
+};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Any column as texts.
+pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
+    let printer = Printer::in_zone(Style::Cast, rules.zone);
+    let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
+    let mut text = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            builder.append_null();
+            continue;
+        }
+        text.clear();
+        printer.write(&mut text, array.as_ref(), row);
+        builder.append_value(&text);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Texts as anything else.
+pub(super) fn from_text(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    let texts = array.as_string::<i32>();
+    match to {
+        DataType::Binary => {
+            let made: BinaryArray = texts.iter().map(|t| t.map(str::as_bytes)).collect();
+            Ok(Arc::new(made))
+        }
+        DataType::Boolean => booleans(texts, rules),
+        DataType::Int8 => map::<Int8Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
+        DataType::Int16 => map::<Int16Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
+        DataType::Int32 => map::<Int32Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
+        DataType::Int64 => map::<Int64Type>(texts, to, rules, integer),
+        DataType::Float32 => map::<Float32Type>(texts, to, rules, single),
+        DataType::Float64 => map::<Float64Type>(texts, to, rules, |t| parse_double(parse::trim(t))),
+        DataType::Decimal128(p, s) => decimals(texts, (*p, *s), rules),
+        DataType::Date32 => map::<Date32Type>(texts, to, rules, |t| parse::date(t)?.try_into().ok()),
+        t if is_datetime(t) => {
+            let zone = matches!(t, DataType::Timestamp(_, Some(_))).then_some(rules.zone);
+            map::<TimestampMicrosecondType>(texts, to, rules, |t| timestamp(t, zone))
+        }
+        _ => Err(cannot_cast(&DataType::Utf8, to)),
+    }
+}
+
+fn map<T: ArrowPrimitiveType>(
+    texts: &StringArray,
+    to: &DataType,
+    rules: Rules,
+    read: impl Fn(&str) -> Option<T::Native>,
+) -> Result<ArrayRef> {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(texts.len());
+    for text in texts.iter() {
+        let made = match text {
+            None => None,
+            Some(t) => match read(t) {
+                Some(v) => Some(v),
+                None => rules.misfit(|| malformed(t, to))?,
+            },
+        };
+        builder.append_option(made);
+    }
+    Ok(Arc::new(builder.finish().with_data_type(to.clone())))
+}
+
+fn malformed(text: &str, to: &DataType) -> Error {
+    cast_invalid_input(&format!("'{text}'"), &DataType::Utf8, to)
+}
+
+/// Digits with a sign; no fraction.
+fn integer(text: &str) -> Option<i64> {
+    parse::trim(text).parse().ok()
+}
+
+fn single(text: &str) -> Option<f32> {
+    let text = parse::trim(text);
+    // Read at once as a FLOAT where possible: rounding twice could differ.
+    text.parse::<f32>().ok().filter(|f| f.is_finite()).or_else(|| parse_double(text).map(|d| d as f32))
+}
+
+/// An instant, or without a zone the wall clock, for which a zone in the text means nothing.
+fn timestamp(text: &str, zone: Option<Zone>) -> Option<i64> {
+    let read = parse::timestamp(text, None)?;
+    let in_range = read.local.abs() < i64::MAX - 2 * DAY;
+    in_range.then(|| match zone {
+        Some(session) => read.zone.unwrap_or(session).to_utc(read.local),
+        None => read.local,
+    })
+}
+
+fn booleans(texts: &StringArray, rules: Rules) -> Result<ArrayRef> {
+    let mut builder = BooleanBuilder::with_capacity(texts.len());
+    for text in texts.iter() {
+        let made = match text {
+            None => None,
+            Some(t) => match boolean(t) {
+                Some(v) => Some(v),
+                None => rules.misfit(|| malformed(t, &DataType::Boolean))?,
+            },
+        };
+        builder.append_option(made);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match parse::trim(text).to_ascii_lowercase().as_str() {
+        "t" | "true" | "y" | "yes" | "1" => Some(true),
+        "f" | "false" | "n" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<ArrayRef> {
+    let to = DataType::Decimal128(p, s);
+    let mut builder = PrimitiveBuilder::<Decimal128Type>::with_capacity(texts.len());
+    for text in texts.iter() {
+        let Some(text) = text else {
+            builder.append_null();
+            continue;
+        };
+        let trimmed = parse::trim(text);
+        let made = match parse_decimal(trimmed, p, s) {
+            Some(v) => Some(v),
+            // A number that does not fit is out of range; any other text is malformed.
+            None if parse_decimal(trimmed, 38, 0).is_some() || is_number(trimmed) => {
+                rules.misfit(|| crate::errors::decimal_out_of_range(trimmed, p, s))?
+            }
+            None => rules.misfit(|| malformed(text, &to))?,
+        };
+        builder.append_option(made);
+    }
+    Ok(Arc::new(builder.finish().with_data_type(to)))
+}
+
+fn is_number(text: &str) -> bool {
+    let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'));
+    plain && text.parse::<f64>().is_ok()
+}

@@ -1,0 +1,121 @@
+//! Casts between dates, times and numbers.
+//!
+//! A TIMESTAMP meets dates and wall clocks in the session's zone; as a number it is seconds.
+
+use super::number::{pow10, rescale, to_integral};
+use super::{Rules, cast_array};
+use crate::errors::{cannot_cast, cast_overflow, datetime_overflow};
+use crate::kernel::arrow;
+use crate::time::civil::{DAY, SECOND};
+use crate::types::is_integral;
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type,
+    TimestampMicrosecondType,
+};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Casts from or to a date or time, texts excepted.
+pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    use DataType::{Date32, Timestamp};
+    match (array.data_type(), to) {
+        (Date32, Timestamp(_, zone)) => {
+            let days = array.as_primitive::<Date32Type>();
+            let zoned = zone.is_some();
+            try_map::<_, TimestampMicrosecondType>(days, to, |d| {
+                let local =
+                    i64::from(d).checked_mul(DAY).ok_or_else(|| datetime_overflow("cast of a date"))?;
+                Ok(if zoned { rules.zone.to_utc(local) } else { local })
+            })
+        }
+        (Timestamp(_, zone), Date32) => {
+            let zoned = zone.is_some();
+            try_map::<_, Date32Type>(times(array), to, |t| {
+                let local = if zoned { rules.zone.to_local(t) } else { t };
+                i32::try_from(local.div_euclid(DAY)).map_err(|_| datetime_overflow("cast of a timestamp"))
+            })
+        }
+        (Timestamp(_, Some(_)), Timestamp(_, None)) => {
+            try_map::<_, TimestampMicrosecondType>(times(array), to, |t| Ok(rules.zone.to_local(t)))
+        }
+        (Timestamp(_, None), Timestamp(_, Some(_))) => {
+            try_map::<_, TimestampMicrosecondType>(times(array), to, |t| Ok(rules.zone.to_utc(t)))
+        }
+        (Timestamp(..), _) => time_to_number(array, to, rules),
+        (_, Timestamp(..)) => number_to_time(array, to, rules),
+        (from, _) => Err(cannot_cast(from, to)),
+    }
+}
+
+fn times(array: &ArrayRef) -> &PrimitiveArray<TimestampMicrosecondType> {
+    array.as_primitive::<TimestampMicrosecondType>()
+}
+
+fn try_map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<S>,
+    to: &DataType,
+    image: impl Fn(S::Native) -> Result<T::Native, Error>,
+) -> Result<ArrayRef> {
+    let made = values.try_unary::<_, T, Error>(image)?;
+    Ok(Arc::new(made.with_data_type(to.clone())))
+}
+
+fn time_to_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    let t = times(array);
+    match to {
+        DataType::Float32 | DataType::Float64 => {
+            let seconds: ArrayRef = Arc::new(t.unary::<_, Float64Type>(|t| t as f64 / SECOND as f64));
+            cast_array(&seconds, to, rules)
+        }
+        DataType::Decimal128(..) => {
+            let exact = t.unary::<_, Decimal128Type>(i128::from).with_data_type(DataType::Decimal128(20, 6));
+            cast_array(&(Arc::new(exact) as ArrayRef), to, rules)
+        }
+        to if is_integral(to) => {
+            let seconds: ArrayRef = Arc::new(t.unary::<_, Int64Type>(|t| t.div_euclid(SECOND)));
+            cast_array(&seconds, to, rules)
+        }
+        _ => Err(cannot_cast(array.data_type(), to)),
+    }
+}
+
+fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
+    let made = match array.data_type() {
+        from if is_integral(from) => {
+            let seconds = arrow(arrow::compute::cast(array, &DataType::Int64))?;
+            let mut out = Vec::with_capacity(seconds.len());
+            for v in seconds.as_primitive::<Int64Type>() {
+                out.push(seconds_to_micros(v, from, to, rules)?);
+            }
+            PrimitiveArray::<TimestampMicrosecondType>::from(out)
+        }
+        DataType::Float32 | DataType::Float64 => {
+            let seconds = arrow(arrow::compute::cast(array, &DataType::Float64))?;
+            let micros = |x: f64| if x.is_finite() { to_integral(x * SECOND as f64) } else { None };
+            seconds.as_primitive::<Float64Type>().unary_opt(micros)
+        }
+        DataType::Decimal128(_, s) => {
+            let scale = *s;
+            let micros = |v: i128| {
+                let exact = if scale > 6 {
+                    v / pow10(scale - 6)
+                } else {
+                    rescale(v, scale, 38, 6).unwrap_or(i128::MAX)
+                };
+                i64::try_from(exact).ok()
+            };
+            array.as_primitive::<Decimal128Type>().unary_opt(micros)
+        }
+        from => return Err(cannot_cast(from, to)),
+    };
+    Ok(Arc::new(made.with_data_type(to.clone())))
+}
+
+fn seconds_to_micros(v: Option<i64>, from: &DataType, to: &DataType, rules: Rules) -> Result<Option<i64>> {
+    let Some(v) = v else { return Ok(None) };
+    match v.checked_mul(SECOND) {
+        Some(t) => Ok(Some(t)),
+        None => rules.misfit(|| cast_overflow(&v.to_string(), from, to)),
+    }
+}

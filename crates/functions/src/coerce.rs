@@ -1,0 +1,237 @@
+//! Spark's ANSI coercion: the common type of several, and which casts happen without being asked for.
+//!
+//! All coercion of the house is here; DataFusion's own changes nothing after it. Holds no kernels.
+
+use crate::binding::{Arg, BindContext, Bound, CastMode};
+use crate::cast::cast;
+use crate::errors::{cannot_cast, data_diff_types, unexpected_type};
+use crate::types::{
+    PRECISION_MAX, TIMESTAMP_NTZ, decimal_bounded, element_field, integral_digits, is_datetime, is_decimal,
+    is_float, is_integral, is_interval, is_numeric, is_string, map_of, map_types, sql_name, timestamp,
+};
+use arrow::datatypes::{DataType, Field, Fields};
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// The least type that holds values of all `types`, as set operations, CASE, IN, COALESCE and VALUES use it.
+/// None if there is none; NULL's type for no types.
+pub fn common_type(types: &[DataType]) -> Option<DataType> {
+    // Texts come last, so that (text, date, null) does not depend on the order.
+    let (texts, others): (Vec<_>, Vec<_>) = types.iter().partition(|t| is_string(t));
+    let mut found = DataType::Null;
+    for t in others.into_iter().chain(texts) {
+        found = common_of_two(&found, t)?;
+    }
+    Some(found)
+}
+
+fn common_of_two(a: &DataType, b: &DataType) -> Option<DataType> {
+    use DataType::{Int32, Int64, List, Map, Null, Struct};
+    match (a, b) {
+        _ if a == b => Some(a.clone()),
+        (Null, t) | (t, Null) => Some(t.clone()),
+        (x, y) if is_numeric(x) && is_numeric(y) => Some(common_number(x, y)),
+        (x, y) if is_datetime(x) && is_datetime(y) => Some(common_time(x, y)),
+        (x, y) if is_string(x) => with_string(y),
+        (x, y) if is_string(y) => with_string(x),
+        (List(x), List(y)) => {
+            let element = common_of_two(x.data_type(), y.data_type())?;
+            Some(DataType::List(element_field(element)))
+        }
+        (Map(x, _), Map(y, _)) => {
+            let ((kx, vx), (ky, vy)) = (map_types(x), map_types(y));
+            Some(map_of(common_of_two(kx, ky)?, common_of_two(vx, vy)?))
+        }
+        (Struct(x), Struct(y)) => common_struct(x, y),
+        (Int32, Int64) | (Int64, Int32) => Some(Int64),
+        _ => None,
+    }
+}
+
+fn common_struct(x: &Fields, y: &Fields) -> Option<DataType> {
+    if x.len() != y.len() {
+        return None;
+    }
+    let mut fields = Vec::with_capacity(x.len());
+    for (a, b) in x.iter().zip(y.iter()) {
+        if !a.name().eq_ignore_ascii_case(b.name()) {
+            return None;
+        }
+        let t = common_of_two(a.data_type(), b.data_type())?;
+        fields.push(Field::new(a.name(), t, a.is_nullable() || b.is_nullable()));
+    }
+    Some(DataType::Struct(fields.into()))
+}
+
+fn rank(t: &DataType) -> u8 {
+    match t {
+        DataType::Int8 => 0,
+        DataType::Int16 => 1,
+        DataType::Int32 => 2,
+        DataType::Int64 => 3,
+        DataType::Float32 => 4,
+        _ => 5,
+    }
+}
+
+fn common_number(a: &DataType, b: &DataType) -> DataType {
+    if is_decimal(a) || is_decimal(b) {
+        return match (integral_digits(a), integral_digits(b)) {
+            (Some(x), Some(y)) => wider_decimal(x, y),
+            _ => DataType::Float64,
+        };
+    }
+    match (is_float(a), is_float(b)) {
+        (true, true) => DataType::Float64,
+        // An integer and a FLOAT meet in DOUBLE, since a FLOAT would lose digits.
+        (true, false) | (false, true) => DataType::Float64,
+        (false, false) => {
+            if rank(a) > rank(b) {
+                a.clone()
+            } else {
+                b.clone()
+            }
+        }
+    }
+}
+
+/// The decimal that holds two others; if there is none, integral digits are kept.
+fn wider_decimal((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
+    let scale = s1.max(s2);
+    let precision = (p1 - s1).max(p2 - s2) + scale;
+    if precision <= PRECISION_MAX {
+        return decimal_bounded(precision, scale);
+    }
+    decimal_bounded(PRECISION_MAX, (scale - (precision - PRECISION_MAX)).max(0))
+}
+
+fn common_time(a: &DataType, b: &DataType) -> DataType {
+    if a == &timestamp() || b == &timestamp() { timestamp() } else { TIMESTAMP_NTZ }
+}
+
+/// What a text and another type meet in: integers in BIGINT, other numbers in DOUBLE, the rest in the other.
+fn with_string(other: &DataType) -> Option<DataType> {
+    match other {
+        t if is_integral(t) => Some(DataType::Int64),
+        t if is_float(t) || is_decimal(t) => Some(DataType::Float64),
+        DataType::Boolean | DataType::Binary => Some(other.clone()),
+        t if is_datetime(t) => Some(other.clone()),
+        _ => None,
+    }
+}
+
+/// Casts as Spark does without being asked: store assignment between types that fit, texts to what is wanted.
+///
+/// # Errors
+/// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION` if the types do not fit.
+pub fn implicit_cast(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Bound> {
+    if &arg.data_type == to {
+        return Ok(Bound {
+            expr: arg.expr,
+            data_type: arg.data_type,
+            nullable: arg.nullable,
+            fallible: false,
+        });
+    }
+    if !implicitly_castable(&arg.data_type, to) {
+        return Err(cannot_cast(&arg.data_type, to));
+    }
+    cast(arg, to, CastMode::Ansi, ctx)
+}
+
+/// The same for argument `i` of a function, which the error names.
+pub(crate) fn coerce_argument(
+    function: &str,
+    i: usize,
+    arg: Arg,
+    to: &DataType,
+    ctx: &BindContext,
+) -> Result<Arg> {
+    if &arg.data_type == to {
+        return Ok(arg);
+    }
+    if !implicitly_castable(&arg.data_type, to) {
+        return Err(unexpected_type(function, i, &sql_name(to), &arg.data_type));
+    }
+    cast(arg, to, CastMode::Ansi, ctx).map(as_arg)
+}
+
+/// Casts all arguments to their common type.
+pub(crate) fn coerce_all(function: &str, args: Vec<Arg>, ctx: &BindContext) -> Result<(Vec<Arg>, DataType)> {
+    let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
+    let common = common_type(&types).ok_or_else(|| data_diff_types(function, &types))?;
+    let args = args.into_iter().map(|a| to_type(a, &common, ctx)).collect::<Result<Vec<_>>>()?;
+    Ok((args, common))
+}
+
+/// Casts to a type that is known to fit.
+pub(crate) fn to_type(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Arg> {
+    if &arg.data_type == to { Ok(arg) } else { cast(arg, to, CastMode::Ansi, ctx).map(as_arg) }
+}
+
+/// A bound expression as the argument of another.
+pub(crate) fn as_arg(b: Bound) -> Arg {
+    Arg { expr: b.expr, data_type: b.data_type, nullable: b.nullable }
+}
+
+fn implicitly_castable(from: &DataType, to: &DataType) -> bool {
+    use DataType::{List, Map, Null, Struct};
+    match (from, to) {
+        _ if from == to => true,
+        (Null, _) => true,
+        (x, y) if is_numeric(x) && is_numeric(y) => true,
+        (x, y) if is_datetime(x) && is_datetime(y) => true,
+        (x, y) if is_string(x) => {
+            is_numeric(y)
+                || is_datetime(y)
+                || is_interval(y)
+                || matches!(y, DataType::Boolean | DataType::Binary)
+        }
+        (List(_) | Map(..) | Struct(_), y) if is_string(y) => false,
+        (_, y) if is_string(y) => true,
+        (List(x), List(y)) => implicitly_castable(x.data_type(), y.data_type()),
+        (Map(x, _), Map(y, _)) => {
+            let ((kx, vx), (ky, vy)) = (map_types(x), map_types(y));
+            implicitly_castable(kx, ky) && implicitly_castable(vx, vy)
+        }
+        (Struct(x), Struct(y)) => {
+            x.len() == y.len()
+                && x.iter().zip(y.iter()).all(|(a, b)| implicitly_castable(a.data_type(), b.data_type()))
+        }
+        _ => false,
+    }
+}
+
+/// The fields of a struct type.
+pub(crate) fn struct_of(fields: Vec<Field>) -> DataType {
+    DataType::Struct(fields.into_iter().map(Arc::new).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use DataType::*;
+
+    #[test]
+    fn common_types_follow_ansi() {
+        let cases = [
+            (vec![Int32, Int64], Some(Int64)),
+            (vec![Int32, Float32], Some(Float64)),
+            (vec![Int32, Decimal128(2, 1)], Some(Decimal128(11, 1))),
+            (vec![Decimal128(38, 10), Decimal128(38, 2)], Some(Decimal128(38, 2))),
+            (vec![Decimal128(5, 2), Float64], Some(Float64)),
+            (vec![Utf8, Int32], Some(Int64)),
+            (vec![Utf8, Decimal128(5, 2)], Some(Float64)),
+            (vec![Utf8, Date32], Some(Date32)),
+            (vec![Date32, timestamp()], Some(timestamp())),
+            (vec![Boolean, Int32], None),
+            (vec![Null, Null], Some(Null)),
+            (vec![Utf8, Null, Boolean], Some(Boolean)),
+            (vec![], Some(Null)),
+        ];
+        for (types, expect) in cases {
+            assert_eq!(common_type(&types), expect, "{types:?}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Values as text: Spark's CAST to STRING and the cells of `show()`.
+//!
+//! Doubles print as Java prints them, timestamps in a zone without trailing zeros, arrays, maps and
+//! structs as `[1, 2]`, `{a -> 1}`, `{1, x}`. Never fails: a layout that it does not know prints as Arrow's.
+
+use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
+use crate::time::zone::Zone;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit,
+    TimestampMicrosecondType,
+};
+use std::fmt::Write;
+
+/// Who reads the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// `CAST(x AS STRING)`: nulls inside are `null`, binary is its UTF-8.
+    Cast,
+    /// A cell of `show()`: nulls are `NULL`, binary is `[41 42]`.
+    Show,
+}
+
+/// One cell as `show()` prints it; a null is `NULL`. `time_zone` is an IANA name; one that is not known counts as UTC.
+pub fn cell(array: &dyn Array, row: usize, time_zone: &str) -> String {
+    Printer::new(Style::Show, time_zone).print(array, row)
+}
+
+/// One value as text in a style; see [`cell`].
+pub fn format_value(array: &dyn Array, row: usize, time_zone: &str) -> String {
+    Printer::new(Style::Cast, time_zone).print(array, row)
+}
+
+/// Prints many values in one style and zone.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    style: Style,
+    zone: Zone,
+}
+
+impl Printer {
+    /// A printer; a zone that is not known counts as UTC.
+    pub fn new(style: Style, time_zone: &str) -> Self {
+        Self { style, zone: Zone::parse(time_zone).unwrap_or(Zone::Fixed(0)) }
+    }
+    /// A printer for a zone that is known.
+    pub(crate) fn in_zone(style: Style, zone: Zone) -> Self {
+        Self { style, zone }
+    }
+    /// The text of one value.
+    pub fn print(&self, array: &dyn Array, row: usize) -> String {
+        let mut out = String::new();
+        self.write(&mut out, array, row);
+        out
+    }
+    /// Appends the text of one value.
+    pub fn write(&self, out: &mut String, array: &dyn Array, row: usize) {
+        if row >= array.len() || array.is_null(row) || array.data_type() == &DataType::Null {
+            out.push_str(if self.style == Style::Show { "NULL" } else { "null" });
+            return;
+        }
+        match array.data_type() {
+            DataType::List(_) => self.write_list(out, array, row),
+            DataType::Map(..) => self.write_map(out, array, row),
+            DataType::Struct(_) => self.write_struct(out, array, row),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+                let local = if zone.is_some() { self.zone.to_local(micros) } else { micros };
+                write_timestamp(out, local);
+            }
+            DataType::Binary => self.write_binary(out, array.as_binary::<i32>().value(row)),
+            other => write_flat(out, other, array, row),
+        }
+    }
+
+    fn write_binary(&self, out: &mut String, bytes: &[u8]) {
+        if self.style == Style::Cast {
+            out.push_str(&String::from_utf8_lossy(bytes));
+            return;
+        }
+        out.push('[');
+        for (i, byte) in bytes.iter().enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            let _ = write!(out, "{space}{byte:02X}");
+        }
+        out.push(']');
+    }
+
+    fn write_list(&self, out: &mut String, array: &dyn Array, row: usize) {
+        let values = array.as_list::<i32>().value(row);
+        out.push('[');
+        for i in 0..values.len() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            self.write(out, values.as_ref(), i);
+        }
+        out.push(']');
+    }
+
+    fn write_map(&self, out: &mut String, array: &dyn Array, row: usize) {
+        let entries = array.as_map().value(row);
+        out.push('{');
+        if let [keys, values, ..] = entries.columns() {
+            for i in 0..entries.len() {
+                out.push_str(if i == 0 { "" } else { ", " });
+                self.write(out, keys.as_ref(), i);
+                out.push_str(" -> ");
+                self.write(out, values.as_ref(), i);
+            }
+        }
+        out.push('}');
+    }
+
+    fn write_struct(&self, out: &mut String, array: &dyn Array, row: usize) {
+        out.push('{');
+        for (i, column) in array.as_struct().columns().iter().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            self.write(out, column.as_ref(), row);
+        }
+        out.push('}');
+    }
+}
+
+fn write_flat(out: &mut String, data_type: &DataType, array: &dyn Array, row: usize) {
+    let _ = match data_type {
+        DataType::Boolean => write!(out, "{}", array.as_boolean().value(row)),
+        DataType::Int8 => write!(out, "{}", array.as_primitive::<Int8Type>().value(row)),
+        DataType::Int16 => write!(out, "{}", array.as_primitive::<Int16Type>().value(row)),
+        DataType::Int32 => write!(out, "{}", array.as_primitive::<Int32Type>().value(row)),
+        DataType::Int64 => write!(out, "{}", array.as_primitive::<Int64Type>().value(row)),
+        DataType::Utf8 => write!(out, "{}", array.as_string::<i32>().value(row)),
+        DataType::Float32 => {
+            write_float(out, f64::from(array.as_primitive::<Float32Type>().value(row)), Width::Single);
+            Ok(())
+        }
+        DataType::Float64 => {
+            write_float(out, array.as_primitive::<Float64Type>().value(row), Width::Double);
+            Ok(())
+        }
+        DataType::Decimal128(_, scale) => {
+            write_decimal(out, array.as_primitive::<Decimal128Type>().value(row), *scale);
+            Ok(())
+        }
+        DataType::Date32 => {
+            write_date(out, i64::from(array.as_primitive::<Date32Type>().value(row)));
+            Ok(())
+        }
+        DataType::Duration(TimeUnit::Microsecond) => {
+            write_day_time(out, array.as_primitive::<DurationMicrosecondType>().value(row));
+            Ok(())
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            write_year_month(out, array.as_primitive::<IntervalYearMonthType>().value(row));
+            Ok(())
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let v = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
+            write_calendar(out, i64::from(v.months), i64::from(v.days), v.nanoseconds / 1000);
+            Ok(())
+        }
+        _ => {
+            let text = arrow::util::display::array_value_to_string(array, row);
+            out.push_str(&text.unwrap_or_default());
+            Ok(())
+        }
+    };
+}
+
+/// Whether a number's shortest digits are those of a FLOAT or of a DOUBLE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    Single,
+    Double,
+}
+
+/// Java's `Double.toString`: plain from 1e-3 to 1e7, `d.dE±n` beyond.
+pub(crate) fn write_float(out: &mut String, value: f64, width: Width) {
+    if value.is_nan() {
+        return out.push_str("NaN");
+    }
+    if value.is_infinite() {
+        return out.push_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    if value == 0.0 {
+        return out.push_str(if value.is_sign_negative() { "-0.0" } else { "0.0" });
+    }
+    let magnitude = value.abs();
+    if (1e-3..1e7).contains(&magnitude) {
+        let before = out.len();
+        let _ = match width {
+            Width::Single => write!(out, "{}", value as f32),
+            Width::Double => write!(out, "{value}"),
+        };
+        let whole = !out.get(before..).is_some_and(|t| t.contains('.'));
+        return out.push_str(if whole { ".0" } else { "" });
+    }
+    let text = match width {
+        Width::Single => format!("{:E}", value as f32),
+        Width::Double => format!("{value:E}"),
+    };
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => {
+            let _ = write!(out, "{digits}.0E{exponent}");
+        }
+        _ => out.push_str(&text),
+    }
+}
+
+/// A decimal's digits, never with an exponent.
+pub(crate) fn write_decimal(out: &mut String, value: i128, scale: i8) {
+    let scale = usize::try_from(scale).unwrap_or(0);
+    let digits = value.unsigned_abs().to_string();
+    if value < 0 {
+        out.push('-');
+    }
+    if scale == 0 {
+        return out.push_str(&digits);
+    }
+    let padded = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = padded.split_at_checked(padded.len() - scale).unwrap_or((&padded, ""));
+    let _ = write!(out, "{whole}.{fraction}");
+}
+
+/// `2024-01-31`; years beyond four digits carry a sign.
+pub(crate) fn write_date(out: &mut String, days: i64) {
+    let c = civil::from_days(days);
+    write_year(out, c.year);
+    let _ = write!(out, "-{:02}-{:02}", c.month, c.day);
+}
+
+fn write_year(out: &mut String, year: i64) {
+    let _ = match year {
+        0..=9999 => write!(out, "{year:04}"),
+        10_000.. => write!(out, "+{year}"),
+        _ => write!(out, "-{:04}", -year),
+    };
+}
+
+/// `2024-01-31 01:02:03.5`, from a wall clock in microseconds.
+pub(crate) fn write_timestamp(out: &mut String, local: i64) {
+    write_date(out, local.div_euclid(DAY));
+    let time = local.rem_euclid(DAY);
+    let (h, m, s) = (time / HOUR, time / MINUTE % 60, time / SECOND % 60);
+    let _ = write!(out, " {h:02}:{m:02}:{s:02}");
+    write_fraction(out, time % SECOND);
+}
+
+/// `.5` of 500,000 microseconds, nothing of 0.
+fn write_fraction(out: &mut String, micros: i64) {
+    if micros != 0 {
+        let digits = format!("{micros:06}");
+        let _ = write!(out, ".{}", digits.trim_end_matches('0'));
+    }
+}
+
+/// `INTERVAL '1 02:03:04.5' DAY TO SECOND`.
+fn write_day_time(out: &mut String, micros: i64) {
+    let sign = if micros < 0 { "-" } else { "" };
+    let m = micros.unsigned_abs();
+    let unit = |u: i64| u.unsigned_abs();
+    let (days, rest) = (m / unit(DAY), m % unit(DAY));
+    let (h, min, s) = (rest / unit(HOUR), rest / unit(MINUTE) % 60, rest / unit(SECOND) % 60);
+    let _ = write!(out, "INTERVAL '{sign}{days} {h:02}:{min:02}:{s:02}");
+    write_fraction(out, (rest % unit(SECOND)) as i64);
+    out.push_str("' DAY TO SECOND");
+}
+
+/// `INTERVAL '1-2' YEAR TO MONTH`.
+fn write_year_month(out: &mut String, months: i32) {
+    let sign = if months < 0 { "-" } else { "" };
+    let m = months.unsigned_abs();
+    let _ = write!(out, "INTERVAL '{sign}{}-{}' YEAR TO MONTH", m / 12, m % 12);
+}
+
+/// `1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds`; parts of 0 are left out.
+fn write_calendar(out: &mut String, months: i64, days: i64, micros: i64) {
+    let mut parts = Vec::new();
+    let units = [
+        (months / 12, "years"),
+        (months % 12, "months"),
+        (days, "days"),
+        (micros / HOUR, "hours"),
+        (micros % HOUR / MINUTE, "minutes"),
+    ];
+    for (count, unit) in units {
+        if count != 0 {
+            parts.push(format!("{count} {unit}"));
+        }
+    }
+    let rest = micros % MINUTE;
+    if rest != 0 {
+        let mut seconds = if rest < 0 { "-".to_owned() } else { String::new() };
+        let _ = write!(seconds, "{}", rest.abs() / SECOND);
+        write_fraction(&mut seconds, rest.abs() % SECOND);
+        parts.push(format!("{seconds} seconds"));
+    }
+    out.push_str(if parts.is_empty() { "0 seconds" } else { "" });
+    out.push_str(&parts.join(" "));
+}

@@ -1,0 +1,273 @@
+//! Spark's errors that functions raise: one constructor per class, so that texts live in one place.
+//!
+//! Class names, parameters and texts follow Spark, since programs match on them. Nothing here decides
+//! when an error is raised.
+
+use crate::types::sql_name;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use thalweg_common::{Error, ErrorKind};
+
+const ANSI_KEY: &str = "\"spark.sql.ansi.enabled\"";
+
+/// `[DIVIDE_BY_ZERO]`.
+pub(crate) fn divide_by_zero() -> Error {
+    zero_divisor("DIVIDE_BY_ZERO", "Division by zero. Use `try_divide`")
+}
+
+/// `[REMAINDER_BY_ZERO]`.
+pub(crate) fn remainder_by_zero() -> Error {
+    zero_divisor("REMAINDER_BY_ZERO", "Remainder by zero. Use `try_mod`")
+}
+
+fn zero_divisor(class: &str, start: &str) -> Error {
+    let text = format!(
+        "{start} to tolerate divisor being 0 and return NULL instead. \
+         If necessary set {ANSI_KEY} to \"false\" to bypass this error."
+    );
+    Error::new(ErrorKind::Arithmetic, class, "22012", text).param("config", ANSI_KEY)
+}
+
+/// `[ARITHMETIC_OVERFLOW]`; `what` is `integer overflow`, `try_function` tolerates it, if there is one.
+pub(crate) fn overflow(what: &str, try_function: Option<&str>) -> Error {
+    let alternative = match try_function {
+        Some(f) => format!(" Use '{f}' to tolerate overflow and return NULL instead."),
+        None => String::new(),
+    };
+    let text = format!("{what}.{alternative} If necessary set {ANSI_KEY} to \"false\" to bypass this error.");
+    Error::new(ErrorKind::Arithmetic, "ARITHMETIC_OVERFLOW", "22003", text)
+        .param("message", what)
+        .param("alternative", alternative)
+        .param("config", ANSI_KEY)
+}
+
+/// `[BINARY_ARITHMETIC_OVERFLOW]`: TINYINT and SMALLINT operands name their values.
+pub(crate) fn small_overflow(left: &str, symbol: &str, right: &str, try_function: &str) -> Error {
+    let text = format!(
+        "{left} {symbol} {right} caused overflow. Use '{try_function}' to ignore overflow problem and return NULL."
+    );
+    Error::new(ErrorKind::Arithmetic, "BINARY_ARITHMETIC_OVERFLOW", "22003", text)
+        .param("value1", left)
+        .param("symbol", symbol)
+        .param("value2", right)
+        .param("functionName", try_function)
+}
+
+/// `[NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION]`: a decimal that needs more digits than it has.
+pub(crate) fn decimal_out_of_range(value: &str, precision: u8, scale: i8) -> Error {
+    let text = format!(
+        "The {value} cannot be represented as Decimal({precision}, {scale}). \
+         If necessary set {ANSI_KEY} to \"false\" to bypass this error, and return NULL instead."
+    );
+    Error::new(ErrorKind::Arithmetic, "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "22003", text)
+        .param("value", value)
+        .param("precision", precision.to_string())
+        .param("scale", scale.to_string())
+        .param("config", ANSI_KEY)
+}
+
+/// `[CAST_INVALID_INPUT]`: `value` as a SQL literal, from the type named `from`.
+pub(crate) fn cast_invalid_input(value: &str, from: &DataType, to: &DataType) -> Error {
+    let kind = match to {
+        DataType::Date32 | DataType::Timestamp(..) => ErrorKind::DateTime,
+        DataType::Boolean => ErrorKind::Runtime,
+        _ => ErrorKind::NumberFormat,
+    };
+    let (from, to) = (quoted_type(from), quoted_type(to));
+    let text = format!(
+        "The value {value} of the type {from} cannot be cast to {to} because it is malformed. \
+         Correct the value as per the syntax, or change its target type. \
+         Use `try_cast` to tolerate malformed input and return NULL instead."
+    );
+    Error::new(kind, "CAST_INVALID_INPUT", "22018", text)
+        .param("expression", value)
+        .param("sourceType", from)
+        .param("targetType", to)
+}
+
+/// `[CAST_OVERFLOW]`.
+pub(crate) fn cast_overflow(value: &str, from: &DataType, to: &DataType) -> Error {
+    let (from, to) = (quoted_type(from), quoted_type(to));
+    let text = format!(
+        "The value {value} of the type {from} cannot be cast to {to} due to an overflow. \
+         Use `try_cast` to tolerate overflow and return NULL instead."
+    );
+    Error::new(ErrorKind::Arithmetic, "CAST_OVERFLOW", "22003", text)
+        .param("value", value)
+        .param("sourceType", from)
+        .param("targetType", to)
+}
+
+/// `[DATETIME_OVERFLOW]`: `operation` says what was computed.
+pub(crate) fn datetime_overflow(operation: &str) -> Error {
+    let text = format!("Datetime operation overflow: {operation}.");
+    Error::new(ErrorKind::Arithmetic, "DATETIME_OVERFLOW", "22008", text).param("operation", operation)
+}
+
+/// `[CANNOT_PARSE_TIMESTAMP]`: a text that does not follow its pattern.
+pub(crate) fn cannot_parse_timestamp(message: &str, function: &str) -> Error {
+    let text =
+        format!("{message}. Use `{function}` to tolerate invalid input string and return NULL instead.");
+    Error::new(ErrorKind::DateTime, "CANNOT_PARSE_TIMESTAMP", "22007", text)
+        .param("message", message)
+        .param("func", format!("`{function}`"))
+}
+
+/// `[INVALID_ARRAY_INDEX]`.
+pub(crate) fn array_index(index: i64, size: usize) -> Error {
+    let text = format!(
+        "The index {index} is out of bounds. The array has {size} elements. Use the SQL function \
+         `get()` to tolerate accessing element at invalid index and return NULL instead."
+    );
+    Error::new(ErrorKind::ArrayIndex, "INVALID_ARRAY_INDEX", "22003", text)
+        .param("indexValue", index.to_string())
+        .param("arraySize", size.to_string())
+}
+
+/// `[INVALID_ARRAY_INDEX_IN_ELEMENT_AT]`.
+pub(crate) fn element_at_index(index: i64, size: usize) -> Error {
+    let text = format!(
+        "The index {index} is out of bounds. The array has {size} elements. Use `try_element_at` \
+         to tolerate accessing element at invalid index and return NULL instead."
+    );
+    Error::new(ErrorKind::ArrayIndex, "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "22003", text)
+        .param("indexValue", index.to_string())
+        .param("arraySize", size.to_string())
+}
+
+/// `[INVALID_INDEX_OF_ZERO]`.
+pub(crate) fn index_of_zero() -> Error {
+    let text = "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).";
+    Error::new(ErrorKind::Runtime, "INVALID_INDEX_OF_ZERO", "22003", text)
+}
+
+/// `[INVALID_PARAMETER_VALUE.*]`-like: an argument whose value the function can't take.
+pub(crate) fn bad_value(function: &str, parameter: &str, expected: &str, value: &str) -> Error {
+    let text = format!(
+        "The value of parameter(s) `{parameter}` in `{function}` is invalid: expects {expected}, but got {value}."
+    );
+    Error::new(ErrorKind::IllegalArgument, "INVALID_PARAMETER_VALUE", "22023", text)
+        .param("parameter", format!("`{parameter}`"))
+        .param("functionName", format!("`{function}`"))
+}
+
+/// `[WRONG_NUM_ARGS.WITHOUT_SUGGESTION]`; `expected` is `2`, `[1, 2]` or `> 0`.
+pub(crate) fn wrong_num_args(function: &str, expected: &str, actual: usize) -> Error {
+    let text = format!(
+        "The `{function}` requires {expected} parameters but the actual number is {actual}. \
+         Please, refer to 'https://spark.apache.org/docs/latest/sql-ref-functions.html' for a fix."
+    );
+    Error::new(ErrorKind::Analysis, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", text)
+        .param("functionName", format!("`{function}`"))
+        .param("expectedNum", expected)
+        .param("actualNum", actual.to_string())
+}
+
+/// `[UNRESOLVED_ROUTINE]`, with the nearest names as a hint.
+pub(crate) fn unresolved_routine(name: &str, nearest: &[String]) -> Error {
+    let path = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
+    let text = format!("Cannot resolve routine `{name}` on search path {path}.");
+    let error = Error::new(ErrorKind::Analysis, "UNRESOLVED_ROUTINE", "42883", text)
+        .param("routineName", format!("`{name}`"))
+        .param("searchPath", path);
+    match nearest {
+        [] => error,
+        names => error.hint(format!("Did you mean {}?", names.join(", "))),
+    }
+}
+
+/// `[DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE]`; `index` counts from 0.
+pub(crate) fn unexpected_type(function: &str, index: usize, required: &str, actual: &DataType) -> Error {
+    const ORDINALS: [&str; 8] = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
+    let ordinal = ORDINALS.get(index).copied().unwrap_or("next");
+    let required = format!("\"{required}\"");
+    let actual = quoted_type(actual);
+    let why =
+        format!("The {ordinal} parameter requires the {required} type, however it has the type {actual}");
+    mismatch("UNEXPECTED_INPUT_TYPE", function, &why)
+        .param("paramIndex", ordinal)
+        .param("requiredType", required)
+        .param("inputType", actual)
+}
+
+/// `[DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES]`.
+pub(crate) fn different_types(operator: &str, left: &DataType, right: &DataType) -> Error {
+    let (left, right) = (quoted_type(left), quoted_type(right));
+    let why = format!(
+        "the left and right operands of the binary operator have incompatible types ({left} and {right})"
+    );
+    mismatch("BINARY_OP_DIFF_TYPES", operator, &why).param("left", left).param("right", right)
+}
+
+/// `[DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE]`.
+pub(crate) fn wrong_operand(operator: &str, required: &str, actual: &DataType) -> Error {
+    let actual = quoted_type(actual);
+    let why = format!("the binary operator requires the input type {required}, not {actual}");
+    mismatch("BINARY_OP_WRONG_TYPE", operator, &why)
+        .param("inputType", required)
+        .param("actualDataType", actual)
+}
+
+/// `[DATATYPE_MISMATCH.DATA_DIFF_TYPES]`: arguments that have no common type.
+pub(crate) fn data_diff_types(function: &str, types: &[DataType]) -> Error {
+    let list = types.iter().map(quoted_type).collect::<Vec<_>>().join(" or ");
+    let why = format!("Input to `{function}` should all be the same type, but it's ({list})");
+    mismatch("DATA_DIFF_TYPES", function, &why)
+        .param("functionName", format!("`{function}`"))
+        .param("dataType", format!("({list})"))
+}
+
+/// `[DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION]`.
+pub(crate) fn cannot_cast(from: &DataType, to: &DataType) -> Error {
+    let (from, to) = (quoted_type(from), quoted_type(to));
+    mismatch("CAST_WITHOUT_SUGGESTION", "CAST", &format!("cannot cast {from} to {to}"))
+        .param("srcType", from)
+        .param("targetType", to)
+}
+
+/// `[DATATYPE_MISMATCH.NON_FOLDABLE_INPUT]`: the argument must be a constant.
+pub(crate) fn not_constant(function: &str, parameter: &str, required: &str) -> Error {
+    let why = format!("the input `{parameter}` should be a foldable \"{required}\" expression");
+    mismatch("NON_FOLDABLE_INPUT", function, &why).param("inputName", format!("`{parameter}`"))
+}
+
+fn mismatch(class: &str, function: &str, why: &str) -> Error {
+    let sql = format!("\"{function}\"");
+    let text = format!("Cannot resolve {sql} due to data type mismatch: {why}.");
+    Error::new(ErrorKind::Analysis, format!("DATATYPE_MISMATCH.{class}"), "42K09", text).param("sqlExpr", sql)
+}
+
+fn quoted_type(data_type: &DataType) -> String {
+    format!("\"{}\"", sql_name(data_type))
+}
+
+/// Wraps an error so that it can travel through DataFusion and be found again at the edge.
+pub(crate) fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// An error of DataFusion as ours: the one it carries, or a fault of ours.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::internal(other.to_string()),
+        },
+        DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
+        other => Error::internal(other.to_string()),
+    }
+}
+
+/// An error of Arrow as ours, without Spark's class: kernels map those that a user can cause.
+pub(crate) fn from_arrow(error: ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::internal(other.to_string()),
+        },
+        ArrowError::DivideByZero => divide_by_zero(),
+        ArrowError::ArithmeticOverflow(_) => overflow("Overflow", None),
+        other => Error::internal(other.to_string()),
+    }
+}

@@ -1,0 +1,404 @@
+//! The one scalar function of ours: a named kernel over Arrow arrays with a known result type.
+//!
+//! Every function of this crate that DataFusion lacks is a [`Kernel`]. Constants stay constants: a
+//! kernel reads a column or a constant through the same accessor and never expands the latter. A kernel
+//! is not run on an empty batch, so a constant that would raise does not raise where there is no row.
+
+use crate::binding::{Arg, Bound};
+use crate::errors::{external, from_arrow, from_datafusion};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
+    Datum, PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder, new_empty_array,
+};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Computes a result array of `Batch::rows` rows.
+pub(crate) type Run = fn(&Batch) -> Result<ArrayRef>;
+
+/// When a result may be null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Nulls {
+    /// If any argument may be.
+    Args,
+    /// Always: the function makes nulls itself.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a kernel was told while it was bound: a time zone, a pattern, numbers. Part of its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Setting {
+    pub text: Arc<str>,
+    pub pattern: Arc<str>,
+    pub numbers: [i64; 3],
+}
+
+impl Setting {
+    /// A setting of one text.
+    pub(crate) fn text(text: &str) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+/// A scalar function. Its name stands for its code: two kernels of one name run the same function.
+#[derive(Clone)]
+pub(crate) struct Kernel {
+    pub name: &'static str,
+    pub run: Run,
+    pub returns: DataType,
+    pub nulls: Nulls,
+    pub fallible: bool,
+    pub volatile: bool,
+    pub setting: Setting,
+    signature: Signature,
+}
+
+impl Kernel {
+    /// A kernel that can't fail and is null where an argument is.
+    pub(crate) fn new(name: &'static str, returns: DataType, run: Run) -> Self {
+        Self {
+            name,
+            run,
+            returns,
+            nulls: Nulls::Args,
+            fallible: false,
+            volatile: false,
+            setting: Setting::default(),
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
+    }
+    /// The same, which can raise on some row.
+    pub(crate) fn fallible(mut self, fallible: bool) -> Self {
+        self.fallible = fallible;
+        self
+    }
+    /// The same with another rule for nulls.
+    pub(crate) fn nulls(mut self, nulls: Nulls) -> Self {
+        self.nulls = nulls;
+        self
+    }
+    /// The same with a setting.
+    pub(crate) fn setting(mut self, setting: Setting) -> Self {
+        self.setting = setting;
+        self
+    }
+    /// The same, giving another answer at every call.
+    pub(crate) fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self.signature = Signature::user_defined(Volatility::Volatile);
+        self
+    }
+
+    /// The call of this kernel on `args`.
+    pub(crate) fn call(self, args: Vec<Arg>) -> Bound {
+        let nullable = match self.nulls {
+            Nulls::Args => args.iter().any(|a| a.nullable),
+            Nulls::Always => true,
+            Nulls::Never => false,
+        };
+        let (data_type, fallible) = (self.returns.clone(), self.fallible);
+        let exprs = args.into_iter().map(|a| a.expr).collect();
+        let udf = Arc::new(ScalarUDF::new_from_impl(self));
+        let expr = Expr::ScalarFunction(ScalarFunction::new_udf(udf, exprs));
+        Bound { expr, data_type, nullable, fallible }
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernel({} -> {} {:?})", self.name, self.returns, self.setting)
+    }
+}
+
+impl PartialEq for Kernel {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.returns == other.returns
+            && self.nulls == other.nulls
+            && self.setting == other.setting
+    }
+}
+
+impl Eq for Kernel {}
+
+impl Hash for Kernel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.returns.hash(state);
+        self.setting.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Kernel {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> DfResult<DataType> {
+        Ok(self.returns.clone())
+    }
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> DfResult<FieldRef> {
+        let nullable = match self.nulls {
+            Nulls::Args => args.arg_fields.iter().any(|f| f.is_nullable()),
+            Nulls::Always => true,
+            Nulls::Never => false,
+        };
+        Ok(Arc::new(Field::new(self.name, self.returns.clone(), nullable)))
+    }
+    /// Arguments are coerced before a kernel is called, never by DataFusion.
+    fn coerce_types(&self, arg_types: &[DataType]) -> DfResult<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+    /// An expression that can raise is not shared with a place that evaluates it on more rows.
+    fn short_circuits(&self) -> bool {
+        self.fallible
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        if args.number_rows == 0 {
+            return Ok(ColumnarValue::Array(new_empty_array(&self.returns)));
+        }
+        let constant = !self.volatile && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let batch = Batch { args: &args.args, rows, returns: &self.returns, setting: &self.setting };
+        let array = (self.run)(&batch).map_err(external)?;
+        if array.len() != rows || array.data_type() != &self.returns {
+            let text = format!("{} gave {} rows of {}", self.name, array.len(), array.data_type());
+            return Err(external(Error::internal(text)));
+        }
+        match constant {
+            true => ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar),
+            false => Ok(ColumnarValue::Array(array)),
+        }
+    }
+}
+
+/// The arguments of one call of a kernel.
+pub(crate) struct Batch<'a> {
+    args: &'a [ColumnarValue],
+    pub rows: usize,
+    pub returns: &'a DataType,
+    pub setting: &'a Setting,
+}
+
+/// A primitive column or constant.
+pub(crate) enum Prims<'a, T: ArrowPrimitiveType> {
+    Column(&'a PrimitiveArray<T>),
+    Constant(Option<T::Native>),
+}
+
+impl<T: ArrowPrimitiveType> Prims<'_, T> {
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
+        match self {
+            Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+/// A text column or constant.
+pub(crate) enum Strings<'a> {
+    Column(&'a StringArray),
+    Constant(Option<&'a str>),
+}
+
+impl<'a> Strings<'a> {
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
+        match self {
+            Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Constant(value) => *value,
+        }
+    }
+    /// The constant, if it is one that is not null.
+    pub(crate) fn constant(&self) -> Option<&'a str> {
+        match self {
+            Self::Column(_) => None,
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+/// A binary column or constant.
+pub(crate) enum Bytes<'a> {
+    Column(&'a BinaryArray),
+    Constant(Option<&'a [u8]>),
+}
+
+impl<'a> Bytes<'a> {
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
+        match self {
+            Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+/// A boolean column or constant.
+pub(crate) enum Bools<'a> {
+    Column(&'a BooleanArray),
+    Constant(Option<bool>),
+}
+
+impl Bools<'_> {
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<bool> {
+        match self {
+            Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// How many arguments there are.
+    pub(crate) fn len(&self) -> usize {
+        self.args.len()
+    }
+
+    fn arg(&self, i: usize) -> Result<&'a ColumnarValue> {
+        self.args.get(i).ok_or_else(|| Error::internal(format!("argument {i} is missing")))
+    }
+
+    /// The type of an argument.
+    pub(crate) fn type_of(&self, i: usize) -> Result<DataType> {
+        Ok(self.arg(i)?.data_type())
+    }
+
+    /// An argument as numbers, dates or times of Arrow type `T`.
+    pub(crate) fn prims<T: ArrowPrimitiveType>(&self, i: usize) -> Result<Prims<'a, T>> {
+        match self.arg(i)? {
+            ColumnarValue::Array(array) => match array.as_primitive_opt::<T>() {
+                Some(column) => Ok(Prims::Column(column)),
+                None => Err(wrong_layout(i, array.data_type())),
+            },
+            ColumnarValue::Scalar(scalar) => {
+                let array = scalar.to_array().map_err(from_datafusion)?;
+                match array.as_primitive_opt::<T>() {
+                    Some(one) => Ok(Prims::Constant(one.is_valid(0).then(|| one.value(0)))),
+                    None => Err(wrong_layout(i, array.data_type())),
+                }
+            }
+        }
+    }
+
+    /// An argument as text.
+    pub(crate) fn strings(&self, i: usize) -> Result<Strings<'a>> {
+        match self.arg(i)? {
+            ColumnarValue::Array(array) => match array.as_string_opt::<i32>() {
+                Some(column) => Ok(Strings::Column(column)),
+                None => Err(wrong_layout(i, array.data_type())),
+            },
+            ColumnarValue::Scalar(ScalarValue::Utf8(text)) => Ok(Strings::Constant(text.as_deref())),
+            ColumnarValue::Scalar(other) => Err(wrong_layout(i, &other.data_type())),
+        }
+    }
+
+    /// An argument as bytes.
+    pub(crate) fn bytes(&self, i: usize) -> Result<Bytes<'a>> {
+        match self.arg(i)? {
+            ColumnarValue::Array(array) => match array.as_binary_opt::<i32>() {
+                Some(column) => Ok(Bytes::Column(column)),
+                None => Err(wrong_layout(i, array.data_type())),
+            },
+            ColumnarValue::Scalar(ScalarValue::Binary(bytes)) => Ok(Bytes::Constant(bytes.as_deref())),
+            ColumnarValue::Scalar(other) => Err(wrong_layout(i, &other.data_type())),
+        }
+    }
+
+    /// An argument as booleans.
+    pub(crate) fn bools(&self, i: usize) -> Result<Bools<'a>> {
+        match self.arg(i)? {
+            ColumnarValue::Array(array) => match array.as_boolean_opt() {
+                Some(column) => Ok(Bools::Column(column)),
+                None => Err(wrong_layout(i, array.data_type())),
+            },
+            ColumnarValue::Scalar(ScalarValue::Boolean(value)) => Ok(Bools::Constant(*value)),
+            ColumnarValue::Scalar(other) => Err(wrong_layout(i, &other.data_type())),
+        }
+    }
+
+    /// An argument as a column of `rows` rows; a constant is repeated.
+    pub(crate) fn array(&self, i: usize) -> Result<ArrayRef> {
+        self.arg(i)?.to_array(self.rows).map_err(from_datafusion)
+    }
+
+    /// An argument for Arrow's kernels, which know constants.
+    pub(crate) fn datum(&self, i: usize) -> Result<Box<dyn Datum>> {
+        match self.arg(i)? {
+            ColumnarValue::Array(array) => Ok(Box::new(Arc::clone(array))),
+            ColumnarValue::Scalar(scalar) => Ok(Box::new(scalar.to_scalar().map_err(from_datafusion)?)),
+        }
+    }
+
+    /// Builds a primitive result of type `T`, row by row.
+    pub(crate) fn build<T: ArrowPrimitiveType>(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<T::Native>>,
+    ) -> Result<ArrayRef> {
+        let mut builder = PrimitiveBuilder::<T>::with_capacity(self.rows);
+        for row in 0..self.rows {
+            builder.append_option(value(row)?);
+        }
+        Ok(Arc::new(builder.finish().with_data_type(self.returns.clone())))
+    }
+
+    /// Builds a text result, row by row.
+    pub(crate) fn build_text<S: AsRef<str>>(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<S>>,
+    ) -> Result<ArrayRef> {
+        let mut builder = StringBuilder::with_capacity(self.rows, self.rows * 8);
+        for row in 0..self.rows {
+            builder.append_option(value(row)?);
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+
+    /// Builds a binary result, row by row.
+    pub(crate) fn build_bytes<B: AsRef<[u8]>>(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<B>>,
+    ) -> Result<ArrayRef> {
+        let mut builder = BinaryBuilder::with_capacity(self.rows, self.rows * 8);
+        for row in 0..self.rows {
+            builder.append_option(value(row)?);
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+
+    /// Builds a boolean result, row by row.
+    pub(crate) fn build_bool(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<bool>>,
+    ) -> Result<ArrayRef> {
+        let mut builder = BooleanBuilder::with_capacity(self.rows);
+        for row in 0..self.rows {
+            builder.append_option(value(row)?);
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+}
+
+fn wrong_layout(i: usize, actual: &DataType) -> Error {
+    Error::internal(format!("argument {i} has the layout {actual}"))
+}
+
+/// Runs `f` and turns Arrow's error into ours.
+pub(crate) fn arrow<T>(result: std::result::Result<T, arrow::error::ArrowError>) -> Result<T> {
+    result.map_err(from_arrow)
+}

@@ -1,0 +1,261 @@
+//! `+ - * / % div` and their `try_` forms: which types meet, and which kernel computes.
+//!
+//! Floats add, subtract and multiply natively; all else goes through checked kernels. Dates and intervals
+//! are handed to `temporal`.
+
+use super::{decimals, integers, temporal};
+use crate::binding::{Arg, Bound};
+use crate::coerce::{common_type, to_type};
+use crate::errors::{different_types, wrong_operand};
+use crate::kernel::{Kernel, Nulls, Run, Setting};
+use crate::registry::{Call, Entry};
+use crate::types::{
+    decimal_adjusted, decimal_bounded, integral_digits, is_datetime, is_decimal, is_float, is_integral,
+    is_interval, is_numeric, is_string,
+};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["+"], 1, 2, add),
+    Entry::bind(&["-"], 1, 2, subtract),
+    Entry::bind(&["*"], 2, 2, |c| number_or_time(c, Op::Multiply)),
+    Entry::bind(&["/"], 2, 2, |c| number_or_time(c, Op::Divide)),
+    Entry::bind(&["%", "mod"], 2, 2, |c| number_or_time(c, Op::Remainder)),
+    Entry::bind(&["pmod"], 2, 2, |c| number_or_time(c, Op::Pmod)),
+    Entry::bind(&["div"], 2, 2, |c| number_or_time(c, Op::IntegralDivide)),
+    Entry::bind(&["try_add"], 2, 2, |c| number_or_time(c, Op::TryAdd)),
+    Entry::bind(&["try_subtract"], 2, 2, |c| number_or_time(c, Op::TrySubtract)),
+    Entry::bind(&["try_multiply"], 2, 2, |c| number_or_time(c, Op::TryMultiply)),
+    Entry::bind(&["try_divide"], 2, 2, |c| number_or_time(c, Op::TryDivide)),
+    Entry::bind(&["try_mod"], 2, 2, |c| number_or_time(c, Op::TryRemainder)),
+    Entry::bind(&["negative"], 1, 1, negative),
+    Entry::bind(&["positive"], 1, 1, positive),
+    Entry::bind(&["abs"], 1, 1, absolute),
+];
+
+/// A binary arithmetic operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Pmod,
+    IntegralDivide,
+    TryAdd,
+    TrySubtract,
+    TryMultiply,
+    TryDivide,
+    TryRemainder,
+}
+
+impl Op {
+    /// The operator that computes, without its `try_`.
+    pub(super) fn base(self) -> Op {
+        match self {
+            Op::TryAdd => Op::Add,
+            Op::TrySubtract => Op::Subtract,
+            Op::TryMultiply => Op::Multiply,
+            Op::TryDivide => Op::Divide,
+            Op::TryRemainder => Op::Remainder,
+            other => other,
+        }
+    }
+    /// Whether a misfit is null.
+    pub(super) fn tries(self) -> bool {
+        self.base() != self
+    }
+    /// The operator as a user writes it.
+    pub(super) fn symbol(self) -> &'static str {
+        match self.base() {
+            Op::Add => "+",
+            Op::Subtract => "-",
+            Op::Multiply => "*",
+            Op::Divide => "/",
+            Op::Remainder => "%",
+            Op::Pmod => "pmod",
+            _ => "div",
+        }
+    }
+    fn nulls(self) -> Nulls {
+        match self {
+            Op::Add | Op::Subtract | Op::Multiply => Nulls::Args,
+            _ => Nulls::Always,
+        }
+    }
+}
+
+fn add(call: Call) -> Result<Bound> {
+    if call.args.len() == 1 { positive(call) } else { number_or_time(call, Op::Add) }
+}
+
+fn subtract(call: Call) -> Result<Bound> {
+    if call.args.len() == 1 { negative(call) } else { number_or_time(call, Op::Subtract) }
+}
+
+fn number_or_time(call: Call, op: Op) -> Result<Bound> {
+    let ctx = call.ctx;
+    let temporal = |t: &DataType| is_datetime(t) || is_interval(t);
+    let [left, right] = call.take()?;
+    if temporal(&left.data_type) || temporal(&right.data_type) {
+        return temporal::bind(op.symbol(), op.tries(), left, right, ctx);
+    }
+    let (l, r) = (left.data_type.clone(), right.data_type.clone());
+    let number = |t: &DataType| is_numeric(t) || is_string(t) || t == &DataType::Null;
+    if !number(&l) || !number(&r) {
+        return Err(different_or_wrong(op, &l, &r));
+    }
+    if is_string(&l) && is_string(&r) {
+        return Err(wrong_operand(op.symbol(), "\"NUMERIC\"", &l));
+    }
+    let wanted = operand_types(op, &left, &right).ok_or_else(|| different_types(op.symbol(), &l, &r))?;
+    let left = to_type(left, &wanted.0, ctx)?;
+    let right = to_type(right, &wanted.1, ctx)?;
+    Ok(compute(op, left, right))
+}
+
+fn different_or_wrong(op: Op, l: &DataType, r: &DataType) -> thalweg_common::Error {
+    if l == r { wrong_operand(op.symbol(), "\"NUMERIC\"", l) } else { different_types(op.symbol(), l, r) }
+}
+
+/// The types that both operands are cast to.
+fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)> {
+    let (l, r) = (&left.data_type, &right.data_type);
+    let decimals =
+        (is_decimal(l) || is_decimal(r)) && integral_digits(l).is_some() && integral_digits(r).is_some();
+    if decimals {
+        return Some((as_decimal(left)?, as_decimal(right)?));
+    }
+    let both = match (common_type(&[l.clone(), r.clone()])?, op.base()) {
+        (DataType::Null, Op::IntegralDivide) => DataType::Int64,
+        (DataType::Null, _) => DataType::Float64,
+        (t, Op::IntegralDivide) if is_integral(&t) => DataType::Int64,
+        (t, Op::Divide) if !is_decimal(&t) => DataType::Float64,
+        (t, _) => t,
+    };
+    Some((both.clone(), both))
+}
+
+/// The decimal type of an operand; an integer literal has only the digits that it needs.
+pub(super) fn as_decimal(arg: &Arg) -> Option<DataType> {
+    let needed = match arg.literal() {
+        Some(ScalarValue::Int8(Some(v))) => Some(i64::from(*v)),
+        Some(ScalarValue::Int16(Some(v))) => Some(i64::from(*v)),
+        Some(ScalarValue::Int32(Some(v))) => Some(i64::from(*v)),
+        Some(ScalarValue::Int64(Some(v))) => Some(*v),
+        _ => None,
+    };
+    if let Some(v) = needed {
+        let digits = v.unsigned_abs().to_string().len();
+        return Some(decimal_bounded(i32::try_from(digits).ok()?, 0));
+    }
+    integral_digits(&arg.data_type).map(|(p, s)| decimal_bounded(p, s))
+}
+
+fn compute(op: Op, left: Arg, right: Arg) -> Bound {
+    let (l, r) = (left.data_type.clone(), right.data_type.clone());
+    if let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) = (&l, &r) {
+        let returns = decimal_result(op, (i32::from(*p1), i32::from(*s1)), (i32::from(*p2), i32::from(*s2)));
+        return checked(op, returns, decimals::run_of(op), left, right);
+    }
+    if is_float(&l) && matches!(op.base(), Op::Add | Op::Subtract | Op::Multiply) {
+        return native(op, left, right);
+    }
+    let returns = if op.base() == Op::IntegralDivide { DataType::Int64 } else { l };
+    checked(op, returns, integers::run_of(op), left, right)
+}
+
+fn checked(op: Op, returns: DataType, (name, run): (&'static str, Run), left: Arg, right: Arg) -> Bound {
+    let setting = Setting { numbers: [i64::from(op.tries()), 0, 0], ..Setting::default() };
+    let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries());
+    kernel.setting(setting).call(vec![left, right])
+}
+
+fn native(op: Op, left: Arg, right: Arg) -> Bound {
+    let operator = match op.base() {
+        Op::Add => Operator::Plus,
+        Op::Subtract => Operator::Minus,
+        _ => Operator::Multiply,
+    };
+    let nullable = op.tries() || left.nullable || right.nullable;
+    let data_type = left.data_type;
+    let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
+    Bound { expr, data_type, nullable, fallible: false }
+}
+
+/// Spark's result type of decimal arithmetic.
+fn decimal_result(op: Op, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
+    match op.base() {
+        Op::Add | Op::Subtract => {
+            let scale = s1.max(s2);
+            decimal_adjusted((p1 - s1).max(p2 - s2) + scale + 1, scale)
+        }
+        Op::Multiply => decimal_adjusted(p1 + p2 + 1, s1 + s2),
+        Op::Divide => {
+            let scale = (s1 + p2 + 1).max(6);
+            decimal_adjusted(p1 - s1 + s2 + scale, scale)
+        }
+        Op::Remainder | Op::Pmod => {
+            let scale = s1.max(s2);
+            decimal_adjusted((p1 - s1).min(p2 - s2) + scale, scale)
+        }
+        _ => DataType::Int64,
+    }
+}
+
+fn positive(call: Call) -> Result<Bound> {
+    let (ctx, t) = (call.ctx, call.type_of(0));
+    let [arg] = call.take()?;
+    let arg = numeric_operand("+", arg, &t, ctx)?;
+    Ok(Bound { expr: arg.expr, data_type: arg.data_type, nullable: arg.nullable, fallible: false })
+}
+
+fn numeric_operand(symbol: &str, arg: Arg, t: &DataType, ctx: &crate::BindContext) -> Result<Arg> {
+    if is_string(t) || t == &DataType::Null {
+        return to_type(arg, &DataType::Float64, ctx);
+    }
+    if is_numeric(t) || is_interval(t) { Ok(arg) } else { Err(wrong_operand(symbol, "\"NUMERIC\"", t)) }
+}
+
+fn negative(call: Call) -> Result<Bound> {
+    let (ctx, t) = (call.ctx, call.type_of(0));
+    let [arg] = call.take()?;
+    let arg = numeric_operand("-", arg, &t, ctx)?;
+    if let Some(folded) = negated_literal(&arg) {
+        return Ok(folded);
+    }
+    let fallible = !is_float(&arg.data_type) && !is_decimal(&arg.data_type);
+    let kernel = Kernel::new("negative", arg.data_type.clone(), integers::negative);
+    Ok(kernel.fallible(fallible).call(vec![arg]))
+}
+
+/// The negative of a literal is a literal, so that callers that need constants see one.
+fn negated_literal(arg: &Arg) -> Option<Bound> {
+    let value = match arg.literal()? {
+        ScalarValue::Int8(Some(v)) => ScalarValue::Int8(Some(v.checked_neg()?)),
+        ScalarValue::Int16(Some(v)) => ScalarValue::Int16(Some(v.checked_neg()?)),
+        ScalarValue::Int32(Some(v)) => ScalarValue::Int32(Some(v.checked_neg()?)),
+        ScalarValue::Int64(Some(v)) => ScalarValue::Int64(Some(v.checked_neg()?)),
+        ScalarValue::Float32(Some(v)) => ScalarValue::Float32(Some(-v)),
+        ScalarValue::Float64(Some(v)) => ScalarValue::Float64(Some(-v)),
+        ScalarValue::Decimal128(Some(v), p, s) => ScalarValue::Decimal128(Some(v.checked_neg()?), *p, *s),
+        ScalarValue::DurationMicrosecond(Some(v)) => ScalarValue::DurationMicrosecond(Some(v.checked_neg()?)),
+        ScalarValue::IntervalYearMonth(Some(v)) => ScalarValue::IntervalYearMonth(Some(v.checked_neg()?)),
+        _ => return None,
+    };
+    let expr = Expr::Literal(value, None);
+    Some(Bound { expr, data_type: arg.data_type.clone(), nullable: false, fallible: false })
+}
+
+fn absolute(call: Call) -> Result<Bound> {
+    let (ctx, t) = (call.ctx, call.type_of(0));
+    let [arg] = call.take()?;
+    let arg = numeric_operand("abs", arg, &t, ctx)?;
+    let fallible = !is_float(&arg.data_type) && !is_decimal(&arg.data_type);
+    let kernel = Kernel::new("abs", arg.data_type.clone(), integers::absolute);
+    Ok(kernel.fallible(fallible).call(vec![arg]))
+}

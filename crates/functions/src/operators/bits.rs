@@ -1,0 +1,132 @@
+//! Bits: `& | ^ ~`, shifts, `bit_count`, `bit_get`.
+
+use crate::binding::Bound;
+use crate::coerce::coerce_all;
+use crate::errors::{bad_value, unexpected_type};
+use crate::kernel::{Batch, Kernel};
+use crate::registry::{Call, Entry};
+use crate::types::is_integral;
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["&"], 2, 2, |c| binary(c, Operator::BitwiseAnd)),
+    Entry::bind(&["|"], 2, 2, |c| binary(c, Operator::BitwiseOr)),
+    Entry::bind(&["^"], 2, 2, |c| binary(c, Operator::BitwiseXor)),
+    Entry::bind(&["~"], 1, 1, not),
+    Entry::bind(&["<<", "shiftleft"], 2, 2, |c| shift(c, "shiftleft", left)),
+    Entry::bind(&[">>", "shiftright"], 2, 2, |c| shift(c, "shiftright", right)),
+    Entry::bind(&[">>>", "shiftrightunsigned"], 2, 2, |c| shift(c, "shiftrightunsigned", right_unsigned)),
+    Entry::bind(&["bit_count"], 1, 1, bit_count),
+    Entry::bind(&["bit_get", "getbit"], 2, 2, bit_get),
+];
+
+fn require_integral(name: &str, i: usize, t: &DataType) -> Result<()> {
+    if is_integral(t) { Ok(()) } else { Err(unexpected_type(name, i, "INTEGRAL", t)) }
+}
+
+fn binary(call: Call, operator: Operator) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    let nullable = call.nullable(0) || call.nullable(1);
+    let (args, common) = coerce_all(name, call.args, ctx)?;
+    require_integral(name, 0, &common)?;
+    let mut exprs = args.into_iter().map(|a| Box::new(a.expr));
+    let (Some(l), Some(r)) = (exprs.next(), exprs.next()) else {
+        return Err(Error::internal("two operands were promised"));
+    };
+    let expr = Expr::BinaryExpr(BinaryExpr::new(l, operator, r));
+    Ok(Bound { expr, data_type: common, nullable, fallible: false })
+}
+
+fn not(call: Call) -> Result<Bound> {
+    require_integral("~", 0, &call.type_of(0))?;
+    Ok(Kernel::new("bitwise_not", call.type_of(0), bitwise_not).call(call.args))
+}
+
+fn bitwise_not(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    Ok(match array.data_type() {
+        DataType::Int8 => Arc::new(array.as_primitive::<Int8Type>().unary::<_, Int8Type>(|v| !v)),
+        DataType::Int16 => Arc::new(array.as_primitive::<Int16Type>().unary::<_, Int16Type>(|v| !v)),
+        DataType::Int32 => Arc::new(array.as_primitive::<Int32Type>().unary::<_, Int32Type>(|v| !v)),
+        _ => Arc::new(array.as_primitive::<Int64Type>().unary::<_, Int64Type>(|v| !v)),
+    })
+}
+
+fn shift(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
+    // Only INT and BIGINT shift; smaller integers become INT.
+    if call.type_of(0) != DataType::Int64 {
+        call.coerce(0, &DataType::Int32)?;
+    }
+    call.coerce(1, &DataType::Int32)?;
+    Ok(Kernel::new(name, call.type_of(0), run).call(call.args))
+}
+
+/// As in Java, only the low bits of the distance count.
+fn shifted(b: &Batch, narrow: fn(i32, u32) -> i32, wide: fn(i64, u32) -> i64) -> Result<ArrayRef> {
+    let by = b.prims::<Int32Type>(1)?;
+    if b.type_of(0)? == DataType::Int64 {
+        let value = b.prims::<Int64Type>(0)?;
+        return b
+            .build::<Int64Type>(|i| Ok(value.get(i).zip(by.get(i)).map(|(v, n)| wide(v, n as u32 & 63))));
+    }
+    let value = b.prims::<Int32Type>(0)?;
+    b.build::<Int32Type>(|i| Ok(value.get(i).zip(by.get(i)).map(|(v, n)| narrow(v, n as u32 & 31))))
+}
+
+fn left(b: &Batch) -> Result<ArrayRef> {
+    shifted(b, |v, n| v << n, |v, n| v << n)
+}
+
+fn right(b: &Batch) -> Result<ArrayRef> {
+    shifted(b, |v, n| v >> n, |v, n| v >> n)
+}
+
+fn right_unsigned(b: &Batch) -> Result<ArrayRef> {
+    shifted(b, |v, n| ((v as u32) >> n) as i32, |v, n| ((v as u64) >> n) as i64)
+}
+
+fn bit_count(mut call: Call) -> Result<Bound> {
+    if call.type_of(0) != DataType::Boolean {
+        require_integral("bit_count", 0, &call.type_of(0))?;
+    } else {
+        call.args = vec![crate::coerce::to_type(call.args.remove(0), &DataType::Int32, call.ctx)?];
+    }
+    call.coerce(0, &DataType::Int64)?;
+    Ok(Kernel::new("bit_count", DataType::Int32, count).call(call.args))
+}
+
+fn count(b: &Batch) -> Result<ArrayRef> {
+    let value = b.prims::<Int64Type>(0)?;
+    b.build::<Int32Type>(|i| Ok(value.get(i).map(|v| v.count_ones() as i32)))
+}
+
+fn bit_get(mut call: Call) -> Result<Bound> {
+    let bits = match call.type_of(0) {
+        DataType::Int8 => 8,
+        DataType::Int16 => 16,
+        DataType::Int32 => 32,
+        DataType::Int64 => 64,
+        other => return Err(unexpected_type("bit_get", 0, "INTEGRAL", &other)),
+    };
+    call.coerce(0, &DataType::Int64)?;
+    call.coerce(1, &DataType::Int32)?;
+    let setting = crate::kernel::Setting { numbers: [bits, 0, 0], ..Default::default() };
+    Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).setting(setting).call(call.args))
+}
+
+fn get(b: &Batch) -> Result<ArrayRef> {
+    let (value, at) = (b.prims::<Int64Type>(0)?, b.prims::<Int32Type>(1)?);
+    let [bits, ..] = b.setting.numbers;
+    b.build::<Int8Type>(|i| {
+        let Some((v, n)) = value.get(i).zip(at.get(i)) else { return Ok(None) };
+        if n < 0 || i64::from(n) >= bits {
+            let expected = format!("an integer value in [0, {}]", bits - 1);
+            return Err(bad_value("bit_get", "pos", &expected, &n.to_string()));
+        }
+        Ok(Some(((v >> n) & 1) as <Int8Type as ArrowPrimitiveType>::Native))
+    })
+}

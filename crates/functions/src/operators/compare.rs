@@ -1,0 +1,198 @@
+//! Comparison: `= <> < <= > >= <=>`, IN and BETWEEN.
+//!
+//! Native expressions, so that pruning and hash joins see them. Floats compare as Spark compares them:
+//! NaN equals itself and is the greatest (Arrow's order too), and -0.0 equals 0.0 (made so here).
+
+use crate::binding::{Arg, BindContext, Bound};
+use crate::coerce::{as_arg, coerce_all, common_type, to_type};
+use crate::errors::{data_diff_types, different_types, from_arrow, wrong_operand};
+use crate::kernel::{Batch, Kernel};
+use crate::registry::{Call, Entry, MANY};
+use crate::types::{is_decimal, is_float, is_nested};
+use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["=", "=="], 2, 2, |c| compare(c, Operator::Eq)),
+    Entry::bind(&["!=", "<>"], 2, 2, |c| compare(c, Operator::NotEq)),
+    Entry::bind(&["<"], 2, 2, |c| compare(c, Operator::Lt)),
+    Entry::bind(&["<="], 2, 2, |c| compare(c, Operator::LtEq)),
+    Entry::bind(&[">"], 2, 2, |c| compare(c, Operator::Gt)),
+    Entry::bind(&[">="], 2, 2, |c| compare(c, Operator::GtEq)),
+    Entry::bind(&["<=>", "equal_null"], 2, 2, |c| compare(c, Operator::IsNotDistinctFrom)),
+    Entry::bind(&["in"], 2, MANY, in_list),
+    Entry::bind(&["between"], 3, 3, between),
+];
+
+fn compare(call: Call, operator: Operator) -> Result<Bound> {
+    let ctx = call.ctx;
+    let [left, right] = call.take()?;
+    compare_args(operator, left, right, ctx)
+}
+
+/// A comparison of two arguments after coercion.
+pub(crate) fn compare_args(operator: Operator, left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
+    let (left, right, common) = meet(operator, left, right, ctx)?;
+    let nullable = operator != Operator::IsNotDistinctFrom && (left.nullable || right.nullable);
+    if common == DataType::Null {
+        let value = (operator == Operator::IsNotDistinctFrom).then_some(true);
+        let expr = Expr::Literal(ScalarValue::Boolean(value), None);
+        return Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false });
+    }
+    if is_nested(&common) {
+        return nested(operator, left, right);
+    }
+    let expr = if is_float(&common) {
+        floats(operator, left, right)
+    } else {
+        binary(left.expr, operator, right.expr)
+    };
+    Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
+}
+
+fn meet(operator: Operator, left: Arg, right: Arg, ctx: &BindContext) -> Result<(Arg, Arg, DataType)> {
+    let (l, r) = (left.data_type.clone(), right.data_type.clone());
+    if matches!(l, DataType::Map(..)) {
+        return Err(wrong_operand(&operator.to_string(), "\"ORDERED\"", &l));
+    }
+    let common = match (exact_literal(&left, &r), exact_literal(&right, &l)) {
+        (true, _) => r,
+        (_, true) => l,
+        _ => common_type(&[l.clone(), r.clone()])
+            .ok_or_else(|| different_types(&operator.to_string(), &l, &r))?,
+    };
+    Ok((to_type(left, &common, ctx)?, to_type(right, &common, ctx)?, common))
+}
+
+/// Whether an argument is a decimal literal that the other side's decimal type holds: then no column is cast.
+fn exact_literal(arg: &Arg, other: &DataType) -> bool {
+    match (arg.literal(), other) {
+        (Some(ScalarValue::Decimal128(Some(v), _, s)), DataType::Decimal128(p2, s2)) => {
+            is_decimal(other) && s <= s2 && crate::cast::rescale(*v, *s, *p2, *s2).is_some()
+        }
+        _ => false,
+    }
+}
+
+fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
+}
+
+fn zero_literal(arg: &Arg) -> bool {
+    match arg.literal() {
+        Some(ScalarValue::Float64(Some(v))) => *v == 0.0,
+        Some(ScalarValue::Float32(Some(v))) => *v == 0.0,
+        _ => false,
+    }
+}
+
+fn other_literal(arg: &Arg) -> bool {
+    arg.literal().is_some() && !zero_literal(arg)
+}
+
+/// Compares floats. A literal other than 0 can't meet the two zeros; all else loses its sign of zero first.
+fn floats(operator: Operator, left: Arg, right: Arg) -> Expr {
+    if other_literal(&left) || other_literal(&right) {
+        return binary(left.expr, operator, right.expr);
+    }
+    let unsigned =
+        |arg: Arg| Kernel::new("unsigned_zero", arg.data_type.clone(), unsigned_zero).call(vec![arg]).expr;
+    binary(unsigned(left), operator, unsigned(right))
+}
+
+/// `x`, but 0.0 for -0.0.
+pub(crate) fn unsigned_zero(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    Ok(match array.data_type() {
+        DataType::Float32 => {
+            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| v + 0.0))
+        }
+        _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(|v| v + 0.0)),
+    })
+}
+
+fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
+    type Test = (&'static str, crate::kernel::Run);
+    let (name, run): Test = match operator {
+        Operator::Eq => ("nested_eq", |b| ordered(b, |o| o.is_eq())),
+        Operator::NotEq => ("nested_ne", |b| ordered(b, |o| o.is_ne())),
+        Operator::Lt => ("nested_lt", |b| ordered(b, |o| o.is_lt())),
+        Operator::LtEq => ("nested_le", |b| ordered(b, |o| o.is_le())),
+        Operator::Gt => ("nested_gt", |b| ordered(b, |o| o.is_gt())),
+        Operator::GtEq => ("nested_ge", |b| ordered(b, |o| o.is_ge())),
+        _ => ("nested_same", same),
+    };
+    let nulls = if name == "nested_same" { crate::kernel::Nulls::Never } else { crate::kernel::Nulls::Args };
+    Ok(Kernel::new(name, DataType::Boolean, run).nulls(nulls).call(vec![left, right]))
+}
+
+/// Compares nested values in Spark's order: nulls inside come first and equal each other.
+fn ordered(b: &Batch, test: fn(Ordering) -> bool) -> Result<ArrayRef> {
+    let (left, right) = (b.array(0)?, b.array(1)?);
+    let order = arrow::array::make_comparator(&left, &right, SortOptions::default()).map_err(from_arrow)?;
+    let made: BooleanArray =
+        (0..b.rows).map(|i| (left.is_valid(i) && right.is_valid(i)).then(|| test(order(i, i)))).collect();
+    Ok(Arc::new(made))
+}
+
+fn same(b: &Batch) -> Result<ArrayRef> {
+    let (left, right) = (b.array(0)?, b.array(1)?);
+    let order = arrow::array::make_comparator(&left, &right, SortOptions::default()).map_err(from_arrow)?;
+    let made: BooleanArray = (0..b.rows).map(|i| Some(order(i, i).is_eq())).collect();
+    Ok(Arc::new(made))
+}
+
+/// `x IN (a, b, ..)`: null if none is equal and one is null.
+fn in_list(call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    let nullable = call.args.iter().any(|a| a.nullable);
+    let (args, common) = coerce_all("in", call.args, ctx)?;
+    if matches!(common, DataType::Map(..)) {
+        return Err(data_diff_types("in", &[common]));
+    }
+    let mut args = args.into_iter();
+    let Some(value) = args.next() else {
+        return Err(crate::errors::wrong_num_args("in", "> 1", 0));
+    };
+    if is_nested(&common) || is_float(&common) || common == DataType::Null {
+        return any_equal(value, args.collect(), ctx);
+    }
+    let list = args.map(|a| a.expr).collect();
+    let expr = Expr::InList(InList::new(Box::new(value.expr), list, false));
+    Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
+}
+
+fn any_equal(value: Arg, list: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
+    let mut found: Option<Bound> = None;
+    for item in list {
+        let equal = compare_args(Operator::Eq, value.clone(), item, ctx)?;
+        found = Some(match found {
+            None => equal,
+            Some(f) => Bound {
+                expr: binary(f.expr, Operator::Or, equal.expr),
+                data_type: DataType::Boolean,
+                nullable: f.nullable || equal.nullable,
+                fallible: false,
+            },
+        });
+    }
+    found.ok_or_else(|| crate::errors::wrong_num_args("in", "> 1", 1))
+}
+
+fn between(call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    let [value, low, high] = call.take()?;
+    let low = compare_args(Operator::GtEq, value.clone(), low, ctx)?;
+    let high = compare_args(Operator::LtEq, value, high, ctx)?;
+    let (low, high) = (as_arg(low), as_arg(high));
+    let nullable = low.nullable || high.nullable;
+    let expr = binary(low.expr, Operator::And, high.expr);
+    Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
+}

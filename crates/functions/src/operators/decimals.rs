@@ -1,0 +1,178 @@
+//! Kernels of decimal arithmetic with Spark's result types.
+//!
+//! Where the exact result has at most 38 digits Arrow's kernels add, subtract and multiply; otherwise, and
+//! for all divisions, the exact result is computed in 256 bits and rounded half up to the result's scale.
+
+use super::arithmetic::Op;
+use crate::cast::{exceeds, pow10};
+use crate::display::write_decimal;
+use crate::errors::{decimal_out_of_range, divide_by_zero, overflow, remainder_by_zero};
+use crate::kernel::{Batch, Run};
+use arrow::array::{Array, ArrayRef, AsArray, Datum};
+use arrow::compute::kernels::numeric;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
+use thalweg_common::{Error, Result};
+
+/// A checked kernel of Arrow.
+type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
+
+/// The kernel of an operator and its name, which is also its identity.
+pub(super) fn run_of(op: Op) -> (&'static str, Run) {
+    match op {
+        Op::Add => ("decimal_add", |b| run(b, Op::Add)),
+        Op::Subtract => ("decimal_subtract", |b| run(b, Op::Subtract)),
+        Op::Multiply => ("decimal_multiply", |b| run(b, Op::Multiply)),
+        Op::Divide => ("decimal_divide", |b| run(b, Op::Divide)),
+        Op::Remainder => ("decimal_remainder", |b| run(b, Op::Remainder)),
+        Op::Pmod => ("decimal_pmod", |b| run(b, Op::Pmod)),
+        Op::IntegralDivide => ("decimal_integral_divide", |b| integral_divide(b)),
+        Op::TryAdd => ("try_decimal_add", |b| run(b, Op::TryAdd)),
+        Op::TrySubtract => ("try_decimal_subtract", |b| run(b, Op::TrySubtract)),
+        Op::TryMultiply => ("try_decimal_multiply", |b| run(b, Op::TryMultiply)),
+        Op::TryDivide => ("try_decimal_divide", |b| run(b, Op::TryDivide)),
+        Op::TryRemainder => ("try_decimal_remainder", |b| run(b, Op::TryRemainder)),
+    }
+}
+
+fn digits(t: &DataType) -> Result<(u8, i8)> {
+    match t {
+        DataType::Decimal128(p, s) => Ok((*p, *s)),
+        other => Err(Error::internal(format!("no decimal arithmetic over {other}"))),
+    }
+}
+
+fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
+    let (_, s1) = digits(&b.type_of(0)?)?;
+    let (_, s2) = digits(&b.type_of(1)?)?;
+    let (p, s) = digits(b.returns)?;
+    let unrounded = match op.base() {
+        Op::Add | Op::Subtract => s == s1.max(s2),
+        Op::Multiply => i16::from(s) == i16::from(s1) + i16::from(s2),
+        _ => false,
+    };
+    let kernel = match op.base() {
+        Op::Add => numeric::add as Checked,
+        Op::Subtract => numeric::sub as Checked,
+        _ => numeric::mul as Checked,
+    };
+    if unrounded
+        && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
+        && done.data_type() == b.returns
+        && (p < 38 || within(&done, p))
+    {
+        return Ok(done);
+    }
+    let scales = Scales { left: s1, right: s2, result: s };
+    let (left, right) = (b.prims::<Decimal128Type>(0)?, b.prims::<Decimal128Type>(1)?);
+    b.build::<Decimal128Type>(|row| {
+        let (Some(l), Some(r)) = (left.get(row), right.get(row)) else { return Ok(None) };
+        let made = match apply(op.base(), l, r, scales) {
+            Ok(v) => v,
+            Err(_) if op.tries() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match made.to_i128().filter(|v| !exceeds(*v, p)) {
+            Some(v) => Ok(Some(v)),
+            None if op.tries() => Ok(None),
+            None => Err(out_of_range(made, p, s)),
+        }
+    })
+}
+
+/// Whether every value has at most `p` digits: 128 bits hold a little more than 38.
+fn within(array: &ArrayRef, p: u8) -> bool {
+    let values = array.as_primitive::<Decimal128Type>().values();
+    values.iter().all(|v| !exceeds(*v, p))
+}
+
+#[derive(Clone, Copy)]
+struct Scales {
+    left: i8,
+    right: i8,
+    result: i8,
+}
+
+fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
+    let common = scales.left.max(scales.right);
+    let wide = |v: i128, from: i8| times(i256::from_i128(v), common - from);
+    match op {
+        Op::Add => {
+            Ok(round(wide(l, scales.left)?.wrapping_add(wide(r, scales.right)?), common - scales.result))
+        }
+        Op::Subtract => {
+            Ok(round(wide(l, scales.left)?.wrapping_sub(wide(r, scales.right)?), common - scales.result))
+        }
+        Op::Multiply => {
+            let product = i256::from_i128(l).wrapping_mul(i256::from_i128(r));
+            Ok(round(product, scales.left + scales.right - scales.result))
+        }
+        Op::Divide if r == 0 => Err(divide_by_zero()),
+        Op::Divide => {
+            let shift = scales.result + scales.right - scales.left;
+            divide_half_up(times(i256::from_i128(l), shift)?, i256::from_i128(r))
+        }
+        _ if r == 0 => Err(remainder_by_zero()),
+        _ => {
+            let (l, r) = (wide(l, scales.left)?, wide(r, scales.right)?);
+            let rest = remainder(l, r)?;
+            let positive = op == Op::Pmod && rest < i256::ZERO;
+            let rest = if positive { remainder(rest.wrapping_add(r), r)? } else { rest };
+            Ok(round(rest, common - scales.result))
+        }
+    }
+}
+
+fn remainder(l: i256, r: i256) -> Result<i256> {
+    l.checked_rem(r).ok_or_else(remainder_by_zero)
+}
+
+/// A value times 10^shift; a negative shift can't occur for Spark's result types.
+fn times(value: i256, shift: i8) -> Result<i256> {
+    value.checked_mul(power(shift)).ok_or_else(|| overflow("Decimal overflow", None))
+}
+
+fn power(shift: i8) -> i256 {
+    let wide = |s: i8| i256::from_i128(pow10(s.clamp(0, 38)));
+    wide(shift.min(38)).wrapping_mul(wide(shift.saturating_sub(38)))
+}
+
+/// A value divided by 10^drop, rounded half up.
+fn round(value: i256, drop: i8) -> i256 {
+    if drop <= 0 { value } else { divide_half_up(value, power(drop)).unwrap_or(value) }
+}
+
+fn divide_half_up(value: i256, by: i256) -> Result<i256> {
+    let quotient = value.checked_div(by).ok_or_else(divide_by_zero)?;
+    let rest = value.checked_rem(by).ok_or_else(divide_by_zero)?;
+    let magnitude = |v: i256| if v < i256::ZERO { v.wrapping_neg() } else { v };
+    let up = magnitude(rest) >= magnitude(by).wrapping_sub(magnitude(rest));
+    let away = if (value < i256::ZERO) == (by < i256::ZERO) { i256::ONE } else { i256::MINUS_ONE };
+    Ok(if up && rest != i256::ZERO { quotient.wrapping_add(away) } else { quotient })
+}
+
+fn out_of_range(value: i256, p: u8, s: i8) -> Error {
+    let text = match value.to_i128() {
+        Some(v) => {
+            let mut text = String::new();
+            write_decimal(&mut text, v, s);
+            text
+        }
+        None => format!("{value}E-{s}"),
+    };
+    decimal_out_of_range(&text, p, s)
+}
+
+fn integral_divide(b: &Batch) -> Result<ArrayRef> {
+    let (_, s1) = digits(&b.type_of(0)?)?;
+    let (_, s2) = digits(&b.type_of(1)?)?;
+    let (left, right) = (b.prims::<Decimal128Type>(0)?, b.prims::<Decimal128Type>(1)?);
+    let common = s1.max(s2);
+    b.build::<Int64Type>(|row| {
+        let (Some(l), Some(r)) = (left.get(row), right.get(row)) else { return Ok(None) };
+        let l = times(i256::from_i128(l), common - s1)?;
+        let r = times(i256::from_i128(r), common - s2)?;
+        let quotient = l.checked_div(r).ok_or_else(divide_by_zero)?;
+        let fits = quotient.to_i128().and_then(|q| i64::try_from(q).ok());
+        fits.map(Some).ok_or_else(|| overflow("Overflow in integral divide", Some("try_divide")))
+    })
+}

@@ -1,0 +1,194 @@
+//! Kernels of arithmetic over integers and floats, of negation and of absolute value.
+//!
+//! Arrow's checked kernels do the work; only when one fails is the failing row looked for, to name it.
+
+use super::arithmetic::Op;
+use crate::display::{Printer, Style};
+use crate::errors::{divide_by_zero, overflow, remainder_by_zero, small_overflow};
+use crate::kernel::{Batch, Run, arrow};
+use ::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Datum, PrimitiveArray, PrimitiveBuilder};
+use ::arrow::compute::kernels::numeric;
+use ::arrow::datatypes::{
+    ArrowNativeTypeOp, DataType, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, IntervalYearMonthType,
+};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// A checked kernel of Arrow.
+type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
+
+/// The kernel of an operator and its name, which is also its identity.
+pub(super) fn run_of(op: Op) -> (&'static str, Run) {
+    match op {
+        Op::Add => ("add", |b| run(b, Op::Add)),
+        Op::Subtract => ("subtract", |b| run(b, Op::Subtract)),
+        Op::Multiply => ("multiply", |b| run(b, Op::Multiply)),
+        Op::Divide => ("divide", |b| run(b, Op::Divide)),
+        Op::Remainder => ("remainder", |b| run(b, Op::Remainder)),
+        Op::Pmod => ("pmod", |b| run(b, Op::Pmod)),
+        Op::IntegralDivide => ("integral_divide", |b| run(b, Op::IntegralDivide)),
+        Op::TryAdd => ("try_add", |b| run(b, Op::TryAdd)),
+        Op::TrySubtract => ("try_subtract", |b| run(b, Op::TrySubtract)),
+        Op::TryMultiply => ("try_multiply", |b| run(b, Op::TryMultiply)),
+        Op::TryDivide => ("try_divide", |b| run(b, Op::TryDivide)),
+        Op::TryRemainder => ("try_remainder", |b| run(b, Op::TryRemainder)),
+    }
+}
+
+fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
+    let checked = match op {
+        Op::Add => Some(numeric::add as Checked),
+        Op::Subtract => Some(numeric::sub as Checked),
+        Op::Multiply => Some(numeric::mul as Checked),
+        _ => None,
+    };
+    if let Some(kernel) = checked
+        && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
+    {
+        return Ok(full(done, b.rows));
+    }
+    match b.type_of(0)? {
+        DataType::Int8 => rows::<Int8Type>(b, op),
+        DataType::Int16 => rows::<Int16Type>(b, op),
+        DataType::Int32 => rows::<Int32Type>(b, op),
+        DataType::Int64 => rows::<Int64Type>(b, op),
+        DataType::Float32 => rows::<Float32Type>(b, op),
+        DataType::Float64 => rows::<Float64Type>(b, op),
+        other => Err(Error::internal(format!("no arithmetic over {other}"))),
+    }
+}
+
+/// A result of two constants has one row, as many as the batch then has.
+fn full(array: ArrayRef, rows: usize) -> ArrayRef {
+    debug_assert_eq!(array.len(), rows);
+    array
+}
+
+/// What went wrong on a row.
+enum Fault {
+    Overflow,
+    Zero,
+}
+
+/// Row by row: for operators without a kernel in Arrow, and to find the row that fails.
+fn rows<T: ArrowPrimitiveType>(b: &Batch, op: Op) -> Result<ArrayRef>
+where
+    T::Native: ArrowNativeTypeOp,
+{
+    let (left, right) = (b.prims::<T>(0)?, b.prims::<T>(1)?);
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(b.rows);
+    for row in 0..b.rows {
+        let (Some(l), Some(r)) = (left.get(row), right.get(row)) else {
+            builder.append_null();
+            continue;
+        };
+        match apply(op.base(), l, r) {
+            Ok(v) => builder.append_value(v),
+            Err(_) if op.tries() => builder.append_null(),
+            Err(Fault::Zero) if matches!(op, Op::Remainder | Op::Pmod) => return Err(remainder_by_zero()),
+            Err(Fault::Zero) => return Err(divide_by_zero()),
+            Err(Fault::Overflow) => return Err(overflow_of::<T>(op, l, r)),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
+    let no_zero = |r: N| if r.is_zero() { Err(Fault::Zero) } else { Ok(()) };
+    let minus_one = N::ZERO.sub_wrapping(N::ONE);
+    match op {
+        Op::Add => l.add_checked(r).map_err(|_| Fault::Overflow),
+        Op::Subtract => l.sub_checked(r).map_err(|_| Fault::Overflow),
+        Op::Multiply => l.mul_checked(r).map_err(|_| Fault::Overflow),
+        Op::Divide | Op::IntegralDivide => {
+            no_zero(r)?;
+            l.div_checked(r).map_err(|_| Fault::Overflow)
+        }
+        // MIN % -1 is 0, though MIN / -1 does not fit.
+        Op::Remainder => {
+            no_zero(r)?;
+            Ok(if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) })
+        }
+        _ => {
+            no_zero(r)?;
+            let rest = if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) };
+            Ok(if rest.is_lt(N::ZERO) { rest.add_wrapping(r).mod_wrapping(r) } else { rest })
+        }
+    }
+}
+
+fn overflow_of<T: ArrowPrimitiveType>(op: Op, l: T::Native, r: T::Native) -> Error {
+    let try_function = match op {
+        Op::Add => "try_add",
+        Op::Subtract => "try_subtract",
+        Op::Multiply => "try_multiply",
+        _ => "try_divide",
+    };
+    match T::DATA_TYPE {
+        DataType::Int8 | DataType::Int16 => {
+            small_overflow(&format!("{l:?}S"), op.symbol(), &format!("{r:?}S"), try_function)
+        }
+        DataType::Int64 if op == Op::IntegralDivide => {
+            overflow("Overflow in integral divide", Some(try_function))
+        }
+        DataType::Int64 => overflow("long overflow", Some(try_function)),
+        _ => overflow("integer overflow", Some(try_function)),
+    }
+}
+
+/// `-x`.
+pub(super) fn negative(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    numeric::neg(array.as_ref()).map_err(|_| unary_overflow(array.as_ref(), "- "))
+}
+
+fn unary_overflow(array: &dyn Array, symbol: &str) -> Error {
+    let what = match array.data_type() {
+        DataType::Int64 => "long overflow",
+        DataType::Int8 | DataType::Int16 => {
+            let printer = Printer::new(Style::Cast, "UTC");
+            let least =
+                (0..array.len()).map(|i| printer.print(array, i)).find(|t| t == "-128" || t == "-32768");
+            return overflow(&format!("{symbol}{} caused overflow", least.unwrap_or_default()), None);
+        }
+        DataType::Duration(_) | DataType::Interval(_) => "interval overflow",
+        _ => "integer overflow",
+    };
+    overflow(what, None)
+}
+
+/// `abs(x)`.
+pub(super) fn absolute(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    match array.data_type() {
+        DataType::Float32 => {
+            Ok(Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::abs)))
+        }
+        DataType::Float64 => {
+            Ok(Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs)))
+        }
+        DataType::Int8 => magnitude::<Int8Type>(&array),
+        DataType::Int16 => magnitude::<Int16Type>(&array),
+        DataType::Int32 => magnitude::<Int32Type>(&array),
+        DataType::Int64 => magnitude::<Int64Type>(&array),
+        DataType::Decimal128(..) => magnitude::<Decimal128Type>(&array),
+        DataType::Duration(_) => magnitude::<DurationMicrosecondType>(&array),
+        DataType::Interval(_) => magnitude::<IntervalYearMonthType>(&array),
+        other => Err(Error::internal(format!("no abs over {other}"))),
+    }
+}
+
+fn magnitude<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<ArrayRef>
+where
+    T::Native: ArrowNativeTypeOp,
+{
+    let Some(values) = array.as_primitive_opt::<T>() else {
+        return Err(Error::internal(format!("no abs over {}", array.data_type())));
+    };
+    let zero = T::Native::ZERO;
+    let made: PrimitiveArray<T> =
+        arrow(values.try_unary(|v| if v.is_lt(zero) { v.neg_checked() } else { Ok(v) }))
+            .map_err(|_| unary_overflow(array.as_ref(), "abs "))?;
+    Ok(Arc::new(made.with_data_type(array.data_type().clone())))
+}

@@ -1,0 +1,175 @@
+//! AND, OR, NOT, null tests, NaN tests and conditional expressions.
+//!
+//! Conditional expressions become CASE, which evaluates a branch only on the rows that reach it.
+
+use super::compare::compare_args;
+use crate::binding::{Arg, BindContext, Bound};
+use crate::coerce::coerce_all;
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::registry::{Call, Entry, MANY};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{BinaryExpr, Case, Expr, Operator};
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["and"], 2, 2, |c| both(c, Operator::And)),
+    Entry::bind(&["or"], 2, 2, |c| both(c, Operator::Or)),
+    Entry::bind(&["not", "!"], 1, 1, not),
+    Entry::bind(&["isnull"], 1, 1, |c| null_test(c, |e| Expr::IsNull(Box::new(e)))),
+    Entry::bind(&["isnotnull"], 1, 1, |c| null_test(c, |e| Expr::IsNotNull(Box::new(e)))),
+    Entry::bind(&["isnan"], 1, 1, is_nan),
+    Entry::bind(&["nanvl"], 2, 2, nanvl),
+    Entry::bind(&["when", "case"], 2, MANY, when),
+    Entry::bind(&["if", "iff"], 3, 3, when),
+    Entry::bind(&["coalesce"], 1, MANY, coalesce),
+    Entry::bind(&["nvl", "ifnull"], 2, 2, coalesce),
+    Entry::bind(&["nvl2"], 3, 3, nvl2),
+    Entry::bind(&["nullif"], 2, 2, nullif),
+    Entry::bind(&["nullifzero"], 1, 1, nullifzero),
+    Entry::bind(&["zeroifnull"], 1, 1, zeroifnull),
+];
+
+fn pure(expr: Expr, data_type: DataType, nullable: bool) -> Bound {
+    Bound { expr, data_type, nullable, fallible: false }
+}
+
+fn both(mut call: Call, operator: Operator) -> Result<Bound> {
+    call.coerce(0, &DataType::Boolean)?;
+    call.coerce(1, &DataType::Boolean)?;
+    let [left, right] = call.take()?;
+    let nullable = left.nullable || right.nullable;
+    let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
+    Ok(pure(expr, DataType::Boolean, nullable))
+}
+
+fn not(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Boolean)?;
+    let [arg] = call.take()?;
+    Ok(pure(Expr::Not(Box::new(arg.expr)), DataType::Boolean, arg.nullable))
+}
+
+fn null_test(call: Call, test: fn(Expr) -> Expr) -> Result<Bound> {
+    let [arg] = call.take()?;
+    Ok(pure(test(arg.expr), DataType::Boolean, false))
+}
+
+fn is_nan(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Float64)?;
+    let [arg] = call.take()?;
+    Ok(Kernel::new("isnan", DataType::Boolean, nan).nulls(Nulls::Never).call(vec![arg]))
+}
+
+fn nan(b: &Batch) -> Result<ArrayRef> {
+    let value = b.prims::<Float64Type>(0)?;
+    b.build_bool(|row| Ok(Some(value.get(row).is_some_and(f64::is_nan))))
+}
+
+fn nanvl(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Float64)?;
+    call.coerce(1, &DataType::Float64)?;
+    let [value, other] = call.take()?;
+    let nullable = value.nullable || other.nullable;
+    let test = Kernel::new("isnan", DataType::Boolean, nan).nulls(Nulls::Never).call(vec![value.clone()]);
+    Ok(case(vec![(test.expr, other.expr)], Some(value.expr), DataType::Float64, nullable))
+}
+
+/// CASE over conditions that are booleans and values of one type.
+pub(super) fn case(
+    branches: Vec<(Expr, Expr)>,
+    otherwise: Option<Expr>,
+    data_type: DataType,
+    nullable: bool,
+) -> Bound {
+    let branches = branches.into_iter().map(|(w, t)| (Box::new(w), Box::new(t))).collect();
+    pure(Expr::Case(Case::new(None, branches, otherwise.map(Box::new))), data_type, nullable)
+}
+
+/// `when(c1, v1, c2, v2, .. [, else])`.
+fn when(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut args = call.args.into_iter();
+    let mut otherwise = false;
+    while let Some(first) = args.next() {
+        match args.next() {
+            Some(value) => {
+                let i = conditions.len() * 2;
+                conditions.push(crate::coerce::coerce_argument(name, i, first, &DataType::Boolean, ctx)?);
+                values.push(value);
+            }
+            None => {
+                otherwise = true;
+                values.push(first);
+            }
+        }
+    }
+    let nullable = !otherwise || values.iter().any(|v| v.nullable);
+    let (values, common) = coerce_all(name, values, ctx)?;
+    let mut values = values.into_iter().map(|v| v.expr);
+    let branches: Vec<_> = conditions.into_iter().map(|c| c.expr).zip(values.by_ref()).collect();
+    let otherwise = values.next();
+    Ok(case(branches, otherwise, common, nullable))
+}
+
+/// The first argument that is not null; a later one is only evaluated where all before it are.
+fn coalesce(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    let nullable = call.args.iter().all(|a| a.nullable);
+    let (args, common) = coerce_all(name, call.args, ctx)?;
+    let mut exprs: Vec<Expr> = args.into_iter().map(|a| a.expr).collect();
+    let last = exprs.pop();
+    if exprs.is_empty() {
+        let only = last.unwrap_or(Expr::Literal(ScalarValue::Null, None));
+        return Ok(pure(only, common, nullable));
+    }
+    let branches = exprs.into_iter().map(|e| (Expr::IsNotNull(Box::new(e.clone())), e)).collect();
+    Ok(case(branches, last, common, nullable))
+}
+
+fn nvl2(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    let [test, present, absent] = call.take()?;
+    let nullable = present.nullable || absent.nullable;
+    let (values, common) = coerce_all(name, vec![present, absent], ctx)?;
+    let mut values = values.into_iter().map(|v| v.expr);
+    let branch: Vec<_> =
+        values.next().map(|p| (Expr::IsNotNull(Box::new(test.expr)), p)).into_iter().collect();
+    Ok(case(branch, values.next(), common, nullable))
+}
+
+fn null_of(data_type: &DataType) -> Result<Expr> {
+    let value = ScalarValue::try_new_null(data_type).map_err(crate::errors::from_datafusion)?;
+    Ok(Expr::Literal(value, None))
+}
+
+fn null_where_equal(value: Arg, other: Arg, ctx: &BindContext) -> Result<Bound> {
+    let equal = compare_args(Operator::Eq, value.clone(), other, ctx)?;
+    let null = null_of(&value.data_type)?;
+    Ok(case(vec![(equal.expr, null)], Some(value.expr), value.data_type, true))
+}
+
+fn nullif(call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    let [value, other] = call.take()?;
+    null_where_equal(value, other, ctx)
+}
+
+fn zero() -> Arg {
+    let expr = Expr::Literal(ScalarValue::Int32(Some(0)), None);
+    Arg { expr, data_type: DataType::Int32, nullable: false }
+}
+
+fn nullifzero(call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    let [value] = call.take()?;
+    null_where_equal(value, zero(), ctx)
+}
+
+fn zeroifnull(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    let [value] = call.take()?;
+    coalesce(Call { name, args: vec![value, zero()], ctx })
+}

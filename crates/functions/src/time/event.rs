@@ -1,0 +1,113 @@
+//! Event-time windows: the tumbling or sliding windows that an instant lies in.
+//!
+//! A window is the struct `{start, end}`, end excluded. Windows are aligned to the epoch plus `start`.
+
+use crate::binding::{Arg, Bound};
+use crate::kernel::{Batch, Kernel, Nulls, Prims, Setting};
+use crate::types::timestamp;
+use arrow::array::{ArrayRef, ListArray, StructArray, TimestampMicrosecondArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, Fields, TimestampMicrosecondType};
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The most windows that one instant may lie in.
+const OVERLAP_MAX: i64 = 100_000;
+
+fn fields() -> Fields {
+    Fields::from(vec![Field::new("start", timestamp(), true), Field::new("end", timestamp(), true)])
+}
+
+/// The type of a window: `Struct<start, end>`.
+pub fn window_struct_type() -> DataType {
+    DataType::Struct(fields())
+}
+
+/// The window of `size` microseconds, aligned to `start`, that `time` lies in; null where time is.
+///
+/// # Errors
+/// A size that is not positive.
+pub fn tumbling_window(time: Arg, size: i64, start: i64) -> Result<Bound> {
+    check_sizes(size, size, start)?;
+    let setting = Setting { numbers: [size, size, start], ..Setting::default() };
+    let kernel = Kernel::new("window", window_struct_type(), tumbling).nulls(Nulls::Args);
+    Ok(kernel.setting(setting).call(vec![time]))
+}
+
+/// All windows of `size` microseconds, one every `slide`, that `time` lies in, earliest first; none for null.
+///
+/// # Errors
+/// Sizes that are not positive, a slide longer than the size.
+pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<Bound> {
+    check_sizes(size, slide, start)?;
+    let returns = DataType::List(Arc::new(Field::new("element", window_struct_type(), false)));
+    let setting = Setting { numbers: [size, slide, start], ..Setting::default() };
+    Ok(Kernel::new("windows", returns, sliding).nulls(Nulls::Never).setting(setting).call(vec![time]))
+}
+
+fn check_sizes(size: i64, slide: i64, start: i64) -> Result<()> {
+    let problem = if size <= 0 {
+        format!("The window duration ({size}) must be greater than 0")
+    } else if slide <= 0 {
+        format!("The slide duration ({slide}) must be greater than 0")
+    } else if slide > size {
+        format!("The slide duration ({slide}) must be less than or equal to the windowDuration ({size})")
+    } else if start.checked_abs().is_none_or(|s| s >= slide) {
+        format!("The absolute value of start time ({start}) must be less than the slideDuration ({slide})")
+    } else if size / slide >= OVERLAP_MAX {
+        format!("An instant may lie in at most {OVERLAP_MAX} windows, not in {}", size / slide)
+    } else {
+        return Ok(());
+    };
+    let text = format!("Cannot resolve \"window\" due to data type mismatch: {problem}.");
+    Err(Error::new(ErrorKind::Analysis, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "42K09", text))
+}
+
+/// The start of the last window that begins at or before `time`.
+fn last_start(time: i64, slide: i64, start: i64) -> i64 {
+    time - (time - start).rem_euclid(slide)
+}
+
+fn tumbling(b: &Batch) -> Result<ArrayRef> {
+    let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
+    let [size, slide, start] = b.setting.numbers;
+    let mut starts = Vec::with_capacity(b.rows);
+    let mut valid = Vec::with_capacity(b.rows);
+    for row in 0..b.rows {
+        let t = time.get(row);
+        valid.push(t.is_some());
+        starts.push(t.map_or(0, |t| last_start(t, slide, start)));
+    }
+    let nulls = NullBuffer::from(valid);
+    Ok(Arc::new(windows(starts, size, (nulls.null_count() > 0).then_some(nulls))?))
+}
+
+fn sliding(b: &Batch) -> Result<ArrayRef> {
+    let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
+    let [size, slide, start] = b.setting.numbers;
+    let mut starts = Vec::with_capacity(b.rows.saturating_mul((size / slide) as usize + 1));
+    let mut lengths = Vec::with_capacity(b.rows);
+    for row in 0..b.rows {
+        let before = starts.len();
+        if let Some(t) = time.get(row) {
+            let last = last_start(t, slide, start);
+            // Windows that hold `t` begin after `t - size`: from the earliest, every `slide`, to `last`.
+            let count = (size - (t - last) + slide - 1) / slide;
+            starts.extend((0..count).rev().map(|i| last - i * slide));
+        }
+        lengths.push(starts.len() - before);
+    }
+    let values = windows(starts, size, None)?;
+    let field = Arc::new(Field::new("element", window_struct_type(), false));
+    let list = ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), Arc::new(values), None);
+    Ok(Arc::new(crate::kernel::arrow(list)?))
+}
+
+fn windows(starts: Vec<i64>, size: i64, nulls: Option<NullBuffer>) -> Result<StructArray> {
+    let ends: Vec<i64> = starts.iter().map(|s| s.saturating_add(size)).collect();
+    let column = |v: Vec<i64>| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::new(v.into(), nulls.clone()).with_timezone("UTC"))
+    };
+    let columns = vec![column(starts), column(ends)];
+    crate::kernel::arrow(StructArray::try_new(fields(), columns, nulls))
+}

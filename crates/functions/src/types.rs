@@ -1,0 +1,181 @@
+//! Spark's types as Arrow lays them out: names, predicates and the arithmetic of decimals.
+//!
+//! The layout is fixed for the whole house: STRING is Utf8, TIMESTAMP is microseconds labelled UTC,
+//! and so on. Decides no coercion.
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
+use std::sync::Arc;
+
+/// The most digits that a DECIMAL has.
+pub(crate) const PRECISION_MAX: i32 = 38;
+/// The scale that a result keeps when its precision must be cut.
+const SCALE_KEPT: i32 = 6;
+
+/// TIMESTAMP.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// TIMESTAMP_NTZ.
+pub(crate) const TIMESTAMP_NTZ: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+/// INTERVAL DAY TO SECOND.
+pub(crate) const DAY_TIME: DataType = DataType::Duration(TimeUnit::Microsecond);
+/// INTERVAL YEAR TO MONTH.
+pub(crate) const YEAR_MONTH: DataType = DataType::Interval(IntervalUnit::YearMonth);
+/// INTERVAL (months, days and microseconds).
+pub(crate) const CALENDAR: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// ARRAY of `element`.
+pub(crate) fn array_of(element: DataType) -> DataType {
+    DataType::List(element_field(element))
+}
+
+/// The field of an array's elements, which may always be null in a result of ours.
+pub(crate) fn element_field(element: DataType) -> FieldRef {
+    Arc::new(Field::new("element", element, true))
+}
+
+/// MAP of `key` to `value`.
+pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
+    let entries =
+        DataType::Struct(Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]));
+    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+}
+
+/// Spark's SQL name: `INT`, `DECIMAL(10,2)`, `ARRAY<STRING>`.
+pub fn sql_name(data_type: &DataType) -> String {
+    use DataType::*;
+    match data_type {
+        Null => "VOID".into(),
+        Boolean => "BOOLEAN".into(),
+        Int8 => "TINYINT".into(),
+        Int16 => "SMALLINT".into(),
+        Int32 => "INT".into(),
+        Int64 => "BIGINT".into(),
+        Float32 => "FLOAT".into(),
+        Float64 => "DOUBLE".into(),
+        Decimal128(p, s) => format!("DECIMAL({p},{s})"),
+        Utf8 | LargeUtf8 | Utf8View => "STRING".into(),
+        Binary | LargeBinary | BinaryView => "BINARY".into(),
+        Date32 => "DATE".into(),
+        Timestamp(_, Some(_)) => "TIMESTAMP".into(),
+        Timestamp(_, None) => "TIMESTAMP_NTZ".into(),
+        Duration(_) => "INTERVAL DAY TO SECOND".into(),
+        Interval(IntervalUnit::YearMonth) => "INTERVAL YEAR TO MONTH".into(),
+        Interval(_) => "INTERVAL".into(),
+        List(field) | LargeList(field) => format!("ARRAY<{}>", sql_name(field.data_type())),
+        Map(entries, _) => {
+            let (key, value) = map_types(entries);
+            format!("MAP<{}, {}>", sql_name(key), sql_name(value))
+        }
+        Struct(fields) => {
+            let of = |f: &FieldRef| {
+                let not_null = if f.is_nullable() { "" } else { " NOT NULL" };
+                format!("{}: {}{not_null}", f.name(), sql_name(f.data_type()))
+            };
+            format!("STRUCT<{}>", fields.iter().map(of).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string().to_uppercase(),
+    }
+}
+
+/// Spark's catalog name, as `typeof` gives it: `int`, `array<string>`, `struct<a:int>`.
+pub(crate) fn catalog_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(field) => format!("array<{}>", catalog_name(field.data_type())),
+        DataType::Map(entries, _) => {
+            let (key, value) = map_types(entries);
+            format!("map<{},{}>", catalog_name(key), catalog_name(value))
+        }
+        DataType::Struct(fields) => {
+            let of = |f: &FieldRef| format!("{}:{}", f.name(), catalog_name(f.data_type()));
+            format!("struct<{}>", fields.iter().map(of).collect::<Vec<_>>().join(","))
+        }
+        other => sql_name(other).to_lowercase(),
+    }
+}
+
+/// Key and value type of a map's entries.
+pub(crate) fn map_types(entries: &FieldRef) -> (&DataType, &DataType) {
+    match entries.data_type() {
+        DataType::Struct(fields) => match fields.as_ref() {
+            [key, value, ..] => (key.data_type(), value.data_type()),
+            _ => (&DataType::Null, &DataType::Null),
+        },
+        _ => (&DataType::Null, &DataType::Null),
+    }
+}
+
+/// TINYINT to BIGINT.
+pub(crate) fn is_integral(t: &DataType) -> bool {
+    matches!(t, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64)
+}
+
+/// FLOAT or DOUBLE.
+pub(crate) fn is_float(t: &DataType) -> bool {
+    matches!(t, DataType::Float32 | DataType::Float64)
+}
+
+/// DECIMAL.
+pub(crate) fn is_decimal(t: &DataType) -> bool {
+    matches!(t, DataType::Decimal128(..))
+}
+
+/// Any number.
+pub(crate) fn is_numeric(t: &DataType) -> bool {
+    is_integral(t) || is_float(t) || is_decimal(t)
+}
+
+/// STRING.
+pub(crate) fn is_string(t: &DataType) -> bool {
+    matches!(t, DataType::Utf8)
+}
+
+/// DATE, TIMESTAMP or TIMESTAMP_NTZ.
+pub(crate) fn is_datetime(t: &DataType) -> bool {
+    matches!(t, DataType::Date32 | DataType::Timestamp(..))
+}
+
+/// Any interval.
+pub(crate) fn is_interval(t: &DataType) -> bool {
+    matches!(t, DataType::Duration(_) | DataType::Interval(_))
+}
+
+/// ARRAY, MAP or STRUCT.
+pub(crate) fn is_nested(t: &DataType) -> bool {
+    matches!(t, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
+}
+
+/// Precision and scale of the decimal that holds every value of an integral type.
+pub(crate) fn integral_digits(t: &DataType) -> Option<(i32, i32)> {
+    match t {
+        DataType::Int8 => Some((3, 0)),
+        DataType::Int16 => Some((5, 0)),
+        DataType::Int32 => Some((10, 0)),
+        DataType::Int64 => Some((20, 0)),
+        DataType::Decimal128(p, s) => Some((i32::from(*p), i32::from(*s))),
+        _ => None,
+    }
+}
+
+/// DECIMAL(p,s) with both cut to what a decimal can have.
+pub(crate) fn decimal_bounded(precision: i32, scale: i32) -> DataType {
+    decimal(precision.min(PRECISION_MAX), scale.min(PRECISION_MAX))
+}
+
+/// DECIMAL(p,s) of an arithmetic result: if it does not fit, integral digits are kept and the scale is
+/// cut, though not under 6 (SQL Server's and Hive's rule, which Spark follows).
+pub(crate) fn decimal_adjusted(precision: i32, scale: i32) -> DataType {
+    if precision <= PRECISION_MAX {
+        return decimal(precision, scale);
+    }
+    let kept = scale.min(SCALE_KEPT);
+    let integral = precision - scale;
+    decimal(PRECISION_MAX, (PRECISION_MAX - integral).max(kept))
+}
+
+fn decimal(precision: i32, scale: i32) -> DataType {
+    let p = u8::try_from(precision.max(1)).unwrap_or(38);
+    let s = i8::try_from(scale.max(0)).unwrap_or(38);
+    DataType::Decimal128(p, s)
+}
