@@ -5,11 +5,24 @@
 //! connectors by name. A connector knows no query, no session and no SQL.
 
 pub mod connector;
+pub mod csv;
+mod files;
 pub mod metadata_log;
 pub mod options;
+pub mod parquet;
 pub mod stream;
+#[cfg(test)]
+mod testing;
+mod text;
 
 pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
 pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+
+use std::sync::Arc;
+
+/// All connectors that need nothing from whoever runs them.
+pub fn standard_registry() -> Registry {
+    Registry::default().with(Arc::new(csv::Csv)).with(Arc::new(parquet::Parquet))
+}

@@ -1,0 +1,11 @@
+//! CSV by Spark's rules: the connector, its options, reading, inferring and writing.
+
+mod config;
+mod infer;
+mod record;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::Csv;

@@ -1,0 +1,14 @@
+//! What all formats made of files share: paths, listings, partition folders, scans and commits.
+//!
+//! Only the local disk is served here; a path of another scheme is refused by name. A listing is
+//! always sorted by path, so that the same folder yields the same rows in the same order. Names
+//! that begin with `_` or `.` are not data: whoever is still writing hides behind such a name.
+
+pub(crate) mod lines;
+pub(crate) mod list;
+pub(crate) mod partition;
+pub(crate) mod path;
+pub(crate) mod scan;
+
+pub(crate) use list::{FileEntry, Listing};
+pub(crate) use scan::{Batches, FileReader, FileTable, Split};

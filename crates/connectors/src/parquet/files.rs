@@ -1,0 +1,181 @@
+//! A fixed list of Parquet files as a table, scanned by DataFusion's own Parquet source.
+//!
+//! So filters, projections, limits, statistics and row-group pruning work as they do there. The
+//! list never changes after the table is made: what Delta's snapshots and plain folders share.
+
+use super::types::{check_fits, table_schema};
+use crate::files::path::uri;
+use crate::files::{FileEntry, scan};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use chrono::DateTime;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result as DfResult, ScalarValue, Statistics};
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::table_schema::TableSchemaBuilder;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion_datasource::compute_all_files_statistics;
+use object_store::ObjectMeta;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::Type as PhysicalType;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// What the footer of a file says.
+#[derive(Debug, Clone)]
+pub(crate) struct Footer {
+    pub metadata: ArrowReaderMetadata,
+    /// The file's schema, where INT96 columns are instants.
+    pub schema: SchemaRef,
+}
+
+/// Reads the footer of a file; a file that is not Parquet is an error that names it.
+pub(crate) fn footer(path: &Path) -> Result<Footer> {
+    let file = File::open(path).map_err(|e| crate::files::list::read_failed(path, &e))?;
+    let metadata =
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| not_parquet(path, &e))?;
+    let schema = instants(&metadata);
+    Ok(Footer { metadata, schema })
+}
+
+/// A file that can't be read as Parquet.
+pub(crate) fn not_parquet(path: &Path, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "FAILED_READ_FILE.NO_HINT",
+        "KD001",
+        format!("Encountered error while reading file {}: {cause}.", uri(path)),
+    )
+    .param("path", uri(path))
+    .hint("Is it a complete Parquet file?")
+}
+
+/// INT96 is how older Spark wrote TIMESTAMP, so such a column is an instant.
+fn instants(metadata: &ArrowReaderMetadata) -> SchemaRef {
+    let leaves = metadata.parquet_schema().columns();
+    let is_int96 = |name: &str| {
+        leaves.iter().any(|c| {
+            c.physical_type() == PhysicalType::INT96 && c.path().parts().first().is_some_and(|p| p == name)
+        })
+    };
+    let fields = metadata.schema().fields().iter().map(|f| match f.data_type() {
+        DataType::Timestamp(_, None) if is_int96(f.name()) => {
+            let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+            f.as_ref().clone().with_data_type(utc)
+        }
+        _ => f.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A file of a table with the values of its partition columns.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    pub entry: FileEntry,
+    pub partition: Vec<ScalarValue>,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct ParquetFiles {
+    file_schema: SchemaRef,
+    folders: Vec<Field>,
+    schema: SchemaRef,
+    files: Vec<PartitionedFile>,
+}
+
+impl ParquetFiles {
+    /// A table of `files`; each is checked against the columns of `file_schema`. Blocks.
+    pub fn open(file_schema: SchemaRef, folders: Vec<Field>, files: &[DataFile]) -> Result<Self> {
+        let listed = files.iter().map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
+        let schema = scan::with_folders(&file_schema, &folders);
+        Ok(Self { file_schema, folders, schema, files: listed })
+    }
+}
+
+/// The schema of a table over `file`.
+pub(crate) fn infer(file: &FileEntry) -> Result<SchemaRef> {
+    table_schema(&footer(&file.path)?.schema)
+}
+
+fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
+    let path = &file.entry.path;
+    let footer = footer(path)?;
+    check_fits(path, &footer.schema, table)?;
+    let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), table)
+        .unwrap_or_else(|_| Statistics::new_unknown(table));
+    let location = object_store::path::Path::from_absolute_path(path).map_err(|e| not_parquet(path, &e))?;
+    let meta = ObjectMeta {
+        location,
+        last_modified: DateTime::from_timestamp_micros(file.entry.modified_us).unwrap_or_default(),
+        size: file.entry.size_bytes,
+        e_tag: None,
+        version: None,
+    };
+    Ok(PartitionedFile::new_from_meta(meta)
+        .with_partition_values(file.partition.clone())
+        .with_statistics(Arc::new(statistics)))
+}
+
+#[async_trait]
+impl TableProvider for ParquetFiles {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let projected = datafusion::common::project_schema(&self.schema, projection)?;
+            return Ok(Arc::new(EmptyExec::new(projected)));
+        }
+        let format = format(state);
+        let folders = self.folders.iter().cloned().map(Arc::new).collect::<Vec<_>>();
+        let table = TableSchemaBuilder::from(&self.file_schema).with_table_partition_cols(folders).build();
+        let groups = FileGroup::new(self.files.clone()).split_files(state.config().target_partitions());
+        let (groups, statistics) =
+            compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), format.file_source(table))
+                .with_file_groups(groups)
+                .with_statistics(statistics)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
+        format.create_physical_plan(state, config).await
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+}
+
+fn format(state: &dyn Session) -> ParquetFormat {
+    let mut options = TableParquetOptions {
+        global: state.config_options().execution.parquet.clone(),
+        ..Default::default()
+    };
+    options.global.coerce_int96 = Some("us".to_owned());
+    options.global.coerce_int96_tz = Some("UTC".to_owned());
+    options.global.skip_metadata = true;
+    ParquetFormat::default().with_options(options).with_force_view_types(false)
+}

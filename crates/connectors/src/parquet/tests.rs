@@ -1,0 +1,83 @@
+//! Parquet in, rows out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::testing::{ddl, inferred, lines, query, read, rows};
+use arrow::array::{ArrayRef, Int32Array, StringViewArray, TimestampNanosecondArray, UInt32Array};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn ints(values: &[i32]) -> ArrayRef {
+    Arc::new(Int32Array::from(values.to_vec()))
+}
+
+#[tokio::test]
+async fn columns_have_the_platform_s_types() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    write(
+        &path,
+        vec![
+            ("i", ints(&[1, 2])),
+            ("s", Arc::new(StringViewArray::from(vec!["a", "b"]))),
+            ("t", Arc::new(TimestampNanosecondArray::from(vec![1_500, 2_000]).with_timezone("Europe/Paris"))),
+            ("n", Arc::new(TimestampNanosecondArray::from(vec![1_000, 2_000]))),
+            ("u", Arc::new(UInt32Array::from(vec![4_000_000_000, 1]))),
+        ],
+    );
+    let request = read(&path, None, &[]);
+    assert_eq!(
+        inferred("parquet", request.clone()).await,
+        "i int, s string, t timestamp, n timestamp_ntz, u bigint"
+    );
+    assert_eq!(
+        rows("parquet", request.clone()).await,
+        [
+            "1|a|1970-01-01T00:00:00.000001Z|1970-01-01T00:00:00.000001|4000000000",
+            "2|b|1970-01-01T00:00:00.000002Z|1970-01-01T00:00:00.000002|1",
+        ]
+    );
+    assert_eq!(lines(&query("parquet", request, "SELECT u FROM t WHERE s = 'b'").await.unwrap()), ["1"]);
+}
+
+#[tokio::test]
+async fn folders_prune_and_a_schema_widens_or_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("k=1/a.parquet"), vec![("i", ints(&[1, 2]))]);
+    write(&dir.path().join("k=2/a.parquet"), vec![("i", ints(&[3]))]);
+    let all = read(dir.path(), None, &[]);
+    assert_eq!(inferred("parquet", all.clone()).await, "i int, k int");
+    assert_eq!(
+        lines(&query("parquet", all.clone(), "SELECT sum(i) FROM t WHERE k = 2").await.unwrap()),
+        ["3"]
+    );
+    assert_eq!(lines(&query("parquet", all, "SELECT count(*), max(i) FROM t").await.unwrap()), ["3|3"]);
+    let wide = read(dir.path(), Some(ddl("i bigint, missing string")), &[]);
+    let mut found = rows("parquet", wide).await;
+    found.sort();
+    assert_eq!(found, ["1|NULL|1", "2|NULL|1", "3|NULL|2"]);
+    let other = read(dir.path(), Some(ddl("i date")), &[]);
+    assert_eq!(rows("parquet", other).await, ["FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_parquet_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.parquet"), "no").unwrap();
+    assert_eq!(rows("parquet", read(dir.path(), None, &[])).await, ["FAILED_READ_FILE.NO_HINT"]);
+    assert_eq!(inferred("parquet", read(&dir.path().join("y"), None, &[])).await, "PATH_NOT_FOUND");
+    assert_eq!(
+        inferred("parquet", read(dir.path(), None, &[("mergeSchema", "true")])).await,
+        "INVALID_OPTION_VALUE"
+    );
+}

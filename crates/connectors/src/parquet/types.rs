@@ -1,0 +1,132 @@
+//! Which type a Parquet column has in a table, and which tables a file fits.
+//!
+//! Tables have only the types that the crates agreed on: no views, no large offsets, no unsigned
+//! numbers, timestamps in microseconds. A column may be read as a wider type, never as another.
+
+use crate::files::path::uri;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The schema of a table over a file of that schema; metadata is left out, all may be null.
+pub(crate) fn table_schema(file: &Schema) -> Result<SchemaRef> {
+    let fields = file.fields().iter().map(|f| table_field(f)).collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn table_field(field: &Field) -> Result<Field> {
+    Ok(Field::new(field.name(), table_type(field.name(), field.data_type())?, true))
+}
+
+/// The type that a column of a file has in a table; unsupported ones are refused by name.
+pub(crate) fn table_type(column: &str, file: &DataType) -> Result<DataType> {
+    let utc = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Ok(match file {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+        DataType::Timestamp(_, Some(_)) => utc(),
+        DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Date64 => DataType::Date32,
+        DataType::Dictionary(_, value) => table_type(column, value)?,
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::ListView(inner) => {
+            DataType::List(Arc::new(Field::new("element", table_type(column, inner.data_type())?, true)))
+        }
+        DataType::Struct(fields) => {
+            let inner = fields.iter().map(|f| table_field(f).map(Arc::new)).collect::<Result<Vec<_>>>()?;
+            DataType::Struct(Fields::from(inner))
+        }
+        DataType::Map(entries, sorted) => DataType::Map(map_entries(column, entries)?, *sorted),
+        DataType::Null
+        | DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Date32 => file.clone(),
+        _ => return Err(Error::unsupported(format!("the Parquet column `{column}` of type {file}"))),
+    })
+}
+
+fn map_entries(column: &str, entries: &FieldRef) -> Result<FieldRef> {
+    let DataType::Struct(pair) = entries.data_type() else {
+        return Err(Error::unsupported(format!("the Parquet map `{column}` without entries")));
+    };
+    let (Some(key), Some(value)) = (pair.first(), pair.get(1)) else {
+        return Err(Error::unsupported(format!("the Parquet map `{column}` without key and value")));
+    };
+    let key = Field::new("key", table_type(column, key.data_type())?, false);
+    let value = Field::new("value", table_type(column, value.data_type())?, true);
+    Ok(Arc::new(Field::new("entries", DataType::Struct(Fields::from(vec![key, value])), false)))
+}
+
+/// Refuses a file that holds a column of the table with a type that can't be read as the table's.
+pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<()> {
+    for wanted in table.fields() {
+        let Some(found) = file.fields().iter().find(|f| f.name().eq_ignore_ascii_case(wanted.name())) else {
+            continue;
+        };
+        if !fits(&table_type(found.name(), found.data_type())?, wanted.data_type()) {
+            return Err(mismatch(path, wanted, found.data_type()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether every value of `from` is one of `to`, exactly.
+fn fits(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        _ if from == to => true,
+        (T::Null, _) => true,
+        (T::Int8, T::Int16 | T::Int32 | T::Int64)
+        | (T::Int16, T::Int32 | T::Int64)
+        | (T::Int32, T::Int64) => true,
+        // Parquet has no smaller integers than INT32: their writers may have said nothing narrower.
+        (T::Int32, T::Int8 | T::Int16) | (T::Int16, T::Int8) => false,
+        (T::Float32, T::Float64) | (T::Int8 | T::Int16 | T::Int32, T::Float64) => true,
+        (T::Decimal128(p, s), T::Decimal128(q, t)) => {
+            t >= s && i16::from(*q) - i16::from(*t) >= i16::from(*p) - i16::from(*s)
+        }
+        (T::Date32, T::Timestamp(_, None)) => true,
+        (T::Timestamp(a, None), T::Timestamp(b, Some(_))) => a == b,
+        (T::List(a), T::List(b)) => fits(a.data_type(), b.data_type()),
+        (T::Map(a, _), T::Map(b, _)) => fits(a.data_type(), b.data_type()),
+        (T::Struct(a), T::Struct(b)) => b.iter().all(|wanted| {
+            a.iter()
+                .find(|f| f.name() == wanted.name())
+                .is_none_or(|f| fits(f.data_type(), wanted.data_type()))
+        }),
+        _ => false,
+    }
+}
+
+fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+        "KD001",
+        format!(
+            "Encountered error while reading file {}. Data type mismatches when reading Parquet column [{}]. \
+             Expected Spark type {}, actual Parquet type {found}.",
+            uri(path),
+            wanted.name(),
+            wanted.data_type()
+        ),
+    )
+    .param("path", uri(path))
+    .param("column", wanted.name())
+    .param("expectedType", wanted.data_type().to_string())
+    .param("actualType", found.to_string())
+}

@@ -1,0 +1,135 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Helpers of this crate's tests: files in, rows out.
+
+use crate::connector::{Connector, ReadRequest};
+use crate::{OptionMap, standard_registry};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Options from pairs.
+pub(crate) fn options(pairs: &[(&str, &str)]) -> OptionMap {
+    OptionMap::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+}
+
+/// A request to read `path` in UTC.
+pub(crate) fn read(path: &Path, schema: Option<SchemaRef>, pairs: &[(&str, &str)]) -> ReadRequest {
+    ReadRequest {
+        paths: vec![path.to_string_lossy().into_owned()],
+        schema,
+        options: options(pairs),
+        time_zone: "UTC".to_owned(),
+        corrupt_column: "_corrupt_record".to_owned(),
+    }
+}
+
+/// The connector of that name.
+pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
+    standard_registry().get(format).unwrap()
+}
+
+/// Names and types, such as `a int, b string`.
+pub(crate) fn types(schema: &SchemaRef) -> String {
+    let one = |f: &Arc<arrow::datatypes::Field>| format!("{} {}", f.name(), short(f.data_type()));
+    schema.fields().iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn short(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Int32 => "int".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp_ntz".to_owned(),
+        DataType::Decimal128(p, s) => format!("decimal({p},{s})"),
+        DataType::List(f) => format!("array<{}>", short(f.data_type())),
+        DataType::Struct(fields) => {
+            let inner = fields.iter().map(|f| format!("{}:{}", f.name(), short(f.data_type())));
+            format!("struct<{}>", inner.collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The rows of batches as `1|a|NULL`.
+pub(crate) fn lines(batches: &[RecordBatch]) -> Vec<String> {
+    let format = FormatOptions::default().with_null("NULL");
+    let mut out = Vec::new();
+    for batch in batches {
+        let columns: Vec<_> =
+            batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &format).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            out.push(columns.iter().map(|c| c.value(row).to_string()).collect::<Vec<_>>().join("|"));
+        }
+    }
+    out
+}
+
+/// Runs SQL over the table that the request reads, named `t`.
+pub(crate) async fn query(format: &str, request: ReadRequest, sql: &str) -> Result<Vec<RecordBatch>> {
+    let table = connector(format).table(request).await?;
+    let config = SessionConfig::new().with_target_partitions(2);
+    let context = SessionContext::new_with_config(config);
+    context.register_table("t", table).unwrap();
+    let frame = context.sql(sql).await.unwrap();
+    frame.collect().await.map_err(dig)
+}
+
+/// Our error out of DataFusion's.
+pub(crate) fn dig(error: datafusion::error::DataFusionError) -> Error {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = source {
+        if let Some(ours) = inner.downcast_ref::<Error>() {
+            return ours.clone();
+        }
+        source = inner.source();
+    }
+    Error::internal(error.to_string())
+}
+
+/// The rows of `SELECT * FROM t`, or the class of the error.
+pub(crate) async fn rows(format: &str, request: ReadRequest) -> Vec<String> {
+    match query(format, request, "SELECT * FROM t").await {
+        Ok(batches) => lines(&batches),
+        Err(e) => vec![e.class().to_owned()],
+    }
+}
+
+/// Inferred names and types, or the class of the error.
+pub(crate) async fn inferred(format: &str, request: ReadRequest) -> String {
+    match connector(format).table(request).await {
+        Ok(table) => types(&table.schema()),
+        Err(e) => e.class().to_owned(),
+    }
+}
+
+/// A schema from `name type` pairs of DDL's simplest types.
+pub(crate) fn ddl(text: &str) -> SchemaRef {
+    use arrow::datatypes::{Field, Schema, TimeUnit};
+    let field = |part: &str| {
+        let (name, t) = part.trim().split_once(' ').unwrap();
+        let data_type = match t {
+            "int" => DataType::Int32,
+            "bigint" => DataType::Int64,
+            "tinyint" => DataType::Int8,
+            "double" => DataType::Float64,
+            "float" => DataType::Float32,
+            "boolean" => DataType::Boolean,
+            "date" => DataType::Date32,
+            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            "decimal" => DataType::Decimal128(10, 2),
+            "binary" => DataType::Binary,
+            _ => DataType::Utf8,
+        };
+        Field::new(name, data_type, true)
+    };
+    Arc::new(Schema::new(text.split(',').map(field).collect::<Vec<_>>()))
+}

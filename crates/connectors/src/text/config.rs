@@ -1,0 +1,113 @@
+//! The reader options that CSV and JSON share, from an [`OptionMap`].
+
+use super::Zone;
+use super::cell::TextRules;
+use super::pattern::Pattern;
+use crate::OptionMap;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// What happens to a record that does not fit the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Cells that don't fit are null, and the record goes to the corrupt column if there is one.
+    Permissive,
+    DropMalformed,
+    FailFast,
+}
+
+impl Mode {
+    pub fn from_options(options: &OptionMap) -> Result<Self> {
+        match options.get("mode").map(str::to_uppercase).as_deref() {
+            None | Some("PERMISSIVE") => Ok(Self::Permissive),
+            Some("DROPMALFORMED") => Ok(Self::DropMalformed),
+            Some("FAILFAST") => Ok(Self::FailFast),
+            Some(_) => Err(options.bad("mode", "PERMISSIVE, DROPMALFORMED or FAILFAST")),
+        }
+    }
+}
+
+/// How cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`.
+pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<TextRules> {
+    let zone = Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?;
+    Ok(TextRules {
+        zone,
+        date: pattern(options, "dateFormat")?,
+        timestamp: pattern(options, "timestampFormat")?,
+        timestamp_ntz: pattern(options, "timestampNTZFormat")?,
+        nan: options.get("nanValue").unwrap_or("NaN").to_owned(),
+        positive_inf: options.get("positiveInf").unwrap_or("Inf").to_owned(),
+        negative_inf: options.get("negativeInf").unwrap_or("-Inf").to_owned(),
+    })
+}
+
+/// The pattern under `key`, if any.
+pub(crate) fn pattern(options: &OptionMap, key: &str) -> Result<Option<Pattern>> {
+    options.get(key).map(|text| Pattern::compile(key, text)).transpose()
+}
+
+/// Accepts UTF-8 and English, refuses other encodings and locales by name.
+pub(crate) fn only_utf8_and_english(options: &OptionMap) -> Result<()> {
+    for key in ["encoding", "charset"] {
+        if options
+            .get(key)
+            .is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8" | "US-ASCII"))
+        {
+            return Err(options.bad(key, "UTF-8"));
+        }
+    }
+    if options.get("locale").is_some_and(|l| !matches!(l.to_lowercase().as_str(), "en" | "en-us" | "en-gb")) {
+        return Err(options.bad("locale", "en-US"));
+    }
+    Ok(())
+}
+
+/// The share of the records that inference looks at.
+pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
+    let Some(text) = options.get("samplingRatio") else { return Ok(1.0) };
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(ratio),
+        _ => Err(options.bad("samplingRatio", "a number above 0 and up to 1")),
+    }
+}
+
+/// Whether inference looks at record `n`: the same ones each time, spread evenly.
+pub(crate) fn is_sampled(n: u64, ratio: f64) -> bool {
+    #[allow(clippy::cast_precision_loss)] // record numbers stay far below 2^52
+    let at = |n: u64| (n as f64 * ratio).floor();
+    ratio >= 1.0 || n == 0 || at(n) > at(n - 1)
+}
+
+/// A non-negative number under `key`.
+pub(crate) fn count(options: &OptionMap, key: &str) -> Result<Option<u64>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| options.bad(key, "a number"))
+}
+
+/// A record that does not fit under FAILFAST, as Spark says it, with its place.
+pub(crate) fn malformed(record: &str, place: &str) -> Error {
+    const SHOWN_CHARS_MAX: usize = 200;
+    let shown: String = record.chars().take(SHOWN_CHARS_MAX).collect();
+    Error::new(
+        ErrorKind::Runtime,
+        "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
+        "22023",
+        format!(
+            "Malformed records are detected in record parsing: {shown}.\nParse Mode: FAILFAST. To process malformed \
+             records as null result, try setting the option 'mode' as 'PERMISSIVE'. ({place})"
+        ),
+    )
+    .param("badRecord", shown)
+    .param("failFastMode", "FAILFAST")
+    .param("place", place)
+}
+
+/// No file to infer a schema from, as Spark says it.
+pub(crate) fn unable_to_infer(format: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "UNABLE_TO_INFER_SCHEMA",
+        "42KD9",
+        format!("Unable to infer schema for {format}. It must be specified manually."),
+    )
+    .param("format", format)
+}

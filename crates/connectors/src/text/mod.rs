@@ -1,0 +1,13 @@
+//! Text of a cell as a value and back, by Spark's rules: numbers, dates, timestamps, patterns.
+//!
+//! Pure: no files, no Arrow batches, no clock. What does not parse is `None`; the caller knows
+//! the row and says so.
+
+pub(crate) mod cell;
+pub(crate) mod config;
+pub(crate) mod datetime;
+pub(crate) mod number;
+pub(crate) mod pattern;
+pub(crate) mod zone;
+
+pub(crate) use zone::Zone;
