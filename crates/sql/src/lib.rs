@@ -1,7 +1,98 @@
 //! The language: Spark's types, the unresolved plan (IR), and Spark SQL text → IR.
 //!
 //! Every door ends here: SQL text is parsed into the IR, a client's protobuf is converted into it.
-//! Knows no session, no DataFusion, no Arrow and no protobuf.
+//! Knows no session, no DataFusion, no Arrow and no protobuf. What the IR can't carry is refused by
+//! name; a deep or endless text is an error, never a crash.
 
 pub mod ir;
+mod parser;
 pub mod types;
+
+use ir::{Expr, Name, Relation, Statement};
+use parser::{Parser, Source};
+use thalweg_common::Result;
+
+/// A statement and the text that it was parsed from.
+///
+/// The origins in `statement` count characters of `text`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParsedStatement {
+    pub statement: Statement,
+    pub text: String,
+}
+
+/// Parses one or more statements with `;` between them.
+///
+/// # Errors
+/// `PARSE_SYNTAX_ERROR` (42601) and its kin, with the place in `text`; `PARSE_EMPTY_STATEMENT` (42617)
+/// if there is no statement; `UNSUPPORTED_FEATURE` (0A000) for what Spark has and Thalweg has not.
+pub fn parse(text: &str) -> Result<Vec<ParsedStatement>> {
+    let source = Source::new(text);
+    let ranges = source.statements();
+    if ranges.is_empty() {
+        return Err(parser::empty_statement());
+    }
+    let only = ranges.len() == 1;
+    let parse_one = |range: std::ops::Range<usize>| {
+        // A lone statement keeps the blanks and comments before it, so that places are those of the whole text.
+        let (from, base) = if only { (0, 0) } else { source.place(range.start) };
+        let (to, _) = source.place(range.end);
+        let mut parser = Parser::over(&source, range, base);
+        let statement = parser.statement()?;
+        let text = text.get(from..to).unwrap_or_default().trim_end().to_owned();
+        Ok(ParsedStatement { statement, text })
+    };
+    ranges.into_iter().map(parse_one).collect()
+}
+
+/// Parses exactly one statement; a `;` may end it.
+///
+/// # Errors
+/// As [`parse`]; `PARSE_SYNTAX_ERROR` if more follows.
+pub fn parse_statement(text: &str) -> Result<Statement> {
+    let source = Source::new(text);
+    let mut ranges = source.statements().into_iter();
+    let first = ranges.next().ok_or_else(parser::empty_statement)?;
+    let statement = Parser::over(&source, first, 0).statement()?;
+    match ranges.next() {
+        Some(second) => Err(Parser::over(&source, second, 0).error()),
+        None => Ok(statement),
+    }
+}
+
+/// Parses a query.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_query(text: &str) -> Result<Relation> {
+    phrase(text, |p| p.query())
+}
+
+/// Parses an expression, with an alias if one stands behind it, such as `a + 1 AS b`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_expression(text: &str) -> Result<Expr> {
+    phrase(text, |p| p.named_expression())
+}
+
+/// Parses a multi-part name such as `` db.`my table` ``.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_name(text: &str) -> Result<Name> {
+    parser::parse_name(text)
+}
+
+fn phrase<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Result<T>) -> Result<T> {
+    let source = Source::new(text);
+    let mut ranges = source.statements();
+    let range = if ranges.is_empty() { return Err(parser::empty_statement()) } else { ranges.remove(0) };
+    if let Some(more) = ranges.into_iter().next() {
+        return Err(Parser::over(&source, more, 0).error());
+    }
+    let mut parser = Parser::over(&source, range, 0);
+    let found = read(&mut parser)?;
+    parser.finish()?;
+    Ok(found)
+}

@@ -2,7 +2,14 @@
 //!
 //! Holds the types alone; how a type is laid out in Arrow is the business of `plan`.
 
+mod display;
+mod json;
+mod parse;
+
 use std::collections::BTreeMap;
+
+pub use json::{data_type_from_json, schema_from_json};
+pub use parse::{parse_data_type, parse_ddl_schema, parse_type_or_schema};
 
 /// A Spark SQL data type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,0 +1,227 @@
+//! Primary expressions: literals, names, brackets, lambdas, and what may follow them.
+
+use super::super::lexer::Kind;
+use super::super::{Parser, words};
+use super::special::special_form;
+use crate::ir::{CastMode, Expr, ExprNode, Literal, Name, SubqueryKind};
+use crate::types::DataType;
+use thalweg_common::Result;
+
+/// Functions that stand without brackets.
+const BARE_CALLS: [&str; 7] = [
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "LOCALTIMESTAMP",
+    "SESSION_USER",
+    "USER",
+];
+
+impl Parser<'_> {
+    /// An atom and the subscripts, fields and casts behind it.
+    pub(super) fn primary(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        let mut expr = self.atom()?;
+        loop {
+            let node = if self.eat_symbol("[") {
+                let extraction = Box::new(self.expression()?);
+                self.expect_symbol("]")?;
+                ExprNode::Extract { child: Box::new(expr), extraction }
+            } else if self.is_symbol(".") {
+                self.advance();
+                let at = self.pos;
+                let field = Literal::String(self.identifier()?);
+                let extraction = Box::new(self.expr_at(ExprNode::Literal(field), at));
+                ExprNode::Extract { child: Box::new(expr), extraction }
+            } else if self.eat_symbol("::") {
+                let to = self.data_type()?;
+                ExprNode::Cast { expr: Box::new(expr), to, mode: CastMode::Ansi }
+            } else if self.is_word("COLLATE") && self.token_at(self.pos + 1).kind != Kind::Symbol {
+                return Err(self.unsupported("COLLATE"));
+            } else {
+                return Ok(expr);
+            };
+            self.grow()?;
+            expr = self.expr_at(node, start);
+        }
+    }
+
+    fn atom(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        let token = self.peek();
+        match (&token.kind, self.text_of(token)) {
+            (Kind::Number, _) => self.number(),
+            (Kind::Text(_), _) => {
+                let value = self.text()?;
+                Ok(self.expr_at(ExprNode::Literal(Literal::String(value)), start))
+            }
+            (Kind::Quoted(_), _) => self.name_or_call(),
+            (Kind::Word, _) => self.word(),
+            (Kind::Symbol, "-") => self.number(),
+            (Kind::Symbol, "(") => self.bracket(),
+            (Kind::Symbol, "*") => {
+                self.advance();
+                self.star(None, start)
+            }
+            (Kind::Symbol, "?") => {
+                self.advance();
+                Ok(self.expr_at(ExprNode::Parameter(None), start))
+            }
+            (Kind::Symbol, ":") => {
+                self.advance();
+                let name = self.identifier()?;
+                Ok(self.expr_at(ExprNode::Parameter(Some(name)), start))
+            }
+            _ => Err(self.error()),
+        }
+    }
+
+    /// An atom that begins with an unquoted word.
+    fn word(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        let word = self.here().to_ascii_uppercase();
+        let next = self.token_at(start + 1);
+        let next_text = self.text_of(next);
+        let is_call = next.kind == Kind::Symbol && next_text == "(";
+        if is_call && let Some(form) = special_form(&word) {
+            return form(self);
+        }
+        if matches!(next.kind, Kind::Text(_))
+            && word != "INTERVAL"
+            && words::may_be_column(&word)
+            && word != "CASE"
+        {
+            return self.typed_literal(&word);
+        }
+        let continues = is_call || (next.kind == Kind::Symbol && matches!(next_text, "." | "->"));
+        if !continues && let Some(literal) = constant(&word) {
+            self.advance();
+            return Ok(self.expr_at(ExprNode::Literal(literal), start));
+        }
+        if !continues && BARE_CALLS.contains(&word.as_str()) {
+            let name = self.identifier()?;
+            return Ok(self.call_at(&name.to_lowercase(), vec![], start));
+        }
+        match word.as_str() {
+            "CASE" if !continues => self.case(),
+            "INTERVAL" if self.is_interval() => self.interval(),
+            _ if words::may_be_column(&word) => self.name_or_call(),
+            _ => Err(self.error()),
+        }
+    }
+
+    /// A name: then a star, a call, a lambda or a column.
+    fn name_or_call(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        if self.is_word("IDENTIFIER") && self.is_symbol_at(self.pos + 1, "(") {
+            let name = self.name()?;
+            return self.after_name(name, start);
+        }
+        let mut name = vec![self.identifier()?];
+        while self.eat_symbol(".") {
+            if self.eat_symbol("*") {
+                return self.star(Some(name), start);
+            }
+            name.push(self.identifier()?);
+        }
+        self.after_name(name, start)
+    }
+
+    fn after_name(&mut self, name: Name, start: usize) -> Result<Expr> {
+        if self.is_symbol("(") {
+            return self.call(name, start);
+        }
+        if self.is_symbol("->") && name.len() == 1 {
+            return self.lambda(name, start);
+        }
+        Ok(self.column(name, start))
+    }
+
+    /// A column, or a parameter of a lambda around it.
+    fn column(&self, name: Name, start: usize) -> Expr {
+        let parameter =
+            name.first().filter(|first| self.lambda_parameters.iter().any(|p| p.eq_ignore_ascii_case(first)));
+        let Some(parameter) = parameter else {
+            return self.expr_at(ExprNode::Attribute { name, plan_id: None }, start);
+        };
+        let mut expr = self.expr_at(ExprNode::LambdaVariable(parameter.clone()), start);
+        for field in name.iter().skip(1) {
+            let extraction = Box::new(Expr::new(ExprNode::Literal(Literal::String(field.clone()))));
+            expr = self.expr_at(ExprNode::Extract { child: Box::new(expr), extraction }, start);
+        }
+        expr
+    }
+
+    /// `*` with its `EXCEPT (columns)`.
+    fn star(&mut self, target: Option<Name>, start: usize) -> Result<Expr> {
+        let mut except = vec![];
+        if self.is_word("EXCEPT")
+            && self.is_symbol_at(self.pos + 1, "(")
+            && !self.is_query_bracket(self.pos + 1)
+        {
+            self.advance();
+            except = self.bracketed(Self::name)?;
+        }
+        Ok(self.expr_at(ExprNode::Star { target, plan_id: None, except }, start))
+    }
+
+    /// A bracket: a subquery, a lambda's parameters, a row, or just brackets.
+    fn bracket(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        if self.is_query_bracket(start) {
+            let relation = Box::new(self.bracketed_query()?);
+            let node = ExprNode::Subquery { kind: SubqueryKind::Scalar, relation };
+            return Ok(self.expr_at(node, start));
+        }
+        if self.after_bracket(start).is_some_and(|after| self.is_symbol_at(after, "->")) {
+            let parameters = self.bracketed(Self::identifier)?;
+            return self.lambda(parameters, start);
+        }
+        let mut items = self.bracketed(Self::named_expression)?;
+        let is_row = items.len() > 1 || items.iter().any(|e| matches!(e.node, ExprNode::Alias { .. }));
+        match items.pop() {
+            Some(only) if !is_row => Ok(only),
+            Some(last) => {
+                items.push(last);
+                self.grow()?;
+                Ok(self.call_at("struct", items, start))
+            }
+            None => Err(self.error()),
+        }
+    }
+
+    /// `x -> body`, `(x, y) -> body`; the parameters are read already.
+    fn lambda(&mut self, parameters: Vec<String>, start: usize) -> Result<Expr> {
+        self.expect_symbol("->")?;
+        let outer = self.lambda_parameters.len();
+        self.lambda_parameters.extend(parameters.iter().cloned());
+        let body = self.expression();
+        self.lambda_parameters.truncate(outer);
+        Ok(self.expr_at(ExprNode::Lambda { parameters, body: Box::new(body?) }, start))
+    }
+
+    /// An expression of a select list: `expr [AS] name`, `expr AS (a, b)`.
+    pub(crate) fn named_expression(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        let expr = self.expression()?;
+        let names = if self.eat("AS") {
+            if self.is_symbol("(") { self.bracketed(Self::identifier)? } else { vec![self.identifier()?] }
+        } else {
+            self.bare_alias().into_iter().collect()
+        };
+        if names.is_empty() {
+            return Ok(expr);
+        }
+        Ok(self.expr_at(ExprNode::Alias { expr: Box::new(expr), names, metadata: None }, start))
+    }
+}
+
+fn constant(word: &str) -> Option<Literal> {
+    match word {
+        "TRUE" => Some(Literal::Boolean(true)),
+        "FALSE" => Some(Literal::Boolean(false)),
+        "NULL" => Some(Literal::Null(DataType::Null)),
+        _ => None,
+    }
+}

@@ -1,0 +1,122 @@
+//! Values: arithmetic, bits and comparisons, by binding strength.
+
+use super::super::Parser;
+use super::super::lexer::Kind;
+use crate::ir::Expr;
+use thalweg_common::Result;
+
+/// Strength of a comparison, the weakest.
+const COMPARISON: u8 = 1;
+
+/// Operators of two operands: token, strength, function. All group to the left.
+const OPERATORS: [(&str, u8, &str); 17] = [
+    ("*", 7, "*"),
+    ("/", 7, "/"),
+    ("%", 7, "%"),
+    ("+", 6, "+"),
+    ("-", 6, "-"),
+    ("||", 6, "||"),
+    ("<<", 5, "<<"),
+    ("&", 4, "&"),
+    ("^", 3, "^"),
+    ("|", 2, "|"),
+    ("=", COMPARISON, "=="),
+    ("==", COMPARISON, "=="),
+    ("<=>", COMPARISON, "<=>"),
+    ("<", COMPARISON, "<"),
+    ("<=", COMPARISON, "<="),
+    (">", COMPARISON, ">"),
+    (">=", COMPARISON, ">="),
+];
+
+/// Strength of the shifts.
+const SHIFT: u8 = 5;
+
+struct Operator {
+    function: &'static str,
+    strength: u8,
+    tokens: usize,
+    negated: bool,
+}
+
+impl Parser<'_> {
+    /// A value with the comparisons around it.
+    pub(super) fn value(&mut self) -> Result<Expr> {
+        self.value_above(COMPARISON)
+    }
+
+    /// A value whose operators bind at least as strongly as `least`.
+    fn value_above(&mut self, least: u8) -> Result<Expr> {
+        let start = self.pos;
+        let mut left = self.signed()?;
+        while let Some(op) = self.operator().filter(|op| op.strength >= least) {
+            self.pos += op.tokens;
+            let height = std::mem::take(&mut self.height);
+            let right = self.value_above(op.strength + 1)?;
+            self.height = self.height.max(height);
+            self.grow()?;
+            left = self.call_at(op.function, vec![left, right], start);
+            if op.negated {
+                self.grow()?;
+                left = self.call_at("not", vec![left], start);
+            }
+        }
+        Ok(left)
+    }
+
+    /// The operator at hand.
+    fn operator(&self) -> Option<Operator> {
+        let token = self.peek();
+        let text = self.text_of(token);
+        if token.kind == Kind::Word && text.eq_ignore_ascii_case("DIV") {
+            return Some(Operator { function: "div", strength: 7, tokens: 1, negated: false });
+        }
+        if token.kind != Kind::Symbol {
+            return None;
+        }
+        if matches!(text, "<>" | "!=") {
+            return Some(Operator { function: "==", strength: COMPARISON, tokens: 1, negated: true });
+        }
+        if let Some((function, tokens)) = self.right_shift() {
+            return Some(Operator { function, strength: SHIFT, tokens, negated: false });
+        }
+        let (_, strength, function) = OPERATORS.iter().find(|(symbol, ..)| *symbol == text)?;
+        Some(Operator { function, strength: *strength, tokens: 1, negated: false })
+    }
+
+    /// `>>` and `>>>` arrive as touching `>`.
+    fn right_shift(&self) -> Option<(&'static str, usize)> {
+        let touching = |i: usize| {
+            self.is_symbol_at(self.pos + i, ">") && self.token_at(self.pos + i).start == self.peek().start + i
+        };
+        match (touching(0), touching(1), touching(2)) {
+            (true, true, true) => Some((">>>", 3)),
+            (true, true, false) => Some((">>", 2)),
+            _ => None,
+        }
+    }
+
+    /// `-x`, `+x`, `~x`; a minus before a number is part of the literal.
+    fn signed(&mut self) -> Result<Expr> {
+        let mut signs = vec![];
+        while let Some(name) = self.sign() {
+            let literal = name == "negative" && self.token_at(self.pos + 1).kind == Kind::Number;
+            if literal {
+                break;
+            }
+            signs.push((self.pos, name));
+            self.advance();
+        }
+        let mut expr = self.primary()?;
+        for (start, name) in signs.into_iter().rev() {
+            self.grow()?;
+            expr = self.call_at(name, vec![expr], start);
+        }
+        Ok(expr)
+    }
+
+    fn sign(&self) -> Option<&'static str> {
+        let found = [("-", "negative"), ("+", "positive"), ("~", "~")].into_iter();
+        found.filter(|(symbol, _)| self.is_symbol(symbol)).map(|(_, name)| name).next()
+    }
+}

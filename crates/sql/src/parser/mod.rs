@@ -1,0 +1,456 @@
+//! Spark SQL text → IR, by recursive descent.
+//!
+//! One file per clause family; each method reads one phrase of Spark's grammar and either moves past
+//! all of it or returns an error. Nothing backtracks: where a bracket's meaning is open, a look ahead
+//! over matched brackets decides. Holds always: a clause that the IR can't carry is refused by name,
+//! never skipped; nesting and tree height are bounded, so that neither this descent nor a later walk
+//! over the IR can exhaust the stack.
+//! Knows no catalog and no types of columns: names stay names.
+
+mod data_type;
+mod expr;
+mod lexer;
+mod query;
+mod statement;
+mod unescape;
+mod words;
+
+use crate::ir::{Expr, ExprNode, FunctionCall, Name, Origin, Relation, Span, WindowCall};
+use lexer::{Kind, Token, lex};
+pub(crate) use statement::empty_statement;
+use thalweg_common::{Error, ErrorKind, Position, Result};
+
+/// How deep expressions, queries and types may nest.
+pub(crate) const NESTING_MAX: usize = 100;
+
+/// How high an IR tree may grow: a chain `a + b + c + …` nests to its left.
+pub(crate) const TREE_HEIGHT_MAX: usize = 400;
+
+/// The text of a parse and its tokens.
+pub(crate) struct Source<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    /// For each token that opens a bracket, the token that closes it.
+    closing: Vec<Option<usize>>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let tokens = lex(text);
+        let mut closing = vec![None; tokens.len()];
+        let mut open = vec![];
+        for (at, token) in tokens.iter().enumerate() {
+            match text.get(token.from..token.to) {
+                Some("(") if token.kind == Kind::Symbol => open.push(at),
+                Some(")") if token.kind == Kind::Symbol => {
+                    if let Some(slot) = open.pop().and_then(|o| closing.get_mut(o)) {
+                        *slot = Some(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { text, tokens, closing }
+    }
+
+    /// The token ranges of the statements, without the `;` between them.
+    pub(crate) fn statements(&self) -> Vec<std::ops::Range<usize>> {
+        let mut ranges = vec![];
+        let mut from = 0;
+        for (at, token) in self.tokens.iter().enumerate() {
+            let ends = token.kind == Kind::End
+                || (token.kind == Kind::Symbol && self.text.get(token.from..token.to) == Some(";"));
+            if ends && at > from {
+                ranges.push(from..at);
+            }
+            if ends {
+                from = at + 1;
+            }
+        }
+        ranges
+    }
+
+    /// The byte and character where the token at `at` begins.
+    pub(crate) fn place(&self, at: usize) -> (usize, usize) {
+        self.tokens.get(at).map_or((self.text.len(), 0), |t| (t.from, t.start))
+    }
+}
+
+/// A named window of the SELECT that is being read.
+type NamedWindow = (String, WindowCall);
+
+/// A reader over the tokens of one statement.
+pub(crate) struct Parser<'a> {
+    source: &'a Source<'a>,
+    pos: usize,
+    stop: usize,
+    /// The end token that stands behind the last token of the statement.
+    end: Token,
+    /// Character at which the statement begins: origins count from there.
+    base: usize,
+    depth: usize,
+    /// Height of the tallest tree read in the phrase at hand.
+    height: usize,
+    windows: Vec<NamedWindow>,
+    /// Parameters of the lambdas around the place at hand, outermost first.
+    lambda_parameters: Vec<String>,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser of all of `source` as one phrase.
+    pub(crate) fn new(source: &'a Source<'a>) -> Self {
+        Self::over(source, 0..source.tokens.len().saturating_sub(1), 0)
+    }
+
+    /// A parser of the tokens in `range`, with origins counted from the character `base`.
+    pub(crate) fn over(source: &'a Source<'a>, range: std::ops::Range<usize>, base: usize) -> Self {
+        let (byte, start) = source.place(range.end);
+        let end = Token { kind: Kind::End, start, stop: start, from: byte, to: byte };
+        Self {
+            source,
+            pos: range.start,
+            stop: range.end,
+            end,
+            base,
+            depth: 0,
+            height: 0,
+            windows: vec![],
+            lambda_parameters: vec![],
+        }
+    }
+
+    // ---- looking ----
+
+    fn token_at(&self, at: usize) -> &Token {
+        if at < self.stop { self.source.tokens.get(at).unwrap_or(&self.end) } else { &self.end }
+    }
+
+    fn peek(&self) -> &Token {
+        self.token_at(self.pos)
+    }
+
+    fn text_of(&self, token: &Token) -> &'a str {
+        self.source.text.get(token.from..token.to).unwrap_or_default()
+    }
+
+    /// The text of the token at hand; empty at the end.
+    fn here(&self) -> &'a str {
+        self.text_of(self.peek())
+    }
+
+    fn is_word_at(&self, at: usize, word: &str) -> bool {
+        let token = self.token_at(at);
+        token.kind == Kind::Word && self.text_of(token).eq_ignore_ascii_case(word)
+    }
+
+    fn is_symbol_at(&self, at: usize, symbol: &str) -> bool {
+        let token = self.token_at(at);
+        token.kind == Kind::Symbol && self.text_of(token) == symbol
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.is_word_at(self.pos, word)
+    }
+
+    fn is_symbol(&self, symbol: &str) -> bool {
+        self.is_symbol_at(self.pos, symbol)
+    }
+
+    fn is_any_word(&self, words: &[&str]) -> bool {
+        words.iter().any(|w| self.is_word(w))
+    }
+
+    /// Whether the next words are `words`, separated by blanks in the constant.
+    fn is_words(&self, words: &str) -> bool {
+        words.split(' ').enumerate().all(|(i, w)| self.is_word_at(self.pos + i, w))
+    }
+
+    fn at_end(&self) -> bool {
+        self.peek().kind == Kind::End
+    }
+
+    /// The token after the bracket that closes the one at `at`.
+    fn after_bracket(&self, at: usize) -> Option<usize> {
+        self.source.closing.get(at).copied().flatten().filter(|c| *c < self.stop).map(|c| c + 1)
+    }
+
+    // ---- moving ----
+
+    fn advance(&mut self) {
+        if self.pos < self.stop {
+            self.pos += 1;
+        }
+    }
+
+    fn eat(&mut self, word: &str) -> bool {
+        let found = self.is_word(word);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn eat_words(&mut self, words: &str) -> bool {
+        let found = self.is_words(words);
+        if found {
+            self.pos += words.split(' ').count();
+        }
+        found
+    }
+
+    fn eat_any(&mut self, words: &[&'static str]) -> Option<&'static str> {
+        let found = words.iter().copied().find(|w| self.is_word(w));
+        if found.is_some() {
+            self.advance();
+        }
+        found
+    }
+
+    fn eat_symbol(&mut self, symbol: &str) -> bool {
+        let found = self.is_symbol(symbol);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn expect(&mut self, word: &str) -> Result<()> {
+        if self.eat(word) { Ok(()) } else { Err(self.error_missing(word)) }
+    }
+
+    fn expect_symbol(&mut self, symbol: &str) -> Result<()> {
+        if self.eat_symbol(symbol) { Ok(()) } else { Err(self.error_missing(symbol)) }
+    }
+
+    /// All was read: an error at the first token that was not.
+    pub(crate) fn finish(&self) -> Result<()> {
+        if self.at_end() { Ok(()) } else { Err(self.error()) }
+    }
+
+    /// One or more phrases with commas between them.
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut items = vec![item(self)?];
+        while self.eat_symbol(",") {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    /// `( item, item, … )`.
+    fn bracketed<T>(&mut self, item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        self.expect_symbol("(")?;
+        let items = self.list(item)?;
+        self.expect_symbol(")")?;
+        Ok(items)
+    }
+
+    // ---- bounds ----
+
+    /// Reads a phrase one level deeper. Afterwards `height` is that of the tallest phrase read so far.
+    fn deeper<T>(&mut self, phrase: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= NESTING_MAX {
+            return Err(self.too_complex());
+        }
+        self.depth += 1;
+        let siblings = std::mem::take(&mut self.height);
+        let result = phrase(self);
+        self.depth -= 1;
+        self.height = siblings.max(self.height + 1);
+        result
+    }
+
+    /// Counts a node that is put on top of what the phrase has read so far.
+    fn grow(&mut self) -> Result<()> {
+        self.height += 1;
+        if self.height > TREE_HEIGHT_MAX { Err(self.too_complex()) } else { Ok(()) }
+    }
+
+    // ---- names and strings ----
+
+    /// An identifier, quoted or not; any keyword will do.
+    fn identifier(&mut self) -> Result<String> {
+        let token = self.peek();
+        let name = match &token.kind {
+            Kind::Quoted(name) => name.clone(),
+            Kind::Word => self.text_of(token).to_owned(),
+            _ => return Err(self.error()),
+        };
+        self.advance();
+        Ok(name)
+    }
+
+    /// An alias that no `AS` announces, if one stands here.
+    fn bare_alias(&mut self) -> Option<String> {
+        let token = self.peek();
+        let fits = match token.kind {
+            Kind::Quoted(_) => true,
+            Kind::Word => words::may_be_alias(self.text_of(token)),
+            _ => false,
+        };
+        if fits { self.identifier().ok() } else { None }
+    }
+
+    /// `a.b.c`.
+    fn name(&mut self) -> Result<Name> {
+        if self.is_word("IDENTIFIER") && self.is_symbol_at(self.pos + 1, "(") {
+            return self.identifier_clause();
+        }
+        let mut parts = vec![self.identifier()?];
+        while self.eat_symbol(".") {
+            parts.push(self.identifier()?);
+        }
+        Ok(parts)
+    }
+
+    /// `IDENTIFIER('a.b')` over a constant string.
+    fn identifier_clause(&mut self) -> Result<Name> {
+        let at = self.pos;
+        self.advance();
+        self.expect_symbol("(")?;
+        let Some(text) = self.eat_text() else {
+            return Err(self.unsupported_at("IDENTIFIER over anything but a constant string", at));
+        };
+        self.expect_symbol(")")?;
+        parse_name(&text)
+    }
+
+    /// A string literal, with the ones that follow it directly; none if no string stands here.
+    fn eat_text(&mut self) -> Option<String> {
+        let mut value: Option<String> = None;
+        while let Kind::Text(part) = &self.peek().kind {
+            let part = part.clone();
+            value.get_or_insert_default().push_str(&part);
+            self.advance();
+        }
+        value
+    }
+
+    fn text(&mut self) -> Result<String> {
+        self.eat_text().ok_or_else(|| self.error())
+    }
+
+    /// A whole number that fits.
+    fn integer<T: std::str::FromStr>(&mut self) -> Result<T> {
+        let token = self.peek();
+        let value = if token.kind == Kind::Number { self.text_of(token).parse().ok() } else { None };
+        let value = value.ok_or_else(|| self.error())?;
+        self.advance();
+        Ok(value)
+    }
+
+    // ---- origins and nodes ----
+
+    fn span(&self, from: usize, to: usize) -> Origin {
+        let start = self.token_at(from).start.saturating_sub(self.base);
+        let stop = if to > from { self.token_at(to - 1).stop.saturating_sub(self.base) } else { start };
+        Some(Span { start: u32::try_from(start).ok()?, stop: u32::try_from(stop).ok()? })
+    }
+
+    /// The place from the token `from` to the last one read.
+    fn origin(&self, from: usize) -> Origin {
+        self.span(from, self.pos)
+    }
+
+    fn expr_at(&self, node: ExprNode, from: usize) -> Expr {
+        Expr::at(node, self.origin(from))
+    }
+
+    fn call_at(&self, name: &str, args: Vec<Expr>, from: usize) -> Expr {
+        self.expr_at(ExprNode::Function(FunctionCall::new(name, args)), from)
+    }
+
+    fn relation_at(&self, node: crate::ir::RelationNode, from: usize) -> Relation {
+        Relation::at(node, self.origin(from))
+    }
+
+    /// The text from the token `from` to the last one read.
+    fn slice(&self, from: usize) -> &'a str {
+        let last = self.token_at(self.pos.saturating_sub(1).max(from));
+        self.source.text.get(self.token_at(from).from..last.to).unwrap_or_default()
+    }
+
+    /// The tokens from `from` to the last one read, as text in which equal phrases are equal.
+    fn canonical(&self, from: usize) -> String {
+        let mut text = String::new();
+        for token in (from..self.pos).map(|at| self.token_at(at)) {
+            match token.kind {
+                Kind::Word => text.push_str(&self.text_of(token).to_lowercase()),
+                _ => text.push_str(self.text_of(token)),
+            }
+            text.push(' ');
+        }
+        text
+    }
+
+    // ---- errors ----
+
+    fn position(&self, from: usize, to: usize) -> Option<Position> {
+        let (start, stop) = (self.token_at(from).start, self.token_at(to.saturating_sub(1).max(from)).stop);
+        Some(Position::locate(self.source.text, start, stop))
+    }
+
+    /// A syntax error at the token at hand.
+    pub(crate) fn error(&self) -> Error {
+        self.error_at(self.pos, String::new())
+    }
+
+    fn error_missing(&self, what: &str) -> Error {
+        self.error_at(self.pos, format!(": missing '{what}'"))
+    }
+
+    fn error_at(&self, at: usize, hint: String) -> Error {
+        let token = self.token_at(at);
+        let near = match self.text_of(token) {
+            "" => "end of input".to_owned(),
+            text => format!("'{}'", shorten(text)),
+        };
+        Error::new(
+            ErrorKind::Parse,
+            "PARSE_SYNTAX_ERROR",
+            "42601",
+            format!("Syntax error at or near {near}{hint}."),
+        )
+        .param("error", near)
+        .param("hint", hint)
+        .at(self.position(at, at + 1))
+    }
+
+    /// A clause that is Spark's but not ours: refused by name at the token `at`.
+    fn unsupported_at(&self, what: &str, at: usize) -> Error {
+        Error::unsupported(what).at(self.position(at, at + 1))
+    }
+
+    fn unsupported(&self, what: &str) -> Error {
+        self.unsupported_at(what, self.pos)
+    }
+
+    fn too_complex(&self) -> Error {
+        Error::new(
+            ErrorKind::Parse,
+            "FAILED_TO_PARSE_TOO_COMPLEX",
+            "54001",
+            format!("The statement nests deeper than {NESTING_MAX} levels or chains more than {TREE_HEIGHT_MAX} operators."),
+        )
+        .hint("Split it into common table expressions or temporary views.")
+        .at(self.position(self.pos, self.pos + 1))
+    }
+}
+
+/// The longest stretch of text that an error quotes.
+const QUOTE_CHARS_MAX: usize = 60;
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(QUOTE_CHARS_MAX) {
+        Some((byte, _)) => format!("{}…", text.get(..byte).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Parses a multi-part name such as `` db.`my table` ``.
+pub(crate) fn parse_name(text: &str) -> Result<Name> {
+    let source = Source::new(text);
+    let mut parser = Parser::new(&source);
+    let name = parser.name()?;
+    parser.finish()?;
+    Ok(name)
+}

@@ -1,0 +1,161 @@
+//! `SELECT`: its list, and the clauses from WHERE to QUALIFY.
+
+use super::super::Parser;
+use super::super::lexer::Kind;
+use super::group::Grouping;
+use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode, WindowCall};
+use thalweg_common::Result;
+
+/// A hint: its name and its arguments.
+type Hint = (String, Vec<Expr>);
+
+impl Parser<'_> {
+    /// A SELECT over `input`, which a FROM before it gave, or over its own FROM.
+    pub(super) fn select(&mut self, input: Option<Relation>, start: usize) -> Result<Relation> {
+        // Windows stay known for the ORDER BY behind the select; the next select replaces them.
+        self.windows.clear();
+        self.read_windows()?;
+        self.select_body(input, start)
+    }
+
+    fn select_body(&mut self, input: Option<Relation>, start: usize) -> Result<Relation> {
+        self.expect("SELECT")?;
+        let hints = self.hints()?;
+        let distinct = self.eat_any(&["DISTINCT", "ALL"]) == Some("DISTINCT");
+        let list = self.list(Self::named_expression)?;
+        let height = std::mem::take(&mut self.height);
+        let mut relation = match input {
+            Some(input) if self.is_word("FROM") => {
+                drop(input);
+                return Err(self.error());
+            }
+            Some(input) => input,
+            None if self.is_word("FROM") => self.tables_of_from()?,
+            None => self.relation_at(RelationNode::OneRow, start),
+        };
+        relation = self.lateral_views(relation, start)?;
+        if self.eat("WHERE") {
+            let condition = self.expression()?;
+            relation = self.on_top(RelationNode::Filter { input: Box::new(relation), condition }, start)?;
+        }
+        relation = self.grouped(relation, list, start)?;
+        self.height = self.height.max(height);
+        self.skip_windows()?;
+        if self.eat("QUALIFY") {
+            let condition = self.expression()?;
+            relation = self.on_top(RelationNode::Qualify { input: Box::new(relation), condition }, start)?;
+        }
+        self.skip_windows()?;
+        if distinct {
+            let node = RelationNode::Deduplicate {
+                input: Box::new(relation),
+                columns: vec![],
+                within_watermark: false,
+            };
+            relation = self.on_top(node, start)?;
+        }
+        for (name, args) in hints.into_iter().rev() {
+            relation = self.on_top(RelationNode::Hint { input: Box::new(relation), name, args }, start)?;
+        }
+        Ok(relation)
+    }
+
+    /// A node above what was read so far.
+    pub(super) fn on_top(&mut self, node: RelationNode, start: usize) -> Result<Relation> {
+        self.grow()?;
+        Ok(self.relation_at(node, start))
+    }
+
+    /// The select list over its input, with GROUP BY and HAVING if they stand here.
+    fn grouped(&mut self, input: Relation, list: Vec<Expr>, start: usize) -> Result<Relation> {
+        let grouping = if self.eat_words("GROUP BY") { Some(self.grouping()?) } else { None };
+        let having = if self.eat("HAVING") { Some(self.expression()?) } else { None };
+        let input = Box::new(input);
+        let node = match (grouping, having.is_some()) {
+            (None, false) => RelationNode::Project { input, exprs: list },
+            (grouping, _) => {
+                let Grouping { kind, keys } =
+                    grouping.unwrap_or(Grouping { kind: GroupKind::GroupBy, keys: vec![] });
+                RelationNode::Aggregate(Aggregate {
+                    input,
+                    kind,
+                    grouping: keys,
+                    aggregates: list,
+                    output_grouping: false,
+                })
+            }
+        };
+        let relation = self.on_top(node, start)?;
+        match having {
+            Some(condition) => {
+                self.on_top(RelationNode::Having { input: Box::new(relation), condition }, start)
+            }
+            None => Ok(relation),
+        }
+    }
+
+    /// `/*+ NAME(args), NAME */`, any number of them.
+    fn hints(&mut self) -> Result<Vec<Hint>> {
+        let mut hints = vec![];
+        while self.eat_symbol("/*+") {
+            while !self.is_symbol("*/") {
+                let name = self.identifier()?;
+                let args = if self.is_symbol("(") { self.arguments()? } else { vec![] };
+                hints.push((name, args));
+                self.eat_symbol(",");
+            }
+            self.expect_symbol("*/")?;
+        }
+        Ok(hints)
+    }
+
+    /// Reads the WINDOW clause of the SELECT at hand ahead of its list, which names its windows.
+    fn read_windows(&mut self) -> Result<()> {
+        let Some(clause) = self.find_windows() else { return Ok(()) };
+        let start = std::mem::replace(&mut self.pos, clause);
+        let windows = self.window_clause();
+        self.pos = start;
+        self.windows = windows?;
+        Ok(())
+    }
+
+    /// Where the word WINDOW of this SELECT stands: outside all brackets and before the next SELECT.
+    fn find_windows(&self) -> Option<usize> {
+        let mut at = self.pos + 1;
+        loop {
+            let token = self.token_at(at);
+            match (&token.kind, self.text_of(token)) {
+                (Kind::End, _) | (Kind::Symbol, ")") => return None,
+                (Kind::Symbol, "(") => at = self.after_bracket(at)?,
+                _ if self.is_word_at(at, "SELECT") => return None,
+                _ if self.is_windows_at(at) => return Some(at),
+                _ => at += 1,
+            }
+        }
+    }
+
+    fn is_windows_at(&self, at: usize) -> bool {
+        let bracket_or_name = || {
+            let token = self.token_at(at + 3);
+            self.text_of(token) == "(" || matches!(token.kind, Kind::Word | Kind::Quoted(_))
+        };
+        self.is_word_at(at, "WINDOW") && self.is_word_at(at + 2, "AS") && bracket_or_name()
+    }
+
+    fn window_clause(&mut self) -> Result<Vec<(String, WindowCall)>> {
+        self.expect("WINDOW")?;
+        self.list(|p| {
+            let name = p.identifier()?;
+            p.expect("AS")?;
+            Ok((name, p.window_specification()?))
+        })
+    }
+
+    /// Moves past a WINDOW clause, which was read before the select list.
+    pub(super) fn skip_windows(&mut self) -> Result<()> {
+        if self.is_windows_at(self.pos) {
+            self.window_clause()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! What a join joins: tables by name, files, streams, subqueries, inline tables, functions.
+
+use super::super::Parser;
+use super::super::expr::interval_words;
+use super::super::lexer::Kind;
+use crate::ir::{DataSource, Expr, ExprNode, Options, Relation, RelationNode};
+use thalweg_common::Result;
+
+impl Parser<'_> {
+    /// One operand of a join with its sample, watermark and alias.
+    pub(super) fn table(&mut self) -> Result<Relation> {
+        let start = self.pos;
+        let relation = self.table_primary()?;
+        let relation = self.sample(relation, start)?;
+        let relation = self.watermark(relation, start)?;
+        let relation = self.aliased(relation, start)?;
+        self.watermark(relation, start)
+    }
+
+    fn table_primary(&mut self) -> Result<Relation> {
+        if self.is_stream() {
+            return self.stream();
+        }
+        let start = self.pos;
+        if self.is_query_bracket(start) {
+            return self.bracketed_query();
+        }
+        if self.eat_symbol("(") {
+            let inner = self.joined()?;
+            self.expect_symbol(")")?;
+            return Ok(inner);
+        }
+        if self.is_word("VALUES") && self.starts_query(start) {
+            return self.inline_rows();
+        }
+        self.named_table(false)
+    }
+
+    /// `STREAM t`, `STREAM (t)`, `STREAM 'path'`; a table may also be called stream.
+    fn is_stream(&self) -> bool {
+        let next = self.token_at(self.pos + 1);
+        let follows = match &next.kind {
+            Kind::Word => super::super::words::may_be_alias(self.text_of(next)),
+            Kind::Quoted(_) | Kind::Text(_) => true,
+            _ => self.text_of(next) == "(",
+        };
+        self.is_word("STREAM") && follows
+    }
+
+    fn stream(&mut self) -> Result<Relation> {
+        let at = self.pos;
+        self.expect("STREAM")?;
+        let bracket = self.is_symbol("(");
+        if bracket && self.is_query_bracket(self.pos) {
+            return Err(self.unsupported_at("STREAM over a subquery", at));
+        }
+        if bracket {
+            self.advance();
+        }
+        let mut relation = self.named_table(true)?;
+        if bracket {
+            self.expect_symbol(")")?;
+        }
+        if let RelationNode::TableFunction { .. } = relation.node {
+            return Err(self.unsupported_at("STREAM over a table-valued function", at));
+        }
+        if let RelationNode::Table { options, .. } = &mut relation.node
+            && bracket
+            && options.is_empty()
+        {
+            *options = self.table_options()?;
+        }
+        Ok(relation)
+    }
+
+    /// A table by name, a file by its path, or a table-valued function.
+    fn named_table(&mut self, streaming: bool) -> Result<Relation> {
+        let start = self.pos;
+        if let Some(path) = self.eat_text() {
+            let node = DataSource { paths: vec![path], streaming, ..DataSource::default() };
+            return Ok(self.relation_at(RelationNode::DataSource(node), start));
+        }
+        if let Kind::Word = self.peek().kind
+            && !super::super::words::may_be_alias(self.here())
+            && !self.is_any_word(&["LEFT", "RIGHT", "FILTER", "VALUES"])
+        {
+            return Err(self.error());
+        }
+        let name = self.name()?;
+        if self.is_symbol("(") {
+            let args = self.arguments()?;
+            return Ok(self.relation_at(RelationNode::TableFunction { name, args }, start));
+        }
+        let stop = self.pos;
+        if self.is_time_travel() {
+            return Err(self.unsupported("time travel (VERSION or TIMESTAMP AS OF)"));
+        }
+        let options = self.table_options()?;
+        let node = RelationNode::Table { name, options, streaming };
+        Ok(Relation::at(node, self.span(start, stop)))
+    }
+
+    fn is_time_travel(&self) -> bool {
+        let at = self.pos + usize::from(self.is_word("FOR"));
+        let subject = ["VERSION", "TIMESTAMP", "SYSTEM_VERSION", "SYSTEM_TIME"];
+        subject.iter().any(|w| self.is_word_at(at, w))
+            && self.is_word_at(at + 1, "AS")
+            && self.is_word_at(at + 2, "OF")
+    }
+
+    /// `WITH ('key' = 'value', …)`.
+    fn table_options(&mut self) -> Result<Options> {
+        if !(self.is_word("WITH") && self.is_symbol_at(self.pos + 1, "(")) {
+            return Ok(vec![]);
+        }
+        self.advance();
+        self.property_list()
+    }
+
+    /// `VALUES …` with its alias, as a query.
+    pub(super) fn inline_table(&mut self) -> Result<Relation> {
+        let start = self.pos;
+        let rows = self.inline_rows()?;
+        self.aliased(rows, start)
+    }
+
+    fn inline_rows(&mut self) -> Result<Relation> {
+        let start = self.pos;
+        self.expect("VALUES")?;
+        let rows = self.list(|p| Ok(row(p.expression()?)))?;
+        Ok(self.relation_at(RelationNode::Values { rows }, start))
+    }
+
+    /// `[AS] alias [(columns)]`.
+    fn aliased(&mut self, input: Relation, start: usize) -> Result<Relation> {
+        let alias = if self.eat("AS") { Some(self.identifier()?) } else { self.bare_alias() };
+        let Some(alias) = alias else { return Ok(input) };
+        let columns = if self.is_symbol("(") { self.bracketed(Self::identifier)? } else { vec![] };
+        self.on_top(RelationNode::Alias { input: Box::new(input), alias, columns }, start)
+    }
+
+    /// `WATERMARK expr [AS name] DELAY OF interval`.
+    fn watermark(&mut self, input: Relation, start: usize) -> Result<Relation> {
+        if !self.is_word("WATERMARK") {
+            return Ok(input);
+        }
+        self.advance();
+        let event_time = self.named_expression()?;
+        self.expect("DELAY")?;
+        self.expect("OF")?;
+        let at = self.pos;
+        let interval = self.interval()?;
+        let delay = match &interval.node {
+            ExprNode::Literal(literal) => interval_words(literal),
+            _ => None,
+        };
+        let delay = delay.ok_or_else(|| self.error_at(at, String::new()))?;
+        self.on_top(RelationNode::WithWatermark { input: Box::new(input), event_time, delay }, start)
+    }
+
+    /// `TABLESAMPLE (n PERCENT | n ROWS | BUCKET x OUT OF y) [REPEATABLE (seed)]`.
+    fn sample(&mut self, input: Relation, start: usize) -> Result<Relation> {
+        if !self.eat("TABLESAMPLE") {
+            return Ok(input);
+        }
+        self.expect_symbol("(")?;
+        if self.is_word("BUCKET") {
+            return Err(self.unsupported("TABLESAMPLE by BUCKET"));
+        }
+        let at = self.pos;
+        let amount = self.expression()?;
+        let input = Box::new(input);
+        let rows = self.eat("ROWS");
+        if !rows && !self.eat("PERCENT") {
+            return Err(self.unsupported("TABLESAMPLE by bytes"));
+        }
+        let percent = self.source.text.get(self.token_at(at).from..self.token_at(at).to).unwrap_or_default();
+        let percent: f64 =
+            if rows { 0.0 } else { percent.parse().map_err(|_| self.error_at(at, String::new()))? };
+        self.expect_symbol(")")?;
+        let mut seed = None;
+        if self.eat("REPEATABLE") {
+            self.expect_symbol("(")?;
+            seed = Some(self.integer()?);
+            self.expect_symbol(")")?;
+        }
+        let node = if rows {
+            RelationNode::Limit { input, limit: amount }
+        } else {
+            RelationNode::Sample { input, lower: 0.0, upper: percent / 100.0, with_replacement: false, seed }
+        };
+        self.on_top(node, start)
+    }
+}
+
+/// `(a, b)` is a row of two columns, anything else a row of one.
+fn row(expr: Expr) -> Vec<Expr> {
+    match expr.node {
+        ExprNode::Function(call) if call.name == ["struct"] && !call.args.is_empty() => call.args,
+        node => vec![Expr { node, origin: expr.origin }],
+    }
+}

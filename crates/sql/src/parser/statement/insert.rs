@@ -1,0 +1,34 @@
+//! `INSERT INTO` and `INSERT OVERWRITE`.
+
+use super::super::Parser;
+use crate::ir::{Command, Insert};
+use thalweg_common::Result;
+
+impl Parser<'_> {
+    pub(super) fn insert(&mut self) -> Result<Command> {
+        self.expect("INSERT")?;
+        let overwrite = match self.eat_any(&["INTO", "OVERWRITE"]) {
+            Some(word) => word == "OVERWRITE",
+            None => return Err(self.error()),
+        };
+        if self.is_word("DIRECTORY") || self.is_words("LOCAL DIRECTORY") {
+            return Err(self.unsupported("INSERT OVERWRITE DIRECTORY"));
+        }
+        self.eat("TABLE");
+        let table = self.name()?;
+        let mut by_name = false;
+        let mut columns = vec![];
+        if self.is_symbol("(") && !self.is_query_bracket(self.pos) {
+            columns = self.bracketed(Self::identifier)?;
+        } else if self.eat_words("BY NAME") {
+            by_name = true;
+        }
+        for clause in ["PARTITION", "IF NOT EXISTS", "REPLACE WHERE", "REPLACE USING", "WITH SCHEMA"] {
+            if self.is_words(clause) {
+                return Err(self.unsupported(&format!("{clause} in INSERT")));
+            }
+        }
+        let query = Box::new(self.query()?);
+        Ok(Command::Insert(Insert { table, columns, query, overwrite, by_name }))
+    }
+}

@@ -1,0 +1,119 @@
+//! Which words can't be a name where a name may stand?
+//!
+//! Spark reserves almost nothing: a keyword is a name wherever the grammar leaves no other reading.
+//! A descent without backtracking needs the words that end a phrase; these lists hold them, sorted.
+
+/// Words that begin the next clause, so that they are no alias without `AS`.
+const NO_ALIAS: [&str; 61] = [
+    "AND",
+    "ANTI",
+    "AS",
+    "ASC",
+    "BETWEEN",
+    "CLUSTER",
+    "CROSS",
+    "DELAY",
+    "DESC",
+    "DISTRIBUTE",
+    "DIV",
+    "ELSE",
+    "END",
+    "ESCAPE",
+    "EXCEPT",
+    "FETCH",
+    "FOR",
+    "FROM",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "ILIKE",
+    "IN",
+    "INNER",
+    "INTERSECT",
+    "IS",
+    "JOIN",
+    "LATERAL",
+    "LEFT",
+    "LIKE",
+    "LIMIT",
+    "MINUS",
+    "NATURAL",
+    "NOT",
+    "NULLS",
+    "OFFSET",
+    "ON",
+    "OR",
+    "ORDER",
+    "PIVOT",
+    "QUALIFY",
+    "REGEXP",
+    "RIGHT",
+    "RLIKE",
+    "ROWS",
+    "SELECT",
+    "SEMI",
+    "SET",
+    "SETMINUS",
+    "SORT",
+    "TABLESAMPLE",
+    "THEN",
+    "UNION",
+    "UNPIVOT",
+    "USING",
+    "VALUES",
+    "WATERMARK",
+    "WHEN",
+    "WHERE",
+    "WINDOW",
+    "WITH",
+];
+
+/// Words that can't begin an expression as a column's name.
+const NO_COLUMN: [&str; 20] = [
+    "AND",
+    "AS",
+    "BETWEEN",
+    "ELSE",
+    "FROM",
+    "GROUP",
+    "HAVING",
+    "IN",
+    "INTERSECT",
+    "IS",
+    "JOIN",
+    "ON",
+    "OR",
+    "ORDER",
+    "SELECT",
+    "THEN",
+    "UNION",
+    "USING",
+    "WHEN",
+    "WHERE",
+];
+
+/// Whether an unquoted `word` may be an alias that no `AS` announces.
+pub(crate) fn may_be_alias(word: &str) -> bool {
+    !holds(&NO_ALIAS, word)
+}
+
+/// Whether an unquoted `word` may be a column at the beginning of an expression.
+pub(crate) fn may_be_column(word: &str) -> bool {
+    !holds(&NO_COLUMN, word)
+}
+
+fn holds(list: &[&str], word: &str) -> bool {
+    list.binary_search(&word.to_ascii_uppercase().as_str()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_so_that_a_search_finds_every_word() {
+        assert!(NO_ALIAS.is_sorted() && NO_COLUMN.is_sorted());
+        assert!(!may_be_alias("where") && may_be_alias("total"));
+        assert!(!may_be_column("From") && may_be_column("date"));
+    }
+}

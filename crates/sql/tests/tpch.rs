@@ -1,0 +1,43 @@
+//! TPC-H's 22 queries parse, each in the shape that its text has.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use thalweg_sql::ir::Statement;
+use thalweg_sql::parse;
+
+/// The query's number, and how often a table and a subquery expression stand in it.
+const SHAPES: [(&str, usize, usize); 22] = [
+    (include_str!("tpch/q01.sql"), 1, 0),
+    (include_str!("tpch/q02.sql"), 9, 1),
+    (include_str!("tpch/q03.sql"), 3, 0),
+    (include_str!("tpch/q04.sql"), 2, 1),
+    (include_str!("tpch/q05.sql"), 6, 0),
+    (include_str!("tpch/q06.sql"), 1, 0),
+    (include_str!("tpch/q07.sql"), 6, 0),
+    (include_str!("tpch/q08.sql"), 8, 0),
+    (include_str!("tpch/q09.sql"), 6, 0),
+    (include_str!("tpch/q10.sql"), 4, 0),
+    (include_str!("tpch/q11.sql"), 6, 1),
+    (include_str!("tpch/q12.sql"), 2, 0),
+    (include_str!("tpch/q13.sql"), 2, 0),
+    (include_str!("tpch/q14.sql"), 2, 0),
+    (include_str!("tpch/q15.sql"), 4, 1),
+    (include_str!("tpch/q16.sql"), 3, 1),
+    (include_str!("tpch/q17.sql"), 3, 1),
+    (include_str!("tpch/q18.sql"), 4, 1),
+    (include_str!("tpch/q19.sql"), 2, 0),
+    (include_str!("tpch/q20.sql"), 5, 3),
+    (include_str!("tpch/q21.sql"), 6, 2),
+    (include_str!("tpch/q22.sql"), 3, 2),
+];
+
+#[test]
+fn every_query_parses_with_all_its_tables_and_subqueries() {
+    for (text, tables, subqueries) in SHAPES {
+        let statements = parse(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!(statements.len(), 1);
+        assert!(matches!(statements[0].statement, Statement::Query(_)));
+        let shape = format!("{:?}", statements[0].statement);
+        let count = |what: &str| shape.matches(what).count();
+        assert_eq!((count("Table {"), count("Subquery {")), (tables, subqueries), "{text}");
+    }
+}
