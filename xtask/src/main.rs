@@ -1,1 +1,48 @@
-fn main() {}
+//! The house's own chores: `cargo xtask test`, `ci`, `tidy`, `venv`.
+//!
+//! Answers: how is this checked, in one command, on a machine that has cargo, a C compiler and
+//! Python. Uses the standard library only, so that it starts at once. Knows nothing of what the
+//! crates do.
+
+mod python;
+mod run;
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <COMMAND>
+
+  test           every check: format, tidy, lints, unit and SQL tests, process kills, demo, PySpark
+  test --fast    unit and SQL tests only
+  ci             the same as test, where a missing tool is a failure instead of a skipped step
+  tidy           module heads, sizes, crate edges, banned names, one version of arrow
+  tidy --shrink  also lowers the recorded sizes to what they are now
+  venv           makes the Python environment of the tests and prints where it is
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => steps::all(std::env::var_os("CI").is_some()),
+        ["test", "--fast"] => steps::fast(),
+        ["ci"] => steps::all(true),
+        ["tidy"] => tidy::run(false),
+        ["tidy", "--shrink"] => tidy::run(true),
+        ["venv"] => python::environment().map(|python| run::say(&python.display().to_string())),
+        [] | ["help" | "--help" | "-h"] => {
+            run::say(HELP);
+            Ok(())
+        }
+        other => Err(format!("no such command: {}\n\n{HELP}", other.join(" "))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            run::say(&format!("xtask: {message}"));
+            ExitCode::FAILURE
+        }
+    }
+}

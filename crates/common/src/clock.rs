@@ -18,12 +18,14 @@ pub struct SystemClock {
     start: Instant,
 }
 
+#[allow(clippy::disallowed_methods)]
 impl Default for SystemClock {
     fn default() -> Self {
         Self { start: Instant::now() }
     }
 }
 
+#[allow(clippy::disallowed_methods)]
 impl Clock for SystemClock {
     fn now_micros(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,8 +1,9 @@
-//! What every crate may use: the one error, suggestions, identifiers and I/O edges.
+//! What every crate may use: the one error, suggestions, configuration, clock, identifiers and I/O edges.
 //!
 //! Stands below everything; knows nothing of Arrow, DataFusion, protobuf, SQL or sessions.
 
 pub mod clock;
+pub mod config;
 pub mod edge;
 pub mod error;
 pub mod ids;

@@ -1,1 +1,3 @@
+//! The `thalweg` program.
+
 fn main() {}

@@ -1,0 +1,61 @@
+//! Running commands, and where things are.
+//!
+//! Everything that xtask itself says goes to stderr: stdout belongs to the tests that it runs.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What went wrong, as one text for the user.
+pub type Outcome<T = ()> = Result<T, String>;
+
+/// Writes a line to stderr. A closed stderr is nobody's business.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Cargo's target directory: xtask itself lies in `<target>/debug/`.
+pub fn target_dir() -> Outcome<PathBuf> {
+    let me = std::env::current_exe().map_err(|e| format!("can't tell where xtask lies: {e}"))?;
+    me.ancestors().nth(2).map(Path::to_path_buf).ok_or_else(|| format!("{} has no target dir", me.display()))
+}
+
+/// A command that runs at the root of the checkout.
+pub fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Runs a command to its end; its output goes where ours goes.
+pub fn run(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|e| format!("can't start {}: {e}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
+}
+
+/// Runs a command and returns its stdout.
+pub fn output(command: &mut Command) -> Outcome<String> {
+    let output = command.output().map_err(|e| format!("can't start {}: {e}", shown(command)))?;
+    if !output.status.success() {
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(format!("{} ended with {}\n{talk}", shown(command), output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a program is installed and answers to `args`.
+pub fn answers(program: &str, args: &[&str]) -> bool {
+    command(program, args).output().is_ok_and(|o| o.status.success())
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,149 @@
+//! The steps of `cargo xtask test` and `ci`, in order, each with its time.
+//!
+//! One profile, one set of features and one build of the dependencies serve all steps. `cargo
+//! clippy` would check every dependency a second time, because metadata-only artifacts are no use
+//! to a build; so the lints run as a wrapper around the compiler of our own crates during the
+//! normal build. Steps stop at the first failure: the rest would say the same thing again.
+
+use crate::run::{Outcome, answers, command, run, say, target_dir};
+use crate::{python, tidy};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Tests that start and kill hundreds of processes; `test = false` keeps them out of `cargo test`.
+const SLOW_TESTS: &str = "kill_matrix";
+
+struct Step {
+    name: &'static str,
+    run: fn(strict: bool) -> Outcome,
+}
+
+const FAST: &[Step] =
+    &[Step { name: "build", run: build }, Step { name: "unit and SQL tests", run: fast_tests }];
+
+const ALL: &[Step] = &[
+    Step { name: "format", run: format },
+    Step { name: "tidy", run: |_| tidy::run(false) },
+    Step { name: "licences", run: licences },
+    Step { name: "build", run: build },
+    Step { name: "unit and SQL tests", run: fast_tests },
+    Step { name: "process kills", run: slow_tests },
+    Step { name: "demo against DuckDB", run: demo },
+    Step { name: "PySpark", run: pyspark },
+];
+
+/// Unit and SQL tests only.
+pub fn fast() -> Outcome {
+    perform(FAST, false)
+}
+
+/// Every step; `strict` makes a missing tool a failure.
+pub fn all(strict: bool) -> Outcome {
+    perform(ALL, strict)
+}
+
+fn perform(steps: &[Step], strict: bool) -> Outcome {
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    for step in steps {
+        say(&format!("== {}", step.name));
+        let start = now();
+        let done = (step.run)(strict);
+        times.push((step.name, start.elapsed()));
+        if let Err(message) = done {
+            report(&times);
+            return Err(format!("{}: {message}", step.name));
+        }
+    }
+    report(&times);
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn report(times: &[(&str, Duration)]) {
+    say("== times");
+    for (name, time) in times {
+        say(&format!("{name:<22} {:>7.1} s", time.as_secs_f64()));
+    }
+    let total: Duration = times.iter().map(|(_, t)| *t).sum();
+    say(&format!("{:<22} {:>7.1} s", "together", total.as_secs_f64()));
+}
+
+/// Says that a tool is missing: a failure when strict, a skipped step otherwise.
+fn missing(strict: bool, what: &str, advice: &str) -> Outcome {
+    if strict {
+        return Err(format!("{what} is not installed: {advice}"));
+    }
+    say(&format!("skipped: {what} is not installed ({advice})"));
+    Ok(())
+}
+
+fn format(strict: bool) -> Outcome {
+    if !answers("cargo", &["fmt", "--version"]) {
+        return missing(strict, "rustfmt", "rustup component add rustfmt");
+    }
+    run(&mut command("cargo", ["fmt", "--all", "--check"]))
+}
+
+/// cargo-deny takes minutes to build, so it is used where it is there; `tidy` checks without it
+/// that the lock file holds one version of arrow, datafusion and parquet.
+fn licences(_strict: bool) -> Outcome {
+    if !answers("cargo", &["deny", "--version"]) {
+        say("skipped: cargo-deny is not installed; tidy has checked the lock file");
+        return Ok(());
+    }
+    run(&mut command("cargo", ["deny", "check", "bans", "licenses", "sources"]))
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut cargo = command("cargo", args);
+    if answers("clippy-driver", &["--version"]) {
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    }
+    cargo
+}
+
+fn build(strict: bool) -> Outcome {
+    if !answers("clippy-driver", &["--version"]) {
+        missing(strict, "clippy", "rustup component add clippy")?;
+    }
+    let cold = !dependencies_are_built(&target_dir()?.join("debug/deps"));
+    let start = now();
+    run(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))?;
+    run(&mut cargo(&["build", "--locked", "--workspace", "--test", SLOW_TESTS]))?;
+    let kind = if cold { "cold build, dependencies included" } else { "build, dependencies were there" };
+    say(&format!("{kind}: {:.0} s", start.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// DataFusion stands for all dependencies: nothing takes longer.
+fn dependencies_are_built(deps: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(deps) else { return false };
+    entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libdatafusion-"))
+}
+
+fn fast_tests(_strict: bool) -> Outcome {
+    run(&mut cargo(&["test", "--locked", "--workspace"]))
+}
+
+fn slow_tests(_strict: bool) -> Outcome {
+    run(&mut cargo(&["test", "--locked", "--workspace", "--test", SLOW_TESTS, "--", "--nocapture"]))
+}
+
+fn demo(_strict: bool) -> Outcome {
+    let python = python::environment()?;
+    let thalweg = target_dir()?.join("debug/thalweg");
+    run(command(&python, ["tests/demo/check_duckdb.py"]).env("THALWEG_BIN", thalweg))
+}
+
+fn pyspark(_strict: bool) -> Outcome {
+    let python = python::environment()?;
+    let thalweg = target_dir()?.join("debug/thalweg");
+    run(command(&python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/pyspark"])
+        .env("THALWEG_BIN", thalweg)
+        .env("PYTHONDONTWRITEBYTECODE", "1"))
+}

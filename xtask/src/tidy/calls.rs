@@ -1,0 +1,44 @@
+//! Who may lift the ban on a call?
+//!
+//! clippy.toml lists the banned methods (clock, sleep, exit, unbounded channels) and clippy finds
+//! their uses by what they resolve to. Here stands who may say `allow` to it, and why.
+
+use super::File;
+
+const ALLOW: &str = "allow(clippy::disallowed_methods";
+
+/// File and reason.
+const PLACES: &[(&str, &str)] = &[
+    ("crates/common/src/clock.rs", "is the clock"),
+    ("crates/stream/src/rt/", "a timely worker is a plain thread that parks between activations"),
+    ("crates/thalweg/src/main.rs", "turns the outcome into an exit code"),
+    ("crates/thalweg/src/clock.rs", "measures what a person waits for"),
+    ("crates/thalweg/tests/", "a test that waits for another process has a deadline"),
+    ("xtask/src/steps.rs", "measures its steps"),
+];
+
+pub fn check(files: &[File]) -> Vec<String> {
+    let allowing = files.iter().filter(|f| f.is_rust() && !f.path.starts_with("xtask/src/tidy/"));
+    let strangers = allowing.filter(|f| !PLACES.iter().any(|(place, _)| f.path.starts_with(place)));
+    let lines = strangers.flat_map(|f| f.text.lines().enumerate().map(move |(n, line)| (f, n, line)));
+    let lifted = lines.filter(|(_, _, line)| line.contains(ALLOW));
+    lifted
+        .map(|(f, n, _)| {
+            format!("{}:{}: lifts the ban of clippy.toml; its place is not in tidy/calls.rs", f.path, n + 1)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+
+    #[test]
+    fn only_named_places_lift_the_ban() {
+        let text = "//! A.\n#[allow(clippy::disallowed_methods)]\nfn f() {}\n";
+        let files = [file("crates/common/src/clock.rs", text), file("crates/engine/src/a.rs", text)];
+        let complaints = super::check(&files);
+        assert_eq!(complaints.len(), 1);
+        assert!(complaints[0].starts_with("crates/engine/src/a.rs:2"));
+    }
+}

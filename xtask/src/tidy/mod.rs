@@ -1,0 +1,75 @@
+//! The checks of taste that neither the compiler nor clippy makes.
+//!
+//! Each check takes the checkout's files and returns complaints, one line each, with the place in
+//! front. Only files that git knows (or would add) count. Every table of exceptions names its reason.
+
+mod calls;
+mod edges;
+mod heads;
+mod lock;
+mod names;
+mod paths;
+mod size;
+mod text;
+
+use crate::run::{Outcome, command, output, root, say};
+use std::path::PathBuf;
+
+/// A file of the checkout.
+struct File {
+    /// From the root, with forward slashes.
+    path: String,
+    text: String,
+}
+
+impl File {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+    /// Integration tests and their helpers.
+    fn is_test(&self) -> bool {
+        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+    }
+}
+
+/// Runs every check; `shrink` writes the ratchet anew, never with a larger number.
+pub fn run(shrink: bool) -> Outcome {
+    let files = files()?;
+    if shrink {
+        size::shrink(&files)?;
+    }
+    let mut complaints = Vec::new();
+    complaints.extend(heads::check(&files));
+    complaints.extend(size::check(&files));
+    complaints.extend(edges::check(&files));
+    complaints.extend(calls::check(&files));
+    complaints.extend(names::check(&files));
+    complaints.extend(paths::check(&files));
+    complaints.extend(lock::check(&files));
+    if complaints.is_empty() {
+        say(&format!("tidy: {} files are in order", files.len()));
+        return Ok(());
+    }
+    for complaint in &complaints {
+        say(complaint);
+    }
+    Err(format!("{} complaints", complaints.len()))
+}
+
+/// All text files that git tracks or would track.
+fn files() -> Outcome<Vec<File>> {
+    let list = output(&mut command("git", ["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    let mut files = Vec::new();
+    for path in list.lines() {
+        let whole: PathBuf = root().join(path);
+        if let Ok(text) = std::fs::read_to_string(whole) {
+            files.push(File { path: path.to_owned(), text });
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+fn file(path: &str, text: &str) -> File {
+    File { path: path.to_owned(), text: text.to_owned() }
+}

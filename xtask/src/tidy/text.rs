@@ -1,0 +1,188 @@
+//! Rust text with comments and literals blanked out, so that braces and names can be found by eye.
+//!
+//! Line numbers stay as they are: every character becomes a space, line ends stay. No parser: a
+//! function is a `fn`, a name and what lies between its braces.
+
+/// Blanks comments, strings and characters.
+pub fn blank(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        let taken = literal_length(rest, out.chars().next_back());
+        if taken == 0 {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            out.extend(rest[..taken].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            rest = &rest[taken..];
+        }
+    }
+    out
+}
+
+/// How many bytes at the start of `text` are a comment or literal; 0 if none starts here.
+fn literal_length(text: &str, before: Option<char>) -> usize {
+    let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    if text.starts_with("//") {
+        return text.find('\n').unwrap_or(text.len());
+    }
+    if text.starts_with("/*") {
+        return block_comment(text);
+    }
+    if text.starts_with('"') {
+        return quoted(text, 1);
+    }
+    if !in_word && (text.starts_with("r\"") || text.starts_with("r#") || text.starts_with("br")) {
+        return raw_string(text);
+    }
+    if text.starts_with('\'') { character(text) } else { 0 }
+}
+
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0usize, 0usize);
+    while at < text.len() {
+        let here = &text[at..];
+        if here.starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if here.starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += here.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    text.len()
+}
+
+fn quoted(text: &str, start: usize) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < start) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn raw_string(text: &str) -> usize {
+    let prefix = text.find(['"', '#']).unwrap_or(0);
+    if !matches!(&text[..prefix], "r" | "br") {
+        return 0;
+    }
+    let hashes = text[prefix..].chars().take_while(|c| *c == '#').count();
+    let open = prefix + hashes;
+    if !text[open..].starts_with('"') {
+        return 0; // A raw identifier such as `r#type`.
+    }
+    let close = format!("\"{}", "#".repeat(hashes));
+    text[open + 1..].find(&close).map_or(text.len(), |at| open + 1 + at + close.len())
+}
+
+/// The length of a character literal; 0 for a lifetime.
+fn character(text: &str) -> usize {
+    let mut chars = text.char_indices().skip(1);
+    let Some((_, first)) = chars.next() else { return 0 };
+    if first == '\\' {
+        chars.next();
+        return chars.find(|(_, c)| *c == '\'').map_or(0, |(at, _)| at + 1);
+    }
+    match chars.next() {
+        Some((at, '\'')) => at + 1,
+        _ => 0,
+    }
+}
+
+/// Blanked text without its `#[cfg(test)]` modules: the lines stay, empty.
+pub fn without_tests(blanked: &str) -> String {
+    let mut out = blanked.to_owned();
+    let mut from = 0;
+    while let Some(found) = out[from..].find("#[cfg(test)]") {
+        let start = from + found;
+        let Some(end) = block_end(&out, start) else { break };
+        let emptied: String = out[start..end].chars().filter(|c| *c == '\n').collect();
+        out.replace_range(start..end, &emptied);
+        from = start;
+    }
+    out
+}
+
+/// One past the brace that closes the first block after `start`, or past a `;` that comes before it.
+pub fn block_end(text: &str, start: usize) -> Option<usize> {
+    let (mut depth, mut brackets) = (0usize, 0isize);
+    for (at, c) in text[start..].char_indices() {
+        match c {
+            '[' => brackets += 1,
+            ']' => brackets -= 1,
+            ';' if depth == 0 && brackets == 0 => return Some(start + at + 1),
+            '{' => depth += 1,
+            '}' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(start + at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A function with its body, found in blanked text.
+pub struct Function {
+    pub name: String,
+    /// Lines from `fn` to the closing brace.
+    pub lines: usize,
+}
+
+/// The functions with a body, in order. A function inside another one counts for both.
+pub fn functions(blanked: &str) -> Vec<Function> {
+    let mut found = Vec::new();
+    for (at, _) in blanked.match_indices("fn ") {
+        let starts_word = blanked[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let name: String =
+            blanked[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if !starts_word || name.is_empty() {
+            continue;
+        }
+        if let Some(end) = block_end(blanked, at).filter(|end| blanked[..*end].ends_with('}')) {
+            found.push(Function { name, lines: blanked[at..end].matches('\n').count() + 1 });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_literals_become_spaces() {
+        let cases = [
+            ("let a = \"x{\\\"\"; b", "let a =       ; b"),
+            ("a // {\nb", "a     \nb"),
+            ("a/*{/*}*/*/b", "a          b"),
+            ("r#\"{\"# + 1", "       + 1"),
+            ("'{' 'a '\\n' <'a>", "    'a      <'a>"),
+            ("r#type", "r#type"),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(blank(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn functions_are_measured_and_tests_cut_off() {
+        let source = "fn one() -> [u8; 2] {\n  x\n}\ntrait T { fn none(); }\n#[cfg(test)]\nmod tests {\nfn two() {}\n}\n";
+        let blanked = without_tests(&blank(source));
+        let names: Vec<_> = functions(&blanked).into_iter().map(|f| (f.name, f.lines)).collect();
+        assert_eq!(names, [("one".to_owned(), 3)]);
+        assert_eq!(blanked.matches('\n').count(), source.matches('\n').count());
+    }
+}
