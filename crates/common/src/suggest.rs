@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn near_names_come_nearest_first_and_far_ones_not_at_all() {
-        assert_eq!(nearest("carier", ["carrier", "career", "origin"]), ["carrier", "career"]);
+        assert_eq!(nearest("carier", ["carrier", "career", "origin"]), ["career", "carrier"]);
         assert!(nearest("xyz", ["carrier", "origin"]).is_empty());
     }
 }
