@@ -1,7 +1,23 @@
 //! The one resolver: IR → DataFusion's `LogicalPlan`, with Spark's types, names and semantics.
 //!
-//! Knows no session, no protocol and no connector: tables come through the [`Catalog`] trait.
+//! Knows no session, no protocol and no connector: tables come through the [`Catalog`] trait. Inside a plan
+//! columns have opaque ids and no qualifiers; names live beside it in scopes. All coercion is ours:
+//! DataFusion's type coercion finds nothing to do. An expression that can raise is never evaluated on a row
+//! that an earlier conjunct, CASE branch, COALESCE or IF excludes.
 
 mod catalog;
+mod errors;
+mod interval;
+mod literal;
+mod naming;
+mod optimizer;
+mod resolver;
+mod scope;
+pub mod types;
+mod watermark;
 
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
+pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, session_config};
+pub use resolver::{resolve, resolve_expression_type};
+pub use types::event_time_of;
+pub use watermark::WatermarkNode;

@@ -1,0 +1,134 @@
+//! Literals of the IR as DataFusion's scalar values.
+//!
+//! A literal's value never depends on data; only a timestamp without zone depends on the session's zone.
+
+use crate::types::to_arrow;
+use arrow::datatypes::{DataType as Arrow, Field, IntervalMonthDayNano};
+use datafusion::common::ScalarValue;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::Literal;
+use thalweg_sql::types::DataType;
+
+/// The Spark type of a literal.
+pub(crate) fn literal_type(literal: &Literal) -> DataType {
+    match literal {
+        Literal::Null(t) => t.clone(),
+        Literal::Boolean(_) => DataType::Boolean,
+        Literal::Byte(_) => DataType::Byte,
+        Literal::Short(_) => DataType::Short,
+        Literal::Integer(_) => DataType::Integer,
+        Literal::Long(_) => DataType::Long,
+        Literal::Float(_) => DataType::Float,
+        Literal::Double(_) => DataType::Double,
+        Literal::Decimal { precision, scale, .. } => {
+            DataType::Decimal { precision: *precision, scale: *scale }
+        }
+        Literal::String(_) => DataType::String,
+        Literal::Binary(_) => DataType::Binary,
+        Literal::Date(_) => DataType::Date,
+        Literal::Timestamp(_) | Literal::TimestampText(_) => DataType::Timestamp,
+        Literal::TimestampNtz(_) => DataType::TimestampNtz,
+        Literal::DayTimeInterval { start, end, .. } => DataType::DayTimeInterval { start: *start, end: *end },
+        Literal::YearMonthInterval { start, end, .. } => {
+            DataType::YearMonthInterval { start: *start, end: *end }
+        }
+        Literal::CalendarInterval { .. } => DataType::CalendarInterval,
+        Literal::Array { element, values } => DataType::Array {
+            element: Box::new(element.clone()),
+            contains_null: values.iter().any(|v| matches!(v, Literal::Null(_))),
+        },
+        Literal::Map { key, value, entries } => DataType::Map {
+            key: Box::new(key.clone()),
+            value: Box::new(value.clone()),
+            value_contains_null: entries.iter().any(|(_, v)| matches!(v, Literal::Null(_))),
+        },
+        Literal::Struct { data_type, .. } => data_type.clone(),
+    }
+}
+
+/// The scalar of a literal. `TimestampText` is none of them: the resolver casts its text.
+pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
+    Ok(match literal {
+        Literal::Null(t) => {
+            ScalarValue::try_new_null(&to_arrow(t)).map_err(|e| Error::internal(e.to_string()))?
+        }
+        Literal::Boolean(v) => ScalarValue::Boolean(Some(*v)),
+        Literal::Byte(v) => ScalarValue::Int8(Some(*v)),
+        Literal::Short(v) => ScalarValue::Int16(Some(*v)),
+        Literal::Integer(v) => ScalarValue::Int32(Some(*v)),
+        Literal::Long(v) => ScalarValue::Int64(Some(*v)),
+        Literal::Float(v) => ScalarValue::Float32(Some(*v)),
+        Literal::Double(v) => ScalarValue::Float64(Some(*v)),
+        Literal::Decimal { unscaled, precision, scale } => {
+            ScalarValue::Decimal128(Some(*unscaled), *precision, *scale)
+        }
+        Literal::String(v) => ScalarValue::Utf8(Some(v.clone())),
+        Literal::Binary(v) => ScalarValue::Binary(Some(v.clone())),
+        Literal::Date(v) => ScalarValue::Date32(Some(*v)),
+        Literal::Timestamp(v) => ScalarValue::TimestampMicrosecond(Some(*v), Some("UTC".into())),
+        Literal::TimestampText(text) => ScalarValue::Utf8(Some(text.clone())),
+        Literal::TimestampNtz(v) => ScalarValue::TimestampMicrosecond(Some(*v), None),
+        Literal::DayTimeInterval { micros, .. } => ScalarValue::DurationMicrosecond(Some(*micros)),
+        Literal::YearMonthInterval { months, .. } => ScalarValue::IntervalYearMonth(Some(*months)),
+        Literal::CalendarInterval { months, days, micros } => calendar(*months, *days, *micros)?,
+        Literal::Array { .. } | Literal::Map { .. } | Literal::Struct { .. } => nested(literal)?,
+    })
+}
+
+fn calendar(months: i32, days: i32, micros: i64) -> Result<ScalarValue> {
+    let nanos =
+        micros.checked_mul(1_000).ok_or_else(|| Error::unsupported("an interval of more than 292 years"))?;
+    Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos))))
+}
+
+fn nested(literal: &Literal) -> Result<ScalarValue> {
+    let failed = |e: datafusion::error::DataFusionError| Error::internal(e.to_string());
+    match literal {
+        Literal::Array { values, .. } => {
+            let Arrow::List(field) = to_arrow(&literal_type(literal)) else {
+                return Err(Error::internal("an array literal without an array type"));
+            };
+            let values = values.iter().map(to_scalar).collect::<Result<Vec<_>>>()?;
+            let list = ScalarValue::new_list(&values, field.data_type(), field.is_nullable());
+            ScalarValue::List(list).cast_to(&Arrow::List(field)).map_err(failed)
+        }
+        Literal::Struct { data_type, values } => {
+            let Arrow::Struct(fields) = to_arrow(data_type) else {
+                return Err(Error::internal("a struct literal without a struct type"));
+            };
+            let arrays = values
+                .iter()
+                .map(|v| to_scalar(v)?.to_array().map_err(failed))
+                .collect::<Result<Vec<_>>>()?;
+            let array = arrow::array::StructArray::try_new(fields, arrays, None);
+            Ok(ScalarValue::Struct(Arc::new(array.map_err(|e| failed(e.into()))?)))
+        }
+        Literal::Map { entries, .. } => map(literal, entries),
+        _ => to_scalar(literal),
+    }
+}
+
+fn map(literal: &Literal, entries: &[(Literal, Literal)]) -> Result<ScalarValue> {
+    use arrow::array::{Array, MapArray, StructArray};
+    let failed = |e: datafusion::error::DataFusionError| Error::internal(e.to_string());
+    let Arrow::Map(entry, _) = to_arrow(&literal_type(literal)) else {
+        return Err(Error::internal("a map literal without a map type"));
+    };
+    let Arrow::Struct(fields) = entry.data_type().clone() else {
+        return Err(Error::internal("a map literal without entries"));
+    };
+    let column = |field: &Field, values: Vec<ScalarValue>| {
+        if values.is_empty() {
+            return Ok(arrow::array::new_empty_array(field.data_type()));
+        }
+        ScalarValue::iter_to_array(values).map_err(failed)
+    };
+    let keys = entries.iter().map(|(k, _)| to_scalar(k)).collect::<Result<Vec<_>>>()?;
+    let values = entries.iter().map(|(_, v)| to_scalar(v)).collect::<Result<Vec<_>>>()?;
+    let columns = fields.iter().zip([keys, values]).map(|(f, v)| column(f, v)).collect::<Result<Vec<_>>>()?;
+    let rows = StructArray::try_new(fields, columns, None).map_err(|e| failed(e.into()))?;
+    let offsets = arrow::buffer::OffsetBuffer::from_lengths([rows.len()]);
+    let map = MapArray::try_new(entry, offsets, rows, None, false).map_err(|e| failed(e.into()))?;
+    Ok(ScalarValue::Map(Arc::new(map)))
+}

@@ -1,0 +1,382 @@
+//! Grouping: keys, grouping sets, and the rewrite of a select list onto the groups.
+//!
+//! Keys that are no plain columns are computed below the aggregate, so that the aggregate groups by columns
+//! only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
+
+use super::env::{Calls, Env, GroupingFound, Outputs, Typed};
+use super::select::{Resolved, marked};
+use super::{Rel, Resolver, column, project};
+use crate::errors::{analysis, from_datafusion, missing_aggregation};
+use crate::scope::{Scope, ScopeColumn, same_name};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::GroupingSet;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit,
+};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::AggregateCall;
+use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
+use thalweg_sql::types::DataType;
+
+/// The keys of an aggregate.
+pub(super) struct Grouping {
+    keys: Vec<Key>,
+    /// The keys of each grouping set, as indexes into `keys`; none for a plain GROUP BY.
+    sets: Option<Vec<Vec<usize>>>,
+}
+
+struct Key {
+    /// The id that the key has above the aggregate.
+    id: String,
+    typed: Typed,
+    is_window: bool,
+}
+
+impl Grouping {
+    /// One group of all rows.
+    pub fn global() -> Self {
+        Self { keys: vec![], sets: None }
+    }
+
+    /// Lets a select list name an event-time window as `window`.
+    pub fn name_windows(&self, outputs: &mut Outputs) {
+        for key in self.keys.iter().filter(|k| k.is_window) {
+            let Ok(data_type) = key.typed.spark_type() else { continue };
+            outputs.push(ScopeColumn::new(key.id.clone(), "window", data_type, false), key.typed.clone());
+        }
+    }
+}
+
+impl Resolver<'_> {
+    pub(super) fn grouping_keys(
+        &self,
+        aggregate: &ir::Aggregate,
+        list: &[ir::Expr],
+        env: &Env,
+    ) -> Result<Grouping> {
+        let env = Env { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
+        let mut grouping = Grouping::global();
+        if matches!(aggregate.kind, GroupKind::All) {
+            for item in list {
+                if !self.holds_aggregate(item) {
+                    self.key(item, list, &env, &mut grouping)?;
+                }
+            }
+            return Ok(grouping);
+        }
+        let mut indexes = vec![];
+        for expr in &aggregate.grouping {
+            indexes.push(self.key(expr, list, &env, &mut grouping)?);
+        }
+        grouping.sets = match &aggregate.kind {
+            GroupKind::Rollup => {
+                Some((0..=indexes.len()).rev().map(|n| indexes.iter().take(n).copied().collect()).collect())
+            }
+            GroupKind::Cube => Some(subsets(&indexes)?),
+            GroupKind::Sets(sets) => {
+                let mut resolved = vec![];
+                for set in sets {
+                    let keys = set.iter().map(|e| self.key(e, list, &env, &mut grouping));
+                    resolved.push(keys.collect::<Result<Vec<_>>>()?);
+                }
+                Some(resolved)
+            }
+            GroupKind::GroupBy | GroupKind::All | GroupKind::Pivot { .. } => None,
+        };
+        Ok(grouping)
+    }
+
+    /// Resolves a key and returns its index: an expression, a position or an alias of the select list.
+    fn key(&self, expr: &ir::Expr, list: &[ir::Expr], env: &Env, grouping: &mut Grouping) -> Result<usize> {
+        let item = self.key_item(expr, list, env)?;
+        let inner = match &item.node {
+            ExprNode::Alias { expr, .. } => expr.as_ref(),
+            _ => item,
+        };
+        let typed = self.expr(inner, env)?;
+        if matches!(typed.data_type, Arrow::Map(_, _)) {
+            let name = self.name_of(inner, env);
+            let text = format!(
+                "The expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is \
+                 not an orderable data type.",
+                typed.type_name()
+            );
+            return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
+        }
+        if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
+            return Ok(at);
+        }
+        let id = match &typed.expr {
+            Expr::Column(c) => c.name.clone(),
+            _ => self.new_id(),
+        };
+        let is_window =
+            matches!(&inner.node, ExprNode::Function(call) if super::function::call_name(call) == "window");
+        grouping.keys.push(Key { id, typed, is_window });
+        Ok(grouping.keys.len() - 1)
+    }
+
+    fn key_item<'l>(&self, expr: &'l ir::Expr, list: &'l [ir::Expr], env: &Env) -> Result<&'l ir::Expr> {
+        match &expr.node {
+            ExprNode::Literal(Literal::Integer(position)) => {
+                let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
+                let item = at.and_then(|i| list.get(i));
+                let item = item.ok_or_else(|| self.at(bad_position(*position, list.len()), expr.origin))?;
+                if self.holds_aggregate(item) {
+                    return Err(self.at(position_of_aggregate(*position), expr.origin));
+                }
+                Ok(item)
+            }
+            ExprNode::Attribute { name, plan_id: None } => {
+                let [single] = name.as_slice() else { return Ok(expr) };
+                let in_input = self.seen(name, None, &Env { lateral: None, outputs: None, ..*env });
+                if matches!(in_input, Ok(None)) {
+                    let named = |e: &&ir::Expr| match &e.node {
+                        ExprNode::Alias { names, .. } => names.iter().any(|n| same_name(n, single)),
+                        _ => false,
+                    };
+                    return Ok(list.iter().find(named).unwrap_or(expr));
+                }
+                Ok(expr)
+            }
+            _ => Ok(expr),
+        }
+    }
+
+    /// Whether an expression calls an aggregate outside of a window and of a subquery.
+    pub(super) fn holds_aggregate(&self, expr: &ir::Expr) -> bool {
+        let any = |list: &[ir::Expr]| list.iter().any(|e| self.holds_aggregate(e));
+        match &expr.node {
+            ExprNode::Function(call) => {
+                let class = thalweg_functions::class_of(&super::function::call_name(call));
+                matches!(class, Some(thalweg_functions::FunctionClass::Aggregate)) || any(&call.args)
+            }
+            ExprNode::Window(call) => match &call.function.node {
+                ExprNode::Function(function) => any(&function.args),
+                _ => false,
+            },
+            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.holds_aggregate(expr),
+            ExprNode::Extract { child, extraction } => {
+                self.holds_aggregate(child) || self.holds_aggregate(extraction)
+            }
+            ExprNode::SqlText(text) => self.parsed(text).is_ok_and(|e| self.holds_aggregate(&e)),
+            _ => false,
+        }
+    }
+
+    /// Puts the aggregate under a select list and rewrites the list, HAVING, ORDER BY and windows onto it.
+    pub(super) fn aggregate(
+        &self,
+        mut rel: Rel,
+        grouping: Grouping,
+        calls: &mut Calls,
+        resolved: &mut Resolved,
+    ) -> Result<Rel> {
+        let mut regroup = Regroup { keys: &grouping.keys, allowed: ids_above(calls), scope: &rel.scope };
+        for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
+            typed.expr = regroup.expr(typed.expr.clone())?;
+            if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
+                typed.nullable = true;
+                c.nullable = true;
+            }
+        }
+        let clauses = resolved.having.iter_mut().chain(&mut resolved.qualify);
+        for typed in clauses.chain(resolved.order.iter_mut().map(|(t, _)| t)) {
+            typed.expr = regroup.expr(typed.expr.clone())?;
+        }
+        for found in &mut calls.windows {
+            found.window = regroup.expr(found.window.clone())?;
+        }
+        rel.plan = self.grouped(rel.plan, &grouping, calls)?;
+        // A predicate on a key may still move below, so what its computing risks is kept.
+        let keys = grouping.keys.iter().map(|k| {
+            let mut column = ScopeColumn::new(k.id.clone(), "key", DataType::Null, true);
+            column.guarded = rel.excludes && super::filter::is_risky(&k.typed, &rel.scope);
+            column
+        });
+        rel.scope = Scope::new(keys.collect());
+        Ok(rel)
+    }
+
+    fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
+        let input = keys_below(input, grouping)?;
+        let mut aggregates: Vec<Expr> = vec![];
+        for found in &calls.aggregates {
+            if !aggregates.contains(&found.aggregate) {
+                aggregates.push(found.aggregate.clone());
+            }
+        }
+        if grouping.keys.is_empty() && aggregates.is_empty() {
+            // A group without keys and aggregates is still one row.
+            let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+            aggregates
+                .push(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate);
+        }
+        let keys: Vec<Expr> = match &grouping.sets {
+            None => grouping.keys.iter().map(|k| column(&k.id)).collect(),
+            Some(sets) => {
+                let set = |s: &Vec<usize>| {
+                    s.iter().filter_map(|i| grouping.keys.get(*i)).map(|k| column(&k.id)).collect()
+                };
+                vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
+            }
+        };
+        let aggregate = Aggregate::try_new(Arc::new(input), keys, aggregates).map_err(from_datafusion)?;
+        let mut exprs: Vec<Expr> = grouping.keys.iter().map(|k| column(&k.id)).collect();
+        for found in &calls.aggregates {
+            let raw = column(&found.aggregate.schema_name().to_string());
+            let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
+            exprs.push(value.alias(&found.id));
+        }
+        for found in &calls.groupings {
+            exprs.push(grouping_value(found, grouping, &aggregate)?.alias(&found.id));
+        }
+        project(LogicalPlan::Aggregate(aggregate), exprs)
+    }
+}
+
+impl Grouping {
+    fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|k| k.id == id)
+    }
+}
+
+/// Ids of the columns that the operators above the input add.
+fn ids_above(calls: &Calls) -> Vec<String> {
+    let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
+    let windows = calls.windows.iter().map(|w| w.id.clone());
+    aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
+}
+
+/// Computes the keys that are no columns of the input.
+fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
+    let computed: Vec<&Key> = grouping.keys.iter().filter(|k| k.typed.expr != column(&k.id)).collect();
+    if computed.is_empty() {
+        return Ok(input);
+    }
+    let mut exprs: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+    exprs.extend(computed.iter().map(|k| marked(k.typed.expr.clone(), &k.id, k.typed.event_delay)));
+    project(input, exprs)
+}
+
+/// `grouping(k)` and `grouping_id(..)` from the bits that the aggregate outputs: 1 where a set leaves a key out.
+fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggregate) -> Result<Expr> {
+    let all: Vec<Expr> = grouping.keys.iter().map(|k| k.typed.expr.clone()).collect();
+    let keys = found.keys.as_ref().unwrap_or(&all);
+    let data_type = if found.single { Arrow::Int8 } else { Arrow::Int64 };
+    if grouping.sets.is_none() {
+        let text = "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.";
+        return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text.to_owned()));
+    }
+    let order = aggregate.group_expr.first().map(|e| match e {
+        Expr::GroupingSet(set) => set.distinct_expr().into_iter().cloned().collect::<Vec<_>>(),
+        other => vec![other.clone()],
+    });
+    let order = order.unwrap_or_default();
+    let id = column(Aggregate::INTERNAL_GROUPING_ID);
+    let id = id.cast_to(&Arrow::Int64, &aggregate.schema).map_err(from_datafusion)?;
+    let mut value: Option<Expr> = None;
+    for key in keys {
+        let at = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.id));
+        let at = at.and_then(|c| order.iter().position(|o| *o == c));
+        let Some(at) = at else {
+            let text = "Column of grouping() can't be found in the grouping columns.";
+            return Err(analysis("GROUPING_COLUMN_MISMATCH", "42803", text.to_owned()));
+        };
+        let shift = i64::try_from(order.len() - 1 - at).map_err(|_| Error::internal("too many keys"))?;
+        let bit =
+            binary(&binary(&id, Operator::BitwiseShiftRight, lit(shift)), Operator::BitwiseAnd, lit(1_i64));
+        value = Some(match value {
+            None => bit,
+            Some(v) => binary(&binary(&v, Operator::BitwiseShiftLeft, lit(1_i64)), Operator::BitwiseOr, bit),
+        });
+    }
+    let value = value.ok_or_else(|| Error::internal("grouping() without keys"))?;
+    Ok(if data_type == Arrow::Int64 { value } else { Expr::Cast(Cast::new(Box::new(value), data_type)) })
+}
+
+fn binary(left: &Expr, operator: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left.clone()), operator, Box::new(right)))
+}
+
+/// Rewrites expressions over the input into expressions over the groups.
+struct Regroup<'r> {
+    keys: &'r [Key],
+    allowed: Vec<String>,
+    scope: &'r Scope,
+}
+
+impl Regroup<'_> {
+    fn expr(&mut self, expr: Expr) -> Result<Expr> {
+        let mut missing: Option<String> = None;
+        let rewritten = expr.transform_down(|e| {
+            if let Some(key) = self.keys.iter().find(|k| k.typed.expr == e && !matches!(e, Expr::Literal(..)))
+            {
+                return Ok(Transformed::new(column(&key.id), true, TreeNodeRecursion::Jump));
+            }
+            match &e {
+                Expr::Column(c) if !self.allowed.contains(&c.name) => missing = Some(c.name.clone()),
+                Expr::ScalarSubquery(q) => {
+                    missing = self.outer_missing(&q.outer_ref_columns).or(missing.take())
+                }
+                Expr::Exists(x) => {
+                    missing = self.outer_missing(&x.subquery.outer_ref_columns).or(missing.take())
+                }
+                Expr::InSubquery(x) => {
+                    missing = self.outer_missing(&x.subquery.outer_ref_columns).or(missing.take())
+                }
+                _ => {}
+            }
+            Ok(Transformed::no(e))
+        });
+        let rewritten = rewritten.map_err(from_datafusion)?.data;
+        match missing {
+            None => Ok(rewritten),
+            Some(id) => {
+                let name = self.scope.by_id(&id).map_or(id.as_str(), |c| c.name.as_str());
+                Err(missing_aggregation(name))
+            }
+        }
+    }
+
+    /// A column of the input that a subquery names and that is no key.
+    fn outer_missing(&self, outer: &[Expr]) -> Option<String> {
+        outer.iter().find_map(|e| match e {
+            Expr::OuterReferenceColumn(_, c) if !self.keys.iter().any(|k| k.id == c.name) => {
+                Some(c.name.clone())
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The most keys of a CUBE: it has 2^n sets.
+const CUBE_KEYS_MAX: usize = 12;
+
+fn subsets(keys: &[usize]) -> Result<Vec<Vec<usize>>> {
+    if keys.len() > CUBE_KEYS_MAX {
+        return Err(Error::unsupported(format!("CUBE over more than {CUBE_KEYS_MAX} keys")));
+    }
+    let all = 1_usize << keys.len();
+    let of = |bits: usize| {
+        keys.iter().enumerate().filter(|(i, _)| bits & (1 << i) == 0).map(|(_, k)| *k).collect()
+    };
+    Ok((0..all).map(of).collect())
+}
+
+fn bad_position(position: i32, size: usize) -> Error {
+    let text = format!("GROUP BY position {position} is not in select list (valid range is [1, {size}]).");
+    analysis("GROUP_BY_POS_OUT_OF_RANGE", "42805", text)
+        .param("index", position.to_string())
+        .param("size", size.to_string())
+}
+
+fn position_of_aggregate(position: i32) -> Error {
+    let text = format!(
+        "GROUP BY {position} refers to an expression that contains an aggregate function. Aggregate functions are \
+         not allowed in GROUP BY."
+    );
+    analysis("GROUP_BY_POS_AGGREGATE", "42903", text).param("index", position.to_string())
+}

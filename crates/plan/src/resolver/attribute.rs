@@ -1,0 +1,170 @@
+//! Columns by name: qualifiers, struct fields, the client's `df["x"]`, lateral aliases, the outer query.
+
+use super::env::{Env, Outputs, Typed};
+use super::{Resolver, column};
+use crate::errors::{ambiguous_dataframe_column, ambiguous_reference, analysis, quoted, unresolved_column};
+use crate::scope::{Found, Lookup, Scope, ScopeColumn};
+use crate::types::to_arrow;
+use arrow::datatypes::Field;
+use datafusion::common::Column;
+use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir;
+use thalweg_sql::types::DataType;
+
+/// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
+pub(super) struct Seen<'e> {
+    pub column: &'e ScopeColumn,
+    pub typed: Typed,
+    /// How many parts of the name were the qualifier.
+    pub qualifier_len: usize,
+}
+
+impl Resolver<'_> {
+    /// The value of a name.
+    pub(super) fn attribute(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Result<Typed> {
+        let seen = match self.seen(name, plan_id, env)? {
+            Some(seen) => Some(seen),
+            None => self.seen_outside(name, plan_id, env)?,
+        };
+        let Some(seen) = seen else { return Err(self.unresolved(name, plan_id, env)) };
+        let mut typed = seen.typed;
+        for field in name.iter().skip(seen.qualifier_len + 1) {
+            typed = self.field(typed, field)?;
+        }
+        Ok(typed)
+    }
+
+    /// Looks a name up where the expression stands, not outside of its query.
+    pub(super) fn seen<'e>(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &Env<'e>,
+    ) -> Result<Option<Seen<'e>>> {
+        if let Some(seen) = in_outputs(name, plan_id, env.outputs)? {
+            return Ok(Some(seen));
+        }
+        if let Some(found) = in_scope(name, plan_id, env.scope)? {
+            let typed = value_of(found.column);
+            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+        }
+        in_outputs(name, plan_id, env.lateral)
+    }
+
+    fn seen_outside<'e>(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &Env<'e>,
+    ) -> Result<Option<Seen<'e>>> {
+        let Some(outer) = env.outer else { return Ok(None) };
+        if let Some(found) = in_scope(name, plan_id, outer.scope)? {
+            let mut typed = value_of(found.column);
+            let field = Field::new(&found.column.id, typed.data_type.clone(), typed.nullable);
+            typed.expr =
+                Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(&found.column.id));
+            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+        }
+        let mut further = outer.outer;
+        while let Some(env) = further {
+            if in_scope(name, plan_id, env.scope)?.is_some() {
+                let what = format!("a subquery that names {} of a query two levels up", quoted(name));
+                return Err(Error::unsupported(what));
+            }
+            further = env.outer;
+        }
+        Ok(None)
+    }
+
+    fn unresolved(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Error {
+        if plan_id.is_some() && matches!(env.scope.lookup(name), Lookup::One(_)) {
+            let text = format!(
+                "Cannot resolve dataframe column {}. It's probably because of illegal references like \
+                 `df1.select(df2.col(\"a\"))`.",
+                quoted(name)
+            );
+            return analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", quoted(name));
+        }
+        match env.outputs {
+            Some(outputs) if env.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),
+            _ => unresolved_column(name, env.scope),
+        }
+    }
+
+    /// A field of a struct, or of every struct of an array.
+    pub(super) fn field(&self, of: Typed, name: &str) -> Result<Typed> {
+        let bound = thalweg_functions::field(of.arg(), name)?;
+        Ok(Typed::of_bound(bound, &[of]))
+    }
+
+    /// How many parts of a name are its qualifier: what Spark leaves out of column names.
+    pub(super) fn qualifier_len(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> usize {
+        let mut at = Some(env);
+        while let Some(env) = at {
+            if let Ok(Some(seen)) = self.seen(name, plan_id, env) {
+                return seen.qualifier_len;
+            }
+            at = env.outer;
+        }
+        name.len().saturating_sub(1)
+    }
+
+    /// The name that a column of this expression gets.
+    pub(super) fn name_of(&self, expr: &ir::Expr, env: &Env) -> String {
+        crate::naming::name_of(expr, &|name, plan_id| self.qualifier_len(name, plan_id, env))
+    }
+}
+
+/// The value of a column in sight.
+pub(super) fn value_of(c: &ScopeColumn) -> Typed {
+    let mut typed = Typed::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
+    typed.event_delay = c.event_delay;
+    if matches!(c.data_type, DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. }) {
+        typed.spark = Some(c.data_type.clone());
+    }
+    typed
+}
+
+fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Result<Option<Found<'e>>> {
+    let lookup = match (plan_id, name) {
+        (Some(id), [first, ..]) => scope.lookup_plan(id, first),
+        _ => scope.lookup(name),
+    };
+    match lookup {
+        Lookup::None => Ok(None),
+        Lookup::One(found) => Ok(Some(found)),
+        Lookup::Many(columns) if plan_id.is_some() => {
+            let name = columns.first().map_or("", |c| c.name.as_str());
+            Err(ambiguous_dataframe_column(name))
+        }
+        Lookup::Many(columns) => Err(ambiguous_reference(name, &columns)),
+    }
+}
+
+fn in_outputs<'e>(
+    name: &[String],
+    plan_id: Option<i64>,
+    outputs: Option<&'e Outputs>,
+) -> Result<Option<Seen<'e>>> {
+    let Some(outputs) = outputs else { return Ok(None) };
+    let lookup = match (plan_id, name) {
+        (Some(id), [first, ..]) => outputs.scope.lookup_plan(id, first),
+        _ => outputs.scope.lookup(name),
+    };
+    let (column, qualifier_len) = match lookup {
+        Lookup::None => return Ok(None),
+        Lookup::One(found) => (found.column, found.qualifier_len),
+        Lookup::Many(columns) => {
+            let mut definitions = columns.iter().map(|c| outputs.definition(&c.id));
+            let first = definitions.next().flatten();
+            let Some(column) = columns.first().filter(|_| definitions.all(|d| d == first)) else {
+                return Err(ambiguous_reference(name, &columns));
+            };
+            (*column, 0)
+        }
+    };
+    let typed = outputs.definition(&column.id).cloned();
+    Ok(typed.map(|typed| Seen { column, typed, qualifier_len }))
+}

@@ -1,0 +1,165 @@
+//! Predicates: WHERE, and the fence that keeps one that can raise away from rows excluded below it.
+//!
+//! Conjuncts that can't raise become a plain filter, free to move to the scan. Those that can are evaluated
+//! above, in their order, each only where all before are true. The optimizer would merge such a filter with
+//! one below it, or move it below a join; so it names a column of a volatile function, past which nothing moves.
+
+use super::env::{Env, Typed};
+use super::expr::masked;
+use super::{Rel, Resolver, column, project};
+use crate::errors::{filter_not_boolean, from_datafusion};
+use crate::scope::Scope;
+use arrow::array::BooleanArray;
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, lit,
+};
+use std::sync::{Arc, LazyLock};
+use thalweg_common::Result;
+use thalweg_sql::ir::{self, ExprNode, Relation};
+
+impl Resolver<'_> {
+    pub(super) fn filter(&self, input: &Relation, condition: &ir::Expr, outer: Option<&Env>) -> Result<Rel> {
+        let rel = self.relation(input, outer)?;
+        let mut env = Env::new(&rel.scope, outer);
+        env.clause = "filter";
+        let conjuncts = self.conjuncts(condition, &env)?;
+        self.filtered(rel, conjuncts)
+    }
+
+    /// The conjuncts of a condition, each a boolean.
+    pub(super) fn conjuncts(&self, condition: &ir::Expr, env: &Env) -> Result<Vec<Typed>> {
+        let mut parts = vec![];
+        split(condition, &mut parts);
+        let env = Env { null_is_false: true, ..*env };
+        parts.into_iter().map(|part| self.predicate(part, &env)).collect()
+    }
+
+    /// A boolean expression.
+    pub(super) fn predicate(&self, condition: &ir::Expr, env: &Env) -> Result<Typed> {
+        let typed = match not_in(condition).filter(|_| env.null_is_false) {
+            Some((values, relation)) => self.not_in_subquery(values, relation, env)?,
+            None => self.expr(condition, env)?,
+        };
+        match typed.data_type {
+            Arrow::Boolean => Ok(typed),
+            Arrow::Null => Ok(Typed::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
+            _ => {
+                let name = self.name_of(condition, env);
+                Err(self.at(filter_not_boolean(&name, &typed.type_name()), condition.origin))
+            }
+        }
+    }
+
+    /// The rows for which all conjuncts are true.
+    pub(super) fn filtered(&self, mut rel: Rel, conjuncts: Vec<Typed>) -> Result<Rel> {
+        let (risky, plain): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|c| is_risky(c, &rel.scope));
+        let fenced = rel.excludes || !plain.is_empty();
+        if let Some(predicate) = plain.into_iter().map(|c| c.expr).reduce(Expr::and) {
+            rel = keep(rel, predicate)?;
+        }
+        if risky.is_empty() {
+            return Ok(rel);
+        }
+        let fence = if fenced { Some(self.fence(&mut rel)?) } else { None };
+        let mut earlier: Option<Expr> = fence.map(|id| column(&id));
+        let mut predicate: Option<Expr> = None;
+        for conjunct in risky {
+            let part = match &earlier {
+                Some(guard) => masked(guard.clone(), conjunct.expr.clone(), false),
+                None => conjunct.expr.clone(),
+            };
+            let seen = conjunct.expr.is_true();
+            earlier = Some(earlier.map_or(seen.clone(), |g| masked(g, seen, false)));
+            predicate = Some(predicate.map_or(part.clone(), |p| p.and(part)));
+        }
+        match predicate {
+            Some(predicate) => keep(rel, predicate),
+            None => Ok(rel),
+        }
+    }
+
+    /// Adds a column that is true on every row and that no predicate can pass; returns its id.
+    pub(super) fn fence(&self, rel: &mut Rel) -> Result<String> {
+        let id = self.new_id();
+        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(FENCE.call(vec![]).alias(&id));
+        rel.plan = project(rel.plan.clone(), exprs)?;
+        Ok(id)
+    }
+}
+
+/// Whether a conjunct can raise, itself or through a column it names.
+pub(super) fn is_risky(conjunct: &Typed, scope: &Scope) -> bool {
+    let names_guarded = || {
+        conjunct.expr.column_refs().iter().any(|c| scope.by_id(&c.name).is_some_and(|found| found.guarded))
+    };
+    conjunct.fallible || names_guarded()
+}
+
+fn keep(mut rel: Rel, predicate: Expr) -> Result<Rel> {
+    rel.plan = LogicalPlanBuilder::from(rel.plan)
+        .filter(predicate)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)?;
+    rel.excludes = true;
+    Ok(rel)
+}
+
+/// The parts between the ANDs at the top of a condition, from left to right.
+fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
+    if let ExprNode::Function(call) = &condition.node
+        && let ([name], [left, right]) = (call.name.as_slice(), call.args.as_slice())
+        && (name.eq_ignore_ascii_case("and") || name == "&&")
+    {
+        split(left, parts);
+        split(right, parts);
+        return;
+    }
+    parts.push(condition);
+}
+
+/// The parts of `values NOT IN (subquery)`.
+fn not_in(condition: &ir::Expr) -> Option<(&[ir::Expr], &Relation)> {
+    let ExprNode::Function(call) = &condition.node else { return None };
+    let ([name], [inner]) = (call.name.as_slice(), call.args.as_slice()) else { return None };
+    match &inner.node {
+        ExprNode::Subquery { kind: ir::SubqueryKind::In { values }, relation }
+            if name.eq_ignore_ascii_case("not") || name == "!" =>
+        {
+            Some((values, relation))
+        }
+        _ => None,
+    }
+}
+
+static FENCE: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Fence::new()));
+
+/// True on every row. Volatile, so that no rule moves a predicate on it further down.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Fence {
+    signature: Signature,
+}
+
+impl Fence {
+    fn new() -> Self {
+        Self { signature: Signature::exact(vec![], Volatility::Volatile) }
+    }
+}
+
+impl ScalarUDFImpl for Fence {
+    fn name(&self) -> &str {
+        "fence"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _: &[Arrow]) -> datafusion::error::Result<Arrow> {
+        Ok(Arrow::Boolean)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::from(vec![true; args.number_rows]))))
+    }
+}

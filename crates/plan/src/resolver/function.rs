@@ -1,0 +1,337 @@
+//! Calls: the connectives with their guards, event-time windows, aggregates, and everything in the registry.
+
+use super::Resolver;
+use super::env::{AggregateFound, Env, GroupingFound, Typed, UnnestFound};
+use super::expr::placeholder;
+use crate::errors::analysis;
+use crate::types::to_arrow;
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::{Case, Sort};
+use datafusion::logical_expr::{Expr, lit};
+use std::cell::RefCell;
+use thalweg_common::{Error, Result};
+use thalweg_functions::{AggregateCall, FunctionClass};
+use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+
+impl Resolver<'_> {
+    pub(super) fn function(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        let name = call_name(call);
+        match (name.as_str(), call.args.as_slice()) {
+            ("and" | "&&", [left, right]) => {
+                Ok(self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?))
+            }
+            ("or", [left, right]) => {
+                Ok(self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?))
+            }
+            ("window", [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
+            ("grouping", [_]) | ("grouping_id", _) => self.grouping(&name, call, env),
+            ("struct", _) => self.struct_of(call, env),
+            _ => self.registered(&name, call, env),
+        }
+    }
+
+    fn registered(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        match thalweg_functions::class_of(name) {
+            Some(FunctionClass::Aggregate) => self.aggregate_call(name, call, env),
+            Some(FunctionClass::Window) => {
+                let text = format!("Window function {name} requires an OVER clause.");
+                Err(analysis("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", text)
+                    .param("funcName", format!("\"{name}\"")))
+            }
+            Some(FunctionClass::Generator) => Err(analysis(
+                "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                "42K0E",
+                format!("The generator is not supported: nested in expressions \"{name}\"."),
+            )
+            .param("expression", format!("\"{name}\""))),
+            _ => {
+                self.plain(name, call)?;
+                let args = self.arguments(&call.args, env)?;
+                self.scalar(name, args)
+            }
+        }
+    }
+
+    /// A scalar function over resolved arguments.
+    pub(super) fn scalar(&self, name: &str, args: Vec<Typed>) -> Result<Typed> {
+        let given = args.iter().map(Typed::arg).collect();
+        let bound = thalweg_functions::bind_scalar(name, given, &self.binding())?;
+        Ok(self.finished(bound, &args))
+    }
+
+    /// Refuses the clauses that only aggregates have.
+    fn plain(&self, name: &str, call: &FunctionCall) -> Result<()> {
+        let clause = match call {
+            FunctionCall { distinct: true, .. } => "DISTINCT",
+            FunctionCall { filter: Some(_), .. } => "FILTER",
+            FunctionCall { ignore_nulls: Some(_), .. } => "IGNORE NULLS",
+            FunctionCall { order_within, .. } if !order_within.is_empty() => "WITHIN GROUP",
+            _ => return Ok(()),
+        };
+        let text = format!("The function `{name}` does not support {clause}.");
+        Err(analysis("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000", text)
+            .param("prettyName", format!("`{name}`"))
+            .param("syntax", clause))
+    }
+
+    /// Arguments in order; a star stands for the columns in sight.
+    pub(super) fn arguments(&self, args: &[ir::Expr], env: &Env) -> Result<Vec<Typed>> {
+        let mut all = vec![];
+        for arg in args {
+            match &arg.node {
+                ExprNode::Star { .. } => {
+                    let columns = self.star(arg, env)?;
+                    all.extend(columns.iter().map(super::attribute::value_of));
+                }
+                _ => all.push(self.expr(arg, env)?),
+            }
+        }
+        Ok(all)
+    }
+
+    fn boolean(&self, arg: &ir::Expr, operator: &str, env: &Env) -> Result<Typed> {
+        let typed = self.expr(arg, env)?;
+        match typed.data_type {
+            Arrow::Boolean => Ok(typed),
+            Arrow::Null => Ok(Typed::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
+            _ => {
+                let name = self.name_of(arg, env);
+                let text = format!(
+                    "Cannot resolve \"{operator}\" due to data type mismatch: The operand \"{name}\" has the type \
+                     \"{}\", however \"BOOLEAN\" is required.",
+                    typed.type_name()
+                );
+                let error = analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text)
+                    .param("inputSql", format!("\"{name}\""))
+                    .param("inputType", format!("\"{}\"", typed.type_name()))
+                    .param("requiredType", "\"BOOLEAN\"");
+                Err(self.at(error, arg.origin))
+            }
+        }
+    }
+
+    /// `struct(a, b AS x)`: fields are named as columns would be.
+    fn struct_of(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        let mut args = vec![];
+        let name_arg = |name: &str| Typed::new(lit(name), Arrow::Utf8, false);
+        for (i, arg) in call.args.iter().enumerate() {
+            if matches!(arg.node, ExprNode::Star { .. }) {
+                for column in self.star(arg, env)? {
+                    args.push(name_arg(&column.name));
+                    args.push(super::attribute::value_of(&column));
+                }
+                continue;
+            }
+            let name = match &arg.node {
+                ExprNode::Alias { names, .. } => names.first().cloned().unwrap_or_default(),
+                ExprNode::Attribute { name, .. } => name.last().cloned().unwrap_or_default(),
+                _ => format!("col{}", i + 1),
+            };
+            args.push(name_arg(&name));
+            args.push(self.expr(arg, env)?);
+        }
+        self.scalar("named_struct", args)
+    }
+
+    fn aggregate_call(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        let Some(calls) = env.calls.filter(|_| env.aggregates) else {
+            return Err(self.misplaced_aggregate(name, call, env));
+        };
+        let bound = self.bound_aggregate(name, call, &env.inside_aggregate())?;
+        let mut calls = calls.borrow_mut();
+        let same = calls
+            .aggregates
+            .iter()
+            .find(|a| a.aggregate == bound.aggregate && a.data_type == bound.data_type)
+            .map(|a| a.id.clone());
+        let id = same.unwrap_or_else(|| {
+            let id = self.new_id();
+            calls.aggregates.push(AggregateFound {
+                id: id.clone(),
+                aggregate: bound.aggregate,
+                data_type: bound.data_type.clone(),
+                finish: bound.finish,
+            });
+            id
+        });
+        Ok(placeholder(&id, bound.data_type, bound.nullable))
+    }
+
+    /// Binds an aggregate call; where a FILTER leaves rows out, its arguments are not evaluated on them.
+    pub(super) fn bound_aggregate(
+        &self,
+        name: &str,
+        call: &FunctionCall,
+        env: &Env,
+    ) -> Result<thalweg_functions::BoundAggregate> {
+        let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        let args = match call.args.as_slice() {
+            [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
+                if name == "count" && !call.distinct =>
+            {
+                vec![]
+            }
+            args => self.arguments(args, env)?,
+        };
+        let args: Vec<_> = match &filter {
+            Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
+            None => args,
+        };
+        let clauses = AggregateCall {
+            distinct: call.distinct,
+            filter: filter.map(|f| f.expr),
+            order_by: self.orders(&call.order_within, env)?,
+            ignore_nulls: call.ignore_nulls,
+        };
+        let given = args.iter().map(Typed::arg).collect();
+        thalweg_functions::bind_aggregate(name, given, clauses, &self.binding())
+    }
+
+    fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, env: &Env) -> Error {
+        let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
+        match env.clause {
+            "GROUP BY" => analysis(
+                "GROUP_BY_AGGREGATE",
+                "42903",
+                format!("Aggregate functions are not allowed in GROUP BY, but found {shown}."),
+            )
+            .param("sqlExpr", shown),
+            "filter" => analysis(
+                "INVALID_WHERE_CONDITION",
+                "42903",
+                format!(
+                    "The WHERE condition contains invalid expressions: {shown}. Rewrite the query to avoid window \
+                     functions, aggregate functions, and generator functions in the WHERE clause."
+                ),
+            )
+            .param("expressionList", shown),
+            "aggregate" => analysis(
+                "NESTED_AGGREGATE_FUNCTION",
+                "42607",
+                "It is not allowed to use an aggregate function in the argument of another aggregate function. \
+                 Please use the inner aggregate function in a sub-query."
+                    .to_owned(),
+            ),
+            clause => analysis(
+                "UNSUPPORTED_EXPR_FOR_OPERATOR",
+                "42K0E",
+                format!("The aggregate function {name} is not allowed in {clause}: {shown}."),
+            )
+            .param("invalidExprSqls", shown),
+        }
+    }
+
+    /// The keys of an ordering, nulls as Spark places them.
+    pub(super) fn orders(&self, order: &[ir::SortOrder], env: &Env) -> Result<Vec<Sort>> {
+        order
+            .iter()
+            .map(|key| {
+                let nulls_first = key.nulls_first.unwrap_or(!key.descending);
+                Ok(Sort::new(self.expr(&key.expr, env)?.expr, !key.descending, nulls_first))
+            })
+            .collect()
+    }
+
+    fn grouping(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        let Some(calls) = env.calls.filter(|_| env.aggregates) else {
+            let text = format!("{name}() can only be used with GroupingSets/Cube/Rollup.");
+            return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text));
+        };
+        let inside = env.inside_aggregate();
+        let keys = call.args.iter().map(|a| Ok(self.expr(a, &inside)?.expr)).collect::<Result<Vec<_>>>()?;
+        let single = name == "grouping";
+        let id = self.new_id();
+        let keys = if keys.is_empty() { None } else { Some(keys) };
+        calls.borrow_mut().groupings.push(GroupingFound { id: id.clone(), keys, single });
+        let data_type = if single { Arrow::Int8 } else { Arrow::Int64 };
+        Ok(placeholder(&id, data_type, false))
+    }
+
+    /// `window(time, size[, slide[, start]])`: a tumbling window is a value, a sliding one many rows.
+    fn event_window(&self, time: &ir::Expr, sizes: &[ir::Expr], env: &Env) -> Result<Typed> {
+        let time = self.expr(time, &env.inside_aggregate())?;
+        let time = match time.data_type {
+            Arrow::Timestamp(_, _) => time,
+            _ => self.coerced(time, &to_arrow(&thalweg_sql::types::DataType::Timestamp))?,
+        };
+        let sizes = sizes.iter().map(|s| self.interval(s, env)).collect::<Result<Vec<_>>>()?;
+        let (size, slide, start) = match sizes.as_slice() {
+            [size] => (*size, *size, 0),
+            [size, slide] => (*size, *slide, 0),
+            [size, slide, start] => (*size, *slide, *start),
+            _ => return Err(Error::unsupported("window() with more than four arguments")),
+        };
+        check_window(size, slide, start)?;
+        let Some(calls) = env.calls else {
+            return Err(Error::unsupported(format!("window() in {}", env.clause)));
+        };
+        let event_delay = time.event_delay;
+        note_time(calls, &time);
+        if size == slide {
+            let bound = thalweg_functions::tumbling_window(time.arg(), size, start)?;
+            let window = Typed::of_bound(bound, &[time]);
+            return Ok(Typed { nullable: false, event_delay, ..window });
+        }
+        let bound = thalweg_functions::sliding_windows(time.arg(), size, slide, start)?;
+        let mut calls = calls.borrow_mut();
+        let same = calls.unnests.iter().find(|u| u.list == bound.expr).map(|u| u.id.clone());
+        let id = same.unwrap_or_else(|| {
+            let id = self.new_id();
+            calls.unnests.push(UnnestFound { id: id.clone(), list: bound.expr, event_delay });
+            id
+        });
+        let window = placeholder(&id, thalweg_functions::window_struct_type(), false);
+        Ok(Typed { event_delay, ..window })
+    }
+
+    /// An interval's length in microseconds: a literal interval or its text.
+    fn interval(&self, expr: &ir::Expr, env: &Env) -> Result<i64> {
+        match self.constant(expr, env)? {
+            Some(ScalarValue::Utf8(Some(text))) => thalweg_functions::parse_interval_micros(&text),
+            Some(ScalarValue::DurationMicrosecond(Some(micros))) => Ok(micros),
+            _ => Err(self.at(Error::unsupported("a window size that is no literal interval"), expr.origin)),
+        }
+    }
+}
+
+/// The lower-case name of a call, without the schema that built-in functions may be qualified with.
+pub(super) fn call_name(call: &FunctionCall) -> String {
+    call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
+}
+
+fn note_time(calls: &RefCell<super::env::Calls>, time: &Typed) {
+    let mut calls = calls.borrow_mut();
+    if time.nullable && !calls.times.contains(&time.expr) {
+        calls.times.push(time.expr.clone());
+    }
+}
+
+fn check_window(size: i64, slide: i64, start: i64) -> Result<()> {
+    let refuse = |what: String| {
+        let text = format!("Cannot resolve \"window\" due to data type mismatch: {what}.");
+        Err(analysis("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION", "42K09", text))
+    };
+    match () {
+        () if size <= 0 => refuse("The `window_duration` must be > 0".into()),
+        () if slide <= 0 => refuse("The `slide_duration` must be > 0".into()),
+        () if slide > size => refuse("The `slide_duration` must be <= the `window_duration`".into()),
+        () if start.checked_abs().is_none_or(|s| s >= slide) => {
+            refuse("The `abs(start_time)` must be < the `slide_duration`".into())
+        }
+        () => Ok(()),
+    }
+}
+
+/// An argument that is evaluated only where the call's FILTER holds.
+fn only_where(filter: &Expr, arg: Typed) -> Typed {
+    if !arg.fallible {
+        return arg;
+    }
+    let masked = Expr::Case(Case::new(
+        Some(Box::new(lit(true))),
+        vec![(Box::new(filter.clone()), Box::new(arg.expr))],
+        None,
+    ));
+    Typed { expr: masked, nullable: true, ..arg }
+}

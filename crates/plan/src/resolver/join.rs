@@ -1,0 +1,202 @@
+//! Joins: conditions, USING and NATURAL with Spark's output columns.
+
+use super::env::{Env, Typed};
+use super::expr::masked;
+use super::filter::is_risky;
+use super::{Rel, Resolver, column, project};
+use crate::errors::{analysis, from_datafusion, quoted};
+use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::{self, JoinKind};
+
+impl Resolver<'_> {
+    pub(super) fn join(&self, join: &ir::Join, outer: Option<&Env>) -> Result<Rel> {
+        if join.lateral {
+            return self.lateral(join, outer);
+        }
+        let left = self.relation(&join.left, outer)?;
+        let right = self.relation(&join.right, outer)?;
+        let using = match join.natural {
+            true => common_names(&left.scope, &right.scope),
+            false => join.using.clone(),
+        };
+        let both = joined_scope(&left.scope, &right.scope);
+        let env = Env { clause: "join condition", ..Env::new(&both, outer) };
+        let mut conjuncts = vec![];
+        let mut pairs = vec![];
+        for name in &using {
+            let (l, r) =
+                (using_column(name, &left.scope, "left")?, using_column(name, &right.scope, "right")?);
+            conjuncts.push(self.using_equality(&l, &r)?);
+            pairs.push((l, r));
+        }
+        if let Some(condition) = &join.condition {
+            let clause = if join.kind == JoinKind::Inner { "filter" } else { env.clause };
+            conjuncts.extend(self.conjuncts(condition, &Env { clause, ..env })?);
+        }
+        let rel = self.joined(left, right, join.kind, conjuncts, &both)?;
+        match pairs.is_empty() {
+            true => Ok(rel),
+            false => self.using_output(rel, join.kind, &pairs),
+        }
+    }
+
+    fn using_equality(&self, left: &ScopeColumn, right: &ScopeColumn) -> Result<Typed> {
+        let sides = [left, right].map(super::attribute::value_of);
+        self.scalar("==", sides.to_vec())
+    }
+
+    /// The join of two relations on all conjuncts; its columns are both sides', nullable as the kind makes them.
+    fn joined(
+        &self,
+        left: Rel,
+        right: Rel,
+        kind: JoinKind,
+        conjuncts: Vec<Typed>,
+        both: &Scope,
+    ) -> Result<Rel> {
+        let streaming = left.streaming || right.streaming;
+        let (mut left, mut right) = (left, right);
+        let (risky, plain): (Vec<_>, Vec<_>) =
+            conjuncts.into_iter().partition(|c| is_risky(c, both) || holds_subquery(&c.expr));
+        let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
+        let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
+        let mut above = vec![];
+        for conjunct in risky {
+            if inner {
+                above.push(conjunct);
+                continue;
+            }
+            if holds_subquery(&conjunct.expr) {
+                return Err(Error::unsupported("a subquery in the condition of an outer, semi or anti join"));
+            }
+            // Both fences, so that neither side's filters meet the expression again below the join.
+            let fences = [self.fence(&mut left)?, self.fence(&mut right)?];
+            let guards = fences.iter().map(|id| column(id)).chain(on.iter().cloned());
+            let guard = guards.reduce(Expr::and);
+            on.push(guard.map_or(conjunct.expr.clone(), |g| masked(g, conjunct.expr, false)));
+        }
+        let scope = output_scope(&left.scope, &right.scope, kind);
+        let builder = LogicalPlanBuilder::from(left.plan);
+        let plan = match on.is_empty() && inner {
+            true => builder.cross_join(right.plan),
+            false => builder.join_on(right.plan, join_type(kind), on),
+        };
+        let plan = plan.and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?;
+        let rel = Rel { plan, scope, streaming, excludes: true };
+        self.filtered(rel, above)
+    }
+
+    /// Spark's columns of a join with USING: the keys once, then the rest; the other side's keys stay reachable.
+    fn using_output(&self, rel: Rel, kind: JoinKind, pairs: &[(ScopeColumn, ScopeColumn)]) -> Result<Rel> {
+        if matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
+            return Ok(rel);
+        }
+        let current = |c: &ScopeColumn| rel.scope.by_id(&c.id).cloned().unwrap_or_else(|| c.clone());
+        let (mut keys, mut hidden, mut computed) = (vec![], vec![], vec![]);
+        for (l, r) in pairs {
+            let (l, r) = (current(l), current(r));
+            match kind {
+                JoinKind::RightOuter => {
+                    keys.push(r.clone());
+                    hidden.push(l);
+                }
+                JoinKind::FullOuter => {
+                    let value = self.scalar(
+                        "coalesce",
+                        vec![super::attribute::value_of(&l), super::attribute::value_of(&r)],
+                    )?;
+                    let nullable = l.nullable && r.nullable;
+                    let key = ScopeColumn::new(self.new_id(), &l.name, value.spark_type()?, nullable);
+                    computed.push(value.expr.alias(&key.id));
+                    keys.push(key);
+                    hidden.extend([l, r]);
+                }
+                _ => {
+                    keys.push(l);
+                    hidden.push(r);
+                }
+            }
+        }
+        let is_key = |c: &ScopeColumn| pairs.iter().any(|(l, r)| l.id == c.id || r.id == c.id);
+        let rest = rel.scope.columns.iter().filter(|c| !is_key(c)).cloned();
+        let columns = keys.into_iter().chain(rest).collect();
+        let plan = match computed.is_empty() {
+            true => rel.plan,
+            false => {
+                let kept = rel.plan.schema().columns().into_iter().map(Expr::Column).chain(computed);
+                project(rel.plan.clone(), kept.collect::<Vec<_>>())?
+            }
+        };
+        hidden.extend(rel.scope.hidden);
+        Ok(Rel { plan, scope: Scope { columns, hidden }, ..rel })
+    }
+}
+
+fn holds_subquery(expr: &Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    let is_subquery =
+        |e: &Expr| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
+    expr.exists(is_subquery).unwrap_or(true)
+}
+
+fn join_type(kind: JoinKind) -> JoinType {
+    match kind {
+        JoinKind::Inner | JoinKind::Cross => JoinType::Inner,
+        JoinKind::LeftOuter => JoinType::Left,
+        JoinKind::RightOuter => JoinType::Right,
+        JoinKind::FullOuter => JoinType::Full,
+        JoinKind::LeftSemi => JoinType::LeftSemi,
+        JoinKind::LeftAnti => JoinType::LeftAnti,
+    }
+}
+
+fn joined_scope(left: &Scope, right: &Scope) -> Scope {
+    let both = |l: &[ScopeColumn], r: &[ScopeColumn]| l.iter().chain(r).cloned().collect();
+    Scope { columns: both(&left.columns, &right.columns), hidden: both(&left.hidden, &right.hidden) }
+}
+
+fn output_scope(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
+    if matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
+        return left.clone();
+    }
+    let (mut left, mut right) = (left.clone(), right.clone());
+    let nullable = |scope: &mut Scope| {
+        scope.columns.iter_mut().chain(&mut scope.hidden).for_each(|c| c.nullable = true);
+    };
+    if matches!(kind, JoinKind::RightOuter | JoinKind::FullOuter) {
+        nullable(&mut left);
+    }
+    if matches!(kind, JoinKind::LeftOuter | JoinKind::FullOuter) {
+        nullable(&mut right);
+    }
+    joined_scope(&left, &right)
+}
+
+fn common_names(left: &Scope, right: &Scope) -> Vec<String> {
+    let in_right = |c: &&ScopeColumn| right.columns.iter().any(|r| same_name(&r.name, &c.name));
+    left.columns.iter().filter(in_right).map(|c| c.name.clone()).collect()
+}
+
+fn using_column(name: &str, scope: &Scope, side: &str) -> Result<ScopeColumn> {
+    let parts = [name.to_owned()];
+    match scope.lookup(&parts) {
+        Lookup::One(found) => Ok(found.column.clone()),
+        Lookup::Many(columns) => Err(crate::errors::ambiguous_reference(&parts, &columns)),
+        Lookup::None => {
+            let mut names: Vec<_> =
+                scope.columns.iter().map(|c| quoted(std::slice::from_ref(&c.name))).collect();
+            names.sort();
+            let text = format!(
+                "USING column {} cannot be resolved on the {side} side of the join. The {side}-side columns: [{}].",
+                quoted(&parts),
+                names.join(", ")
+            );
+            Err(analysis("UNRESOLVED_USING_COLUMN_FOR_JOIN", "42703", text)
+                .param("colName", quoted(&parts))
+                .param("side", side)
+                .param("suggestion", names.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! From an unresolved relation to a plan: entry, bookkeeping and the dispatch over relations.
+//!
+//! Resolution itself is plain code; tables are loaded between attempts. An attempt that meets a table it does
+//! not have names it and stops, the table is loaded, and the next attempt goes further. So nothing below
+//! awaits, and a plan never mixes two states of one table.
+
+mod aggregate;
+mod attribute;
+mod env;
+mod expr;
+mod filter;
+mod function;
+mod generate;
+mod join;
+mod kernels;
+mod missing;
+mod parameters;
+mod pivot;
+mod project;
+mod select;
+mod set;
+mod source;
+mod subquery;
+mod window;
+
+use crate::catalog::{Catalog, Context, Resolved, TableEntry};
+use crate::errors::{analysis, from_datafusion};
+use crate::scope::{Scope, ScopeColumn};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use env::Env;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use thalweg_common::{Error, Position, Result};
+use thalweg_sql::ir::{self, Origin, Relation, RelationNode};
+use thalweg_sql::types::DataType;
+
+/// The most tables that one query may name.
+const LOADS_MAX: usize = 1_000;
+/// The deepest nesting of relations, views and subqueries: further down the stack would end.
+const DEPTH_MAX: usize = 400;
+
+/// Resolves a query: names, types, functions and coercions, to a plan that DataFusion runs.
+///
+/// # Errors
+/// Spark's analysis errors (`UNRESOLVED_COLUMN`, `DATATYPE_MISMATCH`, …), with the position in `ctx.text`.
+pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) -> Result<Resolved> {
+    let mut loads = Loads::default();
+    for _ in 0..LOADS_MAX {
+        match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
+            Attempt::Done(resolved) => return resolved,
+            Attempt::Missing(request) => load(catalog, &mut loads, request).await?,
+        }
+    }
+    Err(Error::unsupported(format!("a query over more than {LOADS_MAX} tables")))
+}
+
+/// The type and nullability of an expression without columns, such as a default or an option's value.
+///
+/// # Errors
+/// As [`resolve`]; any column is unresolved.
+pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataType, bool)> {
+    let loads = Loads::default();
+    let of = |resolver: &Resolver| {
+        let scope = Scope::default();
+        let typed = resolver.expr(expr, &Env::new(&scope, None))?;
+        Ok((typed.spark_type()?, typed.nullable))
+    };
+    match attempt(ctx, &loads, of) {
+        Attempt::Done(answer) => answer,
+        Attempt::Missing(_) => Err(Error::unsupported("a subquery in an expression without a query")),
+    }
+}
+
+/// A table that resolution asks for.
+#[derive(Debug, Clone, PartialEq)]
+enum Request {
+    Table { name: ir::Name, options: ir::Options, streaming: bool },
+    Source(ir::DataSource),
+}
+
+/// The tables loaded so far.
+#[derive(Debug, Default)]
+struct Loads(Vec<(Request, TableEntry)>);
+
+enum Attempt<T> {
+    Done(Result<T>),
+    Missing(Request),
+}
+
+async fn load(catalog: &dyn Catalog, loads: &mut Loads, request: Request) -> Result<()> {
+    let entry = match &request {
+        Request::Table { name, options, streaming } => catalog.table(name, options, *streaming).await?,
+        Request::Source(source) => catalog.data_source(source).await?,
+    };
+    loads.0.push((request, entry));
+    Ok(())
+}
+
+fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Result<T>) -> Attempt<T> {
+    let resolver = Resolver {
+        ctx,
+        loads,
+        missing: RefCell::new(None),
+        next_id: Cell::new(0),
+        depth: Cell::new(0),
+        ctes: RefCell::new(vec![]),
+        references: RefCell::new(vec![]),
+        text: RefCell::new(ctx.text.clone()),
+        arguments: RefCell::new(None),
+    };
+    let answer = run(&resolver);
+    match resolver.missing.into_inner() {
+        Some(request) => Attempt::Missing(request),
+        None => Attempt::Done(answer),
+    }
+}
+
+/// A resolved relation: its plan, and the names of the plan's columns.
+#[derive(Debug, Clone)]
+struct Rel {
+    plan: LogicalPlan,
+    scope: Scope,
+    streaming: bool,
+    /// Whether something in the plan drops rows that a predicate moved down could meet again.
+    excludes: bool,
+}
+
+/// A CTE in sight; it sees the `visible` first of the stack itself.
+#[derive(Debug)]
+struct CteInSight {
+    cte: ir::Cte,
+    visible: usize,
+}
+
+/// One attempt's state.
+struct Resolver<'a> {
+    ctx: &'a Context,
+    loads: &'a Loads,
+    missing: RefCell<Option<Request>>,
+    next_id: Cell<u64>,
+    depth: Cell<usize>,
+    ctes: RefCell<Vec<Rc<CteInSight>>>,
+    /// The relations of `WithRelations`, by plan id.
+    references: RefCell<Vec<Rc<Relation>>>,
+    /// The text that origins point into.
+    text: RefCell<Option<Arc<str>>>,
+    /// The arguments of the SQL text that is being resolved.
+    arguments: RefCell<Option<Rc<ir::Arguments>>>,
+}
+
+impl Resolver<'_> {
+    fn resolve_query(&self, relation: &Relation) -> Result<Resolved> {
+        let rel = self.relation(relation, None)?;
+        let columns: Vec<_> = rel.scope.columns.iter().map(ScopeColumn::resolved).collect();
+        let ids: Vec<_> = columns.iter().map(|c| c.id.as_str()).collect();
+        let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
+        let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
+        Ok(Resolved { plan, columns, streaming: rel.streaming })
+    }
+
+    /// Resolves a relation; `outer` is what a correlated subquery may name.
+    fn relation(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
+        if self.depth.get() >= DEPTH_MAX {
+            return Err(Error::unsupported(format!("a query nested deeper than {DEPTH_MAX} levels")));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let answer = self.relation_node(relation, outer);
+        self.depth.set(self.depth.get() - 1);
+        let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
+        rel.scope.deepen();
+        if let Some(id) = relation.plan_id {
+            rel.scope.mark_plan(id);
+        }
+        Ok(rel)
+    }
+
+    fn relation_node(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
+        match &relation.node {
+            RelationNode::Table { name, options, streaming } => {
+                self.table(name, options, *streaming, relation.origin)
+            }
+            RelationNode::DataSource(source) => self.data_source(source),
+            RelationNode::Range { start, end, step } => self.range(*start, *end, *step),
+            RelationNode::Local { ipc, schema } => self.local(ipc.as_deref(), schema.as_ref()),
+            RelationNode::Values { rows } => self.values(rows, outer),
+            RelationNode::OneRow => Ok(source::one_row()),
+            RelationNode::Project { .. }
+            | RelationNode::Aggregate(_)
+            | RelationNode::Having { .. }
+            | RelationNode::Qualify { .. }
+            | RelationNode::Sort { .. } => self.select_relation(relation, outer),
+            RelationNode::Filter { input, condition } => self.filter(input, condition, outer),
+            RelationNode::Join(join) => self.join(join, outer),
+            RelationNode::SetOperation(set) => self.set_operation(set, outer),
+            RelationNode::Limit { input, limit } => self.limit(input, Some(limit), None, outer),
+            RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),
+            RelationNode::With { ctes, recursive, input } => self.with(ctes, *recursive, input, outer),
+            RelationNode::WithRelations { root, references } => self.with_relations(root, references, outer),
+            RelationNode::SqlText { text, positional, named } => {
+                self.sql_text(text, positional, named, outer)
+            }
+            _ => self.shape(relation, outer),
+        }
+    }
+
+    /// A new opaque column id.
+    fn new_id(&self) -> String {
+        let id = self.next_id.get() + 1;
+        self.next_id.set(id);
+        format!("#{id}")
+    }
+
+    /// Adds the place of a node to an error that has none.
+    fn at(&self, error: Error, origin: Origin) -> Error {
+        error.at(self.position(origin))
+    }
+
+    fn position(&self, origin: Origin) -> Option<Position> {
+        let span = origin?;
+        let text = self.text.borrow();
+        Some(Position::locate(text.as_deref()?, span.start as usize, span.stop as usize))
+    }
+}
+
+/// A reference to the column of that id.
+fn column(id: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(id))
+}
+
+/// A projection of `input`.
+fn project(input: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan> {
+    LogicalPlanBuilder::from(input)
+        .project(exprs.into_iter().collect::<Vec<_>>())
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)
+}
+
+/// A mismatch of column counts: `what` names the operation.
+fn columns_mismatch(what: &str, left: usize, right: usize) -> Error {
+    analysis(
+        "NUM_COLUMNS_MISMATCH",
+        "42826",
+        format!(
+            "{what} can only be performed on inputs with the same number of columns, but the first input has \
+             {left} columns and the second input has {right} columns."
+        ),
+    )
+    .param("operator", what)
+    .param("firstNumColumns", left.to_string())
+    .param("invalidOrdinalNum", "second")
+    .param("invalidNumColumns", right.to_string())
+}

@@ -1,0 +1,230 @@
+//! UNION, INTERSECT, EXCEPT, and DISTINCT.
+//!
+//! Both sides are brought to common types. INTERSECT and EXCEPT are joins in which null equals null; with ALL,
+//! each row carries its number among its equals, so that a row counts as often as Spark counts it.
+
+use super::env::{Env, Typed};
+use super::{Rel, Resolver, column, columns_mismatch, project};
+use crate::errors::{analysis, from_datafusion, quoted};
+use crate::scope::{Scope, ScopeColumn, same_name};
+use datafusion::common::{JoinConstraint, NullEquality, ScalarValue};
+use datafusion::logical_expr::{
+    Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, lit,
+};
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_sql::ir::{SetKind, SetOperation};
+
+impl Resolver<'_> {
+    pub(super) fn set_operation(&self, set: &SetOperation, outer: Option<&Env>) -> Result<Rel> {
+        let left = self.relation(&set.left, outer)?;
+        let right = self.relation(&set.right, outer)?;
+        let (left, right) = match set.by_name {
+            true => self.by_name(left, right, set.allow_missing_columns)?,
+            false => (left, right),
+        };
+        let what = match set.kind {
+            SetKind::Union => "UNION",
+            SetKind::Intersect => "INTERSECT",
+            SetKind::Except => "EXCEPT",
+        };
+        if left.scope.columns.len() != right.scope.columns.len() {
+            return Err(columns_mismatch(what, left.scope.columns.len(), right.scope.columns.len()));
+        }
+        let pairs = left.scope.columns.iter().zip(&right.scope.columns);
+        let nulls: Vec<_> = pairs.map(|(l, r)| (l.nullable, r.nullable)).collect();
+        let nullable = match set.kind {
+            SetKind::Union => |l: bool, r: bool| l || r,
+            SetKind::Intersect => |l: bool, r: bool| l && r,
+            SetKind::Except => |l: bool, _: bool| l,
+        };
+        let (mut left, right) = self.aligned(left, right, what)?;
+        for (c, (l, r)) in left.scope.columns.iter_mut().zip(nulls) {
+            c.nullable = nullable(l, r);
+        }
+        match set.kind {
+            SetKind::Union => self.union(left, right, set.all),
+            SetKind::Intersect => self.semi(left, right, JoinType::LeftSemi, set.all),
+            SetKind::Except => self.semi(left, right, JoinType::LeftAnti, set.all),
+        }
+    }
+
+    /// Both sides with common types and new ids.
+    fn aligned(&self, left: Rel, right: Rel, what: &str) -> Result<(Rel, Rel)> {
+        let (mut lefts, mut rights, mut columns) = (vec![], vec![], vec![]);
+        for (i, (l, r)) in left.scope.columns.iter().zip(&right.scope.columns).enumerate() {
+            let (lv, rv) = (super::attribute::value_of(l), super::attribute::value_of(r));
+            let common = thalweg_functions::common_type(&[lv.data_type.clone(), rv.data_type.clone()]);
+            let common = common.ok_or_else(|| incompatible(what, i, &lv, &rv))?;
+            let (lv, rv) = (self.coerced(lv, &common)?, self.coerced(rv, &common)?);
+            let data_type = if l.data_type == r.data_type { l.data_type.clone() } else { lv.spark_type()? };
+            let id = self.new_id();
+            let mut c = ScopeColumn::new(id.clone(), &l.name, data_type, l.nullable || r.nullable);
+            c.guarded = l.guarded || r.guarded || lv.fallible || rv.fallible;
+            c.plan_ids.clone_from(&l.plan_ids);
+            lefts.push(lv.expr.alias(&id));
+            rights.push(rv.expr.alias(&id));
+            columns.push(c);
+        }
+        let side = |rel: Rel, exprs: Vec<Expr>| -> Result<Rel> {
+            Ok(Rel { plan: project(rel.plan, exprs)?, scope: Scope::new(columns.clone()), ..rel })
+        };
+        Ok((side(left, lefts)?, side(right, rights)?))
+    }
+
+    fn union(&self, left: Rel, right: Rel, all: bool) -> Result<Rel> {
+        let inputs = vec![Arc::new(left.plan), Arc::new(right.plan)];
+        let plan = LogicalPlan::Union(Union::try_new(inputs).map_err(from_datafusion)?);
+        let streaming = left.streaming || right.streaming;
+        let rel = Rel { plan, scope: left.scope, streaming, excludes: left.excludes || right.excludes };
+        if all { Ok(rel) } else { self.distinct(rel) }
+    }
+
+    /// The rows of the left side that the right side has (semi) or has not (anti).
+    fn semi(&self, left: Rel, right: Rel, join_type: JoinType, all: bool) -> Result<Rel> {
+        let (left, right) = match all {
+            true => (self.numbered(left)?, self.numbered(right)?),
+            false => (self.distinct(left)?, right),
+        };
+        // The right side's ids must differ from the left's.
+        let mut on = vec![];
+        let mut renamed = vec![];
+        for c in left.plan.schema().columns().into_iter().zip(right.plan.schema().columns()) {
+            let id = self.new_id();
+            renamed.push(Expr::Column(c.1).alias(&id));
+            on.push((Expr::Column(c.0), column(&id)));
+        }
+        let right_plan = project(right.plan, renamed)?;
+        let join = Join::try_new(
+            Arc::new(left.plan),
+            Arc::new(right_plan),
+            on,
+            None,
+            join_type,
+            JoinConstraint::On,
+            NullEquality::NullEqualsNull,
+            false,
+        );
+        let plan = LogicalPlan::Join(join.map_err(from_datafusion)?);
+        let plan = project(plan, left.scope.columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
+        let streaming = left.streaming || right.streaming;
+        Ok(Rel { plan, scope: left.scope, streaming, excludes: true })
+    }
+
+    /// Adds each row's number among the rows equal to it.
+    fn numbered(&self, rel: Rel) -> Result<Rel> {
+        let keys = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
+        let (rel, _) = self.row_numbers(rel, keys)?;
+        Ok(rel)
+    }
+
+    /// Adds a row number within equal `keys`; returns its id.
+    pub(super) fn row_numbers(&self, mut rel: Rel, keys: Vec<Expr>) -> Result<(Rel, String)> {
+        let bound = thalweg_functions::bind_window("row_number", vec![], None, &self.binding())?;
+        let mut function = bound.function;
+        function.params.partition_by = keys;
+        function.params.window_frame = WindowFrame::new_bounds(
+            WindowFrameUnits::Rows,
+            WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+            WindowFrameBound::CurrentRow,
+        );
+        let id = self.new_id();
+        let window = Expr::from(function);
+        let raw = column(&window.schema_name().to_string());
+        let before = rel.plan.schema().columns();
+        let plan = LogicalPlanBuilder::window_plan(rel.plan, [window]).map_err(from_datafusion)?;
+        let number = bound.finish.map_or(raw.clone(), |finish| finish(raw));
+        let exprs = before.into_iter().map(Expr::Column).chain([number.alias(&id)]);
+        rel.plan = project(plan, exprs.collect::<Vec<_>>())?;
+        Ok((rel, id))
+    }
+
+    /// Each row once.
+    pub(super) fn distinct(&self, mut rel: Rel) -> Result<Rel> {
+        let visible: Vec<Expr> = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
+        if visible.len() != rel.plan.schema().fields().len() {
+            rel.plan = project(rel.plan, visible)?;
+            rel.scope.hidden.clear();
+        }
+        rel.plan = LogicalPlan::Distinct(Distinct::All(Arc::new(rel.plan)));
+        Ok(rel)
+    }
+
+    /// The right side with the columns in the order of the left's names.
+    fn by_name(&self, mut left: Rel, mut right: Rel, allow_missing: bool) -> Result<(Rel, Rel)> {
+        let mut ordered = vec![];
+        let missing_left: Vec<ScopeColumn> = right
+            .scope
+            .columns
+            .iter()
+            .filter(|r| !left.scope.columns.iter().any(|l| same_name(&l.name, &r.name)))
+            .cloned()
+            .collect();
+        if !allow_missing && let Some(extra) = missing_left.first() {
+            return Err(unresolved_by_name(extra, &left.scope));
+        }
+        for c in &missing_left {
+            left = self.with_null(left, c)?;
+        }
+        for l in left.scope.columns.clone() {
+            match right.scope.columns.iter().find(|r| same_name(&l.name, &r.name)).cloned() {
+                Some(r) => ordered.push(r),
+                None if allow_missing => {
+                    right = self.with_null(right, &l)?;
+                    ordered.extend(right.scope.columns.last().cloned());
+                }
+                None => return Err(unresolved_by_name(&l, &right.scope)),
+            }
+        }
+        right.scope.columns = ordered;
+        Ok((left, right))
+    }
+
+    /// Adds a column of nulls that is named and typed as `like`.
+    fn with_null(&self, mut rel: Rel, like: &ScopeColumn) -> Result<Rel> {
+        let id = self.new_id();
+        let null =
+            ScalarValue::try_new_null(&crate::types::to_arrow(&like.data_type)).map_err(from_datafusion)?;
+        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(lit(null).alias(&id));
+        rel.plan = project(rel.plan, exprs)?;
+        rel.scope.columns.push(ScopeColumn::new(id, &like.name, like.data_type.clone(), true));
+        Ok(rel)
+    }
+}
+
+fn incompatible(what: &str, i: usize, left: &Typed, right: &Typed) -> thalweg_common::Error {
+    let text = format!(
+        "{what} can only be performed on tables with compatible column types. The {} column of the second table is \
+         \"{}\" type which is not compatible with \"{}\" at the same column of the first table.",
+        ordinal(i),
+        right.type_name(),
+        left.type_name()
+    );
+    analysis("INCOMPATIBLE_COLUMN_TYPE", "42825", text)
+        .param("operator", what)
+        .param("columnOrdinalNumber", ordinal(i))
+        .param("tableOrdinalNumber", "second")
+        .param("dataType1", format!("\"{}\"", right.type_name()))
+        .param("dataType2", format!("\"{}\"", left.type_name()))
+        .param("hint", "")
+}
+
+fn ordinal(i: usize) -> String {
+    match i {
+        0 => "first".to_owned(),
+        1 => "second".to_owned(),
+        2 => "third".to_owned(),
+        n => format!("{}th", n + 1),
+    }
+}
+
+fn unresolved_by_name(c: &ScopeColumn, other: &Scope) -> thalweg_common::Error {
+    let names: Vec<_> = other.columns.iter().map(|o| o.name.clone()).collect();
+    let name = quoted(std::slice::from_ref(&c.name));
+    let text = format!("Cannot resolve column name {name} among ({}).", names.join(", "));
+    analysis("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "42703", text)
+        .param("colName", format!("\"{}\"", c.name))
+        .param("fieldNames", names.join(", "))
+}

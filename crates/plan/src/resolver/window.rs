@@ -1,0 +1,195 @@
+//! Calls over a window of rows: partition, order and frame.
+
+use super::Resolver;
+use super::env::{Env, Typed, WindowFound};
+use super::expr::placeholder;
+use super::function::call_name;
+use crate::errors::analysis;
+use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use thalweg_common::{Error, Result};
+use thalweg_functions::BoundWindow;
+use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
+
+impl Resolver<'_> {
+    pub(super) fn window(&self, call: &WindowCall, env: &Env) -> Result<Typed> {
+        let Some(calls) = env.calls.filter(|_| env.windows) else {
+            let text = format!("It is not allowed to use a window function inside {}.", env.clause);
+            return Err(analysis("UNSUPPORTED_EXPR_FOR_WINDOW", "42P20", text));
+        };
+        let inside = env.inside_window();
+        let bound = self.bound_window(call, &inside)?;
+        let data_type = bound.data_type.clone();
+        let (nullable, finish) = (bound.nullable, bound.finish);
+        let window = self.placed(bound, call, &inside)?;
+        let mut calls = calls.borrow_mut();
+        let same = calls.windows.iter().find(|w| w.window == window && w.data_type == data_type);
+        let id = same.map(|w| w.id.clone()).unwrap_or_else(|| {
+            let id = self.new_id();
+            calls.windows.push(WindowFound { id: id.clone(), window, data_type: data_type.clone(), finish });
+            id
+        });
+        Ok(placeholder(&id, data_type, nullable))
+    }
+
+    fn bound_window(&self, call: &WindowCall, env: &Env) -> Result<BoundWindow> {
+        let ExprNode::Function(function) = &call.function.node else {
+            return Err(Error::unsupported("OVER behind an expression that is no function call"));
+        };
+        let name = call_name(function);
+        if function.distinct {
+            let text = format!("Distinct window functions are not supported: {name}.");
+            return Err(analysis("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "0A000", text));
+        }
+        let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        let args = match function.args.as_slice() {
+            [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
+            args => self.arguments(args, env)?,
+        };
+        let given = args.iter().map(Typed::arg).collect();
+        let mut bound = thalweg_functions::bind_window(&name, given, function.ignore_nulls, &self.binding())?;
+        bound.function.params.filter = filter.map(|f| Box::new(f.expr));
+        if bound.needs_order && call.order.is_empty() {
+            let text = format!(
+                "Window function {name}() requires window to be ordered, please add ORDER BY clause. For example \
+                 SELECT {name}()(value_expr) OVER (PARTITION BY window_partition ORDER BY window_ordering) from \
+                 table."
+            );
+            return Err(analysis("_LEGACY_ERROR_TEMP_1037", "42601", text).param("wf", format!("{name}()")));
+        }
+        Ok(bound)
+    }
+
+    /// The call with its partition, order and frame.
+    fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &Env) -> Result<Expr> {
+        let mut function = bound.function;
+        function.params.partition_by =
+            call.partition.iter().map(|p| Ok(self.expr(p, env)?.expr)).collect::<Result<_>>()?;
+        let keys = call.order.iter().map(|k| self.expr(&k.expr, env)).collect::<Result<Vec<_>>>()?;
+        function.params.order_by = keys
+            .iter()
+            .zip(&call.order)
+            .map(|(typed, key)| {
+                let nulls_first = key.nulls_first.unwrap_or(!key.descending);
+                Sort::new(typed.expr.clone(), !key.descending, nulls_first)
+            })
+            .collect();
+        function.params.window_frame = match &call.frame {
+            Some(frame) if bound.takes_frame => self.frame(frame, &keys, env)?,
+            Some(_) => {
+                let name = function.fun.name();
+                let text = format!("Cannot specify window frame for {name} function.");
+                return Err(analysis("CANNOT_SPECIFY_WINDOW_FRAME", "42601", text));
+            }
+            None if call.order.is_empty() => whole_partition(),
+            None if bound.takes_frame => bounded(WindowFrameUnits::Range, unbounded_start(), current_row()),
+            None => bounded(WindowFrameUnits::Rows, unbounded_start(), current_row()),
+        };
+        Ok(Expr::from(function))
+    }
+
+    fn frame(&self, frame: &ir::WindowFrame, keys: &[Typed], env: &Env) -> Result<WindowFrame> {
+        let target = match (frame.rows, keys) {
+            (true, _) => Arrow::UInt64,
+            (false, [key]) => key.data_type.clone(),
+            (false, []) => {
+                let unbounded = matches!(
+                    (&frame.lower, &frame.upper),
+                    (FrameBound::UnboundedPreceding, FrameBound::UnboundedFollowing)
+                );
+                if unbounded {
+                    return Ok(whole_partition());
+                }
+                let text = "A range window frame cannot be used in an unordered window specification.";
+                return Err(analysis(
+                    "DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER",
+                    "42K09",
+                    text.to_owned(),
+                ));
+            }
+            (false, _) => Arrow::Null,
+        };
+        let (lower, upper) =
+            (self.bound(&frame.lower, &target, env)?, self.bound(&frame.upper, &target, env)?);
+        let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+        Ok(bounded(units, lower, upper))
+    }
+
+    fn bound(&self, bound: &FrameBound, target: &Arrow, env: &Env) -> Result<WindowFrameBound> {
+        let none = if target == &Arrow::UInt64 { ScalarValue::UInt64(None) } else { ScalarValue::Null };
+        Ok(match bound {
+            FrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+            FrameBound::UnboundedPreceding => WindowFrameBound::Preceding(none),
+            FrameBound::UnboundedFollowing => WindowFrameBound::Following(none),
+            FrameBound::Value(offset) => self.offset(offset, target, env)?,
+        })
+    }
+
+    /// An offset from the current row: negative is preceding.
+    fn offset(&self, offset: &ir::Expr, target: &Arrow, env: &Env) -> Result<WindowFrameBound> {
+        let refused =
+            || self.at(Error::unsupported("a window frame whose offset is no literal"), offset.origin);
+        let value = self.constant(offset, env)?.ok_or_else(refused)?;
+        let whole = match &value {
+            ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int64(Some(v)) => Some(*v),
+            _ => None,
+        };
+        let (negative, magnitude) = match (target, whole) {
+            (Arrow::UInt64, Some(rows)) => (rows < 0, ScalarValue::UInt64(Some(rows.unsigned_abs()))),
+            (Arrow::UInt64, None) => return Err(refused()),
+            (Arrow::Date32, Some(days)) => {
+                (days < 0, days_interval(days.unsigned_abs()).ok_or_else(refused)?)
+            }
+            (Arrow::Date32 | Arrow::Timestamp(_, _), _) => duration(&value).ok_or_else(refused)?,
+            _ => magnitude(&value, target).ok_or_else(refused)?,
+        };
+        Ok(match negative {
+            true => WindowFrameBound::Preceding(magnitude),
+            false => WindowFrameBound::Following(magnitude),
+        })
+    }
+}
+
+fn bounded(units: WindowFrameUnits, lower: WindowFrameBound, upper: WindowFrameBound) -> WindowFrame {
+    WindowFrame::new_bounds(units, lower, upper)
+}
+
+fn unbounded_start() -> WindowFrameBound {
+    WindowFrameBound::Preceding(ScalarValue::UInt64(None))
+}
+
+fn current_row() -> WindowFrameBound {
+    WindowFrameBound::CurrentRow
+}
+
+pub(super) fn whole_partition() -> WindowFrame {
+    let end = WindowFrameBound::Following(ScalarValue::UInt64(None));
+    bounded(WindowFrameUnits::Rows, unbounded_start(), end)
+}
+
+fn days_interval(days: u64) -> Option<ScalarValue> {
+    let days = i32::try_from(days).ok()?;
+    Some(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, days, 0))))
+}
+
+fn duration(value: &ScalarValue) -> Option<(bool, ScalarValue)> {
+    let (negative, months, nanos) = match value {
+        ScalarValue::DurationMicrosecond(Some(us)) => (*us < 0, 0, us.checked_abs()?.checked_mul(1_000)?),
+        ScalarValue::IntervalYearMonth(Some(months)) => (*months < 0, months.checked_abs()?, 0),
+        _ => return None,
+    };
+    let interval = IntervalMonthDayNano::new(months, 0, nanos);
+    Some((negative, ScalarValue::IntervalMonthDayNano(Some(interval))))
+}
+
+fn magnitude(value: &ScalarValue, target: &Arrow) -> Option<(bool, ScalarValue)> {
+    let zero = ScalarValue::new_zero(&value.data_type()).ok()?;
+    let negative = value.partial_cmp(&zero)?.is_lt();
+    let positive = if negative { value.arithmetic_negate().ok()? } else { value.clone() };
+    Some((negative, positive.cast_to(target).ok()?))
+}

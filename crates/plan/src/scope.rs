@@ -1,0 +1,206 @@
+//! What names mean at one point of a query: the columns in sight, with names and qualifiers.
+//!
+//! A column has an opaque id in the plan; names, qualifiers and the client's plan ids live here only.
+//! Look-up ignores case. Nothing here knows expressions or plans.
+
+use crate::catalog::ResolvedColumn;
+use std::collections::BTreeMap;
+use thalweg_sql::types::DataType;
+
+/// One column in sight.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ScopeColumn {
+    /// Its name in the plan's schema.
+    pub id: String,
+    pub name: String,
+    pub data_type: DataType,
+    pub nullable: bool,
+    pub metadata: BTreeMap<String, String>,
+    /// `["spark_catalog", "default", "t"]` or an alias; matched from its end.
+    pub qualifier: Vec<String>,
+    /// The client's relation ids it belongs to, each with how many operators lie between.
+    pub plan_ids: Vec<(i64, u32)>,
+    /// Whether computing it can raise, so that a predicate on it must not move to rows excluded below.
+    pub guarded: bool,
+    /// The delay of the watermark in microseconds, if it is an event time or a window of one.
+    pub event_delay: Option<i64>,
+}
+
+impl ScopeColumn {
+    /// A column without qualifier, metadata and plan ids.
+    pub fn new(id: String, name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            data_type,
+            nullable,
+            metadata: BTreeMap::new(),
+            qualifier: vec![],
+            plan_ids: vec![],
+            guarded: false,
+            event_delay: None,
+        }
+    }
+
+    /// The column as the user of a whole query sees it.
+    pub fn resolved(&self) -> ResolvedColumn {
+        ResolvedColumn {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            data_type: self.data_type.clone(),
+            nullable: self.nullable,
+            metadata: self.metadata.clone(),
+        }
+    }
+
+    fn qualifier_ends_with(&self, parts: &[String]) -> bool {
+        parts.len() <= self.qualifier.len()
+            && self.qualifier.iter().rev().zip(parts.iter().rev()).all(|(a, b)| same_name(a, b))
+    }
+}
+
+/// The columns in sight. Hidden ones answer to a qualified name or a plan id only (both sides of USING).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Scope {
+    pub columns: Vec<ScopeColumn>,
+    pub hidden: Vec<ScopeColumn>,
+}
+
+/// What a name was found to be: a column, and how many parts of the name were its qualifier.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub column: &'a ScopeColumn,
+    pub qualifier_len: usize,
+}
+
+/// The outcome of a look-up.
+#[derive(Debug)]
+pub(crate) enum Lookup<'a> {
+    None,
+    One(Found<'a>),
+    Many(Vec<&'a ScopeColumn>),
+}
+
+/// Whether two names are the same to Spark: case does not count.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+}
+
+impl Scope {
+    pub fn new(columns: Vec<ScopeColumn>) -> Self {
+        Self { columns, hidden: vec![] }
+    }
+
+    /// Looks a name up, the longest qualifier first; the parts behind the column are fields of a struct.
+    pub fn lookup(&self, name: &[String]) -> Lookup<'_> {
+        for qualifier_len in (0..name.len()).rev() {
+            let (qualifier, rest) = name.split_at(qualifier_len);
+            let Some(column_name) = rest.first() else { continue };
+            let matches = self.matching(qualifier, column_name);
+            match matches.as_slice() {
+                [] => {}
+                [column] => return Lookup::One(Found { column, qualifier_len }),
+                _ => return Lookup::Many(matches),
+            }
+        }
+        Lookup::None
+    }
+
+    fn matching(&self, qualifier: &[String], name: &str) -> Vec<&ScopeColumn> {
+        let hits = |c: &&ScopeColumn| same_name(&c.name, name) && c.qualifier_ends_with(qualifier);
+        let mut found: Vec<_> = self.columns.iter().filter(hits).collect();
+        if found.is_empty() && !qualifier.is_empty() {
+            found = self.hidden.iter().filter(hits).collect();
+        }
+        one_each(found)
+    }
+
+    /// Looks up a column of the client's relation `plan_id`: of several, those with the fewest operators between.
+    pub fn lookup_plan(&self, plan_id: i64, name: &str) -> Lookup<'_> {
+        let all = || self.columns.iter().chain(&self.hidden);
+        let depth =
+            |c: &ScopeColumn| c.plan_ids.iter().filter(|(id, _)| *id == plan_id).map(|(_, d)| *d).min();
+        let hits: Vec<_> =
+            all().filter(|c| same_name(&c.name, name)).filter_map(|c| depth(c).map(|d| (d, c))).collect();
+        let Some(least) = hits.iter().map(|(d, _)| *d).min() else { return Lookup::None };
+        let found = one_each(hits.into_iter().filter(|(d, _)| *d == least).map(|(_, c)| c).collect());
+        match found.as_slice() {
+            [column] => Lookup::One(Found { column, qualifier_len: 0 }),
+            _ => Lookup::Many(found),
+        }
+    }
+
+    /// The columns of `t.*`: visible ones first, then hidden ones of that qualifier.
+    pub fn qualified(&self, qualifier: &[String]) -> Vec<&ScopeColumn> {
+        let all = self.hidden.iter().chain(&self.columns);
+        all.filter(|c| c.qualifier_ends_with(qualifier)).collect()
+    }
+
+    /// The column of that id, hidden or not.
+    pub fn by_id(&self, id: &str) -> Option<&ScopeColumn> {
+        self.columns.iter().chain(&self.hidden).find(|c| c.id == id)
+    }
+
+    /// Marks all columns as belonging to the client's relation `plan_id`.
+    pub fn mark_plan(&mut self, plan_id: i64) {
+        for column in self.columns.iter_mut().chain(&mut self.hidden) {
+            column.plan_ids.push((plan_id, 0));
+        }
+    }
+
+    /// One more operator lies between these columns and the relations they came from.
+    pub fn deepen(&mut self) {
+        for (_, depth) in self.columns.iter_mut().chain(&mut self.hidden).flat_map(|c| &mut c.plan_ids) {
+            *depth += 1;
+        }
+    }
+}
+
+/// One column seen twice (`select a, a`) is no ambiguity.
+fn one_each(columns: Vec<&ScopeColumn>) -> Vec<&ScopeColumn> {
+    let mut seen: Vec<&ScopeColumn> = vec![];
+    for column in columns {
+        if seen.iter().all(|s| s.id != column.id) {
+            seen.push(column);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(id: &str, name: &str, qualifier: &[&str]) -> ScopeColumn {
+        let mut c = ScopeColumn::new(id.into(), name, DataType::Long, true);
+        c.qualifier = qualifier.iter().map(|q| (*q).to_owned()).collect();
+        c
+    }
+
+    fn check(name: &[&str], expected: &str) {
+        let scope = Scope::new(vec![
+            column("#1", "a", &["spark_catalog", "default", "t"]),
+            column("#2", "b", &["spark_catalog", "default", "t"]),
+            column("#3", "A", &["u"]),
+            column("#4", "t", &["u"]),
+        ]);
+        let name: Vec<String> = name.iter().map(|p| (*p).to_owned()).collect();
+        let found = match scope.lookup(&name) {
+            Lookup::None => "none".to_owned(),
+            Lookup::One(f) => format!("{} {}", f.column.id, f.qualifier_len),
+            Lookup::Many(all) => format!("{} of them", all.len()),
+        };
+        assert_eq!(found, expected, "{name:?}");
+    }
+
+    #[test]
+    fn names_are_found_by_the_longest_qualifier_whatever_their_case() {
+        check(&["B"], "#2 0");
+        check(&["a"], "2 of them");
+        check(&["T", "a"], "#1 1");
+        check(&["default", "t", "a"], "#1 2");
+        check(&["u", "a"], "#3 1");
+        check(&["t", "x"], "#4 0");
+        check(&["x"], "none");
+    }
+}
