@@ -10,7 +10,9 @@
 //! Deliberately not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
 
 mod clock;
+mod machine;
 mod options;
+mod planted;
 mod progress;
 mod query;
 mod spec;

@@ -7,7 +7,8 @@ use thalweg_common::Result;
 impl Parser<'_> {
     pub(super) fn describe(&mut self) -> Result<Command> {
         self.advance();
-        if self.eat("QUERY") || self.starts_query(self.pos) || self.is_symbol("(") {
+        let is_query = self.starts_query(self.pos) && !self.is_word("TABLE");
+        if is_query || self.eat("QUERY") || self.is_symbol("(") {
             return Ok(Command::DescribeQuery { query: Box::new(self.query()?) });
         }
         let others = ["FUNCTION", "DATABASE", "SCHEMA", "NAMESPACE", "CATALOG", "PROCEDURE"];
@@ -43,10 +44,7 @@ impl Parser<'_> {
             Some(_) => return Err(self.unsupported_at("EXPLAIN LOGICAL", self.pos - 1)),
             None => ExplainMode::Simple,
         };
-        if !self.is_symbol("(")
-            && !self.starts_query(self.pos)
-            && super::reader(&self.here().to_uppercase()).is_some()
-        {
+        if !self.is_symbol("(") && !self.starts_query(self.pos) && super::is_statement(self.here()) {
             return Err(self.unsupported("EXPLAIN of anything but a query"));
         }
         Ok(Command::Explain { mode, query: Box::new(self.query()?) })

@@ -39,6 +39,12 @@ fn reader<'a>(word: &str) -> Option<Reader<'a>> {
     Some(reader)
 }
 
+/// Whether `word` begins a statement of Spark that is no query.
+fn is_statement(word: &str) -> bool {
+    let upper = word.to_ascii_uppercase();
+    reader(&upper).is_some() || REFUSED.contains(&upper.as_str())
+}
+
 impl Parser<'_> {
     /// One whole statement.
     pub(crate) fn statement(&mut self) -> Result<Statement> {
