@@ -37,6 +37,17 @@ fn selects_stack_their_clauses() {
         ("FROM t", "t"),
         ("TABLE t", "t"),
         (
+            "SELECT avg(d) delay, count(*) rows, a end FROM t WHERE user = 'x'",
+            "project[avg(d) as delay, count(*) as rows, a as end] < filter[==(user, \"x\")] < t",
+        ),
+        ("SELECT window(ts, '1 hour') window FROM t", "project[window(ts, \"1 hour\") as window] < t"),
+        (
+            "SELECT avg(dep_delay) delay, count(*) rows, a end, b desc FROM t",
+            "project[avg(dep_delay) as delay, count(*) as rows, a as end, b as desc] < t",
+        ),
+        ("SELECT window(ts, '1 hour') window FROM t", "project[window(ts, \"1 hour\") as window] < t"),
+        ("SELECT user, delay FROM t delay", "project[user, delay] < as delay < t"),
+        (
             "SELECT a FROM t QUALIFY row_number() OVER (ORDER BY a) = 1",
             "qualify[==(row_number() over(order a), 1)] < project[a] < t",
         ),
@@ -137,6 +148,11 @@ fn tables_of_every_sort() {
         ("FROM stream", "stream"),
         ("FROM stream AS s", "as s < stream"),
         ("FROM values", "values"),
+        (
+            "FROM t UNPIVOT (v FOR n IN (a, b AS bee)) u JOIN x",
+            "(as u < filter[isnotnull(v)] < unpivot[* except(a, b); a, b as bee; n, v] < t inner x)",
+        ),
+        ("FROM t UNPIVOT INCLUDE NULLS (v FOR n IN (a))", "unpivot[* except(a); a; n, v] < t"),
     ]);
 }
 

@@ -284,7 +284,7 @@ impl<'a> Parser<'a> {
         let token = self.peek();
         let fits = match token.kind {
             Kind::Quoted(_) => true,
-            Kind::Word => words::may_be_alias(self.text_of(token)),
+            Kind::Word => words::may_be_alias(self.text_of(token)) && !self.is_windows_at(self.pos),
             _ => false,
         };
         if fits { self.identifier().ok() } else { None }

@@ -4,23 +4,18 @@
 //! A descent without backtracking needs the words that end a phrase; these lists hold them, sorted.
 
 /// Words that begin the next clause, so that they are no alias without `AS`.
-const NO_ALIAS: [&str; 61] = [
+const NO_ALIAS: [&str; 52] = [
     "AND",
     "ANTI",
     "AS",
-    "ASC",
     "BETWEEN",
     "CLUSTER",
     "CROSS",
-    "DELAY",
-    "DESC",
     "DISTRIBUTE",
     "DIV",
     "ELSE",
-    "END",
     "ESCAPE",
     "EXCEPT",
-    "FETCH",
     "FOR",
     "FROM",
     "FULL",
@@ -39,7 +34,6 @@ const NO_ALIAS: [&str; 61] = [
     "MINUS",
     "NATURAL",
     "NOT",
-    "NULLS",
     "OFFSET",
     "ON",
     "OR",
@@ -49,10 +43,8 @@ const NO_ALIAS: [&str; 61] = [
     "REGEXP",
     "RIGHT",
     "RLIKE",
-    "ROWS",
     "SELECT",
     "SEMI",
-    "SET",
     "SETMINUS",
     "SORT",
     "TABLESAMPLE",
@@ -64,12 +56,11 @@ const NO_ALIAS: [&str; 61] = [
     "WATERMARK",
     "WHEN",
     "WHERE",
-    "WINDOW",
     "WITH",
 ];
 
 /// Words that can't begin an expression as a column's name.
-const NO_COLUMN: [&str; 20] = [
+const NO_COLUMN: [&str; 21] = [
     "AND",
     "AS",
     "BETWEEN",
@@ -81,6 +72,7 @@ const NO_COLUMN: [&str; 20] = [
     "INTERSECT",
     "IS",
     "JOIN",
+    "NOT",
     "ON",
     "OR",
     "ORDER",

@@ -235,6 +235,13 @@ pub fn relation(r: &Relation) -> String {
             };
             (format!("with{}[{}]", if *recursive { " recursive" } else { "" }, list(ctes, cte)), input)
         }
+        RelationNode::Unpivot(u) => {
+            let values = u.values.as_deref().map_or(String::new(), exprs);
+            (
+                format!("unpivot[{}; {values}; {}, {}]", exprs(&u.ids), u.variable_column, u.value_column),
+                &u.input,
+            )
+        }
         RelationNode::Aggregate(a) => return aggregate(a),
         RelationNode::Join(j) => return join(j),
         RelationNode::SetOperation(s) => return set(s),

@@ -7,16 +7,9 @@ use crate::ir::{CastMode, Expr, ExprNode, Literal, Name, SubqueryKind};
 use crate::types::DataType;
 use thalweg_common::Result;
 
-/// Functions that stand without brackets.
-const BARE_CALLS: [&str; 7] = [
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "CURRENT_TIMESTAMP",
-    "CURRENT_USER",
-    "LOCALTIMESTAMP",
-    "SESSION_USER",
-    "USER",
-];
+/// Functions that stand without brackets. USER is none of them: columns have that name.
+const BARE_CALLS: [&str; 6] =
+    ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIMESTAMP", "SESSION_USER"];
 
 impl Parser<'_> {
     /// An atom and the subscripts, fields and casts behind it.

@@ -14,8 +14,12 @@ impl Parser<'_> {
         self.eat_lateral();
         let mut left = self.deeper(Self::table)?;
         loop {
-            if self.is_any_word(&["PIVOT", "UNPIVOT"]) && self.is_pivot() {
-                return Err(self.unsupported(&self.here().to_uppercase()));
+            if self.is_word("PIVOT") && self.is_symbol_at(self.pos + 1, "(") {
+                return Err(self.unsupported("PIVOT"));
+            }
+            if self.is_unpivot() {
+                left = self.unpivot(left, start)?;
+                continue;
             }
             if !self.is_any_word(&JOIN_WORDS) {
                 return Ok(left);
@@ -30,13 +34,6 @@ impl Parser<'_> {
             self.advance();
         }
         lateral
-    }
-
-    fn is_pivot(&self) -> bool {
-        let next = self.token_at(self.pos + 1);
-        self.text_of(next) == "("
-            || self.is_word_at(self.pos + 1, "INCLUDE")
-            || self.is_word_at(self.pos + 1, "EXCLUDE")
     }
 
     fn join(&mut self, left: Relation, start: usize) -> Result<Relation> {

@@ -5,6 +5,7 @@ mod group;
 mod join;
 mod select;
 mod table;
+mod unpivot;
 
 use super::Parser;
 use super::lexer::Kind;

@@ -134,7 +134,8 @@ impl Parser<'_> {
         }
     }
 
-    fn is_windows_at(&self, at: usize) -> bool {
+    /// Whether the WINDOW clause begins at the token `at`; a column may also be called window.
+    pub(in crate::parser) fn is_windows_at(&self, at: usize) -> bool {
         let bracket_or_name = || {
             let token = self.token_at(at + 3);
             self.text_of(token) == "(" || matches!(token.kind, Kind::Word | Kind::Quoted(_))

@@ -132,7 +132,7 @@ impl Parser<'_> {
     }
 
     /// `[AS] alias [(columns)]`.
-    fn aliased(&mut self, input: Relation, start: usize) -> Result<Relation> {
+    pub(super) fn aliased(&mut self, input: Relation, start: usize) -> Result<Relation> {
         let alias = if self.eat("AS") { Some(self.identifier()?) } else { self.bare_alias() };
         let Some(alias) = alias else { return Ok(input) };
         let columns = if self.is_symbol("(") { self.bracketed(Self::identifier)? } else { vec![] };
@@ -145,9 +145,10 @@ impl Parser<'_> {
             return Ok(input);
         }
         self.advance();
-        let event_time = self.named_expression()?;
-        self.expect("DELAY")?;
-        self.expect("OF")?;
+        let event_time = self.event_time()?;
+        if !self.eat_words("DELAY OF") {
+            return Err(self.error_missing("DELAY OF"));
+        }
         let at = self.pos;
         let interval = self.interval()?;
         let delay = match &interval.node {
@@ -156,6 +157,19 @@ impl Parser<'_> {
         };
         let delay = delay.ok_or_else(|| self.error_at(at, String::new()))?;
         self.on_top(RelationNode::WithWatermark { input: Box::new(input), event_time, delay }, start)
+    }
+
+    /// `expr [[AS] name]`, where DELAY is no name.
+    fn event_time(&mut self) -> Result<Expr> {
+        let start = self.pos;
+        let expr = self.expression()?;
+        let name = match (self.eat("AS"), self.is_words("DELAY OF")) {
+            (true, _) => Some(self.identifier()?),
+            (false, true) => None,
+            (false, false) => self.bare_alias(),
+        };
+        let Some(name) = name else { return Ok(expr) };
+        Ok(self.expr_at(ExprNode::Alias { expr: Box::new(expr), names: vec![name], metadata: None }, start))
     }
 
     /// `TABLESAMPLE (n PERCENT | n ROWS | BUCKET x OUT OF y) [REPEATABLE (seed)]`.
