@@ -133,3 +133,23 @@ pub(crate) fn ddl(text: &str) -> SchemaRef {
     };
     Arc::new(Schema::new(text.split(',').map(field).collect::<Vec<_>>()))
 }
+
+/// A batch of text cells cast to the schema; `NULL` is a null.
+pub(crate) fn batch(schema: &str, cells: &[&[&str]]) -> RecordBatch {
+    use arrow::array::{ArrayRef, StringArray};
+    let schema = ddl(schema);
+    let column = |index: usize| {
+        let texts = cells.iter().map(|row| Some(row[index]).filter(|t| *t != "NULL"));
+        let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
+        arrow::compute::cast(&texts, schema.field(index).data_type()).unwrap()
+    };
+    let columns = (0..schema.fields().len()).map(column).collect();
+    RecordBatch::try_new(schema, columns).unwrap()
+}
+
+/// A stream of one batch.
+pub(crate) fn stream_of(batch: RecordBatch) -> datafusion::execution::SendableRecordBatchStream {
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    let schema = batch.schema();
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
+}

@@ -4,11 +4,14 @@
 //! always sorted by path, so that the same folder yields the same rows in the same order. Names
 //! that begin with `_` or `.` are not data: whoever is still writing hides behind such a name.
 
+pub(crate) mod deal;
+pub(crate) mod durable;
 pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod partition;
 pub(crate) mod path;
 pub(crate) mod scan;
+pub(crate) mod write;
 
 pub(crate) use list::{FileEntry, Listing};
 pub(crate) use scan::{Batches, FileReader, FileTable, Split};

@@ -90,6 +90,10 @@ pub(crate) struct DataFile {
 pub(crate) struct ParquetFiles {
     file_schema: SchemaRef,
     folders: Vec<Field>,
+    /// Columns of the files, then of the folders.
+    inner: SchemaRef,
+    /// For each column of the table its place in `inner`.
+    order: Vec<usize>,
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
 }
@@ -99,7 +103,17 @@ impl ParquetFiles {
     pub fn open(file_schema: SchemaRef, folders: Vec<Field>, files: &[DataFile]) -> Result<Self> {
         let listed = files.iter().map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
         let schema = scan::with_folders(&file_schema, &folders);
-        Ok(Self { file_schema, folders, schema, files: listed })
+        let order = (0..schema.fields().len()).collect();
+        Ok(Self { file_schema, folders, inner: Arc::clone(&schema), order, schema, files: listed })
+    }
+
+    /// The same table with its columns in the order of `schema`, which has the same names.
+    pub fn ordered_as(mut self, schema: &SchemaRef) -> Result<Self> {
+        let place = |f: &Arc<Field>| self.inner.index_of(f.name());
+        let wrong = |e| Error::internal(format!("the order of a table's columns: {e}"));
+        self.order = schema.fields().iter().map(place).collect::<Result<_, _>>().map_err(wrong)?;
+        self.schema = Arc::new(self.inner.project(&self.order).map_err(wrong)?);
+        Ok(self)
     }
 }
 
@@ -153,12 +167,16 @@ impl TableProvider for ParquetFiles {
         let table = TableSchemaBuilder::from(&self.file_schema).with_table_partition_cols(folders).build();
         let groups = FileGroup::new(self.files.clone()).split_files(state.config().target_partitions());
         let (groups, statistics) =
-            compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
+            compute_all_files_statistics(groups, Arc::clone(&self.inner), true, false)?;
+        let columns: Vec<usize> = match projection {
+            None => self.order.clone(),
+            Some(asked) => asked.iter().filter_map(|c| self.order.get(*c).copied()).collect(),
+        };
         let config =
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), format.file_source(table))
                 .with_file_groups(groups)
                 .with_statistics(statistics)
-                .with_projection_indices(projection.cloned())?
+                .with_projection_indices(Some(columns))?
                 .with_limit(limit)
                 .build();
         format.create_physical_plan(state, config).await

@@ -1,7 +1,8 @@
 //! Parquet: the connector, its types, reading in batch and in streams, writing.
 
 pub(crate) mod files;
-mod source;
+pub(crate) mod sink;
+pub(crate) mod source;
 mod table;
 #[cfg(test)]
 mod tests;

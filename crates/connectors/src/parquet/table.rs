@@ -1,13 +1,15 @@
 //! The Parquet connector.
 
 use super::files::{DataFile, ParquetFiles, infer};
+use super::sink::ParquetSink;
 use crate::OptionMap;
-use crate::connector::{Connector, ReadRequest};
-use crate::files::{Listing, partition, scan};
+use crate::connector::{Connector, ReadRequest, WriteReport, WriteRequest};
+use crate::files::{Listing, partition, scan, write};
 use crate::text::Zone;
 use crate::text::config::unable_to_infer;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
+use datafusion::execution::SendableRecordBatchStream;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -57,5 +59,11 @@ impl Connector for Parquet {
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
         Ok(Arc::new(scan::blocking(move || open(&request)).await?))
+    }
+
+    async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
+        let format = ParquetSink::from_options(&request.options)?;
+        request.options.finish("parquet")?;
+        write::write(&request, rows, Arc::new(format)).await
     }
 }

@@ -1,0 +1,117 @@
+//! Rows written as Parquet files of a Delta table that no commit names yet.
+//!
+//! Such files are invisible until a commit adds them, and harmless if none does. They are durable
+//! when their actions are handed out.
+
+use super::definition::Definition;
+use super::log::now_ms;
+use crate::files::deal::Dealer;
+use crate::files::durable;
+use crate::files::write::{FileSink, SinkFormat};
+use crate::parquet::sink::ParquetSink;
+use crate::parquet::source::conform;
+use crate::text::Zone;
+use arrow::array::RecordBatch;
+use deltalake_core::kernel::{Action, Add};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use thalweg_common::{Error, Result};
+use uuid::Uuid;
+
+/// Files that are open at once.
+const OPEN_FILES_MAX: usize = 128;
+
+/// Writes the rows of one job and collects its `add` actions.
+pub(super) struct Stager<'a> {
+    root: &'a Path,
+    definition: &'a Definition,
+    dealer: Dealer,
+    format: &'a ParquetSink,
+    index: usize,
+    open: BTreeMap<PathBuf, OpenFile>,
+    adds: Vec<Value>,
+    /// Rows written so far.
+    pub rows: u64,
+}
+
+struct OpenFile {
+    name: PathBuf,
+    values: Vec<Option<String>>,
+    rows: u64,
+    sink: Box<dyn FileSink>,
+}
+
+impl<'a> Stager<'a> {
+    /// `index` tells the files of one worker from those of another.
+    pub fn new(
+        root: &'a Path,
+        definition: &'a Definition,
+        format: &'a ParquetSink,
+        index: usize,
+    ) -> Result<Self> {
+        let dealer = Dealer::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
+        format.check(&dealer.file_schema)?;
+        Ok(Self { root, definition, dealer, format, index, open: BTreeMap::new(), adds: Vec::new(), rows: 0 })
+    }
+
+    /// Writes a batch; its columns have to fit the table.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = conform(batch, &self.definition.schema, self.root)?;
+        for dealt in self.dealer.deal(&batch)? {
+            let folder = self.dealer.folder(&dealt.values);
+            if !self.open.contains_key(&folder) {
+                self.begin(&folder, dealt.values)?;
+            }
+            if let Some(file) = self.open.get_mut(&folder) {
+                file.sink.write(&dealt.rows)?;
+                file.rows += dealt.rows.num_rows() as u64;
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Finishes all files; their actions.
+    pub fn finish(mut self) -> Result<(Vec<Value>, u64)> {
+        self.close_all()?;
+        Ok((self.adds, self.rows))
+    }
+
+    fn begin(&mut self, folder: &Path, values: Vec<Option<String>>) -> Result<()> {
+        if self.open.len() >= OPEN_FILES_MAX {
+            self.close_all()?;
+        }
+        let name =
+            folder.join(format!("part-{:05}-{}-c000{}", self.index, Uuid::new_v4(), self.format.suffix()));
+        let path = self.root.join(&name);
+        let sink = self.format.create(durable::create(&path)?, &path, &self.dealer.file_schema)?;
+        self.open.insert(folder.to_owned(), OpenFile { name, values, rows: 0, sink });
+        Ok(())
+    }
+
+    fn close_all(&mut self) -> Result<()> {
+        while let Some((folder, file)) = self.open.pop_first() {
+            file.sink.finish()?;
+            durable::sync_folder(&self.root.join(folder))?;
+            let size = std::fs::metadata(self.root.join(&file.name))
+                .map_err(|e| durable::write_failed(&file.name, &e))?
+                .len();
+            let add = Add {
+                path: file.name.to_string_lossy().into_owned(),
+                partition_values: self.dealer.names().iter().cloned().zip(file.values).collect(),
+                size: i64::try_from(size).unwrap_or(i64::MAX),
+                modification_time: now_ms(),
+                data_change: true,
+                stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
+                ..Add::default()
+            };
+            let action = serde_json::to_value(Action::Add(add));
+            self.adds.push(action.map_err(|e| Error::internal(format!("a Delta action: {e}")))?);
+        }
+        Ok(())
+    }
+}

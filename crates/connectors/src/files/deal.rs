@@ -1,0 +1,171 @@
+//! Rows dealt out to the folders of their partition values.
+//!
+//! A folder's name is `k=v` per partition column with the value as text; nulls and empty strings
+//! share the folder of nulls, as in Spark. Row order inside a folder is kept.
+
+use super::partition::{NULL_FOLDER, escape};
+use crate::text::Zone;
+use crate::text::pattern::Pattern;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{CastOptions, cast_with_options, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// Which columns make the folders.
+#[derive(Debug, Clone)]
+pub(crate) struct Dealer {
+    names: Vec<String>,
+    places: Vec<usize>,
+    rest: Vec<usize>,
+    /// The columns that stay in the files.
+    pub file_schema: SchemaRef,
+    zone: Zone,
+}
+
+/// The rows of one folder.
+#[derive(Debug)]
+pub(crate) struct Dealt {
+    /// The value of each partition column as text, none for a null.
+    pub values: Vec<Option<String>>,
+    pub rows: RecordBatch,
+}
+
+impl Dealer {
+    /// Deals by the columns `by` of `schema`; timestamps are written as of `zone`.
+    pub fn new(schema: &SchemaRef, by: &[String], zone: Zone) -> Result<Self> {
+        let find = |name: &String| {
+            let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+            place.ok_or_else(|| missing(name, schema))
+        };
+        let places = by.iter().map(find).collect::<Result<Vec<_>>>()?;
+        let rest: Vec<usize> = (0..schema.fields().len()).filter(|i| !places.contains(i)).collect();
+        if rest.is_empty() && !by.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Analysis,
+                "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
+                "KD005",
+                "Cannot use all columns for partition columns.",
+            ));
+        }
+        let file_schema = schema.project(&rest).map_err(|e| Error::internal(format!("a projection: {e}")))?;
+        let names = places.iter().filter_map(|p| schema.fields().get(*p)).map(|f| f.name().clone()).collect();
+        Ok(Self { names, places, rest, file_schema: Arc::new(file_schema), zone })
+    }
+
+    /// The names of the partition columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The rows of each folder, folders in a fixed order.
+    pub fn deal(&self, rows: &RecordBatch) -> Result<Vec<Dealt>> {
+        let wrong = |e| Error::internal(format!("rows of a partition: {e}"));
+        let inner = rows.project(&self.rest).map_err(wrong)?;
+        if self.places.is_empty() {
+            return Ok(vec![Dealt { values: vec![], rows: inner }]);
+        }
+        let texts =
+            self.places.iter().map(|p| texts(rows.column(*p), self.zone)).collect::<Result<Vec<_>>>()?;
+        let mut groups: BTreeMap<Vec<Option<String>>, Vec<u32>> = BTreeMap::new();
+        for (row, index) in (0..rows.num_rows()).zip(0u32..) {
+            let value = |t: &StringArray| {
+                (t.is_valid(row) && !t.value(row).is_empty()).then(|| t.value(row).to_owned())
+            };
+            groups.entry(texts.iter().map(value).collect()).or_default().push(index);
+        }
+        let take = |(values, rows): (Vec<Option<String>>, Vec<u32>)| {
+            let rows = take_record_batch(&inner, &UInt32Array::from(rows)).map_err(wrong)?;
+            Ok(Dealt { values, rows })
+        };
+        groups.into_iter().map(take).collect()
+    }
+
+    /// The folder of those values, relative to the table.
+    pub fn folder(&self, values: &[Option<String>]) -> PathBuf {
+        let name = |(name, value): (&String, &Option<String>)| {
+            let value = value.as_deref().map_or(NULL_FOLDER.to_owned(), escape);
+            format!("{}={value}", escape(name))
+        };
+        self.names.iter().zip(values).map(name).collect()
+    }
+}
+
+/// Values as folder names have them.
+fn texts(column: &ArrayRef, zone: Zone) -> Result<StringArray> {
+    if let DataType::Timestamp(TimeUnit::Microsecond, instant) = column.data_type() {
+        let pattern = Pattern::compile("partition", "yyyy-MM-dd HH:mm:ss")?;
+        let times = column.as_primitive::<TimestampMicrosecondType>();
+        let text = |us: i64| {
+            let offset = if instant.is_some() { zone.offset_seconds_at(us)? } else { 0 };
+            let mut out = String::new();
+            pattern.format(us.checked_add(i64::from(offset) * 1_000_000)?, offset, &mut out)?;
+            let fraction = us.rem_euclid(1_000_000);
+            let digits = format!(".{fraction:06}");
+            Some(if fraction == 0 { out } else { out + digits.trim_end_matches('0') })
+        };
+        return Ok(times.iter().map(|t| t.and_then(text)).collect());
+    }
+    if column.data_type().is_nested() || matches!(column.data_type(), DataType::Binary) {
+        return Err(Error::unsupported(format!("a partition column of type {}", column.data_type())));
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let cast = cast_with_options(column, &DataType::Utf8, &strict)
+        .map_err(|e| Error::internal(format!("a partition value: {e}")))?;
+    Ok(cast.as_string::<i32>().clone())
+}
+
+fn missing(name: &str, schema: &SchemaRef) -> Error {
+    let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    Error::new(
+        ErrorKind::Analysis,
+        "COLUMN_NOT_DEFINED_IN_TABLE",
+        "42703",
+        format!(
+            "\"partition\" column `{name}` is not defined in the table; defined columns are: {}.",
+            names.join(", ")
+        ),
+    )
+    .param("colName", name)
+    .hint("Partition columns are columns of what is written.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::{ddl, lines};
+    use arrow::array::{Int32Array, TimestampMicrosecondArray};
+
+    #[test]
+    fn rows_go_to_the_folder_of_their_values() {
+        let schema = ddl("v int, k string, t timestamp");
+        let times =
+            TimestampMicrosecondArray::from(vec![Some(0), Some(0), Some(500_000), None]).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(vec![1, 2, 3, 4])),
+            Arc::new(StringArray::from(vec![Some("a/b"), Some("a/b"), Some(""), None])),
+            Arc::new(times),
+        ];
+        let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let dealer = Dealer::new(&schema, &["K".to_owned(), "t".to_owned()], Zone::Fixed(3600)).unwrap();
+        let dealt = dealer.deal(&rows).unwrap();
+        let shown: Vec<_> = dealt
+            .iter()
+            .map(|d| {
+                format!("{} {:?}", dealer.folder(&d.values).display(), lines(std::slice::from_ref(&d.rows)))
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                format!("k={NULL_FOLDER}/t={NULL_FOLDER} [\"4\"]"),
+                format!("k={NULL_FOLDER}/t=1970-01-01 01%3A00%3A00.5 [\"3\"]"),
+                "k=a%2Fb/t=1970-01-01 01%3A00%3A00 [\"1\", \"2\"]".to_owned(),
+            ]
+        );
+        assert_eq!(Dealer::new(&schema, &["x".to_owned()], Zone::Fixed(0)).unwrap_err().sqlstate(), "42703");
+    }
+}
