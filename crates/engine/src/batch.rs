@@ -1,0 +1,131 @@
+//! Bounded queries: a resolved plan through DataFusion's optimizer and executor.
+//!
+//! Only reviewed optimizer rules run and no analyzer rule does: the resolver's plan is complete.
+
+use crate::engine::EngineConfig;
+use crate::error::from_datafusion;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_plan::{Resolved, WatermarkNode};
+
+/// Share of the machine's memory that batch queries may hold together, unless configured.
+const MEMORY_SHARE: f64 = 0.5;
+/// What is assumed where the machine does not tell its memory: 4 GiB.
+const MEMORY_FALLBACK: usize = 4 << 30;
+
+/// Memory, disk and rules that all batch queries share.
+#[derive(Debug)]
+pub struct Runtime {
+    environment: Arc<RuntimeEnv>,
+    pub workers: usize,
+}
+
+impl Runtime {
+    /// The runtime of an engine: bounded memory, spilling under the data directory.
+    pub fn new(config: &EngineConfig) -> Result<Self> {
+        let workers =
+            config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let limit = config.memory_limit.unwrap_or_else(default_memory);
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(limit)))
+            .with_temp_file_path(config.data_dir.join("spill"))
+            .build_arc()
+            .map_err(from_datafusion)?;
+        Ok(Self { environment, workers: workers.max(1) })
+    }
+
+    /// A state for one statement.
+    pub fn state(&self, optimize: bool) -> SessionState {
+        let settings = thalweg_plan::session_config().with_target_partitions(self.workers);
+        let builder = SessionStateBuilder::new()
+            .with_config(settings)
+            .with_runtime_env(self.environment.clone())
+            .with_default_features()
+            .with_analyzer_rules(vec![])
+            .with_physical_optimizer_rules(thalweg_plan::physical_optimizer_rules());
+        if optimize {
+            builder.with_optimizer_rules(thalweg_plan::optimizer_rules()).build()
+        } else {
+            builder.with_optimizer_rules(vec![]).build()
+        }
+    }
+
+    /// The physical plan of a bounded query.
+    pub async fn physical(
+        &self,
+        plan: &LogicalPlan,
+        optimize: bool,
+    ) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
+        let state = self.state(optimize);
+        let bounded = without_watermarks(plan.clone())?;
+        let physical = state.create_physical_plan(&bounded).await.map_err(from_datafusion)?;
+        Ok((state, physical))
+    }
+
+    /// Runs a bounded query; the columns still have their inner ids.
+    pub async fn run(&self, plan: &LogicalPlan, optimize: bool) -> Result<SendableRecordBatchStream> {
+        let (state, physical) = self.physical(plan, optimize).await?;
+        execute_stream(physical, state.task_ctx()).map_err(from_datafusion)
+    }
+}
+
+/// A watermark means nothing where all rows are there: takes the nodes out.
+pub fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let strip = |node: LogicalPlan| match &node {
+        LogicalPlan::Extension(Extension { node: inner }) => {
+            match inner.as_any().downcast_ref::<WatermarkNode>() {
+                Some(watermark) => Ok(Transformed::yes(watermark.input.clone())),
+                None => Ok(Transformed::no(node)),
+            }
+        }
+        _ => Ok(Transformed::no(node)),
+    };
+    plan.transform_up_with_subqueries(strip).map(|t| t.data).map_err(from_datafusion)
+}
+
+/// The schema of a resolved query under the users' names.
+pub fn named_schema(resolved: &Resolved) -> SchemaRef {
+    let inner = resolved.plan.schema();
+    let fields = resolved
+        .columns
+        .iter()
+        .zip(inner.fields())
+        .map(|(column, field)| Field::new(&column.name, field.data_type().clone(), column.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Rows under the users' names.
+pub fn named(rows: SendableRecordBatchStream, schema: SchemaRef) -> BoxStream<'static, Result<RecordBatch>> {
+    rows.map(move |batch| rename(&batch.map_err(from_datafusion)?, &schema)).boxed()
+}
+
+fn rename(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns: Vec<ArrayRef> = batch.columns().to_vec();
+    // The plan may be laxer about nulls inside nested types than the schema says; the data are the same.
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(f, c)| Field::new(f.name(), c.data_type().clone(), f.is_nullable() || c.null_count() > 0));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    RecordBatch::try_new_with_options(schema, columns, &options).map_err(|e| from_datafusion(e.into()))
+}
+
+fn default_memory() -> usize {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text
+        .lines()
+        .find_map(|l| l.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<usize>().ok());
+    total.map_or(MEMORY_FALLBACK, |kib| (kib as f64 * 1024.0 * MEMORY_SHARE) as usize)
+}

@@ -1,0 +1,58 @@
+//! Full table names: database and table, both kept as written and compared without case.
+
+use std::fmt;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The one catalog's name, as Spark calls it.
+pub const CATALOG: &str = "spark_catalog";
+
+/// A table's full name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    pub database: String,
+    pub table: String,
+}
+
+impl TableName {
+    /// Reads one to three parts; the database is `current` if there is one part.
+    pub fn parse(parts: &[String], current: &str) -> Result<Self> {
+        match parts {
+            [table] => Ok(Self { database: current.to_owned(), table: table.clone() }),
+            [database, table] => Ok(Self { database: database.clone(), table: table.clone() }),
+            [catalog, database, table] if catalog.eq_ignore_ascii_case(CATALOG) => {
+                Ok(Self { database: database.clone(), table: table.clone() })
+            }
+            _ => Err(not_found(parts)),
+        }
+    }
+
+    /// `spark_catalog.db.t` as name parts.
+    pub fn qualifier(&self) -> Vec<String> {
+        vec![CATALOG.to_owned(), self.database.clone(), self.table.clone()]
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{CATALOG}`.`{}`.`{}`", self.database, self.table)
+    }
+}
+
+/// `[TABLE_OR_VIEW_NOT_FOUND]` for a name.
+pub fn not_found(parts: &[String]) -> Error {
+    let name = quoted(parts);
+    Error::new(
+        ErrorKind::Analysis,
+        "TABLE_OR_VIEW_NOT_FOUND",
+        "42P01",
+        format!(
+            "The table or view {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
+        ),
+    )
+    .param("relationName", name)
+}
+
+/// Name parts in backquotes, joined by dots.
+pub fn quoted(parts: &[String]) -> String {
+    parts.iter().map(|p| format!("`{}`", p.replace('`', "``"))).collect::<Vec<_>>().join(".")
+}

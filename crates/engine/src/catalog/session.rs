@@ -1,0 +1,148 @@
+//! What one session sees by name: its temporary views, then memory sinks, then the lasting catalog.
+//!
+//! Implements the resolver's [`Catalog`]: turns a name or a data source into something to scan.
+
+use super::name::{TableName, not_found};
+use super::store::{CatalogStore, TableDefinition, TableKind};
+use crate::settings::SessionConfig;
+use crate::source::{self, SourceRequest};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::Registry;
+use thalweg_plan::{Catalog, TableEntry};
+use thalweg_sql::ir;
+
+/// A temporary view: a plan under a name.
+#[derive(Debug, Clone)]
+pub struct TemporaryView {
+    pub name: String,
+    pub plan: ir::Relation,
+    pub columns: Vec<String>,
+}
+
+/// The database that global temporary views live in.
+pub const GLOBAL_TEMP: &str = "global_temp";
+
+/// Temporary views by lower-case name.
+#[derive(Debug, Default)]
+pub struct Views(RwLock<BTreeMap<String, TemporaryView>>);
+
+impl Views {
+    /// The view of that name.
+    pub fn get(&self, name: &str) -> Option<TemporaryView> {
+        self.0.read().ok()?.get(&name.to_lowercase()).cloned()
+    }
+    /// Adds or, if `replace`, replaces a view; answers whether it did.
+    pub fn put(&self, view: TemporaryView, replace: bool) -> Result<bool> {
+        let mut views = self.0.write().map_err(|_| Error::internal("views are poisoned"))?;
+        let key = view.name.to_lowercase();
+        if !replace && views.contains_key(&key) {
+            return Ok(false);
+        }
+        views.insert(key, view);
+        Ok(true)
+    }
+    /// Takes a view out; answers whether it was there.
+    pub fn remove(&self, name: &str) -> bool {
+        self.0.write().is_ok_and(|mut views| views.remove(&name.to_lowercase()).is_some())
+    }
+    /// All names, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().map(|v| v.values().map(|view| view.name.clone()).collect()).unwrap_or_default()
+    }
+}
+
+/// One session's names.
+#[derive(Debug)]
+pub struct SessionCatalog {
+    pub store: Arc<CatalogStore>,
+    pub registry: Arc<Registry>,
+    pub config: Arc<SessionConfig>,
+    pub views: Views,
+    pub global_views: Arc<Views>,
+    pub database: RwLock<String>,
+}
+
+impl SessionCatalog {
+    /// The current database.
+    pub fn database(&self) -> String {
+        self.database.read().map(|d| d.clone()).unwrap_or_default()
+    }
+
+    /// The lasting table that `parts` name.
+    pub fn definition(&self, parts: &[String]) -> Result<(TableName, TableDefinition)> {
+        let name = TableName::parse(parts, &self.database())?;
+        let found = self.store.get(&name).ok_or_else(|| not_found(parts))?;
+        Ok((name, found))
+    }
+
+    fn temporary(&self, parts: &[String]) -> Option<TemporaryView> {
+        match parts {
+            [name] => self.views.get(name),
+            [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => self.global_views.get(name),
+            _ => None,
+        }
+    }
+
+    /// The entry of a lasting table or view.
+    async fn lasting(&self, parts: &[String], options: &ir::Options, streaming: bool) -> Result<TableEntry> {
+        let (name, definition) = self.definition(parts)?;
+        if definition.kind == TableKind::View {
+            return view_entry(&name, &definition);
+        }
+        let mut request = SourceRequest::of_table(&definition)?;
+        request.options.extend(options.iter().cloned());
+        request.streaming = streaming;
+        self.entry(request, name.qualifier()).await
+    }
+
+    async fn entry(&self, request: SourceRequest, qualifier: Vec<String>) -> Result<TableEntry> {
+        let streaming = request.streaming;
+        let connector = self.registry.get(&request.format)?;
+        let opened = source::open(connector, request, &self.config).await?;
+        Ok(TableEntry::Table { provider: opened.provider, schema: opened.schema, streaming, qualifier })
+    }
+}
+
+#[async_trait]
+impl Catalog for SessionCatalog {
+    async fn table(&self, name: &ir::Name, options: &ir::Options, streaming: bool) -> Result<TableEntry> {
+        if let Some(view) = self.temporary(name) {
+            let qualifier = vec![view.name];
+            return Ok(TableEntry::View { plan: Box::new(view.plan), columns: view.columns, qualifier });
+        }
+        match self.lasting(name, options, streaming).await {
+            Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {
+                match source::path_table(name, options, streaming) {
+                    Some(request) if self.registry.get(&request.format).is_ok() => {
+                        self.entry(request, vec![]).await
+                    }
+                    _ => Err(e),
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn data_source(&self, data_source: &ir::DataSource) -> Result<TableEntry> {
+        let request = SourceRequest::of_data_source(data_source, &self.config)?;
+        self.entry(request, vec![]).await
+    }
+}
+
+fn view_entry(name: &TableName, definition: &TableDefinition) -> Result<TableEntry> {
+    let text = definition.text.as_deref().unwrap_or_default();
+    let plan = thalweg_sql::parse_query(text).map_err(|e| {
+        Error::new(
+            ErrorKind::Analysis,
+            "INVALID_VIEW_TEXT",
+            "XX000",
+            format!("The view {name} cannot be displayed due to invalid view text: {text}."),
+        )
+        .caused_by(e)
+    })?;
+    let columns = definition.columns.clone();
+    Ok(TableEntry::View { plan: Box::new(plan), columns, qualifier: name.qualifier() })
+}

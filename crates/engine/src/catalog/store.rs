@@ -1,0 +1,226 @@
+//! The lasting catalog: one JSON file under the data directory, replaced as a whole.
+//!
+//! A change is written beside the file, synced and renamed over it, so a crash leaves the old or
+//! the new catalog, never half of one. One process owns a data directory (see `engine`).
+
+use super::name::{TableName, not_found};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The database that always exists.
+pub const DEFAULT_DATABASE: &str = "default";
+
+/// What a lasting name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableKind {
+    /// Its files belong to the catalog and go with it.
+    Managed,
+    /// Its files are somebody else's.
+    External,
+    View,
+    /// A managed table that a streaming query fills.
+    Streaming,
+}
+
+/// One lasting table or view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableDefinition {
+    pub name: String,
+    pub kind: TableKind,
+    /// Lower-case format name; empty for a view.
+    pub format: String,
+    /// A path or URL; empty for a view.
+    pub location: String,
+    /// Spark's schema as JSON text; none if the files tell it.
+    pub schema: Option<String>,
+    pub options: Vec<(String, String)>,
+    pub partition_by: Vec<String>,
+    pub comment: Option<String>,
+    /// The query of a view or streaming table, and the names that it gives to the columns.
+    pub text: Option<String>,
+    pub columns: Vec<String>,
+    /// The database in which `text` was written.
+    pub database: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    /// Definitions by lower-case database and table name.
+    databases: BTreeMap<String, BTreeMap<String, TableDefinition>>,
+}
+
+/// The lasting catalog of one data directory.
+#[derive(Debug)]
+pub struct CatalogStore {
+    path: PathBuf,
+    contents: RwLock<Contents>,
+}
+
+impl CatalogStore {
+    /// Reads the catalog of `data_dir`, or starts an empty one.
+    pub fn open(data_dir: &Path) -> Result<Self> {
+        let path = data_dir.join("catalog.json");
+        let mut contents = match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|e| corrupt(&path, &e))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Contents::default(),
+            Err(e) => return Err(unwritable(&path, &e)),
+        };
+        contents.databases.entry(DEFAULT_DATABASE.to_owned()).or_default();
+        Ok(Self { path, contents: RwLock::new(contents) })
+    }
+
+    /// The definition of a name.
+    pub fn get(&self, name: &TableName) -> Option<TableDefinition> {
+        let contents = self.contents.read().ok()?;
+        contents.databases.get(&name.database.to_lowercase())?.get(&name.table.to_lowercase()).cloned()
+    }
+
+    /// The definitions of one database in the order of their names; none if there is no such database.
+    pub fn list(&self, database: &str) -> Option<Vec<TableDefinition>> {
+        let contents = self.contents.read().ok()?;
+        Some(contents.databases.get(&database.to_lowercase())?.values().cloned().collect())
+    }
+
+    /// All database names.
+    pub fn databases(&self) -> Vec<String> {
+        self.contents.read().map(|c| c.databases.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Adds or replaces a definition.
+    pub fn put(&self, database: &str, definition: TableDefinition) -> Result<()> {
+        self.change(|contents| {
+            let tables = contents
+                .databases
+                .get_mut(&database.to_lowercase())
+                .ok_or_else(|| database_not_found(database))?;
+            tables.insert(definition.name.to_lowercase(), definition);
+            Ok(())
+        })
+    }
+
+    /// Takes a definition out and returns it.
+    pub fn remove(&self, name: &TableName) -> Result<TableDefinition> {
+        self.change(|contents| {
+            let tables = contents.databases.get_mut(&name.database.to_lowercase());
+            let removed = tables.and_then(|t| t.remove(&name.table.to_lowercase()));
+            removed.ok_or_else(|| not_found(&[name.database.clone(), name.table.clone()]))
+        })
+    }
+
+    /// Adds a database; returns whether it is new.
+    pub fn create_database(&self, database: &str) -> Result<bool> {
+        self.change(|contents| {
+            let key = database.to_lowercase();
+            let new = !contents.databases.contains_key(&key);
+            contents.databases.entry(key).or_default();
+            Ok(new)
+        })
+    }
+
+    /// Takes a database out, with what it holds.
+    pub fn remove_database(&self, database: &str) -> Result<()> {
+        self.change(|contents| {
+            let removed = contents.databases.remove(&database.to_lowercase());
+            removed.map(|_| ()).ok_or_else(|| database_not_found(database))
+        })
+    }
+
+    fn change<T>(&self, edit: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
+        let mut contents = self.contents.write().map_err(|_| Error::internal("the catalog is poisoned"))?;
+        let mut next = contents.clone();
+        let answer = edit(&mut next)?;
+        self.save(&next).map_err(|e| unwritable(&self.path, &e))?;
+        *contents = next;
+        Ok(answer)
+    }
+
+    fn save(&self, contents: &Contents) -> std::io::Result<()> {
+        let beside = self.path.with_extension("json.new");
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(serde_json::to_string_pretty(contents)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        match self.path.parent() {
+            Some(folder) => fs::File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `[SCHEMA_NOT_FOUND]` for a database.
+pub fn database_not_found(database: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "SCHEMA_NOT_FOUND",
+        "42704",
+        format!("The schema `{database}` cannot be found. Verify the spelling and correctness of the schema and catalog."),
+    )
+    .param("schemaName", format!("`{database}`"))
+}
+
+fn corrupt(path: &Path, cause: &serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "CORRUPT_CATALOG",
+        "XX001",
+        format!("The catalog file '{}' is corrupt: {cause}.", path.display()),
+    )
+    .hint("Restore the file from a backup; the tables' own files are untouched.")
+}
+
+fn unwritable(path: &Path, cause: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "CATALOG_IO",
+        "58030",
+        format!("The catalog file '{}' cannot be read or written: {cause}.", path.display()),
+    )
+    .hint("Check that the data directory is there, writable and not full.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn definition(name: &str) -> TableDefinition {
+        TableDefinition {
+            name: name.to_owned(),
+            kind: TableKind::External,
+            format: "csv".into(),
+            location: "/x".into(),
+            schema: None,
+            options: vec![("header".into(), "true".into())],
+            partition_by: vec![],
+            comment: None,
+            text: None,
+            columns: vec![],
+            database: DEFAULT_DATABASE.into(),
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_there_after_opening_again() {
+        let dir = tempfile::tempdir().unwrap();
+        CatalogStore::open(dir.path()).unwrap().put("default", definition("Flights")).unwrap();
+        let again = CatalogStore::open(dir.path()).unwrap();
+        let name = TableName { database: "DEFAULT".into(), table: "flights".into() };
+        assert_eq!(again.get(&name), Some(definition("Flights")));
+        again.remove(&name).unwrap();
+        assert_eq!(again.remove(&name).unwrap_err().class(), "TABLE_OR_VIEW_NOT_FOUND");
+    }
+
+    #[test]
+    fn a_corrupt_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("catalog.json"), "{").unwrap();
+        assert_eq!(CatalogStore::open(dir.path()).unwrap_err().class(), "CORRUPT_CATALOG");
+    }
+}

@@ -1,0 +1,113 @@
+//! The streaming queries of this process: those that run and the last ones that ended.
+
+use std::sync::Mutex;
+use std::time::Duration;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_stream::StreamingQuery;
+
+/// How many ended queries are remembered: Spark's `spark.sql.streaming.numRetainedQueries` is 100 too.
+pub const ENDED_MAX: usize = 100;
+
+/// One streaming query and where it came from.
+#[derive(Debug, Clone)]
+pub struct JobInfo {
+    pub query: StreamingQuery,
+    /// The session that started it; empty for one that resumed with the server.
+    pub session: String,
+    /// The checkpoint's full path: one checkpoint has at most one active run.
+    pub checkpoint: String,
+    /// The streaming table that it fills, as database and table.
+    pub table: Option<(String, String)>,
+    /// The plan as text, for `explain()`.
+    pub plan: String,
+}
+
+/// All streaming queries of a process.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    all: Mutex<Vec<JobInfo>>,
+}
+
+impl Jobs {
+    /// Adds a query that has just started; forgets the oldest ended ones beyond the limit.
+    pub(crate) fn add(&self, job: JobInfo) -> Result<()> {
+        let mut all = self.all.lock().map_err(|_| Error::internal("jobs are poisoned"))?;
+        all.push(job);
+        let ended = all.iter().filter(|j| !j.query.is_active()).count();
+        let mut surplus = ended.saturating_sub(ENDED_MAX);
+        all.retain(|j| {
+            let drop = surplus > 0 && !j.query.is_active();
+            surplus -= usize::from(drop);
+            !drop
+        });
+        Ok(())
+    }
+
+    /// Every query, oldest first.
+    pub fn all(&self) -> Vec<JobInfo> {
+        self.all.lock().map(|all| all.clone()).unwrap_or_default()
+    }
+
+    /// The run of that id; the newest run if no run id is given.
+    pub fn get(&self, id: &str, run_id: Option<&str>) -> Option<JobInfo> {
+        let matches = |j: &&JobInfo| j.query.id() == id && run_id.is_none_or(|r| j.query.run_id() == r);
+        self.all().iter().rev().find(matches).cloned()
+    }
+
+    /// The queries that a session started and that still run.
+    pub fn active(&self, session: &str) -> Vec<JobInfo> {
+        self.all().into_iter().filter(|j| j.session == session && j.query.is_active()).collect()
+    }
+
+    /// The query that runs on a checkpoint.
+    pub fn on_checkpoint(&self, checkpoint: &str) -> Option<JobInfo> {
+        self.all().into_iter().find(|j| j.checkpoint == checkpoint && j.query.is_active())
+    }
+
+    /// Waits until a query of the session ends, or the time is over; answers whether one ended. A
+    /// failed query's error is raised.
+    pub async fn await_any_termination(&self, session: &str, timeout: Option<Duration>) -> Result<bool> {
+        let mine: Vec<_> = self.all().into_iter().filter(|j| j.session == session).collect();
+        if let Some(ended) = mine.iter().find(|j| !j.query.is_active()) {
+            return ended.query.exception().map_or(Ok(true), Err);
+        }
+        if mine.is_empty() {
+            return Ok(false);
+        }
+        let waits = mine.iter().map(|j| Box::pin(j.query.await_termination(timeout)));
+        futures::future::select_all(waits).await.0
+    }
+
+    /// Forgets the ended queries of a session, so that `await_any_termination` waits for new ones.
+    pub fn reset_terminated(&self, session: &str) {
+        if let Ok(mut all) = self.all.lock() {
+            all.retain(|j| j.session != session || j.query.is_active());
+        }
+    }
+
+    pub(crate) async fn stop_all(&self) {
+        for job in self.all().into_iter().filter(|j| j.query.is_active()) {
+            if let Err(error) = job.query.stop().await {
+                tracing::warn!(query = job.query.id(), %error, "a streaming query did not stop in order");
+            }
+        }
+    }
+
+    /// The query of that id or name, for SQL.
+    pub(crate) fn find(&self, id_or_name: &str) -> Result<JobInfo> {
+        let all = self.all();
+        let matches = |j: &&JobInfo| {
+            let table = j.table.as_ref().is_some_and(|(_, t)| t.eq_ignore_ascii_case(id_or_name));
+            j.query.id() == id_or_name || j.query.name().is_some_and(|n| n == id_or_name) || table
+        };
+        all.iter().rev().find(matches).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoSuchElement,
+                "STREAMING_QUERY_NOT_FOUND",
+                "42704",
+                format!("There is no streaming query '{id_or_name}'."),
+            )
+            .hint("SHOW JOBS lists all.")
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! What a streaming query can't hold, and how that is said.
+
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use thalweg_common::{Error, ErrorKind};
+
+fn refused(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "UNSUPPORTED_STREAMING_OPERATION",
+        "0A000",
+        format!("{what} is not supported on streaming DataFrames/Datasets."),
+    )
+    .param("operation", what)
+}
+
+/// A node that no streaming operator stands for.
+pub fn operator(plan: &LogicalPlan) -> Error {
+    let what = match plan {
+        LogicalPlan::Sort(_) => "Sorting",
+        LogicalPlan::Limit(_) => "LIMIT",
+        LogicalPlan::Join(_) => "A join",
+        LogicalPlan::Distinct(_) => "DISTINCT",
+        LogicalPlan::Union(_) => "UNION",
+        LogicalPlan::Window(_) => "A window function over rows (other than time windows)",
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => "A bounded relation as the only input",
+        LogicalPlan::Aggregate(_) => "A second aggregation",
+        LogicalPlan::Unnest(_) => "Generating from several columns",
+        _ => "This operation",
+    };
+    refused(what)
+}
+
+/// A batch table where the stream should be.
+pub fn static_input(table: &TableReference) -> Error {
+    refused(&format!("Reading the bounded table {table} inside a stream"))
+}
+
+/// `explode_outer` and its kin.
+pub fn outer_generator() -> Error {
+    refused("An outer generator")
+}
+
+/// `collect_list(x) ... ORDER BY` and its kin: state of two epochs can't be merged in order.
+pub fn ordered_aggregate() -> Error {
+    refused("An aggregate with ORDER BY")
+}
+
+/// Whether an expression holds a subquery.
+pub fn is_subquery(expr: &Expr) -> bool {
+    let found = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)));
+    expr.exists(found).unwrap_or(true)
+}
+
+/// A subquery inside an expression.
+pub fn subquery(_expr: &Expr) -> Error {
+    refused("A subquery in an expression")
+}
+
+/// Spark's refusal of an output mode.
+pub fn output_mode(mode: &str, operation: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+        "42KDE",
+        format!("Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/Datasets."),
+    )
+    .param("outputMode", mode)
+    .param("operation", operation)
+}

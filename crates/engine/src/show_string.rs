@@ -1,0 +1,214 @@
+//! `df.show()`: a result drawn as text, exactly as Spark draws it.
+//!
+//! The layout follows Spark's `Dataset.showString`: columns at least three wide, right-aligned
+//! when cut to a width, left-aligned otherwise.
+
+use crate::session::{Output, Session};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use futures::StreamExt;
+use std::fmt::Write;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::display;
+use thalweg_sql::ir;
+use thalweg_sql::types::{DataType, StructField, StructType};
+
+/// The narrowest a column is drawn.
+const WIDTH_MIN: usize = 3;
+/// The most rows that one drawing holds: Spark's limit too.
+const ROWS_MAX: usize = i32::MAX as usize - 15;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    pub rows: usize,
+    /// Characters per cell; 0 does not cut.
+    pub truncate: usize,
+    pub vertical: bool,
+    pub html: bool,
+}
+
+/// A table of texts: the header and the rows that are shown.
+struct Cells {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    /// Whether there are more rows than shown.
+    more: bool,
+}
+
+/// The schema of the answer: one string.
+pub fn schema() -> StructType {
+    StructType { fields: vec![StructField::new("show_string", DataType::String, false)] }
+}
+
+/// Runs the input far enough to draw it.
+pub async fn show(
+    session: &Session,
+    input: &ir::Relation,
+    text: Option<Arc<str>>,
+    style: Style,
+) -> Result<Output> {
+    let cells = fetch(session, input, text, style).await?;
+    let drawn = match (style.html, style.vertical) {
+        (true, _) => html(&cells),
+        (false, true) => vertical(&cells),
+        (false, false) => horizontal(&cells, style.truncate > 0),
+    };
+    let field = Field::new("show_string", ArrowType::Utf8, false);
+    let column: ArrayRef = Arc::new(StringArray::from(vec![drawn]));
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column])
+        .map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Output { schema: schema(), rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
+}
+
+async fn fetch(
+    session: &Session,
+    input: &ir::Relation,
+    text: Option<Arc<str>>,
+    style: Style,
+) -> Result<Cells> {
+    let shown = style.rows.min(ROWS_MAX);
+    let limit = i32::try_from(shown + 1).unwrap_or(i32::MAX);
+    let limit = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::Integer(limit)));
+    let limited = ir::Relation::new(ir::RelationNode::Limit { input: Box::new(input.clone()), limit });
+    let output = Box::pin(session.query(&limited, text)).await?;
+    let header =
+        output.schema.fields.iter().map(|f| escape(&f.name)).map(|n| cut(n, style.truncate)).collect();
+    let zone = session.config().time_zone();
+    let mut rows = vec![];
+    for batch in output.collect().await? {
+        for row in 0..batch.num_rows() {
+            let cell =
+                |column: &ArrayRef| cut(escape(&display::cell(column.as_ref(), row, &zone)), style.truncate);
+            rows.push(batch.columns().iter().map(cell).collect());
+        }
+    }
+    let more = rows.len() > shown;
+    rows.truncate(shown);
+    Ok(Cells { header, rows, more })
+}
+
+/// Control characters as Spark writes them, so that a cell stays on its line.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{c}' => out.push_str("\\f"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{7}' => out.push_str("\\a"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn cut(text: String, truncate: usize) -> String {
+    if truncate == 0 || text.chars().count() <= truncate {
+        return text;
+    }
+    if truncate < 4 {
+        return text.chars().take(truncate).collect();
+    }
+    text.chars().take(truncate - 3).chain("...".chars()).collect()
+}
+
+fn horizontal(cells: &Cells, right: bool) -> String {
+    let widths: Vec<usize> = cells
+        .header
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let widest = cells.rows.iter().filter_map(|r| r.get(i)).map(|c| width(c)).max().unwrap_or(0);
+            widest.max(width(name)).max(WIDTH_MIN)
+        })
+        .collect();
+    let rule = widths.iter().fold(String::from("+"), |line, w| line + &"-".repeat(*w) + "+") + "\n";
+    let line = |row: &Vec<String>| {
+        let padded = row.iter().zip(&widths).map(|(cell, w)| pad(cell, *w, right));
+        padded.fold(String::from("|"), |line, cell| line + &cell + "|") + "\n"
+    };
+    let body: String = cells.rows.iter().map(line).collect();
+    format!("{rule}{}{rule}{body}{rule}{}", line(&cells.header), footer(cells))
+}
+
+fn vertical(cells: &Cells) -> String {
+    let names = cells.header.iter().map(|n| width(n)).max().unwrap_or(0).max(WIDTH_MIN);
+    let values = cells.rows.iter().flatten().map(|c| width(c)).max().unwrap_or(0).max(WIDTH_MIN);
+    let mut out = String::new();
+    for (number, row) in cells.rows.iter().enumerate() {
+        let head = format!("-RECORD {number}");
+        let _ = writeln!(out, "{head:-<length$}", length = names + values + 5);
+        for (name, cell) in cells.header.iter().zip(row) {
+            let _ = writeln!(out, " {} | {} ", pad(name, names, false), pad(cell, values, false));
+        }
+    }
+    if cells.rows.is_empty() {
+        out.push_str("(0 rows)\n");
+    }
+    out + &footer(cells)
+}
+
+fn html(cells: &Cells) -> String {
+    let escape =
+        |t: &str| t.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let row = |tag: &str, row: &Vec<String>| {
+        let inner: Vec<_> = row.iter().map(|c| escape(c)).collect();
+        format!("<tr><{tag}>{}</{tag}></tr>\n", inner.join(&format!("</{tag}><{tag}>")))
+    };
+    let body: String = cells.rows.iter().map(|r| row("td", r)).collect();
+    format!("<table border='1'>\n{}{body}</table>\n{}", row("th", &cells.header), footer(cells))
+}
+
+fn footer(cells: &Cells) -> String {
+    match (cells.more, cells.rows.len()) {
+        (false, _) => String::new(),
+        (true, 1) => "only showing top 1 row\n".to_owned(),
+        (true, n) => format!("only showing top {n} rows\n"),
+    }
+}
+
+fn pad(text: &str, to: usize, right: bool) -> String {
+    let spaces = " ".repeat(to.saturating_sub(width(text)));
+    if right { spaces + text } else { text.to_owned() + &spaces }
+}
+
+/// Columns on a terminal: East Asian wide characters take two, in the ranges that Spark counts so.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
+        | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{FFE0}'..='\u{FFE6}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(more: bool) -> Cells {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        Cells { header: row("id", "name"), rows: vec![row("1", "Alice"), row("23", "NULL")], more }
+    }
+
+    #[test]
+    fn a_table_is_drawn_as_spark_draws_it() {
+        let drawn = "+---+-----+\n| id| name|\n+---+-----+\n|  1|Alice|\n| 23| NULL|\n+---+-----+\nonly showing top 2 rows\n";
+        assert_eq!(horizontal(&cells(true), true), drawn);
+        let upright =
+            "-RECORD 0----\n id   | 1     \n name | Alice \n-RECORD 1----\n id   | 23    \n name | NULL  \n";
+        assert_eq!(vertical(&cells(false)), upright.replace("----\n", "-----\n"));
+    }
+
+    #[test]
+    fn long_cells_are_cut_with_three_dots() {
+        assert_eq!(cut("abcdefgh".into(), 6), "abc...");
+        assert_eq!(cut("abcdefgh".into(), 3), "abc");
+        assert_eq!(cut("abcdefgh".into(), 0), "abcdefgh");
+    }
+}

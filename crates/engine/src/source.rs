@@ -1,0 +1,184 @@
+//! From a format, paths and options to a table: bounded or unbounded.
+
+use crate::catalog::{StreamingTable, TableDefinition};
+use crate::settings::SessionConfig;
+use arrow::datatypes::Schema;
+use datafusion::catalog::TableProvider;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::{Connector, OptionMap, ReadRequest};
+use thalweg_plan::types;
+use thalweg_sql::ir;
+use thalweg_sql::types::StructType;
+
+/// What to open, before it is known what is there.
+#[derive(Debug, Clone)]
+pub struct SourceRequest {
+    pub format: String,
+    pub paths: Vec<String>,
+    pub schema: Option<StructType>,
+    pub options: ir::Options,
+    pub streaming: bool,
+}
+
+/// A table that can be planned.
+#[derive(Debug)]
+pub struct Opened {
+    pub provider: Arc<dyn TableProvider>,
+    pub schema: StructType,
+}
+
+impl SourceRequest {
+    /// The files of a lasting table.
+    pub fn of_table(definition: &TableDefinition) -> Result<Self> {
+        let schema = definition.schema.as_deref().map(thalweg_sql::types::schema_from_json).transpose()?;
+        Ok(Self {
+            format: definition.format.clone(),
+            paths: vec![definition.location.clone()],
+            schema,
+            options: definition.options.clone(),
+            streaming: false,
+        })
+    }
+
+    /// `read.format(..).load(..)` and `FROM 'file'`.
+    pub fn of_data_source(source: &ir::DataSource, config: &SessionConfig) -> Result<Self> {
+        let mut options = source.options.clone();
+        let mut paths = source.paths.clone();
+        if paths.is_empty() {
+            paths.extend(take_option(&mut options, "path"));
+        }
+        let format = match &source.format {
+            Some(format) => format.clone(),
+            None => match paths.first().and_then(|p| format_of_path(p)) {
+                Some(format) => {
+                    literal_path_defaults(format, &mut options);
+                    format.to_owned()
+                }
+                None => config.get("spark.sql.sources.default")?,
+            },
+        };
+        Ok(Self { format, paths, schema: source.schema.clone(), options, streaming: source.streaming })
+    }
+}
+
+fn take_option(options: &mut ir::Options, key: &str) -> Option<String> {
+    let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case(key))?;
+    Some(options.remove(at).1)
+}
+
+/// The format that a path's ending names, looking through `.gz`.
+pub fn format_of_path(path: &str) -> Option<&'static str> {
+    let path = path.trim_end_matches(".gz");
+    let formats = [
+        (".csv", "csv"),
+        (".tsv", "csv"),
+        (".json", "json"),
+        (".ndjson", "json"),
+        (".jsonl", "json"),
+        (".parquet", "parquet"),
+    ];
+    formats.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, format)| *format)
+}
+
+/// A bare file in SQL reads like a spreadsheet: header and types from the file, as DuckDB users expect.
+fn literal_path_defaults(format: &str, options: &mut ir::Options) {
+    let set = |o: &ir::Options, key: &str| o.iter().any(|(k, _)| k.eq_ignore_ascii_case(key));
+    if format == "csv" {
+        for key in ["header", "inferSchema"] {
+            if !set(options, key) {
+                options.push((key.to_owned(), "true".to_owned()));
+            }
+        }
+    }
+}
+
+/// Opens a table: infers the schema where none is given.
+pub async fn open(
+    connector: Arc<dyn Connector>,
+    request: SourceRequest,
+    config: &SessionConfig,
+) -> Result<Opened> {
+    let given = request.schema.clone();
+    let streaming = request.streaming;
+    if streaming && given.is_none() {
+        check_stream_schema(connector.name(), config)?;
+    }
+    let read = read_request(request, config)?;
+    let provider: Arc<dyn TableProvider> = if streaming {
+        let schema = connector.stream_schema(&read).await?;
+        Arc::new(StreamingTable { connector, request: read, schema })
+    } else {
+        connector.table(read).await?
+    };
+    let schema = match given {
+        // Files can't promise what a user's schema says of nulls.
+        Some(given) => with_partitions(nullable(given), &provider)?,
+        None => spark_schema(&provider.schema())?,
+    };
+    Ok(Opened { provider, schema })
+}
+
+fn read_request(request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
+    let schema = request.schema.map(|s| Arc::new(Schema::new(types::struct_fields(&nullable(s)))));
+    Ok(ReadRequest {
+        paths: request.paths,
+        schema,
+        options: OptionMap::new(request.options),
+        time_zone: config.time_zone(),
+        corrupt_column: config.get("spark.sql.columnNameOfCorruptRecord")?,
+    })
+}
+
+/// Spark's schema of files; a type that Spark lacks is refused.
+pub fn spark_schema(schema: &Schema) -> Result<StructType> {
+    types::schema_to_spark(schema.fields()).ok_or_else(|| {
+        let unknown = schema.fields().iter().find(|f| types::to_spark(f.data_type()).is_none());
+        Error::unsupported(unknown.map_or_else(
+            || "the schema of the source".to_owned(),
+            |f| format!("the type {} of the column `{}`", f.data_type(), f.name()),
+        ))
+    })
+}
+
+fn nullable(mut schema: StructType) -> StructType {
+    schema.fields.iter_mut().for_each(|f| f.nullable = true);
+    schema
+}
+
+/// Adds the columns that only the provider knows: those of partition folders.
+fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
+    let there = spark_schema(&provider.schema())?;
+    let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
+    schema.fields.extend(there.fields.into_iter().filter(|f| !known.contains(&f.name)));
+    Ok(schema)
+}
+
+/// Text formats need a schema in a stream: files that come later can't change it.
+fn check_stream_schema(format: &str, config: &SessionConfig) -> Result<()> {
+    let infers = config.get("spark.sql.streaming.schemaInference")?.eq_ignore_ascii_case("true");
+    if infers || !["csv", "json", "parquet"].contains(&format) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::IllegalArgument,
+        "STREAMING_SCHEMA_REQUIRED",
+        "42K09",
+        "Schema must be specified when creating a streaming source DataFrame.",
+    )
+    .hint("Give .schema(..), or set spark.sql.streaming.schemaInference to true."))
+}
+
+/// ``csv.`path` `` and its kin.
+pub fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Option<SourceRequest> {
+    match name.as_slice() {
+        [format, path] => Some(SourceRequest {
+            format: format.to_lowercase(),
+            paths: vec![path.clone()],
+            schema: None,
+            options: options.clone(),
+            streaming,
+        }),
+        _ => None,
+    }
+}

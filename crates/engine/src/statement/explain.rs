@@ -1,0 +1,68 @@
+//! `EXPLAIN` and `df.explain()`: the plans of a query as text.
+
+use super::rows;
+use crate::error::from_datafusion;
+use crate::session::{Output, Session};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::displayable;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_plan::Resolved;
+use thalweg_sql::ir;
+
+/// `EXPLAIN`: one row, one column `plan`.
+pub async fn run(
+    session: &Session,
+    query: &ir::Relation,
+    mode: ir::ExplainMode,
+    text: Option<Arc<str>>,
+) -> Result<Output> {
+    rows(vec![("plan", vec![Some(self::text(session, query, mode, text).await?)])])
+}
+
+/// The plans that a mode asks for. `codegen` and `cost` show what `extended` does: there is no
+/// generated code, and the optimizer's row counts stand in the physical plan.
+pub async fn text(
+    session: &Session,
+    query: &ir::Relation,
+    mode: ir::ExplainMode,
+    sql: Option<Arc<str>>,
+) -> Result<String> {
+    let resolved = session.resolve(query, sql).await?;
+    let physical =
+        if resolved.streaming { streaming(&resolved) } else { physical(session, &resolved).await? };
+    if matches!(mode, ir::ExplainMode::Simple | ir::ExplainMode::Formatted) {
+        return Ok(format!("== Physical Plan ==\n{physical}\n"));
+    }
+    let optimized = if resolved.streaming {
+        resolved.plan.display_indent().to_string()
+    } else {
+        let state = session.engine()?.runtime.state(true);
+        let bounded = crate::batch::without_watermarks(resolved.plan.clone())?;
+        state.optimize(&bounded).map_err(from_datafusion)?.display_indent().to_string()
+    };
+    Ok(format!(
+        "== Analyzed Logical Plan ==\n{}\n\n== Optimized Logical Plan ==\n{optimized}\n\n== Physical Plan ==\n{physical}\n",
+        resolved.plan.display_indent(),
+    ))
+}
+
+async fn physical(session: &Session, resolved: &Resolved) -> Result<String> {
+    let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, true).await?;
+    Ok(displayable(plan.as_ref()).indent(false).to_string().trim_end().to_owned())
+}
+
+fn streaming(resolved: &Resolved) -> String {
+    format!("StreamingQuery\n{}", resolved.plan.display_indent())
+}
+
+/// Whether the plan scans a table, rather than rows that came with the request.
+pub fn reads_tables(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    let walk = plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::TableScan(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found || walk.is_err()
+}

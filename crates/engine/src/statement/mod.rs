@@ -1,0 +1,67 @@
+//! Commands, one file per family: each takes the session and its part of the IR and has run when it returns.
+
+mod database;
+pub(crate) mod explain;
+mod insert;
+mod set;
+mod show;
+mod stream;
+pub(crate) mod streaming_table;
+mod table;
+mod view;
+mod write;
+
+use crate::session::{Output, Session};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use futures::StreamExt;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::Command;
+use thalweg_sql::types::{DataType, StructField, StructType};
+
+/// Runs a command.
+pub async fn run(session: &Session, command: Command, text: Option<Arc<str>>) -> Result<Output> {
+    match command {
+        Command::CreateView(view) => view::create(session, view, text).await,
+        Command::DropView { name, if_exists } => view::drop(session, &name, if_exists),
+        Command::CreateTable(table) => table::create(session, table, text).await,
+        Command::CreateStreamingTable(table) => streaming_table::create(session, table).await,
+        Command::DropTable { name, if_exists } => table::drop(session, &name, if_exists).await,
+        Command::Insert(insert) => insert::run(session, insert, text).await,
+        Command::Write(write) => write::run(session, write).await,
+        Command::WriteStream(write) => stream::start(session, write).await,
+        Command::StopJob { id, drain } => stream::stop(session, &id, drain).await,
+        Command::ShowJobs => stream::show_jobs(session),
+        Command::CreateDatabase { name, if_not_exists } => database::create(session, &name, if_not_exists),
+        Command::DropDatabase { name, if_exists, cascade } => {
+            database::drop(session, &name, if_exists, cascade)
+        }
+        Command::UseDatabase { name } => database::set_current(session, &name),
+        Command::ShowDatabases { pattern } => show::databases(session, pattern.as_deref()),
+        Command::ShowTables { database, pattern } => show::tables(session, database, pattern.as_deref()),
+        Command::ShowViews { database, pattern } => show::views(session, database, pattern.as_deref()),
+        Command::ShowColumns { table } => show::columns(session, table).await,
+        Command::ShowFunctions { pattern } => show::functions(pattern.as_deref()),
+        Command::DescribeTable { name, extended } => show::describe_table(session, name, extended).await,
+        Command::DescribeQuery { query } => show::describe_query(session, &query, text).await,
+        Command::Explain { mode, query } => explain::run(session, &query, mode, text).await,
+        Command::Set { key, value } => set::set(session, key, value),
+        Command::Reset { key } => set::reset(session, key),
+    }
+}
+
+/// A column of texts for [`rows`].
+type TextColumn = (&'static str, Vec<Option<String>>);
+
+/// An answer made of text columns.
+fn rows(columns: Vec<TextColumn>) -> Result<Output> {
+    let fields = columns.iter().map(|(name, _)| Field::new(*name, ArrowType::Utf8, true)).collect::<Vec<_>>();
+    let spark = columns.iter().map(|(name, _)| StructField::new(*name, DataType::String, true)).collect();
+    let arrays =
+        columns.into_iter().map(|(_, values)| Arc::new(StringArray::from(values)) as ArrayRef).collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let rows = futures::stream::iter([Ok(batch)]).boxed();
+    Ok(Output { schema: StructType { fields: spark }, rows, query: None })
+}

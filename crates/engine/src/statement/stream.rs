@@ -1,0 +1,264 @@
+//! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: the life of a streaming query.
+
+use super::rows;
+use crate::batch::named_schema;
+use crate::jobs::JobInfo;
+use crate::lower;
+use crate::session::{Output, Session, StreamingQueryInfo};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::{MetadataLog, OptionMap, SinkRequest};
+use thalweg_plan::Resolved;
+use thalweg_sql::ir;
+use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
+
+/// What a streaming query is, whichever door it came through.
+#[derive(Debug, Clone)]
+pub struct JobRequest {
+    pub format: String,
+    /// The sink's path: a table's location, a folder, or the name of a memory sink.
+    pub path: Option<String>,
+    pub options: ir::Options,
+    pub partition_by: Vec<String>,
+    pub output_mode: ir::OutputMode,
+    pub trigger: Trigger,
+    pub name: Option<String>,
+    pub checkpoint: PathBuf,
+    /// Whether the end of the input closes all windows (SQL to the end, scripts, the demo).
+    pub drain_at_end: bool,
+    pub table: Option<(String, String)>,
+}
+
+/// `writeStream.start()` and `toTable()`.
+pub async fn start(session: &Session, write: ir::WriteStream) -> Result<Output> {
+    if write.foreach {
+        return Err(Error::unsupported("foreach and foreachBatch"));
+    }
+    let resolved = session.resolve(&write.input, None).await?;
+    let request = request_of(session, write).await?;
+    let query = launch(session, &resolved, request).await?;
+    let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
+    Ok(Output { query: Some(info), ..Output::nothing() })
+}
+
+async fn request_of(session: &Session, write: ir::WriteStream) -> Result<JobRequest> {
+    let (format, path, table) = destination(session, &write).await?;
+    let checkpoint = checkpoint_of(session, &write, &format)?;
+    let taken = ["checkpointlocation", "path", "queryname"];
+    let options =
+        write.options.iter().filter(|(k, _)| !taken.contains(&k.to_lowercase().as_str())).cloned().collect();
+    Ok(JobRequest {
+        format,
+        path,
+        options,
+        partition_by: write.partition_by,
+        output_mode: write.output_mode.unwrap_or(ir::OutputMode::Append),
+        trigger: trigger_of(&write.trigger)?,
+        name: write.query_name,
+        checkpoint,
+        drain_at_end: false,
+        table,
+    })
+}
+
+type Destination = (String, Option<String>, Option<(String, String)>);
+
+async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Destination> {
+    if let Some(parts) = &write.table {
+        let (name, definition) = match session.catalog.definition(parts) {
+            Ok(found) => found,
+            Err(_) => super::streaming_table::create_target(session, parts, write).await?,
+        };
+        return Ok((definition.format, Some(definition.location), Some((name.database, name.table))));
+    }
+    let format = match &write.format {
+        Some(format) => format.to_lowercase(),
+        None => session.config().get("spark.sql.sources.default")?,
+    };
+    if format == "memory" {
+        let name = write.query_name.clone().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Analysis,
+                "STREAMING_MEMORY_SINK_NEEDS_NAME",
+                "42K0E",
+                "queryName must be specified for memory sink",
+            )
+        })?;
+        return Ok((format, Some(name), None));
+    }
+    let path = write.path.clone().or_else(|| write.option("path").map(str::to_owned));
+    Ok((format, path, None))
+}
+
+/// Sinks that end with the process get a checkpoint that does too; every other needs one that lasts.
+fn checkpoint_of(session: &Session, write: &ir::WriteStream, format: &str) -> Result<PathBuf> {
+    let given = write.option("checkpointLocation").map(str::to_owned);
+    let default = session.config().get_option("spark.sql.streaming.checkpointLocation").map(|root| {
+        let leaf = write.query_name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        format!("{}/{leaf}", root.trim_end_matches('/'))
+    });
+    match given.or(default) {
+        Some(location) => local_path(&location),
+        None if ["memory", "console", "noop"].contains(&format) => {
+            Ok(std::env::temp_dir().join(format!("thalweg-temporary-{}", uuid::Uuid::new_v4())))
+        }
+        None => Err(Error::new(
+            ErrorKind::Analysis,
+            "STREAMING_CHECKPOINT_REQUIRED",
+            "42K0E",
+            "checkpointLocation must be specified either through option(\"checkpointLocation\", ...) or SparkSession.conf.set(\"spark.sql.streaming.checkpointLocation\", ...)",
+        )),
+    }
+}
+
+/// A path of this machine; other stores are refused by their scheme.
+pub fn local_path(location: &str) -> Result<PathBuf> {
+    let path =
+        location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
+    if path.contains("://") {
+        return Err(
+            Error::unsupported(format!("a checkpoint at '{location}'")).hint("Give a path of this machine.")
+        );
+    }
+    std::path::absolute(path).map_err(|e| Error::internal(e.to_string()))
+}
+
+fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
+    match trigger {
+        ir::Trigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
+        ir::Trigger::ProcessingTime(Some(text)) => {
+            let micros = thalweg_functions::parse_interval_micros(text)?;
+            let micros = u64::try_from(micros)
+                .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
+            let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());
+            Ok(Trigger::ProcessingTime { interval })
+        }
+        ir::Trigger::AvailableNow => Ok(Trigger::AvailableNow),
+        ir::Trigger::Once => Ok(Trigger::Once),
+        ir::Trigger::Continuous(interval) => {
+            Err(Error::unsupported(format!("continuous processing ('{interval}')")))
+        }
+    }
+}
+
+/// Starts a query: checks it, lowers it, replaces the active run of its checkpoint.
+pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest) -> Result<StreamingQuery> {
+    if !resolved.streaming {
+        return Err(Error::new(
+            ErrorKind::Analysis,
+            "WRITE_STREAM_NOT_ALLOWED",
+            "42601",
+            "`writeStream` can be called only on streaming Dataset/DataFrame.",
+        ));
+    }
+    let engine = session.engine()?;
+    let output_mode = mode_of(request.output_mode)?;
+    let lowered = lower::lower(resolved, &engine.runtime.state(true), output_mode)?;
+    let checkpoint = request.checkpoint.to_string_lossy().into_owned();
+    if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
+        active.query.stop().await?;
+    }
+    let store = open_store(&request.checkpoint)?;
+    let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
+    let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
+    let log = MetadataLog::new(store.clone(), StorePath::from("sources/0"));
+    let table = &lowered.table;
+    let source = table.connector.source(table.request.clone(), log).await?;
+    let sink = engine.registry.get(&request.format)?;
+    let sink = sink
+        .sink(SinkRequest {
+            path: request.path.clone(),
+            schema: named_schema(resolved),
+            partition_by: request.partition_by.clone(),
+            options: OptionMap::new(request.options.clone()),
+            query_id: id.clone(),
+            output_mode: output_mode.name().to_owned(),
+        })
+        .await?;
+    let plan = StreamPlan {
+        source,
+        operators: lowered.operators,
+        sink,
+        output_mode,
+        fingerprint: lowered.fingerprint,
+    };
+    let options = QueryOptions {
+        name: request.name.clone(),
+        trigger: request.trigger,
+        drain_at_end: request.drain_at_end,
+        workers: engine.runtime.workers,
+        ..QueryOptions::new(id, uuid::Uuid::new_v4().to_string(), place)
+    };
+    let query = thalweg_stream::start(plan, options).await?;
+    engine.jobs().add(JobInfo {
+        query: query.clone(),
+        session: session.id().to_owned(),
+        checkpoint,
+        table: request.table,
+        plan: resolved.plan.display_indent().to_string(),
+    })?;
+    Ok(query)
+}
+
+fn mode_of(mode: ir::OutputMode) -> Result<OutputMode> {
+    match mode {
+        ir::OutputMode::Append => Ok(OutputMode::Append),
+        ir::OutputMode::Update => Ok(OutputMode::Update),
+        ir::OutputMode::Complete => {
+            Err(Error::unsupported("the output mode complete").hint("Use append or update."))
+        }
+    }
+}
+
+fn open_store(checkpoint: &Path) -> Result<Arc<LocalFileSystem>> {
+    let failed = |e: String| {
+        Error::new(
+            ErrorKind::Runtime,
+            "CHECKPOINT_IO",
+            "58030",
+            format!("The checkpoint '{}' cannot be used: {e}.", checkpoint.display()),
+        )
+    };
+    std::fs::create_dir_all(checkpoint).map_err(|e| failed(e.to_string()))?;
+    LocalFileSystem::new_with_prefix(checkpoint).map(Arc::new).map_err(|e| failed(e.to_string()))
+}
+
+/// `STOP JOB 'id' [WITH DRAIN]`: a drained job takes in what is there, closes its windows, and ends for good.
+pub async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
+    let job = session.engine()?.jobs().find(id)?;
+    if drain {
+        job.query.drain().await?;
+    } else {
+        job.query.stop().await?;
+    }
+    if let Some((database, table)) = &job.table {
+        super::streaming_table::stopped(session, database, table)?;
+    }
+    job.query.exception().map_or_else(|| Ok(Output::nothing()), Err)
+}
+
+/// `SHOW JOBS`.
+pub fn show_jobs(session: &Session) -> Result<Output> {
+    let jobs = session.engine()?.jobs().all();
+    let text = |f: &dyn Fn(&JobInfo) -> Option<String>| jobs.iter().map(f).collect::<Vec<_>>();
+    rows(vec![
+        ("id", text(&|j| Some(j.query.id()))),
+        ("run_id", text(&|j| Some(j.query.run_id()))),
+        ("name", text(&|j| j.query.name())),
+        ("table", text(&|j| j.table.as_ref().map(|(d, t)| format!("{d}.{t}")))),
+        ("state", text(&|j| Some(state_of(j).to_owned()))),
+        ("progress", text(&|j| j.query.last_progress().and_then(|p| serde_json::to_string(&p).ok()))),
+        ("exception", text(&|j| j.query.exception().map(|e| e.to_string()))),
+    ])
+}
+
+fn state_of(job: &JobInfo) -> &'static str {
+    match (job.query.is_active(), job.query.exception()) {
+        (true, _) => "RUNNING",
+        (false, None) => "FINISHED",
+        (false, Some(_)) => "FAILED",
+    }
+}

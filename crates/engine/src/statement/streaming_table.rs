@@ -1,0 +1,198 @@
+//! `CREATE STREAMING TABLE … AS SELECT … FROM STREAM …`: a Delta table that a query keeps filling.
+//!
+//! The definition keeps the query's text. Under `serve` the query runs on and starts again with the
+//! server; elsewhere (`thalweg sql`) the statement takes in what is there, closes all windows and returns.
+
+use super::stream::{JobRequest, launch};
+use super::table::{already_exists, define};
+use crate::catalog::{TableDefinition, TableKind, TableName};
+use crate::engine::Engine;
+use crate::session::{Output, Session, StreamingQueryInfo};
+use std::path::PathBuf;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_plan::Resolved;
+use thalweg_sql::ir;
+use thalweg_stream::{StreamingQuery, Trigger};
+
+/// The user of queries that resume with the server.
+const SYSTEM_USER: &str = "system";
+/// Option of a definition whose query was stopped on purpose: it does not resume.
+const STOPPED: &str = "thalweg.stopped";
+
+/// Runs the statement.
+pub async fn create(session: &Session, table: ir::CreateTable) -> Result<Output> {
+    let name = TableName::parse(&table.name, &session.current_database())?;
+    let Some(text) = table.text.clone() else {
+        return Err(Error::unsupported("a streaming table without a query"));
+    };
+    let definition = match session.catalog.store.get(&name) {
+        None => define_streaming(session, &name, &table, text)?,
+        Some(there) => adopt(session, &name, &table, there, &text)?,
+    };
+    let resolved = resolve(session, &definition).await?;
+    session.catalog.store.put(&name.database, definition.clone())?;
+    let query = run(session, &name, &definition, &resolved).await?;
+    let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
+    if !session.engine()?.config.resume_jobs {
+        query.await_termination(None).await?;
+    }
+    Ok(Output { query: Some(info), ..Output::nothing() })
+}
+
+fn define_streaming(
+    session: &Session,
+    name: &TableName,
+    table: &ir::CreateTable,
+    text: String,
+) -> Result<TableDefinition> {
+    if table.schema.is_some() {
+        return Err(Error::unsupported("a column list in CREATE STREAMING TABLE"));
+    }
+    let mut definition = define(session, name, table)?;
+    if definition.format != "delta" {
+        return Err(Error::unsupported(format!("a streaming table in the format {}", definition.format)));
+    }
+    definition.kind = TableKind::Streaming;
+    definition.text = Some(text);
+    Ok(definition)
+}
+
+/// The same statement again, after a crash or a stop, goes on where the table is; another one is refused.
+fn adopt(
+    session: &Session,
+    name: &TableName,
+    table: &ir::CreateTable,
+    mut there: TableDefinition,
+    text: &str,
+) -> Result<TableDefinition> {
+    let same = there.kind == TableKind::Streaming && there.text.as_deref() == Some(text);
+    let running =
+        session.engine()?.jobs().on_checkpoint(&checkpoint(session, name)?.to_string_lossy()).is_some();
+    if !same || table.replace || (running && !table.if_not_exists) {
+        return Err(already_exists(name));
+    }
+    there.options.retain(|(k, _)| k != STOPPED);
+    Ok(there)
+}
+
+async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Resolved> {
+    let text: Arc<str> = definition.text.clone().unwrap_or_default().into();
+    let relation = thalweg_sql::parse_query(&text)?;
+    let resolved = session.resolve(&relation, Some(text)).await?;
+    if resolved.streaming {
+        return Ok(resolved);
+    }
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "STREAMING_TABLE_NEEDS_STREAMING_QUERY",
+        "42000",
+        format!("The query of the streaming table {} reads no stream.", definition.name),
+    )
+    .hint("Read its source with FROM STREAM name."))
+}
+
+fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
+    let root = session.engine()?.config.data_dir.join("checkpoints");
+    let path = root.join(name.database.to_lowercase()).join(name.table.to_lowercase());
+    std::path::absolute(path).map_err(|e| Error::internal(e.to_string()))
+}
+
+async fn run(
+    session: &Session,
+    name: &TableName,
+    definition: &TableDefinition,
+    resolved: &Resolved,
+) -> Result<StreamingQuery> {
+    let serving = session.engine()?.config.resume_jobs;
+    let request = JobRequest {
+        format: definition.format.clone(),
+        path: Some(definition.location.clone()),
+        options: definition.options.iter().filter(|(k, _)| k != STOPPED).cloned().collect(),
+        partition_by: definition.partition_by.clone(),
+        output_mode: ir::OutputMode::Append,
+        trigger: if serving { Trigger::ProcessingTime { interval: None } } else { Trigger::AvailableNow },
+        name: Some(name.table.clone()),
+        checkpoint: checkpoint(session, name)?,
+        drain_at_end: !serving,
+        table: Some((name.database.clone(), name.table.clone())),
+    };
+    launch(session, resolved, request).await
+}
+
+/// Starts the query of every streaming table that was not stopped on purpose. One that can't start is
+/// logged by name and does not keep the server from starting.
+pub async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
+    for database in engine.store.databases() {
+        for definition in engine.store.list(&database).unwrap_or_default() {
+            let stopped = definition.options.iter().any(|(k, _)| k == STOPPED);
+            if definition.kind != TableKind::Streaming || stopped {
+                continue;
+            }
+            let name = TableName { database: database.clone(), table: definition.name.clone() };
+            if let Err(error) = resume(engine, &name, &definition).await {
+                tracing::error!(table = %name, %error, "the query of a streaming table did not resume");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
+    let session = engine.session(SYSTEM_USER, "");
+    let database = definition.database.clone();
+    super::database::set_current(&session, &[database])?;
+    let resolved = resolve(&session, definition).await?;
+    run(&session, name, definition, &resolved).await.map(|_| ())
+}
+
+/// Notes that the query of a table was stopped on purpose, so that it does not resume.
+pub fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
+    let name = TableName { database: database.to_owned(), table: table.to_owned() };
+    match session.catalog.store.get(&name) {
+        Some(mut definition) if definition.kind == TableKind::Streaming => {
+            definition.options.retain(|(k, _)| k != STOPPED);
+            definition.options.push((STOPPED.to_owned(), "true".to_owned()));
+            session.catalog.store.put(database, definition)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Stops the query of a table that is about to be dropped, and removes its checkpoint.
+pub async fn forget(session: &Session, name: &TableName) -> Result<()> {
+    let checkpoint = checkpoint(session, name)?;
+    if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
+        job.query.stop().await?;
+    }
+    match std::fs::remove_dir_all(&checkpoint) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(e.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// The table that `toTable(name)` fills, made if it does not exist.
+pub async fn create_target(
+    session: &Session,
+    parts: &ir::Name,
+    write: &ir::WriteStream,
+) -> Result<(TableName, TableDefinition)> {
+    let name = TableName::parse(parts, &session.current_database())?;
+    let table = ir::CreateTable {
+        name: parts.clone(),
+        schema: None,
+        format: write.format.clone(),
+        options: vec![],
+        properties: vec![],
+        partition_by: write.partition_by.clone(),
+        location: write.path.clone(),
+        comment: None,
+        if_not_exists: false,
+        replace: false,
+        query: None,
+        text: None,
+    };
+    let definition = define(session, &name, &table)?;
+    session.catalog.store.put(&name.database, definition.clone())?;
+    Ok((name, definition))
+}

@@ -1,0 +1,171 @@
+//! `CREATE TABLE`, with or without a query, and `DROP TABLE`.
+
+use super::write::write_rows;
+use crate::catalog::name::{TableName, not_found};
+use crate::catalog::store::database_not_found;
+use crate::catalog::{TableDefinition, TableKind};
+use crate::session::{Output, Session};
+use arrow::datatypes::Schema;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::WriteMode;
+use thalweg_plan::{Resolved, types};
+use thalweg_sql::ir;
+
+/// The format of a table whose creator names none.
+pub const DEFAULT_TABLE_FORMAT: &str = "delta";
+
+/// `CREATE TABLE`.
+pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<Output> {
+    let name = TableName::parse(&table.name, &session.current_database())?;
+    if session.catalog.store.get(&name).is_some() {
+        if table.if_not_exists {
+            return Ok(Output::nothing());
+        }
+        if !table.replace {
+            return Err(already_exists(&name));
+        }
+    }
+    let resolved = match &table.query {
+        Some(query) => Some(session.resolve(query, text).await?),
+        None => None,
+    };
+    let definition = define(session, &name, &table)?;
+    fill(session, &table, &definition, resolved).await?;
+    session.catalog.store.put(&name.database, definition)?;
+    Ok(Output::nothing())
+}
+
+/// The definition that a statement asks for; checks what can be checked without reading files.
+pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> Result<TableDefinition> {
+    if session.catalog.store.list(&name.database).is_none() {
+        return Err(database_not_found(&name.database));
+    }
+    let format = table.format.clone().unwrap_or_else(|| DEFAULT_TABLE_FORMAT.to_owned()).to_lowercase();
+    session.catalog.registry.get(&format)?;
+    refuse_properties(table)?;
+    let mut options = table.options.clone();
+    let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
+    let path_option = at.map(|i| options.remove(i).1);
+    let given = table.location.clone().or(path_option);
+    let kind = if given.is_some() { TableKind::External } else { TableKind::Managed };
+    let location = match given {
+        Some(location) => location,
+        None => managed_location(session, name)?,
+    };
+    // Delta keeps its own schema; the files of the others don't tell one, or tell it at a cost.
+    let schema = match (&table.schema, format.as_str()) {
+        (_, "delta") | (None, _) => None,
+        (Some(schema), _) => Some(schema.to_json()),
+    };
+    Ok(TableDefinition {
+        name: name.table.clone(),
+        kind,
+        format,
+        location,
+        schema,
+        options,
+        partition_by: table.partition_by.clone(),
+        comment: table.comment.clone(),
+        text: None,
+        columns: vec![],
+        database: session.current_database(),
+    })
+}
+
+/// Properties change what a table does in systems that know them: none is known here yet.
+fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
+    match table.properties.first() {
+        None => Ok(()),
+        Some((key, _)) => Err(Error::unsupported(format!("the table property `{key}`"))),
+    }
+}
+
+fn managed_location(session: &Session, name: &TableName) -> Result<String> {
+    let folder =
+        session.engine()?.warehouse().join(name.database.to_lowercase()).join(name.table.to_lowercase());
+    let absolute = std::path::absolute(&folder).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(absolute.to_string_lossy().into_owned())
+}
+
+async fn fill(
+    session: &Session,
+    table: &ir::CreateTable,
+    definition: &TableDefinition,
+    resolved: Option<Resolved>,
+) -> Result<()> {
+    let mode = if table.replace { WriteMode::Overwrite } else { WriteMode::ErrorIfExists };
+    if let Some(resolved) = resolved {
+        if table.schema.is_some() {
+            return Err(Error::unsupported("a column list in CREATE TABLE … AS SELECT"));
+        }
+        write_rows(session, definition, mode, resolved).await?;
+        return Ok(());
+    }
+    let Some(schema) = &table.schema else { return check_location(table, definition) };
+    if definition.format == "delta" && !exists(&definition.location) {
+        let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
+        super::write::write_empty(session, definition, mode, arrow).await?;
+    }
+    Ok(())
+}
+
+fn exists(location: &str) -> bool {
+    std::path::Path::new(location).join("_delta_log").exists()
+}
+
+fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Result<()> {
+    if table.location.is_some() || definition.kind == TableKind::External {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "UNABLE_TO_INFER_SCHEMA",
+        "42KD9",
+        format!("Unable to infer schema for {}. It must be specified manually.", definition.format),
+    )
+    .param("format", definition.format.clone()))
+}
+
+/// `DROP TABLE`: a managed table goes with its files, after its streaming query is stopped.
+pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<Output> {
+    let (name, definition) = match session.catalog.definition(parts) {
+        Ok(found) => found,
+        Err(_) if if_exists => return Ok(Output::nothing()),
+        Err(e) => return Err(e),
+    };
+    match definition.kind {
+        TableKind::View => Err(not_found(parts).hint(format!("{name} is a view: use DROP VIEW."))),
+        TableKind::External => session.catalog.store.remove(&name).map(|_| Output::nothing()),
+        TableKind::Managed | TableKind::Streaming => {
+            super::streaming_table::forget(session, &name).await?;
+            session.catalog.store.remove(&name)?;
+            remove_files(&definition.location)?;
+            Ok(Output::nothing())
+        }
+    }
+}
+
+fn remove_files(location: &str) -> Result<()> {
+    match std::fs::remove_dir_all(location) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::new(
+            ErrorKind::Runtime,
+            "DROP_FILES_FAILED",
+            "58030",
+            format!("The table is dropped, but its files in '{location}' could not be removed: {e}."),
+        )),
+    }
+}
+
+/// `[TABLE_OR_VIEW_ALREADY_EXISTS]`.
+pub fn already_exists(name: &TableName) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "TABLE_OR_VIEW_ALREADY_EXISTS",
+        "42P07",
+        format!("Cannot create table or view {name} because it already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects."),
+    )
+    .param("relationName", name.to_string())
+}

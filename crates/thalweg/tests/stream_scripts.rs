@@ -1,0 +1,212 @@
+//! Runs every `tests/stream/*.stream`: rows in, kills, restarts; the table must equal the batch answer.
+//!
+//! A script holds sections, each headed by a word in the first column:
+//! `create` (a table over the folder `{in}`), `query` (its streaming SELECT), then any of
+//! `rows` (one JSON object a line, fed in order), `kill EDGE` (run until the process dies there) and
+//! `restart` (run to the end of the input). The end of a script is a restart. Each script runs under
+//! [`SEEDS`] seeded cuts of its rows into epochs, seed 0 with one row an epoch, on 1 to 3 workers,
+//! always as real processes. `expect` holds rows that differ from the batch answer (late rows).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Seeded epoch cuts per script.
+const SEEDS: u64 = 20;
+/// The most rows that one cut puts into an epoch.
+const CUT_MAX: usize = 7;
+
+#[derive(Debug, Default)]
+struct Script {
+    create: String,
+    query: String,
+    steps: Vec<Step>,
+    expect: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Rows(Vec<String>),
+    Kill(String),
+    Restart,
+}
+
+impl Script {
+    fn parse(text: &str) -> Self {
+        let mut script = Self::default();
+        let mut sections: Vec<(String, Vec<String>)> = vec![];
+        for line in text.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty()) {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            if ["create", "query", "rows", "kill", "restart", "expect"].contains(&word)
+                && !line.starts_with(' ')
+            {
+                sections.push((line.trim().to_owned(), vec![]));
+            } else {
+                sections.last_mut().expect("a section before its lines").1.push(line.trim().to_owned());
+            }
+        }
+        for (head, lines) in sections {
+            match head.split_whitespace().collect::<Vec<_>>().as_slice() {
+                ["create"] => script.create = lines.join("\n"),
+                ["query"] => script.query = lines.join("\n"),
+                ["rows"] => script.steps.push(Step::Rows(lines)),
+                ["kill", edge] => script.steps.push(Step::Kill((*edge).to_owned())),
+                ["restart"] => script.steps.push(Step::Restart),
+                ["expect"] => script.expect = Some(lines),
+                _ => panic!("unknown section '{head}'"),
+            }
+        }
+        script.steps.push(Step::Restart);
+        script
+    }
+}
+
+/// A run of one script under one seed.
+struct Run<'a> {
+    script: &'a Script,
+    dir: PathBuf,
+    random: fastrand::Rng,
+    one_by_one: bool,
+    workers: u64,
+    files: usize,
+    /// Files fed since the last kill: an epoch each.
+    pending: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(script: &'a Script, dir: &Path, seed: u64) -> Self {
+        fs::create_dir_all(dir.join("in")).unwrap();
+        let random = fastrand::Rng::with_seed(seed);
+        let (one_by_one, workers) = (seed == 0, 1 + seed % 3);
+        let run = Self { script, dir: dir.to_owned(), random, one_by_one, workers, files: 0, pending: 0 };
+        run.sql(&run.fill(&script.create), None).expect_success();
+        run
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace("{in}", &self.dir.join("in").to_string_lossy())
+    }
+
+    fn sql(&self, text: &str, fault: Option<String>) -> Finished {
+        let file = self.dir.join("statement.sql");
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
+        command
+            .arg("sql")
+            .arg("--data-dir")
+            .arg(self.dir.join("data"))
+            .args(["--format", "csv", "-f"])
+            .arg(&file);
+        command.env("THALWEG_ENGINE__WORKERS", self.workers.to_string());
+        if let Some(fault) = fault {
+            command.env("THALWEG_FAULT", fault);
+        }
+        Finished(command.output().unwrap())
+    }
+
+    fn feed(&mut self, rows: &[String]) {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let cut = if self.one_by_one { 1 } else { self.random.usize(1..=CUT_MAX.min(rest.len())) };
+            let (now, later) = rest.split_at(cut);
+            // The name orders files that were written within one tick of the file system's clock.
+            let path = self.dir.join("in").join(format!("{:06}.json", self.files));
+            let hidden = self.dir.join(".part");
+            fs::write(&hidden, now.join("\n") + "\n").unwrap();
+            fs::rename(&hidden, path).unwrap();
+            self.files += 1;
+            self.pending += 1;
+            rest = later;
+        }
+    }
+
+    fn stream(&self, fault: Option<String>) -> Finished {
+        let statement = format!("CREATE STREAMING TABLE result AS {}", self.script.query);
+        self.sql(&statement, fault)
+    }
+
+    fn kill(&mut self, edge: &str) {
+        // What an earlier run took in is no epoch any more: count only what came since.
+        let crossing = self.random.usize(1..=self.pending.max(1));
+        self.pending = 0;
+        let finished = self.stream(Some(format!("kill@{edge}:{crossing}")));
+        assert!(!finished.0.status.success(), "nothing was killed at crossing {crossing} of {edge}");
+        assert!(finished.0.status.code().is_none(), "died by itself: {}", finished.stderr());
+    }
+
+    fn check(&self, seed: u64) {
+        let result = self.sql("SELECT * FROM result", None).expect_success().lines();
+        let expected = match &self.script.expect {
+            Some(rows) => rows.clone(),
+            None => self.sql(&batch(&self.script.query), None).expect_success().lines(),
+        };
+        assert_eq!(sorted(result), sorted(expected), "seed {seed}, {} workers", self.workers);
+    }
+}
+
+struct Finished(Output);
+
+impl Finished {
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+    fn expect_success(self) -> Self {
+        assert!(self.0.status.success(), "{}", self.stderr());
+        self
+    }
+    /// The rows without the header.
+    fn lines(&self) -> Vec<String> {
+        String::from_utf8_lossy(&self.0.stdout).lines().skip(1).map(str::to_owned).collect()
+    }
+}
+
+fn sorted(mut rows: Vec<String>) -> Vec<String> {
+    rows.sort();
+    rows
+}
+
+/// The same query over the same folder as a bounded table.
+fn batch(query: &str) -> String {
+    let mut out = vec![];
+    let mut words = query.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        match word {
+            "STREAM" => {}
+            // WATERMARK column DELAY OF INTERVAL n unit
+            "WATERMARK" => (0..6).for_each(|_| drop(words.next())),
+            other => out.push(other),
+        }
+    }
+    out.join(" ")
+}
+
+fn run(path: &Path) {
+    let script = Script::parse(&fs::read_to_string(path).unwrap());
+    for seed in 0..SEEDS {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = Run::new(&script, dir.path(), seed);
+        for step in &script.steps {
+            match step {
+                Step::Rows(rows) => run.feed(rows),
+                Step::Kill(edge) => run.kill(edge),
+                Step::Restart => drop(run.stream(None).expect_success()),
+            }
+        }
+        run.check(seed);
+    }
+}
+
+#[test]
+fn every_script_equals_its_batch_answer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stream");
+    let mut scripts: Vec<_> = fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).collect();
+    scripts.retain(|p| p.extension().is_some_and(|e| e == "stream"));
+    scripts.sort();
+    assert!(!scripts.is_empty());
+    for script in scripts {
+        let name = script.file_name().unwrap().to_string_lossy().into_owned();
+        let outcome = std::panic::catch_unwind(|| run(&script));
+        assert!(outcome.is_ok(), "{name} failed");
+    }
+}
