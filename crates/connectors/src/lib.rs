@@ -8,6 +8,7 @@ pub mod connector;
 pub mod csv;
 pub mod delta;
 mod files;
+pub mod json;
 pub mod metadata_log;
 pub mod options;
 pub mod parquet;
@@ -25,5 +26,9 @@ use std::sync::Arc;
 
 /// All connectors that need nothing from whoever runs them.
 pub fn standard_registry() -> Registry {
-    Registry::default().with(Arc::new(csv::Csv)).with(Arc::new(delta::Delta)).with(Arc::new(parquet::Parquet))
+    Registry::default()
+        .with(Arc::new(csv::Csv))
+        .with(Arc::new(delta::Delta))
+        .with(Arc::new(json::Json))
+        .with(Arc::new(parquet::Parquet))
 }

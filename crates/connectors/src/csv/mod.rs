@@ -3,6 +3,7 @@
 mod config;
 mod infer;
 mod record;
+mod sink;
 mod source;
 mod table;
 #[cfg(test)]

@@ -1,13 +1,20 @@
-//! The CSV connector: puts options, listing, inference and reader together.
+//! The CSV connector.
 
 use super::config::CsvConfig;
 use super::infer;
+use super::sink::CsvSink;
 use super::source::CsvReader;
-use crate::connector::{Connector, ReadRequest};
-use crate::files::{FileEntry, FileReader, FileTable, Listing, partition, scan};
-use arrow::datatypes::Field;
+use crate::MetadataLog;
+use crate::connector::{Connector, ReadRequest, WriteReport, WriteRequest};
+use crate::files::open::{self, FileFormat};
+use crate::files::stream::StreamConfig;
+use crate::files::{FileEntry, FileReader, Listing, write};
+use crate::stream::StreamSource;
+use crate::text::Zone;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
+use datafusion::execution::SendableRecordBatchStream;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -15,26 +22,28 @@ use thalweg_common::Result;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Csv;
 
-/// What a request comes to once its files are listed.
-struct Opened {
-    reader: Arc<dyn FileReader>,
-    files: Vec<FileEntry>,
-    folders: Vec<Field>,
-    config: CsvConfig,
+impl FileFormat for CsvConfig {
+    fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {
+        infer::schema(files, self)
+    }
+
+    fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>> {
+        Ok(Arc::new(CsvReader::new(schema, self.clone())?))
+    }
+
+    fn zone(&self) -> Zone {
+        self.rules.zone
+    }
 }
 
-fn open(request: &ReadRequest) -> Result<Opened> {
-    let config = CsvConfig::from_options(&request.options, &request.time_zone, &request.corrupt_column)?;
-    let listing = Listing::from_options(&request.options)?;
+fn config(request: &ReadRequest) -> Result<CsvConfig> {
+    CsvConfig::from_options(&request.options, &request.time_zone, &request.corrupt_column)
+}
+
+fn stream_config(request: &ReadRequest) -> Result<(CsvConfig, StreamConfig)> {
+    let both = (config(request)?, StreamConfig::from_options(&request.options)?);
     request.options.finish("csv")?;
-    let files = listing.files(&request.paths)?;
-    let folders = partition::fields(&files, request.schema.as_deref(), config.rules.zone)?;
-    let schema = match &request.schema {
-        Some(given) => scan::without_folders(given, &folders),
-        None => infer::schema(&files, &config)?,
-    };
-    let schema = scan::without_folders(&schema, &folders);
-    Ok(Opened { reader: Arc::new(CsvReader::new(schema, config.clone())?), files, folders, config })
+    Ok(both)
 }
 
 #[async_trait]
@@ -44,7 +53,24 @@ impl Connector for Csv {
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
-        let opened = scan::blocking(move || open(&request)).await?;
-        Ok(Arc::new(FileTable::new(opened.reader, opened.files, opened.folders, opened.config.rules.zone)))
+        let (config, listing) = (config(&request)?, Listing::from_options(&request.options)?);
+        request.options.finish("csv")?;
+        open::table(request, listing, config).await
+    }
+
+    async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
+        let format = CsvSink::from_options(&request.options, &request.time_zone)?;
+        request.options.finish("csv")?;
+        write::write(&request, rows, Arc::new(format)).await
+    }
+
+    async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
+        let (config, stream) = stream_config(request)?;
+        open::stream_schema(request.clone(), stream, config).await
+    }
+
+    async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
+        let (config, stream) = stream_config(&request)?;
+        open::source(request, stream, log, config).await
     }
 }

@@ -8,10 +8,14 @@ pub(crate) mod deal;
 pub(crate) mod durable;
 pub(crate) mod lines;
 pub(crate) mod list;
+pub(crate) mod open;
 pub(crate) mod partition;
 pub(crate) mod path;
 pub(crate) mod scan;
+pub(crate) mod stream;
 pub(crate) mod write;
+#[cfg(test)]
+mod write_tests;
 
 pub(crate) use list::{FileEntry, Listing};
 pub(crate) use scan::{Batches, FileReader, FileTable, Split};

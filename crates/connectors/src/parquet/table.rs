@@ -2,11 +2,16 @@
 
 use super::files::{DataFile, ParquetFiles, infer};
 use super::sink::ParquetSink;
-use crate::OptionMap;
+use super::source::ParquetReader;
 use crate::connector::{Connector, ReadRequest, WriteReport, WriteRequest};
-use crate::files::{Listing, partition, scan, write};
+use crate::files::open::{self, FileFormat};
+use crate::files::stream::StreamConfig;
+use crate::files::{FileEntry, FileReader, Listing, partition, scan, write};
+use crate::stream::StreamSource;
 use crate::text::Zone;
 use crate::text::config::unable_to_infer;
+use crate::{MetadataLog, OptionMap};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
@@ -17,8 +22,34 @@ use thalweg_common::Result;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parquet;
 
-/// Takes the options of reading Parquet; those that would change what is read are refused.
-fn read_options(options: &OptionMap) -> Result<Listing> {
+/// Parquet files as rows of a stream.
+struct Format {
+    zone: Zone,
+}
+
+impl FileFormat for Format {
+    fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {
+        files.first().map_or_else(|| Err(unable_to_infer("Parquet")), infer)
+    }
+
+    fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>> {
+        Ok(Arc::new(ParquetReader { schema }))
+    }
+
+    fn zone(&self) -> Zone {
+        self.zone
+    }
+}
+
+fn stream_options(request: &ReadRequest) -> Result<(Format, StreamConfig)> {
+    check_options(&request.options)?;
+    let config = StreamConfig::from_options(&request.options)?;
+    request.options.finish("parquet")?;
+    Ok((Format { zone: Zone::of_session(&request.time_zone)? }, config))
+}
+
+/// Refuses options that would change what is read.
+fn check_options(options: &OptionMap) -> Result<()> {
     if options.flag("mergeSchema", false)? {
         return Err(options.bad("mergeSchema", "false"));
     }
@@ -27,13 +58,13 @@ fn read_options(options: &OptionMap) -> Result<Listing> {
             return Err(options.bad(key, "CORRECTED"));
         }
     }
-    let listing = Listing::from_options(options)?;
-    options.finish("parquet")?;
-    Ok(listing)
+    Ok(())
 }
 
-fn open(request: &ReadRequest) -> Result<ParquetFiles> {
-    let listing = read_options(&request.options)?;
+fn open_table(request: &ReadRequest) -> Result<ParquetFiles> {
+    check_options(&request.options)?;
+    let listing = Listing::from_options(&request.options)?;
+    request.options.finish("parquet")?;
     let zone = Zone::of_session(&request.time_zone)?;
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), zone)?;
@@ -58,7 +89,17 @@ impl Connector for Parquet {
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::new(scan::blocking(move || open(&request)).await?))
+        Ok(Arc::new(scan::blocking(move || open_table(&request)).await?))
+    }
+
+    async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
+        let (format, stream) = stream_options(request)?;
+        open::stream_schema(request.clone(), stream, format).await
+    }
+
+    async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
+        let (format, stream) = stream_options(&request)?;
+        open::source(request, stream, log, format).await
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {

@@ -7,7 +7,9 @@ pub(crate) mod cell;
 pub(crate) mod config;
 pub(crate) mod datetime;
 pub(crate) mod number;
+pub(crate) mod output;
 pub(crate) mod pattern;
+pub(crate) mod write;
 pub(crate) mod zone;
 
 pub(crate) use zone::Zone;

@@ -1,0 +1,188 @@
+//! Rows into CSV files, as Spark's writer prints them.
+//!
+//! A value is quoted if it holds the separator, a line end or the quote, or begins with the
+//! comment mark; an empty string is printed as `emptyValue`, `""` by default, so that it is not
+//! read back as a null. Blanks around values go, unless the options keep them.
+
+use super::config::byte;
+use crate::OptionMap;
+use crate::files::durable::write_failed;
+use crate::files::write::{FileSink, SinkFormat};
+use crate::text::cell::unsupported_type;
+use crate::text::config::only_utf8_and_english;
+use crate::text::output::{Packing, TextFile, print_rules};
+use crate::text::write::{PrintRules, can_print, print};
+use arrow::array::Array;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// How CSV files are written.
+#[derive(Debug, Clone)]
+pub(super) struct CsvSink {
+    style: Arc<Style>,
+    packing: Packing,
+}
+
+#[derive(Debug)]
+struct Style {
+    header: bool,
+    separator: char,
+    quote: Option<char>,
+    escape: char,
+    escape_quotes: bool,
+    quote_all: bool,
+    null_value: String,
+    empty_value: String,
+    trim_start: bool,
+    trim_end: bool,
+    line_separator: String,
+    comment: Option<char>,
+    rules: PrintRules,
+}
+
+impl CsvSink {
+    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+        only_utf8_and_english(options)?;
+        let separator_key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
+        let Some(separator) = byte(options, separator_key, Some(b','))? else {
+            return Err(options.bad(separator_key, "one character"));
+        };
+        let quote = byte(options, "quote", Some(b'"'))?.map(char::from);
+        let style = Style {
+            header: options.flag("header", false)?,
+            separator: separator.into(),
+            quote,
+            escape: byte(options, "escape", Some(b'\\'))?.map_or('\\', char::from),
+            escape_quotes: options.flag("escapeQuotes", true)?,
+            quote_all: options.flag("quoteAll", false)?,
+            null_value: options.get("nullValue").unwrap_or_default().to_owned(),
+            empty_value: options.get("emptyValue").unwrap_or("\"\"").to_owned(),
+            trim_start: options.flag("ignoreLeadingWhiteSpace", true)?,
+            trim_end: options.flag("ignoreTrailingWhiteSpace", true)?,
+            line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
+            comment: byte(options, "comment", None)?.map(char::from),
+            rules: print_rules(options, time_zone)?,
+        };
+        Ok(Self { style: Arc::new(style), packing: Packing::from_options(options)? })
+    }
+}
+
+impl SinkFormat for CsvSink {
+    fn suffix(&self) -> String {
+        format!(".csv{}", self.packing.suffix())
+    }
+
+    fn check(&self, schema: &SchemaRef) -> Result<()> {
+        let can = |t: &DataType| can_print(t) || *t == DataType::Null;
+        match schema.fields().iter().find(|f| !can(f.data_type())) {
+            None => Ok(()),
+            Some(field) => Err(unsupported_type("CSV", field.name(), field.data_type())),
+        }
+    }
+
+    fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
+        let file = TextFile::new(file, path, self.packing);
+        let mut writer =
+            Writer { file, path: path.to_owned(), style: Arc::clone(&self.style), line: String::new() };
+        if self.style.header {
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            writer.header(&names)?;
+        }
+        Ok(Box::new(writer))
+    }
+}
+
+struct Writer {
+    file: TextFile,
+    path: PathBuf,
+    style: Arc<Style>,
+    line: String,
+}
+
+impl Writer {
+    fn header(&mut self, names: &[&str]) -> Result<()> {
+        self.line.clear();
+        for (index, name) in names.iter().enumerate() {
+            self.begin_cell(index);
+            self.style.push(name, &mut self.line);
+        }
+        self.end_line()
+    }
+
+    fn begin_cell(&mut self, index: usize) {
+        if index > 0 {
+            self.line.push(self.style.separator);
+        }
+    }
+
+    fn end_line(&mut self) -> Result<()> {
+        self.line.push_str(&self.style.line_separator);
+        self.file.write(&self.line)
+    }
+}
+
+impl FileSink for Writer {
+    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let mut cell = String::new();
+        for row in 0..rows.num_rows() {
+            self.line.clear();
+            for (index, column) in rows.columns().iter().enumerate() {
+                self.begin_cell(index);
+                if column.is_null(row) || *column.data_type() == DataType::Null {
+                    self.line.push_str(&self.style.null_value);
+                    continue;
+                }
+                cell.clear();
+                print(column, row, &self.style.rules, &mut cell).ok_or_else(|| unprintable(&self.path))?;
+                self.style.push(&cell, &mut self.line);
+            }
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.file.finish()
+    }
+}
+
+impl Style {
+    fn push(&self, text: &str, out: &mut String) {
+        let blank = |c: char| c <= ' ';
+        let text = if self.trim_start { text.trim_start_matches(blank) } else { text };
+        let text = if self.trim_end { text.trim_end_matches(blank) } else { text };
+        if text.is_empty() {
+            out.push_str(&self.empty_value);
+            return;
+        }
+        let Some(quote) = self.quote else {
+            out.push_str(text);
+            return;
+        };
+        let has = |c: char| text.contains(c);
+        let starts = |mark: Option<char>| mark.is_some_and(|m| text.starts_with(m));
+        let needed =
+            has(self.separator) || has('\n') || has('\r') || starts(self.comment) || starts(Some(quote));
+        if !self.quote_all && !needed && !(self.escape_quotes && has(quote)) {
+            out.push_str(text);
+            return;
+        }
+        out.push(quote);
+        for c in text.chars() {
+            if c == quote || (c == self.escape && self.escape != quote) {
+                out.push(self.escape);
+            }
+            out.push(c);
+        }
+        out.push(quote);
+    }
+}
+
+fn unprintable(path: &Path) -> thalweg_common::Error {
+    write_failed(path, &std::io::Error::other("a date or time is out of range"))
+}

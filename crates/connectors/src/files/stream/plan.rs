@@ -1,0 +1,143 @@
+//! What one epoch reads: the files of an entry of the source's log.
+//!
+//! Pure but for the bytes of an entry: which files come next is a function of what is there, what
+//! was planned and the limits.
+
+use crate::files::FileEntry;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// A file of an epoch, as it was when it was planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PlannedFile {
+    pub path: PathBuf,
+    pub size_bytes: u64,
+    pub modified_us: i64,
+    #[serde(default)]
+    pub folders: Vec<(String, String)>,
+}
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub files: Vec<PlannedFile>,
+}
+
+impl Entry {
+    pub fn to_bytes(&self) -> Result<Bytes> {
+        let json = serde_json::to_vec(self)
+            .map_err(|e| Error::internal(format!("an entry of a file source: {e}")))?;
+        Ok(json.into())
+    }
+
+    pub fn from_bytes(bytes: &[u8], number: u64) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|e| {
+            Error::new(
+                ErrorKind::Runtime,
+                "CHECKPOINT_CORRUPT",
+                "58030",
+                format!("Entry {number} of a file source's log is corrupt: {e}."),
+            )
+            .param("entry", number.to_string())
+        })
+    }
+}
+
+/// How much one epoch takes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    pub files_max: Option<u64>,
+    pub bytes_max: Option<u64>,
+    pub latest_first: bool,
+}
+
+/// The next files: those not seen, in the order of time and path, within the limits; at least
+/// one, however large it is.
+pub(super) fn choose(there: Vec<FileEntry>, seen: &BTreeSet<PathBuf>, limits: Limits) -> Vec<PlannedFile> {
+    let mut new: Vec<FileEntry> = there.into_iter().filter(|f| !seen.contains(&f.path)).collect();
+    new.sort_by(|a, b| (a.modified_us, &a.path).cmp(&(b.modified_us, &b.path)));
+    if limits.latest_first {
+        new.reverse();
+    }
+    let (mut chosen, mut bytes) = (Vec::new(), 0u64);
+    for file in new {
+        bytes = bytes.saturating_add(file.size_bytes);
+        let full = limits.files_max.is_some_and(|max| chosen.len() as u64 >= max)
+            || limits.bytes_max.is_some_and(|max| bytes > max && !chosen.is_empty());
+        if full {
+            break;
+        }
+        chosen.push(PlannedFile {
+            path: file.path,
+            size_bytes: file.size_bytes,
+            modified_us: file.modified_us,
+            folders: file.folders,
+        });
+    }
+    chosen
+}
+
+/// Refuses a file that is not what was planned any more.
+pub(super) fn check_unchanged(planned: &PlannedFile) -> Result<()> {
+    let path = &planned.path;
+    let metadata = std::fs::metadata(path).map_err(|e| {
+        let what =
+            if e.kind() == std::io::ErrorKind::NotFound { "vanished".to_owned() } else { e.to_string() };
+        changed(path, &what)
+    })?;
+    let now = (metadata.len(), crate::files::list::modified_us(&metadata));
+    if now == (planned.size_bytes, planned.modified_us) {
+        return Ok(());
+    }
+    Err(changed(
+        path,
+        &format!("changed from {} to {} bytes, or was written again", planned.size_bytes, metadata.len()),
+    ))
+}
+
+fn changed(path: &Path, what: &str) -> Error {
+    let shown = crate::files::path::uri(path);
+    Error::new(
+        ErrorKind::Runtime,
+        "STREAM_SOURCE_FILE_CHANGED",
+        "55000",
+        format!("The file {shown} {what} after the stream had planned to read it."),
+    )
+    .param("path", shown)
+    .hint(
+        "Nothing of its epoch was written. Put the file back as it was and start the query again. Write files under a \
+         name that begins with '_' or '.' and rename them when they are complete.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, modified_us: i64, size_bytes: u64) -> FileEntry {
+        FileEntry { path: path.into(), size_bytes, modified_us, folders: vec![] }
+    }
+
+    fn check(limits: Limits, seen: &[&str], wanted: &[&str]) {
+        let there = vec![entry("/c", 1, 10), entry("/a", 2, 10), entry("/b", 2, 30), entry("/d", 9, 5)];
+        let seen = seen.iter().map(PathBuf::from).collect();
+        let chosen: Vec<_> = choose(there, &seen, limits).into_iter().map(|f| f.path).collect();
+        assert_eq!(chosen, wanted.iter().map(PathBuf::from).collect::<Vec<_>>(), "{limits:?} {seen:?}");
+    }
+
+    #[test]
+    fn the_oldest_files_come_first_within_the_limits() {
+        let all = Limits::default();
+        check(all, &[], &["/c", "/a", "/b", "/d"]);
+        check(all, &["/a", "/c"], &["/b", "/d"]);
+        check(all, &["/a", "/b", "/c", "/d"], &[]);
+        check(Limits { files_max: Some(2), ..all }, &[], &["/c", "/a"]);
+        check(Limits { files_max: Some(2), ..all }, &["/c"], &["/a", "/b"]);
+        check(Limits { bytes_max: Some(20), ..all }, &[], &["/c", "/a"]);
+        check(Limits { bytes_max: Some(20), ..all }, &["/c", "/a"], &["/b"]);
+        check(Limits { latest_first: true, files_max: Some(1), ..all }, &[], &["/d"]);
+    }
+}
