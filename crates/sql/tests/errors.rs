@@ -38,6 +38,9 @@ fn syntax_errors_point_at_the_first_word_that_does_not_fit() {
         ("CREATE TABLE t COMMENT 'a' COMMENT 'b'", class, "COMMENT"),
         ("FROM t WATERMARK ts DELAY INTERVAL 1 DAY", class, "INTERVAL"),
         ("DROP", class, ""),
+        ("SELECT 1 ! IN (2)", class, "!"),
+        ("CREATE TABLE t (a INT COMMENT 'x' COMMENT 'y')", class, "COMMENT"),
+        ("CREATE TABLE t USING csv OPTIONS (header)", class, ")"),
     ]);
 }
 
@@ -88,6 +91,15 @@ fn what_the_plan_can_not_carry_is_refused_by_name() {
         ("INSERT OVERWRITE DIRECTORY 'x' SELECT 1", class, "DIRECTORY"),
         ("EXPLAIN INSERT INTO t SELECT 1", class, "INSERT"),
         ("SHOW PARTITIONS t", class, "PARTITIONS"),
+        ("INSERT WITH SCHEMA EVOLUTION INTO t SELECT 1", class, "WITH"),
+        ("INSERT INTO t REPLACE ON a = b SELECT 1", class, "REPLACE"),
+        ("FROM a INSERT INTO b SELECT *", class, "INSERT"),
+        ("FROM a SELECT * SELECT *", class, "SELECT"),
+        ("SELECT * FROM f(TABLE (t))", class, "TABLE"),
+        ("SELECT TRANSFORM (a) USING 'cat' FROM t", class, "TRANSFORM"),
+        ("SELECT * FROM t TABLESAMPLE SYSTEM (1 PERCENT)", class, "SYSTEM"),
+        ("SELECT * FROM t CHANGES FROM VERSION 1", class, "CHANGES"),
+        ("SELECT * FROM t JOIN u NEAREST 3 BY DISTANCE x", class, "NEAREST"),
         ("DESCRIBE t a", class, "a"),
         ("DROP TABLE t PURGE", class, "PURGE"),
         ("WITH r AS MAX RECURSION LEVEL 5 (SELECT 1) TABLE r", "PARSE_SYNTAX_ERROR", "MAX"),
@@ -107,6 +119,7 @@ fn errors_of_a_meaning_have_sparks_class() {
         ("SELECT CAST(a AS array)", "INCOMPLETE_TYPE_DEFINITION.ARRAY", "array"),
         ("SELECT INTERVAL 1 MONTH 1 DAY", "INVALID_INTERVAL_FORMAT", "INTERVAL 1 MONTH 1 DAY"),
         ("SELECT sum(a) OVER w FROM t", "MISSING_WINDOW_SPECIFICATION", "w"),
+        ("WITH c AS (SELECT 1), C AS (SELECT 2) TABLE c", "DUPLICATED_CTE_NAMES", "C"),
         ("SET a b = 1", "INVALID_SET_SYNTAX", "a b = 1"),
     ]);
 }
@@ -148,7 +161,8 @@ fn endless_nesting_is_refused_before_the_stack_ends() {
 #[test]
 fn long_lists_and_conjunctions_are_fine() {
     for text in [
-        format!("SELECT 1 WHERE a{}", " AND a".repeat(20_000)),
+        format!("SELECT 1 WHERE a{}", " AND a + 1 = 2".repeat(20_000)),
+        format!("SELECT a{}", " OR NOT a BETWEEN 1 AND 2".repeat(20_000)),
         format!("SELECT a IN (1{})", ", 1".repeat(20_000)),
         format!("VALUES (1){}", ", (1)".repeat(20_000)),
         format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60)),

@@ -55,6 +55,7 @@ fn selects_stack_their_clauses() {
             "SELECT sum(a) OVER w, max(a) OVER (w) FROM t WINDOW w AS (PARTITION BY b)",
             "project[sum(a) over(by b), max(a) over(by b)] < t",
         ),
+        ("SELECT sum(a) OVER y FROM t WINDOW x AS (ORDER BY b), y AS x", "project[sum(a) over(order b)] < t"),
         (
             "SELECT a FROM t ORDER BY sum(a) OVER w WINDOW w AS (ORDER BY b)",
             "sort[sum(a) over(order b)] < project[a] < t",
@@ -148,6 +149,7 @@ fn tables_of_every_sort() {
         ("FROM stream", "stream"),
         ("FROM stream AS s", "as s < stream"),
         ("FROM values", "values"),
+        ("FROM using JOIN nearest", "(using inner nearest)"),
         (
             "FROM t UNPIVOT (v FOR n IN (a, b AS bee)) u JOIN x",
             "(as u < filter[isnotnull(v)] < unpivot[* except(a, b); a, b as bee; n, v] < t inner x)",

@@ -59,6 +59,10 @@ impl Parser<'_> {
             "CHAR" | "CHARACTER" => Ok(DataType::Char(self.length(&word, start)?)),
             "VARCHAR" => Ok(DataType::Varchar(self.length(&word, start)?)),
             "DEC" | "DECIMAL" | "NUMERIC" if self.is_symbol("(") => self.decimal_type(start),
+            "TIMESTAMP" if self.is_words("WITH LOCAL TIME ZONE") => {
+                self.pos += 4;
+                Ok(DataType::Timestamp)
+            }
             "TIMESTAMP" if self.is_words("WITHOUT TIME ZONE") => {
                 self.pos += 3;
                 Ok(DataType::TimestampNtz)
@@ -180,6 +184,11 @@ impl Parser<'_> {
         let data_type = self.data_type()?;
         let mut field = StructField::new(name, data_type, true);
         loop {
+            let again = (self.is_word("NOT") && !field.nullable)
+                || (self.is_word("COMMENT") && field.metadata.contains_key("comment"));
+            if again {
+                return Err(self.error_at(self.pos, ": it is given twice".to_owned()));
+            }
             if self.eat("NOT") {
                 self.expect("NULL")?;
                 field.nullable = false;
@@ -197,9 +206,6 @@ impl Parser<'_> {
 
     /// The columns of a table, without brackets.
     pub(crate) fn columns(&mut self) -> Result<StructType> {
-        if self.at_end() {
-            return Ok(StructType::default());
-        }
         Ok(StructType { fields: self.list(Self::column_definition)? })
     }
 }

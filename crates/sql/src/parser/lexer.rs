@@ -39,7 +39,8 @@ pub(crate) struct Token {
 }
 
 /// Symbols of more than one character, longest first. `>>` stays two tokens, for `array<array<int>>`.
-const SYMBOLS: [&str; 13] = ["<=>", "<=", ">=", "<>", "!=", "==", "=>", "->", "||", "|>", "<<", "::", ":="];
+const SYMBOLS: [&str; 15] =
+    ["<=>", "<=", ">=", "<>", "!=", "!<", "!>", "==", "=>", "->", "||", "|>", "<<", "::", ":="];
 
 /// Characters that are a symbol by themselves.
 const SINGLES: &str = "()[]{},.;:?=<>+-*/%&|^~!@";

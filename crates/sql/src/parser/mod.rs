@@ -259,6 +259,14 @@ impl<'a> Parser<'a> {
         result
     }
 
+    /// Reads a phrase that stands beside what was read so far, not on top of it.
+    fn beside<T>(&mut self, phrase: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let siblings = std::mem::take(&mut self.height);
+        let result = phrase(self);
+        self.height = self.height.max(siblings);
+        result
+    }
+
     /// Counts a node that is put on top of what the phrase has read so far.
     fn grow(&mut self) -> Result<()> {
         self.height += 1;

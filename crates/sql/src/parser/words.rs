@@ -4,7 +4,7 @@
 //! A descent without backtracking needs the words that end a phrase; these lists hold them, sorted.
 
 /// Words that begin the next clause, so that they are no alias without `AS`.
-const NO_ALIAS: [&str; 52] = [
+const NO_ALIAS: [&str; 54] = [
     "AND",
     "ANTI",
     "AS",
@@ -24,6 +24,7 @@ const NO_ALIAS: [&str; 52] = [
     "ILIKE",
     "IN",
     "INNER",
+    "INSERT",
     "INTERSECT",
     "IS",
     "JOIN",
@@ -33,6 +34,7 @@ const NO_ALIAS: [&str; 52] = [
     "LIMIT",
     "MINUS",
     "NATURAL",
+    "NEAREST",
     "NOT",
     "OFFSET",
     "ON",
@@ -60,7 +62,7 @@ const NO_ALIAS: [&str; 52] = [
 ];
 
 /// Words that can't begin an expression as a column's name.
-const NO_COLUMN: [&str; 21] = [
+const NO_COLUMN: [&str; 20] = [
     "AND",
     "AS",
     "BETWEEN",
@@ -79,7 +81,6 @@ const NO_COLUMN: [&str; 21] = [
     "SELECT",
     "THEN",
     "UNION",
-    "USING",
     "WHEN",
     "WHERE",
 ];

@@ -1,7 +1,7 @@
 //! Text → types.
 
 use super::{DataType, StructType};
-use crate::parser::{Parser, Source};
+use crate::parser::{Parser, Source, empty_statement};
 use thalweg_common::Result;
 
 /// Parses one type, such as `decimal(10,2)` or `array<struct<a: int>>`, or its JSON.
@@ -24,6 +24,9 @@ pub fn parse_data_type(text: &str) -> Result<DataType> {
 /// # Errors
 /// As [`parse_data_type`].
 pub fn parse_ddl_schema(text: &str) -> Result<StructType> {
+    if text.trim().is_empty() {
+        return Err(empty_statement());
+    }
     let source = Source::new(text);
     let mut parser = Parser::new(&source);
     let columns = if is_json(text) {
@@ -121,7 +124,7 @@ mod tests {
         for text in [schema.ddl(), DataType::Struct(schema.clone()).sql(), schema.to_json()] {
             assert_eq!(parse_ddl_schema(&text).unwrap(), schema, "{text}");
         }
-        assert_eq!(parse_ddl_schema("").unwrap(), StructType::default());
+        assert_eq!(parse_ddl_schema(" ").unwrap_err().class(), "PARSE_EMPTY_STATEMENT");
         assert_eq!(parse_ddl_schema("a: int, b: string").unwrap().ddl(), "a INT,b STRING");
         assert_eq!(parse_ddl_schema("a foo").unwrap_err().class(), "UNSUPPORTED_DATATYPE");
         assert_eq!(parse_type_or_schema("a int").unwrap().simple_string(), "struct<a:int>");

@@ -39,7 +39,12 @@ impl Parser<'_> {
     /// An argument: `name => value` or an expression.
     fn argument(&mut self) -> Result<Expr> {
         let start = self.pos;
-        if !self.is_symbol_at(self.pos + 1, "=>") {
+        let named = self.is_symbol_at(self.pos + 1, "=>");
+        let value_at = if named { self.pos + 2 } else { self.pos };
+        if self.is_word_at(value_at, "TABLE") && self.is_symbol_at(value_at + 1, "(") {
+            return Err(self.unsupported_at("a TABLE as argument", value_at));
+        }
+        if !named {
             return self.expression();
         }
         let name = self.identifier()?;

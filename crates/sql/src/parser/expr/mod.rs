@@ -25,17 +25,17 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self) -> Result<Expr> {
-        let mut terms = vec![self.conjunction()?];
+        let mut terms = vec![self.beside(Self::conjunction)?];
         while self.eat("OR") {
-            terms.push(self.conjunction()?);
+            terms.push(self.beside(Self::conjunction)?);
         }
         Ok(balance("or", terms))
     }
 
     fn conjunction(&mut self) -> Result<Expr> {
-        let mut terms = vec![self.negation()?];
+        let mut terms = vec![self.beside(Self::negation)?];
         while self.eat("AND") {
-            terms.push(self.negation()?);
+            terms.push(self.beside(Self::negation)?);
         }
         Ok(balance("and", terms))
     }

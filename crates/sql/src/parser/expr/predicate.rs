@@ -21,10 +21,7 @@ impl Parser<'_> {
             return self.is_predicate(value, start);
         }
         let not_at = self.pos;
-        let negated = self.is_word("NOT") || self.is_symbol("!");
-        if negated {
-            self.advance();
-        }
+        let negated = self.eat("NOT");
         let Some(word) = self.eat_any(&["BETWEEN", "IN", "LIKE", "ILIKE", "RLIKE", "REGEXP"]) else {
             self.pos = not_at;
             return Ok(value);

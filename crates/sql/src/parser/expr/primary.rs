@@ -97,7 +97,7 @@ impl Parser<'_> {
             return Ok(self.call_at(&name.to_lowercase(), vec![], start));
         }
         match word.as_str() {
-            "CASE" if !continues => self.case(),
+            "CASE" if !continues || next_text == "(" => self.case(),
             "INTERVAL" if self.is_interval() => self.interval(),
             _ if words::may_be_column(&word) => self.name_or_call(),
             _ => Err(self.error()),

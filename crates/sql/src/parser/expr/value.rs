@@ -9,7 +9,7 @@ use thalweg_common::Result;
 const COMPARISON: u8 = 1;
 
 /// Operators of two operands: token, strength, function. All group to the left.
-const OPERATORS: [(&str, u8, &str); 17] = [
+const OPERATORS: [(&str, u8, &str); 19] = [
     ("*", 7, "*"),
     ("/", 7, "/"),
     ("%", 7, "%"),
@@ -27,6 +27,8 @@ const OPERATORS: [(&str, u8, &str); 17] = [
     ("<=", COMPARISON, "<="),
     (">", COMPARISON, ">"),
     (">=", COMPARISON, ">="),
+    ("!<", COMPARISON, ">="),
+    ("!>", COMPARISON, "<="),
 ];
 
 /// Strength of the shifts.
@@ -42,7 +44,7 @@ struct Operator {
 impl Parser<'_> {
     /// A value with the comparisons around it.
     pub(super) fn value(&mut self) -> Result<Expr> {
-        self.value_above(COMPARISON)
+        self.beside(|p| p.value_above(COMPARISON))
     }
 
     /// A value whose operators bind at least as strongly as `least`.
@@ -51,9 +53,7 @@ impl Parser<'_> {
         let mut left = self.signed()?;
         while let Some(op) = self.operator().filter(|op| op.strength >= least) {
             self.pos += op.tokens;
-            let height = std::mem::take(&mut self.height);
-            let right = self.value_above(op.strength + 1)?;
-            self.height = self.height.max(height);
+            let right = self.beside(|p| p.value_above(op.strength + 1))?;
             self.grow()?;
             left = self.call_at(op.function, vec![left, right], start);
             if op.negated {

@@ -24,7 +24,7 @@ impl Parser<'_> {
     }
 
     /// `w`, `(w)` or `(PARTITION BY … ORDER BY … frame)`. The result's function is a placeholder.
-    fn window_reference(&mut self) -> Result<WindowCall> {
+    pub(crate) fn window_reference(&mut self) -> Result<WindowCall> {
         if !self.is_symbol("(") {
             return self.named_window();
         }
@@ -54,7 +54,7 @@ impl Parser<'_> {
         })
     }
 
-    pub(crate) fn window_specification(&mut self) -> Result<WindowCall> {
+    fn window_specification(&mut self) -> Result<WindowCall> {
         self.expect_symbol("(")?;
         let (mut partition, mut order) = (vec![], vec![]);
         if self.is_words("CLUSTER BY") {

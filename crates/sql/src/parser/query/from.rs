@@ -12,9 +12,7 @@ impl Parser<'_> {
         let mut left = self.joined()?;
         while self.eat_symbol(",") {
             let lateral = self.is_lateral();
-            let height = std::mem::take(&mut self.height);
-            let right = Box::new(self.joined()?);
-            self.height = self.height.max(height);
+            let right = Box::new(self.beside(Self::joined)?);
             let join = Join {
                 left: Box::new(left),
                 right,

@@ -17,6 +17,9 @@ impl Parser<'_> {
             if self.is_word("PIVOT") && self.is_symbol_at(self.pos + 1, "(") {
                 return Err(self.unsupported("PIVOT"));
             }
+            if self.is_word("NEAREST") {
+                return Err(self.unsupported("JOIN … NEAREST"));
+            }
             if self.is_unpivot() {
                 left = self.unpivot(left, start)?;
                 continue;

@@ -10,7 +10,7 @@ mod unpivot;
 use super::Parser;
 use super::lexer::Kind;
 use crate::ir::{Cte, Relation, RelationNode, SetKind, SetOperation};
-use thalweg_common::Result;
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// Words behind a bracketed query that make the bracket around both a query too.
 const CONTINUES_QUERY: [&str; 10] =
@@ -82,7 +82,29 @@ impl Parser<'_> {
         if recursive {
             self.advance();
         }
-        Ok((self.list(Self::cte)?, recursive))
+        let mut ctes: Vec<Cte> = vec![];
+        loop {
+            let at = self.pos;
+            let cte = self.cte()?;
+            if ctes.iter().any(|c| c.name.eq_ignore_ascii_case(&cte.name)) {
+                return Err(self.duplicate_cte(&cte.name, at));
+            }
+            ctes.push(cte);
+            if !self.eat_symbol(",") {
+                return Ok((ctes, recursive));
+            }
+        }
+    }
+
+    fn duplicate_cte(&self, name: &str, at: usize) -> Error {
+        Error::new(
+            ErrorKind::Parse,
+            "DUPLICATED_CTE_NAMES",
+            "42602",
+            format!("CTE definition can't have duplicate names: `{name}`."),
+        )
+        .param("duplicateNames", format!("`{name}`"))
+        .at(self.position(at, at + 1))
     }
 
     fn cte(&mut self) -> Result<Cte> {
@@ -135,9 +157,7 @@ impl Parser<'_> {
     ) -> Result<Relation> {
         let all = self.eat_any(&["ALL", "DISTINCT"]) == Some("ALL");
         let by_name = kind == SetKind::Union && self.eat_words("BY NAME");
-        let height = std::mem::take(&mut self.height);
-        let right = Box::new(operand(self)?);
-        self.height = self.height.max(height);
+        let right = Box::new(self.beside(operand)?);
         self.grow()?;
         let left = Box::new(left);
         let node = SetOperation { left, right, kind, all, by_name, allow_missing_columns: false };
@@ -162,12 +182,27 @@ impl Parser<'_> {
         }
         if self.is_word("FROM") {
             let input = self.tables_of_from()?;
-            return if self.is_word("SELECT") { self.select(Some(input), start) } else { Ok(input) };
+            return self.select_behind(input, start);
         }
         if self.is_word("MAP") || self.is_word("REDUCE") {
             return Err(self.unsupported("TRANSFORM with a script"));
         }
         Err(self.error())
+    }
+
+    /// `FROM t [SELECT …]`: one SELECT at most, and no INSERT.
+    fn select_behind(&mut self, input: Relation, start: usize) -> Result<Relation> {
+        if self.is_word("INSERT") {
+            return Err(self.unsupported("FROM … INSERT"));
+        }
+        if !self.is_word("SELECT") {
+            return Ok(input);
+        }
+        let relation = self.select(Some(input), start)?;
+        match self.is_word("SELECT") {
+            true => Err(self.unsupported("several SELECTs behind one FROM")),
+            false => Ok(relation),
+        }
     }
 
     /// ORDER BY; or DISTRIBUTE BY and SORT BY; or CLUSTER BY.

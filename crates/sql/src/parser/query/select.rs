@@ -3,7 +3,7 @@
 use super::super::Parser;
 use super::super::lexer::Kind;
 use super::group::Grouping;
-use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode, WindowCall};
+use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode};
 use thalweg_common::Result;
 
 /// A hint: its name and its arguments.
@@ -22,6 +22,9 @@ impl Parser<'_> {
         self.expect("SELECT")?;
         let hints = self.hints()?;
         let distinct = self.eat_any(&["DISTINCT", "ALL"]) == Some("DISTINCT");
+        if self.is_script() {
+            return Err(self.unsupported("TRANSFORM with a script"));
+        }
         let list = self.list(Self::named_expression)?;
         let height = std::mem::take(&mut self.height);
         let mut relation = match input {
@@ -58,6 +61,13 @@ impl Parser<'_> {
             relation = self.on_top(RelationNode::Hint { input: Box::new(relation), name, args }, start)?;
         }
         Ok(relation)
+    }
+
+    /// `TRANSFORM (…) [ROW FORMAT …] USING …`, not a call of the function transform.
+    fn is_script(&self) -> bool {
+        let after = self.after_bracket(self.pos + 1);
+        self.is_word("TRANSFORM")
+            && after.is_some_and(|at| ["USING", "ROW", "RECORDWRITER"].iter().any(|w| self.is_word_at(at, w)))
     }
 
     /// A node above what was read so far.
@@ -113,9 +123,8 @@ impl Parser<'_> {
     fn read_windows(&mut self) -> Result<()> {
         let Some(clause) = self.find_windows() else { return Ok(()) };
         let start = std::mem::replace(&mut self.pos, clause);
-        let windows = self.window_clause();
+        self.window_clause()?;
         self.pos = start;
-        self.windows = windows?;
         Ok(())
     }
 
@@ -143,13 +152,17 @@ impl Parser<'_> {
         self.is_word_at(at, "WINDOW") && self.is_word_at(at + 2, "AS") && bracket_or_name()
     }
 
-    fn window_clause(&mut self) -> Result<Vec<(String, WindowCall)>> {
+    /// `WINDOW name AS (…), other AS name`: each may stand for one before it.
+    fn window_clause(&mut self) -> Result<()> {
         self.expect("WINDOW")?;
         self.list(|p| {
             let name = p.identifier()?;
             p.expect("AS")?;
-            Ok((name, p.window_specification()?))
-        })
+            let window = p.window_reference()?;
+            p.windows.push((name, window));
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Moves past a WINDOW clause, which was read before the select list.

@@ -80,10 +80,7 @@ impl Parser<'_> {
             let node = DataSource { paths: vec![path], streaming, ..DataSource::default() };
             return Ok(self.relation_at(RelationNode::DataSource(node), start));
         }
-        if let Kind::Word = self.peek().kind
-            && !super::super::words::may_be_alias(self.here())
-            && !self.is_any_word(&["LEFT", "RIGHT", "FILTER", "VALUES"])
-        {
+        if self.peek().kind == Kind::Word && !super::super::words::may_be_column(self.here()) {
             return Err(self.error());
         }
         let name = self.name()?;
@@ -94,6 +91,9 @@ impl Parser<'_> {
         let stop = self.pos;
         if self.is_time_travel() {
             return Err(self.unsupported("time travel (VERSION or TIMESTAMP AS OF)"));
+        }
+        if self.is_words("CHANGES FROM") {
+            return Err(self.unsupported("CHANGES of a table"));
         }
         let options = self.table_options()?;
         let node = RelationNode::Table { name, options, streaming };
@@ -177,6 +177,10 @@ impl Parser<'_> {
         if !self.eat("TABLESAMPLE") {
             return Ok(input);
         }
+        if self.is_word("SYSTEM") {
+            return Err(self.unsupported("TABLESAMPLE SYSTEM"));
+        }
+        self.eat("BERNOULLI");
         self.expect_symbol("(")?;
         if self.is_word("BUCKET") {
             return Err(self.unsupported("TABLESAMPLE by BUCKET"));

@@ -7,6 +7,9 @@ use thalweg_common::Result;
 impl Parser<'_> {
     pub(super) fn insert(&mut self) -> Result<Command> {
         self.expect("INSERT")?;
+        if self.is_words("WITH SCHEMA EVOLUTION") {
+            return Err(self.unsupported("WITH SCHEMA EVOLUTION in INSERT"));
+        }
         let overwrite = match self.eat_any(&["INTO", "OVERWRITE"]) {
             Some(word) => word == "OVERWRITE",
             None => return Err(self.error()),
@@ -16,6 +19,9 @@ impl Parser<'_> {
         }
         self.eat("TABLE");
         let table = self.name()?;
+        if self.is_word("AS") {
+            return Err(self.unsupported("an alias of INSERT's table"));
+        }
         let mut by_name = false;
         let mut columns = vec![];
         if self.is_symbol("(") && !self.is_query_bracket(self.pos) {
@@ -23,7 +29,7 @@ impl Parser<'_> {
         } else if self.eat_words("BY NAME") {
             by_name = true;
         }
-        for clause in ["PARTITION", "IF NOT EXISTS", "REPLACE WHERE", "REPLACE USING", "WITH SCHEMA"] {
+        for clause in ["PARTITION", "IF NOT EXISTS", "REPLACE WHERE", "REPLACE USING", "REPLACE ON"] {
             if self.is_words(clause) {
                 return Err(self.unsupported(&format!("{clause} in INSERT")));
             }

@@ -128,13 +128,8 @@ impl Parser<'_> {
             Some(key) => key,
             None => self.name()?.join("."),
         };
-        let equals = self.eat_symbol("=");
-        let value = if equals || !(self.is_symbol(",") || self.is_symbol(")")) {
-            self.property_value()?
-        } else {
-            String::new()
-        };
-        Ok((key, value))
+        self.eat_symbol("=");
+        Ok((key, self.property_value()?))
     }
 
     fn property_value(&mut self) -> Result<String> {
