@@ -5,13 +5,18 @@
 //! connectors by name. A connector knows no query, no session and no SQL.
 
 pub mod connector;
+pub mod console;
 pub mod csv;
 pub mod delta;
 mod files;
 pub mod json;
+pub mod memory;
 pub mod metadata_log;
+pub mod noop;
 pub mod options;
 pub mod parquet;
+pub mod rate;
+mod staging;
 pub mod stream;
 #[cfg(test)]
 mod testing;
@@ -30,5 +35,8 @@ pub fn standard_registry() -> Registry {
         .with(Arc::new(csv::Csv))
         .with(Arc::new(delta::Delta))
         .with(Arc::new(json::Json))
+        .with(Arc::new(memory::Memory::default()))
+        .with(Arc::new(noop::Noop))
         .with(Arc::new(parquet::Parquet))
+        .with(Arc::new(rate::Rate::default()))
 }

@@ -1,0 +1,125 @@
+//! The console connector and its sink.
+
+use crate::connector::{Connector, SinkRequest};
+use crate::staging::Staging;
+use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::text::config::count;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use std::fmt;
+use std::sync::Arc;
+use thalweg_common::edge::{Edge, cross};
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::{Error, Result};
+
+/// Takes the text of one epoch.
+pub type Print = Arc<dyn Fn(String) + Send + Sync>;
+/// Renders rows as Spark's `show` does: the rows, how many at most, whether long cells are cut.
+pub type Show = Arc<dyn Fn(&RecordBatch, usize, bool) -> Result<String> + Send + Sync>;
+
+const RULE: &str = "-------------------------------------------";
+
+/// The format `console`.
+#[derive(Clone)]
+pub struct Console {
+    print: Print,
+    show: Show,
+}
+
+impl Console {
+    /// A console that renders with `show` and hands the text to `print`.
+    pub fn new(print: Print, show: Show) -> Self {
+        Self { print, show }
+    }
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Console")
+    }
+}
+
+#[async_trait]
+impl Connector for Console {
+    fn name(&self) -> &'static str {
+        "console"
+    }
+
+    async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
+        if !["append", "update"].contains(&request.output_mode.to_lowercase().as_str()) {
+            return Err(Error::unsupported(format!(
+                "the output mode {} of the console sink",
+                request.output_mode
+            )));
+        }
+        if !request.partition_by.is_empty() {
+            return Err(Error::unsupported("partitionBy of the console sink"));
+        }
+        let rows = count(&request.options, "numRows")?.unwrap_or(20);
+        let truncate = request.options.flag("truncate", true)?;
+        request.options.finish("console")?;
+        Ok(Arc::new(ConsoleSink {
+            console: self.clone(),
+            schema: request.schema,
+            rows: usize::try_from(rows).unwrap_or(usize::MAX),
+            truncate,
+            staging: Staging::default(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct ConsoleSink {
+    console: Console,
+    schema: SchemaRef,
+    rows: usize,
+    truncate: bool,
+    staging: Staging,
+}
+
+#[async_trait]
+impl StreamSink for ConsoleSink {
+    fn description(&self) -> String {
+        format!("ConsoleSink[numRows={}, truncate={}]", self.rows, self.truncate)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce
+    }
+
+    async fn fence(&self, _generation: Generation) -> Result<Option<Commit>> {
+        cross(Edge::SinkFence);
+        cross(Edge::SinkFenced);
+        Ok(None)
+    }
+
+    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        cross(Edge::SinkStage);
+        let staged = self.staging.put(rows)?;
+        cross(Edge::SinkStaged);
+        Ok(staged)
+    }
+
+    async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
+        let wrong = |e| Error::internal(format!("rows for the console: {e}"));
+        let named = |batch: RecordBatch| {
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &options)
+        };
+        let rows = self
+            .staging
+            .take(&staged)?
+            .into_iter()
+            .map(named)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(wrong)?;
+        let all = concat_batches(&self.schema, &rows).map_err(wrong)?;
+        let table = (self.console.show)(&all, self.rows, self.truncate)?;
+        cross(Edge::SinkCommit);
+        (self.console.print)(format!("{RULE}\nBatch: {epoch}\n{RULE}\n{table}\n"));
+        cross(Edge::SinkCommitted);
+        Ok(())
+    }
+}

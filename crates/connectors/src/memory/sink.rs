@@ -1,0 +1,104 @@
+//! The end of a stream in memory: fenced by generation, exactly-once while the process lives.
+//!
+//! In update mode the rows that changed are appended, as Spark's memory sink does.
+
+use super::table::MemoryTable;
+use crate::staging::Staging;
+use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use std::sync::Arc;
+use thalweg_common::edge::{Edge, cross};
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// Fills one table for one generation.
+#[derive(Debug)]
+pub(super) struct MemorySink {
+    table: Arc<MemoryTable>,
+    staging: Staging,
+    generation: std::sync::OnceLock<Generation>,
+}
+
+impl MemorySink {
+    pub fn new(table: Arc<MemoryTable>) -> Self {
+        Self { table, staging: Staging::default(), generation: std::sync::OnceLock::new() }
+    }
+}
+
+#[async_trait]
+impl StreamSink for MemorySink {
+    fn description(&self) -> String {
+        "MemorySink".to_owned()
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+
+    async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
+        cross(Edge::SinkFence);
+        let mut state = self.table.lock()?;
+        if let Some(other) = state.generation.filter(|g| *g > generation) {
+            return Err(fenced(generation, other));
+        }
+        state.generation = Some(generation);
+        let own = *self.generation.get_or_init(|| generation);
+        if own != generation {
+            return Err(Error::internal(format!("a sink of generation {own} was fenced for {generation}")));
+        }
+        let last = state.last;
+        drop(state);
+        cross(Edge::SinkFenced);
+        Ok(last)
+    }
+
+    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        cross(Edge::SinkStage);
+        let staged = self.staging.put(rows)?;
+        cross(Edge::SinkStaged);
+        Ok(staged)
+    }
+
+    async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
+        let Some(generation) = self.generation.get().copied() else {
+            return Err(Error::internal("an epoch was committed before the sink was fenced"));
+        };
+        let schema = datafusion::catalog::TableProvider::schema(self.table.as_ref());
+        let rows = self.staging.take(&staged)?;
+        let named = |batch: RecordBatch| {
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(Arc::clone(&schema), batch.columns().to_vec(), &options)
+                .map_err(|e| Error::internal(format!("rows for a table in memory: {e}")))
+        };
+        let rows = rows.into_iter().map(named).collect::<Result<Vec<_>>>()?;
+        cross(Edge::SinkCommit);
+        let mut state = self.table.lock()?;
+        if let Some(other) = state.generation.filter(|g| *g != generation) {
+            return Err(fenced(generation, other));
+        }
+        if let Some(last) = state.last.filter(|last| last.epoch >= epoch) {
+            return Err(if last.generation == generation {
+                Error::internal(format!("epoch {epoch} is committed already"))
+            } else {
+                fenced(generation, last.generation)
+            });
+        }
+        state.batches.extend(rows);
+        state.last = Some(Commit { epoch, generation });
+        drop(state);
+        cross(Edge::SinkCommitted);
+        Ok(())
+    }
+}
+
+fn fenced(own: Generation, other: Generation) -> Error {
+    Error::new(
+        ErrorKind::StreamingQuery,
+        "STREAM_FENCED",
+        "XXKST",
+        format!("Generation {own} was shut out of a table in memory by generation {other}."),
+    )
+    .param("generation", own.to_string())
+    .param("fencedBy", other.to_string())
+}

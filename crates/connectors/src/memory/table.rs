@@ -1,0 +1,139 @@
+//! The memory connector and its tables.
+
+use super::sink::MemorySink;
+use crate::connector::{Connector, ReadRequest, SinkRequest};
+use crate::stream::{Commit, StreamSink};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use thalweg_common::ids::Generation;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The format `memory`. Clones share their tables.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    tables: Arc<Mutex<BTreeMap<String, Arc<MemoryTable>>>>,
+}
+
+impl Memory {
+    /// The table that the query of that name fills, whatever the name's case.
+    pub fn find(&self, name: &str) -> Result<Option<Arc<MemoryTable>>> {
+        Ok(self.lock()?.get(&name.to_lowercase()).cloned())
+    }
+
+    /// The table for a query: the one it filled before, or an empty one in place of any other.
+    fn open(&self, name: &str, schema: SchemaRef, query_id: &str) -> Result<Arc<MemoryTable>> {
+        let mut tables = self.lock()?;
+        let old = tables.get(&name.to_lowercase()).filter(|t| t.query_id == query_id && t.schema == schema);
+        let table = old.cloned().unwrap_or_else(|| {
+            Arc::new(MemoryTable { query_id: query_id.to_owned(), schema, state: Mutex::default() })
+        });
+        tables.insert(name.to_lowercase(), Arc::clone(&table));
+        Ok(table)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, BTreeMap<String, Arc<MemoryTable>>>> {
+        self.tables.lock().map_err(|_| Error::internal("the tables in memory are poisoned"))
+    }
+}
+
+#[async_trait]
+impl Connector for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
+        request.options.finish("memory")?;
+        let name = request.paths.first().map_or("", String::as_str);
+        match self.find(name)? {
+            Some(table) => Ok(table),
+            None => Err(Error::new(
+                ErrorKind::Analysis,
+                "TABLE_OR_VIEW_NOT_FOUND",
+                "42P01",
+                format!("The table or view `{name}` cannot be found."),
+            )
+            .param("relationName", format!("`{name}`"))),
+        }
+    }
+
+    async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
+        if !["append", "update"].contains(&request.output_mode.to_lowercase().as_str()) {
+            return Err(Error::unsupported(format!(
+                "the output mode {} of the memory sink",
+                request.output_mode
+            )));
+        }
+        if !request.partition_by.is_empty() {
+            return Err(Error::unsupported("partitionBy of the memory sink"));
+        }
+        request.options.finish("memory")?;
+        let Some(name) = request.path else {
+            return Err(Error::new(
+                ErrorKind::Analysis,
+                "STREAMING_MEMORY_SINK_NEEDS_NAME",
+                "42K0E",
+                "queryName must be specified for memory sink",
+            ));
+        };
+        let table = self.open(&name, request.schema, &request.query_id)?;
+        Ok(Arc::new(MemorySink::new(table)))
+    }
+}
+
+/// The rows that one query wrote.
+#[derive(Debug)]
+pub struct MemoryTable {
+    query_id: String,
+    schema: SchemaRef,
+    state: Mutex<State>,
+}
+
+/// What commits change at once.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub batches: Vec<RecordBatch>,
+    pub generation: Option<Generation>,
+    pub last: Option<Commit>,
+}
+
+impl MemoryTable {
+    /// The rows committed so far.
+    pub fn batches(&self) -> Result<Vec<RecordBatch>> {
+        Ok(self.lock()?.batches.clone())
+    }
+
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, State>> {
+        self.state.lock().map_err(|_| Error::internal("a table in memory is poisoned"))
+    }
+}
+
+#[async_trait]
+impl TableProvider for MemoryTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let batches = self.batches().map_err(crate::files::scan::external)?;
+        let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
+        rows.scan(state, projection, filters, limit).await
+    }
+}

@@ -1,0 +1,203 @@
+//! The rate connector and its source.
+
+use crate::MetadataLog;
+use crate::connector::{Connector, ReadRequest};
+use crate::stream::{Guarantee, Offset, Part, StreamSource};
+use crate::text::config::count;
+use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use serde_json::json;
+use std::sync::Arc;
+use thalweg_common::clock::{Clock, SystemClock};
+use thalweg_common::{Error, Result};
+use tokio::sync::Mutex;
+
+const BATCH_ROWS: i64 = 8192;
+const US_PER_SECOND: i64 = 1_000_000;
+
+/// The format `rate`.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock::default()) }
+    }
+}
+
+impl Rate {
+    /// A source that goes by that clock.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { clock }
+    }
+}
+
+fn schema() -> SchemaRef {
+    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("timestamp", instant, true),
+        Field::new("value", DataType::Int64, true),
+    ]))
+}
+
+fn rows_per_second(request: &ReadRequest) -> Result<i64> {
+    let options = &request.options;
+    if request.schema.is_some() {
+        return Err(Error::unsupported("a schema for the source rate, which has its own"));
+    }
+    if count(options, "rampUpTime")?.is_some_and(|t| t > 0) {
+        return Err(options.bad("rampUpTime", "0"));
+    }
+    // Workers share the rows out evenly, so the number of partitions changes nothing.
+    count(options, "numPartitions")?;
+    let rows = match count(options, "rowsPerSecond")? {
+        None => 1,
+        Some(0) => return Err(options.bad("rowsPerSecond", "a number above 0")),
+        Some(n) => i64::try_from(n).map_err(|_| options.bad("rowsPerSecond", "a smaller number"))?,
+    };
+    options.finish("rate")?;
+    Ok(rows)
+}
+
+#[async_trait]
+impl Connector for Rate {
+    fn name(&self) -> &'static str {
+        "rate"
+    }
+
+    async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
+        rows_per_second(request)?;
+        Ok(schema())
+    }
+
+    async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
+        let rows = rows_per_second(&request)?;
+        let now = self.clock.now_micros();
+        let start_us = entry(&log.create_or_get(0, json!(now).to_string().into()).await?)?;
+        Ok(Arc::new(RateSource {
+            rows,
+            start_us,
+            clock: Arc::clone(&self.clock),
+            log,
+            frozen: Mutex::new(None),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct RateSource {
+    rows: i64,
+    start_us: i64,
+    clock: Arc<dyn Clock>,
+    log: MetadataLog,
+    /// The second after which nothing comes any more.
+    frozen: Mutex<Option<i64>>,
+}
+
+/// The end of plan `n`, in seconds since the start.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    plan: u64,
+    second: i64,
+}
+
+impl End {
+    fn of(offset: Option<&Offset>) -> Result<Self> {
+        let Some(offset) = offset else { return Ok(Self { plan: 0, second: 0 }) };
+        let plan = offset.get("plan").and_then(serde_json::Value::as_u64);
+        let second = offset.get("second").and_then(serde_json::Value::as_i64);
+        match (plan, second) {
+            (Some(plan), Some(second)) => Ok(Self { plan, second }),
+            _ => Err(Error::internal(format!("'{offset}' is no offset of the source rate"))),
+        }
+    }
+
+    fn offset(self) -> Offset {
+        json!({"plan": self.plan, "second": self.second})
+    }
+}
+
+impl RateSource {
+    fn second_now(&self) -> i64 {
+        (self.clock.now_micros() - self.start_us).max(0) / US_PER_SECOND
+    }
+}
+
+#[async_trait]
+impl StreamSource for RateSource {
+    fn description(&self) -> String {
+        format!("RateStream[rowsPerSecond={}]", self.rows)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema()
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+
+    async fn freeze(&self) -> Result<()> {
+        *self.frozen.lock().await = Some(self.second_now());
+        Ok(())
+    }
+
+    async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
+        let start = End::of(start)?;
+        let plan = start.plan + 1;
+        if let Some(planned) = self.log.get(plan).await? {
+            return Ok(Some(End { plan, second: entry(&planned)? }.offset()));
+        }
+        let second = self.frozen.lock().await.unwrap_or_else(|| self.second_now());
+        if second <= start.second {
+            return Ok(None);
+        }
+        let planned = self.log.create_or_get(plan, json!(second).to_string().into()).await?;
+        Ok(Some(End { plan, second: entry(&planned)? }.offset()))
+    }
+
+    async fn read(
+        &self,
+        start: Option<&Offset>,
+        end: &Offset,
+        part: Part,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let (first, last) = (End::of(start)?.second * self.rows, End::of(Some(end))?.second * self.rows);
+        let (of, index) = (i64::try_from(part.of.max(1)), i64::try_from(part.index));
+        let (Ok(of), Ok(index)) = (of, index) else {
+            return Err(Error::internal("a part that is too large"));
+        };
+        let (rows, start_us) = (self.rows, self.start_us);
+        let batches =
+            (0..).map(move |n| first + (n * of + index) * BATCH_ROWS).take_while(move |from| *from < last);
+        let batch = move |from: i64| batch(from..(from + BATCH_ROWS).min(last), rows, start_us);
+        Ok(Box::pin(stream::iter(batches.map(batch))))
+    }
+
+    async fn latest(&self) -> Result<Option<Offset>> {
+        Ok(Some(json!({"second": self.second_now()})))
+    }
+
+    async fn release(&self, _end: &Offset) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn batch(values: std::ops::Range<i64>, rows: i64, start_us: i64) -> Result<RecordBatch> {
+    let time = |v: i64| start_us + (v / rows) * US_PER_SECOND + (v % rows) * US_PER_SECOND / rows;
+    let times: TimestampMicrosecondArray = values.clone().map(time).collect::<Vec<_>>().into();
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(times.with_timezone("UTC")), Arc::new(Int64Array::from_iter_values(values))];
+    RecordBatch::try_new(schema(), columns)
+        .map_err(|e| Error::internal(format!("rows of the source rate: {e}")))
+}
+
+fn entry(bytes: &[u8]) -> Result<i64> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| Error::internal(format!("an entry of the source rate's log: {e}")))
+}

@@ -1,0 +1,48 @@
+//! Rows that a sink without a store keeps between staging and commit.
+//!
+//! They live in this process only: after a crash their epoch is replayed and staged again.
+
+use crate::stream::Staged;
+use arrow::record_batch::RecordBatch;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use thalweg_common::{Error, Result};
+
+/// Staged rows by key.
+#[derive(Debug, Default)]
+pub(crate) struct Staging {
+    next: AtomicU64,
+    rows: Mutex<BTreeMap<u64, Vec<RecordBatch>>>,
+}
+
+impl Staging {
+    /// Keeps the rows of one worker; none if there are no rows.
+    pub fn put(&self, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        let rows: Vec<_> = rows.into_iter().filter(|b| b.num_rows() > 0).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let key = self.next.fetch_add(1, Ordering::SeqCst);
+        let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+        self.lock()?.insert(key, rows);
+        Ok(Some(json!({"key": key, "rows": count})))
+    }
+
+    /// The rows behind `staged`, in its order; they are not kept any longer.
+    pub fn take(&self, staged: &[Staged]) -> Result<Vec<RecordBatch>> {
+        let mut kept = self.lock()?;
+        let mut all = Vec::new();
+        for one in staged {
+            let key = one.get("key").and_then(serde_json::Value::as_u64);
+            let rows = key.and_then(|k| kept.remove(&k));
+            all.extend(rows.ok_or_else(|| Error::internal("rows were staged by another process"))?);
+        }
+        Ok(all)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, BTreeMap<u64, Vec<RecordBatch>>>> {
+        self.rows.lock().map_err(|_| Error::internal("staged rows are poisoned"))
+    }
+}
