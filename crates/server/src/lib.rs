@@ -1,1 +1,105 @@
-//! placeholder
+//! The Spark Connect door: lets unmodified PySpark clients in.
+//!
+//! Takes a client's protobuf apart ([`convert`]), hands IR to the engine, and sends back rows as
+//! Arrow and errors as Spark's classes. An execution runs in a task of its own and survives broken
+//! connections ([`operation`]). Knows no plan and no connector; decides nothing about an answer.
+//!
+//! # Example
+//! ```no_run
+//! # async fn run() -> thalweg_common::Result<()> {
+//! let engine = thalweg_engine::Engine::open(thalweg_engine::EngineConfig::new("data")).await?;
+//! let listener = thalweg_server::bind(([127, 0, 0, 1], 15002).into()).await?;
+//! thalweg_server::serve(engine, listener, std::future::pending()).await
+//! # }
+//! ```
+
+mod catalog;
+mod convert;
+mod error;
+mod execute;
+mod operation;
+mod rows;
+mod service;
+mod session;
+mod streaming;
+mod upload;
+
+/// The service's trait and router, made by the build script.
+#[allow(clippy::all)]
+mod rpc {
+    include!(concat!(env!("OUT_DIR"), "/spark.connect.SparkConnectService.rs"));
+}
+
+use futures::FutureExt;
+use service::Door;
+use session::Sessions;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_engine::Engine;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+/// The most bytes of one message, either way: what the client allows too.
+pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
+/// How often what nobody uses any more is looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Listens on an address; port 0 takes a free one. The listener tells which.
+///
+/// # Errors
+/// `ADDRESS_UNUSABLE` if the port is taken or the address is not this machine's.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| {
+        Error::new(
+            ErrorKind::Runtime,
+            "ADDRESS_UNUSABLE",
+            "08001",
+            format!("The server cannot listen on {address}: {e}."),
+        )
+        .hint("Give another --port, or stop the process that listens there.")
+    })
+}
+
+/// Serves clients until `shutdown` is ready; running calls are ended then.
+///
+/// # Errors
+/// `SERVER_FAILED` if the listener breaks.
+pub async fn serve(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let sessions = Arc::new(Sessions::new(engine));
+    let service =
+        rpc::spark_connect_service_server::SparkConnectServiceServer::new(Door::new(sessions.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let server = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .add_service(service)
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    // Clients keep their connections open, so a server that waits for them would not end.
+    futures::select! {
+        served = server.fuse() => served.map_err(|e| {
+            Error::new(ErrorKind::Runtime, "SERVER_FAILED", "08006", format!("The server failed: {e}."))
+        }),
+        () = sweep(sessions).fuse() => Ok(()),
+        () = Box::pin(shutdown).fuse() => Ok(()),
+    }
+}
+
+async fn sweep(sessions: Arc<Sessions>) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        let now = ticks.tick().await;
+        sessions.sweep(now);
+    }
+}
+
+/// The value behind a lock. What is kept behind ours is whole after every statement, so a panic
+/// elsewhere does not spoil it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,46 @@
+//! Generates the server side of Spark Connect's service; the messages come from the proto crate.
+
+use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
+
+/// Method, its request and response: the messages of `spark.connect`.
+const UNARY: &[(&str, &str, &str)] = &[
+    ("AnalyzePlan", "AnalyzePlanRequest", "AnalyzePlanResponse"),
+    ("Config", "ConfigRequest", "ConfigResponse"),
+    ("ArtifactStatus", "ArtifactStatusesRequest", "ArtifactStatusesResponse"),
+    ("Interrupt", "InterruptRequest", "InterruptResponse"),
+    ("ReleaseExecute", "ReleaseExecuteRequest", "ReleaseExecuteResponse"),
+    ("ReleaseSession", "ReleaseSessionRequest", "ReleaseSessionResponse"),
+    ("FetchErrorDetails", "FetchErrorDetailsRequest", "FetchErrorDetailsResponse"),
+    ("CloneSession", "CloneSessionRequest", "CloneSessionResponse"),
+    ("GetStatus", "GetStatusRequest", "GetStatusResponse"),
+];
+
+fn method(name: &str, request: &str, response: &str) -> MethodBuilder {
+    let snake: String = name
+        .char_indices()
+        .flat_map(|(i, c)| {
+            let separator = (i > 0 && c.is_uppercase()).then_some('_');
+            separator.into_iter().chain(c.to_lowercase())
+        })
+        .collect();
+    Method::builder()
+        .name(snake)
+        .route_name(name)
+        .input_type(format!("::spark_connect_proto::{request}"))
+        .output_type(format!("::spark_connect_proto::{response}"))
+        .codec_path("::tonic_prost::ProstCodec")
+}
+
+fn main() {
+    let mut service = Service::builder().name("SparkConnectService").package("spark.connect");
+    for (name, request, response) in UNARY {
+        service = service.method(method(name, request, response).build());
+    }
+    for (name, request) in
+        [("ExecutePlan", "ExecutePlanRequest"), ("ReattachExecute", "ReattachExecuteRequest")]
+    {
+        service = service.method(method(name, request, "ExecutePlanResponse").server_streaming().build());
+    }
+    let upload = method("AddArtifacts", "AddArtifactsRequest", "AddArtifactsResponse").client_streaming();
+    Builder::new().build_client(false).compile(&[service.method(upload.build()).build()]);
+}

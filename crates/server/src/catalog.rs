@@ -1,0 +1,98 @@
+//! What do the methods of `spark.catalog` answer?
+//!
+//! Each call becomes commands and questions to the session and is answered by a small table in the
+//! layout that the client reads by position. There is no cache: `cacheTable` and `refreshTable` only
+//! check their table, as no answer depends on them, and `isCached` says so.
+
+mod answer;
+mod databases;
+mod functions;
+mod tables;
+
+use crate::convert::{identifier, refuse_if, required};
+use answer::Answer;
+use spark_connect_proto as pb;
+use spark_connect_proto::catalog::CatType;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_engine::{Output, Session};
+use thalweg_sql::ir::{Command, Statement};
+
+/// The one catalog's name.
+const CATALOG: &str = "spark_catalog";
+
+/// The answer to a call.
+pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output> {
+    let pb::Catalog { cat_type } = proto;
+    match required(cat_type, "Catalog.cat_type")? {
+        CatType::CurrentDatabase(pb::CurrentDatabase {}) => Answer::text(session.current_database()),
+        CatType::SetCurrentDatabase(call) => databases::set_current(session, call).await,
+        CatType::ListDatabases(call) => databases::list(session, call).await,
+        CatType::GetDatabase(call) => databases::get(session, call).await,
+        CatType::DatabaseExists(call) => databases::exists(session, call).await,
+        CatType::CreateDatabase(call) => databases::create(session, call).await,
+        CatType::DropDatabase(call) => databases::drop(session, call).await,
+        CatType::ListTables(call) => tables::list(session, call).await,
+        CatType::ListViews(call) => tables::views(session, call).await,
+        CatType::GetTable(call) => tables::get(session, call).await,
+        CatType::TableExists(call) => tables::exists(session, call).await,
+        CatType::ListColumns(call) => tables::columns(session, call).await,
+        CatType::CreateTable(call) => tables::create(session, call).await,
+        CatType::CreateExternalTable(call) => tables::create_external(session, call).await,
+        CatType::DropTable(call) => tables::drop(session, call).await,
+        CatType::DropView(pb::DropView { view_name, if_exists }) => {
+            run(session, Command::DropView { name: identifier(&view_name)?, if_exists }).await?;
+            Answer::nothing()
+        }
+        CatType::DropTempView(pb::DropTempView { view_name }) => {
+            tables::drop_temporary(session, vec![view_name]).await
+        }
+        CatType::DropGlobalTempView(pb::DropGlobalTempView { view_name }) => {
+            tables::drop_temporary(session, vec!["global_temp".to_owned(), view_name]).await
+        }
+        CatType::ListFunctions(call) => functions::list(session, call).await,
+        CatType::GetFunction(call) => functions::get(session, call).await,
+        CatType::FunctionExists(call) => functions::exists(session, call).await,
+        CatType::CurrentCatalog(pb::CurrentCatalog {}) => Answer::text(CATALOG.to_owned()),
+        CatType::SetCurrentCatalog(pb::SetCurrentCatalog { catalog_name }) => set_catalog(&catalog_name),
+        CatType::ListCatalogs(pb::ListCatalogs { pattern }) => {
+            refuse_if(pattern.is_some(), "a pattern of listCatalogs")?;
+            Answer::new()
+                .texts("name", vec![Some(CATALOG.to_owned())])
+                .texts("description", vec![None])
+                .done()
+        }
+        CatType::IsCached(pb::IsCached { table_name }) => {
+            tables::must_exist(session, &table_name).await?;
+            Answer::flag(false)
+        }
+        CatType::CacheTable(pb::CacheTable { table_name, storage_level: _ })
+        | CatType::UncacheTable(pb::UncacheTable { table_name })
+        | CatType::RefreshTable(pb::RefreshTable { table_name }) => {
+            tables::must_exist(session, &table_name).await?;
+            Answer::nothing()
+        }
+        CatType::ClearCache(pb::ClearCache {}) | CatType::RefreshByPath(pb::RefreshByPath { path: _ }) => {
+            Answer::nothing()
+        }
+        CatType::RecoverPartitions(_) => Err(Error::unsupported("recoverPartitions")),
+        CatType::ListPartitions(_) => Err(Error::unsupported("listPartitions")),
+        CatType::GetTableProperties(_) => Err(Error::unsupported("getTableProperties")),
+        CatType::GetCreateTableString(_) => Err(Error::unsupported("getCreateTableString")),
+        CatType::TruncateTable(_) => Err(Error::unsupported("truncateTable")),
+        CatType::AnalyzeTable(_) => Err(Error::unsupported("analyzeTable")),
+    }
+}
+
+/// Runs a command.
+async fn run(session: &Session, command: Command) -> Result<Output> {
+    session.execute(Statement::Command(command), None).await
+}
+
+fn set_catalog(name: &str) -> Result<Output> {
+    if name.eq_ignore_ascii_case(CATALOG) {
+        return Answer::nothing();
+    }
+    let text = format!("The catalog `{name}` not found. There is only `{CATALOG}`.");
+    Err(Error::new(ErrorKind::Analysis, "CATALOG_NOT_FOUND", "42P08", text)
+        .param("catalogName", format!("`{name}`")))
+}

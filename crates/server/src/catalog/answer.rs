@@ -1,0 +1,105 @@
+//! Small tables made of Rust values, and the other way.
+
+use crate::rows::{arrow_schema, unencodable};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, ListBuilder, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
+};
+use futures::{FutureExt, StreamExt};
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_engine::Output;
+use thalweg_sql::types::{DataType, StructField, StructType};
+
+/// A table that is being made, column by column.
+#[derive(Default)]
+pub(super) struct Answer {
+    fields: Vec<StructField>,
+    columns: Vec<ArrayRef>,
+}
+
+impl Answer {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// No rows, no columns.
+    pub(super) fn nothing() -> Result<Output> {
+        Ok(Output::nothing())
+    }
+
+    /// One text.
+    pub(super) fn text(value: String) -> Result<Output> {
+        Self::new().texts("value", vec![Some(value)]).done()
+    }
+
+    /// One truth value.
+    pub(super) fn flag(value: bool) -> Result<Output> {
+        Self::new().flags("value", vec![value]).done()
+    }
+
+    fn with(mut self, name: &str, data_type: DataType, column: ArrayRef) -> Self {
+        self.fields.push(StructField::new(name, data_type, true));
+        self.columns.push(column);
+        self
+    }
+
+    /// Adds a column of texts.
+    pub(super) fn texts(self, name: &str, values: Vec<Option<String>>) -> Self {
+        self.with(name, DataType::String, Arc::new(StringArray::from(values)))
+    }
+
+    /// Adds a column of truth values.
+    pub(super) fn flags(self, name: &str, values: Vec<bool>) -> Self {
+        self.with(name, DataType::Boolean, Arc::new(BooleanArray::from(values)))
+    }
+
+    /// Adds a column of lists of at most one text.
+    pub(super) fn lists(self, name: &str, values: Vec<Option<String>>) -> Self {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for value in values {
+            builder.append_value(value.map(Some));
+        }
+        let data_type = DataType::Array { element: Box::new(DataType::String), contains_null: true };
+        self.with(name, data_type, Arc::new(builder.finish()))
+    }
+
+    /// The table.
+    pub(super) fn done(self) -> Result<Output> {
+        let schema = StructType { fields: self.fields };
+        let rows = self.columns.first().map_or(0, |c| c.len());
+        let arrow = arrow_schema(&schema, "UTC");
+        let columns = self.columns.into_iter().zip(arrow.fields()).map(|(c, f)| relabelled(c, f.data_type()));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unencodable)?;
+        Ok(Output { schema, rows: async { Ok(batch) }.into_stream().boxed(), query: None })
+    }
+}
+
+/// Lists come from their builder under Arrow's usual name of an element.
+fn relabelled(column: ArrayRef, to: &arrow::datatypes::DataType) -> Result<ArrayRef> {
+    if column.data_type() == to {
+        return Ok(column);
+    }
+    let data = column.to_data().into_builder().data_type(to.clone()).build().map_err(unencodable)?;
+    Ok(arrow::array::make_array(data))
+}
+
+/// All rows of a command's answer as texts: truth values as `true` and `false`, nulls as none.
+pub(super) async fn texts(output: Output) -> Result<Vec<Vec<Option<String>>>> {
+    let mut rows = vec![];
+    for batch in output.collect().await? {
+        for row in 0..batch.num_rows() {
+            rows.push(batch.columns().iter().map(|column| cell(column, row)).collect());
+        }
+    }
+    Ok(rows)
+}
+
+fn cell(column: &ArrayRef, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    let text = column.as_any().downcast_ref::<StringArray>().map(|texts| texts.value(row).to_owned());
+    text.or_else(|| column.as_any().downcast_ref::<BooleanArray>().map(|flags| flags.value(row).to_string()))
+}

@@ -1,0 +1,82 @@
+//! What shall be done?
+
+use super::plan::{Request, Sql};
+use super::{Converter, identifier, required};
+use spark_connect_proto as pb;
+use spark_connect_proto::command::CommandType;
+use spark_connect_proto::relation::RelType;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir;
+
+impl Converter<'_> {
+    /// The request that a command message stands for.
+    pub(super) fn command(&self, proto: pb::Command) -> Result<Request> {
+        let pb::Command { command_type } = proto;
+        match required(command_type, "Command.command_type")? {
+            CommandType::SqlCommand(sql) => self.sql_command(sql),
+            CommandType::CreateDataframeView(view) => Ok(Request::command(self.create_view(view)?)),
+            CommandType::WriteOperation(write) => Ok(Request::command(self.write(write)?)),
+            CommandType::WriteOperationV2(write) => Ok(Request::command(self.write_v2(write)?)),
+            CommandType::WriteStreamOperationStart(start) => Ok(Request::command(self.write_stream(start)?)),
+            CommandType::StreamingQueryCommand(command) => Ok(Request::StreamingQuery(command)),
+            CommandType::StreamingQueryManagerCommand(command) => Ok(Request::StreamingQueryManager(command)),
+            CommandType::GetResourcesCommand(pb::GetResourcesCommand {}) => Ok(Request::Resources),
+            refused => Err(Error::unsupported(refused_name(&refused))),
+        }
+    }
+
+    fn create_view(&self, proto: pb::CreateDataFrameViewCommand) -> Result<ir::Command> {
+        let pb::CreateDataFrameViewCommand { input, name, is_global, replace } = proto;
+        Ok(ir::Command::CreateView(ir::CreateView {
+            name: identifier(&name)?,
+            columns: vec![],
+            query: Box::new(self.relation(required(input, "CreateDataFrameViewCommand.input")?)?),
+            temporary: true,
+            global: is_global,
+            replace,
+            if_not_exists: false,
+            text: None,
+        }))
+    }
+
+    /// `spark.sql(…)`: the text inside is a query or a command; only its parser can tell.
+    #[allow(deprecated)] // Older clients send the text itself.
+    fn sql_command(&self, proto: pb::SqlCommand) -> Result<Request> {
+        let pb::SqlCommand { sql, args, pos_args, named_arguments, pos_arguments, input } = proto;
+        let relation = input.unwrap_or_else(|| {
+            let sql = pb::Sql { query: sql, args, pos_args, named_arguments, pos_arguments };
+            pb::Relation { common: None, rel_type: Some(RelType::Sql(sql)) }
+        });
+        Ok(Request::Sql(Box::new(Sql { converted: self.relation(relation.clone())?, relation })))
+    }
+}
+
+/// What to call a command that is refused.
+fn refused_name(command: &CommandType) -> &'static str {
+    match command {
+        CommandType::RegisterFunction(_) => "user-defined functions (spark.udf.register)",
+        CommandType::RegisterTableFunction(_) => "user-defined table functions (spark.udtf.register)",
+        CommandType::RegisterDataSource(_) => "data sources in Python (spark.dataSource.register)",
+        CommandType::StreamingQueryListenerBusCommand(_) => {
+            "streaming query listeners (spark.streams.addListener)"
+        }
+        CommandType::CreateResourceProfileCommand(_) => "resource profiles",
+        CommandType::CheckpointCommand(_) => "checkpointed DataFrames (checkpoint, localCheckpoint)",
+        CommandType::RemoveCachedRemoteRelationCommand(_) => {
+            "checkpointed DataFrames (checkpoint, localCheckpoint)"
+        }
+        CommandType::MergeIntoTableCommand(_) => "MERGE INTO (mergeInto)",
+        CommandType::MlCommand(_) => "machine learning",
+        CommandType::ExecuteExternalCommand(_) => "external commands",
+        CommandType::PipelineCommand(_) => "declarative pipelines",
+        CommandType::Extension(_) => "commands of a plugin",
+        CommandType::SqlCommand(_)
+        | CommandType::CreateDataframeView(_)
+        | CommandType::WriteOperation(_)
+        | CommandType::WriteOperationV2(_)
+        | CommandType::WriteStreamOperationStart(_)
+        | CommandType::StreamingQueryCommand(_)
+        | CommandType::StreamingQueryManagerCommand(_)
+        | CommandType::GetResourcesCommand(_) => "this command at this place",
+    }
+}

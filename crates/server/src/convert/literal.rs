@@ -1,0 +1,254 @@
+//! Which constant did the client send?
+//!
+//! A literal may carry its type in `data_type` (this protocol) or inside (older clients); where
+//! neither is there the type follows from the values.
+
+use super::{invalid, required, types};
+use spark_connect_proto as pb;
+use spark_connect_proto::expression::literal::{self as wire, LiteralType};
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::Literal;
+use thalweg_sql::types::{DataType, StructField, StructType};
+
+/// The constant of a literal message.
+pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
+    let pb::expression::Literal { data_type, literal_type } = proto;
+    let told = data_type.map(types::from_proto).transpose()?;
+    match required(literal_type, "Literal.literal_type")? {
+        LiteralType::Null(inner) => null(told, inner),
+        LiteralType::Binary(bytes) => Ok(Literal::Binary(bytes.to_vec())),
+        LiteralType::Boolean(value) => Ok(Literal::Boolean(value)),
+        LiteralType::Byte(value) => Ok(Literal::Byte(narrow(value)?)),
+        LiteralType::Short(value) => Ok(Literal::Short(narrow(value)?)),
+        LiteralType::Integer(value) => Ok(Literal::Integer(value)),
+        LiteralType::Long(value) => Ok(Literal::Long(value)),
+        LiteralType::Float(value) => Ok(Literal::Float(value)),
+        LiteralType::Double(value) => Ok(Literal::Double(value)),
+        LiteralType::Decimal(decimal) => decimal_literal(decimal),
+        LiteralType::String(value) => Ok(Literal::String(value)),
+        LiteralType::Date(days) => Ok(Literal::Date(days)),
+        LiteralType::Timestamp(micros) => Ok(Literal::Timestamp(micros)),
+        LiteralType::TimestampNtz(micros) => Ok(Literal::TimestampNtz(micros)),
+        LiteralType::CalendarInterval(wire::CalendarInterval { months, days, microseconds }) => {
+            Ok(Literal::CalendarInterval { months, days, micros: microseconds })
+        }
+        LiteralType::YearMonthInterval(months) => Ok(year_month(told, months)),
+        LiteralType::DayTimeInterval(micros) => Ok(day_time(told, micros)),
+        LiteralType::Array(array) => array_literal(told, array),
+        LiteralType::Map(map) => map_literal(told, map),
+        LiteralType::Struct(fields) => struct_literal(told, fields),
+        LiteralType::SpecializedArray(array) => specialized(array),
+        LiteralType::Time(_) => Err(Error::unsupported("literals of the type TIME")),
+        LiteralType::TimestampNtzNanos(_) | LiteralType::TimestampLtzNanos(_) => {
+            Err(Error::unsupported("timestamps of nanoseconds"))
+        }
+    }
+}
+
+fn null(told: Option<DataType>, inner: pb::DataType) -> Result<Literal> {
+    let pb::DataType { kind } = inner;
+    match (told, kind) {
+        (Some(told), _) => Ok(Literal::Null(told)),
+        (None, None) => Ok(Literal::Null(DataType::Null)),
+        (None, kind) => Ok(Literal::Null(types::from_proto(pb::DataType { kind })?)),
+    }
+}
+
+fn narrow<T: TryFrom<i32>>(value: i32) -> Result<T> {
+    T::try_from(value).map_err(|_| invalid(format!("The literal {value} does not fit its type.")))
+}
+
+fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
+    let wire::Decimal { value, precision, scale } = proto;
+    let parsed = parse_decimal(&value).ok_or_else(|| invalid(format!("'{value}' is no decimal literal.")))?;
+    let (mut unscaled, mut digits) = parsed;
+    let wanted = scale.map_or(Some(digits.max(0)), |s| i8::try_from(s).ok());
+    let too_wide = || invalid(format!("The decimal literal '{value}' does not fit its type."));
+    let wanted = wanted.ok_or_else(too_wide)?;
+    while digits < wanted {
+        unscaled = unscaled.checked_mul(10).ok_or_else(too_wide)?;
+        digits += 1;
+    }
+    while digits > wanted {
+        if unscaled % 10 != 0 {
+            return Err(too_wide());
+        }
+        unscaled /= 10;
+        digits -= 1;
+    }
+    let needed =
+        unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1).max(wanted.unsigned_abs().into());
+    let precision =
+        precision.map_or(Some(needed), |p| u32::try_from(p).ok()).filter(|p| *p >= needed && *p <= 38);
+    let precision = precision.and_then(|p| u8::try_from(p).ok()).ok_or_else(too_wide)?;
+    Ok(Literal::Decimal { unscaled, precision, scale: wanted })
+}
+
+/// Unscaled value and scale of a text such as `-12.30` or `1.5E+3`.
+fn parse_decimal(text: &str) -> Option<(i128, i8)> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+    if (-38..=38).contains(&scale) { Some((unscaled, i8::try_from(scale).ok()?)) } else { None }
+}
+
+fn year_month(told: Option<DataType>, months: i32) -> Literal {
+    match told {
+        Some(DataType::YearMonthInterval { start, end }) => Literal::YearMonthInterval { months, start, end },
+        _ => Literal::YearMonthInterval { months, start: 0, end: 1 },
+    }
+}
+
+fn day_time(told: Option<DataType>, micros: i64) -> Literal {
+    match told {
+        Some(DataType::DayTimeInterval { start, end }) => Literal::DayTimeInterval { micros, start, end },
+        _ => Literal::DayTimeInterval { micros, start: 0, end: 3 },
+    }
+}
+
+fn all(values: Vec<pb::expression::Literal>) -> Result<Vec<Literal>> {
+    values.into_iter().map(literal).collect()
+}
+
+#[allow(deprecated)] // Older clients put the type inside.
+fn array_literal(told: Option<DataType>, proto: wire::Array) -> Result<Literal> {
+    let wire::Array { element_type, elements } = proto;
+    let values = all(elements)?;
+    let inside = element_type.map(types::from_proto).transpose()?;
+    let element = match told {
+        Some(DataType::Array { element, contains_null: _ }) => *element,
+        _ => inside.unwrap_or_else(|| first_type(&values)),
+    };
+    Ok(Literal::Array { element, values })
+}
+
+#[allow(deprecated)] // Older clients put the types inside.
+fn map_literal(told: Option<DataType>, proto: wire::Map) -> Result<Literal> {
+    let wire::Map { key_type, value_type, keys, values } = proto;
+    if keys.len() != values.len() {
+        return Err(invalid("A map literal has not as many keys as values."));
+    }
+    let (keys, values) = (all(keys)?, all(values)?);
+    let inside =
+        (key_type.map(types::from_proto).transpose()?, value_type.map(types::from_proto).transpose()?);
+    let (key, value) = match told {
+        Some(DataType::Map { key, value, value_contains_null: _ }) => (*key, *value),
+        _ => (inside.0.unwrap_or_else(|| first_type(&keys)), inside.1.unwrap_or_else(|| first_type(&values))),
+    };
+    Ok(Literal::Map { key, value, entries: keys.into_iter().zip(values).collect() })
+}
+
+#[allow(deprecated)] // Older clients put the type inside.
+fn struct_literal(told: Option<DataType>, proto: wire::Struct) -> Result<Literal> {
+    let wire::Struct { struct_type, elements } = proto;
+    let values = all(elements)?;
+    let inside = struct_type.map(types::from_proto).transpose()?;
+    let data_type = told.or(inside).unwrap_or_else(|| numbered(&values));
+    Ok(Literal::Struct { data_type, values })
+}
+
+fn specialized(proto: wire::SpecializedArray) -> Result<Literal> {
+    use wire::specialized_array::ValueType;
+    let wire::SpecializedArray { value_type } = proto;
+    fn list<T>(element: DataType, values: Vec<T>, make: fn(T) -> Literal) -> Literal {
+        Literal::Array { element, values: values.into_iter().map(make).collect() }
+    }
+    Ok(match required(value_type, "SpecializedArray.value_type")? {
+        ValueType::Bools(pb::Bools { values }) => list(DataType::Boolean, values, Literal::Boolean),
+        ValueType::Ints(pb::Ints { values }) => list(DataType::Integer, values, Literal::Integer),
+        ValueType::Longs(pb::Longs { values }) => list(DataType::Long, values, Literal::Long),
+        ValueType::Floats(pb::Floats { values }) => list(DataType::Float, values, Literal::Float),
+        ValueType::Doubles(pb::Doubles { values }) => list(DataType::Double, values, Literal::Double),
+        ValueType::Strings(pb::Strings { values }) => list(DataType::String, values, Literal::String),
+    })
+}
+
+fn first_type(values: &[Literal]) -> DataType {
+    values.iter().map(type_of).find(|t| *t != DataType::Null).unwrap_or(DataType::Null)
+}
+
+fn numbered(values: &[Literal]) -> DataType {
+    let field = |(i, v): (usize, &Literal)| StructField::new(format!("col{}", i + 1), type_of(v), true);
+    DataType::Struct(StructType { fields: values.iter().enumerate().map(field).collect() })
+}
+
+fn type_of(value: &Literal) -> DataType {
+    match value {
+        Literal::Null(data_type) | Literal::Struct { data_type, values: _ } => data_type.clone(),
+        Literal::Boolean(_) => DataType::Boolean,
+        Literal::Byte(_) => DataType::Byte,
+        Literal::Short(_) => DataType::Short,
+        Literal::Integer(_) => DataType::Integer,
+        Literal::Long(_) => DataType::Long,
+        Literal::Float(_) => DataType::Float,
+        Literal::Double(_) => DataType::Double,
+        Literal::Decimal { precision, scale, unscaled: _ } => {
+            DataType::Decimal { precision: *precision, scale: *scale }
+        }
+        Literal::String(_) => DataType::String,
+        Literal::Binary(_) => DataType::Binary,
+        Literal::Date(_) => DataType::Date,
+        Literal::Timestamp(_) | Literal::TimestampText(_) => DataType::Timestamp,
+        Literal::TimestampNtz(_) => DataType::TimestampNtz,
+        Literal::DayTimeInterval { start, end, micros: _ } => {
+            DataType::DayTimeInterval { start: *start, end: *end }
+        }
+        Literal::YearMonthInterval { start, end, months: _ } => {
+            DataType::YearMonthInterval { start: *start, end: *end }
+        }
+        Literal::CalendarInterval { .. } => DataType::CalendarInterval,
+        Literal::Array { element, values: _ } => {
+            DataType::Array { element: Box::new(element.clone()), contains_null: true }
+        }
+        Literal::Map { key, value, entries: _ } => {
+            let (key, value) = (Box::new(key.clone()), Box::new(value.clone()));
+            DataType::Map { key, value, value_contains_null: true }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check_decimal(
+        value: &str,
+        precision: Option<i32>,
+        scale: Option<i32>,
+        expect: Option<(i128, u8, i8)>,
+    ) {
+        let found = decimal_literal(wire::Decimal { value: value.into(), precision, scale }).ok();
+        let expect =
+            expect.map(|(unscaled, precision, scale)| Literal::Decimal { unscaled, precision, scale });
+        assert_eq!(found, expect, "{value} as decimal({precision:?},{scale:?})");
+    }
+
+    #[test]
+    fn decimals_keep_their_value_or_are_refused() {
+        check_decimal("12.30", None, None, Some((1230, 4, 2)));
+        check_decimal("-0.05", None, None, Some((-5, 2, 2)));
+        check_decimal("7", Some(10), Some(3), Some((7000, 10, 3)));
+        check_decimal("1.5E+3", None, None, Some((1500, 4, 0)));
+        check_decimal("1.50", Some(3), Some(1), Some((15, 3, 1)));
+        check_decimal("1.55", Some(3), Some(1), None);
+        check_decimal("1000", Some(3), Some(0), None);
+        check_decimal("abc", None, None, None);
+    }
+
+    #[test]
+    fn an_array_without_a_type_takes_that_of_its_values() {
+        let int =
+            |n| pb::expression::Literal { data_type: None, literal_type: Some(LiteralType::Integer(n)) };
+        #[allow(deprecated)]
+        let array = wire::Array { element_type: None, elements: vec![int(1), int(2)] };
+        let proto =
+            pb::expression::Literal { data_type: None, literal_type: Some(LiteralType::Array(array)) };
+        let values = vec![Literal::Integer(1), Literal::Integer(2)];
+        assert_eq!(literal(proto).unwrap(), Literal::Array { element: DataType::Integer, values });
+    }
+}

@@ -1,0 +1,64 @@
+//! What did the client ask for? Protobuf in, IR out.
+//!
+//! Every message is taken apart field by field, so that a field of a later protocol version breaks
+//! the build here instead of being overlooked. What is not supported is refused by name. Nothing is
+//! resolved or run; the only thing looked up is data that the client uploaded before.
+
+mod command;
+mod expression;
+mod function;
+mod literal;
+mod local;
+mod metadata;
+mod name;
+mod plan;
+mod relation;
+mod sort;
+pub(crate) mod types;
+mod write;
+
+pub(crate) use name::identifier;
+pub(crate) use plan::{Request, Sql, relation_of, request};
+
+use bytes::Bytes;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_sql::ir;
+
+/// What a conversion may look up: the data that the client uploaded, by hash.
+pub(crate) struct Converter<'a> {
+    pub artifact: &'a (dyn Fn(&str) -> Option<Bytes> + Send + Sync),
+}
+
+/// The error for a message that lacks `field`.
+pub(crate) fn missing(field: &str) -> Error {
+    let text = format!("The plan is invalid: the field `{field}` is not set.");
+    invalid(text).param("field", field)
+}
+
+/// The error for a plan that no client of this protocol sends.
+pub(crate) fn invalid(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::IllegalArgument, "CONNECT_INVALID_PLAN", "42601", text)
+}
+
+/// The value of a field that the protocol requires.
+pub(crate) fn required<T>(value: Option<T>, field: &str) -> Result<T> {
+    value.ok_or_else(|| missing(field))
+}
+
+/// Refuses `what` unless the client left it out.
+pub(crate) fn refuse_if(present: bool, what: &str) -> Result<()> {
+    if present { Err(Error::unsupported(what)) } else { Ok(()) }
+}
+
+/// A count that the protocol sends as a signed number.
+pub(crate) fn count(value: i32, field: &str) -> Result<usize> {
+    usize::try_from(value)
+        .map_err(|_| invalid(format!("The plan is invalid: `{field}` is negative: {value}.")))
+}
+
+/// Options in an order that does not depend on a hash map's.
+pub(crate) fn options(map: std::collections::HashMap<String, String>) -> ir::Options {
+    let mut options: ir::Options = map.into_iter().collect();
+    options.sort();
+    options
+}

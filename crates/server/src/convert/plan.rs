@@ -1,0 +1,137 @@
+//! What is the whole request?
+//!
+//! A plan is a relation, a command, or one of both in compressed form.
+
+use super::{Converter, invalid, required};
+use prost::Message;
+use spark_connect_proto as pb;
+use spark_connect_proto::plan::compressed_operation::OpType as CompressedType;
+use spark_connect_proto::plan::{CompressedOperation, OpType};
+use spark_connect_proto::relation::RelType;
+use std::io::Read;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir;
+
+/// The most bytes that a compressed plan may unfold to.
+const PLAN_BYTES_MAX: u64 = 1 << 30;
+
+/// What a client asked the server to execute.
+pub(crate) enum Request {
+    /// A query or a command.
+    Statement(Box<ir::Statement>),
+    /// `spark.sql(…)`.
+    Sql(Box<Sql>),
+    /// `spark.catalog.…`.
+    Catalog(pb::Catalog),
+    /// A method of a running streaming query.
+    StreamingQuery(pb::StreamingQueryCommand),
+    /// A method of `spark.streams`.
+    StreamingQueryManager(pb::StreamingQueryManagerCommand),
+    /// `sparkContext.resources`: there are none.
+    Resources,
+}
+
+impl Request {
+    pub(super) fn command(command: ir::Command) -> Self {
+        Self::Statement(Box::new(ir::Statement::Command(command)))
+    }
+}
+
+/// SQL text as the client sent it, which a query's answer repeats, and as IR.
+pub(crate) struct Sql {
+    pub relation: pb::Relation,
+    pub converted: ir::Relation,
+}
+
+/// The request of a plan.
+pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<Request> {
+    match operation(plan)? {
+        Operation::Relation(relation) => match *relation {
+            pb::Relation { common: _, rel_type: Some(RelType::Catalog(catalog)) } => {
+                Ok(Request::Catalog(catalog))
+            }
+            relation => {
+                let query = converter.relation(relation)?;
+                Ok(Request::Statement(Box::new(ir::Statement::Query(query))))
+            }
+        },
+        Operation::Command(command) => converter.command(*command),
+    }
+}
+
+/// The relation of a plan that must be one.
+pub(crate) fn relation_of(converter: &Converter<'_>, plan: Option<pb::Plan>) -> Result<ir::Relation> {
+    match operation(required(plan, "plan")?)? {
+        Operation::Relation(relation) => converter.relation(*relation),
+        Operation::Command(_) => Err(invalid("A relation is needed where a command was sent.")),
+    }
+}
+
+enum Operation {
+    Relation(Box<pb::Relation>),
+    Command(Box<pb::Command>),
+}
+
+fn operation(plan: pb::Plan) -> Result<Operation> {
+    let pb::Plan { op_type } = plan;
+    match required(op_type, "Plan.op_type")? {
+        OpType::Root(relation) => Ok(Operation::Relation(Box::new(relation))),
+        OpType::Command(command) => Ok(Operation::Command(Box::new(command))),
+        OpType::CompressedOperation(compressed) => decompressed(compressed),
+    }
+}
+
+fn decompressed(proto: CompressedOperation) -> Result<Operation> {
+    let CompressedOperation { data, op_type, compression_codec } = proto;
+    if pb::CompressionCodec::try_from(compression_codec) != Ok(pb::CompressionCodec::Zstd) {
+        return Err(Error::unsupported("a plan compressed with anything but zstd"));
+    }
+    let plain = unpacked(&data)?;
+    let unreadable = |e: prost::DecodeError| invalid(format!("The compressed plan cannot be read: {e}."));
+    match CompressedType::try_from(op_type) {
+        Ok(CompressedType::Relation) => pb::Relation::decode(plain.as_slice())
+            .map(|r| Operation::Relation(Box::new(r)))
+            .map_err(unreadable),
+        Ok(CompressedType::Command) => {
+            pb::Command::decode(plain.as_slice()).map(|c| Operation::Command(Box::new(c))).map_err(unreadable)
+        }
+        Ok(CompressedType::Unspecified) | Err(_) => {
+            Err(invalid("A compressed plan does not tell what it is."))
+        }
+    }
+}
+
+fn unpacked(data: &[u8]) -> Result<Vec<u8>> {
+    let mut plain = vec![];
+    let read = zstd::stream::read::Decoder::new(data)
+        .and_then(|decoder| decoder.take(PLAN_BYTES_MAX + 1).read_to_end(&mut plain))
+        .map_err(|e| invalid(format!("The compressed plan cannot be unpacked: {e}.")))?;
+    if read as u64 > PLAN_BYTES_MAX {
+        return Err(invalid(format!("The compressed plan unfolds to more than {PLAN_BYTES_MAX} bytes.")));
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_compressed_plan_is_the_plan() {
+        let range = pb::Range { start: Some(1), end: 4, step: 1, num_partitions: None };
+        let relation = pb::Relation { common: None, rel_type: Some(RelType::Range(range)) };
+        let compressed = CompressedOperation {
+            data: zstd::bulk::compress(&relation.encode_to_vec(), 3).unwrap().into(),
+            op_type: CompressedType::Relation.into(),
+            compression_codec: pb::CompressionCodec::Zstd.into(),
+        };
+        let plan = |op_type| pb::Plan { op_type: Some(op_type) };
+        let converter = Converter { artifact: &|_| None };
+        let of = |plan| relation_of(&converter, Some(plan)).unwrap();
+        let (packed, plain) =
+            (of(plan(OpType::CompressedOperation(compressed))), of(plan(OpType::Root(relation))));
+        assert_eq!(packed, plain);
+        assert_eq!(plain.node, ir::RelationNode::Range { start: 1, end: 4, step: 1 });
+    }
+}

@@ -1,0 +1,123 @@
+//! What does an execution do, from the request to its last response?
+
+use crate::convert::{self, Request, Sql};
+use crate::operation::Operation;
+use crate::service::converter;
+use crate::session::Session;
+use crate::{catalog, rows, streaming};
+use spark_connect_proto as pb;
+use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete, SqlCommandResult};
+use spark_connect_proto::relation::RelType;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_engine::{Engine, Output};
+use thalweg_sql::ir;
+
+/// Runs an operation in a task of its own, which ends with it or when it is canceled.
+pub(crate) fn start(engine: Arc<Engine>, session: Arc<Session>, operation: Arc<Operation>, plan: pb::Plan) {
+    tokio::spawn(async move {
+        let result = tokio::select! {
+            error = operation.canceled() => Err(error),
+            result = run(&engine, &session, &operation, plan) => result,
+        };
+        let id = &operation.identity.operation_id;
+        match &result {
+            Ok(()) => tracing::debug!(operation = id, "done"),
+            Err(error) => tracing::debug!(operation = id, %error, "failed"),
+        }
+        operation.finish(result.map_err(|error| {
+            let id = session.keep_error(&error);
+            (error, id)
+        }));
+    });
+}
+
+async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: pb::Plan) -> Result<()> {
+    let request = converter(session, |converter| convert::request(converter, plan))?;
+    let time_zone = session.engine.config().time_zone();
+    match request {
+        Request::Statement(statement) => {
+            let is_query = matches!(*statement, ir::Statement::Query(_));
+            let output = session.engine.execute(*statement, None).await?;
+            match (&output.query, is_query) {
+                (Some(query), _) => operation.answer(streaming::started(query.clone())).await,
+                (None, true) => rows::send(operation, output, &time_zone).await?,
+                (None, false) => drop(output.collect().await?),
+            }
+        }
+        Request::Sql(sql) => operation.answer(sql_command(session, *sql, &time_zone).await?).await,
+        Request::Catalog(call) => {
+            let output = catalog::call(&session.engine, call).await?;
+            rows::send(operation, output, &time_zone).await?;
+        }
+        Request::StreamingQuery(command) => {
+            operation.answer(streaming::query(engine.jobs(), command).await?).await;
+        }
+        Request::StreamingQueryManager(command) => {
+            operation.answer(streaming::manage(engine.jobs(), session, command).await?).await;
+        }
+        Request::Resources => {
+            operation.answer(ResponseType::GetResourcesCommandResult(Default::default())).await;
+        }
+    }
+    if operation.manner.reattachable {
+        operation.answer(ResponseType::ResultComplete(ResultComplete {})).await;
+    }
+    Ok(())
+}
+
+/// A query is analysed now, so that its errors surface here, and runs when the client asks for rows.
+/// A command runs now, and its rows go back as a relation.
+async fn sql_command(session: &Session, sql: Sql, time_zone: &str) -> Result<ResponseType> {
+    let Sql { relation, converted } = sql;
+    let (text, has_arguments) = sql_text(&converted)?;
+    let relation = match one_statement(text)? {
+        ir::Statement::Query(_) => {
+            session.engine.analyze(&converted, None).await?;
+            relation
+        }
+        ir::Statement::Command(_) if has_arguments => {
+            return Err(Error::unsupported("arguments of a SQL statement that is no query"));
+        }
+        command @ ir::Statement::Command(_) => {
+            let output = session.engine.execute(command, Some(text.into())).await?;
+            local(output, time_zone).await?
+        }
+    };
+    Ok(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) }))
+}
+
+/// Spark takes one statement per call.
+fn one_statement(text: &str) -> Result<ir::Statement> {
+    let mut parsed = thalweg_sql::parse(text)?.into_iter();
+    match (parsed.next(), parsed.next()) {
+        (Some(only), None) => Ok(only.statement),
+        (None, _) => Err(syntax_error("end of input")),
+        (Some(_), Some(_)) => Err(syntax_error("';'").hint("Send one statement at a time.")),
+    }
+}
+
+fn syntax_error(near: &str) -> Error {
+    let text = format!("Syntax error at or near {near}.");
+    Error::new(ErrorKind::Parse, "PARSE_SYNTAX_ERROR", "42601", text).param("error", near).param("hint", "")
+}
+
+/// The text of `spark.sql(…)`, and whether arguments or DataFrames go with it.
+fn sql_text(relation: &ir::Relation) -> Result<(&str, bool)> {
+    match &relation.node {
+        ir::RelationNode::SqlText { text, positional, named } => {
+            Ok((text, !positional.is_empty() || !named.is_empty()))
+        }
+        ir::RelationNode::WithRelations { root, references: _ } => Ok((sql_text(root)?.0, true)),
+        _ => Err(convert::invalid("A SQL command holds a relation that is no SQL text.")),
+    }
+}
+
+/// The rows of a command as a relation that the client can read again.
+async fn local(output: Output, time_zone: &str) -> Result<pb::Relation> {
+    let schema = output.schema.to_json();
+    let batch = rows::collect(output, time_zone).await?;
+    let data = rows::ipc(&batch).map_err(rows::unencodable)?;
+    let local = pb::LocalRelation { data: Some(data.into()), schema: Some(schema) };
+    Ok(pb::Relation { common: None, rel_type: Some(RelType::LocalRelation(local)) })
+}

@@ -1,0 +1,496 @@
+//! Which responses of an execution has a client seen, and which must still be there for it?
+//!
+//! An operation runs in a task of its own and puts numbered responses into a buffer; streams of
+//! any number of RPCs read them. What holds always:
+//! - a response's id tells its number, so a client may go on after one that is gone already;
+//! - a response leaves the buffer only when the client has released it, or, once it was sent, when
+//!   the buffer holds more than [`SENT_BYTES_MAX`];
+//! - the producer waits while [`UNSENT_BYTES_MAX`] lie unread, so a slow client slows its query;
+//! - only the newest stream of an operation gets responses.
+//!
+//! Knows nothing of plans, batches or engines.
+
+use crate::error::{canceled, invalid_cursor, status};
+use crate::locked;
+use futures::Stream;
+use spark_connect_proto::ExecutePlanResponse;
+use spark_connect_proto::execute_plan_response::ResponseType;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use thalweg_common::{Error, Result};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tonic::Status;
+use uuid::Uuid;
+
+/// Bytes of responses that may lie unread before the producer waits.
+pub(crate) const UNSENT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of responses that were sent but not released, kept for a client that comes back.
+pub(crate) const SENT_BYTES_MAX: usize = 32 << 20;
+
+/// How an operation ended.
+#[derive(Debug, Clone)]
+enum End {
+    Complete,
+    Failed(Error, String),
+}
+
+/// Who is to be told apart in answers: the ids that every response repeats.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub session_id: String,
+    pub server_side_session_id: String,
+    pub operation_id: String,
+}
+
+/// What the client asked of the execution itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manner {
+    pub tags: Vec<String>,
+    pub reattachable: bool,
+    /// The most bytes of one piece of a batch, if batches may come in pieces.
+    pub chunk_bytes: Option<usize>,
+}
+
+/// Numbers count from 0. `sent` is the number after the last one that a stream took.
+#[derive(Debug, Default)]
+struct Buffer {
+    first: u64,
+    sent: u64,
+    responses: VecDeque<(ExecutePlanResponse, usize)>,
+    sent_bytes: usize,
+    unsent_bytes: usize,
+    end: Option<End>,
+    /// Counts streams; the newest one is served.
+    stream: u64,
+    /// When the last stream went away; none while there is one.
+    detached: Option<Instant>,
+}
+
+/// One execution.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub identity: Identity,
+    pub manner: Manner,
+    /// Starts every response id, so that one of another operation is not taken for ours.
+    token: String,
+    buffer: Mutex<Buffer>,
+    /// Counts changes of the buffer.
+    changes: watch::Sender<u64>,
+    canceled: watch::Sender<bool>,
+}
+
+impl Operation {
+    /// An operation without responses.
+    pub(crate) fn new(identity: Identity, manner: Manner) -> Arc<Self> {
+        let token = Uuid::new_v4().simple().to_string();
+        let buffer = Mutex::new(Buffer { detached: Some(Instant::now()), ..Buffer::default() });
+        let (changes, canceled) = (watch::Sender::new(0), watch::Sender::new(false));
+        Arc::new(Self { identity, manner, token, buffer, changes, canceled })
+    }
+
+    /// Asks the operation to end with `OPERATION_CANCELED`; answers whether it was running.
+    pub(crate) fn cancel(&self) -> bool {
+        let running = self.is_running();
+        self.canceled.send_replace(true);
+        running
+    }
+
+    /// Waits for [`Operation::cancel`].
+    pub(crate) async fn canceled(&self) -> Error {
+        // The sender lives in `self`, so waiting ends by a cancel only.
+        let _ = self.canceled.subscribe().wait_for(|canceled| *canceled).await;
+        canceled(&self.identity.operation_id)
+    }
+
+    /// Whether no end is known yet.
+    pub(crate) fn is_running(&self) -> bool {
+        locked(&self.buffer).end.is_none()
+    }
+
+    /// The error that it ended with.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        match &locked(&self.buffer).end {
+            Some(End::Failed(error, _)) => Some(error.clone()),
+            Some(End::Complete) | None => None,
+        }
+    }
+
+    /// How long no stream has been reading.
+    pub(crate) fn detached_since(&self) -> Option<Instant> {
+        locked(&self.buffer).detached
+    }
+
+    /// Adds a response; waits while too much lies unread.
+    pub(crate) async fn push(&self, mut response: ExecutePlanResponse) {
+        let mut changes = self.changes.subscribe();
+        let bytes = prost::Message::encoded_len(&response);
+        loop {
+            {
+                let mut buffer = locked(&self.buffer);
+                if buffer.unsent_bytes == 0 || buffer.unsent_bytes + bytes <= UNSENT_BYTES_MAX {
+                    self.label(&mut response, buffer.first + buffer.responses.len() as u64);
+                    buffer.responses.push_back((response, bytes));
+                    buffer.unsent_bytes += bytes;
+                    break;
+                }
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+        self.changed();
+    }
+
+    /// Adds a response of one kind.
+    pub(crate) async fn answer(&self, response_type: ResponseType) {
+        self.push(ExecutePlanResponse { response_type: Some(response_type), ..Default::default() }).await;
+    }
+
+    fn label(&self, response: &mut ExecutePlanResponse, number: u64) {
+        response.session_id.clone_from(&self.identity.session_id);
+        response.server_side_session_id.clone_from(&self.identity.server_side_session_id);
+        response.operation_id.clone_from(&self.identity.operation_id);
+        response.response_id = format!("{}_{number}", self.token);
+    }
+
+    /// States the end: nothing follows. The first end stays.
+    pub(crate) fn finish(&self, result: Result<(), (Error, String)>) {
+        {
+            let mut buffer = locked(&self.buffer);
+            let end = result.map_or_else(|(error, id)| End::Failed(error, id), |()| End::Complete);
+            buffer.end.get_or_insert(end);
+        }
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// The number of the response with that id.
+    fn number(&self, response_id: &str) -> Result<u64> {
+        let number = response_id.rsplit_once('_').filter(|(token, _)| *token == self.token);
+        number.and_then(|(_, number)| number.parse().ok()).ok_or_else(|| {
+            let why = format!("The cursor position id {response_id} is not found.");
+            invalid_cursor("POSITION_NOT_FOUND", &why).param("responseId", response_id)
+        })
+    }
+
+    /// Drops all responses up to that id. One that is gone already is no error.
+    pub(crate) fn release_until(&self, response_id: &str) -> Result<()> {
+        let number = self.number(response_id)?;
+        {
+            let mut buffer = locked(&self.buffer);
+            while buffer.first <= number && buffer.forget_first() {}
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// The responses after that id, or all, as a stream that ends the one before it.
+    pub(crate) fn stream(
+        self: &Arc<Self>,
+        after: Option<&str>,
+        messages_max: Option<u64>,
+    ) -> Result<impl Stream<Item = Result<ExecutePlanResponse, Status>> + Send + use<>> {
+        let next = after.map(|id| self.number(id).map(|n| n + 1)).transpose()?.unwrap_or(0);
+        let stream = {
+            let mut buffer = locked(&self.buffer);
+            buffer.stream += 1;
+            buffer.detached = None;
+            // What comes after the place where the client goes on was not seen, whatever was sent.
+            buffer.unsend(next);
+            buffer.stream
+        };
+        self.changed();
+        let cursor = Cursor { operation: self.clone(), next, stream, left: messages_max, over: false };
+        Ok(futures::stream::unfold(cursor, |mut cursor| async move {
+            let item = cursor.next().await?;
+            Some((item, cursor))
+        }))
+    }
+}
+
+impl Buffer {
+    /// Drops the oldest response; answers whether there was one.
+    fn forget_first(&mut self) -> bool {
+        let Some((_, bytes)) = self.responses.pop_front() else { return false };
+        if self.first < self.sent {
+            self.sent_bytes -= bytes;
+        } else {
+            self.unsent_bytes -= bytes;
+            self.sent += 1;
+        }
+        self.first += 1;
+        true
+    }
+
+    /// Counts the responses from `next` on as unsent again.
+    fn unsend(&mut self, next: u64) {
+        let next = next.max(self.first);
+        while self.sent > next {
+            self.sent -= 1;
+            let bytes = self.bytes(self.sent);
+            self.sent_bytes -= bytes;
+            self.unsent_bytes += bytes;
+        }
+    }
+
+    fn at(&self, number: u64) -> Option<&(ExecutePlanResponse, usize)> {
+        let offset = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.responses.get(offset)
+    }
+
+    fn bytes(&self, number: u64) -> usize {
+        self.at(number).map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// Takes response `number` for sending.
+    fn take(&mut self, number: u64, keep: bool) -> Option<ExecutePlanResponse> {
+        let response = self.at(number)?.0.clone();
+        while self.sent <= number {
+            let bytes = self.bytes(self.sent);
+            self.sent += 1;
+            self.unsent_bytes -= bytes;
+            self.sent_bytes += bytes;
+        }
+        let limit = if keep { SENT_BYTES_MAX } else { 0 };
+        while self.sent_bytes > limit && self.first < self.sent && self.forget_first() {}
+        Some(response)
+    }
+}
+
+/// Where one stream stands.
+struct Cursor {
+    operation: Arc<Operation>,
+    next: u64,
+    stream: u64,
+    left: Option<u64>,
+    over: bool,
+}
+
+enum Step {
+    Item(Box<Result<ExecutePlanResponse, Status>>),
+    End,
+    Wait,
+}
+
+impl Cursor {
+    async fn next(&mut self) -> Option<Result<ExecutePlanResponse, Status>> {
+        let mut changes = self.operation.changes.subscribe();
+        loop {
+            match self.step() {
+                Step::Item(item) => return Some(*item),
+                Step::End => return None,
+                Step::Wait => changes.changed().await.ok()?,
+            }
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        if self.over || self.left == Some(0) {
+            return Step::End;
+        }
+        let operation = self.operation.clone();
+        let mut buffer = locked(&operation.buffer);
+        if buffer.stream != self.stream {
+            let why = "The cursor has been disconnected by the server: a newer stream reads the operation.";
+            return self.fail(&invalid_cursor("DISCONNECTED", why), "");
+        }
+        if self.next < buffer.first {
+            let why = "The cursor position is no longer available.";
+            return self.fail(&invalid_cursor("POSITION_NOT_AVAILABLE", why), "");
+        }
+        if let Some(response) = buffer.take(self.next, operation.manner.reattachable) {
+            self.next += 1;
+            self.left = self.left.map(|n| n - 1);
+            drop(buffer);
+            operation.changed();
+            return Step::Item(Box::new(Ok(response)));
+        }
+        match &buffer.end {
+            None => Step::Wait,
+            Some(End::Complete) => Step::End,
+            Some(End::Failed(error, id)) => {
+                let (error, id) = (error.clone(), id.clone());
+                self.fail(&error, &id)
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &Error, id: &str) -> Step {
+        self.over = true;
+        Step::Item(Box::new(Err(status(error, id))))
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        let mut buffer = locked(&self.operation.buffer);
+        if buffer.stream != self.stream {
+            return;
+        }
+        buffer.detached = Some(Instant::now());
+        let running = buffer.end.is_none();
+        drop(buffer);
+        // Nobody can come back for it.
+        if running && !self.operation.manner.reattachable {
+            self.operation.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use futures::StreamExt;
+    use spark_connect_proto::execute_plan_response::{ArrowBatch, ResultComplete};
+
+    fn operation(reattachable: bool) -> Arc<Operation> {
+        let identity =
+            Identity { session_id: "s".into(), server_side_session_id: "x".into(), operation_id: "o".into() };
+        Operation::new(identity, Manner { reattachable, ..Manner::default() })
+    }
+
+    async fn push(operation: &Operation, n: i64, bytes: usize) {
+        let data = vec![0; bytes].into();
+        operation
+            .answer(ResponseType::ArrowBatch(ArrowBatch { row_count: n, data, ..Default::default() }))
+            .await;
+    }
+
+    async fn complete(operation: &Operation) {
+        operation.answer(ResponseType::ResultComplete(ResultComplete {})).await;
+        operation.finish(Ok(()));
+    }
+
+    /// Reads as the client does: every stream is cut after `messages` and taken up after the last response.
+    async fn read_cut(operation: &Arc<Operation>, messages: u64, release: bool) -> Vec<i64> {
+        let (mut rows, mut last) = (vec![], None::<String>);
+        loop {
+            let mut stream = Box::pin(operation.stream(last.as_deref(), Some(messages)).unwrap());
+            while let Some(response) = stream.next().await {
+                let response = response.unwrap();
+                if release {
+                    operation.release_until(&response.response_id).unwrap();
+                }
+                last = Some(response.response_id);
+                match response.response_type.unwrap() {
+                    ResponseType::ArrowBatch(batch) => rows.push(batch.row_count),
+                    _ => return rows,
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_cut_after_every_few_messages_loses_and_repeats_nothing() {
+        for messages in 1..=4 {
+            for release in [false, true] {
+                let operation = operation(true);
+                let producer = operation.clone();
+                let task = tokio::spawn(async move {
+                    for n in 0..20 {
+                        push(&producer, n, 10).await;
+                    }
+                    complete(&producer).await;
+                });
+                let expect: Vec<i64> = (0..20).collect();
+                assert_eq!(read_cut(&operation, messages, release).await, expect, "{messages} {release}");
+                task.await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_response_that_was_sent_and_lost_is_sent_again() {
+        let operation = operation(true);
+        push(&operation, 1, 1).await;
+        push(&operation, 2, 1).await;
+        let first = Box::pin(operation.stream(None, None).unwrap()).next().await.unwrap().unwrap();
+        let again = Box::pin(operation.stream(None, None).unwrap()).next().await.unwrap().unwrap();
+        assert_eq!(first, again);
+    }
+
+    #[tokio::test]
+    async fn a_release_may_overtake_the_reattach_that_goes_on_after_it() {
+        let operation = operation(true);
+        push(&operation, 1, 1).await;
+        push(&operation, 2, 1).await;
+        complete(&operation).await;
+        let first = Box::pin(operation.stream(None, None).unwrap()).next().await.unwrap().unwrap();
+        operation.release_until(&first.response_id).unwrap();
+        operation.release_until(&first.response_id).unwrap();
+        let rest: Vec<_> = operation.stream(Some(&first.response_id), None).unwrap().collect().await;
+        assert_eq!(rest.len(), 2);
+        // What was released is gone for good.
+        let gone = Box::pin(operation.stream(None, None).unwrap()).next().await.unwrap().unwrap_err();
+        assert!(gone.message().contains("INVALID_CURSOR.POSITION_NOT_AVAILABLE"), "{gone}");
+    }
+
+    #[tokio::test]
+    async fn a_newer_stream_ends_the_older_one() {
+        let operation = operation(true);
+        let mut old = Box::pin(operation.stream(None, None).unwrap());
+        let mut new = Box::pin(operation.stream(None, None).unwrap());
+        push(&operation, 1, 1).await;
+        assert!(old.next().await.unwrap().unwrap_err().message().contains("INVALID_CURSOR.DISCONNECTED"));
+        assert!(old.next().await.is_none());
+        drop(old);
+        assert!(operation.detached_since().is_none());
+        assert!(new.next().await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_producer_waits_for_a_reader_and_memory_stays_bounded() {
+        let operation = operation(true);
+        let producer = operation.clone();
+        let half = UNSENT_BYTES_MAX / 2 - 1_000;
+        let task = tokio::spawn(async move {
+            for n in 0..8 {
+                push(&producer, n, half).await;
+            }
+            complete(&producer).await;
+        });
+        let mut stream = Box::pin(operation.stream(None, None).unwrap());
+        let mut seen = 0;
+        while let Some(response) = stream.next().await {
+            response.unwrap();
+            let buffer = locked(&operation.buffer);
+            assert!(buffer.unsent_bytes <= UNSENT_BYTES_MAX && buffer.sent_bytes <= SENT_BYTES_MAX);
+            drop(buffer);
+            seen += 1;
+        }
+        task.await.unwrap();
+        assert_eq!(seen, 9);
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_stream_and_is_told_again() {
+        let operation = operation(true);
+        operation.finish(Err((canceled("o"), "e1".into())));
+        operation.finish(Ok(()));
+        for _ in 0..2 {
+            let items: Vec<_> = operation.stream(None, None).unwrap().collect().await;
+            assert_eq!(items.len(), 1);
+            assert!(items[0].as_ref().unwrap_err().message().contains("OPERATION_CANCELED"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_nobody_can_come_back_to_ends_with_its_stream() {
+        for (reattachable, expect) in [(true, false), (false, true)] {
+            let operation = operation(reattachable);
+            drop(operation.stream(None, None).unwrap());
+            assert_eq!(*operation.canceled.borrow(), expect);
+        }
+    }
+
+    #[test]
+    fn the_id_of_another_operation_is_no_place_here() {
+        let error = operation(true).release_until("other_3").unwrap_err();
+        assert_eq!(error.class(), "INVALID_CURSOR.POSITION_NOT_FOUND");
+    }
+}

@@ -1,0 +1,65 @@
+//! What are a session's settings, and may they change?
+
+use crate::convert::required;
+use spark_connect_proto as pb;
+use spark_connect_proto::KeyValue;
+use spark_connect_proto::config_request::operation::OpType;
+use spark_connect_proto::config_request::{
+    Get, GetAll, GetOption, GetWithDefault, IsModifiable, Operation, Set, Unset,
+};
+use thalweg_common::Result;
+use thalweg_engine::SessionConfig;
+
+/// Settings that were read, and what is worth a warning at the client.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub pairs: Vec<KeyValue>,
+    pub warnings: Vec<String>,
+}
+
+/// Does what an operation on the settings asks.
+pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Result<Answer> {
+    let Operation { op_type } = required(operation, "ConfigRequest.operation")?;
+    match required(op_type, "Operation.op_type")? {
+        OpType::Set(Set { pairs, silent }) => set(config, pairs, silent.unwrap_or(false)),
+        OpType::Get(Get { keys }) => each(keys, |key| config.get(key).map(Some)),
+        OpType::GetWithDefault(GetWithDefault { pairs }) => {
+            let value = |KeyValue { key, value }| KeyValue { value: config.get_option(&key).or(value), key };
+            Ok(Answer { pairs: pairs.into_iter().map(value).collect(), warnings: vec![] })
+        }
+        OpType::GetOption(GetOption { keys }) => each(keys, |key| Ok(config.get_option(key))),
+        OpType::GetAll(GetAll { prefix }) => Ok(all(config, prefix.as_deref())),
+        OpType::Unset(Unset { keys }) => each(keys, |key| config.unset(key).map(|()| None)),
+        OpType::IsModifiable(IsModifiable { keys }) => {
+            each(keys, |key| Ok(Some(config.is_modifiable(key).to_string())))
+        }
+    }
+}
+
+fn each(keys: Vec<String>, mut value: impl FnMut(&str) -> Result<Option<String>>) -> Result<Answer> {
+    let pair = |key: String| Ok(KeyValue { value: value(&key)?, key });
+    let pairs = keys.into_iter().map(pair).collect::<Result<_>>()?;
+    Ok(Answer { pairs, warnings: vec![] })
+}
+
+fn set(config: &SessionConfig, pairs: Vec<pb::KeyValue>, silent: bool) -> Result<Answer> {
+    let mut warnings = vec![];
+    for KeyValue { key, value } in pairs {
+        match config.set(&key, &required(value, "KeyValue.value")?) {
+            Ok(()) => {}
+            // Builder options are sent on good luck: those that can't be set are told of, no more.
+            Err(error) if silent => warnings.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Answer { pairs: vec![], warnings })
+}
+
+/// All settings under a prefix, which the keys in the answer lack, as in Spark.
+fn all(config: &SessionConfig, prefix: Option<&str>) -> Answer {
+    let pair = |(key, value): (String, String)| {
+        let short = prefix.and_then(|p| key.strip_prefix(p)).map(str::to_owned);
+        KeyValue { key: short.unwrap_or(key), value: Some(value) }
+    };
+    Answer { pairs: config.get_all(prefix).into_iter().map(pair).collect(), warnings: vec![] }
+}

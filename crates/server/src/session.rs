@@ -1,0 +1,257 @@
+//! What does the door keep for a client between its calls?
+//!
+//! Sessions by user and id, each with its operations, its latest errors and its uploads. A session
+//! that nobody has used for [`SESSION_TTL`] is closed; an operation that nobody has read for
+//! [`DETACHED_TTL`] is abandoned. Streaming queries belong to the engine and outlive both.
+
+use crate::error::invalid_handle;
+use crate::locked;
+use crate::operation::{Identity, Manner, Operation};
+use crate::upload::Uploads;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use thalweg_common::{Error, Result};
+use thalweg_engine::Engine;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// How long a session lives that nobody uses.
+pub(crate) const SESSION_TTL: Duration = Duration::from_secs(3_600);
+/// How long an operation runs on that nobody reads.
+pub(crate) const DETACHED_TTL: Duration = Duration::from_secs(300);
+/// How many errors of a session can still be asked about.
+const ERRORS_MAX: usize = 100;
+/// How many closed sessions and ended operations are remembered, to tell them from unknown ones.
+const TOMBSTONES_MAX: usize = 1_000;
+/// How many operations a session may have at once.
+const OPERATIONS_MAX: usize = 1_000;
+
+/// User and session id, as the client gave them.
+type Key = (String, String);
+
+/// The newest of many things that are no longer there.
+#[derive(Debug)]
+struct Tombstones<T>(VecDeque<T>);
+
+impl<T> Default for Tombstones<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T: PartialEq> Tombstones<T> {
+    fn add(&mut self, gone: T) {
+        if self.0.len() >= TOMBSTONES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(gone);
+    }
+}
+
+/// One client's session at the door.
+pub(crate) struct Session {
+    pub user: String,
+    pub id: String,
+    /// Stays the same for life: the client takes a change for a restart of the server.
+    pub server_side_id: String,
+    pub engine: Arc<thalweg_engine::Session>,
+    pub uploads: Mutex<Uploads>,
+    operations: Mutex<HashMap<String, Arc<Operation>>>,
+    ended: Mutex<Tombstones<String>>,
+    errors: Mutex<VecDeque<(String, Error)>>,
+    used: Mutex<Instant>,
+}
+
+impl Session {
+    /// Keeps an error so that the client can ask about it; answers its id.
+    pub(crate) fn keep_error(&self, error: &Error) -> String {
+        let id = Uuid::new_v4().to_string();
+        let mut errors = locked(&self.errors);
+        if errors.len() >= ERRORS_MAX {
+            errors.pop_front();
+        }
+        errors.push_back((id.clone(), error.clone()));
+        id
+    }
+
+    /// The error of that id.
+    pub(crate) fn error(&self, id: &str) -> Option<Error> {
+        locked(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
+    }
+
+    /// Starts to keep an operation; its id must be new.
+    pub(crate) fn add_operation(&self, id: Option<String>, manner: Manner) -> Result<Arc<Operation>> {
+        let id = match id {
+            Some(id) => checked_uuid(id)?,
+            None => Uuid::new_v4().to_string(),
+        };
+        let mut operations = locked(&self.operations);
+        if operations.contains_key(&id) {
+            return Err(invalid_handle("OPERATION_ALREADY_EXISTS", &id, "Operation already exists."));
+        }
+        if operations.len() >= OPERATIONS_MAX {
+            let why = format!("The session has {OPERATIONS_MAX} operations already.");
+            return Err(invalid_handle("TOO_MANY_OPERATIONS", &id, &why));
+        }
+        let identity = Identity {
+            session_id: self.id.clone(),
+            server_side_session_id: self.server_side_id.clone(),
+            operation_id: id.clone(),
+        };
+        let operation = Operation::new(identity, manner);
+        operations.insert(id, operation.clone());
+        Ok(operation)
+    }
+
+    /// The operation of that id.
+    pub(crate) fn operation(&self, id: &str) -> Result<Arc<Operation>> {
+        if let Some(operation) = locked(&self.operations).get(id) {
+            return Ok(operation.clone());
+        }
+        if locked(&self.ended).0.iter().any(|ended| ended == id) {
+            let why = "Operation was considered abandoned because of inactivity and removed.";
+            return Err(invalid_handle("OPERATION_ABANDONED", id, why));
+        }
+        Err(invalid_handle("OPERATION_NOT_FOUND", id, "Operation not found."))
+    }
+
+    /// All operations.
+    pub(crate) fn operations(&self) -> Vec<Arc<Operation>> {
+        locked(&self.operations).values().cloned().collect()
+    }
+
+    /// Ends an operation, if it still runs, and forgets it.
+    pub(crate) fn remove_operation(&self, id: &str) {
+        if let Some(operation) = locked(&self.operations).remove(id) {
+            operation.cancel();
+            locked(&self.ended).add(id.to_owned());
+        }
+    }
+
+    fn abandon_unread(&self, now: Instant) {
+        for operation in self.operations() {
+            let unread = operation.detached_since().map(|since| now.saturating_duration_since(since));
+            if unread.is_some_and(|unread| unread > DETACHED_TTL) {
+                self.remove_operation(&operation.identity.operation_id);
+            }
+        }
+    }
+
+    fn is_unused(&self, now: Instant) -> bool {
+        now.saturating_duration_since(*locked(&self.used)) > SESSION_TTL
+            && locked(&self.operations).is_empty()
+    }
+
+    fn close(&self) {
+        for operation in self.operations() {
+            self.remove_operation(&operation.identity.operation_id);
+        }
+    }
+}
+
+fn checked_uuid(id: String) -> Result<String> {
+    match Uuid::parse_str(&id) {
+        Ok(_) => Ok(id),
+        Err(_) => Err(invalid_handle(
+            "FORMAT",
+            &id,
+            "Handle must be an UUID string of the format '00112233-4455-6677-8899-aabbccddeeff'.",
+        )),
+    }
+}
+
+/// All sessions of the server.
+pub(crate) struct Sessions {
+    engine: Arc<Engine>,
+    all: Mutex<HashMap<Key, Arc<Session>>>,
+    closed: Mutex<Tombstones<Key>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, all: Mutex::default(), closed: Mutex::default() }
+    }
+
+    /// The engine that all sessions share.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The session of a call, made at its first one. `observed` is the server's side of the session as
+    /// the client knows it.
+    pub(crate) fn get_or_create(&self, user: &str, id: &str, observed: Option<&str>) -> Result<Arc<Session>> {
+        let key = (user.to_owned(), checked_uuid(id.to_owned())?);
+        let known = locked(&self.all).get(&key).cloned();
+        let session = match known {
+            Some(session) => session,
+            None => self.create(key, observed)?,
+        };
+        if observed.is_some_and(|observed| !observed.is_empty() && observed != session.server_side_id) {
+            let why = "The existing Spark server driver instance has restarted. Please reconnect.";
+            return Err(invalid_handle("SESSION_CHANGED", id, why));
+        }
+        *locked(&session.used) = Instant::now();
+        Ok(session)
+    }
+
+    fn create(&self, key: Key, observed: Option<&str>) -> Result<Arc<Session>> {
+        if locked(&self.closed).0.contains(&key) {
+            return Err(invalid_handle("SESSION_CLOSED", &key.1, "Session was closed."));
+        }
+        if observed.is_some_and(|observed| !observed.is_empty()) {
+            let why = "The existing Spark server driver instance has restarted. Please reconnect.";
+            return Err(invalid_handle("SESSION_CHANGED", &key.1, why));
+        }
+        let make = || {
+            Arc::new(Session {
+                user: key.0.clone(),
+                id: key.1.clone(),
+                server_side_id: Uuid::new_v4().to_string(),
+                engine: self.engine.session(&key.0, &key.1),
+                uploads: Mutex::default(),
+                operations: Mutex::default(),
+                ended: Mutex::default(),
+                errors: Mutex::default(),
+                used: Mutex::new(Instant::now()),
+            })
+        };
+        Ok(locked(&self.all).entry(key.clone()).or_insert_with(make).clone())
+    }
+
+    /// The session of a call that must not make one.
+    pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<Session>> {
+        let key = (user.to_owned(), id.to_owned());
+        if let Some(session) = locked(&self.all).get(&key) {
+            return Ok(session.clone());
+        }
+        if locked(&self.closed).0.contains(&key) {
+            return Err(invalid_handle("SESSION_CLOSED", id, "Session was closed."));
+        }
+        Err(invalid_handle("SESSION_NOT_FOUND", id, "Session not found."))
+    }
+
+    /// Ends a session with all that runs in it. It may come back under its id only if `reconnect`.
+    pub(crate) fn release(&self, user: &str, id: &str, reconnect: bool) {
+        let key = (user.to_owned(), id.to_owned());
+        let removed = locked(&self.all).remove(&key);
+        self.engine.close_session(user, id);
+        if let Some(session) = removed {
+            session.close();
+        }
+        if !reconnect {
+            locked(&self.closed).add(key);
+        }
+    }
+
+    /// Abandons what nobody has used for long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let all: Vec<_> = locked(&self.all).values().cloned().collect();
+        for session in all {
+            session.abandon_unread(now);
+            if session.is_unused(now) {
+                self.release(&session.user, &session.id, false);
+            }
+        }
+    }
+}
