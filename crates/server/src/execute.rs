@@ -9,7 +9,7 @@ use spark_connect_proto as pb;
 use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete, SqlCommandResult};
 use spark_connect_proto::relation::RelType;
 use std::sync::Arc;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::{Error, Result};
 use thalweg_engine::{Engine, Output};
 use thalweg_sql::ir;
 
@@ -71,7 +71,7 @@ async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: pb
 async fn sql_command(session: &Session, sql: Sql, time_zone: &str) -> Result<ResponseType> {
     let Sql { relation, converted } = sql;
     let (text, has_arguments) = sql_text(&converted)?;
-    let relation = match one_statement(text)? {
+    let relation = match thalweg_sql::parse_statement(text)? {
         ir::Statement::Query(_) => {
             session.engine.analyze(&converted, None).await?;
             relation
@@ -85,21 +85,6 @@ async fn sql_command(session: &Session, sql: Sql, time_zone: &str) -> Result<Res
         }
     };
     Ok(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) }))
-}
-
-/// Spark takes one statement per call.
-fn one_statement(text: &str) -> Result<ir::Statement> {
-    let mut parsed = thalweg_sql::parse(text)?.into_iter();
-    match (parsed.next(), parsed.next()) {
-        (Some(only), None) => Ok(only.statement),
-        (None, _) => Err(syntax_error("end of input")),
-        (Some(_), Some(_)) => Err(syntax_error("';'").hint("Send one statement at a time.")),
-    }
-}
-
-fn syntax_error(near: &str) -> Error {
-    let text = format!("Syntax error at or near {near}.");
-    Error::new(ErrorKind::Parse, "PARSE_SYNTAX_ERROR", "42601", text).param("error", near).param("hint", "")
 }
 
 /// The text of `spark.sql(…)`, and whether arguments or DataFrames go with it.

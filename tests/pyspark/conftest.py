@@ -1,0 +1,88 @@
+"""Starts the server of THALWEG_BIN on a free port over an empty data directory, and ends it."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+import pytest
+from pyspark.sql.connect.session import SparkSession
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+START_SECONDS_MAX = 30
+
+
+class Server:
+    """One server process. `log` holds what it said."""
+
+    def __init__(self, data_dir, port=0):
+        self.data_dir = pathlib.Path(data_dir)
+        self.log = []
+        self._url = None
+        self._known = threading.Event()
+        command = [os.environ["THALWEG_BIN"], "serve", "--port", str(port), "--data-dir", str(data_dir)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, errors="replace"
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.log.append(line)
+            found = re.search(r"sc://[\w.\-\[\]:]+:\d+", line)
+            if found and not self._url:
+                self._url = found.group(0)
+                self._known.set()
+        self._known.set()
+
+    @property
+    def url(self):
+        assert self._known.wait(START_SECONDS_MAX) and self._url, "no URL: " + "".join(self.log)
+        return self._url
+
+    def session(self):
+        return SparkSession.builder.remote(self.url).create()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+
+
+@pytest.fixture(scope="session")
+def server():
+    data_dir = tempfile.mkdtemp(prefix="thalweg-test-")
+    server = Server(data_dir)
+    yield server
+    server.stop()
+    shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def spark(server):
+    """A session of its own for every test."""
+    session = server.session()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def flights_file():
+    return str(ROOT / "examples" / "data" / "flights-2013-01.csv")
+
+
+def rows(df):
+    """The rows as plain tuples, in order."""
+    return [tuple(row) for row in df.collect()]

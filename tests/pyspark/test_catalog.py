@@ -1,0 +1,78 @@
+"""Names: temporary views, tables, databases and `spark.catalog`."""
+
+import pytest
+from pyspark.errors import AnalysisException
+
+from conftest import rows
+
+
+def test_a_temporary_view_is_seen_by_sql_and_dropped(spark):
+    spark.range(3).createOrReplaceTempView("v")
+    assert rows(spark.sql("SELECT max(id) FROM v")) == [(2,)]
+    with pytest.raises(AnalysisException) as caught:
+        spark.range(1).createTempView("v")
+    assert caught.value.getCondition() == "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS"
+    spark.range(5).createOrReplaceTempView("v")
+    assert spark.table("v").count() == 5
+    assert spark.catalog.tableExists("v")
+    assert spark.catalog.dropTempView("v") is True
+    assert spark.catalog.dropTempView("v") is False
+    assert not spark.catalog.tableExists("v")
+
+
+def test_a_global_temporary_view_is_seen_by_other_sessions(server, spark):
+    spark.range(4).createOrReplaceGlobalTempView("g")
+    other = server.session()
+    assert other.table("global_temp.g").count() == 4
+    other.stop()
+    assert spark.catalog.dropGlobalTempView("g") is True
+    assert spark.catalog.dropGlobalTempView("g") is False
+
+
+def test_a_view_keeps_the_frame_as_it_was(spark):
+    spark.range(3).createOrReplaceTempView("base")
+    frame = spark.table("base").filter("id > 0")
+    frame.createOrReplaceTempView("derived")
+    assert rows(spark.sql("SELECT count(*) FROM derived JOIN base USING (id)")) == [(2,)]
+
+
+def test_tables_are_made_listed_and_dropped(spark):
+    spark.sql("CREATE TABLE t_names (a INT COMMENT 'first', b STRING)")
+    spark.sql("INSERT INTO t_names VALUES (1, 'x'), (2, NULL)")
+    assert sorted(rows(spark.table("t_names"))) == [(1, "x"), (2, None)]
+    listed = [t for t in spark.catalog.listTables() if t.name == "t_names"]
+    assert [(t.catalog, t.namespace, t.tableType, t.isTemporary) for t in listed] == [
+        ("spark_catalog", ["default"], "MANAGED", False)
+    ]
+    assert [(c.name, c.dataType) for c in spark.catalog.listColumns("t_names")] == [("a", "int"), ("b", "string")]
+    assert spark.catalog.getTable("t_names").name == "t_names"
+    assert rows(spark.sql("SHOW TABLES LIKE 't_nam*'")) == [("default", "t_names", False)]
+    spark.sql("DROP TABLE t_names")
+    assert not spark.catalog.tableExists("t_names")
+
+
+def test_databases(spark):
+    assert spark.catalog.currentDatabase() == "default"
+    assert spark.catalog.currentCatalog() == "spark_catalog"
+    spark.sql("CREATE DATABASE d_names")
+    assert spark.catalog.databaseExists("d_names") and not spark.catalog.databaseExists("d_other")
+    assert "d_names" in [d.name for d in spark.catalog.listDatabases()]
+    spark.catalog.setCurrentDatabase("d_names")
+    assert spark.catalog.currentDatabase() == "d_names"
+    spark.catalog.setCurrentDatabase("default")
+    spark.sql("DROP DATABASE d_names")
+    assert not spark.catalog.databaseExists("d_names")
+
+
+def test_functions(spark):
+    assert spark.catalog.functionExists("upper") and not spark.catalog.functionExists("no_such")
+    assert spark.catalog.getFunction("upper").name == "upper"
+    assert len(spark.catalog.listFunctions()) > 100
+
+
+def test_nothing_is_cached(spark):
+    spark.range(1).createOrReplaceTempView("c")
+    spark.catalog.cacheTable("c")
+    assert not spark.catalog.isCached("c")
+    with pytest.raises(AnalysisException):
+        spark.catalog.cacheTable("no_such_table")

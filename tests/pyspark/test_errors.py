@@ -1,0 +1,96 @@
+"""Errors: a program in; the exception, its class, SQLSTATE and place out."""
+
+import pytest
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    NumberFormatException,
+    ParseException,
+    PySparkException,
+)
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException, SparkNoSuchElementException
+from pyspark.sql import functions as F
+
+# Name, program, exception, class, SQLSTATE, text of the place (None: no place is asked for).
+CASES = [
+    ("unknown column", lambda s: s.sql("SELECT id, nme FROM range(3)"), AnalysisException, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", "nme"),
+    ("unknown column of a frame", lambda s: s.range(3).select("nope").schema, AnalysisException, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", None),
+    ("unknown table", lambda s: s.sql("SELECT * FROM no_such_table"), AnalysisException, "TABLE_OR_VIEW_NOT_FOUND", "42P01", "no_such_table"),
+    ("unknown table of a frame", lambda s: s.table("no_such_table").schema, AnalysisException, "TABLE_OR_VIEW_NOT_FOUND", "42P01", None),
+    ("syntax", lambda s: s.sql("SELECT 1 FRM x WHERE"), ParseException, "PARSE_SYNTAX_ERROR", "42601", None),
+    ("unknown function", lambda s: s.sql("SELECT no_such_function(1)"), AnalysisException, "UNRESOLVED_ROUTINE", "42883", None),
+    ("division by zero", lambda s: s.sql("SELECT 1 / (id - id) FROM range(1)").collect(), ArithmeticException, "DIVIDE_BY_ZERO", "22012", None),
+    ("overflow", lambda s: s.sql("SELECT 9223372036854775807 + id FROM range(2)").collect(), ArithmeticException, "ARITHMETIC_OVERFLOW", "22003", None),
+    ("bad cast", lambda s: s.sql("SELECT CAST(concat('x', id) AS INT) FROM range(1)").collect(), NumberFormatException, "CAST_INVALID_INPUT", "22018", None),
+    ("unknown setting", lambda s: s.conf.get("no.such.setting"), SparkNoSuchElementException, "SQL_CONF_NOT_FOUND", "42K0I", None),
+    ("union of unlike frames", lambda s: s.range(1).union(s.sql("SELECT 1, 2")).schema, AnalysisException, "NUM_COLUMNS_MISMATCH", "42826", None),
+    ("Python function", lambda s: s.range(1).select(F.udf(lambda x: x, "int")("id")).collect(), AnalysisException, "UNSUPPORTED_FEATURE", "0A000", None),
+    ("observed metrics", lambda s: s.range(1).unpivot("id", None, "a", "b").transpose().collect(), AnalysisException, "UNSUPPORTED_FEATURE", "0A000", None),
+]
+
+
+@pytest.mark.parametrize("program, exception, condition, state, place", [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_error(spark, program, exception, condition, state, place):
+    with pytest.raises(exception) as caught:
+        program(spark)
+    error = caught.value
+    assert error.getCondition() == condition
+    assert error.getSqlState() == state
+    assert f"[{condition}]" in str(error) and f"SQLSTATE: {state}" in str(error)
+    if place is not None:
+        assert [c.fragment() for c in error.getQueryContext()] == [place]
+
+
+def test_an_error_tells_parameters_and_suggestions(spark):
+    with pytest.raises(AnalysisException) as caught:
+        spark.sql("SELECT carier FROM VALUES ('UA', 1) AS f(carrier, n)")
+    parameters = caught.value.getMessageParameters()
+    assert parameters["objectName"] == "`carier`" and "`carrier`" in parameters["proposal"]
+    context = caught.value.getQueryContext()[0]
+    assert (context.startIndex(), context.stopIndex()) == (7, 12)
+
+
+def test_the_syntax_error_tells_where(spark):
+    with pytest.raises(ParseException) as caught:
+        spark.sql("SELECT 1\nFROM range(3) WHERE WHERE")
+    assert "line 2" in str(caught.value)
+
+
+def test_an_error_ends_neither_session_nor_server(spark):
+    for _ in range(3):
+        with pytest.raises(PySparkException):
+            spark.sql("SELECT * FROM nowhere").collect()
+    assert spark.range(2).count() == 2
+
+
+def test_a_setting_is_set_read_and_unset(spark):
+    key = "spark.sql.session.timeZone"
+    before = spark.conf.get(key)
+    spark.conf.set(key, "Asia/Tokyo")
+    assert spark.conf.get(key) == "Asia/Tokyo" and spark.conf.isModifiable(key)
+    assert spark.sql("SELECT TIMESTAMP'2024-01-01 00:00:00'").toArrow().schema[0].type.tz == "Asia/Tokyo"
+    spark.conf.unset(key)
+    assert spark.conf.get(key) == before
+    assert spark.conf.get("no.such.setting", "else") == "else"
+    assert key in spark.conf.getAll
+
+
+def test_a_closed_session_stays_closed(server):
+    session = server.session()
+    session.range(1).collect()
+    client = session.client
+    session.stop()
+    assert client.is_closed
+
+
+def test_two_sessions_do_not_see_each_other(server):
+    a, b = server.session(), server.session()
+    a.range(1).createOrReplaceTempView("mine")
+    assert a.table("mine").count() == 1
+    with pytest.raises(AnalysisException):
+        b.table("mine").count()
+    a.stop()
+    assert b.range(1).count() == 1
+    b.stop()
+
+

@@ -1,0 +1,180 @@
+"""Long operations: interrupts, streams that are cut, clients that come back."""
+
+import threading
+import time
+import uuid
+
+import pyspark.sql.connect.proto as pb2
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from conftest import rows
+
+CUT = "thalweg.connect.stream.messagesMax"
+WAIT_SECONDS_MAX = 30
+
+# A query that takes minutes unless it is stopped.
+ENDLESS = "SELECT sum(a.id * b.id % 7) FROM range(10000000) a CROSS JOIN range(1000000) b"
+
+
+def count_calls(session, name):
+    """Counts the calls of an RPC that the client makes from now on."""
+    calls = []
+    stub = session.client._stub
+    original = getattr(stub, name)
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        return original(*args, **kwargs)
+
+    setattr(stub, name, counted)
+    return calls
+
+
+@pytest.mark.parametrize("messages", [1, 2, 3])
+def test_a_stream_cut_after_every_few_messages_loses_and_repeats_nothing(spark, messages):
+    spark.conf.set(CUT, str(messages))
+    reattached = count_calls(spark, "ReattachExecute")
+    n = 1_500_000
+    found = spark.range(n).toArrow().column("id").to_pylist()
+    assert found == list(range(n))
+    assert len(reattached) >= 2
+    assert rows(spark.range(5).filter("id > 3")) == [(4,)]
+    assert rows(spark.sql("SELECT 1 AS a UNION ALL SELECT 2")) == [(1,), (2,)]
+    spark.range(1).createOrReplaceTempView("v")
+    assert spark.table("v").count() == 1
+
+
+def test_an_error_survives_a_cut_stream(spark):
+    spark.conf.set(CUT, "1")
+    with pytest.raises(PySparkException) as caught:
+        spark.sql("SELECT 1 / (id - 5) FROM range(10)").collect()
+    assert caught.value.getCondition() == "DIVIDE_BY_ZERO"
+
+
+def running(spark, tag=None):
+    """Starts the endless query in a thread; the caller joins it and finds its error in the list."""
+    errors = []
+
+    def run():
+        if tag:
+            spark.addTag(tag)
+        try:
+            spark.sql(ENDLESS).collect()
+            errors.append(None)
+        except PySparkException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, errors
+
+
+def interrupt_until_it_hits(interrupt):
+    """The query may not have arrived when the first interrupt does."""
+    end = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < end:
+        if hit := interrupt():
+            return hit
+    raise AssertionError("nothing was interrupted")
+
+
+@pytest.mark.parametrize("how", ["all", "tag"])
+def test_interrupt_ends_what_it_means(spark, how):
+    thread, errors = running(spark, "slow" if how == "tag" else None)
+    interrupt = spark.interruptAll if how == "all" else lambda: spark.interruptTag("slow")
+    if how == "tag":
+        assert spark.interruptTag("other") == []
+    assert len(interrupt_until_it_hits(interrupt)) == 1
+    thread.join(WAIT_SECONDS_MAX)
+    assert not thread.is_alive()
+    assert "OPERATION_CANCELED" in str(errors[0])
+    assert spark.range(1).count() == 1
+
+
+def request(session, sql):
+    client = session.client
+    plan = pb2.Plan()
+    plan.root.sql.query = sql
+    req = client._execute_plan_request_with_metadata()
+    req.operation_id = str(uuid.uuid4())
+    req.plan.CopyFrom(plan)
+    option = pb2.ExecutePlanRequest.RequestOption()
+    option.reattach_options.reattachable = True
+    req.request_options.append(option)
+    return req
+
+
+def reattach(session, operation_id, last=None):
+    req = pb2.ReattachExecuteRequest(
+        session_id=session.client._session_id, user_context=session.client._execute_plan_request_with_metadata().user_context,
+        operation_id=operation_id,
+    )
+    if last:
+        req.last_response_id = last
+    return session.client._stub.ReattachExecute(req)
+
+
+def test_a_client_that_comes_back_gets_the_rest_though_the_release_was_faster(spark):
+    req = request(spark, "SELECT * FROM range(3)")
+    responses = list(spark.client._stub.ExecutePlan(req))
+    first = responses[0]
+    release = pb2.ReleaseExecuteRequest(
+        session_id=req.session_id, user_context=req.user_context, operation_id=req.operation_id
+    )
+    release.release_until.response_id = first.response_id
+    spark.client._stub.ReleaseExecute(release)
+    rest = list(reattach(spark, req.operation_id, first.response_id))
+    assert [r.response_id for r in rest] == [r.response_id for r in responses[1:]]
+    assert rest[-1].HasField("result_complete")
+
+
+def test_every_reply_repeats_the_session(spark):
+    req = request(spark, "SELECT 1")
+    responses = list(spark.client._stub.ExecutePlan(req))
+    assert {r.session_id for r in responses} == {req.session_id}
+    assert {r.operation_id for r in responses} == {req.operation_id}
+    assert len({r.server_side_session_id for r in responses}) == 1
+    assert len({r.response_id for r in responses}) == len(responses)
+
+
+def status_of(call):
+    with pytest.raises(Exception) as caught:
+        list(call())
+    return str(caught.value)
+
+
+def test_unknown_handles_are_told_apart(spark):
+    spark.range(1).collect()
+    unknown = str(uuid.uuid4())
+    assert "INVALID_HANDLE.OPERATION_NOT_FOUND" in status_of(lambda: reattach(spark, unknown))
+    req = request(spark, "SELECT 1")
+    list(spark.client._stub.ExecutePlan(req))
+    assert "INVALID_HANDLE.OPERATION_ALREADY_EXISTS" in status_of(lambda: spark.client._stub.ExecutePlan(req))
+    assert "INVALID_CURSOR.POSITION_NOT_FOUND" in status_of(lambda: reattach(spark, req.operation_id, "nonsense"))
+    req.session_id = "no-uuid"
+    assert "INVALID_HANDLE.FORMAT" in status_of(lambda: spark.client._stub.ExecutePlan(req))
+
+
+def test_a_session_of_another_server_is_refused(spark):
+    req = request(spark, "SELECT 1")
+    req.client_observed_server_side_session_id = str(uuid.uuid4())
+    assert "INVALID_HANDLE.SESSION_CHANGED" in status_of(lambda: spark.client._stub.ExecutePlan(req))
+
+
+def test_a_client_that_vanishes_leaves_the_server_well(server):
+    session = server.session()
+    stream = session.client._stub.ExecutePlan(request(session, "SELECT * FROM range(50000000)"))
+    next(stream)
+    stream.cancel()
+    session.client._channel.close()
+    other = server.session()
+    assert other.range(10).agg(F.sum("id")).collect()[0][0] == 45
+    other.stop()
+
+
+def test_a_large_plan_is_compressed_and_understood(spark):
+    spark.conf.set("spark.connect.session.planCompression.threshold", "100")
+    other = spark.range(1).select(*[F.lit("x" * 50).alias(f"c{i}") for i in range(200)])
+    assert len(other.collect()[0]) == 200

@@ -1,0 +1,206 @@
+"""Streaming queries through readStream and writeStream."""
+
+import json
+import pathlib
+
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from conftest import Server, rows
+
+SCHEMA = "t timestamp, k string, v int"
+
+
+def put(folder, name, *lines):
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # A file appears whole: it is written under a name that no source reads.
+    hidden = folder / f".{name}"
+    hidden.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    hidden.rename(folder / name)
+
+
+def event(minute, key, value):
+    return {"t": f"2024-01-01T00:{minute:02}:00Z", "k": key, "v": value}
+
+
+def source(spark, folder):
+    return spark.readStream.schema(SCHEMA).json(str(folder))
+
+
+def test_stateless_rows_reach_a_memory_sink(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 2))
+    df = source(spark, tmp_path / "in").filter("v > 1").select("k", (F.col("v") * 10).alias("w"))
+    assert df.isStreaming
+    query = df.writeStream.format("memory").queryName("stateless").start()
+    try:
+        query.processAllAvailable()
+        assert rows(spark.table("stateless")) == [("y", 20)]
+        put(tmp_path / "in", "b.json", event(2, "z", 3))
+        query.processAllAvailable()
+        assert sorted(rows(spark.table("stateless"))) == [("y", 20), ("z", 30)]
+        assert query.isActive and query.exception() is None
+        assert query.name == "stateless" and query.id and query.runId
+        assert [q.id for q in spark.streams.active] == [query.id]
+        assert spark.streams.get(query.id).runId == query.runId
+        progress = query.lastProgress
+        assert progress.numInputRows == 1 and progress.id == progress["id"]
+        assert sum(p.numInputRows for p in query.recentProgress) == 3
+        assert set(query.status) == {"message", "isDataAvailable", "isTriggerActive"}
+        query.explain()
+    finally:
+        query.stop()
+    assert not query.isActive
+    assert query.awaitTermination(5)
+
+
+def test_windows_close_behind_the_watermark(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(1, "x", 1), event(4, "x", 2), event(12, "x", 5))
+    windows = (
+        source(spark, tmp_path / "in")
+        .withWatermark("t", "5 minutes")
+        .groupBy(F.window("t", "10 minutes"), "k")
+        .agg(F.sum("v").alias("s"))
+        .select(F.date_format("window.start", "mm").alias("m"), "k", "s")
+    )
+    query = windows.writeStream.format("memory").queryName("windows").outputMode("append").start()
+    try:
+        query.processAllAvailable()
+        assert rows(spark.table("windows")) == []
+        put(tmp_path / "in", "b.json", event(16, "x", 7))
+        query.processAllAvailable()
+        put(tmp_path / "in", "c.json", event(17, "x", 1))
+        query.processAllAvailable()
+        assert rows(spark.table("windows")) == [("00", "x", 3)]
+    finally:
+        query.stop()
+
+
+def test_update_mode_tells_every_change(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(1, "x", 1))
+    counts = source(spark, tmp_path / "in").groupBy("k").count()
+    query = counts.writeStream.format("memory").queryName("updates").outputMode("update").start()
+    try:
+        query.processAllAvailable()
+        put(tmp_path / "in", "b.json", event(2, "x", 1), event(2, "y", 1))
+        query.processAllAvailable()
+        assert sorted(rows(spark.table("updates"))) == [("x", 1), ("x", 2), ("y", 1)]
+    finally:
+        query.stop()
+
+
+def available_now(spark, tmp_path):
+    query = (
+        source(spark, tmp_path / "in")
+        .select("k", "v")
+        .writeStream.format("delta")
+        .option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .trigger(availableNow=True)
+        .start(str(tmp_path / "out"))
+    )
+    assert query.awaitTermination(60)
+    assert query.exception() is None
+    return query
+
+
+def test_a_program_that_runs_again_goes_on_where_it_was(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    first = available_now(spark, tmp_path)
+    again = available_now(spark, tmp_path)
+    assert first.id == again.id and first.runId != again.runId
+    put(tmp_path / "in", "b.json", event(1, "y", 2))
+    available_now(spark, tmp_path)
+    assert sorted(rows(spark.read.format("delta").load(str(tmp_path / "out")))) == [("x", 1), ("y", 2)]
+
+
+def test_a_killed_server_loses_and_repeats_nothing(tmp_path):
+    server = Server(tmp_path / "data")
+    put(tmp_path / "in", *["a.json", event(0, "x", 1), event(1, "x", 2)])
+    spark = server.session()
+    query = (
+        source(spark, tmp_path / "in")
+        .select("k", "v")
+        .writeStream.format("delta")
+        .option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .start(str(tmp_path / "out"))
+    )
+    query.processAllAvailable()
+    server.kill()
+    put(tmp_path / "in", "b.json", event(2, "y", 3))
+    server = Server(tmp_path / "data")
+    try:
+        spark = server.session()
+        available_now(spark, tmp_path)
+        found = sorted(rows(spark.read.format("delta").load(str(tmp_path / "out"))))
+        assert found == [("x", 1), ("x", 2), ("y", 3)]
+        spark.stop()
+    finally:
+        server.stop()
+
+
+def test_a_vanished_client_changes_nothing(server, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    first = server.session()
+    query = (
+        source(first, tmp_path / "in")
+        .writeStream.format("delta")
+        .option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .start(str(tmp_path / "out"))
+    )
+    query.processAllAvailable()
+    query_id = query.id
+    first.client._channel.close()
+    second = server.session()
+    put(tmp_path / "in", "b.json", event(1, "y", 2))
+    found = second.streams.get(query_id)
+    assert found is not None and found.isActive
+    found.processAllAvailable()
+    assert second.read.format("delta").load(str(tmp_path / "out")).count() == 2
+    found.stop()
+    second.stop()
+
+
+# Name, program on the writer: refused as Spark refuses it.
+REFUSED = [
+    ("complete without aggregate", lambda df, p: df.writeStream.format("memory").queryName("q1").outputMode("complete").start()),
+    ("append of an aggregate without watermark", lambda df, p: df.groupBy("k").count().writeStream.format("memory").queryName("q2").start()),
+    ("unknown sink", lambda df, p: df.writeStream.format("sprocket").start()),
+    ("batch on a stream", lambda df, p: df.collect()),
+    ("foreachBatch", lambda df, p: df.writeStream.foreachBatch(lambda b, i: None).start()),
+    ("unknown option", lambda df, p: df.writeStream.format("delta").option("sprockets", "1").option("checkpointLocation", p + "/c").start(p + "/o")),
+]
+
+
+@pytest.mark.parametrize("program", [c[1] for c in REFUSED], ids=[c[0] for c in REFUSED])
+def test_refused(spark, tmp_path, program):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    with pytest.raises(PySparkException) as caught:
+        program(source(spark, tmp_path / "in"), str(tmp_path))
+    assert caught.value.getCondition() not in (None, "INTERNAL_ERROR"), str(caught.value)
+
+
+def test_a_stream_needs_a_schema(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    with pytest.raises(PySparkException):
+        spark.readStream.json(str(tmp_path / "in")).schema
+
+
+def test_a_failed_query_tells_why(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 0))
+    query = (
+        source(spark, tmp_path / "in").select(F.expr("1 / v")).writeStream.format("memory").queryName("failing").start()
+    )
+    with pytest.raises(PySparkException) as caught:
+        query.awaitTermination(60)
+    assert "DIVIDE_BY_ZERO" in str(caught.value)
+    assert not query.isActive
+    assert "DIVIDE_BY_ZERO" in str(query.exception())
+
+
+def test_await_any_termination(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    spark.streams.resetTerminated()
+    query = source(spark, tmp_path / "in").writeStream.format("memory").queryName("any").trigger(availableNow=True).start()
+    assert spark.streams.awaitAnyTermination(60)
+    assert query.awaitTermination(1)
