@@ -149,3 +149,67 @@ fn refused_name(expr: &ExprType) -> &'static str {
         | ExprType::SubqueryExpression(_) => "this expression at this place",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn convert(expr_type: ExprType) -> Result<ExprNode> {
+        let converter = Converter { artifact: &|_| None };
+        Ok(converter.expression(pb::Expression { common: None, expr_type: Some(expr_type) })?.node)
+    }
+
+    fn attribute(name: &str) -> ExprType {
+        ExprType::UnresolvedAttribute(pb::expression::UnresolvedAttribute {
+            unparsed_identifier: name.into(),
+            plan_id: Some(4),
+            is_metadata_column: None,
+        })
+    }
+
+    fn name(parts: &[&str]) -> Vec<String> {
+        parts.iter().map(|p| (*p).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_message_becomes_its_node() {
+        let star = |target: &str| {
+            let unparsed_target = Some(target.to_owned());
+            ExprType::UnresolvedStar(pb::expression::UnresolvedStar { unparsed_target, plan_id: None })
+        };
+        let regex = |pattern: &str| {
+            let col_name = pattern.to_owned();
+            ExprType::UnresolvedRegex(pb::expression::UnresolvedRegex { col_name, plan_id: None })
+        };
+        for (expr_type, expect) in [
+            (attribute("a.`b.c`"), ExprNode::Attribute { name: name(&["a", "b.c"]), plan_id: Some(4) }),
+            (
+                star("s.t.*"),
+                ExprNode::Star { target: Some(name(&["s", "t"])), plan_id: None, except: vec![] },
+            ),
+            (regex("`a.*`"), ExprNode::Regex { pattern: "a.*".into(), plan_id: None }),
+            (regex("a"), ExprNode::Attribute { name: name(&["a"]), plan_id: None }),
+        ] {
+            assert_eq!(convert(expr_type).unwrap(), expect);
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let cast = pb::expression::Cast {
+            expr: Some(Box::new(pb::Expression { common: None, expr_type: Some(attribute("a")) })),
+            eval_mode: EvalMode::Legacy.into(),
+            cast_to_type: Some(CastToType::Type(types::to_proto(&thalweg_sql::types::DataType::Long))),
+        };
+        for (expr_type, name) in [
+            (ExprType::CommonInlineUserDefinedFunction(Default::default()), "Python"),
+            (ExprType::SortOrder(Default::default()), "ORDER BY"),
+            (ExprType::Cast(Box::new(cast)), "legacy"),
+        ] {
+            let error = convert(expr_type).unwrap_err();
+            assert_eq!(error.class(), "UNSUPPORTED_FEATURE");
+            assert!(error.message().contains(name), "{name}: {error}");
+        }
+    }
+}

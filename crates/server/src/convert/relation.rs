@@ -82,3 +82,112 @@ fn plan_id(common: pb::RelationCommon) -> Option<i64> {
     let pb::RelationCommon { source_info: _, plan_id, origin: _ } = common;
     plan_id
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn convert(rel_type: RelType) -> Result<Node> {
+        let converter = Converter { artifact: &|_| None };
+        let common = pb::RelationCommon { plan_id: Some(7), ..Default::default() };
+        let relation = converter.relation(pb::Relation { common: Some(common), rel_type: Some(rel_type) })?;
+        assert_eq!(relation.plan_id, Some(7));
+        Ok(relation.node)
+    }
+
+    fn range(end: i64) -> Option<Box<pb::Relation>> {
+        let range = pb::Range { start: None, end, step: 1, num_partitions: Some(3) };
+        Some(Box::new(pb::Relation { common: None, rel_type: Some(RelType::Range(range)) }))
+    }
+
+    fn ir_range(end: i64) -> Box<ir::Relation> {
+        Box::new(ir::Relation::new(Node::Range { start: 0, end, step: 1 }))
+    }
+
+    #[test]
+    fn a_message_becomes_its_node() {
+        for (rel_type, expect) in [
+            (
+                RelType::Limit(Box::new(pb::Limit { input: range(3), limit: 2 })),
+                Node::Limit { input: ir_range(3), limit: crate::convert::expression::integer(2) },
+            ),
+            (
+                RelType::ShowString(Box::new(pb::ShowString {
+                    input: range(3),
+                    num_rows: -1,
+                    truncate: 20,
+                    vertical: true,
+                })),
+                Node::ShowString { input: ir_range(3), rows: 0, truncate: 20, vertical: true, html: false },
+            ),
+            (
+                RelType::SetOp(Box::new(pb::SetOperation {
+                    left_input: range(1),
+                    right_input: range(2),
+                    set_op_type: pb::set_operation::SetOpType::Union.into(),
+                    is_all: None,
+                    by_name: Some(true),
+                    allow_missing_columns: None,
+                })),
+                Node::SetOperation(ir::SetOperation {
+                    left: ir_range(1),
+                    right: ir_range(2),
+                    kind: ir::SetKind::Union,
+                    all: true,
+                    by_name: true,
+                    allow_missing_columns: false,
+                }),
+            ),
+            (
+                RelType::Deduplicate(Box::new(pb::Deduplicate {
+                    input: range(3),
+                    column_names: vec![],
+                    all_columns_as_keys: Some(true),
+                    within_watermark: None,
+                })),
+                Node::Deduplicate { input: ir_range(3), columns: vec![], within_watermark: false },
+            ),
+        ] {
+            assert_eq!(convert(rel_type).unwrap(), expect);
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let sample = pb::Sample { input: range(3), deterministic_order: true, ..Default::default() };
+        let correlation = pb::StatCorr {
+            input: range(3),
+            col1: "a".into(),
+            col2: "b".into(),
+            method: Some("spearman".into()),
+        };
+        let alias = pb::SubqueryAlias { input: range(3), alias: "a".into(), qualifier: vec!["q".into()] };
+        for (rel_type, name) in [
+            (RelType::Transpose(Default::default()), "transpose"),
+            (RelType::MapPartitions(Default::default()), "mapInPandas"),
+            (RelType::Catalog(Default::default()), "catalog call"),
+            (RelType::Sample(Box::new(sample)), "randomSplit"),
+            (RelType::Corr(Box::new(correlation)), "correlation"),
+            (RelType::SubqueryAlias(Box::new(alias)), "qualifier"),
+        ] {
+            let error = convert(rel_type).unwrap_err();
+            assert_eq!((error.class(), error.sqlstate()), ("UNSUPPORTED_FEATURE", "0A000"));
+            assert!(error.message().contains(name), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_lacks_its_input_names_the_field() {
+        let error = convert(RelType::Filter(Default::default())).unwrap_err();
+        assert_eq!(error.class(), "CONNECT_INVALID_PLAN");
+        assert!(error.message().contains("Filter.condition"), "{error}");
+    }
+
+    #[test]
+    fn data_that_was_not_uploaded_is_an_unknown_handle() {
+        let cached = pb::CachedLocalRelation { hash: "abc".into() };
+        let error = convert(RelType::CachedLocalRelation(cached)).unwrap_err();
+        assert_eq!(error.class(), "INVALID_HANDLE.ARTIFACT_NOT_FOUND");
+    }
+}
