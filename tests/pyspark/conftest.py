@@ -7,8 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import sys
+import textwrap
 import threading
+import uuid
 
+import pyspark.sql.connect.proto as pb2
 import pytest
 from pyspark.sql.connect.session import SparkSession
 
@@ -86,3 +90,35 @@ def flights_file():
 def rows(df):
     """The rows as plain tuples, in order."""
     return [tuple(row) for row in df.collect()]
+
+
+def request(session, sql):
+    """A reattachable ExecutePlan request, as the client itself would send it."""
+    client = session.client
+    plan = pb2.Plan()
+    plan.root.sql.query = sql
+    req = client._execute_plan_request_with_metadata()
+    req.operation_id = str(uuid.uuid4())
+    req.plan.CopyFrom(plan)
+    option = pb2.ExecutePlanRequest.RequestOption()
+    option.reattach_options.reattachable = True
+    req.request_options.append(option)
+    return req
+
+
+def client_that_vanishes(server, program):
+    """Runs a program on a session `spark` of its own in a process that is then killed."""
+    text = f"""
+        import os, signal, sys
+        sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+        import conftest
+        from pyspark.sql.connect.session import SparkSession
+        spark = SparkSession.builder.remote({server.url!r}).create()
+    """
+    end = "\nsys.stdout.flush()\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(textwrap.dedent(text) + program + end)
+        script.flush()
+        done = subprocess.run([sys.executable, script.name], capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout

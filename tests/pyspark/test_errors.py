@@ -1,5 +1,6 @@
 """Errors: a program in; the exception, its class, SQLSTATE and place out."""
 
+import pyarrow
 import pytest
 from pyspark.errors import (
     AnalysisException,
@@ -8,8 +9,10 @@ from pyspark.errors import (
     ParseException,
     PySparkException,
 )
-from pyspark.errors.exceptions.connect import SparkConnectGrpcException, SparkNoSuchElementException
+from pyspark.errors.exceptions.connect import SparkNoSuchElementException
 from pyspark.sql import functions as F
+
+from conftest import request
 
 # Name, program, exception, class, SQLSTATE, text of the place (None: no place is asked for).
 CASES = [
@@ -68,7 +71,10 @@ def test_a_setting_is_set_read_and_unset(spark):
     before = spark.conf.get(key)
     spark.conf.set(key, "Asia/Tokyo")
     assert spark.conf.get(key) == "Asia/Tokyo" and spark.conf.isModifiable(key)
-    assert spark.sql("SELECT TIMESTAMP'2024-01-01 00:00:00'").toArrow().schema[0].type.tz == "Asia/Tokyo"
+    first = next(spark.client._stub.ExecutePlan(request(spark, "SELECT TIMESTAMP'2024-01-01 00:00:00'")))
+    table = pyarrow.ipc.open_stream(first.arrow_batch.data).read_all()
+    assert table.schema[0].type.tz == "Asia/Tokyo"
+    assert table[0][0].as_py().isoformat() == "2024-01-01T00:00:00+09:00"
     spark.conf.unset(key)
     assert spark.conf.get(key) == before
     assert spark.conf.get("no.such.setting", "else") == "else"

@@ -30,7 +30,7 @@ def by_owner(spark, how):
 
 # Name, program, rows in order.
 CASES = [
-    ("select", lambda s: people(s).select("name", people(s).id + 1), [("ann", 2), ("bob", 3), ("cid", 4), ("ann", 5)]),
+    ("select", lambda s: select_by_frame(people(s)), [("ann", 2), ("bob", 3), ("cid", 4), ("ann", 5)]),
     ("select *", lambda s: people(s).select("*").limit(1), [(1, "ann", 10.5)]),
     ("selectExpr", lambda s: people(s).selectExpr("id * 2 AS d", "upper(name)").limit(1), [(2, "ANN")]),
     ("filter", lambda s: people(s).filter("id > 2").select("id"), [(3,), (4,)]),
@@ -121,6 +121,10 @@ CASES = [
     ("repartition", lambda s: s.range(10).repartition(3).groupBy().count(), [(10,)]),
     ("pivot", lambda s: people(s).groupBy().pivot("name", ["ann", "bob"]).count(), [(2, 1)]),
 ]
+
+
+def select_by_frame(df):
+    return df.select("name", df.id + 1)
 
 
 def self_join(spark):

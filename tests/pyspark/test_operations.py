@@ -9,7 +9,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from conftest import rows
+from conftest import client_that_vanishes, request, rows
 
 CUT = "thalweg.connect.stream.messagesMax"
 WAIT_SECONDS_MAX = 30
@@ -93,19 +93,6 @@ def test_interrupt_ends_what_it_means(spark, how):
     assert spark.range(1).count() == 1
 
 
-def request(session, sql):
-    client = session.client
-    plan = pb2.Plan()
-    plan.root.sql.query = sql
-    req = client._execute_plan_request_with_metadata()
-    req.operation_id = str(uuid.uuid4())
-    req.plan.CopyFrom(plan)
-    option = pb2.ExecutePlanRequest.RequestOption()
-    option.reattach_options.reattachable = True
-    req.request_options.append(option)
-    return req
-
-
 def reattach(session, operation_id, last=None):
     req = pb2.ReattachExecuteRequest(
         session_id=session.client._session_id, user_context=session.client._execute_plan_request_with_metadata().user_context,
@@ -163,15 +150,16 @@ def test_a_session_of_another_server_is_refused(spark):
     assert "INVALID_HANDLE.SESSION_CHANGED" in status_of(lambda: spark.client._stub.ExecutePlan(req))
 
 
-def test_a_client_that_vanishes_leaves_the_server_well(server):
-    session = server.session()
-    stream = session.client._stub.ExecutePlan(request(session, "SELECT * FROM range(50000000)"))
-    next(stream)
-    stream.cancel()
-    session.client._channel.close()
-    other = server.session()
-    assert other.range(10).agg(F.sum("id")).collect()[0][0] == 45
-    other.stop()
+VANISHING = """
+stub, req = spark.client._stub, conftest.request(spark, "SELECT * FROM range(50000000)")
+next(stub.ExecutePlan(req))
+"""
+
+
+def test_a_client_that_vanishes_leaves_the_server_well(server, spark):
+    for _ in range(3):
+        client_that_vanishes(server, VANISHING)
+    assert spark.range(10).agg(F.sum("id")).collect()[0][0] == 45
 
 
 def test_a_large_plan_is_compressed_and_understood(spark):

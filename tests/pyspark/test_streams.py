@@ -7,7 +7,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from conftest import Server, rows
+from conftest import Server, client_that_vanishes, rows
 
 SCHEMA = "t timestamp, k string, v int"
 
@@ -139,26 +139,24 @@ def test_a_killed_server_loses_and_repeats_nothing(tmp_path):
         server.stop()
 
 
-def test_a_vanished_client_changes_nothing(server, tmp_path):
+VANISHING = """
+source = spark.readStream.schema("t timestamp, k string, v int").json({folder!r} + "/in")
+writer = source.writeStream.format("delta").option("checkpointLocation", {folder!r} + "/checkpoint")
+query = writer.start({folder!r} + "/out")
+query.processAllAvailable()
+print(query.id)
+"""
+
+
+def test_a_vanished_client_changes_nothing(server, spark, tmp_path):
     put(tmp_path / "in", "a.json", event(0, "x", 1))
-    first = server.session()
-    query = (
-        source(first, tmp_path / "in")
-        .writeStream.format("delta")
-        .option("checkpointLocation", str(tmp_path / "checkpoint"))
-        .start(str(tmp_path / "out"))
-    )
-    query.processAllAvailable()
-    query_id = query.id
-    first.client._channel.close()
-    second = server.session()
+    query_id = client_that_vanishes(server, VANISHING.format(folder=str(tmp_path))).strip()
     put(tmp_path / "in", "b.json", event(1, "y", 2))
-    found = second.streams.get(query_id)
+    found = spark.streams.get(query_id)
     assert found is not None and found.isActive
     found.processAllAvailable()
-    assert second.read.format("delta").load(str(tmp_path / "out")).count() == 2
+    assert spark.read.format("delta").load(str(tmp_path / "out")).count() == 2
     found.stop()
-    second.stop()
 
 
 # Name, program on the writer: refused as Spark refuses it.

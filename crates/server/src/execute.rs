@@ -1,6 +1,7 @@
 //! What does an execution do, from the request to its last response?
 
 use crate::convert::{self, Request, Sql};
+use crate::executor::{Executor, broken};
 use crate::operation::Operation;
 use crate::service::converter;
 use crate::session::Session;
@@ -13,12 +14,22 @@ use thalweg_common::{Error, Result};
 use thalweg_engine::{Engine, Output};
 use thalweg_sql::ir;
 
-/// Runs an operation in a task of its own, which ends with it or when it is canceled.
-pub(crate) fn start(engine: Arc<Engine>, session: Arc<Session>, operation: Arc<Operation>, plan: pb::Plan) {
+/// Runs an operation, which ends with its work or when it is canceled. The work is on the executor's
+/// threads: one that never pauses can neither hold up its own cancel nor other clients.
+pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
+    let Start { session, operation, plan } = start;
+    let work = {
+        let (session, operation) = (session.clone(), operation.clone());
+        async move { run(&engine, &session, &operation, plan).await }
+    };
+    let mut task = executor.spawn(work);
     tokio::spawn(async move {
         let result = tokio::select! {
-            error = operation.canceled() => Err(error),
-            result = run(&engine, &session, &operation, plan) => result,
+            error = operation.canceled() => {
+                task.abort();
+                Err(error)
+            }
+            result = &mut task => result.unwrap_or_else(|e| Err(broken(&e))),
         };
         let id = &operation.identity.operation_id;
         match &result {
@@ -30,6 +41,13 @@ pub(crate) fn start(engine: Arc<Engine>, session: Arc<Session>, operation: Arc<O
             (error, id)
         }));
     });
+}
+
+/// An execution that begins.
+pub(crate) struct Start {
+    pub session: Arc<Session>,
+    pub operation: Arc<Operation>,
+    pub plan: pb::Plan,
 }
 
 async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: pb::Plan) -> Result<()> {

@@ -17,6 +17,7 @@ mod catalog;
 mod convert;
 mod error;
 mod execute;
+mod executor;
 mod operation;
 mod rows;
 mod service;
@@ -30,6 +31,7 @@ mod rpc {
     include!(concat!(env!("OUT_DIR"), "/spark.connect.SparkConnectService.rs"));
 }
 
+use executor::Executor;
 use futures::FutureExt;
 use service::Door;
 use session::Sessions;
@@ -62,7 +64,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves clients until `shutdown` is ready; running calls are ended then.
+/// Serves clients until `shutdown` is ready; running calls are ended then, and streaming queries after
+/// their running epoch.
 ///
 /// # Errors
 /// `SERVER_FAILED` if the listener breaks.
@@ -71,23 +74,28 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let sessions = Arc::new(Sessions::new(engine));
-    let service =
-        rpc::spark_connect_service_server::SparkConnectServiceServer::new(Door::new(sessions.clone()))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let sessions = Arc::new(Sessions::new(engine.clone()));
+    let executor = Arc::new(Executor::start()?);
+    let door = Door::new(sessions.clone(), executor.clone());
+    let service = rpc::spark_connect_service_server::SparkConnectServiceServer::new(door)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let server = tonic::transport::Server::builder()
         .tcp_nodelay(true)
         .add_service(service)
         .serve_with_incoming(TcpListenerStream::new(listener));
     // Clients keep their connections open, so a server that waits for them would not end.
-    futures::select! {
+    let ended = futures::select! {
         served = server.fuse() => served.map_err(|e| {
             Error::new(ErrorKind::Runtime, "SERVER_FAILED", "08006", format!("The server failed: {e}."))
         }),
         () = sweep(sessions).fuse() => Ok(()),
         () = Box::pin(shutdown).fuse() => Ok(()),
-    }
+    };
+    // Streaming queries may have tasks on the executor's threads, so they end first.
+    engine.shutdown().await;
+    drop(executor);
+    ended
 }
 
 async fn sweep(sessions: Arc<Sessions>) {

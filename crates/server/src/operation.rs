@@ -121,13 +121,16 @@ impl Operation {
         locked(&self.buffer).detached
     }
 
-    /// Adds a response; waits while too much lies unread.
+    /// Adds a response; waits while too much lies unread. After the end nothing is added.
     pub(crate) async fn push(&self, mut response: ExecutePlanResponse) {
         let mut changes = self.changes.subscribe();
         let bytes = prost::Message::encoded_len(&response);
         loop {
             {
                 let mut buffer = locked(&self.buffer);
+                if buffer.end.is_some() {
+                    return;
+                }
                 if buffer.unsent_bytes == 0 || buffer.unsent_bytes + bytes <= UNSENT_BYTES_MAX {
                     self.label(&mut response, buffer.first + buffer.responses.len() as u64);
                     buffer.responses.push_back((response, bytes));

@@ -9,7 +9,8 @@ mod semantics;
 
 use crate::convert::{Converter, required};
 use crate::error::{details, invalid_handle, status};
-use crate::execute;
+use crate::execute::{self, Start};
+use crate::executor::Executor;
 use crate::locked;
 use crate::operation::Manner;
 use crate::rpc::spark_connect_service_server::SparkConnectService;
@@ -34,13 +35,14 @@ pub(crate) const MESSAGES_MAX_KEY: &str = "thalweg.connect.stream.messagesMax";
 /// The service.
 pub(crate) struct Door {
     sessions: Arc<Sessions>,
+    executor: Arc<Executor>,
 }
 
 type Responses = BoxStream<'static, Result<pb::ExecutePlanResponse, Status>>;
 
 impl Door {
-    pub(crate) fn new(sessions: Arc<Sessions>) -> Self {
-        Self { sessions }
+    pub(crate) fn new(sessions: Arc<Sessions>, executor: Arc<Executor>) -> Self {
+        Self { sessions, executor }
     }
 
     /// The session of a call, made at its first one.
@@ -108,7 +110,8 @@ impl SparkConnectService for Door {
             let operation = session.add_operation(operation_id, manner)?;
             let reattachable = operation.manner.reattachable;
             let stream = operation.stream(None, messages_max(&session).filter(|_| reattachable))?;
-            execute::start(self.sessions.engine().clone(), session.clone(), operation, plan);
+            let start = Start { session: session.clone(), operation, plan };
+            execute::start(&self.executor, self.sessions.engine().clone(), start);
             Ok(stream.boxed())
         });
         Ok(Response::new(kept(&session, started)?))
@@ -181,7 +184,10 @@ impl SparkConnectService for Door {
         } = request.into_inner();
         let session = self.session(user_context, &session_id, observed.as_deref())?;
         let result = match required(analyze, "AnalyzePlanRequest.analyze") {
-            Ok(question) => analyze::answer(&session, question).await,
+            Ok(question) => {
+                let session = session.clone();
+                self.executor.run(async move { analyze::answer(&session, question).await }).await
+            }
             Err(error) => Err(error),
         };
         let result = Some(kept(&session, result)?);
