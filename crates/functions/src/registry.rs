@@ -218,7 +218,7 @@ fn registry() -> &'static Registry {
     REGISTRY.get_or_init(|| {
         let mut scalars = HashMap::new();
         let mut classes = HashMap::new();
-        for family in operators::FAMILIES.iter().chain(scalar::FAMILIES) {
+        for family in operators::FAMILIES.iter().chain(scalar::FAMILIES.iter().copied().flatten()) {
             for entry in *family {
                 for name in entry.names {
                     scalars.insert(*name, (*name, *entry));

@@ -30,6 +30,11 @@ pub(crate) fn array_of(element: DataType) -> DataType {
     DataType::List(element_field(element))
 }
 
+/// ARRAY of `element`, which may be null or not.
+pub(crate) fn array_with(element: DataType, nullable: bool) -> DataType {
+    DataType::List(Arc::new(Field::new("element", element, nullable)))
+}
+
 /// The field of an array's elements, which may always be null in a result of ours.
 pub(crate) fn element_field(element: DataType) -> FieldRef {
     Arc::new(Field::new("element", element, true))
@@ -37,8 +42,13 @@ pub(crate) fn element_field(element: DataType) -> FieldRef {
 
 /// MAP of `key` to `value`.
 pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
-    let entries =
-        DataType::Struct(Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]));
+    map_with(key, value, true)
+}
+
+/// MAP of `key` to `value`, which may be null or not.
+pub(crate) fn map_with(key: DataType, value: DataType, nullable: bool) -> DataType {
+    let fields = vec![Field::new("key", key, false), Field::new("value", value, nullable)];
+    let entries = DataType::Struct(Fields::from(fields));
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 

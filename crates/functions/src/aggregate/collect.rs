@@ -6,7 +6,7 @@ use super::Aggregate;
 use crate::binding::BoundAggregate;
 use crate::errors::{external, from_arrow};
 use crate::kernel::Setting;
-use crate::types::{array_of, element_field};
+use crate::types::{array_of, array_with, element_field};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array, new_empty_array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{concat, filter, is_not_null, take};
@@ -169,14 +169,21 @@ impl Accumulator for Values {
 }
 
 /// One row that holds all values.
-pub(super) fn one_list(values: ArrayRef) -> Result<ListArray> {
+fn one_list(values: ArrayRef) -> Result<ListArray> {
     let field = element_field(values.data_type().clone());
     let offsets = OffsetBuffer::from_lengths([values.len()]);
     ListArray::try_new(field, offsets, values, None).map_err(from_arrow)
 }
 
-fn as_list(values: &ArrayRef, _of: &Collecting) -> Result<ArrayRef> {
-    Ok(Arc::new(one_list(Arc::clone(values))?))
+/// The values as the one list of a result type.
+pub(super) fn as_list(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    let DataType::List(field) = &of.returns else {
+        return Err(Error::internal("collected values are a list"));
+    };
+    let offsets = OffsetBuffer::from_lengths([values.len()]);
+    let made =
+        ListArray::try_new(Arc::clone(field), offsets, Arc::clone(values), None).map_err(from_arrow)?;
+    Ok(Arc::new(made))
 }
 
 /// `collect_list`: in the order of arrival, without nulls, never null.
@@ -196,7 +203,7 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     }
     let distinct = distinct || a.call.distinct;
     a.call.distinct = false;
-    let mut collecting = Collecting::new(name, input.clone(), array_of(input), as_list);
+    let mut collecting = Collecting::new(name, input.clone(), array_with(input, false), as_list);
     collecting.distinct = distinct;
     let returns = collecting.returns.clone();
     Ok(a.of(collecting.udaf(), returns, false))

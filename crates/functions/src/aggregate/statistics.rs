@@ -3,11 +3,11 @@
 //! `percentile_approx` gives an element of the group, and here always the exact one.
 
 use super::Aggregate;
-use super::collect::{Collecting, one_list};
+use super::collect::{Collecting, as_list};
 use crate::binding::BoundAggregate;
 use crate::errors::{bad_value, from_arrow, from_datafusion, not_constant, unexpected_type};
 use crate::kernel::Setting;
-use crate::types::{array_of, is_datetime, is_interval, is_numeric, is_string};
+use crate::types::{array_with, is_datetime, is_interval, is_numeric, is_string};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, UInt64Array, new_null_array};
 use arrow::compute::{SortOptions, sort, take};
 use arrow::datatypes::{DataType, Float64Type};
@@ -98,7 +98,7 @@ fn each_fraction(of: &Collecting) -> Vec<f64> {
 pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     let (text, many) = fractions(&a)?;
-    let returns = if many { array_of(DataType::Float64) } else { DataType::Float64 };
+    let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
     let mut collecting = Collecting::new("percentile", DataType::Float64, returns, interpolated);
     collecting.setting = Setting::text(&text);
     bound(a, collecting)
@@ -110,7 +110,7 @@ fn sorted(values: &ArrayRef) -> Result<ArrayRef> {
 
 fn one_or_list(values: ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     match &of.returns {
-        DataType::List(_) => Ok(Arc::new(one_list(values)?)),
+        DataType::List(_) => as_list(&values, of),
         _ => Ok(values),
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
         return Err(unexpected_type(a.name, 0, "NUMERIC", &t));
     }
     let (text, many) = fractions(&a)?;
-    let returns = if many { array_of(t.clone()) } else { t.clone() };
+    let returns = if many { array_with(t.clone(), false) } else { t.clone() };
     let mut collecting = Collecting::new("percentile_approx", t, returns, element);
     collecting.setting = Setting::text(&text);
     bound(a, collecting)

@@ -24,7 +24,7 @@ use datafusion::logical_expr::{Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-pub(crate) use number::{exceeds, pow10, rescale};
+pub(crate) use number::{exceeds, parse_decimal, pow10, rescale};
 
 /// How one cast runs.
 #[derive(Debug, Clone, Copy)]

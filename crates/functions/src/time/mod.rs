@@ -7,4 +7,5 @@ pub(crate) mod civil;
 pub(crate) mod event;
 pub(crate) mod interval;
 pub(crate) mod parse;
+pub(crate) mod pattern;
 pub(crate) mod zone;

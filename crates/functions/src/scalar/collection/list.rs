@@ -1,0 +1,378 @@
+//! Functions that look into or rearrange one array.
+
+use super::{Gather, element_of, range_of, rearrange};
+use crate::binding::Bound;
+use crate::coerce::{coerce_all, common_type, to_type};
+use crate::errors::{bad_value, data_diff_types, index_of_zero, unexpected_type};
+use crate::kernel::{Batch, Kernel, Nulls, Run, Strings, arrow};
+use crate::registry::{Call, Entry};
+use crate::types::array_with;
+use ::arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt64Array, make_comparator};
+use ::arrow::compute::{SortOptions, take};
+use ::arrow::datatypes::{DataType, Int32Type, Int64Type};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["size", "cardinality"], 1, 1, size),
+    Entry::bind(&["array_size"], 1, 1, size),
+    Entry::bind(&["array_contains"], 2, 2, |c| search(c, "array_contains", DataType::Boolean, contains)),
+    Entry::bind(&["array_position"], 2, 2, |c| search(c, "array_position", DataType::Int64, position)),
+    Entry::bind(&["array_remove"], 2, 2, remove),
+    Entry::bind(&["array_min"], 1, 1, |c| extreme(c, "array_min", |b| least(b, Ordering::Less))),
+    Entry::bind(&["array_max"], 1, 1, |c| extreme(c, "array_max", |b| least(b, Ordering::Greater))),
+    Entry::bind(&["array_join"], 2, 3, array_join),
+    Entry::bind(&["array_compact"], 1, 1, compact),
+    Entry::bind(&["array_append"], 2, 2, |c| extend(c, "array_append", |b| appended(b, false))),
+    Entry::bind(&["array_prepend"], 2, 2, |c| extend(c, "array_prepend", |b| appended(b, true))),
+    Entry::bind(&["array_repeat"], 2, 2, array_repeat),
+    Entry::bind(&["sort_array"], 1, 2, sort_array),
+    Entry::bind(&["array_sort"], 1, 1, |c| same_array(c, "array_sort", nulls_last)),
+    Entry::bind(&["reverse"], 1, 1, reverse),
+    Entry::bind(&["slice"], 3, 3, slice),
+    Entry::bind(&["flatten"], 1, 1, flatten),
+];
+
+fn element_type(call: &Call, i: usize) -> Result<DataType> {
+    match call.type_of(i) {
+        DataType::List(f) => Ok(f.data_type().clone()),
+        other => Err(unexpected_type(call.name, i, "ARRAY", &other)),
+    }
+}
+
+fn size(call: Call) -> Result<Bound> {
+    if !matches!(call.type_of(0), DataType::List(_) | DataType::Map(..)) {
+        return Err(unexpected_type(call.name, 0, "(ARRAY or MAP)", &call.type_of(0)));
+    }
+    Ok(Kernel::new("size", DataType::Int32, |b| {
+        let array = b.array(0)?;
+        let lengths = match array.as_list_opt::<i32>() {
+            Some(list) => list.offsets().lengths().collect::<Vec<_>>(),
+            None => array.as_map().offsets().lengths().collect(),
+        };
+        let sizes = lengths.into_iter().enumerate().map(|(i, n)| array.is_valid(i).then_some(n as i32));
+        Ok(Arc::new(sizes.collect::<Int32Array>()))
+    })
+    .call(call.args))
+}
+
+/// Casts an array and a value to one element type.
+fn meet(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, DataType)> {
+    let ctx = call.ctx;
+    let element = element_type(&call, 0)?;
+    let nullable = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
+    let [array, value] = call.take()?;
+    let types = [element.clone(), value.data_type.clone()];
+    let common = common_type(&types).ok_or_else(|| data_diff_types(name, &types))?;
+    let array =
+        if element == common { array } else { to_type(array, &array_with(common.clone(), nullable), ctx)? };
+    Ok((vec![array, to_type(value, &common, ctx)?], common))
+}
+
+fn search(call: Call, name: &'static str, returns: DataType, run: Run) -> Result<Bound> {
+    let holds_nulls = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
+    let (args, _) = meet(call, name)?;
+    let nulls = if holds_nulls && returns == DataType::Boolean { Nulls::Always } else { Nulls::Args };
+    Ok(Kernel::new(name, returns, run).nulls(nulls).call(args))
+}
+
+/// For each row the place, from 0, of the value in the array, and whether the array holds a null.
+fn places(b: &Batch, mut found: impl FnMut(usize, Option<(Option<usize>, bool)>)) -> Result<()> {
+    let (array, value) = (b.array(0)?, b.array(1)?);
+    let list = array.as_list::<i32>();
+    let order = arrow(make_comparator(list.values(), &value, SortOptions::default()))?;
+    for row in 0..b.rows {
+        if list.is_null(row) || value.is_null(row) {
+            found(row, None);
+            continue;
+        }
+        let range = range_of(list, row);
+        let first = range.start;
+        let at = range.clone().find(|i| list.values().is_valid(*i) && order(*i, row).is_eq());
+        let nulls = at.is_none() && range.clone().any(|i| list.values().is_null(i));
+        found(row, Some((at.map(|i| i - first), nulls)));
+    }
+    Ok(())
+}
+
+fn contains(b: &Batch) -> Result<ArrayRef> {
+    let mut out = Vec::with_capacity(b.rows);
+    places(b, |_, found| {
+        out.push(
+            found.and_then(|(at, nulls)| if at.is_some() { Some(true) } else { (!nulls).then_some(false) }),
+        );
+    })?;
+    b.build_bool(|i| Ok(out.get(i).copied().flatten()))
+}
+
+fn position(b: &Batch) -> Result<ArrayRef> {
+    let mut out = Vec::with_capacity(b.rows);
+    places(b, |_, found| out.push(found.map(|(at, _)| at.map_or(0, |i| i as i64 + 1))))?;
+    b.build::<Int64Type>(|i| Ok(out.get(i).copied().flatten()))
+}
+
+fn remove(call: Call) -> Result<Bound> {
+    let (args, _) = meet(call, "array_remove")?;
+    let returns = args.first().map_or(DataType::Null, |a| a.data_type.clone());
+    Ok(Kernel::new("array_remove", returns, removed).call(args))
+}
+
+fn removed(b: &Batch) -> Result<ArrayRef> {
+    let (array, value) = (b.array(0)?, b.array(1)?);
+    let values = array.as_list::<i32>().values();
+    let order = arrow(make_comparator(values, &value, SortOptions::default()))?;
+    rearrange(b, |row, range, out| {
+        out.extend(range.filter(|i| values.is_null(*i) || !order(*i, row).is_eq()));
+        Ok(value.is_valid(row))
+    })
+}
+
+fn extreme(call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    let element = element_type(&call, 0)?;
+    Ok(Kernel::new(name, element, run).nulls(Nulls::Always).call(call.args))
+}
+
+fn least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    let list = array.as_list::<i32>();
+    let values = list.values();
+    let order = arrow(make_comparator(values, values, SortOptions::default()))?;
+    let best = |row: usize| {
+        let range = range_of(list, row).filter(|i| values.is_valid(*i) && list.is_valid(row));
+        range.reduce(|a, i| if order(i, a) == wanted { i } else { a }).map(|i| i as u64)
+    };
+    let chosen: UInt64Array = (0..b.rows).map(best).collect();
+    arrow(take(values, &chosen, None))
+}
+
+fn array_join(mut call: Call) -> Result<Bound> {
+    element_type(&call, 0)?;
+    let nullable = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
+    call.coerce(0, &array_with(DataType::Utf8, nullable))?;
+    call.coerce(1, &DataType::Utf8)?;
+    call.coerce(2, &DataType::Utf8)?;
+    Ok(Kernel::new("array_join", DataType::Utf8, joined).call(call.args))
+}
+
+fn joined(b: &Batch) -> Result<ArrayRef> {
+    let (array, separator) = (b.array(0)?, b.strings(1)?);
+    let instead = if b.len() > 2 { Some(b.strings(2)?) } else { None };
+    let list = array.as_list::<i32>();
+    let values = list.values().as_string::<i32>();
+    b.build_text(|row| {
+        let Some(separator) = separator.get(row).filter(|_| list.is_valid(row)) else { return Ok(None) };
+        let null = match &instead {
+            None => None,
+            Some(Strings::Constant(None)) => return Ok(None),
+            Some(s) => match s.get(row) {
+                None => return Ok(None),
+                some => some,
+            },
+        };
+        let text = |i: usize| if values.is_valid(i) { Some(values.value(i)) } else { null };
+        let parts: Vec<&str> = range_of(list, row).filter_map(text).collect();
+        Ok(Some(parts.join(separator)))
+    })
+}
+
+fn same_array(call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    element_type(&call, 0)?;
+    Ok(Kernel::new(name, call.type_of(0), run).call(call.args))
+}
+
+fn compact(call: Call) -> Result<Bound> {
+    let returns = array_with(element_type(&call, 0)?, false);
+    let kernel = Kernel::new("array_compact", returns, |b| {
+        let array = b.array(0)?;
+        let values = array.as_list::<i32>().values();
+        rearrange(b, |_, range, out| {
+            out.extend(range.filter(|i| values.is_valid(*i)));
+            Ok(true)
+        })
+    });
+    Ok(kernel.call(call.args))
+}
+
+fn extend(call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    let nullable = call.nullable(1) || matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
+    let array_nullable = call.nullable(0);
+    let (args, common) = meet(call, name)?;
+    let nulls = if array_nullable { Nulls::Always } else { Nulls::Never };
+    Ok(Kernel::new(name, array_with(common, nullable), run).nulls(nulls).call(args))
+}
+
+fn appended(b: &Batch, first: bool) -> Result<ArrayRef> {
+    let (array, value) = (b.array(0)?, b.array(1)?);
+    let list = array.as_list::<i32>();
+    let mut gather = Gather::new(2, b.rows);
+    for row in 0..b.rows {
+        let before = gather.picks.len();
+        if first {
+            gather.push(1, row);
+        }
+        range_of(list, row).for_each(|i| gather.push(0, i));
+        if !first {
+            gather.push(1, row);
+        }
+        gather.end(before, list.is_valid(row));
+    }
+    gather.finish(&[list.values().as_ref(), value.as_ref()], b.returns)
+}
+
+fn array_repeat(mut call: Call) -> Result<Bound> {
+    call.coerce(1, &DataType::Int32)?;
+    let returns = array_with(call.type_of(0), call.nullable(0));
+    let nulls = if call.nullable(1) { Nulls::Always } else { Nulls::Never };
+    let kernel = Kernel::new("array_repeat", returns, |b| {
+        let (value, n) = (b.array(0)?, b.prims::<Int32Type>(1)?);
+        let mut gather = Gather::new(1, b.rows);
+        for row in 0..b.rows {
+            let before = gather.picks.len();
+            (0..n.get(row).unwrap_or(0)).for_each(|_| gather.push(0, row));
+            gather.end(before, n.get(row).is_some());
+        }
+        gather.finish(&[value.as_ref()], b.returns)
+    });
+    Ok(kernel.nulls(nulls).call(call.args))
+}
+
+fn sort_array(mut call: Call) -> Result<Bound> {
+    element_type(&call, 0)?;
+    call.coerce(1, &DataType::Boolean)?;
+    Ok(Kernel::new("sort_array", call.type_of(0), |b| {
+        let ascending = if b.len() > 1 { b.bools(1)? } else { crate::kernel::Bools::Constant(Some(true)) };
+        let array = b.array(0)?;
+        let values = array.as_list::<i32>().values();
+        let order = arrow(make_comparator(values, values, SortOptions::default()))?;
+        rearrange(b, |row, range, out| {
+            out.extend(range);
+            match ascending.get(row) {
+                Some(true) => out.sort_by(|a, b| order(*a, *b)),
+                Some(false) => out.sort_by(|a, b| order(*b, *a)),
+                None => return Ok(false),
+            }
+            Ok(true)
+        })
+    })
+    .call(call.args))
+}
+
+fn nulls_last(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    let values = array.as_list::<i32>().values();
+    let order =
+        arrow(make_comparator(values, values, SortOptions { descending: false, nulls_first: false }))?;
+    rearrange(b, |_, range, out| {
+        out.extend(range);
+        out.sort_by(|a, b| order(*a, *b));
+        Ok(true)
+    })
+}
+
+/// The characters of a text or the elements of an array, from the last to the first.
+fn reverse(mut call: Call) -> Result<Bound> {
+    if matches!(call.type_of(0), DataType::List(_)) {
+        return same_array(call, "reverse_array", |b| {
+            rearrange(b, |_, range, out| {
+                out.extend(range.rev());
+                Ok(true)
+            })
+        });
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    Ok(Kernel::new("reverse", DataType::Utf8, |b| {
+        let text = b.strings(0)?;
+        b.build_text(|i| Ok(text.get(i).map(|s| s.chars().rev().collect::<String>())))
+    })
+    .call(call.args))
+}
+
+fn slice(mut call: Call) -> Result<Bound> {
+    element_type(&call, 0)?;
+    call.coerce(1, &DataType::Int32)?;
+    call.coerce(2, &DataType::Int32)?;
+    Ok(Kernel::new("slice", call.type_of(0), sliced).fallible(true).call(call.args))
+}
+
+fn sliced(b: &Batch) -> Result<ArrayRef> {
+    let (start, length) = (b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
+    rearrange(b, |row, range, out| {
+        let Some((start, length)) = start.get(row).zip(length.get(row)) else { return Ok(false) };
+        if start == 0 {
+            return Err(index_of_zero());
+        }
+        let Ok(length) = usize::try_from(length) else {
+            return Err(bad_value(
+                "slice",
+                "length",
+                "a value greater than or equal to 0",
+                &length.to_string(),
+            ));
+        };
+        let from = if start > 0 { i64::from(start) - 1 } else { range.len() as i64 + i64::from(start) };
+        if let Ok(from) = usize::try_from(from) {
+            out.extend(range.skip(from).take(length));
+        }
+        Ok(true)
+    })
+}
+
+fn flatten(call: Call) -> Result<Bound> {
+    let inner = element_type(&call, 0)?;
+    let DataType::List(_) = &inner else {
+        return Err(unexpected_type("flatten", 0, "ARRAY of ARRAY", &call.type_of(0)));
+    };
+    let holds_nulls = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
+    let nulls = if holds_nulls { Nulls::Always } else { Nulls::Args };
+    Ok(Kernel::new("flatten", inner, flat).nulls(nulls).call(call.args))
+}
+
+/// An array that holds a null array gives null.
+fn flat(b: &Batch) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    let outer = array.as_list::<i32>();
+    let inner = outer.values().as_list::<i32>();
+    let mut gather = Gather::new(1, b.rows);
+    for row in 0..b.rows {
+        let before = gather.picks.len();
+        let valid = outer.is_valid(row) && range_of(outer, row).all(|i| inner.is_valid(i));
+        for i in range_of(outer, row) {
+            range_of(inner, i).for_each(|j| gather.push(0, j));
+        }
+        gather.end(before, valid);
+    }
+    gather.finish(&[inner.values().as_ref()], b.returns)
+}
+
+/// `concat` of arrays.
+pub(crate) fn concat(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    for i in 0..call.args.len() {
+        if call.type_of(i) != DataType::Null {
+            element_type(&call, i)?;
+        }
+    }
+    let nullable = call.args.iter().any(|a| matches!(&a.data_type, DataType::List(f) if f.is_nullable()));
+    let (args, common) = coerce_all(name, call.args, ctx)?;
+    let element = element_of(&common)?.data_type().clone();
+    Ok(Kernel::new("concat_arrays", array_with(element, nullable), concatenated).call(args))
+}
+
+fn concatenated(b: &Batch) -> Result<ArrayRef> {
+    let arrays = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
+    let lists: Vec<&ListArray> = arrays.iter().filter_map(|a| a.as_list_opt::<i32>()).collect();
+    if lists.len() != arrays.len() {
+        return Err(Error::internal("arrays were promised"));
+    }
+    let mut gather = Gather::new(lists.len(), b.rows);
+    for row in 0..b.rows {
+        let before = gather.picks.len();
+        for (source, list) in lists.iter().enumerate() {
+            range_of(list, row).for_each(|i| gather.push(source, i));
+        }
+        gather.end(before, lists.iter().all(|l| l.is_valid(row)));
+    }
+    let sources: Vec<&dyn Array> = lists.iter().map(|l| l.values().as_ref()).collect();
+    gather.finish(&sources, b.returns)
+}

@@ -1,0 +1,110 @@
+//! Functions of arrays, maps and structs.
+//!
+//! Most rearrange elements: they say which elements of which sources make up each row, and one gather
+//! builds the result. Order and equality are Arrow's comparators: nulls first, NaN greatest.
+
+mod build;
+mod list;
+mod map;
+mod sequence;
+mod set;
+
+use crate::kernel::{Batch, arrow};
+use crate::registry::Entry;
+use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, new_null_array};
+use ::arrow::buffer::{NullBuffer, OffsetBuffer};
+use ::arrow::compute::interleave;
+use ::arrow::datatypes::{DataType, FieldRef};
+use std::ops::Range;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+pub(crate) use list::concat;
+
+/// All entries of this family.
+pub(super) const FAMILIES: &[&[Entry]] =
+    &[build::ENTRIES, list::ENTRIES, map::ENTRIES, sequence::ENTRIES, set::ENTRIES];
+
+/// The elements of a row of an array.
+fn range_of(list: &ListArray, row: usize) -> Range<usize> {
+    match list.value_offsets().get(row..row + 2) {
+        Some([from, to]) => *from as usize..*to as usize,
+        _ => 0..0,
+    }
+}
+
+fn element_of(returns: &DataType) -> Result<&FieldRef> {
+    match returns {
+        DataType::List(field) => Ok(field),
+        other => Err(Error::internal(format!("{other} is no array"))),
+    }
+}
+
+/// Gathers arrays from elements of sources. `None` is a null element.
+struct Gather {
+    picks: Vec<(usize, usize)>,
+    lengths: Vec<usize>,
+    valid: Vec<bool>,
+    null_source: usize,
+}
+
+impl Gather {
+    fn new(sources: usize, rows: usize) -> Self {
+        let (lengths, valid) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        Self { picks: Vec::new(), lengths, valid, null_source: sources }
+    }
+    fn push(&mut self, source: usize, index: usize) {
+        self.picks.push((source, index));
+    }
+    fn push_null(&mut self) {
+        self.picks.push((self.null_source, 0));
+    }
+    /// Ends a row that began when `picks` had `before` elements.
+    fn end(&mut self, before: usize, valid: bool) {
+        if !valid {
+            self.picks.truncate(before);
+        }
+        self.lengths.push(self.picks.len() - before);
+        self.valid.push(valid);
+    }
+    /// The elements picked, of one type.
+    fn values(&self, sources: &[&dyn Array], element: &DataType) -> Result<ArrayRef> {
+        let null = new_null_array(element, 1);
+        let mut all = sources.to_vec();
+        all.push(null.as_ref());
+        if self.picks.is_empty() {
+            return Ok(::arrow::array::new_empty_array(element));
+        }
+        if element == &DataType::Null {
+            return Ok(new_null_array(element, self.picks.len()));
+        }
+        arrow(interleave(&all, &self.picks))
+    }
+    fn finish(self, sources: &[&dyn Array], returns: &DataType) -> Result<ArrayRef> {
+        let field = element_of(returns)?;
+        let values = self.values(sources, field.data_type())?;
+        let offsets = OffsetBuffer::from_lengths(self.lengths);
+        let nulls = NullBuffer::from(self.valid);
+        let nulls = (nulls.null_count() > 0).then_some(nulls);
+        Ok(Arc::new(arrow(ListArray::try_new(Arc::clone(field), offsets, values, nulls))?))
+    }
+}
+
+/// Rearranges one array argument: `pick` names the elements (by their place among all values) of a row.
+fn rearrange(
+    b: &Batch,
+    mut pick: impl FnMut(usize, Range<usize>, &mut Vec<usize>) -> Result<bool>,
+) -> Result<ArrayRef> {
+    let array = b.array(0)?;
+    let list = array.as_list::<i32>();
+    let mut gather = Gather::new(1, b.rows);
+    let mut chosen = Vec::new();
+    for row in 0..b.rows {
+        let before = gather.picks.len();
+        chosen.clear();
+        let valid = list.is_valid(row) && pick(row, range_of(list, row), &mut chosen)?;
+        gather.picks.extend(chosen.iter().map(|i| (0, *i)));
+        gather.end(before, valid);
+    }
+    gather.finish(&[list.values().as_ref()], b.returns)
+}

@@ -1,0 +1,224 @@
+//! Texts to dates and times and back, by Spark's patterns: `to_date`, `date_format`, `unix_timestamp`, ….
+
+use super::{now, times, zone_of, zoned};
+use crate::binding::{Arg, Bound, CastMode};
+use crate::cast::cast;
+use crate::errors::{cannot_parse_timestamp, datetime_overflow, unexpected_type};
+use crate::kernel::{Batch, Kernel, Nulls, Run, Strings};
+use crate::registry::{Call, Entry};
+use crate::time::civil::{DAY, SECOND};
+use crate::time::pattern::Pattern;
+use crate::time::zone::Zone;
+use crate::types::{TIMESTAMP_NTZ, is_datetime, is_string, timestamp};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["to_date"], 1, 2, |c| to_date(c, false)),
+    Entry::bind(&["try_to_date"], 1, 2, |c| to_date(c, true)),
+    Entry::bind(&["to_timestamp", "to_timestamp_ltz"], 1, 2, |c| to_timestamp(c, timestamp(), false)),
+    Entry::bind(&["to_timestamp_ntz"], 1, 2, |c| to_timestamp(c, TIMESTAMP_NTZ, false)),
+    Entry::bind(&["try_to_timestamp"], 1, 2, |c| to_timestamp(c, timestamp(), true)),
+    Entry::bind(&["unix_timestamp", "to_unix_timestamp"], 0, 2, unix_timestamp),
+    Entry::bind(&["from_unixtime"], 1, 2, from_unixtime),
+    Entry::bind(&["date_format"], 2, 2, date_format),
+];
+
+/// The pattern that Spark takes where none is given.
+const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
+
+/// The pattern of each row, read once if it is constant and once per run of equal ones.
+struct Patterns<'a> {
+    texts: Strings<'a>,
+    last: Option<(String, Pattern)>,
+}
+
+impl<'a> Patterns<'a> {
+    fn new(b: &Batch<'a>, i: usize) -> Result<Self> {
+        Ok(Self { texts: b.strings(i)?, last: None })
+    }
+    fn get(&mut self, row: usize) -> Result<Option<&Pattern>> {
+        let Some(text) = self.texts.get(row) else { return Ok(None) };
+        if self.last.as_ref().is_none_or(|(known, _)| known != text) {
+            self.last = Some((text.to_owned(), Pattern::read(text)?));
+        }
+        Ok(self.last.as_ref().map(|(_, pattern)| pattern))
+    }
+}
+
+/// Checks a constant pattern while binding, so that a bad one fails there.
+fn check_pattern(arg: Option<&Arg>) -> Result<()> {
+    match arg.and_then(|a| a.literal()) {
+        Some(ScalarValue::Utf8(Some(text))) => Pattern::read(text).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
+    let (ctx, mode) = (call.ctx, if tries { CastMode::Try } else { CastMode::Ansi });
+    if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
+        return cast(call.args.remove(0), &DataType::Date32, mode, ctx);
+    }
+    check_pattern(call.args.get(1))?;
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(1, &DataType::Utf8)?;
+    let run: Run = if tries { |b| dates(b, true) } else { |b| dates(b, false) };
+    Ok(parsing(
+        if tries { "try_to_date" } else { "to_date" },
+        DataType::Date32,
+        run,
+        ctx.time_zone,
+        tries,
+        call.args,
+    ))
+}
+
+fn parsing(
+    name: &'static str,
+    returns: DataType,
+    run: Run,
+    zone: &str,
+    tries: bool,
+    args: Vec<Arg>,
+) -> Bound {
+    let nulls = if tries { Nulls::Always } else { Nulls::Args };
+    zoned(name, returns, run, zone).fallible(true).nulls(nulls).call(args)
+}
+
+/// The wall clock and zone of each text; a text that does not follow raises or is null.
+fn each(b: &Batch, tries: bool, mut take: impl FnMut(usize, Option<crate::time::parse::Read>)) -> Result<()> {
+    let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1)?);
+    for i in 0..b.rows {
+        let read = match (text.get(i), patterns.get(i)?) {
+            (Some(s), Some(pattern)) => match pattern.parse(s) {
+                Ok(read) => Some(read),
+                Err(_) if tries => None,
+                Err(at) => {
+                    let message = format!("Text '{s}' could not be parsed at index {at}");
+                    return Err(cannot_parse_timestamp(&message, "try_to_timestamp"));
+                }
+            },
+            _ => None,
+        };
+        take(i, read);
+    }
+    Ok(())
+}
+
+fn dates(b: &Batch, tries: bool) -> Result<ArrayRef> {
+    let zone = zone_of(b)?;
+    let mut out = Vec::with_capacity(b.rows);
+    each(b, tries, |_, read| out.push(read.map(|r| zone.to_local(instant(r, zone)).div_euclid(DAY))))?;
+    b.build::<Date32Type>(|i| {
+        let days = out.get(i).copied().flatten();
+        days.map(|d| i32::try_from(d).map_err(|_| datetime_overflow("parse a date"))).transpose()
+    })
+}
+
+fn instant(read: crate::time::parse::Read, session: Zone) -> i64 {
+    read.zone.unwrap_or(session).to_utc(read.local)
+}
+
+fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
+    let (ctx, mode) = (call.ctx, if tries { CastMode::Try } else { CastMode::Ansi });
+    if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
+        return cast(call.args.remove(0), &returns, mode, ctx);
+    }
+    check_pattern(call.args.get(1))?;
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(1, &DataType::Utf8)?;
+    let ntz = returns == TIMESTAMP_NTZ;
+    let (name, run): (_, Run) = match (ntz, tries) {
+        (true, _) => ("to_timestamp_ntz", |b| timestamps(b, false, true)),
+        (false, true) => ("try_to_timestamp", |b| timestamps(b, true, false)),
+        (false, false) => ("to_timestamp", |b| timestamps(b, false, false)),
+    };
+    Ok(parsing(name, returns, run, ctx.time_zone, tries, call.args))
+}
+
+fn timestamps(b: &Batch, tries: bool, wall_clock: bool) -> Result<ArrayRef> {
+    let zone = zone_of(b)?;
+    let mut out = Vec::with_capacity(b.rows);
+    each(b, tries, |_, read| out.push(read.map(|r| if wall_clock { r.local } else { instant(r, zone) })))?;
+    b.build::<TimestampMicrosecondType>(|i| Ok(out.get(i).copied().flatten()))
+}
+
+fn default_pattern() -> Arg {
+    let expr = Expr::Literal(ScalarValue::Utf8(Some(DEFAULT.to_owned())), None);
+    Arg { expr, data_type: DataType::Utf8, nullable: false }
+}
+
+/// Seconds of the statement's time, of a date or time, or of a text by a pattern.
+fn unix_timestamp(mut call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    if call.args.is_empty() {
+        return Ok(now::seconds(&call));
+    }
+    let t = call.type_of(0);
+    if is_datetime(&t) {
+        let time = crate::coerce::to_type(call.args.remove(0), &timestamp(), ctx)?;
+        return Ok(Kernel::new("unix_timestamp", DataType::Int64, seconds).call(vec![time]));
+    }
+    if !is_string(&t) && t != DataType::Null {
+        return Err(unexpected_type(call.name, 0, "(STRING or DATE or TIMESTAMP)", &t));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(1, &DataType::Utf8)?;
+    check_pattern(call.args.get(1))?;
+    if call.args.len() == 1 {
+        call.args.push(default_pattern());
+    }
+    let run: Run = |b| {
+        let zone = zone_of(b)?;
+        let mut out = Vec::with_capacity(b.rows);
+        each(b, false, |_, read| out.push(read.map(|r| instant(r, zone).div_euclid(SECOND))))?;
+        b.build::<Int64Type>(|i| Ok(out.get(i).copied().flatten()))
+    };
+    Ok(parsing("unix_timestamp_text", DataType::Int64, run, ctx.time_zone, false, call.args))
+}
+
+fn seconds(b: &Batch) -> Result<ArrayRef> {
+    let t = times(b, 0)?;
+    b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t.div_euclid(SECOND))))
+}
+
+fn from_unixtime(mut call: Call) -> Result<Bound> {
+    let zone = call.ctx.time_zone;
+    call.coerce(0, &DataType::Int64)?;
+    call.coerce(1, &DataType::Utf8)?;
+    check_pattern(call.args.get(1))?;
+    if call.args.len() == 1 {
+        call.args.push(default_pattern());
+    }
+    Ok(zoned("from_unixtime", DataType::Utf8, seconds_formatted, zone).fallible(true).call(call.args))
+}
+
+fn seconds_formatted(b: &Batch) -> Result<ArrayRef> {
+    let (n, mut patterns, zone) = (b.prims::<Int64Type>(0)?, Patterns::new(b, 1)?, zone_of(b)?);
+    b.build_text(|i| {
+        let Some(n) = n.get(i) else { return Ok(None) };
+        let t = n.checked_mul(SECOND).ok_or_else(|| datetime_overflow("format seconds"))?;
+        let Some(pattern) = patterns.get(i)? else { return Ok(None) };
+        pattern.format(zone.to_local(t), t, zone).map(Some)
+    })
+}
+
+fn date_format(mut call: Call) -> Result<Bound> {
+    let zone = call.ctx.time_zone;
+    check_pattern(call.args.get(1))?;
+    call.coerce(0, &timestamp())?;
+    call.coerce(1, &DataType::Utf8)?;
+    Ok(zoned("date_format", DataType::Utf8, formatted, zone).fallible(true).call(call.args))
+}
+
+fn formatted(b: &Batch) -> Result<ArrayRef> {
+    let (time, mut patterns, zone) = (times(b, 0)?, Patterns::new(b, 1)?, zone_of(b)?);
+    b.build_text(|i| {
+        let Some(t) = time.get(i) else { return Ok(None) };
+        let Some(pattern) = patterns.get(i)? else { return Ok(None) };
+        pattern.format(zone.to_local(t), t, zone).map(Some)
+    })
+}

@@ -1,0 +1,236 @@
+//! Making dates, times and intervals from numbers: `make_date`, `timestamp_seconds`, ….
+
+use super::{times, zoned};
+use crate::binding::{Arg, Bound};
+use crate::coerce::coerce_argument;
+use crate::errors::{datetime_overflow, overflow};
+use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
+use crate::registry::{Call, Entry, Ty};
+use crate::time::civil::{DAY, HOUR, MINUTE, SECOND, checked_days};
+use crate::time::zone::Zone;
+use crate::types::{CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_float, is_integral, timestamp};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalYearMonthType, TimestampMicrosecondType,
+};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use thalweg_common::{Error, ErrorKind, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::plain(&["make_date"], &[Ty::Int, Ty::Int, Ty::Int], Ty::Date, make_date).fallible(),
+    Entry::bind(&["make_timestamp", "make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), false)),
+    Entry::bind(&["make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, false)),
+    Entry::bind(&["try_make_timestamp", "try_make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), true)),
+    Entry::bind(&["try_make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, true)),
+    Entry::bind(&["make_dt_interval"], 0, 4, make_dt_interval),
+    Entry::bind(&["make_ym_interval"], 0, 2, make_ym_interval),
+    Entry::bind(&["make_interval"], 0, 7, make_interval),
+    Entry::bind(&["timestamp_seconds"], 1, 1, timestamp_seconds),
+    Entry::plain(&["timestamp_millis"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1000)).fallible(),
+    Entry::plain(&["timestamp_micros"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1)),
+    Entry::plain(&["unix_seconds"], &[Ty::Time], Ty::Long, |b| to_unit(b, SECOND)),
+    Entry::plain(&["unix_millis"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1000)),
+    Entry::plain(&["unix_micros"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1)),
+];
+
+fn out_of_range(message: &str) -> Error {
+    let text =
+        format!("{message}. If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error.");
+    Error::new(ErrorKind::DateTime, "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION", "22023", text)
+        .param("rangeMessage", message)
+}
+
+fn make_date(b: &Batch) -> Result<ArrayRef> {
+    let (y, m, d) = (b.prims::<Int32Type>(0)?, b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
+    b.build::<Date32Type>(|i| {
+        let (Some(y), Some(m), Some(d)) = (y.get(i), m.get(i), d.get(i)) else { return Ok(None) };
+        day_of(y, m, d)?.try_into().map(Some).map_err(|_| datetime_overflow("make a date"))
+    })
+}
+
+fn day_of(y: i32, m: i32, d: i32) -> Result<i64> {
+    let month = u32::try_from(m).ok().filter(|m| (1..=12).contains(m));
+    let month = month
+        .ok_or_else(|| out_of_range(&format!("Invalid value for MonthOfYear (valid values 1 - 12): {m}")))?;
+    let day = u32::try_from(d).ok().filter(|d| (1..=31).contains(d));
+    let day = day.ok_or_else(|| {
+        out_of_range(&format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {d}"))
+    })?;
+    checked_days(i64::from(y), month, day).ok_or_else(|| out_of_range(&format!("Invalid date '{y}-{m}-{d}'")))
+}
+
+/// `make_timestamp(year, month, day, hour, minute, second [, zone])`; 60 seconds are the next minute.
+fn make_time(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
+    for i in 0..5 {
+        call.coerce(i, &DataType::Int32)?;
+    }
+    call.coerce(5, &DataType::Decimal128(16, 6))?;
+    call.coerce(6, &DataType::Utf8)?;
+    let zone = if returns == TIMESTAMP_NTZ { "UTC" } else { call.ctx.time_zone };
+    let run: Run = if tries { |b| time_made(b, true) } else { |b| time_made(b, false) };
+    let name = if tries { "try_make_timestamp" } else { "make_timestamp" };
+    let kernel = zoned(name, returns, run, zone).fallible(!tries);
+    Ok(kernel.nulls(if tries { Nulls::Always } else { Nulls::Args }).call(call.args))
+}
+
+fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
+    let ints = (0..5).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
+    let second = b.prims::<Decimal128Type>(5)?;
+    let zones = if b.len() > 6 { Some(b.strings(6)?) } else { None };
+    let session = Zone::named(&b.setting.text)?;
+    b.build::<TimestampMicrosecondType>(|i| {
+        let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
+        let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
+        let zone = match &zones {
+            None => session,
+            Some(zones) => match zones.get(i) {
+                None => return Ok(None),
+                Some(name) => Zone::named(name)?,
+            },
+        };
+        match local_of(&fields, second) {
+            Ok(local) => Ok(Some(zone.to_utc(local))),
+            Err(_) if tries => Ok(None),
+            Err(error) => Err(error),
+        }
+    })
+}
+
+fn local_of(fields: &[i32], second: i128) -> Result<i64> {
+    let [y, m, d, hour, minute] = fields else {
+        return Err(Error::internal("five fields were promised"));
+    };
+    let bad = |what: &str, last: i32, v: String| {
+        Err(out_of_range(&format!("Invalid value for {what} (valid values 0 - {last}): {v}")))
+    };
+    if !(0..24).contains(hour) {
+        return bad("HourOfDay", 23, hour.to_string());
+    }
+    if !(0..60).contains(minute) {
+        return bad("MinuteOfHour", 59, minute.to_string());
+    }
+    let micros = i64::try_from(second).unwrap_or(i64::MAX);
+    if !(0..=MINUTE).contains(&micros) {
+        return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
+    }
+    let days = day_of(*y, *m, *d)?;
+    Ok(days * DAY + i64::from(*hour) * HOUR + i64::from(*minute) * MINUTE + micros)
+}
+
+fn zero(data_type: &DataType) -> Arg {
+    let value = match data_type {
+        DataType::Decimal128(p, s) => ScalarValue::Decimal128(Some(0), *p, *s),
+        _ => ScalarValue::Int32(Some(0)),
+    };
+    Arg { expr: Expr::Literal(value, None), data_type: data_type.clone(), nullable: false }
+}
+
+/// Casts the given arguments to `types` and fills the missing ones with 0.
+fn filled(call: Call, types: &[DataType]) -> Result<Vec<Arg>> {
+    let (name, ctx) = (call.name, call.ctx);
+    let mut given = call.args.into_iter();
+    types
+        .iter()
+        .enumerate()
+        .map(|(i, t)| match given.next() {
+            Some(arg) => coerce_argument(name, i, arg, t, ctx),
+            None => Ok(zero(t)),
+        })
+        .collect()
+}
+
+const SECONDS: DataType = DataType::Decimal128(18, 6);
+
+fn make_dt_interval(call: Call) -> Result<Bound> {
+    let int = DataType::Int32;
+    let args = filled(call, &[int.clone(), int.clone(), int, SECONDS])?;
+    Ok(Kernel::new("make_dt_interval", DAY_TIME, |b| {
+        let ints = (0..3).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
+        let second = b.prims::<Decimal128Type>(3)?;
+        b.build::<DurationMicrosecondType>(|i| {
+            let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
+            let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
+            let units = [DAY, HOUR, MINUTE];
+            let sum =
+                fields.iter().zip(units).map(|(n, u)| i128::from(*n) * i128::from(u)).sum::<i128>() + second;
+            i64::try_from(sum).map(Some).map_err(|_| overflow("long overflow", None))
+        })
+    })
+    .fallible(true)
+    .call(args))
+}
+
+fn make_ym_interval(call: Call) -> Result<Bound> {
+    let args = filled(call, &[DataType::Int32, DataType::Int32])?;
+    Ok(Kernel::new("make_ym_interval", YEAR_MONTH, |b| {
+        let (y, m) = (b.prims::<Int32Type>(0)?, b.prims::<Int32Type>(1)?);
+        b.build::<IntervalYearMonthType>(|i| {
+            let Some((y, m)) = y.get(i).zip(m.get(i)) else { return Ok(None) };
+            let months = y.checked_mul(12).and_then(|y| y.checked_add(m));
+            months.map(Some).ok_or_else(|| overflow("integer overflow", None))
+        })
+    })
+    .fallible(true)
+    .call(args))
+}
+
+/// `make_interval(years, months, weeks, days, hours, minutes, seconds)`.
+fn make_interval(call: Call) -> Result<Bound> {
+    let int = || DataType::Int32;
+    let args = filled(call, &[int(), int(), int(), int(), int(), int(), SECONDS])?;
+    Ok(Kernel::new("make_interval", CALENDAR, |b| {
+        let ints = (0..6).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
+        let second = b.prims::<Decimal128Type>(6)?;
+        b.build::<IntervalMonthDayNanoType>(|i| {
+            let fields: Option<Vec<i64>> = ints.iter().map(|p| p.get(i).map(i64::from)).collect();
+            let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
+            let [y, m, w, d, h, min] = fields.as_slice() else {
+                return Err(Error::internal("six fields were promised"));
+            };
+            let nanos = (i128::from(h * HOUR + min * MINUTE) + second) * 1000;
+            let made = (i32::try_from(y * 12 + m), i32::try_from(w * 7 + d), i64::try_from(nanos));
+            match made {
+                (Ok(months), Ok(days), Ok(nanos)) => Ok(Some(IntervalMonthDayNano::new(months, days, nanos))),
+                _ => Err(overflow("integer overflow", None)),
+            }
+        })
+    })
+    .fallible(true)
+    .call(args))
+}
+
+fn timestamp_seconds(mut call: Call) -> Result<Bound> {
+    let t = call.type_of(0);
+    let (name, run): (_, Run) = if is_integral(&t) {
+        call.coerce(0, &DataType::Int64)?;
+        ("timestamp_seconds", |b| from_unit(b, SECOND))
+    } else if is_float(&t) {
+        call.coerce(0, &DataType::Float64)?;
+        ("timestamp_seconds_double", |b| {
+            let s = b.prims::<Float64Type>(0)?;
+            b.build::<TimestampMicrosecondType>(|i| {
+                Ok(s.get(i).filter(|s| s.is_finite()).map(|s| (s * SECOND as f64) as i64))
+            })
+        })
+    } else {
+        return crate::cast::cast(call.args.remove(0), &timestamp(), crate::CastMode::Ansi, call.ctx);
+    };
+    let nulls = if is_float(&t) { Nulls::Always } else { Nulls::Args };
+    let kernel = Kernel::new(name, timestamp(), run).fallible(true).nulls(nulls);
+    Ok(kernel.setting(Setting::default()).call(call.args))
+}
+
+fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
+    let n = b.prims::<Int64Type>(0)?;
+    b.build::<TimestampMicrosecondType>(|i| {
+        let Some(n) = n.get(i) else { return Ok(None) };
+        n.checked_mul(unit).map(Some).ok_or_else(|| overflow("long overflow", None))
+    })
+}
+
+fn to_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
+    let t = times(b, 0)?;
+    b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t.div_euclid(unit))))
+}

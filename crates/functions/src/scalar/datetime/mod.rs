@@ -1,0 +1,47 @@
+//! Functions of dates and times, on the calendar of the session's zone.
+
+mod convert;
+mod make;
+mod now;
+mod parts;
+mod shift;
+
+use crate::binding::Bound;
+use crate::kernel::{Batch, Kernel, Prims, Run, Setting};
+use crate::registry::{Call, Entry};
+use crate::time::zone::Zone;
+use crate::types::timestamp;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use thalweg_common::Result;
+
+/// All entries of this family.
+pub(super) const FAMILIES: &[&[Entry]] =
+    &[convert::ENTRIES, make::ENTRIES, now::ENTRIES, parts::ENTRIES, shift::ENTRIES];
+
+/// Casts argument `i` to TIMESTAMP, unless it is a TIMESTAMP_NTZ; returns the zone of its wall clock.
+fn to_time(call: &mut Call, i: usize) -> Result<String> {
+    if matches!(call.type_of(i), DataType::Timestamp(_, None)) {
+        return Ok("UTC".to_owned());
+    }
+    call.coerce(i, &timestamp())?;
+    Ok(call.ctx.time_zone.to_owned())
+}
+
+/// A kernel whose setting is a zone.
+fn zoned(name: &'static str, returns: DataType, run: Run, zone: &str) -> Kernel {
+    Kernel::new(name, returns, run).setting(Setting::text(zone))
+}
+
+fn zone_of(b: &Batch) -> Result<Zone> {
+    Zone::named(&b.setting.text)
+}
+
+fn times<'a>(b: &Batch<'a>, i: usize) -> Result<Prims<'a, TimestampMicrosecondType>> {
+    b.prims::<TimestampMicrosecondType>(i)
+}
+
+/// A bound constant.
+fn constant(value: datafusion::common::ScalarValue, data_type: DataType) -> Bound {
+    let expr = datafusion::logical_expr::Expr::Literal(value, None);
+    Bound { expr, data_type, nullable: false, fallible: false }
+}

@@ -1,0 +1,195 @@
+//! Parts of dates, times and intervals: `year`, `hour`, `extract`, `dayname`, ….
+
+use super::{times, to_time, zone_of, zoned};
+use crate::binding::Bound;
+use crate::errors::{bad_value, not_constant};
+use crate::kernel::{Batch, Kernel, Run};
+use crate::registry::{Call, Entry};
+use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
+use crate::time::pattern::{day_name, month_name, short};
+use crate::types::{DAY_TIME, YEAR_MONTH, is_interval};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Int8Type, Int32Type, IntervalYearMonthType,
+};
+use datafusion::common::ScalarValue;
+use thalweg_common::{Error, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["year"], 1, 1, |c| of_date(c, "year", year)),
+    Entry::bind(&["quarter"], 1, 1, |c| of_date(c, "quarter", quarter)),
+    Entry::bind(&["month"], 1, 1, |c| of_date(c, "month", month)),
+    Entry::bind(&["day", "dayofmonth"], 1, 1, |c| of_date(c, "day", day)),
+    Entry::bind(&["dayofweek"], 1, 1, |c| of_date(c, "dayofweek", day_of_week)),
+    Entry::bind(&["weekday"], 1, 1, |c| of_date(c, "weekday", weekday)),
+    Entry::bind(&["dayofyear"], 1, 1, |c| of_date(c, "dayofyear", day_of_year)),
+    Entry::bind(&["weekofyear"], 1, 1, |c| of_date(c, "weekofyear", week)),
+    Entry::bind(&["monthname"], 1, 1, |c| {
+        name(c, "monthname", |b| names(b, |d| month_name(civil::from_days(d).month)))
+    }),
+    Entry::bind(&["dayname"], 1, 1, |c| name(c, "dayname", |b| names(b, |d| day_name(civil::weekday(d))))),
+    Entry::bind(&["hour"], 1, 1, |c| of_time(c, "hour", hour)),
+    Entry::bind(&["minute"], 1, 1, |c| of_time(c, "minute", minute)),
+    Entry::bind(&["second"], 1, 1, |c| of_time(c, "second", second)),
+    Entry::bind(&["extract", "date_part", "datepart"], 2, 2, extract),
+];
+
+fn of_date(mut call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    call.coerce(0, &DataType::Date32)?;
+    Ok(Kernel::new(name, DataType::Int32, run).call(call.args))
+}
+
+fn of_time(mut call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    let zone = to_time(&mut call, 0)?;
+    Ok(zoned(name, DataType::Int32, run, &zone).call(call.args))
+}
+
+fn name(mut call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    call.coerce(0, &DataType::Date32)?;
+    Ok(Kernel::new(name, DataType::Utf8, run).call(call.args))
+}
+
+fn names(b: &Batch, f: fn(i64) -> &'static str) -> Result<ArrayRef> {
+    let date = b.prims::<Date32Type>(0)?;
+    b.build_text(|i| Ok(date.get(i).map(|d| short(f(i64::from(d))))))
+}
+
+fn part(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
+    let date = b.prims::<Date32Type>(0)?;
+    b.build::<Int32Type>(|i| Ok(date.get(i).map(|d| f(i64::from(d)) as i32)))
+}
+
+fn year(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| civil::from_days(d).year)
+}
+fn quarter(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| i64::from((civil::from_days(d).month - 1) / 3 + 1))
+}
+fn month(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| i64::from(civil::from_days(d).month))
+}
+fn day(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| i64::from(civil::from_days(d).day))
+}
+/// Sunday 1 to Saturday 7.
+fn day_of_week(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| (civil::weekday(d) + 1) % 7 + 1)
+}
+fn weekday(b: &Batch) -> Result<ArrayRef> {
+    part(b, civil::weekday)
+}
+fn day_of_year(b: &Batch) -> Result<ArrayRef> {
+    part(b, civil::day_of_year)
+}
+fn week(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| civil::iso_week(d).1)
+}
+fn week_year(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| civil::iso_week(d).0)
+}
+/// Monday 1 to Sunday 7.
+fn day_of_week_iso(b: &Batch) -> Result<ArrayRef> {
+    part(b, |d| civil::weekday(d) + 1)
+}
+
+fn clock(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
+    let (time, zone) = (times(b, 0)?, zone_of(b)?);
+    b.build::<Int32Type>(|i| Ok(time.get(i).map(|t| f(zone.to_local(t).rem_euclid(DAY)) as i32)))
+}
+
+fn hour(b: &Batch) -> Result<ArrayRef> {
+    clock(b, |t| t / HOUR)
+}
+fn minute(b: &Batch) -> Result<ArrayRef> {
+    clock(b, |t| t / MINUTE % 60)
+}
+fn second(b: &Batch) -> Result<ArrayRef> {
+    clock(b, |t| t / SECOND % 60)
+}
+
+fn precise_second(b: &Batch) -> Result<ArrayRef> {
+    let (time, zone) = (times(b, 0)?, zone_of(b)?);
+    b.build::<Decimal128Type>(|i| Ok(time.get(i).map(|t| i128::from(zone.to_local(t).rem_euclid(MINUTE)))))
+}
+
+/// `extract(field, source)`: the field is a constant, by any of its names.
+fn extract(call: Call) -> Result<Bound> {
+    let (function, ctx) = (call.name, call.ctx);
+    let [field, source] = call.take()?;
+    let Some(ScalarValue::Utf8(Some(field))) = field.literal().cloned() else {
+        return Err(not_constant(function, "field", "STRING"));
+    };
+    let upper = field.to_ascii_uppercase();
+    let interval = is_interval(&source.data_type);
+    let call = Call { name: function, args: vec![source], ctx };
+    if interval {
+        return of_interval(call, &upper);
+    }
+    match upper.as_str() {
+        "YEAR" | "Y" | "YEARS" | "YR" | "YRS" => of_date(call, "year", year),
+        "YEAROFWEEK" => of_date(call, "yearofweek", week_year),
+        "QUARTER" | "QTR" => of_date(call, "quarter", quarter),
+        "MONTH" | "MON" | "MONS" | "MONTHS" => of_date(call, "month", month),
+        "WEEK" | "W" | "WEEKS" => of_date(call, "weekofyear", week),
+        "DAY" | "D" | "DAYS" => of_date(call, "day", day),
+        "DAYOFWEEK" | "DOW" => of_date(call, "dayofweek", day_of_week),
+        "DAYOFWEEK_ISO" | "DOW_ISO" => of_date(call, "dayofweek_iso", day_of_week_iso),
+        "DOY" => of_date(call, "dayofyear", day_of_year),
+        "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, "hour", hour),
+        "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, "minute", minute),
+        "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => {
+            let mut call = call;
+            let zone = to_time(&mut call, 0)?;
+            Ok(zoned("precise_second", DataType::Decimal128(8, 6), precise_second, &zone).call(call.args))
+        }
+        _ => Err(bad_value(function, "field", "a field of dates and times", &field)),
+    }
+}
+
+fn of_interval(call: Call, field: &str) -> Result<Bound> {
+    let t = call.type_of(0);
+    let months = t == YEAR_MONTH;
+    let (name, returns, run): (_, _, Run) = match field {
+        "YEAR" | "Y" | "YEARS" | "YR" | "YRS" if months => ("interval_years", DataType::Int32, years_of),
+        "MONTH" | "MON" | "MONS" | "MONTHS" if months => ("interval_months", DataType::Int8, months_of),
+        "DAY" | "D" | "DAYS" if t == DAY_TIME => ("interval_days", DataType::Int32, days_of),
+        "HOUR" | "H" | "HOURS" | "HR" | "HRS" if t == DAY_TIME => {
+            ("interval_hours", DataType::Int8, hours_of)
+        }
+        "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" if t == DAY_TIME => {
+            ("interval_minutes", DataType::Int8, minutes_of)
+        }
+        "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" if t == DAY_TIME => {
+            ("interval_seconds", DataType::Decimal128(8, 6), seconds_of)
+        }
+        _ => {
+            return Err(Error::unsupported(format!("extract of {field} from {}", crate::types::sql_name(&t))));
+        }
+    };
+    Ok(Kernel::new(name, returns, run).call(call.args))
+}
+
+fn years_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<IntervalYearMonthType>(0)?;
+    b.build::<Int32Type>(|i| Ok(v.get(i).map(|m| m / 12)))
+}
+fn months_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<IntervalYearMonthType>(0)?;
+    b.build::<Int8Type>(|i| Ok(v.get(i).map(|m| (m % 12) as i8)))
+}
+fn days_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<DurationMicrosecondType>(0)?;
+    b.build::<Int32Type>(|i| Ok(v.get(i).map(|t| (t / DAY) as i32)))
+}
+fn hours_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<DurationMicrosecondType>(0)?;
+    b.build::<Int8Type>(|i| Ok(v.get(i).map(|t| (t % DAY / HOUR) as i8)))
+}
+fn minutes_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<DurationMicrosecondType>(0)?;
+    b.build::<Int8Type>(|i| Ok(v.get(i).map(|t| (t % HOUR / MINUTE) as i8)))
+}
+fn seconds_of(b: &Batch) -> Result<ArrayRef> {
+    let v = b.prims::<DurationMicrosecondType>(0)?;
+    b.build::<Decimal128Type>(|i| Ok(v.get(i).map(|t| i128::from(t % MINUTE))))
+}

@@ -1,0 +1,324 @@
+//! Moving and measuring: `date_add`, `datediff`, `add_months`, `trunc`, `months_between`, ….
+
+use super::{times, to_time, zone_of, zoned};
+use crate::binding::Bound;
+use crate::errors::{bad_value, datetime_overflow, not_constant, unexpected_type};
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::operators::temporal::{add_days, moved};
+use crate::registry::{Call, Entry, Ty};
+use crate::time::civil::{self, Civil, DAY, HOUR, MINUTE, SECOND};
+use crate::time::zone::Zone;
+use crate::types::is_integral;
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)),
+    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)),
+    Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1)),
+    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference),
+    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible(),
+    Entry::bind(&["months_between"], 2, 3, months_between),
+    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible(),
+    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible(),
+    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable(),
+    Entry::bind(&["date_trunc"], 2, 2, date_trunc),
+    Entry::bind(&["from_utc_timestamp"], 2, 2, |c| {
+        between_zones(c, "from_utc_timestamp", |b| rezone(b, false))
+    }),
+    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))),
+    Entry::plain(&["unix_date"], &[Ty::Date], Ty::Int, |b| {
+        let d = b.prims::<Date32Type>(0)?;
+        b.build::<Int32Type>(|i| Ok(d.get(i)))
+    }),
+    Entry::plain(&["date_from_unix_date"], &[Ty::Int], Ty::Date, |b| {
+        let d = b.prims::<Int32Type>(0)?;
+        b.build::<Date32Type>(|i| Ok(d.get(i)))
+    }),
+];
+
+fn add(mut call: Call, sign: i64) -> Result<Bound> {
+    if call.args.len() == 3 {
+        return add_units(call);
+    }
+    call.coerce(0, &DataType::Date32)?;
+    let t = call.type_of(1);
+    if !is_integral(&t) && t != DataType::Null && t != DataType::Utf8 {
+        return Err(unexpected_type(call.name, 1, "INT or SMALLINT or TINYINT", &t));
+    }
+    call.coerce(1, &DataType::Int32)?;
+    let [date, days] = call.take()?;
+    Ok(add_days(date, days, sign))
+}
+
+/// A unit of `dateadd(unit, n, time)`: months, days and microseconds.
+fn unit_of(name: &str) -> Option<(i64, i64, i64)> {
+    Some(match name.to_ascii_uppercase().as_str() {
+        "MICROSECOND" => (0, 0, 1),
+        "MILLISECOND" => (0, 0, 1000),
+        "SECOND" => (0, 0, SECOND),
+        "MINUTE" => (0, 0, MINUTE),
+        "HOUR" => (0, 0, HOUR),
+        "DAY" | "DAYOFYEAR" => (0, 1, 0),
+        "WEEK" => (0, 7, 0),
+        "MONTH" => (1, 0, 0),
+        "QUARTER" => (3, 0, 0),
+        "YEAR" => (12, 0, 0),
+        _ => return None,
+    })
+}
+
+fn unit_argument(call: &mut Call) -> Result<(i64, i64, i64)> {
+    let name = call.name;
+    let unit = call.args.remove(0);
+    match unit.literal() {
+        Some(ScalarValue::Utf8(Some(text))) => {
+            unit_of(text).ok_or_else(|| bad_value(name, "unit", "one of the units without quotes YEAR, QUARTER, MONTH, WEEK, DAY, DAYOFYEAR, HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND", text))
+        }
+        _ => Err(not_constant(name, "unit", "STRING")),
+    }
+}
+
+fn add_units(mut call: Call) -> Result<Bound> {
+    let (months, days, micros) = unit_argument(&mut call)?;
+    call.coerce(0, &DataType::Int64)?;
+    let zone = to_time(&mut call, 1)?;
+    let returns = call.type_of(1);
+    let kernel = zoned("timestampadd", returns, units_added, &zone).fallible(true);
+    let mut kernel = kernel;
+    kernel.setting.numbers = [months, days, micros];
+    Ok(kernel.call(call.args))
+}
+
+fn units_added(b: &Batch) -> Result<ArrayRef> {
+    let (n, time, zone) = (b.prims::<Int64Type>(0)?, times(b, 1)?, zone_of(b)?);
+    let [months, days, micros] = b.setting.numbers;
+    b.build::<TimestampMicrosecondType>(|i| {
+        let Some((n, t)) = n.get(i).zip(time.get(i)) else { return Ok(None) };
+        let by = |unit: i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
+        let (m, d) = (by(months)?, by(days)?);
+        if m.abs() > 12 * 1_000_000 || d.abs() > 400_000_000 {
+            return Err(datetime_overflow("add to a timestamp"));
+        }
+        moved(t, m, d, by(micros)?, zone).map(Some)
+    })
+}
+
+/// `datediff(end, start)` in days, or `datediff(unit, start, end)`.
+fn difference(mut call: Call) -> Result<Bound> {
+    if call.args.len() == 3 {
+        let (months, days, micros) = unit_argument(&mut call)?;
+        let zone = to_time(&mut call, 0)?;
+        let to = call.type_of(0);
+        call.coerce(1, &to)?;
+        let mut kernel = zoned("timestampdiff", DataType::Int64, units_between, &zone);
+        kernel.setting.numbers = [months, days, micros];
+        return Ok(kernel.call(call.args));
+    }
+    call.coerce(0, &DataType::Date32)?;
+    call.coerce(1, &DataType::Date32)?;
+    let kernel = Kernel::new("datediff", DataType::Int32, |b| {
+        let (end, start) = (b.prims::<Date32Type>(0)?, b.prims::<Date32Type>(1)?);
+        b.build::<Int32Type>(|i| Ok(end.get(i).zip(start.get(i)).map(|(e, s)| e.wrapping_sub(s))))
+    });
+    Ok(kernel.call(call.args))
+}
+
+/// Whole units from start to end, towards zero.
+fn units_between(b: &Batch) -> Result<ArrayRef> {
+    let (start, end, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
+    let [months, days, micros] = b.setting.numbers;
+    b.build::<Int64Type>(|i| {
+        let Some((s, e)) = start.get(i).zip(end.get(i)) else { return Ok(None) };
+        if micros != 0 {
+            return Ok(Some(e.saturating_sub(s) / micros));
+        }
+        let (s, e) = (zone.to_local(s), zone.to_local(e));
+        Ok(Some(match months {
+            0 => e.saturating_sub(s) / (days * DAY),
+            _ => whole_months(s, e) / months,
+        }))
+    })
+}
+
+fn whole_months(start: i64, end: i64) -> i64 {
+    let index = |t: i64| {
+        let c = civil::from_days(t.div_euclid(DAY));
+        (c.year * 12 + i64::from(c.month), i64::from(c.day) * DAY + t.rem_euclid(DAY))
+    };
+    let ((sm, sr), (em, er)) = (index(start), index(end));
+    let months = em - sm;
+    if months > 0 && er < sr {
+        months - 1
+    } else if months < 0 && er > sr {
+        months + 1
+    } else {
+        months
+    }
+}
+
+fn date(days: i64) -> Result<i32> {
+    i32::try_from(days).map_err(|_| datetime_overflow("add to a date"))
+}
+
+fn add_months(b: &Batch) -> Result<ArrayRef> {
+    let (d, n) = (b.prims::<Date32Type>(0)?, b.prims::<Int32Type>(1)?);
+    b.build::<Date32Type>(|i| {
+        let both = d.get(i).zip(n.get(i));
+        both.map(|(d, n)| date(civil::add_months(i64::from(d), i64::from(n)))).transpose()
+    })
+}
+
+/// `months_between(a, b [, round off])`.
+fn months_between(mut call: Call) -> Result<Bound> {
+    let zone = call.ctx.time_zone.to_owned();
+    call.coerce(0, &crate::types::timestamp())?;
+    call.coerce(1, &crate::types::timestamp())?;
+    call.coerce(2, &DataType::Boolean)?;
+    Ok(zoned("months_between", DataType::Float64, months_apart, &zone).call(call.args))
+}
+
+fn months_apart(b: &Batch) -> Result<ArrayRef> {
+    let (left, right, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
+    let off = if b.len() > 2 { b.bools(2)? } else { crate::kernel::Bools::Constant(Some(true)) };
+    b.build::<Float64Type>(|i| {
+        let (Some(l), Some(r), Some(off)) = (left.get(i), right.get(i), off.get(i)) else { return Ok(None) };
+        Ok(Some(apart(zone.to_local(l), zone.to_local(r), off)))
+    })
+}
+
+/// Whole months where both are the same or the last day of their months, 31 days to a month otherwise.
+fn apart(l: i64, r: i64, off: bool) -> f64 {
+    let (ld, rd) = (civil::from_days(l.div_euclid(DAY)), civil::from_days(r.div_euclid(DAY)));
+    let months = (ld.year - rd.year) * 12 + i64::from(ld.month) - i64::from(rd.month);
+    let last = |c: Civil| c.day == civil::days_in_month(c.year, c.month);
+    if ld.day == rd.day || (last(ld) && last(rd)) {
+        return months as f64;
+    }
+    let seconds = |t: i64| t.rem_euclid(DAY) / SECOND;
+    let rest = (i64::from(ld.day) - i64::from(rd.day)) * 86_400 + seconds(l) - seconds(r);
+    let diff = months as f64 + rest as f64 / (31.0 * 86_400.0);
+    if off { (diff * 1e8).round() / 1e8 } else { diff }
+}
+
+fn last_day(b: &Batch) -> Result<ArrayRef> {
+    let d = b.prims::<Date32Type>(0)?;
+    b.build::<Date32Type>(|i| {
+        let last = |d: i32| {
+            let c = civil::from_days(i64::from(d));
+            date(civil::to_days(Civil { day: civil::days_in_month(c.year, c.month), ..c }))
+        };
+        d.get(i).map(last).transpose()
+    })
+}
+
+fn next_day(b: &Batch) -> Result<ArrayRef> {
+    let (d, name) = (b.prims::<Date32Type>(0)?, b.strings(1)?);
+    b.build::<Date32Type>(|i| {
+        let Some((d, name)) = d.get(i).zip(name.get(i)) else { return Ok(None) };
+        let weekday = match name.trim().to_ascii_uppercase().as_str() {
+            "MO" | "MON" | "MONDAY" => 0,
+            "TU" | "TUE" | "TUESDAY" => 1,
+            "WE" | "WED" | "WEDNESDAY" => 2,
+            "TH" | "THU" | "THURSDAY" => 3,
+            "FR" | "FRI" | "FRIDAY" => 4,
+            "SA" | "SAT" | "SATURDAY" => 5,
+            "SU" | "SUN" | "SUNDAY" => 6,
+            _ => return Err(bad_weekday(name)),
+        };
+        let ahead = (weekday - civil::weekday(i64::from(d)) - 1).rem_euclid(7) + 1;
+        date(i64::from(d) + ahead).map(Some)
+    })
+}
+
+fn bad_weekday(name: &str) -> thalweg_common::Error {
+    let text = format!("Illegal input for day of week: {name}.");
+    thalweg_common::Error::new(
+        thalweg_common::ErrorKind::IllegalArgument,
+        "ILLEGAL_DAY_OF_WEEK",
+        "22009",
+        text,
+    )
+    .param("string", name)
+}
+
+/// The first day of the unit that a day lies in; none for a unit that is none.
+fn truncated(days: i64, unit: &str) -> Option<i64> {
+    let c = civil::from_days(days);
+    let first = |month: u32| civil::to_days(Civil { year: c.year, month, day: 1 });
+    match unit.to_ascii_uppercase().as_str() {
+        "YEAR" | "YYYY" | "YY" => Some(first(1)),
+        "QUARTER" => Some(first((c.month - 1) / 3 * 3 + 1)),
+        "MONTH" | "MM" | "MON" => Some(first(c.month)),
+        "WEEK" => Some(days - civil::weekday(days)),
+        _ => None,
+    }
+}
+
+fn trunc(b: &Batch) -> Result<ArrayRef> {
+    let (d, unit) = (b.prims::<Date32Type>(0)?, b.strings(1)?);
+    b.build::<Date32Type>(|i| {
+        let Some((d, unit)) = d.get(i).zip(unit.get(i)) else { return Ok(None) };
+        truncated(i64::from(d), unit).map(date).transpose()
+    })
+}
+
+/// `date_trunc(unit, time)`; a unit that is none gives null.
+fn date_trunc(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(1, &crate::types::timestamp())?;
+    let zone = call.ctx.time_zone.to_owned();
+    Ok(zoned("date_trunc", crate::types::timestamp(), time_truncated, &zone)
+        .nulls(Nulls::Always)
+        .call(call.args))
+}
+
+fn time_truncated(b: &Batch) -> Result<ArrayRef> {
+    let (unit, time, zone) = (b.strings(0)?, times(b, 1)?, zone_of(b)?);
+    b.build::<TimestampMicrosecondType>(|i| {
+        let Some((unit, t)) = unit.get(i).zip(time.get(i)) else { return Ok(None) };
+        Ok(start_of(t, unit, zone))
+    })
+}
+
+fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
+    let small = match unit.to_ascii_uppercase().as_str() {
+        "MICROSECOND" => Some(1),
+        "MILLISECOND" => Some(1000),
+        "SECOND" => Some(SECOND),
+        _ => None,
+    };
+    if let Some(size) = small {
+        return Some(t - t.rem_euclid(size));
+    }
+    let local = zone.to_local(t);
+    match unit.to_ascii_uppercase().as_str() {
+        // Within the day the offset stays, so that an hour that a zone has twice is not left.
+        "MINUTE" => Some(t - local.rem_euclid(MINUTE)),
+        "HOUR" => Some(t - local.rem_euclid(HOUR)),
+        "DAY" | "DD" => Some(zone.to_utc(local - local.rem_euclid(DAY))),
+        _ => truncated(local.div_euclid(DAY), unit).map(|d| zone.to_utc(d * DAY)),
+    }
+}
+
+fn between_zones(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
+    call.coerce(0, &crate::types::timestamp())?;
+    call.coerce(1, &DataType::Utf8)?;
+    Ok(Kernel::new(name, crate::types::timestamp(), run).fallible(true).call(call.args))
+}
+
+/// Reads a time as the wall clock of UTC (or of the zone) and gives that of the zone (or of UTC).
+fn rezone(b: &Batch, to_utc: bool) -> Result<ArrayRef> {
+    let (time, zone) = (times(b, 0)?, b.strings(1)?);
+    let constant = zone.constant().map(Zone::named).transpose()?;
+    b.build::<TimestampMicrosecondType>(|i| {
+        let Some((t, name)) = time.get(i).zip(zone.get(i)) else { return Ok(None) };
+        let zone = match constant {
+            Some(zone) => zone,
+            None => Zone::named(name)?,
+        };
+        Ok(Some(if to_utc { zone.to_utc(t) } else { zone.to_local(t) }))
+    })
+}

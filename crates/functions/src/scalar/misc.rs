@@ -1,0 +1,65 @@
+//! What fits nowhere else: `version`, `raise_error`, `assert_true`, `xxhash64`.
+
+use crate::binding::Bound;
+use crate::kernel::{Batch, Kernel, Nulls, Setting};
+use crate::registry::{Call, Entry, MANY};
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::ScalarFunction;
+use thalweg_common::{Error, ErrorKind, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["version"], 0, 0, version),
+    Entry::bind(&["raise_error"], 1, 1, raise_error),
+    Entry::bind(&["assert_true"], 1, 2, assert_true),
+    Entry::bind(&["xxhash64"], 1, MANY, xxhash64),
+];
+
+fn version(_: Call) -> Result<Bound> {
+    let text = format!("4.2.0 thalweg-{}", env!("CARGO_PKG_VERSION"));
+    let expr = Expr::Literal(ScalarValue::Utf8(Some(text)), None);
+    Ok(Bound { expr, data_type: DataType::Utf8, nullable: false, fallible: false })
+}
+
+fn raised(message: &str) -> Error {
+    let kind = ErrorKind::Runtime;
+    Error::new(kind, "USER_RAISED_EXCEPTION", "P0001", message).param("errorMessage", message)
+}
+
+fn raise_error(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Utf8)?;
+    let kernel = Kernel::new("raise_error", DataType::Null, |b| {
+        let text = b.strings(0)?;
+        Err(raised(text.get(0).unwrap_or("null")))
+    });
+    Ok(kernel.fallible(true).nulls(Nulls::Always).volatile().call(call.args))
+}
+
+fn assert_true(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Boolean)?;
+    call.coerce(1, &DataType::Utf8)?;
+    let setting = Setting::text("'expression' is not true!");
+    let kernel = Kernel::new("assert_true", DataType::Null, asserted).setting(setting);
+    Ok(kernel.fallible(true).nulls(Nulls::Always).call(call.args))
+}
+
+fn asserted(b: &Batch) -> Result<ArrayRef> {
+    let holds = b.bools(0)?;
+    let message = if b.len() > 1 { Some(b.strings(1)?) } else { None };
+    for row in 0..b.rows {
+        if holds.get(row) != Some(true) {
+            let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or(&b.setting.text);
+            return Err(raised(text));
+        }
+    }
+    Ok(new_null_array(&DataType::Null, b.rows))
+}
+
+fn xxhash64(call: Call) -> Result<Bound> {
+    let args = call.args.into_iter().map(|a| a.expr).collect();
+    let expr =
+        Expr::ScalarFunction(ScalarFunction::new_udf(datafusion_spark::function::hash::xxhash64(), args));
+    Ok(Bound { expr, data_type: DataType::Int64, nullable: false, fallible: false })
+}

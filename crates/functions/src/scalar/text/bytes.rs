@@ -1,0 +1,259 @@
+//! Texts and binaries as each other: hex, base64, character sets, digests.
+
+use crate::binding::Bound;
+use crate::coerce::{as_arg, to_type};
+use crate::errors::bad_value;
+use crate::kernel::{Batch, Kernel, Nulls, Run};
+use crate::operators::compare::compare_args;
+use crate::registry::{Call, Entry, MANY, Ty};
+use crate::types::{is_decimal, is_integral};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Case, Cast, Expr, Operator, ScalarUDF};
+use std::fmt::Write;
+use std::sync::Arc;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["hex"], 1, 1, hex),
+    Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable(),
+    Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin),
+    Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)),
+    Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible(),
+    Entry::bind(&["md5"], 1, 1, md5),
+    Entry::bind(&["sha1", "sha"], 1, 1, |c| {
+        digest(c, datafusion_spark::function::hash::sha1(), DataType::Utf8)
+    }),
+    Entry::bind(&["crc32"], 1, 1, |c| digest(c, datafusion_spark::function::hash::crc32(), DataType::Int64)),
+    Entry::bind(&["sha2"], 2, 2, sha2),
+    Entry::plain(&["encode"], &[Ty::Text, Ty::Text], Ty::Bytes, encode).fallible().nullable(),
+    Entry::bind(&["decode"], 2, MANY, decode),
+];
+
+fn to_bytes(call: &mut Call) -> Result<()> {
+    if call.type_of(0) != DataType::Binary {
+        call.coerce(0, &DataType::Utf8)?;
+        call.coerce(0, &DataType::Binary)?;
+    }
+    Ok(())
+}
+
+fn of_bytes(mut call: Call, name: &'static str, returns: DataType, run: Run) -> Result<Bound> {
+    to_bytes(&mut call)?;
+    Ok(Kernel::new(name, returns, run).call(call.args))
+}
+
+/// A digest of DataFusion's: its arguments have its types already.
+fn digest(mut call: Call, udf: Arc<ScalarUDF>, returns: DataType) -> Result<Bound> {
+    to_bytes(&mut call)?;
+    let nullable = call.args.iter().any(|a| a.nullable);
+    let args = call.args.into_iter().map(|a| a.expr).collect();
+    let expr = Expr::ScalarFunction(ScalarFunction::new_udf(udf, args));
+    Ok(Bound { expr, data_type: returns, nullable, fallible: false })
+}
+
+fn md5(call: Call) -> Result<Bound> {
+    let made = digest(call, datafusion::functions::crypto::md5(), DataType::Utf8)?;
+    let expr = Expr::Cast(Cast::new(Box::new(made.expr), DataType::Utf8));
+    Ok(Bound { expr, ..made })
+}
+
+fn sha2(mut call: Call) -> Result<Bound> {
+    call.coerce(1, &DataType::Int32)?;
+    let made = digest(call, datafusion_spark::function::hash::sha2(), DataType::Utf8)?;
+    Ok(Bound { nullable: true, ..made })
+}
+
+fn hex(mut call: Call) -> Result<Bound> {
+    let t = call.type_of(0);
+    if is_integral(&t) || is_decimal(&t) {
+        call.coerce(0, &DataType::Int64)?;
+        return Ok(Kernel::new("hex", DataType::Utf8, |b| {
+            let n = b.prims::<Int64Type>(0)?;
+            b.build_text(|i| Ok(n.get(i).map(|n| format!("{n:X}"))))
+        })
+        .call(call.args));
+    }
+    of_bytes(call, "hex_bytes", DataType::Utf8, |b| {
+        let bytes = b.bytes(0)?;
+        b.build_text(|i| Ok(bytes.get(i).map(hex_of)))
+    })
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(out, "{byte:02X}");
+    }
+    out
+}
+
+/// An odd number of digits has a 0 before the first; a text that is none is null.
+fn unhex(b: &Batch) -> Result<ArrayRef> {
+    let text = b.strings(0)?;
+    b.build_bytes(|i| Ok(text.get(i).and_then(from_hex)))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
+    let mut digits = digits?;
+    if digits.len() % 2 == 1 {
+        digits.insert(0, 0);
+    }
+    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |v, d| v << 4 | d)).collect())
+}
+
+fn bin(b: &Batch) -> Result<ArrayRef> {
+    let n = b.prims::<Int64Type>(0)?;
+    b.build_text(|i| Ok(n.get(i).map(|n| format!("{n:b}"))))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn base64(b: &Batch) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build_text(|i| Ok(bytes.get(i).map(to_base64)))
+}
+
+fn to_base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - group.len()));
+        for i in 0..4 {
+            let six = (bits >> (18 - 6 * i)) as usize & 63;
+            let digit = ALPHABET.get(six).copied().unwrap_or(b'=');
+            out.push(if i <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
+fn unbase64(b: &Batch) -> Result<ArrayRef> {
+    let text = b.strings(0)?;
+    b.build_bytes(|i| {
+        let Some(s) = text.get(i) else { return Ok(None) };
+        from_base64(s).map(Some).ok_or_else(|| bad_base64(s))
+    })
+}
+
+fn bad_base64(text: &str) -> thalweg_common::Error {
+    let message = format!(
+        "The value '{text}' (\"STRING\") cannot be converted to \"BINARY\" because it is malformed. Correct the value \
+         as per the syntax, or change its format. Use `try_to_binary` to tolerate malformed input and return NULL instead."
+    );
+    thalweg_common::Error::new(
+        thalweg_common::ErrorKind::Runtime,
+        "CONVERSION_INVALID_INPUT",
+        "22018",
+        message,
+    )
+    .param("str", format!("'{text}'"))
+    .param("fmt", "'BASE64'")
+    .param("targetType", "\"BINARY\"")
+}
+
+/// Line breaks and spaces between digits mean nothing.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let body: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let padding = body.iter().rev().take_while(|b| **b == b'=').count();
+    let digits = body.get(..body.len() - padding)?;
+    if padding > 2 || digits.len() % 4 == 1 || (padding > 0 && !body.len().is_multiple_of(4)) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(digits.len() * 3 / 4);
+    for group in digits.chunks(4) {
+        let mut bits = 0u32;
+        for digit in group {
+            bits = bits << 6 | u32::try_from(ALPHABET.iter().position(|a| a == digit)?).ok()?;
+        }
+        bits <<= 6 * (4 - group.len());
+        let bytes = bits.to_be_bytes();
+        out.extend_from_slice(bytes.get(1..group.len())?);
+    }
+    Some(out)
+}
+
+fn encode(b: &Batch) -> Result<ArrayRef> {
+    let (text, charset) = (b.strings(0)?, b.strings(1)?);
+    b.build_bytes(|i| {
+        let Some((s, charset)) = text.get(i).zip(charset.get(i)) else { return Ok(None) };
+        let single =
+            |limit: u32| s.chars().map(|c| if u32::from(c) < limit { c as u8 } else { b'?' }).collect();
+        let wide = |order: fn(u16) -> [u8; 2]| s.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        Ok(Some(match charset.to_ascii_uppercase().as_str() {
+            "UTF-8" => s.as_bytes().to_vec(),
+            "US-ASCII" => single(128),
+            "ISO-8859-1" => single(256),
+            "UTF-16BE" => wide(u16::to_be_bytes),
+            "UTF-16LE" => wide(u16::to_le_bytes),
+            "UTF-16" => [vec![0xFE, 0xFF], wide(u16::to_be_bytes)].concat(),
+            _ => return Err(bad_charset("encode", charset)),
+        }))
+    })
+}
+
+fn bad_charset(function: &str, charset: &str) -> thalweg_common::Error {
+    let expected = "one of the charsets UTF-8, US-ASCII, ISO-8859-1, UTF-16BE, UTF-16LE, UTF-16";
+    bad_value(function, "charset", expected, charset)
+}
+
+/// `decode(binary, charset)`, or `decode(value, search, result, .. [, default])`.
+fn decode(call: Call) -> Result<Bound> {
+    if call.args.len() == 2 {
+        return decode_bytes(call);
+    }
+    let ctx = call.ctx;
+    let mut args = call.args.into_iter();
+    let Some(value) = args.next() else {
+        return Err(crate::errors::wrong_num_args("decode", "> 1", 0));
+    };
+    let (mut tests, mut results, mut otherwise) = (Vec::new(), Vec::new(), None);
+    while let Some(search) = args.next() {
+        match args.next() {
+            None => otherwise = Some(search),
+            Some(result) => {
+                let same = compare_args(Operator::IsNotDistinctFrom, value.clone(), search, ctx)?;
+                tests.push(as_arg(same));
+                results.push(result);
+            }
+        }
+    }
+    let nullable = otherwise.as_ref().is_none_or(|o| o.nullable) || results.iter().any(|r| r.nullable);
+    results.extend(otherwise);
+    let (results, common) = crate::coerce::coerce_all("decode", results, ctx)?;
+    let mut results = results.into_iter().map(|r| Box::new(r.expr));
+    let branches = tests.into_iter().map(|t| Box::new(t.expr)).zip(results.by_ref()).collect();
+    let expr = Expr::Case(Case::new(None, branches, results.next()));
+    Ok(Bound { expr, data_type: common, nullable, fallible: false })
+}
+
+fn decode_bytes(mut call: Call) -> Result<Bound> {
+    let ctx = call.ctx;
+    call.coerce(1, &DataType::Utf8)?;
+    let args = call.args.drain(..).enumerate();
+    let args = args.map(|(i, a)| if i == 0 { to_type(a, &DataType::Binary, ctx) } else { Ok(a) });
+    let args = args.collect::<Result<Vec<_>>>()?;
+    Ok(Kernel::new("decode", DataType::Utf8, decoded).fallible(true).nulls(Nulls::Always).call(args))
+}
+
+fn decoded(b: &Batch) -> Result<ArrayRef> {
+    let (bytes, charset) = (b.bytes(0)?, b.strings(1)?);
+    b.build_text(|i| {
+        let Some((s, charset)) = bytes.get(i).zip(charset.get(i)) else { return Ok(None) };
+        let wide = |order: fn([u8; 2]) -> u16| {
+            let units: Vec<u16> = s.chunks_exact(2).filter_map(|p| p.try_into().ok().map(order)).collect();
+            String::from_utf16(&units).ok()
+        };
+        let text = match charset.to_ascii_uppercase().as_str() {
+            "UTF-8" => String::from_utf8(s.to_vec()).ok(),
+            "US-ASCII" => s.is_ascii().then(|| s.iter().map(|b| char::from(*b)).collect()),
+            "ISO-8859-1" => Some(s.iter().map(|b| char::from(*b)).collect()),
+            "UTF-16BE" => wide(u16::from_be_bytes),
+            "UTF-16LE" => wide(u16::from_le_bytes),
+            _ => return Err(bad_charset("decode", charset)),
+        };
+        let malformed = || bad_value("decode", "bin", &format!("bytes of {charset}"), &hex_of(s));
+        text.map(Some).ok_or_else(malformed)
+    })
+}

@@ -1,0 +1,431 @@
+//! Cutting, padding, joining and replacing texts.
+//!
+//! Positions count characters from 1; `substring` takes 0 as 1 and negative ones from the end.
+
+use super::{chars, offset_of};
+use crate::binding::Bound;
+use crate::coerce::{coerce_all, coerce_argument};
+use crate::kernel::{Batch, Kernel, Nulls, Strings};
+use crate::registry::{Call, Entry, MANY, Ty};
+use crate::types::is_string;
+use ::arrow::array::{Array, ArrayRef, AsArray};
+use ::arrow::datatypes::{DataType, Int32Type};
+use std::borrow::Cow;
+use thalweg_common::{Error, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::plain(&["upper", "ucase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_uppercase()))),
+    Entry::plain(&["lower", "lcase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_lowercase()))),
+    Entry::plain(&["initcap"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(initcap(s)))),
+    Entry::plain(&["soundex"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(soundex(s)))),
+    Entry::plain(&["quote"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(quoted(s)))),
+    Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| cut(b, true, true))),
+    Entry::bind(&["ltrim"], 1, 2, |c| trim(c, "ltrim", |b| cut(b, true, false))),
+    Entry::bind(&["rtrim"], 1, 2, |c| trim(c, "rtrim", |b| cut(b, false, true))),
+    Entry::bind(&["btrim"], 1, 2, btrim),
+    Entry::bind(&["substring", "substr"], 2, 3, substring),
+    Entry::bind(&["left"], 2, 2, left),
+    Entry::plain(&["right"], &[Ty::Text, Ty::Int], Ty::Text, right),
+    Entry::bind(&["concat", "||"], 0, MANY, concat),
+    Entry::bind(&["concat_ws"], 1, MANY, concat_ws),
+    Entry::plain(&["replace"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, replace).optional(1),
+    Entry::plain(&["translate"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, translate),
+    Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat),
+    Entry::plain(&["space"], &[Ty::Int], Ty::Text, space),
+    Entry::plain(&["lpad"], &[Ty::Text, Ty::Int, Ty::Text], Ty::Text, |b| pad(b, true)).optional(1),
+    Entry::plain(&["rpad"], &[Ty::Text, Ty::Int, Ty::Text], Ty::Text, |b| pad(b, false)).optional(1),
+    Entry::plain(&["overlay"], &[Ty::Text, Ty::Text, Ty::Int, Ty::Int], Ty::Text, overlay).optional(1),
+    Entry::plain(&["split_part"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, split_part).fallible(),
+    Entry::plain(&["substring_index"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, substring_index),
+    Entry::bind(&["elt"], 2, MANY, elt),
+    Entry::plain(&["chr", "char"], &[Ty::Long], Ty::Text, chr),
+];
+
+/// One text to one text.
+fn map(b: &Batch, f: fn(&str) -> Cow<str>) -> Result<ArrayRef> {
+    let text = b.strings(0)?;
+    b.build_text(|i| Ok(text.get(i).map(f)))
+}
+
+/// The first letter of each word upper case, the others lower; only spaces end words.
+fn initcap(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut first = true;
+    for c in text.to_lowercase().chars() {
+        let upper = c.to_uppercase();
+        // A letter whose upper case is two letters has none as a title.
+        if first && upper.len() == 1 {
+            out.extend(upper)
+        } else {
+            out.push(c)
+        }
+        first = c == ' ';
+    }
+    out
+}
+
+fn soundex(text: &str) -> String {
+    let code = |c: char| match c.to_ascii_uppercase() {
+        'B' | 'F' | 'P' | 'V' => '1',
+        'C' | 'G' | 'J' | 'K' | 'Q' | 'S' | 'X' | 'Z' => '2',
+        'D' | 'T' => '3',
+        'L' => '4',
+        'M' | 'N' => '5',
+        'R' => '6',
+        'H' | 'W' => '7',
+        _ => '0',
+    };
+    let mut letters = text.chars();
+    let Some(first) = letters.next().filter(char::is_ascii_alphabetic) else { return text.to_owned() };
+    let mut out = String::from(first.to_ascii_uppercase());
+    let mut last = code(first);
+    for c in letters {
+        let digit = if c.is_ascii_alphabetic() { code(c) } else { '0' };
+        // H and W separate nothing; vowels do.
+        if digit == '7' {
+            continue;
+        }
+        if digit != '0' && digit != last && out.len() < 4 {
+            out.push(digit);
+        }
+        last = digit;
+    }
+    format!("{out:0<4}")
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// `trim([characters,] text)`: the characters come first, as the parser and clients give them.
+fn trim(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
+    for i in 0..call.args.len() {
+        call.coerce(i, &DataType::Utf8)?;
+    }
+    if call.args.len() == 2 {
+        call.args.reverse();
+    }
+    Ok(Kernel::new(name, DataType::Utf8, run).call(call.args))
+}
+
+/// `btrim(text [, characters])`.
+fn btrim(mut call: Call) -> Result<Bound> {
+    call.args.reverse();
+    trim(call, "btrim", |b| cut(b, true, true))
+}
+
+fn cut(b: &Batch, start: bool, end: bool) -> Result<ArrayRef> {
+    let text = b.strings(0)?;
+    let set = if b.len() > 1 { b.strings(1)? } else { Strings::Constant(Some(" ")) };
+    b.build_text(|i| {
+        let Some((s, set)) = text.get(i).zip(set.get(i)) else { return Ok(None) };
+        let within = |c: char| set.contains(c);
+        let s = if start { s.trim_start_matches(within) } else { s };
+        Ok(Some(if end { s.trim_end_matches(within) } else { s }))
+    })
+}
+
+fn substring(mut call: Call) -> Result<Bound> {
+    call.coerce(1, &DataType::Int32)?;
+    call.coerce(2, &DataType::Int32)?;
+    if call.type_of(0) == DataType::Binary {
+        return Ok(Kernel::new("substring_bytes", DataType::Binary, substring_bytes).call(call.args));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    Ok(Kernel::new("substring", DataType::Utf8, substring_text).call(call.args))
+}
+
+/// First and one-past-last place, from 0, of `substring(.., position, length)` in `size` places.
+fn range(position: i32, length: i64, size: usize) -> (usize, usize) {
+    let (position, size) = (i64::from(position), size as i64);
+    let start = match position {
+        p if p > 0 => p - 1,
+        p if p < 0 => size + p,
+        _ => 0,
+    };
+    let end = start.saturating_add(length.max(0));
+    let clamp = |p: i64| p.clamp(0, size) as usize;
+    (clamp(start), clamp(end).max(clamp(start)))
+}
+
+fn lengths<'a>(b: &'a Batch) -> Result<impl Fn(usize) -> Option<i64> + 'a> {
+    let length = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
+    Ok(move |i| match &length {
+        None => Some(i64::from(i32::MAX)),
+        Some(l) => l.get(i).map(i64::from),
+    })
+}
+
+fn substring_text(b: &Batch) -> Result<ArrayRef> {
+    let (text, position, length) = (b.strings(0)?, b.prims::<Int32Type>(1)?, lengths(b)?);
+    b.build_text(|i| {
+        let (Some(s), Some(p), Some(n)) = (text.get(i), position.get(i), length(i)) else { return Ok(None) };
+        // Counting all characters is needed only from the end.
+        let size = if p >= 0 { s.len() } else { chars(s) };
+        let (from, to) = range(p, n, size);
+        Ok(s.get(offset_of(s, from)..offset_of(s, to)))
+    })
+}
+
+fn substring_bytes(b: &Batch) -> Result<ArrayRef> {
+    let (bytes, position, length) = (b.bytes(0)?, b.prims::<Int32Type>(1)?, lengths(b)?);
+    b.build_bytes(|i| {
+        let (Some(s), Some(p), Some(n)) = (bytes.get(i), position.get(i), length(i)) else { return Ok(None) };
+        let (from, to) = range(p, n, s.len());
+        Ok(s.get(from..to))
+    })
+}
+
+fn left(mut call: Call) -> Result<Bound> {
+    call.coerce(1, &DataType::Int32)?;
+    if call.type_of(0) == DataType::Binary {
+        return Ok(Kernel::new("left_bytes", DataType::Binary, |b| {
+            let (bytes, n) = (b.bytes(0)?, b.prims::<Int32Type>(1)?);
+            b.build_bytes(|i| {
+                Ok(bytes.get(i).zip(n.get(i)).and_then(|(s, n)| s.get(..(n.max(0) as usize).min(s.len()))))
+            })
+        })
+        .call(call.args));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    Ok(Kernel::new("left", DataType::Utf8, |b| {
+        let (text, n) = (b.strings(0)?, b.prims::<Int32Type>(1)?);
+        b.build_text(|i| {
+            Ok(text.get(i).zip(n.get(i)).and_then(|(s, n)| s.get(..offset_of(s, n.max(0) as usize))))
+        })
+    })
+    .call(call.args))
+}
+
+fn right(b: &Batch) -> Result<ArrayRef> {
+    let (text, n) = (b.strings(0)?, b.prims::<Int32Type>(1)?);
+    b.build_text(|i| {
+        let Some((s, n)) = text.get(i).zip(n.get(i)) else { return Ok(None) };
+        let skip = chars(s).saturating_sub(n.max(0) as usize);
+        Ok(s.get(offset_of(s, skip)..))
+    })
+}
+
+/// Texts, binaries or arrays, one after the other; null if any is.
+fn concat(call: Call) -> Result<Bound> {
+    let (name, ctx) = (call.name, call.ctx);
+    if call.args.iter().any(|a| matches!(a.data_type, DataType::List(_))) {
+        return crate::scalar::collection::concat(call);
+    }
+    let binary = !call.args.is_empty() && call.args.iter().all(|a| a.data_type == DataType::Binary);
+    if binary {
+        let (args, _) = coerce_all(name, call.args, ctx)?;
+        return Ok(Kernel::new("concat_bytes", DataType::Binary, concat_bytes).call(args));
+    }
+    let args = call.args.into_iter().enumerate();
+    let args =
+        args.map(|(i, a)| coerce_argument(name, i, a, &DataType::Utf8, ctx)).collect::<Result<Vec<_>>>()?;
+    Ok(Kernel::new("concat", DataType::Utf8, concat_text).call(args))
+}
+
+fn concat_text(b: &Batch) -> Result<ArrayRef> {
+    let parts = (0..b.len()).map(|i| b.strings(i)).collect::<Result<Vec<_>>>()?;
+    let mut out = String::new();
+    b.build_text(|row| {
+        out.clear();
+        for part in &parts {
+            match part.get(row) {
+                Some(s) => out.push_str(s),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(out.clone()))
+    })
+}
+
+fn concat_bytes(b: &Batch) -> Result<ArrayRef> {
+    let parts = (0..b.len()).map(|i| b.bytes(i)).collect::<Result<Vec<_>>>()?;
+    b.build_bytes(|row| {
+        let all: Option<Vec<&[u8]>> = parts.iter().map(|p| p.get(row)).collect();
+        Ok(all.map(|all| all.concat()))
+    })
+}
+
+/// Joins texts and arrays of texts with a separator; nulls are left out.
+fn concat_ws(mut call: Call) -> Result<Bound> {
+    for i in 0..call.args.len() {
+        match call.type_of(i) {
+            DataType::List(item) if i > 0 && is_string(item.data_type()) => {}
+            DataType::List(_) if i > 0 => call.coerce(i, &crate::types::array_of(DataType::Utf8))?,
+            _ => call.coerce(i, &DataType::Utf8)?,
+        }
+    }
+    let nullable = call.nullable(0);
+    let nulls = if nullable { Nulls::Always } else { Nulls::Never };
+    Ok(Kernel::new("concat_ws", DataType::Utf8, join).nulls(nulls).call(call.args))
+}
+
+fn join(b: &Batch) -> Result<ArrayRef> {
+    let separator = b.strings(0)?;
+    let arrays = (1..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
+    b.build_text(|row| {
+        let Some(separator) = separator.get(row) else { return Ok(None) };
+        let mut out: Option<String> = None;
+        let mut push = |s: &str| match &mut out {
+            None => out = Some(s.to_owned()),
+            Some(out) => {
+                out.push_str(separator);
+                out.push_str(s);
+            }
+        };
+        for array in arrays.iter().filter(|a| a.is_valid(row)) {
+            match array.as_list_opt::<i32>() {
+                Some(list) => list.value(row).as_string::<i32>().iter().flatten().for_each(&mut push),
+                None => push(array.as_string::<i32>().value(row)),
+            }
+        }
+        Ok(Some(out.unwrap_or_default()))
+    })
+}
+
+fn replace(b: &Batch) -> Result<ArrayRef> {
+    let (text, from) = (b.strings(0)?, b.strings(1)?);
+    let to = if b.len() > 2 { b.strings(2)? } else { Strings::Constant(Some("")) };
+    b.build_text(|i| {
+        let (Some(s), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else { return Ok(None) };
+        Ok(Some(if from.is_empty() { Cow::Borrowed(s) } else { Cow::Owned(s.replace(from, to)) }))
+    })
+}
+
+/// Maps characters one by one; one without a partner is dropped, the first of several partners counts.
+fn translate(b: &Batch) -> Result<ArrayRef> {
+    let (text, from, to) = (b.strings(0)?, b.strings(1)?, b.strings(2)?);
+    b.build_text(|i| {
+        let (Some(s), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else { return Ok(None) };
+        let image = |c: char| match from.chars().position(|f| f == c) {
+            None => Some(c),
+            Some(place) => to.chars().nth(place),
+        };
+        Ok(Some(s.chars().filter_map(image).collect::<String>()))
+    })
+}
+
+/// The most bytes that one text of a result may have.
+const TEXT_MAX: usize = i32::MAX as usize - 15;
+
+fn repeat(b: &Batch) -> Result<ArrayRef> {
+    let (text, n) = (b.strings(0)?, b.prims::<Int32Type>(1)?);
+    b.build_text(|i| {
+        let Some((s, n)) = text.get(i).zip(n.get(i)) else { return Ok(None) };
+        let n = usize::try_from(n).unwrap_or(0);
+        match s.len().checked_mul(n) {
+            Some(size) if size <= TEXT_MAX => Ok(Some(s.repeat(n))),
+            _ => Err(Error::unsupported("texts of 2 GiB and more")),
+        }
+    })
+}
+
+fn space(b: &Batch) -> Result<ArrayRef> {
+    let n = b.prims::<Int32Type>(0)?;
+    b.build_text(|i| Ok(n.get(i).map(|n| " ".repeat(usize::try_from(n).unwrap_or(0)))))
+}
+
+fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
+    let (text, n) = (b.strings(0)?, b.prims::<Int32Type>(1)?);
+    let fill = if b.len() > 2 { b.strings(2)? } else { Strings::Constant(Some(" ")) };
+    b.build_text(|i| {
+        let (Some(s), Some(n), Some(fill)) = (text.get(i), n.get(i), fill.get(i)) else { return Ok(None) };
+        let (n, size) = (usize::try_from(n).unwrap_or(0), chars(s));
+        if n <= size || fill.is_empty() {
+            return Ok(s.get(..offset_of(s, n)).map(str::to_owned));
+        }
+        let padding: String = fill.chars().cycle().take(n - size).collect();
+        Ok(Some(if before { padding + s } else { s.to_owned() + &padding }))
+    })
+}
+
+fn overlay(b: &Batch) -> Result<ArrayRef> {
+    let (text, with, at) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
+    let length = if b.len() > 3 { Some(b.prims::<Int32Type>(3)?) } else { None };
+    b.build_text(|i| {
+        let (Some(s), Some(w), Some(at)) = (text.get(i), with.get(i), at.get(i)) else { return Ok(None) };
+        let n = match &length {
+            None => -1,
+            Some(l) => match l.get(i) {
+                None => return Ok(None),
+                Some(n) => n,
+            },
+        };
+        let n = if n >= 0 { n } else { chars(w) as i32 };
+        let size = chars(s);
+        let part = |p: i32, n: i64| {
+            let (from, to) = range(p, n, size);
+            s.get(offset_of(s, from)..offset_of(s, to)).unwrap_or("")
+        };
+        let head = part(1, i64::from(at) - 1);
+        Ok(Some(format!("{head}{w}{}", part(at.saturating_add(n), i64::from(i32::MAX)))))
+    })
+}
+
+fn split_part(b: &Batch) -> Result<ArrayRef> {
+    let (text, delimiter, part) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
+    b.build_text(|i| {
+        let (Some(s), Some(d), Some(n)) = (text.get(i), delimiter.get(i), part.get(i)) else {
+            return Ok(None);
+        };
+        if n == 0 {
+            return Err(crate::errors::index_of_zero());
+        }
+        let place = n.unsigned_abs() as usize - 1;
+        let found = match (d.is_empty(), n > 0) {
+            (true, _) => (place == 0).then_some(s),
+            (false, true) => s.split(d).nth(place),
+            (false, false) => s.split(d).collect::<Vec<_>>().into_iter().nth_back(place),
+        };
+        Ok(Some(found.unwrap_or("")))
+    })
+}
+
+fn substring_index(b: &Batch) -> Result<ArrayRef> {
+    let (text, delimiter, count) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
+    b.build_text(|i| {
+        let (Some(s), Some(d), Some(n)) = (text.get(i), delimiter.get(i), count.get(i)) else {
+            return Ok(None);
+        };
+        if n == 0 || d.is_empty() {
+            return Ok(Some(""));
+        }
+        let nth = n.unsigned_abs() as usize - 1;
+        Ok(Some(match n > 0 {
+            true => s.match_indices(d).nth(nth).and_then(|(at, _)| s.get(..at)).unwrap_or(s),
+            false => s.rmatch_indices(d).nth(nth).and_then(|(at, _)| s.get(at + d.len()..)).unwrap_or(s),
+        }))
+    })
+}
+
+/// `elt(n, a, b, ..)`: argument `n` as text; beyond the last one raises.
+fn elt(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Int32)?;
+    for i in 1..call.args.len() {
+        call.coerce(i, &DataType::Utf8)?;
+    }
+    Ok(Kernel::new("elt", DataType::Utf8, pick).nulls(Nulls::Always).fallible(true).call(call.args))
+}
+
+fn pick(b: &Batch) -> Result<ArrayRef> {
+    let n = b.prims::<Int32Type>(0)?;
+    let parts = (1..b.len()).map(|i| b.strings(i)).collect::<Result<Vec<_>>>()?;
+    b.build_text(|row| {
+        let Some(n) = n.get(row) else { return Ok(None) };
+        match usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|n| parts.get(n)) {
+            Some(part) => Ok(part.get(row)),
+            None => Err(crate::errors::array_index(i64::from(n), parts.len())),
+        }
+    })
+}
+
+fn chr(b: &Batch) -> Result<ArrayRef> {
+    use ::arrow::datatypes::Int64Type;
+    let n = b.prims::<Int64Type>(0)?;
+    b.build_text(|i| {
+        Ok(n.get(i).map(|n| match n < 0 {
+            true => String::new(),
+            false => char::from((n & 0xFF) as u8).to_string(),
+        }))
+    })
+}

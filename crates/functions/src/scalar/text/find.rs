@@ -1,0 +1,161 @@
+//! Lengths and places: what a text holds, and where.
+
+use super::chars;
+use crate::binding::Bound;
+use crate::kernel::{Batch, Kernel, Strings};
+use crate::registry::{Call, Entry, Ty};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Int32Type};
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["length", "char_length", "character_length", "len"], 1, 1, length),
+    Entry::bind(&["octet_length"], 1, 1, |c| bytes(c, "octet_length", |b| size(b, 1))),
+    Entry::bind(&["bit_length"], 1, 1, |c| bytes(c, "bit_length", |b| size(b, 8))),
+    Entry::plain(&["ascii"], &[Ty::Text], Ty::Int, ascii),
+    Entry::plain(&["instr"], &[Ty::Text, Ty::Text], Ty::Int, instr),
+    Entry::plain(&["locate", "position", "charindex"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate)
+        .optional(1),
+    Entry::bind(&["startswith"], 2, 2, |c| test(c, "startswith")),
+    Entry::bind(&["endswith"], 2, 2, |c| test(c, "endswith")),
+    Entry::bind(&["contains"], 2, 2, |c| test(c, "contains")),
+    Entry::plain(&["find_in_set"], &[Ty::Text, Ty::Text], Ty::Int, find_in_set),
+    Entry::plain(&["levenshtein"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, levenshtein).optional(1),
+];
+
+fn length(mut call: Call) -> Result<Bound> {
+    if call.type_of(0) == DataType::Binary {
+        return bytes(call, "octet_length", |b| size(b, 1));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    let kernel = Kernel::new("length", DataType::Int32, |b| {
+        let text = b.strings(0)?;
+        b.build::<Int32Type>(|i| Ok(text.get(i).map(|s| chars(s) as i32)))
+    });
+    Ok(kernel.call(call.args))
+}
+
+fn bytes(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
+    if call.type_of(0) != DataType::Binary {
+        call.coerce(0, &DataType::Utf8)?;
+        call.coerce(0, &DataType::Binary)?;
+    }
+    Ok(Kernel::new(name, DataType::Int32, run).call(call.args))
+}
+
+fn size(b: &Batch, unit: i32) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build::<Int32Type>(|i| Ok(bytes.get(i).map(|s| s.len() as i32 * unit)))
+}
+
+fn ascii(b: &Batch) -> Result<ArrayRef> {
+    let text = b.strings(0)?;
+    b.build::<Int32Type>(|i| Ok(text.get(i).map(|s| s.chars().next().map_or(0, |c| c as i32))))
+}
+
+/// The place, from 1, of `what` in `text` at or after character `from` (from 0); 0 if there is none.
+fn place(text: &str, what: &str, from: usize) -> i32 {
+    let start = super::offset_of(text, from);
+    let Some(rest) = text.get(start..) else { return 0 };
+    match rest.find(what) {
+        Some(at) if from <= chars(text) => (from + rest.get(..at).map_or(0, chars) + 1) as i32,
+        _ => 0,
+    }
+}
+
+fn instr(b: &Batch) -> Result<ArrayRef> {
+    let (text, what) = (b.strings(0)?, b.strings(1)?);
+    b.build::<Int32Type>(|i| Ok(text.get(i).zip(what.get(i)).map(|(s, w)| place(s, w, 0))))
+}
+
+/// `locate(what, text [, from])`: a `from` under 1 finds nothing.
+fn locate(b: &Batch) -> Result<ArrayRef> {
+    let (what, text) = (b.strings(0)?, b.strings(1)?);
+    let from = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
+    b.build::<Int32Type>(|i| {
+        let from = match &from {
+            None => 1,
+            Some(f) => match f.get(i) {
+                Some(f) => f,
+                None => return Ok(Some(0)),
+            },
+        };
+        let Some((w, s)) = what.get(i).zip(text.get(i)) else { return Ok(None) };
+        Ok(Some(if from < 1 { 0 } else { place(s, w, from as usize - 1) }))
+    })
+}
+
+fn test(mut call: Call, name: &'static str) -> Result<Bound> {
+    let binary = call.type_of(0) == DataType::Binary && call.type_of(1) == DataType::Binary;
+    for i in 0..2 {
+        if !binary {
+            call.coerce(i, &DataType::Utf8)?;
+        }
+    }
+    let run: crate::kernel::Run = match (name, binary) {
+        ("startswith", false) => |b| compare(b, |a, b| a.starts_with(b)),
+        ("endswith", false) => |b| compare(b, |a, b| a.ends_with(b)),
+        (_, false) => |b| compare(b, |a, b| a.contains(b)),
+        ("startswith", true) => |b| compare_bytes(b, |a, b| a.starts_with(b)),
+        ("endswith", true) => |b| compare_bytes(b, |a, b| a.ends_with(b)),
+        (_, true) => |b| compare_bytes(b, holds),
+    };
+    Ok(Kernel::new(name, DataType::Boolean, run).call(call.args))
+}
+
+fn holds(a: &[u8], b: &[u8]) -> bool {
+    b.is_empty() || a.windows(b.len()).any(|w| w == b)
+}
+
+fn compare(b: &Batch, test: fn(&str, &str) -> bool) -> Result<ArrayRef> {
+    let (left, right) = (b.strings(0)?, b.strings(1)?);
+    b.build_bool(|i| Ok(left.get(i).zip(right.get(i)).map(|(l, r)| test(l, r))))
+}
+
+fn compare_bytes(b: &Batch, test: fn(&[u8], &[u8]) -> bool) -> Result<ArrayRef> {
+    let (left, right) = (b.bytes(0)?, b.bytes(1)?);
+    b.build_bool(|i| Ok(left.get(i).zip(right.get(i)).map(|(l, r)| test(l, r))))
+}
+
+/// The place, from 1, of a text among those between commas; 0 if it is not there or holds a comma.
+fn find_in_set(b: &Batch) -> Result<ArrayRef> {
+    let (what, set) = (b.strings(0)?, b.strings(1)?);
+    b.build::<Int32Type>(|i| {
+        let Some((w, set)) = what.get(i).zip(set.get(i)) else { return Ok(None) };
+        let at = if w.contains(',') { None } else { set.split(',').position(|s| s == w) };
+        Ok(Some(at.map_or(0, |p| p as i32 + 1)))
+    })
+}
+
+/// The edit distance; beyond a threshold it is -1.
+fn levenshtein(b: &Batch) -> Result<ArrayRef> {
+    let (left, right): (Strings, Strings) = (b.strings(0)?, b.strings(1)?);
+    let limit = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
+    b.build::<Int32Type>(|i| {
+        let Some((l, r)) = left.get(i).zip(right.get(i)) else { return Ok(None) };
+        let distance = edit_distance(l, r);
+        match &limit {
+            None => Ok(Some(distance)),
+            Some(limit) => Ok(limit.get(i).map(|n| if distance > n { -1 } else { distance })),
+        }
+    })
+}
+
+fn edit_distance(l: &str, r: &str) -> i32 {
+    let right: Vec<char> = r.chars().collect();
+    let mut row: Vec<i32> = (0..=right.len() as i32).collect();
+    for (i, a) in l.chars().enumerate() {
+        let mut diagonal = i as i32;
+        let mut before = i as i32 + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
+            let replaced = diagonal + i32::from(a != *b);
+            diagonal = *cell;
+            *cell = replaced.min(diagonal + 1).min(before + 1);
+            before = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i as i32 + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

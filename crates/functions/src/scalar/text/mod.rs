@@ -1,0 +1,27 @@
+//! Functions of texts.
+
+mod bytes;
+mod edit;
+mod find;
+mod format;
+mod pattern;
+mod regex;
+
+use crate::registry::Entry;
+
+/// All entries of this family.
+pub(super) const FAMILIES: &[&[Entry]] =
+    &[bytes::ENTRIES, edit::ENTRIES, find::ENTRIES, format::ENTRIES, pattern::ENTRIES, regex::ENTRIES];
+
+/// The byte offset of character `n`, the text's length if it has no more than `n`.
+fn offset_of(text: &str, n: usize) -> usize {
+    if text.is_ascii() {
+        return n.min(text.len());
+    }
+    text.char_indices().nth(n).map_or(text.len(), |(i, _)| i)
+}
+
+/// How many characters a text has.
+fn chars(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
+}
