@@ -168,7 +168,7 @@ impl Style {
         let starts = |mark: Option<char>| mark.is_some_and(|m| text.starts_with(m));
         let needed =
             has(self.separator) || has('\n') || has('\r') || starts(self.comment) || starts(Some(quote));
-        if !self.quote_all && !needed && !(self.escape_quotes && has(quote)) {
+        if !(self.quote_all || needed || self.escape_quotes && has(quote)) {
             out.push_str(text);
             return;
         }

@@ -90,7 +90,7 @@ async fn other_writers_do_not_disturb_the_stream() {
     stream.fence(Generation(1)).await.unwrap();
     for epoch in 0..3u64 {
         put(&stream, epoch, &epoch.to_string()).await.unwrap();
-        write(&path, WriteMode::Append, "n int, s string", &[&["9", "b"]], &[], &[]).await.unwrap();
+        write(&path, WriteMode::Append, ("n int, s string", &[&["9", "b"]]), (&[], &[])).await.unwrap();
     }
     assert_eq!(numbers(&path).await, ["0", "1", "2", "9", "9", "9"]);
     let again = sink(&path, "append").await.unwrap();
@@ -119,7 +119,7 @@ async fn what_the_sink_can_t_do_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
     assert_eq!(class(sink(&path, "update").await), "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE");
-    write(&path, WriteMode::Append, "n bigint, s string", &[&["1", "a"]], &[], &[]).await.unwrap();
+    write(&path, WriteMode::Append, ("n bigint, s string", &[&["1", "a"]]), (&[], &[])).await.unwrap();
     let other = sink(&path, "append").await.unwrap();
     assert_eq!(class(other.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
 }
@@ -127,10 +127,8 @@ async fn what_the_sink_can_t_do_is_refused() {
 async fn write(
     path: &Path,
     mode: WriteMode,
-    schema: &str,
-    cells: &[&[&str]],
-    by: &[&str],
-    pairs: &[(&str, &str)],
+    (schema, cells): (&str, &[&[&str]]),
+    (by, pairs): (&[&str], &[(&str, &str)]),
 ) -> Result<u64> {
     let request = WriteRequest {
         path: path.to_string_lossy().into_owned(),
@@ -149,7 +147,7 @@ async fn a_batch_write_is_read_back() {
     let path = dir.path().join("t");
     let schema = "k string, n int";
     let by = &["k"];
-    let put = async |mode, cells: &[&[&str]]| write(&path, mode, schema, cells, by, &[]).await;
+    let put = async |mode, cells: &[&[&str]]| write(&path, mode, (schema, cells), (by, &[])).await;
     assert_eq!(put(WriteMode::ErrorIfExists, &[&["a", "1"], &["NULL", "2"]]).await, Ok(2));
     assert_eq!(class(put(WriteMode::ErrorIfExists, &[&["a", "1"]]).await), "DELTA_PATH_EXISTS");
     assert_eq!(put(WriteMode::Ignore, &[&["a", "1"]]).await, Ok(0));
@@ -170,7 +168,7 @@ async fn columns_are_checked_and_replaced_only_when_asked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
     let put = async |mode, schema: &str, cells: &[&[&str]], pairs: &[(&str, &str)]| {
-        write(&path, mode, schema, cells, &[], pairs).await
+        write(&path, mode, (schema, cells), (&[], pairs)).await
     };
     put(WriteMode::Append, "n int, t timestamp_ntz", &[&["1", "2013-01-01"]], &[]).await.unwrap();
     assert_eq!(class(put(WriteMode::Append, "n string", &[&["x"]], &[]).await), "DELTA_METADATA_MISMATCH");

@@ -211,7 +211,7 @@ impl Target<'_> {
         let value = if is_utf8 { parse(text, self.config.lenience) } else { None };
         match value {
             Some(Json::Array(items)) => {
-                items.iter().fold(true, |fits, item| self.row(Some(item), text) && fits)
+                items.iter().filter(|item| self.row(Some(item), text)).count() == items.len()
             }
             other => self.row(other.as_ref(), text),
         }

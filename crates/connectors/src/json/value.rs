@@ -93,7 +93,7 @@ impl Builder {
             (Self::List { items, lengths, valid, .. }, Json::Array(values)) => {
                 lengths.push(values.len());
                 valid.append_non_null();
-                values.iter().fold(true, |fits, v| items.append(v, rules) && fits)
+                values.iter().filter(|v| items.append(v, rules)).count() == values.len()
             }
             (Self::Map { keys, values, lengths, valid, .. }, Json::Object(members)) => {
                 // A name that is there twice counts once, with its last value.

@@ -99,7 +99,7 @@ impl FileStreamSource {
 
     async fn list(&self) -> Result<Vec<FileEntry>> {
         let (listing, path) = (self.config.listing.clone(), self.path.clone());
-        blocking(move || match listing.files(&[path.clone()]) {
+        blocking(move || match listing.files(std::slice::from_ref(&path)) {
             // A pattern that nothing matches yet is a stream without files; a folder has to be there.
             Err(e) if e.class() == "PATH_NOT_FOUND" && path.contains(['*', '?', '[', '{']) => Ok(Vec::new()),
             other => other,
