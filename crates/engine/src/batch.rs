@@ -53,11 +53,8 @@ impl Runtime {
             .with_default_features()
             .with_analyzer_rules(vec![])
             .with_physical_optimizer_rules(thalweg_plan::physical_optimizer_rules());
-        if optimize {
-            builder.with_optimizer_rules(thalweg_plan::optimizer_rules()).build()
-        } else {
-            builder.with_optimizer_rules(vec![]).build()
-        }
+        let rules = if optimize { thalweg_plan::optimizer_rules() } else { thalweg_plan::required_rules() };
+        builder.with_optimizer_rules(rules).build()
     }
 
     /// The physical plan of a bounded query.

@@ -17,7 +17,7 @@ pub mod types;
 mod watermark;
 
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
-pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, session_config};
+pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
 pub use resolver::{resolve, resolve_expression_type};
 pub use types::event_time_of;
 pub use watermark::WatermarkNode;

@@ -126,13 +126,8 @@ pub fn assert_coercion_free(plan: &LogicalPlan) {
     assert_eq!(shown(&coerced), shown(plan));
 }
 
-/// Rules without which some plans can't run at all.
-const NEEDED: &[&str] =
-    &["replace_distinct_aggregate", "decorrelate_predicate_subquery", "scalar_subquery_to_join"];
-
 fn session(optimised: bool) -> SessionContext {
-    let rules = thalweg_plan::optimizer_rules();
-    let rules = rules.into_iter().filter(|r| optimised || NEEDED.contains(&r.name())).collect();
+    let rules = if optimised { thalweg_plan::optimizer_rules() } else { thalweg_plan::required_rules() };
     let config = thalweg_plan::session_config().with_target_partitions(2);
     let state = SessionStateBuilder::new()
         .with_default_features()
