@@ -9,13 +9,22 @@
 //!
 //! Deliberately not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
 
+mod checkpoint;
 mod clock;
+mod coord;
+mod error;
+mod hooks;
 mod machine;
+mod ops;
 mod options;
 mod planted;
 mod progress;
 mod query;
+mod rt;
 mod spec;
+mod state;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};

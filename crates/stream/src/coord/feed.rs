@@ -1,0 +1,37 @@
+//! From the source to the workers: one task per worker and epoch, bounded by credits and inboxes.
+
+use super::{Context, Done};
+use crate::checkpoint::Plan;
+use crate::rt::{Descriptor, Inbox, Order};
+use arrow::record_batch::RecordBatch;
+use futures::TryStreamExt;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_connectors::stream::Part;
+
+/// Starts an epoch on one worker, gives it its part of the rows, and ends it.
+pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: Part) -> Result<Done> {
+    let descriptor = Descriptor { epoch: plan.epoch, watermark_us: plan.watermark_us, late_us: plan.late_us };
+    inbox.send(Order::Start(descriptor)).await?;
+    if let (true, Some(end)) = (plan.reads, &plan.end) {
+        let mut rows = context.plan.source.read(plan.start.as_ref(), end, part).await?;
+        while let Some(batch) = rows.try_next().await? {
+            hand_over(&context, &inbox, batch).await?;
+        }
+    }
+    inbox.send(Order::End).await?;
+    Ok(Done::Fed)
+}
+
+async fn hand_over(context: &Context, inbox: &Inbox, batch: RecordBatch) -> Result<()> {
+    let rows = batch.num_rows();
+    // A slice shares the buffers of its batch: it weighs its share of them.
+    let bytes_per_row = batch.get_array_memory_size().div_ceil(rows.max(1));
+    let step = context.options.rows_per_chunk_max.max(1);
+    for from in (0..rows).step_by(step) {
+        let chunk = batch.slice(from, step.min(rows - from));
+        let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
+        inbox.send(Order::Rows(chunk, permit)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Keeping the checkpoint small: compaction of state, and collecting what no manifest needs.
+//!
+//! Both run beside the epochs, never both at once, so that a base that is written but not yet named
+//! by a recorded manifest can't be taken for garbage.
+
+use super::finish::{OPERATOR, blocking, write_state};
+use super::{Context, Done};
+use crate::checkpoint::{
+    Manifest, OperatorFiles, commit_name, epoch_and_generation, manifest_name, plan_epoch, state_name,
+};
+use crate::machine::garbage;
+use crate::state::compact;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_common::edge::Edge;
+use thalweg_common::ids::Epoch;
+use thalweg_connectors::stream::Commit;
+
+/// Epochs between two collections.
+pub(crate) const COLLECT_EVERY: u64 = 8;
+
+/// Rewrites the files of a committed epoch as one base.
+pub(crate) async fn compaction(context: Arc<Context>, epoch: Epoch, replaced: OperatorFiles) -> Result<Done> {
+    let mut contents = Vec::new();
+    for file in replaced.all() {
+        contents.push(context.files.state_file(file).await?.to_vec());
+    }
+    let base = match blocking(move || compact(&contents)).await? {
+        None => None,
+        Some((bytes, rows)) => {
+            let name = state_name(OPERATOR, Commit { epoch, generation: context.generation }, "base");
+            Some(write_state(&context, name, bytes, rows).await?)
+        }
+    };
+    Ok(Done::Compacted { replaced, base })
+}
+
+/// Deletes what nobody needs once `confirmed` is recorded: manifests first, then what none names.
+pub(crate) async fn collect(context: Arc<Context>, confirmed: Epoch) -> Result<Done> {
+    let manifests = context.files.manifests().await?;
+    let old = garbage(&manifests, confirmed);
+    let mut needed = BTreeSet::new();
+    for kept in manifests.iter().filter(|m| !old.contains(m)) {
+        if let Some(manifest) = context.files.read::<Manifest>(&manifest_name(*kept)).await? {
+            needed.extend(manifest.operators.iter().flat_map(OperatorFiles::all).map(|f| f.path.clone()));
+        }
+    }
+    let is_old = |name: &String| epoch_and_generation(name).is_some_and(|c| c.epoch <= confirmed);
+    let state = context.files.list("state").await?;
+    let plans = context.files.list("plans").await?;
+    let records = context.files.list("commits").await?;
+    let before = |name: &&String| plan_epoch(name).is_some_and(|e| e < confirmed);
+    let mut names: Vec<String> = old.into_iter().map(manifest_name).collect();
+    names.extend(state.into_iter().filter(|name| is_old(name) && !needed.contains(name)));
+    names.extend(plans.iter().chain(&records).filter(before).cloned());
+    names.retain(|name| *name != commit_name(confirmed));
+    for name in names {
+        context.hooks.cross(Edge::GarbageCollect, confirmed).await?;
+        context.files.delete(&name).await?;
+    }
+    Ok(Done::Collected)
+}

@@ -1,0 +1,83 @@
+//! DataFusion's accumulators, used for one step and thrown away.
+//!
+//! They can't drop or peek at a group, so none lives longer than an epoch: rows → partial state;
+//! stored state + partial state → new state; state → value. Between the steps state is plain Arrow.
+
+use crate::error::from_datafusion;
+use crate::spec::AggregateCall;
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::GroupsAccumulatorAdapter;
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// One aggregate function and what its state looks like.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    call: AggregateCall,
+    pub states: Vec<DataType>,
+}
+
+impl Function {
+    /// # Errors
+    /// If the function has no mergeable state.
+    pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
+        let fields = call.function.state_fields().map_err(from_datafusion)?;
+        let states = fields.iter().map(|f| f.data_type().clone()).collect();
+        Ok(Self { call: call.clone(), states })
+    }
+
+    fn fresh(&self) -> Result<Box<dyn GroupsAccumulator>> {
+        let function = Arc::clone(&self.call.function);
+        if function.groups_accumulator_supported() {
+            return function.create_groups_accumulator().map_err(from_datafusion);
+        }
+        Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
+    }
+
+    /// Begins the partial state of an epoch.
+    pub(crate) fn partial(&self) -> Result<Partial> {
+        Ok(Partial(self.fresh()?))
+    }
+
+    /// Merges states of the same groups; each part says which group every of its rows belongs to.
+    pub(crate) fn merge(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Vec<ArrayRef>> {
+        self.merged(parts, groups)?.state(EmitTo::All).map_err(from_datafusion)
+    }
+
+    /// The values of states, one group per row.
+    pub(crate) fn values(&self, states: &[ArrayRef], groups: usize) -> Result<ArrayRef> {
+        let each: Vec<usize> = (0..groups).collect();
+        self.merged(&[(states, &each)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
+    }
+
+    fn merged(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Box<dyn GroupsAccumulator>> {
+        let mut scratch = self.fresh()?;
+        for (states, of) in parts.iter().filter(|(_, of)| !of.is_empty()) {
+            scratch.merge_batch(states, of, groups).map_err(from_datafusion)?;
+        }
+        Ok(scratch)
+    }
+}
+
+/// The state that the rows of one epoch add.
+pub(crate) struct Partial(Box<dyn GroupsAccumulator>);
+
+impl Partial {
+    /// Adds rows; `of` says which group every row belongs to.
+    pub(crate) fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        of: &[usize],
+        groups: usize,
+    ) -> Result<()> {
+        self.0.update_batch(arguments, of, filter, groups).map_err(from_datafusion)
+    }
+
+    /// The state, one row per group.
+    pub(crate) fn finish(mut self) -> Result<Vec<ArrayRef>> {
+        self.0.state(EmitTo::All).map_err(from_datafusion)
+    }
+}

@@ -1,0 +1,13 @@
+//! The operators, as plain code: batches in, batches out, state apart.
+//!
+//! Nothing here knows timely, tokio, files or the clock: the runtime calls these functions with rows
+//! and an epoch's descriptor, and does with the answer what the protocol asks.
+
+mod accumulate;
+mod aggregate;
+mod prepare;
+mod stateless;
+
+pub(crate) use aggregate::{Aggregate, Closed};
+pub(crate) use prepare::{KeyHasher, Prepare, Prepared};
+pub(crate) use stateless::{EventTimes, Steps};

@@ -1,0 +1,141 @@
+//! Filter, project, unnest, and observing the event time: one batch in, at most one out.
+//!
+//! Rows are kept in order. The observed event times are the only memory; they belong to the epoch
+//! and are taken by the runtime when the epoch has been read.
+
+use crate::error::{from_arrow, from_datafusion, unbuildable};
+use crate::spec::Step;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
+use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::physical_expr::PhysicalExpr;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+const US_PER_MS: i64 = 1000;
+
+/// The event times of an epoch, in whole milliseconds as Spark counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct EventTimes {
+    pub count: u64,
+    pub sum_ms: i128,
+    /// Least and greatest; meaningless while `count` is 0.
+    pub min_ms: i64,
+    pub max_ms: i64,
+}
+
+impl EventTimes {
+    fn observe(&mut self, us: i64) {
+        let ms = us.div_euclid(US_PER_MS);
+        self.merge(&Self { count: 1, sum_ms: i128::from(ms), min_ms: ms, max_ms: ms });
+    }
+
+    /// Adds what another worker saw.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        let fresh = self.count == 0;
+        self.min_ms = if fresh { other.min_ms } else { self.min_ms.min(other.min_ms) };
+        self.max_ms = if fresh { other.max_ms } else { self.max_ms.max(other.max_ms) };
+        self.count += other.count;
+        self.sum_ms += other.sum_ms;
+    }
+}
+
+/// A chain of steps on one worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Steps {
+    steps: Vec<Step>,
+    times: EventTimes,
+}
+
+impl Steps {
+    pub(crate) fn new(steps: Vec<Step>) -> Self {
+        Self { steps, times: EventTimes::default() }
+    }
+
+    /// Passes a batch through all steps; none if no row is left.
+    pub(crate) fn apply(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let mut batch = batch;
+        for step in &self.steps {
+            if batch.num_rows() == 0 {
+                return Ok(None);
+            }
+            batch = match step {
+                Step::Filter(predicate) => filter(&batch, predicate)?,
+                Step::Project { exprs, schema } => project(&batch, exprs, schema)?,
+                Step::Unnest { column, schema } => unnest(&batch, *column, schema)?,
+                Step::Watermark { column, .. } => {
+                    observe(&mut self.times, &batch, *column)?;
+                    batch
+                }
+            };
+        }
+        Ok((batch.num_rows() > 0).then_some(batch))
+    }
+
+    /// What was observed since the last call.
+    pub(crate) fn take_times(&mut self) -> EventTimes {
+        std::mem::take(&mut self.times)
+    }
+}
+
+/// Evaluates an expression over a batch to an array of its length.
+pub(crate) fn evaluate(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+    let value = expr.evaluate(batch).map_err(from_datafusion)?;
+    value.into_array(batch.num_rows()).map_err(from_datafusion)
+}
+
+/// A batch whose row count holds even without columns.
+pub(crate) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(from_arrow)
+}
+
+fn filter(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
+    let keep = boolean(&evaluate(predicate, batch)?)?;
+    filter_record_batch(batch, &keep).map_err(from_arrow)
+}
+
+/// The Boolean array in `array`.
+pub(crate) fn boolean(array: &ArrayRef) -> Result<BooleanArray> {
+    let found = array.as_boolean_opt().cloned();
+    found.ok_or_else(|| Error::internal(format!("a condition of type {}", array.data_type())))
+}
+
+fn project(batch: &RecordBatch, exprs: &[Arc<dyn PhysicalExpr>], schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = exprs.iter().map(|e| evaluate(e, batch)).collect::<Result<Vec<_>>>()?;
+    batch_of(schema, columns, batch.num_rows())
+}
+
+fn unnest(batch: &RecordBatch, column: usize, schema: &SchemaRef) -> Result<RecordBatch> {
+    let lists = batch.columns().get(column).and_then(|c| c.as_list_opt::<i32>());
+    let lists = lists.ok_or_else(|| unbuildable("unnesting a column that is no array"))?;
+    let (mut rows, mut elements) = (Vec::new(), Vec::new());
+    for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
+        let &[from, to] = bounds else { continue };
+        if lists.is_valid(row) {
+            rows.extend((from..to).map(|_| row as u64));
+            elements.extend((from..to).map(|e| e as u64));
+        }
+    }
+    let (rows, elements) = (UInt64Array::from(rows), UInt64Array::from(elements));
+    let pick = |(i, c): (usize, &ArrayRef)| match i == column {
+        true => take(lists.values(), &elements, None),
+        false => take(c, &rows, None),
+    };
+    let columns = batch.columns().iter().enumerate().map(pick).collect::<Result<Vec<_>, _>>();
+    batch_of(schema, columns.map_err(from_arrow)?, rows.len())
+}
+
+fn observe(times: &mut EventTimes, batch: &RecordBatch, column: usize) -> Result<()> {
+    let found = batch.columns().get(column).ok_or_else(|| unbuildable("a watermark without its column"))?;
+    let DataType::Timestamp(TimeUnit::Microsecond, _) = found.data_type() else {
+        return Err(unbuildable("a watermark on a column that is no timestamp"));
+    };
+    let column = found.as_primitive::<TimestampMicrosecondType>();
+    column.iter().flatten().for_each(|us| times.observe(us));
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The threads: start, wake, stop, and what happens when one panics.
+//!
+//! Threads are named and ours, since timely's own start-up has no way to stop or to catch. A panic
+//! in a worker leaves its peers waiting for ever, so it is caught, reported, and the coordinator
+//! poisons the set: every worker looks at the flag between two steps.
+
+use super::build::{Program, build};
+use super::{INBOX_MAX, Order, Report};
+use arrow::record_batch::RecordBatch;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use thalweg_common::ids::Epoch;
+use thalweg_common::{Error, Result};
+use timely::communication::allocator::ProcessBuilder;
+use timely::communication::{Allocator, Hooks};
+use timely::scheduling::SyncActivator;
+use timely::worker::Worker;
+use tokio::sync::{mpsc, oneshot};
+
+/// A worker that is never woken looks at the poison flag this often.
+const PARK_MAX: Duration = Duration::from_millis(100);
+
+/// Where a worker's reports go, and the flag that ends it.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    reports: mpsc::UnboundedSender<Report>,
+    poison: Arc<AtomicBool>,
+}
+
+impl Outlet {
+    /// Reports; if nobody listens any more the generation is over and the worker ends soon.
+    pub(crate) fn send(&self, report: Report) {
+        let _ = self.reports.send(report);
+    }
+
+    /// Reports an error and ends all workers.
+    pub(crate) fn fail(&self, error: Error) {
+        self.send(Report::Failed(error));
+        self.poison.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn poisoned(&self) -> bool {
+        self.poison.load(Ordering::SeqCst)
+    }
+}
+
+/// The way into one worker.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    orders: mpsc::Sender<Order>,
+    wake: Arc<SyncActivator>,
+}
+
+impl Inbox {
+    /// Hands an order over, waiting while the inbox is full.
+    pub(crate) async fn send(&self, order: Order) -> Result<()> {
+        let gone = |_| Error::internal("a stream's worker is gone");
+        self.orders.send(order).await.map_err(gone)?;
+        // A failure to wake means that the worker ended, which it reports itself.
+        let _ = self.wake.activate();
+        Ok(())
+    }
+}
+
+/// The workers of one generation. Dropping them stops them without waiting.
+pub(crate) struct Workers {
+    pub inboxes: Vec<Inbox>,
+    outlet: Outlet,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// State to start with: the batches of the manifest's files, oldest first.
+pub(crate) type Restored = Arc<Vec<RecordBatch>>;
+
+impl Workers {
+    /// Starts `count` workers that continue with `first`. Returns when all have restored their state.
+    pub(crate) async fn start(
+        program: Program,
+        count: usize,
+        first: Epoch,
+        restored: Restored,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Report>)> {
+        let (reports, reports_rx) = mpsc::unbounded_channel();
+        let outlet = Outlet { reports, poison: Arc::new(AtomicBool::new(false)) };
+        let mut set = Self { inboxes: Vec::new(), outlet: outlet.clone(), threads: Vec::new() };
+        let mut ready = Vec::new();
+        let peers = ProcessBuilder::new_typed_vector(count, Hooks::default().refill, None);
+        for (index, peer) in peers.into_iter().enumerate() {
+            let (orders, inbox) = mpsc::channel(INBOX_MAX);
+            let (wake, woken) = oneshot::channel();
+            let seat =
+                Seat { index, first, program: program.clone(), restored: Arc::clone(&restored), inbox, wake };
+            let outlet = outlet.clone();
+            let run = move || {
+                let run = AssertUnwindSafe(|| run(peer, seat, &outlet));
+                if let Err(panic) = catch_unwind(run) {
+                    outlet.fail(Error::internal(format!("a stream's worker panicked: {}", text_of(&*panic))));
+                }
+            };
+            let thread = std::thread::Builder::new().name(format!("stream-{index}")).spawn(run);
+            set.threads
+                .push(thread.map_err(|e| Error::internal(format!("no thread for a stream's worker: {e}")))?);
+            ready.push((orders, woken));
+        }
+        for (orders, woken) in ready {
+            let wake = woken.await.map_err(|_| Error::internal("a stream's worker did not start"))??;
+            set.inboxes.push(Inbox { orders, wake: Arc::new(wake) });
+        }
+        Ok((set, reports_rx))
+    }
+
+    /// Stops all workers and waits until their threads have ended.
+    pub(crate) async fn stop(mut self) {
+        self.poison();
+        let threads = std::mem::take(&mut self.threads);
+        // Joining blocks for at most one step of a worker. A panic was reported by the thread itself.
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())));
+        let _ = joined.await;
+    }
+
+    fn poison(&self) {
+        self.outlet.poison.store(true, Ordering::SeqCst);
+        self.threads.iter().for_each(|t| t.thread().unpark());
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.poison();
+    }
+}
+
+/// What a worker's thread takes along.
+struct Seat {
+    index: usize,
+    first: Epoch,
+    program: Program,
+    restored: Restored,
+    inbox: mpsc::Receiver<Order>,
+    wake: oneshot::Sender<Result<SyncActivator>>,
+}
+
+fn run(peer: ProcessBuilder, seat: Seat, outlet: &Outlet) {
+    // No timer: time comes with the epochs.
+    let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), None);
+    let dataflow = worker.next_dataflow_index();
+    let Seat { index, first, program, restored, inbox, wake } = seat;
+    let operators = match program.operators(index, &restored) {
+        Ok(operators) => operators,
+        Err(error) => {
+            let _ = wake.send(Err(error));
+            return;
+        }
+    };
+    drop(restored);
+    let activator = build(&mut worker, operators, first, inbox, outlet);
+    let _ = wake.send(activator);
+    while !outlet.poisoned() {
+        worker.step_or_park(Some(PARK_MAX));
+    }
+    worker.drop_dataflow(dataflow);
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

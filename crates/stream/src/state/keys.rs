@@ -1,0 +1,82 @@
+//! Which worker owns a key: 256 groups by a hash with a fixed seed, dealt out in ranges.
+//!
+//! The hash is part of the checkpoint's format ([`KEY_HASH`]): state files are sorted by group, and
+//! a worker restores the groups it owns. The number of workers is not, so it may change at a restart.
+
+/// Key groups of every stateful operator; a worker owns a range of them.
+pub(crate) const KEY_GROUPS: usize = 256;
+
+/// Names the row encoding and the hash over it. Changes when either does.
+pub(crate) const KEY_HASH: &str = "arrow-row-59/mix-1/256";
+
+const SEED: u64 = 0x7468_616c_7765_6721;
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The group of a key in Arrow's row encoding.
+pub(crate) fn key_group(key: &[u8]) -> u8 {
+    let mut hash = SEED ^ (key.len() as u64).wrapping_mul(MULTIPLIER);
+    for chunk in key.chunks(8) {
+        let mut word = [0u8; 8];
+        for (to, from) in word.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        hash = mix(hash ^ u64::from_le_bytes(word));
+    }
+    (mix(hash) >> 56) as u8
+}
+
+/// Spreads every bit over the word (the finaliser of MurmurHash3, with a golden-ratio step).
+fn mix(word: u64) -> u64 {
+    let mut x = word.wrapping_add(MULTIPLIER);
+    x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ (x >> 33)
+}
+
+/// The worker that owns a group.
+pub(crate) fn owner(group: u8, workers: usize) -> usize {
+    usize::from(group) * workers / KEY_GROUPS
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::row::{RowConverter, SortField};
+    use std::sync::Arc;
+
+    /// If this fails after an upgrade of Arrow, its row encoding changed: give [`KEY_HASH`] a new name.
+    #[test]
+    fn groups_are_what_checkpoints_have_written() {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec![Some("UA"), Some(""), None])),
+            Arc::new(Int64Array::from(vec![1, -1, 0])),
+        ];
+        let fields = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
+        let rows = RowConverter::new(fields).unwrap().convert_columns(&columns).unwrap();
+        let groups: Vec<u8> = rows.iter().map(|r| key_group(r.data())).collect();
+        assert_eq!(groups, GOLDEN);
+        assert_eq!(key_group(b""), GOLDEN_EMPTY);
+    }
+
+    const GOLDEN: [u8; 3] = [157, 93, 43];
+    const GOLDEN_EMPTY: u8 = 0;
+
+    #[test]
+    fn every_worker_owns_a_range_and_all_groups_are_owned() {
+        for workers in 1..=64 {
+            let owners: Vec<_> = (0..=255).map(|g| owner(g, workers)).collect();
+            assert!(owners.is_sorted() && owners[0] == 0 && owners[255] == workers - 1, "{workers}");
+        }
+    }
+
+    #[test]
+    fn groups_are_even() {
+        let mut counts = [0u32; KEY_GROUPS];
+        for i in 0..256_000u64 {
+            counts[usize::from(key_group(&i.to_be_bytes()))] += 1;
+        }
+        assert!(counts.iter().all(|c| (800..1200).contains(c)), "{counts:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! State as columns in a file: what an epoch touched, sorted by key group.
+//!
+//! A file is an Arrow IPC stream with zstd bodies. Columns: the key group, whether the key lives
+//! (an upsert) or is gone (a tombstone, state columns null), the key columns, the state columns.
+//! Restoring applies base and deltas in order; the last word about a key counts.
+
+use crate::error::from_arrow;
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, new_null_array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::CompressionType;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::record_batch::RecordBatch;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// Rows of one batch inside a state file.
+const ROWS_PER_BATCH: usize = 64 * 1024;
+
+/// The columns of an operator's state.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    schema: SchemaRef,
+    keys: usize,
+}
+
+const LEADING: usize = 2;
+
+impl Layout {
+    /// The layout for these key and state types.
+    pub(crate) fn new(keys: &[DataType], states: &[DataType]) -> Self {
+        let mut fields =
+            vec![Field::new("group", DataType::UInt8, false), Field::new("live", DataType::Boolean, false)];
+        let named = |prefix: &'static str, types: &[DataType]| {
+            let field = move |(i, t): (usize, &DataType)| Field::new(format!("{prefix}{i}"), t.clone(), true);
+            types.iter().enumerate().map(field).collect::<Vec<_>>()
+        };
+        fields.extend(named("key", keys));
+        fields.extend(named("state", states));
+        Self { schema: Arc::new(Schema::new(fields)), keys: keys.len() }
+    }
+
+    /// Upserts of `keys` with `states`; without states, tombstones.
+    pub(crate) fn batch(
+        &self,
+        groups: Vec<u8>,
+        keys: Vec<ArrayRef>,
+        states: Option<Vec<ArrayRef>>,
+    ) -> Result<RecordBatch> {
+        let rows = groups.len();
+        let live = states.is_some();
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(UInt8Array::from(groups)), Arc::new(BooleanArray::from(vec![live; rows]))];
+        columns.extend(keys);
+        let nulls = || {
+            let fields = self.schema.fields().iter().skip(LEADING + self.keys);
+            fields.map(|f| new_null_array(f.data_type(), rows)).collect()
+        };
+        columns.extend(states.unwrap_or_else(nulls));
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(from_arrow)
+    }
+
+    pub(crate) fn groups<'a>(&self, batch: &'a RecordBatch) -> Result<&'a UInt8Array> {
+        column(batch, 0)
+    }
+
+    pub(crate) fn live<'a>(&self, batch: &'a RecordBatch) -> Result<&'a BooleanArray> {
+        column(batch, 1)
+    }
+
+    pub(crate) fn keys(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        batch.columns().iter().skip(LEADING).take(self.keys).cloned().collect()
+    }
+
+    pub(crate) fn states(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        batch.columns().iter().skip(LEADING + self.keys).cloned().collect()
+    }
+
+    pub(crate) fn key_types(&self) -> Vec<DataType> {
+        self.schema.fields().iter().skip(LEADING).take(self.keys).map(|f| f.data_type().clone()).collect()
+    }
+
+    /// The layout of a file that was read: everything before the first `state` column is the key.
+    pub(crate) fn of(schema: &SchemaRef) -> Self {
+        let keys = schema.fields().iter().filter(|f| f.name().starts_with("key")).count();
+        Self { schema: Arc::clone(schema), keys }
+    }
+}
+
+fn column<T: 'static>(batch: &RecordBatch, index: usize) -> Result<&T> {
+    let found = batch.columns().get(index).and_then(|c| c.as_any().downcast_ref());
+    found.ok_or_else(|| Error::internal(format!("column {index} of a state file has another type")))
+}
+
+/// Encodes the batches of one operator and epoch. They come from workers in order, each sorted by
+/// group, and workers own ascending ranges of groups: so the file is sorted by group.
+pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    let first = batches.first().ok_or_else(|| Error::internal("an empty state file"))?;
+    let whole = concat_batches(&first.schema(), batches).map_err(from_arrow)?;
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD)).map_err(from_arrow)?;
+    let mut writer =
+        StreamWriter::try_new_with_options(Vec::new(), &whole.schema(), options).map_err(from_arrow)?;
+    for from in (0..whole.num_rows()).step_by(ROWS_PER_BATCH) {
+        let rows = ROWS_PER_BATCH.min(whole.num_rows() - from);
+        writer.write(&whole.slice(from, rows)).map_err(from_arrow)?;
+    }
+    writer.finish().map_err(from_arrow)?;
+    writer.into_inner().map_err(from_arrow)
+}
+
+/// Decodes a file that [`encode`] made.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
+    let reader = StreamReader::try_new(bytes, None).map_err(from_arrow)?;
+    reader.collect::<Result<_, _>>().map_err(from_arrow)
+}

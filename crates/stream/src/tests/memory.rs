@@ -1,0 +1,229 @@
+//! A source with given cuts, a sink that commits atomically, and a clock that stands still.
+
+use crate::clock::Clock;
+use crate::error::fenced;
+use crate::hooks::Probe;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use thalweg_common::edge::Edge;
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::{Error, Result};
+use thalweg_connectors::stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+
+/// A clock that a test moves; sleeping moves it too, so that nothing waits.
+#[derive(Debug, Default)]
+pub struct ManualClock(pub AtomicI64);
+
+#[async_trait]
+impl Clock for ManualClock {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+    async fn sleep(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_micros() as i64, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Rows in order; every epoch takes as many as the next cut says.
+#[derive(Debug)]
+pub struct MemorySource {
+    pub rows: Mutex<RecordBatch>,
+    pub cuts: Vec<usize>,
+    /// Where the input was frozen.
+    end: AtomicU64,
+    pub released: AtomicU64,
+}
+
+impl MemorySource {
+    pub fn new(rows: RecordBatch, cuts: Vec<usize>) -> Self {
+        let (end, released) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Self { rows: Mutex::new(rows), cuts, end, released }
+    }
+
+    pub fn append(&self, more: &RecordBatch) {
+        let mut rows = self.rows.lock().unwrap();
+        *rows = arrow::compute::concat_batches(&more.schema(), [&*rows, more]).unwrap();
+    }
+
+    fn there(&self) -> u64 {
+        (self.rows.lock().unwrap().num_rows() as u64).min(self.end.load(Ordering::SeqCst))
+    }
+}
+
+fn position(offset: Option<&Offset>) -> u64 {
+    offset.map_or(0, |o| o["row"].as_u64().unwrap())
+}
+
+#[async_trait]
+impl StreamSource for MemorySource {
+    fn description(&self) -> String {
+        "MemorySource".to_owned()
+    }
+    fn schema(&self) -> SchemaRef {
+        self.rows.lock().unwrap().schema()
+    }
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+    async fn freeze(&self) -> Result<()> {
+        let rows = self.rows.lock().unwrap().num_rows() as u64;
+        self.end.store(rows, Ordering::SeqCst);
+        Ok(())
+    }
+    /// A cut begins where the sum of the cuts before it ends, so the same start has the same end.
+    async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
+        let (start, there) = (position(start), self.there());
+        if start >= there {
+            return Ok(None);
+        }
+        let mut end = 0;
+        let mut cuts = self.cuts.iter().copied().chain(std::iter::repeat(usize::MAX >> 1));
+        while end <= start {
+            end += cuts.next().unwrap() as u64;
+        }
+        Ok(Some(json!({ "row": end.min(there) })))
+    }
+    async fn read(
+        &self,
+        start: Option<&Offset>,
+        end: &Offset,
+        part: Part,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let (from, to) = (position(start) as usize, position(Some(end)) as usize);
+        let rows = self.rows.lock().unwrap().clone();
+        let (n, of) = (to - from, part.of);
+        let (a, b) = (from + n * part.index / of, from + n * (part.index + 1) / of);
+        // Two batches, so that a part is more than one order.
+        let mid = a.midpoint(b);
+        let batches = [rows.slice(a, mid - a), rows.slice(mid, b - mid)];
+        let batches: Vec<_> = batches.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
+        Ok(futures::stream::iter(batches).boxed())
+    }
+    async fn latest(&self) -> Result<Option<Offset>> {
+        Ok(Some(json!({ "row": self.there() })))
+    }
+    async fn release(&self, end: &Offset) -> Result<()> {
+        self.released.store(position(Some(end)), Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// What survives of a sink: shared by the sinks of all generations.
+#[derive(Debug, Default)]
+pub struct Target {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    fence: u64,
+    last: Option<Commit>,
+    committed: Vec<(Commit, Vec<RecordBatch>)>,
+    staged: BTreeMap<String, Vec<RecordBatch>>,
+    unfenced_commits: usize,
+}
+
+impl Target {
+    /// The visible rows, epoch by epoch.
+    pub fn epochs(&self) -> Vec<(u64, Vec<RecordBatch>)> {
+        let inner = self.inner.lock().unwrap();
+        inner.committed.iter().map(|(c, rows)| (c.epoch.0, rows.clone())).collect()
+    }
+    pub fn unfenced_commits(&self) -> usize {
+        self.inner.lock().unwrap().unfenced_commits
+    }
+    pub fn last(&self) -> Option<Commit> {
+        self.inner.lock().unwrap().last
+    }
+    /// As if the table had been replaced.
+    pub fn forget(&self) {
+        self.inner.lock().unwrap().last = None;
+    }
+    /// As if the table had been set back.
+    pub fn roll_back(&self) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.committed.pop();
+        inner.last = inner.committed.last().map(|(c, _)| *c);
+    }
+}
+
+/// A sink of one generation. Keeps the least of the contract: it refuses lower generations and
+/// epochs that it has; a gap it does not notice.
+#[derive(Debug)]
+pub struct MemorySink {
+    pub target: Arc<Target>,
+    pub guarantee: Guarantee,
+    pub probe: Option<Arc<dyn Probe>>,
+    generation: AtomicU64,
+}
+
+impl MemorySink {
+    pub fn new(target: &Arc<Target>, guarantee: Guarantee, probe: Option<Arc<dyn Probe>>) -> Self {
+        Self { target: Arc::clone(target), guarantee, probe, generation: AtomicU64::new(0) }
+    }
+
+    fn remembers(&self) -> bool {
+        self.guarantee == Guarantee::ExactlyOnce
+    }
+}
+
+#[async_trait]
+impl StreamSink for MemorySink {
+    fn description(&self) -> String {
+        "MemorySink".to_owned()
+    }
+    fn guarantee(&self) -> Guarantee {
+        self.guarantee
+    }
+    /// Generation 0, which no run has, only asks: a planted fault needs that.
+    async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
+        if !self.remembers() {
+            return Ok(None);
+        }
+        let mut inner = self.target.inner.lock().unwrap();
+        if generation.0 > 0 {
+            if inner.fence > generation.0 {
+                return Err(fenced());
+            }
+            inner.fence = generation.0;
+        }
+        self.generation.store(generation.0, Ordering::SeqCst);
+        Ok(inner.last)
+    }
+    async fn stage(&self, epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), part.index);
+        self.target.inner.lock().unwrap().staged.insert(token.clone(), rows);
+        Ok(Some(json!(token)))
+    }
+    async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
+        if let Some(probe) = &self.probe {
+            probe.at(Edge::SinkCommit, epoch).await?;
+        }
+        let mut inner = self.target.inner.lock().unwrap();
+        let generation = self.generation.load(Ordering::SeqCst);
+        let taken = |token: &Staged| inner.staged.get(token.as_str().unwrap()).cloned();
+        let rows: Option<Vec<_>> = staged.iter().map(taken).collect();
+        let rows = rows.ok_or_else(|| Error::internal("staged rows are missing"))?.concat();
+        let commit = Commit { epoch, generation: Generation(generation) };
+        if self.remembers() {
+            if inner.fence > generation || inner.last.is_some_and(|l| l.epoch >= epoch) {
+                return Err(fenced());
+            }
+            if generation == 0 || inner.fence != generation {
+                inner.unfenced_commits += 1;
+            }
+            inner.last = Some(commit);
+        }
+        inner.committed.push((commit, rows));
+        Ok(())
+    }
+}

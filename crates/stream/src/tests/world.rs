@@ -1,0 +1,246 @@
+//! A world to run queries in: one input, one checkpoint, one target, any number of generations.
+
+use super::memory::{ManualClock, MemorySink, MemorySource, Target};
+use crate::hooks::{Hooks, Probe};
+use crate::planted::Planted;
+use crate::query::start_with;
+use crate::{
+    AggregateCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    QueryOptions, Step, StreamPlan, StreamingQuery, Trigger,
+};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
+use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, sum::sum_udaf};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateExprBuilder;
+use datafusion::physical_expr::expressions::{col, lit};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_connectors::stream::{Guarantee, StreamSource};
+
+/// A row of input: key, event time in seconds, value.
+pub type In = (String, i64, i64);
+
+const SECOND: i64 = 1_000_000;
+/// Length of the windows in seconds.
+pub const WINDOW: i64 = 10;
+
+pub fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+pub fn input_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("k", DataType::Utf8, true),
+        Field::new("t", time(), true),
+        Field::new("v", DataType::Int64, true),
+        Field::new("w", time(), true),
+    ]))
+}
+
+/// Rows as a batch; the last column is the end of the row's window.
+pub fn batch(rows: &[In]) -> RecordBatch {
+    let times = |of: &dyn Fn(&In) -> i64| -> ArrayRef {
+        let times: TimestampMicrosecondArray = rows.iter().map(|r| Some(of(r) * SECOND)).collect();
+        Arc::new(times.with_timezone("UTC"))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|r| Some(r.0.as_str())).collect::<StringArray>()),
+        times(&|r| r.1),
+        Arc::new(rows.iter().map(|r| Some(r.2)).collect::<Int64Array>()),
+        times(&|r| (r.1.div_euclid(WINDOW) + 1) * WINDOW),
+    ];
+    RecordBatch::try_new(input_schema(), columns).unwrap()
+}
+
+fn expr(name: &str) -> Arc<dyn PhysicalExpr> {
+    col(name, &input_schema()).unwrap()
+}
+
+/// Sum and count per window end and key, and an average of those above 0.
+pub fn aggregate(with_time: bool) -> AggregateSpec {
+    let call = |function, args: Vec<Arc<dyn PhysicalExpr>>, name: &str, filter| AggregateCall {
+        function: Arc::new(
+            AggregateExprBuilder::new(function, args).schema(input_schema()).alias(name).build().unwrap(),
+        ),
+        filter,
+    };
+    let above = datafusion::physical_expr::expressions::binary(
+        expr("v"),
+        datafusion::logical_expr::Operator::Gt,
+        lit(0i64),
+        &input_schema(),
+    );
+    let key = EventTimeKey { group_index: 0, kind: EventTimeKind::Instant };
+    AggregateSpec {
+        group: vec![expr("w"), expr("k")],
+        aggregates: vec![
+            call(sum_udaf(), vec![expr("v")], "sum", None),
+            call(count_udaf(), vec![lit(1i64)], "count", None),
+            call(
+                avg_udaf(),
+                vec![
+                    datafusion::physical_expr::expressions::cast(
+                        expr("v"),
+                        &input_schema(),
+                        DataType::Float64,
+                    )
+                    .unwrap(),
+                ],
+                "avg",
+                Some(above.unwrap()),
+            ),
+        ],
+        event_time: with_time.then_some(key),
+        input_schema: input_schema(),
+        output_schema: Arc::new(Schema::new(vec![
+            Field::new("w", time(), true),
+            Field::new("k", DataType::Utf8, true),
+            Field::new("sum", DataType::Int64, true),
+            Field::new("count", DataType::Int64, true),
+            Field::new("avg", DataType::Float64, true),
+        ])),
+    }
+}
+
+/// Operators of a windowed count with a watermark of `delay` seconds.
+pub fn windowed(delay: i64) -> Vec<OperatorSpec> {
+    vec![
+        OperatorSpec::Stateless(vec![Step::Watermark { column: 1, delay_us: delay * SECOND }]),
+        OperatorSpec::Aggregate(aggregate(true)),
+    ]
+}
+
+/// Result rows: (window end in seconds, key) → (sum, count).
+pub type Answer = BTreeMap<(i64, String), (i64, i64)>;
+
+/// The batch answer over the same rows.
+pub fn expect(rows: &[In]) -> Answer {
+    let mut answer = Answer::new();
+    for (k, t, v) in rows {
+        let slot = answer.entry(((t.div_euclid(WINDOW) + 1) * WINDOW, k.clone())).or_default();
+        slot.0 += v;
+        slot.1 += 1;
+    }
+    answer
+}
+
+/// Rows of an aggregate as (window end, key, sum, count).
+pub fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
+    let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+    let keys = batch.column(1).as_string::<i32>();
+    let (sums, counts) =
+        (batch.column(2).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<Int64Type>());
+    let row = |i: usize| {
+        assert!(!times.is_null(i));
+        ((times.value(i) / SECOND, keys.value(i).to_owned()), (sums.value(i), counts.value(i)))
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+pub struct World {
+    pub store: Arc<dyn ObjectStore>,
+    pub source: Arc<MemorySource>,
+    pub target: Arc<Target>,
+    pub clock: Arc<ManualClock>,
+}
+
+/// How one generation runs.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub workers: usize,
+    pub trigger: Trigger,
+    pub drain: bool,
+    pub mode: OutputMode,
+    pub guarantee: Guarantee,
+    pub operators: Vec<OperatorSpec>,
+    pub fingerprint: String,
+    pub bytes: usize,
+    pub probe: Option<Arc<dyn Probe>>,
+    pub planted: Planted,
+}
+
+impl Run {
+    pub fn new(operators: Vec<OperatorSpec>) -> Self {
+        Self {
+            workers: 1,
+            trigger: Trigger::AvailableNow,
+            drain: true,
+            mode: OutputMode::Append,
+            guarantee: Guarantee::ExactlyOnce,
+            operators,
+            fingerprint: "sum by window".to_owned(),
+            bytes: 1 << 20,
+            probe: None,
+            planted: Planted::default(),
+        }
+    }
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+}
+
+impl World {
+    pub fn new(rows: &[In], cuts: &[usize]) -> Self {
+        Self {
+            store: Arc::new(InMemory::new()),
+            source: Arc::new(MemorySource::new(batch(rows), cuts.to_vec())),
+            target: Arc::default(),
+            clock: Arc::default(),
+        }
+    }
+
+    pub async fn start(&self, run: &Run) -> Result<StreamingQuery> {
+        let sink = MemorySink::new(&self.target, run.guarantee, run.probe.clone());
+        let plan = StreamPlan {
+            source: Arc::clone(&self.source) as Arc<dyn StreamSource>,
+            operators: run.operators.clone(),
+            sink: Arc::new(sink),
+            output_mode: run.mode,
+            fingerprint: run.fingerprint.clone(),
+        };
+        let checkpoint = Checkpoint { store: Arc::clone(&self.store), prefix: Path::from("q") };
+        let options = QueryOptions {
+            trigger: run.trigger,
+            drain_at_end: run.drain,
+            workers: run.workers,
+            rows_per_chunk_max: 3,
+            bytes_in_flight_max: run.bytes,
+            clock: self.clock.clone(),
+            ..QueryOptions::new("the-query", "a-run", checkpoint)
+        };
+        start_with(plan, options, Hooks { planted: run.planted, probe: run.probe.clone() }).await
+    }
+
+    /// Runs one generation to its end.
+    pub async fn run(&self, run: &Run) -> Result<StreamingQuery> {
+        let query = self.start(run).await?;
+        query.await_termination(None).await?;
+        Ok(query)
+    }
+
+    /// What is visible, with duplicates refused.
+    pub fn answer(&self) -> Result<Answer, String> {
+        let mut answer = Answer::new();
+        for (epoch, batches) in self.target.epochs() {
+            for (key, value) in batches.iter().flat_map(decode) {
+                if answer.insert(key.clone(), value).is_some() {
+                    return Err(format!("{key:?} twice, again in epoch {epoch}"));
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What is visible of rows that passed without an aggregate: values in order.
+    pub fn values(&self) -> Vec<i64> {
+        let values = |b: &RecordBatch| b.column(2).as_primitive::<Int64Type>().values().to_vec();
+        self.target.epochs().iter().flat_map(|(_, b)| b.iter().flat_map(values).collect::<Vec<_>>()).collect()
+    }
+}
