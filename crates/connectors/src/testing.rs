@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! Helpers of this crate's tests: files in, rows out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::connector::{Connector, ReadRequest};
 use crate::{OptionMap, standard_registry};

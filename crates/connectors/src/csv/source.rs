@@ -11,10 +11,10 @@ use crate::files::lines::{Lines, is_compressed, read_whole};
 use crate::files::path::uri;
 use crate::files::{Batches, FileEntry, FileReader, Split};
 use crate::text::cell::{CellBuilder, unsupported_type};
-use crate::text::config::{Mode, malformed};
+use crate::text::config::{Mode, corrupt_place, malformed};
 use arrow::array::{ArrayRef, BooleanArray, StringBuilder};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -37,24 +37,7 @@ impl CsvReader {
         if let Some(field) = schema.fields().iter().find(|f| CellBuilder::new(f.data_type()).is_none()) {
             return Err(unsupported_type("CSV", field.name(), field.data_type()));
         }
-        let corrupt =
-            schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(&config.corrupt_column));
-        if let Some(field) = corrupt.and_then(|c| schema.fields().get(c))
-            && field.data_type() != &DataType::Utf8
-        {
-            return Err(Error::new(
-                ErrorKind::Analysis,
-                "INVALID_CORRUPT_RECORD_TYPE",
-                "42804",
-                format!(
-                    "The column `{}` for corrupt records must have the nullable STRING type, but got \"{}\".",
-                    field.name(),
-                    field.data_type()
-                ),
-            )
-            .param("columnName", field.name())
-            .param("actualType", field.data_type().to_string()));
-        }
+        let corrupt = corrupt_place(&schema, &config.corrupt_column)?;
         Ok(Self { schema, config: Arc::new(config), corrupt })
     }
 }
@@ -115,7 +98,7 @@ impl CsvReader {
 /// The raw records of a split, without blank lines and comments.
 pub(super) enum Records {
     Lines { lines: Lines, comment: Option<u8> },
-    Whole { bytes: Vec<u8>, at: usize, number: u64, path: String, config: Arc<CsvConfig>, record: Record },
+    Whole { text: String, at: usize, number: u64, path: String, config: Arc<CsvConfig>, record: Record },
 }
 
 impl Records {
@@ -127,11 +110,14 @@ impl Records {
         if config.line_separator.is_some() {
             return Err(Error::unsupported("the option `lineSep` together with `multiLine`"));
         }
+        let path = uri(&split.file.path);
+        let text = String::from_utf8(read_whole(&split.file.path)?)
+            .map_err(|e| not_utf8(&path, e.utf8_error().valid_up_to()))?;
         Ok(Self::Whole {
-            bytes: read_whole(&split.file.path)?,
+            text,
             at: 0,
             number: 0,
-            path: uri(&split.file.path),
+            path,
             config: Arc::new(config.clone()),
             record: Record::default(),
         })
@@ -141,10 +127,9 @@ impl Records {
     pub fn next(&mut self) -> Result<Option<&[u8]>> {
         match self {
             Self::Lines { lines, comment } => next_line(lines, *comment),
-            Self::Whole { bytes, at, number, path, config, record } => {
-                let found = next_in_whole(bytes, at, config, record, path)?;
+            Self::Whole { text, at, number, config, record, .. } => {
                 *number += 1;
-                Ok(found.and_then(|range| bytes.get(range)))
+                Ok(next_in_whole(text, at, config, record).and_then(|range| text.as_bytes().get(range)))
             }
         }
     }
@@ -158,7 +143,6 @@ impl Records {
     }
 }
 
-// The borrow checker can't see that a line that is skipped is not returned; so ask twice.
 fn next_line(lines: &mut Lines, comment: Option<u8>) -> Result<Option<&[u8]>> {
     loop {
         let Some(line) = lines.next()? else { return Ok(None) };
@@ -173,25 +157,22 @@ fn is_skipped(line: &[u8], comment: Option<u8>) -> bool {
 }
 
 fn next_in_whole(
-    bytes: &[u8],
+    text: &str,
     at: &mut usize,
     config: &CsvConfig,
     record: &mut Record,
-    path: &str,
-) -> Result<Option<std::ops::Range<usize>>> {
+) -> Option<std::ops::Range<usize>> {
     loop {
-        let rest = bytes.get(*at..).unwrap_or_default();
-        let Some(first) = rest.iter().position(|b| !matches!(b, b'\n' | b'\r')) else { return Ok(None) };
-        let rest = rest.get(first..).unwrap_or_default();
-        let start = *at + first;
-        let line_end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-        if is_skipped(rest.get(..line_end).unwrap_or_default(), config.comment) {
+        let rest = text.get(*at..)?;
+        let start = *at + rest.find(|c| !matches!(c, '\n' | '\r'))?;
+        let rest = text.get(start..)?;
+        let line_end = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+        if is_skipped(rest.as_bytes().get(..line_end)?, config.comment) {
             *at = start + line_end;
             continue;
         }
-        let text = std::str::from_utf8(rest).map_err(|e| not_utf8(path, start + e.valid_up_to()))?;
-        *at = start + record.parse(text, &config.syntax);
-        return Ok(Some(start..*at));
+        *at = start + record.parse(rest, &config.syntax);
+        return Some(start..*at);
     }
 }
 

@@ -4,12 +4,15 @@
 //! it asks for. Types are the platform's; Delta's own are its kernel's business.
 
 use super::log::corrupt;
+use crate::files::deal::Dealer;
 use crate::parquet::types::table_schema;
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use crate::text::Zone;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::{EagerSnapshot, StructType};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
@@ -49,8 +52,11 @@ impl Definition {
     pub fn new(schema: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
         let nullable =
             schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true).with_metadata([].into()));
-        let schema = arrow::datatypes::Schema::new(nullable.collect::<Vec<Field>>());
-        let kernel: StructType = (&schema)
+        let schema = Arc::new(Schema::new(nullable.collect::<Vec<Field>>()));
+        // The table's own spelling of the names, and an error for names that it has not.
+        let partition_by = Dealer::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
+        let kernel: StructType = schema
+            .as_ref()
             .try_into_kernel()
             .map_err(|e| Error::unsupported(format!("a Delta table of these columns ({e})")))?;
         let text =
@@ -69,7 +75,7 @@ impl Definition {
         } else {
             json!({"minReaderVersion": 1, "minWriterVersion": 2})
         };
-        Ok(Self { schema: schema.into(), partition_by: partition_by.to_vec(), metadata, protocol })
+        Ok(Self { schema, partition_by, metadata, protocol })
     }
 
     /// The actions that make the table.
@@ -118,8 +124,8 @@ impl Definition {
         if schema.contains("\"delta.invariants\"") {
             return Err(unsupported_feature(root, "column invariants"));
         }
-        if let Some(field) = self.schema.fields().iter().find(|f| !f.is_nullable()) {
-            return Err(unsupported_feature(root, &format!("NOT NULL column `{}`", field.name())));
+        if let Some(column) = required_column(schema) {
+            return Err(unsupported_feature(root, &format!("NOT NULL column `{column}`")));
         }
         // Forgotten transactions would let an epoch in twice.
         match self.setting("delta.setTransactionRetentionDuration") {
@@ -185,19 +191,30 @@ pub(super) fn actions(entry: &[u8], path: &Path) -> Result<Vec<Value>> {
     lines.map(|l| serde_json::from_slice(l).map_err(|e| corrupt(path, &e))).collect()
 }
 
+/// The first column of a Delta schema that may not be null. Inside, all of ours may.
+fn required_column(schema: &str) -> Option<String> {
+    let schema: Value = serde_json::from_str(schema).ok()?;
+    let required = |f: &&Value| f.get("nullable") == Some(&Value::Bool(false));
+    let column = schema.get("fields")?.as_array()?.iter().find(required)?;
+    Some(column.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
 fn strings(value: &Value, key: &str) -> Vec<String> {
     let items = value.get(key).and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn same_type(a: &DataType, b: &DataType) -> bool {
-    a.equals_datatype(b)
+    a == b
         || match (a, b) {
             (DataType::List(x), DataType::List(y)) | (DataType::Map(x, _), DataType::Map(y, _)) => {
                 same_type(x.data_type(), y.data_type())
             }
             (DataType::Struct(x), DataType::Struct(y)) => {
-                x.len() == y.len() && x.iter().zip(y).all(|(f, g)| same_type(f.data_type(), g.data_type()))
+                x.len() == y.len()
+                    && x.iter()
+                        .zip(y)
+                        .all(|(f, g)| f.name() == g.name() && same_type(f.data_type(), g.data_type()))
             }
             _ => false,
         }

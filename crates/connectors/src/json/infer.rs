@@ -60,26 +60,68 @@ pub(super) fn schema(files: &[FileEntry], config: &JsonConfig) -> Result<SchemaR
 
 /// Widens the fields by a record; false if it is none.
 fn take(fields: &mut BTreeMap<String, Seen>, value: Option<&Json<'_>>, config: &JsonConfig) -> bool {
-    let objects: Vec<&Json<'_>> = match value {
-        Some(Json::Array(items)) => items.iter().collect(),
-        Some(other) => vec![other],
-        None => return false,
-    };
-    let mut all = true;
-    for object in objects {
-        match seen(object, config) {
-            Seen::Object(members) => merge_members(fields, members),
-            _ => all = false,
+    match value {
+        Some(Json::Object(members)) => {
+            widen_members(fields, members, config);
+            true
         }
+        // Counts instead of stopping at the first, so that every element is looked at.
+        Some(Json::Array(items)) => {
+            items
+                .iter()
+                .filter(|item| matches!(item, Json::Object(_)) && take(fields, Some(item), config))
+                .count()
+                == items.len()
+        }
+        _ => false,
     }
-    all
 }
 
-fn seen(value: &Json<'_>, config: &JsonConfig) -> Seen {
+/// Widens in place; a name is copied only the first time it is seen.
+fn widen_members(
+    fields: &mut BTreeMap<String, Seen>,
+    members: &[(std::borrow::Cow<'_, str>, Json<'_>)],
+    config: &JsonConfig,
+) {
+    for (name, value) in members {
+        match fields.get_mut(name.as_ref()) {
+            Some(seen) => widen(seen, value, config),
+            None => {
+                let mut seen = Seen::Nothing;
+                widen(&mut seen, value, config);
+                fields.insert(name.to_string(), seen);
+            }
+        }
+    }
+}
+
+fn widen(seen: &mut Seen, value: &Json<'_>, config: &JsonConfig) {
+    match (&mut *seen, value) {
+        (_, Json::Null) => {}
+        (Seen::Object(fields), Json::Object(members)) => widen_members(fields, members, config),
+        (Seen::Nothing, Json::Object(members)) => {
+            let mut fields = BTreeMap::new();
+            widen_members(&mut fields, members, config);
+            *seen = Seen::Object(fields);
+        }
+        (Seen::List(inner), Json::Array(items)) => items.iter().for_each(|item| widen(inner, item, config)),
+        (Seen::Nothing, Json::Array(items)) => {
+            let mut inner = Seen::Nothing;
+            items.iter().for_each(|item| widen(&mut inner, item, config));
+            *seen = Seen::List(Box::new(inner));
+        }
+        (_, Json::Object(_) | Json::Array(_)) => *seen = Seen::Text,
+        _ => {
+            let old = std::mem::replace(seen, Seen::Nothing);
+            *seen = merge(old, primitive(value, config));
+        }
+    }
+}
+
+/// The type of a value without parts.
+fn primitive(value: &Json<'_>, config: &JsonConfig) -> Seen {
     match value {
-        Json::Null => Seen::Nothing,
         Json::Text(text) if text.is_empty() => Seen::Nothing,
-        Json::Text(_) => Seen::Text,
         Json::Bool(_) | Json::Number(_) if config.primitives_as_string => Seen::Text,
         Json::Bool(_) => Seen::Bool,
         Json::Number(text) if text.parse::<i64>().is_ok() => Seen::Long,
@@ -87,40 +129,18 @@ fn seen(value: &Json<'_>, config: &JsonConfig) -> Seen {
             number::exact(text).map_or(Seen::Double, |e| Seen::Decimal(e.precision))
         }
         Json::Number(_) => Seen::Double,
-        Json::Array(items) => {
-            let inner = items.iter().fold(Seen::Nothing, |all, item| merge(all, seen(item, config)));
-            Seen::List(Box::new(inner))
-        }
-        Json::Object(members) => {
-            let mut fields = BTreeMap::new();
-            for (name, value) in members {
-                merge_members(&mut fields, BTreeMap::from([(name.to_string(), seen(value, config))]));
-            }
-            Seen::Object(fields)
-        }
-    }
-}
-
-fn merge_members(into: &mut BTreeMap<String, Seen>, from: BTreeMap<String, Seen>) {
-    for (name, value) in from {
-        let old = into.remove(&name).unwrap_or(Seen::Nothing);
-        into.insert(name, merge(old, value));
+        _ => Seen::Text,
     }
 }
 
 fn merge(a: Seen, b: Seen) -> Seen {
-    use Seen::{Decimal, Double, List, Long, Nothing, Object, Text};
+    use Seen::{Decimal, Double, Long, Nothing, Text};
     match (a, b) {
         (Nothing, other) | (other, Nothing) => other,
         (Decimal(p), Decimal(q)) => Decimal(p.max(q)),
         // A bigint has up to 20 digits as a decimal.
         (Long, Decimal(p)) | (Decimal(p), Long) => Decimal(p.max(20)),
         (Long | Decimal(_), Double) | (Double, Long | Decimal(_)) => Double,
-        (List(x), List(y)) => List(Box::new(merge(*x, *y))),
-        (Object(mut x), Object(y)) => {
-            merge_members(&mut x, y);
-            Object(x)
-        }
         (a, b) if a == b => a,
         _ => Text,
     }

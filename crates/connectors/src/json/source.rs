@@ -10,7 +10,7 @@ use crate::files::lines::{Lines, is_compressed, read_whole};
 use crate::files::path::uri;
 use crate::files::{Batches, FileEntry, FileReader, Split};
 use crate::text::cell::unsupported_type;
-use crate::text::config::{Mode, malformed};
+use crate::text::config::{Mode, corrupt_place, malformed};
 use arrow::array::{ArrayRef, BooleanArray, StringBuilder};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Fields, SchemaRef};
@@ -34,7 +34,7 @@ impl JsonReader {
         if let Some(field) = schema.fields().iter().find(|f| Builder::new(f.data_type()).is_none()) {
             return Err(unsupported_type("JSON", field.name(), field.data_type()));
         }
-        let corrupt = schema.fields().iter().position(|f| f.name() == &config.corrupt_column);
+        let corrupt = corrupt_place(&schema, &config.corrupt_column)?;
         Ok(Self { schema, config: Arc::new(config), corrupt })
     }
 }

@@ -3,7 +3,7 @@
 //! So filters, projections, limits, statistics and row-group pruning work as they do there. The
 //! list never changes after the table is made: what Delta's snapshots and plain folders share.
 
-use super::types::{check_fits, table_schema};
+use super::types::{check_fits, spelled_as, table_schema};
 use crate::files::path::uri;
 use crate::files::{FileEntry, scan};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -20,8 +20,10 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchemaBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion_datasource::compute_all_files_statistics;
 use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -101,10 +103,15 @@ pub(crate) struct ParquetFiles {
 impl ParquetFiles {
     /// A table of `files`; each is checked against the columns of `file_schema`. Blocks.
     pub fn open(file_schema: SchemaRef, folders: Vec<Field>, files: &[DataFile]) -> Result<Self> {
-        let listed = files.iter().map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
         let schema = scan::with_folders(&file_schema, &folders);
+        let file_schema = match files.first() {
+            Some(first) => spelled_as(&footer(&first.entry.path)?.schema, &file_schema),
+            None => file_schema,
+        };
+        let listed = files.iter().map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
         let order = (0..schema.fields().len()).collect();
-        Ok(Self { file_schema, folders, inner: Arc::clone(&schema), order, schema, files: listed })
+        let inner = scan::with_folders(&file_schema, &folders);
+        Ok(Self { file_schema, folders, inner, order, schema, files: listed })
     }
 
     /// The same table with its columns in the order of `schema`, which has the same names.
@@ -126,6 +133,10 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
     let path = &file.entry.path;
     let footer = footer(path)?;
     check_fits(path, &footer.schema, table)?;
+    if spelled_as(&footer.schema, table) != *table {
+        let what = format!("Parquet files that spell a column differently, such as {}", uri(path));
+        return Err(Error::unsupported(what));
+    }
     let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), table)
         .unwrap_or_else(|_| Statistics::new_unknown(table));
     let location = object_store::path::Path::from_absolute_path(path).map_err(|e| not_parquet(path, &e))?;
@@ -172,6 +183,8 @@ impl TableProvider for ParquetFiles {
             None => self.order.clone(),
             Some(asked) => asked.iter().filter_map(|c| self.order.get(*c).copied()).collect(),
         };
+        let shown =
+            self.schema.project(&projection.cloned().unwrap_or_else(|| (0..self.order.len()).collect()))?;
         let config =
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), format.file_source(table))
                 .with_file_groups(groups)
@@ -179,12 +192,27 @@ impl TableProvider for ParquetFiles {
                 .with_projection_indices(Some(columns))?
                 .with_limit(limit)
                 .build();
-        format.create_physical_plan(state, config).await
+        renamed(format.create_physical_plan(state, config).await?, &shown)
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
+}
+
+/// Gives the columns of a scan the names that the table has for them.
+fn renamed(scan: Arc<dyn ExecutionPlan>, shown: &Schema) -> DfResult<Arc<dyn ExecutionPlan>> {
+    let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+    let inner = scan.schema();
+    if names(&inner) == names(shown) {
+        return Ok(scan);
+    }
+    let column = |(index, (own, shown)): (usize, (String, String))| ProjectionExpr {
+        expr: Arc::new(Column::new(&own, index)),
+        alias: shown,
+    };
+    let columns = names(&inner).into_iter().zip(names(shown)).enumerate().map(column);
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), scan)?))
 }
 
 fn format(state: &dyn Session) -> ParquetFormat {

@@ -1,7 +1,7 @@
 //! The rows of one Parquet file, for streams: read whole, cast to the stream's columns.
 
 use super::files::{footer, not_parquet};
-use super::types::check_fits;
+use super::types::{check_fits, place};
 use crate::files::{Batches, FileEntry, FileReader, Split};
 use arrow::array::new_null_array;
 use arrow::compute::{CastOptions, cast_with_options};
@@ -66,8 +66,7 @@ pub(crate) fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> R
     let mut columns = Vec::with_capacity(wanted.fields().len());
     for field in wanted.fields() {
         let schema = batch.schema();
-        let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(field.name()));
-        columns.push(match place {
+        columns.push(match place(&schema, field.name()) {
             None => new_null_array(field.data_type(), batch.num_rows()),
             Some(place) => cast_with_options(batch.column(place), field.data_type(), &strict)
                 .map_err(|e| not_parquet(path, &e))?,

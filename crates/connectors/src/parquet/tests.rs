@@ -47,7 +47,19 @@ async fn columns_have_the_platform_s_types() {
             "2|b|1970-01-01T00:00:00.000002Z|1970-01-01T00:00:00.000002|1",
         ]
     );
-    assert_eq!(lines(&query("parquet", request, "SELECT u FROM t WHERE s = 'b'").await.unwrap()), ["1"]);
+    assert_eq!(
+        lines(&query("parquet", request.clone(), "SELECT u FROM t WHERE s = 'b'").await.unwrap()),
+        ["1"]
+    );
+    // Answered from the footer's statistics, which have the file's units.
+    let extremes =
+        query("parquet", request.clone(), "SELECT max(t), min(n), max(u), min(s), count(*) FROM t")
+            .await
+            .unwrap();
+    assert_eq!(lines(&extremes), ["1970-01-01T00:00:00.000002Z|1970-01-01T00:00:00.000001|4000000000|a|2"]);
+    let pruned =
+        "SELECT u FROM t WHERE t > TIMESTAMP '1970-01-01T00:00:00.000001500Z' AND n < TIMESTAMP '1970-01-02'";
+    assert_eq!(lines(&query("parquet", request, pruned).await.unwrap()), ["1"]);
 }
 
 #[tokio::test]
@@ -66,6 +78,12 @@ async fn folders_prune_and_a_schema_widens_or_is_refused() {
     let mut found = rows("parquet", wide).await;
     found.sort();
     assert_eq!(found, ["1|NULL|1", "2|NULL|1", "3|NULL|2"]);
+    let other_case = read(dir.path(), Some(ddl("I bigint")), &[]);
+    let found =
+        query("parquet", other_case, "SELECT k, \"I\" FROM t WHERE \"I\" > 1 ORDER BY 2").await.unwrap();
+    assert_eq!(lines(&found), ["1|2", "2|3"]);
+    let widened = read(dir.path(), Some(ddl("i double")), &[]);
+    assert_eq!(lines(&query("parquet", widened, "SELECT max(i), min(k) FROM t").await.unwrap()), ["3.0|1"]);
     let other = read(dir.path(), Some(ddl("i date")), &[]);
     assert_eq!(rows("parquet", other).await, ["FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"]);
 }

@@ -71,10 +71,26 @@ fn map_entries(column: &str, entries: &FieldRef) -> Result<FieldRef> {
     Ok(Arc::new(Field::new("entries", DataType::Struct(Fields::from(vec![key, value])), false)))
 }
 
+/// Where a file has the column `name`: spelled the same if it can be, in any case otherwise.
+pub(crate) fn place(file: &Schema, name: &str) -> Option<usize> {
+    let fields = file.fields();
+    let exact = fields.iter().position(|f| f.name() == name);
+    exact.or_else(|| fields.iter().position(|f| f.name().eq_ignore_ascii_case(name)))
+}
+
+/// The columns of a table as a file spells them.
+pub(crate) fn spelled_as(file: &Schema, table: &SchemaRef) -> SchemaRef {
+    let spelled = |f: &FieldRef| match place(file, f.name()).and_then(|p| file.fields().get(p)) {
+        Some(own) => f.as_ref().clone().with_name(own.name()),
+        None => f.as_ref().clone(),
+    };
+    Arc::new(Schema::new(table.fields().iter().map(spelled).collect::<Vec<_>>()))
+}
+
 /// Refuses a file that holds a column of the table with a type that can't be read as the table's.
 pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<()> {
     for wanted in table.fields() {
-        let Some(found) = file.fields().iter().find(|f| f.name().eq_ignore_ascii_case(wanted.name())) else {
+        let Some(found) = place(file, wanted.name()).and_then(|p| file.fields().get(p)) else {
             continue;
         };
         if !fits(&table_type(found.name(), found.data_type())?, wanted.data_type()) {
@@ -103,11 +119,10 @@ fn fits(from: &DataType, to: &DataType) -> bool {
         (T::Timestamp(a, None), T::Timestamp(b, Some(_))) => a == b,
         (T::List(a), T::List(b)) => fits(a.data_type(), b.data_type()),
         (T::Map(a, _), T::Map(b, _)) => fits(a.data_type(), b.data_type()),
-        (T::Struct(a), T::Struct(b)) => b.iter().all(|wanted| {
-            a.iter()
-                .find(|f| f.name() == wanted.name())
-                .is_none_or(|f| fits(f.data_type(), wanted.data_type()))
-        }),
+        (T::Struct(a), T::Struct(b)) => {
+            a.len() == b.len()
+                && a.iter().zip(b).all(|(f, g)| f.name() == g.name() && fits(f.data_type(), g.data_type()))
+        }
         _ => false,
     }
 }

@@ -4,6 +4,7 @@ use super::Zone;
 use super::cell::TextRules;
 use super::pattern::Pattern;
 use crate::OptionMap;
+use arrow::datatypes::{DataType, SchemaRef};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// What happens to a record that does not fit the schema.
@@ -99,6 +100,26 @@ pub(crate) fn malformed(record: &str, place: &str) -> Error {
     .param("badRecord", shown)
     .param("failFastMode", "FAILFAST")
     .param("place", place)
+}
+
+/// Where the column for malformed records stands in a schema, if it is there; it has to be a string.
+pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usize>> {
+    let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+    match place.and_then(|p| schema.fields().get(p)).filter(|f| f.data_type() != &DataType::Utf8) {
+        None => Ok(place),
+        Some(field) => Err(Error::new(
+            ErrorKind::Analysis,
+            "INVALID_CORRUPT_RECORD_TYPE",
+            "42804",
+            format!(
+                "The column `{}` for corrupt records must have the nullable STRING type, but got \"{}\".",
+                field.name(),
+                field.data_type()
+            ),
+        )
+        .param("columnName", field.name())
+        .param("actualType", field.data_type().to_string())),
+    }
 }
 
 /// No file to infer a schema from, as Spark says it.

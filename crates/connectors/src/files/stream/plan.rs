@@ -24,7 +24,13 @@ pub(super) struct PlannedFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub files: Vec<PlannedFile>,
+    /// In every [`COMPACT_EVERY`]th entry: all files up to and with this entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<BTreeSet<PathBuf>>,
 }
+
+/// How many entries a restart reads at most, besides one that sums up all before them.
+pub(super) const COMPACT_EVERY: u64 = 100;
 
 impl Entry {
     pub fn to_bytes(&self) -> Result<Bytes> {
@@ -44,6 +50,11 @@ impl Entry {
             .param("entry", number.to_string())
         })
     }
+}
+
+/// The last entry below `until` that sums up all before it, if there is one.
+pub(super) fn last_compact(until: u64) -> Option<u64> {
+    (until / COMPACT_EVERY * COMPACT_EVERY).checked_sub(1)
 }
 
 /// How much one epoch takes.

@@ -1,6 +1,6 @@
 //! The source itself: plans through the log, reads what an entry names.
 
-use super::plan::{Entry, Limits, PlannedFile, check_unchanged, choose};
+use super::plan::{Entry, Limits, PlannedFile, check_unchanged, choose, last_compact};
 use super::{StreamConfig, config};
 use crate::MetadataLog;
 use crate::files::scan::{blocking, read_split, with_folders};
@@ -88,6 +88,13 @@ impl FileStreamSource {
 
     /// Takes in the entries up to and without `until`; all of them have to be there.
     async fn learn(&self, state: &mut State, until: u64) -> Result<()> {
+        if let Some(compact) = last_compact(until).filter(|c| *c > state.known) {
+            let entry = self.entry(compact).await?.ok_or_else(|| missing_entry(compact))?;
+            if let Some(seen) = entry.seen {
+                state.seen = seen;
+                state.known = compact + 1;
+            }
+        }
         while state.known < until {
             let number = state.known;
             let entry = self.entry(number).await?.ok_or_else(|| missing_entry(number))?;
@@ -153,7 +160,11 @@ impl StreamSource for FileStreamSource {
             return Ok(None);
         }
         // Whoever creates the entry decides; another generation may have been quicker.
-        self.log.create_or_get(next, Entry { files }.to_bytes()?).await?;
+        let seen = last_compact(next + 1).filter(|c| *c == next).map(|_| {
+            let new = files.iter().map(|f| f.path.clone());
+            state.seen.iter().cloned().chain(new).collect()
+        });
+        self.log.create_or_get(next, Entry { files, seen }.to_bytes()?).await?;
         Ok(Some(offset(next)))
     }
 

@@ -93,6 +93,30 @@ async fn an_epoch_takes_no_more_than_its_limit() {
 }
 
 #[tokio::test]
+async fn a_long_log_is_summed_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log();
+    let source = open(dir.path(), &log, &[("maxFilesPerTrigger", "1")]).await.unwrap();
+    for n in 0..250 {
+        put(dir.path(), &format!("{n:03}.csv"), n, &format!("{n},x\n"));
+    }
+    let mut end = None;
+    for n in 0..205u64 {
+        end = source.plan(end.as_ref()).await.unwrap();
+        assert_eq!(end, Some(json!({"logOffset": n})));
+    }
+    // The entries that were summed up are not read again, or this would fail.
+    let store = Arc::new(InMemory::new());
+    let copy = MetadataLog::new(Arc::clone(&store) as _, StorePath::from("sources/0"));
+    for n in 199..205 {
+        copy.create_or_get(n, log.get(n).await.unwrap().unwrap()).await.unwrap();
+    }
+    let again = open(dir.path(), &copy, &[]).await.unwrap();
+    let next = again.plan(end.as_ref()).await.unwrap().unwrap();
+    assert_eq!(rows(&again, end.as_ref(), &next, WHOLE).await.len(), 45);
+}
+
+#[tokio::test]
 async fn two_planners_agree_on_every_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let log = log();
