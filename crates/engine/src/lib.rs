@@ -21,4 +21,5 @@ pub use jobs::{JobInfo, Jobs};
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::SessionConfig;
 pub use thalweg_functions::display;
+pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;

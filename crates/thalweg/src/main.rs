@@ -1,3 +1,108 @@
-//! The `thalweg` program.
+//! The `thalweg` program: parses the command line, loads the configuration, runs one verb.
+//!
+//! stdout is data, stderr is talk. Only this crate prints and only `main` decides the exit code:
+//! 0 done, 1 a query or the program failed, 2 the command line or configuration is wrong.
 
-fn main() {}
+mod config;
+mod fault;
+mod format;
+mod report;
+mod verbs;
+
+use clap::{CommandFactory, Parser};
+use std::io::Write;
+use std::process::ExitCode;
+use verbs::Verb;
+
+/// Stack of each thread: deep expressions are walked recursively.
+const STACK_BYTES: usize = 16 << 20;
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  thalweg demo                     a live stream, killed and resumed, exactly once
+  thalweg serve --data-dir lake    a Spark Connect server for PySpark
+  thalweg sql -c \"SELECT count(*) FROM 'flights.csv'\"
+  thalweg sql -f report.sql --format csv > report.csv
+
+Exit codes: 0 done; 1 a query or the program failed; 2 the command line or configuration is wrong.
+Settings: thalweg.toml, THALWEG_SECTION__KEY variables, flags; the last one wins (docs/configuration.md).
+";
+
+/// Batch and streams as the same query, for Spark SQL and PySpark, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "thalweg", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// Configuration file; thalweg.toml in the working directory by default, if it exists
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(talk) => {
+            let _ = talk.print();
+            return ExitCode::from(u8::try_from(talk.exit_code()).unwrap_or(USAGE));
+        }
+    };
+    let ready = fault::install_from_environment()
+        .and_then(|()| config::load(cli.config.as_deref()))
+        .and_then(|settings| cli.verb.prepare(settings));
+    match ready {
+        Ok(settings) => {
+            start_log(settings.text("log.level"));
+            run(cli.verb, settings)
+        }
+        Err(error) => {
+            report::to_stderr(&error, "");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run(verb: Verb, settings: thalweg_common::config::Settings) -> ExitCode {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
+    let done = match runtime {
+        Ok(runtime) => {
+            let done = runtime.block_on(verb.run(settings));
+            // Whatever still runs has been told to stop; a stuck thread must not keep the process.
+            runtime.shutdown_background();
+            done
+        }
+        Err(e) => Err(report::failed("the runtime did not start", &e).into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::to_stderr(&failure.error, &failure.text);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn start_log(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_else(|_| {
+        let _ = writeln!(std::io::stderr(), "log.level '{level}' is no filter; logging warnings");
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+}
+
+/// The command line's own description, for tests and generated pages.
+#[allow(dead_code)]
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

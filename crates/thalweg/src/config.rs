@@ -1,0 +1,32 @@
+//! Where the configuration comes from: a TOML file and the environment. Flags follow in the verbs.
+
+use std::path::Path;
+use thalweg_common::config::Settings;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// Read if it exists and no other file is named.
+const DEFAULT_FILE: &str = "thalweg.toml";
+
+/// Reads the file and the variables.
+///
+/// # Errors
+/// A named file that can't be read, and whatever the table of keys refuses.
+pub fn load(named: Option<&Path>) -> Result<Settings> {
+    let mut settings = Settings::default();
+    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(file) {
+        Ok(text) => settings.read_toml(&text, &file.display().to_string())?,
+        Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(unreadable(file, &e)),
+    }
+    let variables = std::env::vars_os();
+    settings.read_variables(
+        variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+    )?;
+    Ok(settings)
+}
+
+fn unreadable(file: &Path, cause: &std::io::Error) -> Error {
+    let message = format!("The configuration file '{}' cannot be read: {cause}.", file.display());
+    Error::new(ErrorKind::IllegalArgument, "INVALID_CONFIGURATION.FILE", "F0000", message)
+}

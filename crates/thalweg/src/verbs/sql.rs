@@ -1,0 +1,107 @@
+//! `thalweg sql`: runs statements from the command line, a file or stdin and prints their rows.
+//!
+//! Statements run one after the other and the first error ends the run. A streaming statement
+//! takes in what is there, closes its windows and returns. Without a data directory everything
+//! that is created is gone at the end.
+
+use super::engine_config;
+use crate::format::{Format, Printer};
+use crate::report::{Failure, failed};
+use futures::StreamExt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thalweg_common::Error;
+use thalweg_common::config::Settings;
+use thalweg_engine::{Engine, Output, Session};
+
+const EXAMPLES: &str = "\
+Examples:
+  thalweg sql -c \"SELECT carrier, count(*) FROM 'flights.csv' GROUP BY carrier\"
+  thalweg sql -f report.sql --format csv > report.csv
+  echo 'SHOW TABLES' | thalweg sql --data-dir lake --format json
+
+Without -c and -f statements come from stdin; a ';' ends each. Without --data-dir tables live in a
+temporary directory that is gone at the end.
+Exit codes: 0 done; 1 a statement failed; 2 the command line or configuration is wrong.
+";
+
+/// Runs Spark SQL statements and prints their rows
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Statements to run
+    #[arg(short = 'c', long, value_name = "SQL", conflicts_with = "file")]
+    command: Option<String>,
+    /// File with statements to run
+    #[arg(short = 'f', long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// How rows are printed
+    #[arg(long, value_enum, default_value_t = Format::Box)]
+    format: Format,
+    /// Rows that the box format shows of each result
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    max_rows: usize,
+    /// Where tables, catalog and checkpoints live
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Args {
+    /// The flags that are settings.
+    pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
+        vec![("data.dir", self.data_dir.as_ref().map(|d| d.display().to_string()))]
+    }
+
+    fn text(&self) -> Result<String, Error> {
+        let unreadable = |from: &Path, e| failed(&format!("cannot read {}", from.display()), e);
+        match (&self.command, &self.file) {
+            (Some(text), _) => Ok(text.clone()),
+            (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| unreadable(file, e)),
+            (None, None) => {
+                let mut text = String::new();
+                let read = std::io::stdin().read_to_string(&mut text);
+                read.map(|_| text).map_err(|e| unreadable(Path::new("stdin"), e))
+            }
+        }
+    }
+}
+
+/// Runs the statements.
+pub async fn run(args: Args, settings: &Settings) -> Result<(), Failure> {
+    let text = args.text()?;
+    let mut config = engine_config(settings);
+    config.resume_jobs = false;
+    let temporary = match settings.is_set("data.dir") {
+        true => None,
+        false => Some(tempfile::tempdir().map_err(|e| failed("no temporary directory", e))?),
+    };
+    if let Some(folder) = &temporary {
+        config.data_dir = folder.path().to_path_buf();
+    }
+    let engine = Engine::open(config).await?;
+    let session = engine.session("thalweg", "sql");
+    let statements = thalweg_engine::parse(&text).map_err(|error| Failure { error, text: text.clone() })?;
+    for statement in statements {
+        let place: Arc<str> = statement.text.as_str().into();
+        let output = session.execute(statement.statement, Some(place)).await;
+        let printed = match output {
+            Ok(output) => print(&session, output, &args).await,
+            Err(error) => Err(error),
+        };
+        printed.map_err(|error| Failure { error, text: statement.text })?;
+    }
+    engine.shutdown().await;
+    Ok(())
+}
+
+async fn print(session: &Session, output: Output, args: &Args) -> Result<(), Error> {
+    let columns = output.schema.fields.iter().map(|f| (f.name.clone(), f.data_type.to_string())).collect();
+    let zone = session.config().time_zone();
+    let mut printer = Printer::new(args.format, columns, zone, args.max_rows);
+    let mut rows = output.rows;
+    while let Some(batch) = rows.next().await {
+        printer.batch(&batch?)?;
+    }
+    printer.finish()
+}
