@@ -14,6 +14,7 @@
 //! ```
 
 mod catalog;
+pub mod client;
 mod convert;
 mod error;
 mod execute;

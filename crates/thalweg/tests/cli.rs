@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/flights-2013-01.csv");
@@ -63,7 +63,7 @@ fn errors_have_their_codes() {
     check(&["sql", "-c", "SELECT 1/0"], "", 1, "", &["error[DIVIDE_BY_ZERO] SQLSTATE 22012"]);
     check(&["sql", "-f", "no-such-file.sql"], "", 1, "", &["no-such-file.sql"]);
     check(&["sql", "--formt", "csv"], "", 2, "", &["--formt", "--format"]);
-    check(&["sqll"], "", 2, "", &["sqll", "sql"]);
+    check(&["seve"], "", 2, "", &["seve", "serve"]);
 }
 
 #[test]
@@ -80,4 +80,20 @@ fn a_setting_that_does_not_exist_is_refused_with_a_suggestion() {
 fn a_file_is_queried_where_it_lies() {
     let text = format!("SELECT count(*) AS n FROM '{FLIGHTS}'");
     check(&["sql", "--format", "csv", "-c", &text], "", 0, "n\n27004\n", &[]);
+}
+
+#[test]
+fn a_server_prints_its_url_and_ends_at_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = thalweg(&["serve", "--port", "0", "--data-dir"]);
+    let mut child = command.arg(dir.path()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    assert!(url.starts_with("sc://127.0.0.1:"), "{url}");
+    // A second process on the same directory says so instead of waiting or working.
+    let busy = dir.path().display().to_string();
+    check(&["sql", "--data-dir", &busy, "-c", "SELECT 1"], "", 1, "", &["error[DATA_DIR_IN_USE]", "hint:"]);
+    let pid = child.id().to_string();
+    assert!(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

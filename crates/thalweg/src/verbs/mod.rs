@@ -2,6 +2,8 @@
 //!
 //! To add one: a file with an `Args` struct and `run`, and a line in [`Verb`].
 
+pub mod demo;
+pub mod serve;
 pub mod sql;
 
 use crate::report::Failure;
@@ -12,6 +14,8 @@ use thalweg_engine::EngineConfig;
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
+    Demo(demo::Args),
+    Serve(serve::Args),
     Sql(sql::Args),
 }
 
@@ -19,6 +23,8 @@ impl Verb {
     /// Puts the flags that are settings over the settings.
     pub fn prepare(&self, mut settings: Settings) -> Result<Settings> {
         let flags: Vec<(&str, Option<String>)> = match self {
+            Verb::Demo(_) => vec![],
+            Verb::Serve(args) => args.settings(),
             Verb::Sql(args) => args.settings(),
         };
         for (key, value) in flags {
@@ -32,6 +38,8 @@ impl Verb {
     /// Does it.
     pub async fn run(self, settings: Settings) -> std::result::Result<(), Failure> {
         match self {
+            Verb::Demo(args) => Ok(demo::run(args).await?),
+            Verb::Serve(_) => Ok(serve::run(&settings).await?),
             Verb::Sql(args) => sql::run(args, &settings).await,
         }
     }

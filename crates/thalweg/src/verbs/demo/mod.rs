@@ -1,0 +1,158 @@
+//! `thalweg demo`: real flights as a live stream through a server that is killed on the way.
+//!
+//! The flights of a file arrive in a folder, in the order in which they really left. A server in a
+//! process of its own keeps the departure delay per carrier and 6-hour window in a Delta table. At a
+//! moment chosen by the seed, when rows are staged and not yet committed, the server is killed with
+//! SIGKILL; a new one resumes the query by itself. At the end the table must hold, row by row, what
+//! one batch query over the raw file gives. Everything lies in one folder, which is made anew.
+
+mod delta;
+mod feeder;
+mod flights;
+mod job;
+mod server;
+
+use crate::report::failed;
+use delta::Committed;
+use feeder::Feeder;
+use job::Job;
+use server::{Place, Server};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use thalweg_common::edge::Edge;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The slice that comes with the sources.
+const JANUARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/flights-2013-01.csv");
+/// The kill happens at one of these crossings of the edge between stage and commit.
+const CROSSINGS: std::ops::RangeInclusive<u64> = 4..=30;
+
+const EXAMPLES: &str = "\
+Examples:
+  thalweg demo                                   January 2013, killed somewhere
+  thalweg demo --seed 7                          killed somewhere else
+  thalweg demo --input flights.csv               the whole year
+
+The folder is left behind, so that the table can be queried afterwards.
+";
+
+/// Runs a live stream of real flights through a server that is killed, and proves that no row is lost
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// CSV file of nycflights13 flights; January 2013 by default
+    #[arg(long, value_name = "FILE", default_value = JANUARY, hide_default_value = true)]
+    input: PathBuf,
+    /// Chooses the moment of the kill
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where everything is kept; emptied first
+    #[arg(long, value_name = "DIR", default_value = ".thalweg/demo")]
+    dir: PathBuf,
+}
+
+/// Runs the demo.
+pub async fn run(args: Args) -> Result<()> {
+    let flights = flights::read(&args.input)?;
+    let place = prepare(&args.dir)?;
+    line("flights", &format!("{} rows of {}, by time of departure", flights.rows.len(), shown(&args.input)));
+    let crossing = fastrand::Rng::with_seed(args.seed).u64(CROSSINGS);
+    let mut first =
+        Server::start(&place, Some(&format!("hold@{}:{crossing}", Edge::SinkCommit.name()))).await?;
+    line("server", &format!("process {} at {}", first.pid(), first.url()));
+    let job = Job::new(&place, &args.input)?;
+    job.submit(first.client()).await?;
+    line("query", "carrier_delays: departure delay per carrier, 6-hour windows that start every hour");
+    let feeder = Feeder::start(flights, place.incoming.clone());
+    first.wait_until_it_holds().await?;
+    let before = delta::committed(&place.table)?;
+    let killed = first.kill().await?;
+    line("killed", &format!("process {killed} with SIGKILL between stage and commit; {}", epochs(&before)));
+
+    let mut second = Server::start(&place, None).await?;
+    line("server", &format!("process {} at {}, the query resumed by itself", second.pid(), second.url()));
+    feeder.finished().await?;
+    let id = job.id(second.client()).await?;
+    job.drain(second.client(), &id).await?;
+    let after = delta::committed(&place.table)?;
+    line("drained", &format!("job {id} took in the rest and closed its windows; {}", epochs(&after)));
+    let dropped = job.dropped(second.client()).await?;
+    line("watermark", &format!("one day; {dropped} rows dropped"));
+    finish(&job, &mut second, &place, dropped).await?;
+    second.stop().await
+}
+
+/// The comparison, the table, and how to go on.
+async fn finish(job: &Job, server: &mut Server, place: &Place, dropped: i64) -> Result<()> {
+    line("table", &place.table.display().to_string());
+    let agreement = job.compare(server.client()).await?;
+    line("agreement", &agreement);
+    if dropped != 0 {
+        return Err(wrong(format!("the watermark dropped {dropped} rows")));
+    }
+    write(&format!(
+        "\nThe ten worst carrier-windows, in minutes of delay:\n{}",
+        job.worst(server.client()).await?
+    ));
+    write(&format!(
+        "\nThe same from PySpark (pip install pyspark-client==4.2.0), after\n  \
+         thalweg serve --data-dir {}\n\n  \
+         from pyspark.sql import SparkSession\n  \
+         spark = SparkSession.builder.remote(\"sc://127.0.0.1:15002\").getOrCreate()\n  \
+         spark.table(\"carrier_delays\").orderBy(\"delay_sum\", ascending=False).show(10)\n",
+        shown(&place.data)
+    ));
+    Ok(())
+}
+
+/// Makes the demo's folder anew. One that holds something else is left alone.
+fn prepare(dir: &Path) -> Result<Place> {
+    let place = Place::under(dir)?;
+    let foreign = dir.exists()
+        && !place.marker.exists()
+        && std::fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some());
+    if foreign {
+        return Err(wrong(format!("'{}' holds something that is not a demo's", dir.display()))
+            .hint("Give an empty or new --dir."));
+    }
+    for old in [&place.incoming, &place.data, &place.table] {
+        match std::fs::remove_dir_all(old) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(&format!("cannot remove {}", old.display()), e));
+            }
+            _ => {}
+        }
+    }
+    let made = std::fs::create_dir_all(&place.incoming)
+        .and_then(|()| std::fs::write(&place.marker, "thalweg demo\n"));
+    made.map_err(|e| failed(&format!("cannot make {}", dir.display()), e))?;
+    Ok(place)
+}
+
+fn epochs(committed: &Committed) -> String {
+    match committed.epoch {
+        Some(epoch) => format!("the table holds epochs up to {epoch} (version {})", committed.version),
+        None => "the table holds no epoch".to_owned(),
+    }
+}
+
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Runtime, "DEMO_FAILED", "58000", message)
+}
+
+/// A path as short as it can be written from here.
+fn shown(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let here = std::env::current_dir().and_then(|d| d.canonicalize()).unwrap_or_default();
+    whole.strip_prefix(&here).unwrap_or(&whole).display().to_string()
+}
+
+fn line(name: &str, text: &str) {
+    write(&format!("{name:<12} {text}\n"));
+}
+
+/// A reader that went away does not stop the demo.
+fn write(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
