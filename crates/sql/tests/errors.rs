@@ -46,12 +46,17 @@ fn syntax_errors_point_at_the_first_word_that_does_not_fit() {
 
 #[test]
 fn a_message_names_line_column_and_word() {
-    let error = parse("SELECT a,\n  b FRM t u").unwrap_err();
+    let error = parse("SELECT a,\n  b XY t u").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "[PARSE_SYNTAX_ERROR] Syntax error at or near 't'. SQLSTATE: 42601; line 2 pos 8"
+        "[PARSE_SYNTAX_ERROR] Syntax error at or near 't'. SQLSTATE: 42601; line 2 pos 7"
     );
     assert_eq!(error.parameters().get("error").map(String::as_str), Some("'t'"));
+    assert_eq!(error.hint_text(), None);
+    let hint = |text: &str| parse(text).unwrap_err().hint_text().map(str::to_owned);
+    assert_eq!(hint("SELEC 1").as_deref(), Some("Did you mean SELECT instead of SELEC?"));
+    assert_eq!(hint("SELECT a FORM t").as_deref(), Some("Did you mean FROM instead of FORM?"));
+    assert_eq!(hint("SELECT a FROM t WHRE b").as_deref(), Some("Did you mean WHERE instead of WHRE?"));
     let error = parse("SELECT 1;\nSELECT )").unwrap_err();
     assert_eq!(error.position().map(|p| (p.line, p.column)), Some((2, 8)));
 }
@@ -167,6 +172,8 @@ fn long_lists_and_conjunctions_are_fine() {
         format!("VALUES (1){}", ", (1)".repeat(20_000)),
         format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60)),
         format!("SELECT 1{}", " + 1".repeat(300)),
+        format!("SELECT {}1{}", "(SELECT ".repeat(40), ")".repeat(40)),
+        format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(30), ")".repeat(30)),
     ] {
         assert!(parse(&text).is_ok());
     }

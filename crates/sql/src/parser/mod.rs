@@ -412,7 +412,7 @@ impl<'a> Parser<'a> {
             "" => "end of input".to_owned(),
             text => format!("'{}'", shorten(text)),
         };
-        Error::new(
+        let error = Error::new(
             ErrorKind::Parse,
             "PARSE_SYNTAX_ERROR",
             "42601",
@@ -420,7 +420,21 @@ impl<'a> Parser<'a> {
         )
         .param("error", near)
         .param("hint", hint)
-        .at(self.position(at, at + 1))
+        .at(self.position(at, at + 1));
+        match self.misspelled(at) {
+            Some((word, keyword)) => error.hint(format!("Did you mean {keyword} instead of {word}?")),
+            None => error,
+        }
+    }
+
+    /// A word like a keyword at the token `at` or just before it, where it was taken for an alias.
+    fn misspelled(&self, at: usize) -> Option<(&'a str, String)> {
+        [at, at.saturating_sub(1)].into_iter().find_map(|at| {
+            let token = self.token_at(at);
+            let text = self.text_of(token);
+            let found = if token.kind == Kind::Word { words::nearest_keyword(text) } else { None };
+            found.map(|keyword| (text, keyword))
+        })
     }
 
     /// A clause that is Spark's but not ours: refused by name at the token `at`.

@@ -85,6 +85,49 @@ const NO_COLUMN: [&str; 20] = [
     "WHERE",
 ];
 
+/// Words that a misspelled word is compared with.
+const KEYWORDS: [&str; 26] = [
+    "BETWEEN",
+    "CREATE",
+    "DESCRIBE",
+    "DISTINCT",
+    "EXPLAIN",
+    "FROM",
+    "GROUP",
+    "HAVING",
+    "INSERT",
+    "INTERSECT",
+    "INTERVAL",
+    "JOIN",
+    "LIMIT",
+    "OFFSET",
+    "ORDER",
+    "OVERWRITE",
+    "PARTITION",
+    "QUALIFY",
+    "SELECT",
+    "STREAM",
+    "STREAMING",
+    "TABLE",
+    "UNION",
+    "VALUES",
+    "WATERMARK",
+    "WHERE",
+];
+
+/// The shortest word that is compared: shorter ones are near to everything.
+const COMPARED_CHARS_MIN: usize = 4;
+
+/// The keyword that `word` is nearly, but not quite.
+pub(crate) fn nearest_keyword(word: &str) -> Option<String> {
+    let upper = word.to_ascii_uppercase();
+    if upper.len() < COMPARED_CHARS_MIN || KEYWORDS.contains(&upper.as_str()) {
+        return None;
+    }
+    let near = thalweg_common::suggest::nearest(&upper, KEYWORDS).into_iter().next()?;
+    (near.len().abs_diff(upper.len()) <= 1).then_some(near)
+}
+
 /// Whether an unquoted `word` may be an alias that no `AS` announces.
 pub(crate) fn may_be_alias(word: &str) -> bool {
     !holds(&NO_ALIAS, word)
@@ -108,5 +151,14 @@ mod tests {
         assert!(NO_ALIAS.is_sorted() && NO_COLUMN.is_sorted());
         assert!(!may_be_alias("where") && may_be_alias("total"));
         assert!(!may_be_column("From") && may_be_column("date"));
+    }
+
+    #[test]
+    fn a_misspelled_keyword_is_recognised() {
+        for (word, expect) in
+            [("FORM", Some("FROM")), ("selct", Some("SELECT")), ("from", None), ("total", None), ("b", None)]
+        {
+            assert_eq!(nearest_keyword(word).as_deref(), expect, "{word}");
+        }
     }
 }
