@@ -61,7 +61,7 @@ mod tests {
     }
 
     const GOLDEN: [u8; 3] = [157, 93, 43];
-    const GOLDEN_EMPTY: u8 = 0;
+    const GOLDEN_EMPTY: u8 = 251;
 
     #[test]
     fn every_worker_owns_a_range_and_all_groups_are_owned() {

@@ -1,1 +1,185 @@
-//! placeholder
+//! Disks that fail, files that rot, checkpoints of others: a clear error, nothing lost.
+
+use super::behaviour::rows;
+use super::world::*;
+use crate::{OperatorSpec, OutputMode};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::*;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A store whose n-th write fails, as on a full disk, and all after it until it is mended. A write
+/// may also happen and its acknowledgement be lost.
+#[derive(Debug)]
+struct Failing {
+    inner: Arc<dyn ObjectStore>,
+    writes_left: AtomicI64,
+    lose_acknowledgement: bool,
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Failing")
+    }
+}
+
+fn full() -> object_store::Error {
+    object_store::Error::Generic { store: "disk", source: "no space left on device".into() }
+}
+
+#[async_trait]
+impl ObjectStore for Failing {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let left = self.writes_left.fetch_sub(1, Ordering::SeqCst);
+        if left <= 0 && !self.lose_acknowledgement {
+            return Err(full());
+        }
+        let done = self.inner.put_opts(location, payload.clone(), opts.clone()).await;
+        if left == 0 && done.is_ok() && opts.mode == PutMode::Create {
+            // A client that got no answer tries again.
+            return self.inner.put_opts(location, payload, opts).await;
+        }
+        done
+    }
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, opts).await
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+const CUTS: [usize; 6] = [9, 1, 20, 1, 9, 30];
+
+async fn with_failing_disk(
+    writes: i64,
+    lose_acknowledgement: bool,
+) -> (World, Result<(), thalweg_common::Error>) {
+    let mut world = World::new(&rows(3, 90), &CUTS);
+    let sound = Arc::clone(&world.store);
+    let writes_left = AtomicI64::new(writes);
+    world.store = Arc::new(Failing { inner: Arc::clone(&sound), writes_left, lose_acknowledgement });
+    let ended = world.run(&Run::new(windowed(5)).workers(2)).await.map(drop);
+    world.store = sound;
+    (world, ended)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_at_any_write_is_a_clear_error_and_loses_nothing() {
+    let mut failures = 0;
+    for writes in 0..40 {
+        let (world, ended) = with_failing_disk(writes, false).await;
+        if let Err(error) = ended {
+            failures += 1;
+            assert_eq!(error.class(), "CHECKPOINT_IO", "{error}");
+            assert!(error.message().contains("no space left"), "{error}");
+        }
+        world.run(&Run::new(windowed(5))).await.unwrap();
+        assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)), "write {writes}");
+    }
+    assert!(failures > 20, "only {failures} failures");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_acknowledgement_at_any_write_is_no_error() {
+    for write in 0..30 {
+        let (world, ended) = with_failing_disk(write, true).await;
+        ended.unwrap_or_else(|e| panic!("write {write}: {e}"));
+        assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)), "write {write}");
+    }
+}
+
+async fn half_way() -> World {
+    let all = rows(3, 90);
+    let world = World::new(&all[..60], &CUTS);
+    world.run(&Run { drain: false, ..Run::new(windowed(5)) }).await.unwrap();
+    world.source.append(&batch(&all[60..]));
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_rots_is_named_and_putting_it_back_mends_it() {
+    let world = half_way().await;
+    let everything: Vec<_> = world.store.list(None).try_collect().await.unwrap();
+    let newest = |folder: &str| {
+        let inside = everything.iter().filter(|m| m.location.as_ref().contains(folder));
+        inside.map(|m| m.location.clone()).max().unwrap()
+    };
+    for (folder, damage) in
+        [("/state/", "flip"), ("/state/", "cut"), ("/state/", "gone"), ("/manifests/", "flip")]
+    {
+        let path = newest(folder);
+        let good = world.store.get(&path).await.unwrap().bytes().await.unwrap();
+        let mut bad = good.to_vec();
+        let middle = bad.len() / 2;
+        match damage {
+            "flip" => bad[middle] ^= 1,
+            "cut" => bad.truncate(middle),
+            _ => world.store.delete(&path).await.unwrap(),
+        }
+        if damage != "gone" {
+            world.store.put(&path, bad.into()).await.unwrap();
+        }
+        let error = world.start(&Run::new(windowed(5))).await.unwrap_err();
+        assert_eq!(error.class(), "STREAM_SNAPSHOT_CORRUPT", "{folder} {damage}: {error}");
+        assert!(error.message().contains(path.filename().unwrap()), "{error} does not name {path}");
+        world.store.put(&path, good.into()).await.unwrap();
+    }
+    world.run(&Run::new(windowed(5)).workers(3)).await.unwrap();
+    assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_checkpoint_of_another_query_is_refused() {
+    let world = half_way().await;
+    let other = Run { fingerprint: "something else".to_owned(), ..Run::new(windowed(5)) };
+    let error = world.start(&other).await.unwrap_err();
+    assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
+    for text in ["something else", "sum by window"] {
+        assert!(error.message().contains(text), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_lost_what_was_committed_is_refused() {
+    let world = half_way().await;
+    world.target.roll_back();
+    let back = world.start(&Run::new(windowed(5))).await.unwrap_err();
+    world.target.forget();
+    let forgot = world.start(&Run::new(windowed(5))).await.unwrap_err();
+    assert_eq!((back.class(), forgot.class()), ("STREAM_SINK_LOST_COMMITS", "STREAM_SINK_LOST_COMMITS"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expression_that_fails_ends_the_query_with_its_own_error() {
+    let world = World::new(&rows(3, 10), &CUTS);
+    let bad = OperatorSpec::Stateless(vec![crate::Step::Unnest { column: 0, schema: input_schema() }]);
+    let run = Run { mode: OutputMode::Append, ..Run::new(vec![bad]).workers(3) };
+    let error = world.run(&run).await.unwrap_err();
+    assert_eq!(error.class(), "UNSUPPORTED_FEATURE");
+    world.run(&Run::new(vec![])).await.unwrap();
+    assert_eq!(world.values().len(), 10);
+}

@@ -1,1 +1,223 @@
-//! placeholder
+//! The kill matrix: generations that die, and generations that are frozen while the next one goes
+//! on and thawed afterwards, at every edge. The answer must be the batch answer, each row once.
+
+use super::behaviour::rows;
+use super::world::*;
+use crate::hooks::Probe;
+use crate::planted::Planted;
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use thalweg_common::edge::Edge;
+use thalweg_common::ids::Epoch;
+use thalweg_common::{Error, ErrorKind, Result};
+use tokio::sync::Semaphore;
+
+fn killed() -> Error {
+    Error::new(ErrorKind::Internal, "KILLED", "XX000", "the test killed this generation")
+}
+
+/// Dies at the n-th crossing of an edge, or of any edge.
+#[derive(Debug)]
+struct Kill {
+    edge: Option<Edge>,
+    left: AtomicUsize,
+    dead: AtomicBool,
+    seen: Mutex<BTreeSet<Edge>>,
+}
+
+impl Kill {
+    fn new(edge: Option<Edge>, crossing: usize) -> Arc<Self> {
+        let (left, dead, seen) = (AtomicUsize::new(crossing), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { edge, left, dead, seen })
+    }
+    /// Crosses everything and remembers what.
+    fn never() -> Arc<Self> {
+        Self::new(None, usize::MAX)
+    }
+}
+
+#[async_trait]
+impl Probe for Kill {
+    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
+        self.seen.lock().unwrap().insert(edge);
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(killed());
+        }
+        if self.edge.is_none_or(|e| e == edge) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.dead.store(true, Ordering::SeqCst);
+            return Err(killed());
+        }
+        Ok(())
+    }
+}
+
+/// Waits at the n-th crossing of an edge until it is thawed.
+#[derive(Debug)]
+struct Freeze {
+    edge: Edge,
+    left: AtomicUsize,
+    frozen: Semaphore,
+    thawed: Semaphore,
+}
+
+impl Freeze {
+    fn new(edge: Edge, crossing: usize) -> Arc<Self> {
+        let (frozen, thawed) = (Semaphore::new(0), Semaphore::new(0));
+        Arc::new(Self { edge, left: AtomicUsize::new(crossing), frozen, thawed })
+    }
+}
+
+#[async_trait]
+impl Probe for Freeze {
+    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
+        if edge == self.edge && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.frozen.add_permits(1);
+            self.thawed.acquire().await.unwrap().forget();
+        }
+        Ok(())
+    }
+}
+
+const CUTS: [usize; 12] = [7, 1, 1, 20, 3, 1, 9, 30, 2, 1, 5, 11];
+
+fn world() -> (World, Answer) {
+    let rows = rows(3, 120);
+    (World::new(&rows, &CUTS), expect(&rows))
+}
+
+/// Every edge that a run crosses, in a run that is not disturbed.
+async fn edges_of_a_run() -> BTreeSet<Edge> {
+    let (world, _) = world();
+    let probe = Kill::never();
+    let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)) };
+    world.run(&run).await.unwrap();
+    probe.seen.lock().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_crosses_every_edge_there_is() {
+    let crossed = edges_of_a_run().await;
+    let missing: Vec<_> = Edge::ALL.iter().filter(|e| !crossed.contains(e)).collect();
+    assert!(missing.is_empty(), "not crossed: {missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_every_edge_at_several_crossings_a_stream_loses_nothing_and_repeats_nothing() {
+    let mut kills = 0;
+    for edge in Edge::ALL {
+        for crossing in [0, 1, 4, 9] {
+            let (world, expect) = world();
+            for (generation, workers) in [2, 3, 1].into_iter().enumerate() {
+                let probe = Kill::new(Some(*edge), crossing);
+                let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)).workers(workers) };
+                match world.run(&run).await {
+                    Err(error) => assert_eq!(error.class(), "KILLED", "{edge:?} {generation}: {error}"),
+                    Ok(_) => assert!(!probe.dead.load(Ordering::SeqCst), "{edge:?}: a dead run ended well"),
+                }
+                kills += usize::from(probe.dead.load(Ordering::SeqCst));
+            }
+            world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
+            assert_eq!(world.answer().as_ref(), Ok(&expect), "{edge:?} crossing {crossing}");
+        }
+    }
+    assert!(kills > 100, "only {kills} kills");
+}
+
+/// One seeded life: generations die at random crossings until one gets through.
+async fn life(seed: u64, planted: Planted) -> Result<(), String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let rows = rows(seed, 60 + random.usize(0..120));
+    let cuts: Vec<usize> = (0..60).map(|_| if random.bool() { 1 } else { random.usize(1..25) }).collect();
+    let world = World::new(&rows, &cuts);
+    for _ in 0..12 {
+        let probe = Kill::new(None, random.usize(3..90));
+        let run = Run { probe: Some(probe), planted, ..Run::new(windowed(5)).workers(random.usize(1..4)) };
+        match world.run(&run).await {
+            Err(error) if error.class() == "KILLED" => {}
+            Err(error) => return Err(error.to_string()),
+            Ok(_) => break,
+        }
+    }
+    world.run(&Run { planted, ..Run::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
+    if world.target.unfenced_commits() > 0 {
+        return Err("committed without a fence".to_owned());
+    }
+    let answer = world.answer()?;
+    if answer != expect(&rows) {
+        return Err(format!("{} groups instead of {}, or other sums", answer.len(), expect(&rows).len()));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lives_of_many_seeded_deaths_end_with_the_batch_answer() {
+    for seed in 0..40 {
+        life(seed, Planted::default()).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_faults_are_noticed() {
+    let none = Planted::default();
+    for planted in [
+        Planted { restore_newest: true, ..none },
+        Planted { mix_epochs: true, ..none },
+        Planted { skip_fence: true, ..none },
+    ] {
+        let mut noticed = 0;
+        for seed in 0..20 {
+            noticed += usize::from(life(seed, planted).await.is_err());
+        }
+        assert!(noticed > 0, "{planted:?} went unnoticed");
+    }
+}
+
+/// Freezes a generation at an edge, runs the next one to its end, thaws the old one.
+async fn freeze(edge: Edge, crossing: usize, planted: Planted) -> Result<(), String> {
+    let (world, expect) = world();
+    let probe = Freeze::new(edge, crossing);
+    let run = Run { probe: Some(probe.clone()), planted, ..Run::new(windowed(5)).workers(2) };
+    let old = async {
+        let ended = world.run(&run).await;
+        // A run that ends without having come by is not frozen, and nobody shall wait for it.
+        probe.frozen.add_permits(1);
+        ended
+    };
+    let new = async {
+        probe.frozen.acquire().await.unwrap().forget();
+        let ended = world.run(&Run { planted, ..Run::new(windowed(5)).workers(3) }).await;
+        probe.thawed.add_permits(1);
+        ended
+    };
+    let (old, new) = tokio::join!(old, new);
+    new.map_err(|e| format!("the new run failed: {e}"))?;
+    if let Err(error) = old
+        && error.class() != "STREAM_FENCED"
+    {
+        return Err(format!("the old run failed with {error}"));
+    }
+    if world.target.unfenced_commits() > 0 {
+        return Err("committed without a fence".to_owned());
+    }
+    let answer = world.answer()?;
+    if answer == expect { Ok(()) } else { Err("another answer".to_owned()) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_at_every_edge_and_thawed_after_the_next_run_an_old_one_changes_nothing() {
+    for edge in Edge::ALL {
+        for crossing in [0, 2, 5] {
+            freeze(*edge, crossing, Planted::default())
+                .await
+                .unwrap_or_else(|e| panic!("{edge:?} crossing {crossing}: {e}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_fence_the_freeze_is_noticed() {
+    let planted = Planted { skip_fence: true, ..Planted::default() };
+    freeze(Edge::SinkCommit, 2, planted).await.expect_err("no fence, and nobody noticed");
+}

@@ -11,10 +11,14 @@ use crate::{
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
+use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, sum::sum_udaf};
+use datafusion::functions_nested::make_array::make_array_udf;
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
-use datafusion::physical_expr::expressions::{col, lit};
+use datafusion::physical_expr::expressions::{binary, cast, col, lit};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -70,31 +74,15 @@ pub fn aggregate(with_time: bool) -> AggregateSpec {
         ),
         filter,
     };
-    let above = datafusion::physical_expr::expressions::binary(
-        expr("v"),
-        datafusion::logical_expr::Operator::Gt,
-        lit(0i64),
-        &input_schema(),
-    );
+    let above = binary(expr("v"), Operator::Gt, lit(0i64), &input_schema());
+    let float = cast(expr("v"), &input_schema(), DataType::Float64).unwrap();
     let key = EventTimeKey { group_index: 0, kind: EventTimeKind::Instant };
     AggregateSpec {
         group: vec![expr("w"), expr("k")],
         aggregates: vec![
             call(sum_udaf(), vec![expr("v")], "sum", None),
             call(count_udaf(), vec![lit(1i64)], "count", None),
-            call(
-                avg_udaf(),
-                vec![
-                    datafusion::physical_expr::expressions::cast(
-                        expr("v"),
-                        &input_schema(),
-                        DataType::Float64,
-                    )
-                    .unwrap(),
-                ],
-                "avg",
-                Some(above.unwrap()),
-            ),
+            call(avg_udaf(), vec![float], "avg", Some(above.unwrap())),
         ],
         event_time: with_time.then_some(key),
         input_schema: input_schema(),
@@ -114,6 +102,31 @@ pub fn windowed(delay: i64) -> Vec<OperatorSpec> {
         OperatorSpec::Stateless(vec![Step::Watermark { column: 1, delay_us: delay * SECOND }]),
         OperatorSpec::Aggregate(aggregate(true)),
     ]
+}
+
+/// Every row in its own window and in the next one, by way of a list of windows.
+pub fn sliding(delay: i64) -> Vec<OperatorSpec> {
+    let int = cast(expr("w"), &input_schema(), DataType::Int64).unwrap();
+    let next = binary(int, Operator::Plus, lit(WINDOW * SECOND), &input_schema()).unwrap();
+    let next = cast(next, &input_schema(), time()).unwrap();
+    let item = Arc::new(Field::new("item", time(), true));
+    let listed = Field::new("w", DataType::List(Arc::clone(&item)), true);
+    let windows: Arc<dyn PhysicalExpr> = Arc::new(ScalarFunctionExpr::new(
+        "make_array",
+        make_array_udf(),
+        vec![expr("w"), next],
+        Arc::new(listed.clone()),
+        Arc::new(ConfigOptions::default()),
+    ));
+    let mut fields: Vec<_> = input_schema().fields().iter().take(3).cloned().collect();
+    fields.push(Arc::new(listed));
+    let project = Step::Project {
+        exprs: vec![expr("k"), expr("t"), expr("v"), windows],
+        schema: Arc::new(Schema::new(fields)),
+    };
+    let unnest = Step::Unnest { column: 3, schema: input_schema() };
+    let mark = Step::Watermark { column: 1, delay_us: delay * SECOND };
+    vec![OperatorSpec::Stateless(vec![mark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
 }
 
 /// Result rows: (window end in seconds, key) → (sum, count).
@@ -161,6 +174,7 @@ pub struct Run {
     pub operators: Vec<OperatorSpec>,
     pub fingerprint: String,
     pub bytes: usize,
+    pub rows_per_chunk: usize,
     pub probe: Option<Arc<dyn Probe>>,
     pub planted: Planted,
 }
@@ -176,6 +190,7 @@ impl Run {
             operators,
             fingerprint: "sum by window".to_owned(),
             bytes: 1 << 20,
+            rows_per_chunk: 3,
             probe: None,
             planted: Planted::default(),
         }
@@ -210,7 +225,7 @@ impl World {
             trigger: run.trigger,
             drain_at_end: run.drain,
             workers: run.workers,
-            rows_per_chunk_max: 3,
+            rows_per_chunk_max: run.rows_per_chunk,
             bytes_in_flight_max: run.bytes,
             clock: self.clock.clone(),
             ..QueryOptions::new("the-query", "a-run", checkpoint)
