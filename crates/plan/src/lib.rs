@@ -11,6 +11,7 @@ mod interval;
 mod literal;
 mod naming;
 mod optimizer;
+mod pushdown;
 mod resolver;
 mod scope;
 pub mod types;

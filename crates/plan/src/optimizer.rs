@@ -3,6 +3,7 @@
 //! A rule is on the list after a reading for what it does to expressions that can raise, to null and to types.
 //! One that a new version adds runs only after such a reading: an unknown name is left out.
 
+use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -68,9 +69,19 @@ pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned()).collect()
 }
 
-/// The physical optimizer's rules in DataFusion's order.
-pub fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    PhysicalOptimizer::new().rules
+/// A rule of the physical optimizer.
+type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// The physical optimizer's rules in DataFusion's order, two of them in forms that respect guards.
+pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
+    let guarded = |rule: PhysicalRule| -> PhysicalRule {
+        match rule.name() {
+            "ProjectionPushdown" => Arc::new(CalmProjectionPushdown),
+            "FilterPushdown" => Arc::new(WalledFilterPushdown(rule)),
+            _ => rule,
+        }
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(guarded).collect()
 }
 
 /// Settings that the resolver's plans count on.
@@ -88,6 +99,14 @@ pub fn session_config() -> SessionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_physical_rules_that_need_another_form_are_there() {
+        let names: Vec<String> = PhysicalOptimizer::new().rules.iter().map(|r| r.name().to_owned()).collect();
+        for name in ["ProjectionPushdown", "FilterPushdown"] {
+            assert!(names.iter().any(|n| n == name), "{name} is not one of {names:?}");
+        }
+    }
 
     #[test]
     fn every_rule_of_datafusion_is_either_run_or_left_out() {

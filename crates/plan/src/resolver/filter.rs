@@ -85,7 +85,7 @@ impl Resolver<'_> {
     pub(super) fn fence(&self, rel: &mut Rel) -> Result<String> {
         let id = self.new_id();
         let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
-        exprs.push(FENCE.call(vec![]).alias(&id));
+        exprs.push(FENCE_FUNCTION.call(vec![]).alias(&id));
         rel.plan = project(rel.plan.clone(), exprs)?;
         Ok(id)
     }
@@ -135,7 +135,10 @@ fn not_in(condition: &ir::Expr) -> Option<(&[ir::Expr], &Relation)> {
     }
 }
 
-static FENCE: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Fence::new()));
+/// The name of the function that is true on every row and that nothing may move past.
+pub(crate) const FENCE: &str = "fence";
+
+static FENCE_FUNCTION: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Fence::new()));
 
 /// True on every row. Volatile, so that no rule moves a predicate on it further down.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -151,7 +154,7 @@ impl Fence {
 
 impl ScalarUDFImpl for Fence {
     fn name(&self) -> &str {
-        "fence"
+        FENCE
     }
     fn signature(&self) -> &Signature {
         &self.signature

@@ -29,6 +29,7 @@ use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use env::Env;
+pub(crate) use filter::FENCE;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;

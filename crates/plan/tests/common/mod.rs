@@ -122,8 +122,9 @@ pub async fn resolved(tables: &Tables, text: &str) -> Result<Resolved> {
 pub fn assert_coercion_free(plan: &LogicalPlan) {
     let config = thalweg_plan::session_config();
     let coerced = TypeCoercion::new().analyze(plan.clone(), config.options()).unwrap();
-    let shown = |p: &LogicalPlan| p.display_indent().to_string();
-    assert_eq!(shown(&coerced), shown(plan));
+    // It also writes `NOT (x IN ..)` as `x NOT IN ..`; what it must not do is add a cast.
+    let casts = |p: &LogicalPlan| p.display_indent().to_string().matches("CAST(").count();
+    assert_eq!(casts(&coerced), casts(plan), "{}", coerced.display_indent());
 }
 
 fn session(optimised: bool) -> SessionContext {
@@ -139,6 +140,10 @@ fn session(optimised: bool) -> SessionContext {
 }
 
 pub async fn rows(plan: &LogicalPlan, optimised: bool) -> Result<Vec<String>, String> {
+    rows_of(plan, optimised, ",").await
+}
+
+pub async fn rows_of(plan: &LogicalPlan, optimised: bool, between: &str) -> Result<Vec<String>, String> {
     let context = session(optimised);
     let run = async { context.execute_logical_plan(plan.clone()).await?.collect().await };
     let batches = run.await.map_err(|e| error_text(&e))?;
@@ -146,7 +151,7 @@ pub async fn rows(plan: &LogicalPlan, optimised: bool) -> Result<Vec<String>, St
     for batch in &batches {
         for row in 0..batch.num_rows() {
             let cell = |c: &ArrayRef| thalweg_functions::display::cell(c.as_ref(), row, "UTC");
-            rows.push(batch.columns().iter().map(cell).collect::<Vec<_>>().join(","));
+            rows.push(batch.columns().iter().map(cell).collect::<Vec<_>>().join(between));
         }
     }
     Ok(rows)
@@ -161,6 +166,21 @@ fn error_text(error: &datafusion::error::DataFusionError) -> String {
         cause = e.source();
     }
     error.strip_backtrace()
+}
+
+/// The plans of a query, for a failure's message.
+pub async fn explained(plan: &LogicalPlan) -> String {
+    let plain = session(false).state().create_physical_plan(plan).await.unwrap();
+    let plain = datafusion::physical_plan::displayable(plain.as_ref()).indent(false).to_string();
+    let context = session(true);
+    let optimised = context.state().optimize(plan).unwrap();
+    let physical = context.state().create_physical_plan(plan).await.unwrap();
+    let physical = datafusion::physical_plan::displayable(physical.as_ref()).indent(false).to_string();
+    format!(
+        "{}\n--\n{}\n--\n{physical}\n-- not optimised\n{plain}",
+        plan.display_indent(),
+        optimised.display_indent()
+    )
 }
 
 pub fn schema_text(resolved: &Resolved) -> String {
@@ -190,7 +210,10 @@ pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
     if !ordered {
         one.iter_mut().chain(&mut two).for_each(|r| r.sort());
     }
-    assert_eq!(one, two, "optimised and not: {text}\n{}", resolved.plan.display_indent());
+    if one != two {
+        let plan = resolved.plan.display_indent();
+        return (String::new(), format!("optimised {one:?}, not optimised {two:?}: {text}\n{plan}"));
+    }
     let shown = one.map_or_else(|e| e, |r| r.join(" | "));
     (schema_text(&resolved), shown)
 }

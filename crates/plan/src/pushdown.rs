@@ -1,0 +1,128 @@
+//! DataFusion's physical push-downs, kept from evaluating on rows that a filter has not yet excluded.
+//!
+//! The projection rule swaps a narrowing projection with the filter below it, whatever the projection computes:
+//! then `SELECT a / b, b … WHERE b <> 0` would divide by zero; and it computes the parts of a nested loop's
+//! condition below the join, those behind a CASE too. Ours moves no computation below a filter and leaves join
+//! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
+//! computes, a volatile function too, and then merges it with the next filter: while it runs, walls stand on
+//! the fences; afterwards they are taken away, so that no plan that runs holds one.
+
+use crate::resolver::FENCE;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::{ProjectionExec, remove_unnecessary_projections};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use std::fmt;
+use std::sync::Arc;
+
+/// `ProjectionPushdown` that moves columns only, never what can raise.
+#[derive(Debug)]
+pub(crate) struct CalmProjectionPushdown;
+
+impl PhysicalOptimizerRule for CalmProjectionPushdown {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let push = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
+            Some(p) if computes(p) && p.input().is::<FilterExec>() => Ok(Transformed::no(plan)),
+            _ => remove_unnecessary_projections(plan),
+        };
+        plan.transform_down(push).data()
+    }
+    fn name(&self) -> &str {
+        "ProjectionPushdown"
+    }
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// `FilterPushdown` that stops at fences.
+#[derive(Debug)]
+pub(crate) struct WalledFilterPushdown(pub Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+impl PhysicalOptimizerRule for WalledFilterPushdown {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let walled = plan.transform_up(wall_in).data()?;
+        self.0.optimize(walled, config)?.transform_up(take_away).data()
+    }
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
+}
+
+fn wall_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.downcast_ref::<ProjectionExec>().is_some_and(is_fence) {
+        true => Ok(Transformed::yes(Arc::new(Wall { input: plan }))),
+        false => Ok(Transformed::no(plan)),
+    }
+}
+
+fn is_fence(projection: &ProjectionExec) -> bool {
+    let calls_fence =
+        |e: &Arc<dyn PhysicalExpr>| e.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.name() == FENCE);
+    projection.expr().iter().any(|e| calls_fence(&e.expr))
+}
+
+fn computes(projection: &ProjectionExec) -> bool {
+    projection.expr().iter().any(|e| !e.expr.is::<Column>() && !e.expr.is::<Literal>())
+}
+
+fn take_away(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.downcast_ref::<Wall>() {
+        Some(wall) => Ok(Transformed::yes(Arc::clone(&wall.input))),
+        None => Ok(Transformed::no(plan)),
+    }
+}
+
+/// Passes rows, but no filter.
+#[derive(Debug)]
+struct Wall {
+    input: Arc<dyn ExecutionPlan>,
+}
+
+impl DisplayAs for Wall {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Wall")
+    }
+}
+
+impl ExecutionPlan for Wall {
+    fn name(&self) -> &str {
+        "Wall"
+    }
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input =
+            children.pop().ok_or_else(|| DataFusionError::Internal("a wall needs an input".into()))?;
+        Ok(Arc::new(Self { input }))
+    }
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+}
