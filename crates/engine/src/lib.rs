@@ -20,6 +20,6 @@ pub use engine::{Engine, EngineConfig};
 pub use jobs::{JobInfo, Jobs};
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::SessionConfig;
-pub use thalweg_functions::display;
+pub use thalweg_plan::functions::display;
 pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;

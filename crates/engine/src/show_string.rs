@@ -10,7 +10,7 @@ use futures::StreamExt;
 use std::fmt::Write;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_functions::display;
+use thalweg_plan::functions::display;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 

@@ -20,5 +20,7 @@ mod watermark;
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
 pub use resolver::{resolve, resolve_expression_type};
+/// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.
+pub use thalweg_functions as functions;
 pub use types::event_time_of;
 pub use watermark::WatermarkNode;

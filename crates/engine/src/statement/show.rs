@@ -111,7 +111,7 @@ pub async fn columns(session: &Session, table: ir::Name) -> Result<Output> {
 /// `SHOW FUNCTIONS`.
 pub fn functions(pattern: Option<&str>) -> Result<Output> {
     let mut names: Vec<_> =
-        thalweg_functions::names().filter(|n| pattern.is_none_or(|p| matches_pattern(n, p))).collect();
+        thalweg_plan::functions::names().filter(|n| pattern.is_none_or(|p| matches_pattern(n, p))).collect();
     names.sort_unstable();
     names.dedup();
     rows(vec![("function", names.into_iter().map(|n| Some(n.to_owned())).collect())])

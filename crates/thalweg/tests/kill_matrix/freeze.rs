@@ -1,0 +1,66 @@
+//! Freezes the old process at every edge, lets a new one finish, thaws the old one.
+//!
+//! Two processes can't share a data directory: a lock forbids it. What is to be shown is the case in
+//! which no lock helps, two machines over the same storage; so each has its own data directory, and
+//! the checkpoint and the table are shared.
+
+use crate::input::Trial;
+use crate::process::{End, Process, read};
+use std::sync::Mutex;
+use thalweg_common::edge::Edge;
+
+/// Crossings at which the old process freezes.
+const CROSSINGS: [u64; 2] = [1, 3];
+const LANES: usize = 2;
+
+/// Runs every edge; answers which freezes happened.
+pub fn matrix() -> Vec<String> {
+    let mut cases: Vec<(Edge, u64)> = vec![];
+    for edge in Edge::ALL {
+        cases.extend(CROSSINGS.map(|crossing| (*edge, crossing)));
+    }
+    let frozen = Mutex::new(vec![]);
+    std::thread::scope(|scope| {
+        for lane in 0..LANES {
+            let (cases, frozen) = (&cases, &frozen);
+            scope.spawn(move || {
+                for (n, (edge, crossing)) in cases.iter().enumerate().filter(|(n, _)| n % LANES == lane) {
+                    let fault = format!("stop@{}:{crossing}", edge.name());
+                    if freeze(n as u64, &fault) {
+                        frozen.lock().unwrap().push(fault);
+                    }
+                }
+            });
+        }
+    });
+    let frozen = frozen.into_inner().unwrap();
+    for edge in Edge::ALL {
+        let first = format!("stop@{}:1", edge.name());
+        assert!(frozen.contains(&first), "no process froze at {first}; frozen: {frozen:?}");
+    }
+    frozen
+}
+
+/// One freeze; false if the process ended before it came to the edge.
+fn freeze(seed: u64, fault: &str) -> bool {
+    let trial = Trial::new(seed);
+    for machine in ["old", "new"] {
+        std::fs::create_dir_all(trial.data_dir(machine)).unwrap();
+        std::fs::create_dir_all(trial.shared("checkpoints")).unwrap();
+        std::os::unix::fs::symlink(trial.shared("checkpoints"), trial.data_dir(machine).join("checkpoints"))
+            .unwrap();
+    }
+    let Some(old) = Process::start(&trial, "old", "job", Some(fault)).frozen() else { return false };
+    match Process::start(&trial, "new", "job", None).end() {
+        End::Done(_) => {}
+        end => panic!("the new process beside one frozen at {fault}: {end:?}"),
+    }
+    trial.check(&read(&trial, "new"), &format!("{fault}, before the thaw"));
+    old.thaw();
+    // The old one may find itself fenced, or find nothing left to do; it may not change the table.
+    if let End::Killed = old.end() {
+        panic!("the process frozen at {fault} was killed by somebody");
+    }
+    trial.check(&read(&trial, "new"), &format!("{fault}, after the thaw"));
+    true
+}

@@ -1,0 +1,113 @@
+//! The input of one trial, the job over it, and the answer, computed here.
+
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Files of one trial: each is an epoch.
+const FILES: usize = 24;
+const ROWS_PER_FILE: usize = 12;
+const KEYS: u64 = 5;
+/// Width of a tumbling window and event time that one file covers, in minutes.
+const WINDOW: u64 = 10;
+const FILE_SPAN: u64 = 7;
+
+/// Window start in minutes, key → sum and count.
+pub type Answer = BTreeMap<(u64, String), (i64, i64)>;
+
+/// The folders of one trial.
+pub struct Trial {
+    folder: tempfile::TempDir,
+    pub answer: Answer,
+}
+
+impl Trial {
+    /// Writes the input files and the job for a seed.
+    pub fn new(seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let incoming = folder.path().join("incoming");
+        std::fs::create_dir(&incoming).unwrap();
+        let mut rng = Rng::with_seed(seed);
+        let mut answer = Answer::new();
+        for file in 0..FILES {
+            let rows = rows(&mut rng, file as u64, &mut answer);
+            std::fs::write(incoming.join(format!("part-{file:03}.csv")), rows).unwrap();
+        }
+        let trial = Self { folder, answer };
+        std::fs::write(trial.script("job"), trial.job()).unwrap();
+        std::fs::write(trial.script("read"), trial.read()).unwrap();
+        trial
+    }
+
+    /// A data directory of the trial: one per machine that takes part.
+    pub fn data_dir(&self, machine: &str) -> PathBuf {
+        self.folder.path().join(machine)
+    }
+
+    /// A folder that all machines of the trial share.
+    pub fn shared(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The file of a script.
+    pub fn script(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.sql"))
+    }
+
+    fn job(&self) -> String {
+        let incoming = sql_path(&self.shared("incoming"));
+        let table = sql_path(&self.shared("table"));
+        format!(
+            "CREATE TABLE IF NOT EXISTS events (k STRING, v BIGINT, ts TIMESTAMP) USING csv \
+             OPTIONS (header 'true', maxFilesPerTrigger '1') LOCATION {incoming};\n\
+             CREATE STREAMING TABLE sums LOCATION {table} AS \
+             SELECT window.start AS w, k, sum(v) AS s, count(v) AS c \
+             FROM STREAM events WATERMARK ts DELAY OF INTERVAL 30 MINUTES \
+             GROUP BY k, window(ts, '{WINDOW} minutes');\n"
+        )
+    }
+
+    fn read(&self) -> String {
+        format!("SELECT unix_timestamp(w) AS w, k, s, c FROM delta.`{}`", self.shared("table").display())
+    }
+
+    /// Panics unless the rows of `csv`, the output of the read script, are the answer, each once.
+    pub fn check(&self, csv: &str, context: &str) {
+        let mut found = Answer::new();
+        for line in csv.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [w, k, s, c] = fields.as_slice() else { panic!("{context}: odd line {line}") };
+            let key = (w.parse::<u64>().unwrap() / 60, (*k).to_owned());
+            let value = (s.parse().unwrap(), c.parse().unwrap());
+            assert!(found.insert(key.clone(), value).is_none(), "{context}: {key:?} is there twice");
+        }
+        for (key, value) in &self.answer {
+            assert_eq!(found.get(key), Some(value), "{context}: {key:?}");
+        }
+        assert_eq!(found.len(), self.answer.len(), "{context}: rows that nobody sent");
+    }
+}
+
+fn sql_path(path: &Path) -> String {
+    format!("'{}'", path.display())
+}
+
+/// One file's rows: event time moves on with the files and jumps back by less than the watermark's delay.
+fn rows(rng: &mut Rng, file: u64, answer: &mut Answer) -> String {
+    let mut text = "k,v,ts\n".to_owned();
+    for _ in 0..ROWS_PER_FILE {
+        let late = if rng.u64(0..4) == 0 { rng.u64(0..15) } else { 0 };
+        let minute = (60 + file * FILE_SPAN + rng.u64(0..FILE_SPAN)) - late;
+        let (key, value) = (format!("k{}", rng.u64(0..KEYS)), rng.i64(-9..100));
+        writeln!(text, "{key},{value},2020-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60).unwrap();
+        let window = JANUARY_2020 + minute / WINDOW * WINDOW;
+        let entry = answer.entry((window, key)).or_default();
+        entry.0 += value;
+        entry.1 += 1;
+    }
+    text
+}
+
+/// Minutes from 1970 to 2020-01-01.
+const JANUARY_2020: u64 = 26_297_280;

@@ -1,0 +1,118 @@
+//! Kills at every edge, at several crossings each, in seeded orders.
+//!
+//! A trial is one input and one table. Its process is started with the next fault of the list; killed,
+//! it is started again with the one after it. A process that ends before its fault gives the fault
+//! back for a later trial. What no fresh trial reaches either is counted as never reached.
+
+use crate::input::Trial;
+use crate::process::{End, Process, read};
+use fastrand::Rng;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Mutex;
+use thalweg_common::edge::Edge;
+
+/// Crossings of each edge at which a process is killed, from 1.
+const CROSSINGS: std::ops::RangeInclusive<u64> = 1..=3;
+/// Orders of the whole list: 17 edges, 3 crossings each.
+const SEEDS: u64 = 7;
+/// Trials side by side: two cores.
+const LANES: u64 = 2;
+/// A fault that this many trials did not reach is given up.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Kills per edge.
+#[derive(Default)]
+pub struct Tally {
+    kills: BTreeMap<&'static str, usize>,
+    trials: usize,
+}
+
+impl Tally {
+    pub fn kills(&self) -> usize {
+        self.kills.values().sum()
+    }
+
+    pub fn never_reached(&self) -> Vec<&'static str> {
+        Edge::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
+    }
+
+    fn add(&mut self, other: Tally) {
+        self.trials += other.trials;
+        for (edge, kills) in other.kills {
+            *self.kills.entry(edge).or_default() += kills;
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "killed {} processes in {} trials: 0 rows lost, 0 twice", self.kills(), self.trials)?;
+        for (edge, kills) in &self.kills {
+            writeln!(f, "  {edge:<20} {kills:>4}")?;
+        }
+        write!(f, "  never reached: {:?}", self.never_reached())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Fault {
+    edge: Edge,
+    crossing: u64,
+    attempts: u32,
+}
+
+/// Runs all seeds.
+pub fn matrix() -> Tally {
+    let total = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for lane in 0..LANES {
+            let total = &total;
+            scope.spawn(move || {
+                for seed in (0..SEEDS).filter(|s| s % LANES == lane) {
+                    let tally = chain(seed);
+                    total.lock().unwrap().add(tally);
+                }
+            });
+        }
+    });
+    total.into_inner().unwrap()
+}
+
+/// One order of all faults, over as many trials as they need.
+fn chain(seed: u64) -> Tally {
+    let mut rng = Rng::with_seed(seed);
+    let mut faults: Vec<Fault> = vec![];
+    for edge in Edge::ALL {
+        faults.extend(CROSSINGS.map(|crossing| Fault { edge: *edge, crossing, attempts: 0 }));
+    }
+    rng.shuffle(&mut faults);
+    let mut faults = VecDeque::from(faults);
+    let mut tally = Tally::default();
+    while !faults.is_empty() {
+        trial(seed * 1000 + tally.trials as u64, &mut faults, &mut tally);
+        tally.trials += 1;
+    }
+    tally
+}
+
+/// Kills until the input is used up or the list is empty; then checks the table.
+fn trial(seed: u64, faults: &mut VecDeque<Fault>, tally: &mut Tally) {
+    let trial = Trial::new(seed);
+    let mut history: Vec<String> = vec![];
+    loop {
+        let fault = faults.pop_front();
+        let text = fault.map(|f| format!("kill@{}:{}", f.edge.name(), f.crossing));
+        history.extend(text.clone());
+        match (Process::start(&trial, "one", "job", text.as_deref()).end(), fault) {
+            (End::Killed, Some(fault)) => *tally.kills.entry(fault.edge.name()).or_default() += 1,
+            (End::Done(_), fault) => {
+                let again = fault.map(|f| Fault { attempts: f.attempts + 1, ..f });
+                faults.extend(again.filter(|f| f.attempts < ATTEMPTS_MAX));
+                break;
+            }
+            (end, _) => panic!("trial {seed} after {history:?}: {end:?}"),
+        }
+    }
+    trial.check(&read(&trial, "one"), &format!("trial {seed} after {history:?}"));
+}
