@@ -165,6 +165,7 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("+" | "positive", [inner]) => format!("(+ {inner})"),
         ("~", [inner]) => format!("~{inner}"),
         ("||", _) => format!("concat({})", list()),
+        ("window", [_, _, ..]) => "window".to_owned(),
         ("like", [left, right]) => format!("{left} LIKE {right}"),
         ("like", [left, right, escape]) => format!("{left} LIKE {right} ESCAPE '{escape}'"),
         ("rlike" | "regexp" | "regexp_like", [left, right]) => format!("RLIKE({left}, {right})"),

@@ -35,12 +35,14 @@ const RUN: &[&str] = &[
 ];
 
 /// Rules without which some plans can't run at all, in the order in which they do: a FROM list of several tables
-/// would be every combination of their rows, distinct rows and subqueries have no operator of their own.
+/// would be every combination of their rows, distinct rows and subqueries have no operator of their own, and only
+/// a hash join knows NOT IN's nulls.
 const REQUIRED: &[&str] = &[
     "eliminate_cross_join",
     "replace_distinct_aggregate",
     "decorrelate_predicate_subquery",
     "scalar_subquery_to_join",
+    "extract_equijoin_predicate",
 ];
 
 /// Rules that don't run, and why.

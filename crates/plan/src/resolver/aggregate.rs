@@ -44,7 +44,9 @@ impl Grouping {
     pub fn name_windows(&self, outputs: &mut Outputs) {
         for key in self.keys.iter().filter(|k| k.is_window) {
             let Ok(data_type) = key.typed.spark_type() else { continue };
-            outputs.push(ScopeColumn::new(key.id.clone(), "window", data_type, false), key.typed.clone());
+            let mut column = ScopeColumn::new(key.id.clone(), "window", data_type, false);
+            super::select::mark_event_time(&mut column, &key.typed);
+            outputs.push(column, key.typed.clone());
         }
     }
 }

@@ -39,8 +39,10 @@ impl Resolver<'_> {
 
     /// A boolean expression.
     pub(super) fn predicate(&self, condition: &ir::Expr, env: &Env) -> Result<Typed> {
-        let typed = match not_in(condition).filter(|_| env.null_is_false) {
-            Some((values, relation)) => self.not_in_subquery(values, relation, env)?,
+        let membership = membership(condition).filter(|_| env.null_is_false);
+        let typed = match membership {
+            Some((true, values, relation)) => self.in_conjunct(values, relation, env)?,
+            Some((false, values, relation)) => self.not_in_subquery(values, relation, env)?,
             None => self.expr(condition, env)?,
         };
         match typed.data_type {
@@ -121,15 +123,17 @@ fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
     parts.push(condition);
 }
 
-/// The parts of `values NOT IN (subquery)`.
-fn not_in(condition: &ir::Expr) -> Option<(&[ir::Expr], &Relation)> {
-    let ExprNode::Function(call) = &condition.node else { return None };
-    let ([name], [inner]) = (call.name.as_slice(), call.args.as_slice()) else { return None };
-    match &inner.node {
-        ExprNode::Subquery { kind: ir::SubqueryKind::In { values }, relation }
-            if name.eq_ignore_ascii_case("not") || name == "!" =>
-        {
-            Some((values, relation))
+/// The parts of `values IN (subquery)` (true) and `values NOT IN (subquery)` (false).
+fn membership(condition: &ir::Expr) -> Option<(bool, &[ir::Expr], &Relation)> {
+    match &condition.node {
+        ExprNode::Subquery { kind: ir::SubqueryKind::In { values }, relation } => {
+            Some((true, values, relation))
+        }
+        ExprNode::Function(call) => {
+            let ([name], [inner]) = (call.name.as_slice(), call.args.as_slice()) else { return None };
+            let negated = name.eq_ignore_ascii_case("not") || name == "!";
+            let (positive, values, relation) = membership(inner).filter(|_| negated)?;
+            Some((!positive, values, relation))
         }
         _ => None,
     }

@@ -51,7 +51,9 @@ pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) 
     for _ in 0..LOADS_MAX {
         match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
             Attempt::Done(resolved) => return resolved,
-            Attempt::Missing(request) => load(catalog, &mut loads, request).await?,
+            Attempt::Missing(request, place) => {
+                load(catalog, &mut loads, request).await.map_err(|e| e.at(place))?;
+            }
         }
     }
     Err(Error::unsupported(format!("a query over more than {LOADS_MAX} tables")))
@@ -70,7 +72,7 @@ pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataTy
     };
     match attempt(ctx, &loads, of) {
         Attempt::Done(answer) => answer,
-        Attempt::Missing(_) => Err(Error::unsupported("a subquery in an expression without a query")),
+        Attempt::Missing(..) => Err(Error::unsupported("a subquery in an expression without a query")),
     }
 }
 
@@ -87,7 +89,8 @@ struct Loads(Vec<(Request, TableEntry)>);
 
 enum Attempt<T> {
     Done(Result<T>),
-    Missing(Request),
+    /// A table to load, and where it is named.
+    Missing(Request, Option<Position>),
 }
 
 async fn load(catalog: &dyn Catalog, loads: &mut Loads, request: Request) -> Result<()> {
@@ -113,7 +116,7 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
     };
     let answer = run(&resolver);
     match resolver.missing.into_inner() {
-        Some(request) => Attempt::Missing(request),
+        Some((request, place)) => Attempt::Missing(request, place),
         None => Attempt::Done(answer),
     }
 }
@@ -139,7 +142,7 @@ struct CteInSight {
 struct Resolver<'a> {
     ctx: &'a Context,
     loads: &'a Loads,
-    missing: RefCell<Option<Request>>,
+    missing: RefCell<Option<(Request, Option<Position>)>>,
     next_id: Cell<u64>,
     depth: Cell<usize>,
     ctes: RefCell<Vec<Rc<CteInSight>>>,

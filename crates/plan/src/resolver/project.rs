@@ -73,7 +73,6 @@ impl Resolver<'_> {
                 self.missing_values(&relation.node, outer)
             }
             RelationNode::Unpivot(unpivot) => self.unpivot(unpivot, outer),
-            RelationNode::Aggregate(aggregate) => self.pivot(aggregate, outer),
             _ => Err(Error::internal("a relation without a resolver")),
         }
     }

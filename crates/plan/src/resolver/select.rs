@@ -70,6 +70,9 @@ impl Resolver<'_> {
         if let Some(select) = peel(relation) {
             return self.select(&select, outer);
         }
+        if let RelationNode::Aggregate(aggregate) = &relation.node {
+            return self.pivot(aggregate, outer);
+        }
         let RelationNode::Sort { input, order, .. } = &relation.node else {
             return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
         };
@@ -107,7 +110,12 @@ impl Resolver<'_> {
         if let Some(grouping) = &grouping {
             grouping.name_windows(&mut lateral);
         }
-        let (outputs, generator) = self.select_list(&list, lateral, &env)?;
+        let (mut outputs, generator) = self.select_list(&list, lateral, &env)?;
+        // The nested relations' ids, so that an outer clause may name the outputs by them.
+        for id in &select.plan_ids {
+            outputs.scope.mark_plan(*id);
+            outputs.scope.deepen();
+        }
         let env = Env { outputs: Some(&outputs), ..env };
         let having = match select.having {
             Some(condition) => self.conjuncts(condition, &Env { windows: false, clause: "HAVING", ..env })?,
@@ -123,12 +131,7 @@ impl Resolver<'_> {
         }
         let resolved = Resolved { outputs, having, qualify, order };
         let calls = calls.into_inner();
-        let mut rel = self.assembled(input, Parts { resolved, calls, grouping, generator })?;
-        for id in &select.plan_ids {
-            rel.scope.mark_plan(*id);
-            rel.scope.deepen();
-        }
-        Ok(rel)
+        self.assembled(input, Parts { resolved, calls, grouping, generator })
     }
 
     /// A select of these items over an input, without clauses around it.

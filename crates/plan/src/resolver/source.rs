@@ -45,22 +45,22 @@ impl Resolver<'_> {
             return self.cte_relation(&cte);
         }
         let request = Request::Table { name: name.clone(), options: options.clone(), streaming };
-        let entry = self.loaded(request).map_err(|e| self.at(e, origin))?;
+        let entry = self.loaded(request, origin)?;
         self.entry(entry, name)
     }
 
     pub(super) fn data_source(&self, source: &ir::DataSource) -> Result<Rel> {
-        let entry = self.loaded(Request::Source(source.clone()))?;
+        let entry = self.loaded(Request::Source(source.clone()), None)?;
         let mut rel = self.entry(entry, &vec!["source".to_owned()])?;
         rel.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
         Ok(rel)
     }
 
-    fn loaded(&self, request: Request) -> Result<TableEntry> {
+    fn loaded(&self, request: Request, origin: Origin) -> Result<TableEntry> {
         if let Some((_, entry)) = self.loads.0.iter().find(|(r, _)| *r == request) {
             return Ok(entry.clone());
         }
-        *self.missing.borrow_mut() = Some(request);
+        *self.missing.borrow_mut() = Some((request, self.position(origin)));
         Err(Error::internal("a table is not loaded yet"))
     }
 

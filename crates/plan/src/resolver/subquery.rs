@@ -38,6 +38,15 @@ impl Resolver<'_> {
             .param("number", count.to_string()));
         };
         let mut typed = super::attribute::value_of(only);
+        if !rel.plan.all_out_ref_exprs().is_empty() && !is_one_row(&rel.plan) {
+            let text = "Unsupported subquery expression: Correlated scalar subqueries must be aggregated to return \
+                        at most one row.";
+            return Err(analysis(
+                "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.MUST_AGGREGATE_CORRELATED_SCALAR_SUBQUERY",
+                "0A000",
+                text.to_owned(),
+            ));
+        }
         let plan = project(rel.plan, [column(&only.id)])?;
         typed.expr = Expr::ScalarSubquery(subquery(plan));
         typed.nullable = true;
@@ -72,32 +81,44 @@ impl Resolver<'_> {
         }
         let values = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
         let (values, rel) = self.comparable(values, rel)?;
-        let correlated = rel.plan.contains_outer_reference() || !rel.plan.all_out_ref_exprs().is_empty();
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
-        if let ([value], false) = (values.as_slice(), correlated)
-            && env.null_is_false
-        {
-            let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
-            return Ok(Typed {
-                fallible: value.fallible,
-                ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, nullable)
-            });
-        }
         let equal = equality(&values, &rel, env);
-        let found = self.exists(matching(rel.plan.clone(), equal.clone())?, env)?;
+        let found = self.exists(matching(rel.plan.clone(), equal)?, env)?;
         if env.null_is_false || !nullable {
             return Ok(found);
         }
-        let unknown = self.exists(matching(rel.plan, equal.is_null())?, env)?;
+        let ([value], [c]) = (values.as_slice(), rel.scope.columns.as_slice()) else {
+            return Err(Error::unsupported("IN of several nullable values outside of WHERE"));
+        };
+        // Without a match, the answer is unknown if there is a row and one of the two sides is null.
+        let is_null = matching(rel.plan.clone(), column(&c.id).is_null())?;
+        let any = self.exists(rel.plan, env)?;
+        let null_row = self.exists(is_null, env)?;
+        let unknown = value.expr.clone().is_null().and(any.expr).or(null_row.expr);
         let expr = Expr::Case(Case {
             expr: Some(Box::new(lit(true))),
             when_then_expr: vec![
                 (Box::new(found.expr), Box::new(lit(true))),
-                (Box::new(unknown.expr), Box::new(lit(ScalarValue::Boolean(None)))),
+                (Box::new(unknown), Box::new(lit(ScalarValue::Boolean(None)))),
             ],
             else_expr: Some(Box::new(lit(false))),
         });
         Ok(Typed::new(expr, Arrow::Boolean, true))
+    }
+
+    /// `value IN (subquery)` as a conjunct of its own: a semi join.
+    pub(super) fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &Env) -> Result<Typed> {
+        let rel = self.relation(relation, Some(env))?;
+        let ([value], true) = (values, rel.plan.all_out_ref_exprs().is_empty()) else {
+            return self.in_subquery(values, rel, env);
+        };
+        if rel.scope.columns.len() != 1 {
+            return self.in_subquery(values, rel, env);
+        }
+        let (typed, rel) = self.comparable(vec![self.expr(value, env)?], rel)?;
+        let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
+        let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
+        Ok(Typed { fallible: value.fallible, ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true) })
     }
 
     /// `values NOT IN (subquery)` where null counts as false: no row that is equal or unknown.
@@ -114,7 +135,10 @@ impl Resolver<'_> {
         }
         let (values, rel) = self.comparable(typed, rel)?;
         let correlated = !rel.plan.all_out_ref_exprs().is_empty();
-        if let ([value], false) = (values.as_slice(), correlated) {
+        // Only a join with a key knows of nulls, and a constant is no key.
+        if let ([value], false) = (values.as_slice(), correlated)
+            && !value.expr.column_refs().is_empty()
+        {
             let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
             return Ok(Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true));
         }
@@ -173,6 +197,18 @@ impl Resolver<'_> {
         found.cloned().ok_or_else(|| {
             Error::internal(format!("the plan refers to the relation {plan_id}, which it lacks"))
         })
+    }
+}
+
+/// Whether a plan has at most one row for each row of the query around it: an aggregate without keys.
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(p) => is_one_row(&p.input),
+        LogicalPlan::Filter(f) => is_one_row(&f.input),
+        LogicalPlan::Sort(s) => is_one_row(&s.input),
+        LogicalPlan::Limit(l) => is_one_row(&l.input),
+        _ => false,
     }
 }
 

@@ -191,9 +191,21 @@ pub fn schema_text(resolved: &Resolved) -> String {
     resolved.columns.iter().map(field).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a query both ways. `sorted` compares rows as a set.
+/// Runs a query both ways: its schema and its rows, or its error.
 pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
-    let resolved = match resolved(tables, text).await {
+    match thalweg_sql::parse_query(text) {
+        Ok(relation) => answer_in(tables, &relation, text, text.to_lowercase().contains("order by")).await,
+        Err(e) => (String::new(), e.to_string()),
+    }
+}
+
+/// As [`answer`], of a relation that came from no text.
+pub async fn answer_of(tables: &Tables, relation: &ir::Relation, ordered: bool) -> (String, String) {
+    answer_in(tables, relation, "", ordered).await
+}
+
+async fn answer_in(tables: &Tables, relation: &ir::Relation, text: &str, ordered: bool) -> (String, String) {
+    let resolved = match resolve(relation, tables, &context(text)).await {
         Ok(resolved) => resolved,
         Err(e) => return (String::new(), e.to_string()),
     };
@@ -204,7 +216,6 @@ pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
     for (c, f) in resolved.columns.iter().zip(resolved.plan.schema().fields()) {
         assert_eq!(&thalweg_plan::types::to_arrow(&c.data_type), f.data_type(), "{text}: {}", c.name);
     }
-    let ordered = text.to_lowercase().contains("order by");
     let mut one = rows(&resolved.plan, true).await;
     let mut two = rows(&resolved.plan, false).await;
     if !ordered {
