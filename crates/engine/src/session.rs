@@ -167,6 +167,22 @@ impl Session {
         thalweg_plan::resolve(relation, &self.catalog, &self.context(text)?).await
     }
 
+    /// Resolves a query that shall run as a stream. The time of an epoch is not the time of the start,
+    /// so a plan that changes with the clock is refused rather than frozen at its start.
+    pub(crate) async fn resolve_stream(
+        &self,
+        relation: &ir::Relation,
+        text: Option<Arc<str>>,
+    ) -> Result<Resolved> {
+        let now = self.context(text.clone())?;
+        let then = Context { now_micros: 0, ..now.clone() };
+        let resolved = thalweg_plan::resolve(relation, &self.catalog, &now).await?;
+        if resolved.plan == thalweg_plan::resolve(relation, &self.catalog, &then).await?.plan {
+            return Ok(resolved);
+        }
+        Err(Error::unsupported("current_timestamp, current_date and their kin in a streaming query"))
+    }
+
     pub(crate) fn context(&self, text: Option<Arc<str>>) -> Result<Context> {
         Ok(Context {
             time_zone: self.config().time_zone(),

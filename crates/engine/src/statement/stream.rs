@@ -37,7 +37,7 @@ pub async fn start(session: &Session, write: ir::WriteStream) -> Result<Output> 
     if write.foreach {
         return Err(Error::unsupported("foreach and foreachBatch"));
     }
-    let resolved = session.resolve(&write.input, None).await?;
+    let resolved = session.resolve_stream(&write.input, None).await?;
     let request = request_of(session, write).await?;
     let query = launch(session, &resolved, request).await?;
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };

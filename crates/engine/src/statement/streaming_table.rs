@@ -79,7 +79,7 @@ fn adopt(
 async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Resolved> {
     let text: Arc<str> = definition.text.clone().unwrap_or_default().into();
     let relation = thalweg_sql::parse_query(&text)?;
-    let resolved = session.resolve(&relation, Some(text)).await?;
+    let resolved = session.resolve_stream(&relation, Some(text)).await?;
     if resolved.streaming {
         return Ok(resolved);
     }
