@@ -5,12 +5,14 @@ use crate::catalog::CatalogStore;
 use crate::catalog::session::Views;
 use crate::jobs::Jobs;
 use crate::session::Session;
+use crate::show_string;
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::Registry;
+use thalweg_connectors::console::Console;
 
 /// The Spark version whose behaviour and protocol are followed.
 pub const SPARK_VERSION: &str = "4.2.0";
@@ -26,12 +28,20 @@ pub struct EngineConfig {
     pub memory_limit: Option<usize>,
     /// Whether streaming tables start again when the engine opens (`serve`), or lie still (`sql`).
     pub resume_jobs: bool,
+    /// Where the console sink prints; none: there is no console sink.
+    pub console: Option<fn(String)>,
 }
 
 impl EngineConfig {
     /// An engine over `data_dir` with the defaults of `serve`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), workers: None, memory_limit: None, resume_jobs: true }
+        Self {
+            data_dir: data_dir.into(),
+            workers: None,
+            memory_limit: None,
+            resume_jobs: true,
+            console: None,
+        }
     }
 }
 
@@ -53,7 +63,10 @@ pub struct Engine {
 impl Engine {
     /// Opens the engine over a data directory, which is made if it does not exist.
     pub async fn open(config: EngineConfig) -> Result<Arc<Self>> {
-        let registry = thalweg_connectors::standard_registry();
+        let mut registry = thalweg_connectors::standard_registry();
+        if let Some(print) = config.console {
+            registry = registry.with(Arc::new(Console::new(Arc::new(print), Arc::new(show_string::draw))));
+        }
         Self::open_with(config, registry).await
     }
 

@@ -16,6 +16,8 @@ use thalweg_sql::types::{DataType, StructField, StructType};
 
 /// The narrowest a column is drawn.
 const WIDTH_MIN: usize = 3;
+/// Characters per cell of the console sink, as in Spark.
+const CONSOLE_TRUNCATE: usize = 20;
 /// The most rows that one drawing holds: Spark's limit too.
 const ROWS_MAX: usize = i32::MAX as usize - 15;
 
@@ -62,6 +64,21 @@ pub async fn show(
     Ok(Output { schema: schema(), rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
 }
 
+/// Draws up to `shown` rows of one batch, as the console sink does.
+pub fn draw(batch: &RecordBatch, shown: usize, truncate: bool) -> Result<String> {
+    let truncate = if truncate { CONSOLE_TRUNCATE } else { 0 };
+    let header = batch.schema().fields().iter().map(|f| cut(escape(f.name()), truncate)).collect();
+    let rows = texts(batch, "UTC", truncate);
+    let more = rows.len() > shown;
+    let cells = Cells { header, rows: rows.into_iter().take(shown).collect(), more };
+    Ok(horizontal(&cells, truncate > 0))
+}
+
+fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
+    let cell = |column: &ArrayRef, row| cut(escape(&display::cell(column.as_ref(), row, zone)), truncate);
+    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|c| cell(c, row)).collect()).collect()
+}
+
 async fn fetch(
     session: &Session,
     input: &ir::Relation,
@@ -78,11 +95,7 @@ async fn fetch(
     let zone = session.config().time_zone();
     let mut rows = vec![];
     for batch in output.collect().await? {
-        for row in 0..batch.num_rows() {
-            let cell =
-                |column: &ArrayRef| cut(escape(&display::cell(column.as_ref(), row, &zone)), style.truncate);
-            rows.push(batch.columns().iter().map(cell).collect());
-        }
+        rows.extend(texts(&batch, &zone, style.truncate));
     }
     let more = rows.len() > shown;
     rows.truncate(shown);

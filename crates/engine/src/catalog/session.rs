@@ -98,6 +98,25 @@ impl SessionCatalog {
         self.entry(request, name.qualifier()).await
     }
 
+    /// The rows of a memory sink, under the name of its query.
+    async fn memory_sink(&self, name: &ir::Name) -> Result<Option<TableEntry>> {
+        let ([table], Ok(connector)) = (name.as_slice(), self.registry.get("memory")) else {
+            return Ok(None);
+        };
+        let request = SourceRequest {
+            format: connector.name().to_owned(),
+            paths: vec![table.clone()],
+            schema: None,
+            options: vec![],
+            streaming: false,
+        };
+        match self.entry(request, name.clone()).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
     async fn entry(&self, request: SourceRequest, qualifier: Vec<String>) -> Result<TableEntry> {
         let streaming = request.streaming;
         let connector = self.registry.get(&request.format)?;
@@ -112,6 +131,9 @@ impl Catalog for SessionCatalog {
         if let Some(view) = self.temporary(name) {
             let qualifier = vec![view.name];
             return Ok(TableEntry::View { plan: Box::new(view.plan), columns: view.columns, qualifier });
+        }
+        if let Some(entry) = self.memory_sink(name).await? {
+            return Ok(entry);
         }
         match self.lasting(name, options, streaming).await {
             Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {

@@ -163,7 +163,10 @@ fn of_interval(call: Call, field: &str) -> Result<Bound> {
             ("interval_seconds", DataType::Decimal128(8, 6), seconds_of)
         }
         _ => {
-            return Err(Error::unsupported(format!("extract of {field} from {}", crate::types::sql_name(&t))));
+            return Err(Error::unsupported(format!(
+                "extract of {field} from {}",
+                crate::types::sql_name(&t)
+            )));
         }
     };
     Ok(Kernel::new(name, returns, run).call(call.args))
