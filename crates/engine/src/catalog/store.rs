@@ -47,6 +47,9 @@ pub struct TableDefinition {
     pub columns: Vec<String>,
     /// The database in which `text` was written.
     pub database: String,
+    /// Whether the query of a streaming table was stopped on purpose: it does not resume.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -203,6 +206,7 @@ mod tests {
             text: None,
             columns: vec![],
             database: DEFAULT_DATABASE.into(),
+            stopped: false,
         }
     }
 

@@ -17,8 +17,6 @@ use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries that resume with the server.
 const SYSTEM_USER: &str = "system";
-/// Option of a definition whose query was stopped on purpose: it does not resume.
-const STOPPED: &str = "thalweg.stopped";
 
 /// Runs the statement.
 pub async fn create(session: &Session, table: ir::CreateTable) -> Result<Output> {
@@ -72,7 +70,7 @@ fn adopt(
     if !same || table.replace || (running && !table.if_not_exists) {
         return Err(already_exists(name));
     }
-    there.options.retain(|(k, _)| k != STOPPED);
+    there.stopped = false;
     Ok(there)
 }
 
@@ -108,7 +106,7 @@ async fn run(
     let request = JobRequest {
         format: definition.format.clone(),
         path: Some(definition.location.clone()),
-        options: definition.options.iter().filter(|(k, _)| k != STOPPED).cloned().collect(),
+        options: definition.options.clone(),
         partition_by: definition.partition_by.clone(),
         output_mode: ir::OutputMode::Append,
         trigger: if serving { Trigger::ProcessingTime { interval: None } } else { Trigger::AvailableNow },
@@ -125,8 +123,7 @@ async fn run(
 pub async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
     for database in engine.store.databases() {
         for definition in engine.store.list(&database).unwrap_or_default() {
-            let stopped = definition.options.iter().any(|(k, _)| k == STOPPED);
-            if definition.kind != TableKind::Streaming || stopped {
+            if definition.kind != TableKind::Streaming || definition.stopped {
                 continue;
             }
             let name = TableName { database: database.clone(), table: definition.name.clone() };
@@ -151,8 +148,7 @@ pub fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
     let name = TableName { database: database.to_owned(), table: table.to_owned() };
     match session.catalog.store.get(&name) {
         Some(mut definition) if definition.kind == TableKind::Streaming => {
-            definition.options.retain(|(k, _)| k != STOPPED);
-            definition.options.push((STOPPED.to_owned(), "true".to_owned()));
+            definition.stopped = true;
             session.catalog.store.put(database, definition)
         }
         _ => Ok(()),

@@ -70,6 +70,7 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
         text: None,
         columns: vec![],
         database: session.current_database(),
+        stopped: false,
     })
 }
 

@@ -65,6 +65,7 @@ fn create_lasting(session: &Session, view: ir::CreateView) -> Result<Output> {
         text: Some(text),
         columns: view.columns,
         database: session.current_database(),
+        stopped: false,
     };
     session.catalog.store.put(&name.database, definition)?;
     Ok(Output::nothing())
