@@ -12,18 +12,23 @@ use thalweg_connectors::stream::Part;
 /// Starts an epoch on one worker, gives it its part of the rows, and ends it.
 pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: Part) -> Result<Done> {
     let descriptor = Descriptor { epoch: plan.epoch, watermark_us: plan.watermark_us, late_us: plan.late_us };
-    inbox.send(Order::Start(descriptor)).await?;
+    if !inbox.send(Order::Start(descriptor)).await {
+        return Ok(Done::Fed);
+    }
     if let (true, Some(end)) = (plan.reads, &plan.end) {
         let mut rows = context.plan.source.read(plan.start.as_ref(), end, part).await?;
         while let Some(batch) = rows.try_next().await? {
-            hand_over(&context, &inbox, batch).await?;
+            if !hand_over(&context, &inbox, batch).await? {
+                return Ok(Done::Fed);
+            }
         }
     }
-    inbox.send(Order::End).await?;
+    inbox.send(Order::End).await;
     Ok(Done::Fed)
 }
 
-async fn hand_over(context: &Context, inbox: &Inbox, batch: RecordBatch) -> Result<()> {
+/// False if the worker has ended.
+async fn hand_over(context: &Context, inbox: &Inbox, batch: RecordBatch) -> Result<bool> {
     let rows = batch.num_rows();
     // A slice shares the buffers of its batch: it weighs its share of them.
     let bytes_per_row = batch.get_array_memory_size().div_ceil(rows.max(1));
@@ -31,7 +36,9 @@ async fn hand_over(context: &Context, inbox: &Inbox, batch: RecordBatch) -> Resu
     for from in (0..rows).step_by(step) {
         let chunk = batch.slice(from, step.min(rows - from));
         let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
-        inbox.send(Order::Rows(chunk, permit)).await?;
+        if !inbox.send(Order::Rows(chunk, permit)).await {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }

@@ -8,9 +8,8 @@ use super::{Descriptor, Report, StateReport};
 use crate::ops::{Aggregate, Steps};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use thalweg_common::Result;
 use thalweg_common::ids::Epoch;
-use thalweg_common::{Error, Result};
 use timely::container::NoopBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::ParallelizationContract;
@@ -56,23 +55,21 @@ pub(super) fn aggregate<'scope, P>(
 where
     P: ParallelizationContract<u64, Chunk>,
 {
-    let epochs = Rc::clone(epochs);
+    let epochs = epochs.clone();
+    let scope = rows.scope();
     let mut keyed = Keyed { aggregate, after, shape };
     let mut aside: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
-    rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(pact, "aggregate", |mut capability, _| {
+    rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(pact, "aggregate", |mut capability, info| {
         capability.downgrade(&first.0);
+        epochs.wake(scope.activator_for(info.address));
         move |(input, frontier), output| {
             input.for_each(|time, chunk| aside.entry(*time.time()).or_default().push(std::mem::take(chunk)));
             while !outlet.poisoned() {
                 let now = *capability.time();
-                let found = epochs.borrow().get(&now).copied();
+                // A peer may be ahead: its rows wait until this worker has heard of the epoch too.
+                let found = epochs.get(now);
+                let Some(descriptor) = found else { return };
                 let chunks = aside.remove(&now).unwrap_or_default();
-                let Some(descriptor) = found else {
-                    if !chunks.is_empty() {
-                        outlet.fail(Error::internal(format!("rows of epoch {now} before its start")));
-                    }
-                    return;
-                };
                 let late = descriptor.late_us;
                 let batches = chunks.iter().filter_map(|c| c.batch.as_ref());
                 if let Err(error) = batches.into_iter().try_for_each(|b| keyed.aggregate.update(b, late)) {

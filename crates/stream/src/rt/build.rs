@@ -18,7 +18,7 @@ use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::DistributorPact;
-use timely::scheduling::SyncActivator;
+use timely::scheduling::{Activator, SyncActivator};
 use timely::worker::Worker;
 use tokio::sync::mpsc;
 
@@ -54,7 +54,33 @@ pub(crate) struct Shape {
 
 /// Descriptors of the epochs in flight. The frontier passes an epoch only after the source left it,
 /// so every operator finds the descriptor of the epoch that it closes.
-pub(crate) type Epochs = Rc<RefCell<BTreeMap<u64, Descriptor>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Epochs {
+    table: Rc<RefCell<BTreeMap<u64, Descriptor>>>,
+    waiting: Rc<RefCell<Vec<Activator>>>,
+}
+
+impl Epochs {
+    pub(super) fn get(&self, epoch: u64) -> Option<Descriptor> {
+        self.table.borrow().get(&epoch).copied()
+    }
+
+    /// Starts an epoch and wakes the operators that may hold rows of it: a peer may have been
+    /// quicker, and what they hold keeps credits from everyone.
+    pub(super) fn start(&self, descriptor: Descriptor) {
+        self.table.borrow_mut().insert(descriptor.epoch.0, descriptor);
+        self.waiting.borrow().iter().for_each(Activator::activate);
+    }
+
+    pub(super) fn end(&self, epoch: Epoch) {
+        self.table.borrow_mut().remove(&epoch.0);
+    }
+
+    /// Wakes this operator at the start of every epoch.
+    pub(super) fn wake(&self, operator: Activator) {
+        self.waiting.borrow_mut().push(operator);
+    }
+}
 
 impl Program {
     /// # Errors
@@ -151,7 +177,7 @@ pub(super) fn build(
     worker.dataflow::<u64, _, _>(|scope| {
         let (prepare, keyed) = keyed.map_or((None, None), |(p, a)| (Some(p), Some(a)));
         let hasher = prepare.as_ref().map(|p| KeyHasher::new(p.prepared())).transpose();
-        let intake = Intake { inbox, steps: before, prepare, epochs: Rc::clone(&epochs), shape };
+        let intake = Intake { inbox, steps: before, prepare, epochs: epochs.clone(), shape };
         let rows = source(scope, first, intake, outlet.clone(), &mut waker);
         let rows: Stream<'_, u64, Chunk> = match (keyed, hasher) {
             (Some(keyed), Ok(Some(hasher))) => {

@@ -66,7 +66,7 @@ pub(super) fn sink(
                 let mut rest = pending.remove(&epoch.0).unwrap_or_default();
                 rest.hand_over(epoch, shape.worker, &outlet);
                 outlet.send(Report::Closed { epoch, worker: shape.worker, pieces: rest.pieces });
-                epochs.borrow_mut().remove(&epoch.0);
+                epochs.end(epoch);
                 capability.downgrade(&epoch.next().0);
             }
         }

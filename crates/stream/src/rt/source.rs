@@ -61,7 +61,7 @@ pub(super) fn source<'scope>(
                 let Ok(order) = intake.inbox.try_recv() else { return };
                 match order {
                     Order::Start(d) if d.epoch.0 == *capability.time() => {
-                        intake.epochs.borrow_mut().insert(d.epoch.0, d);
+                        intake.epochs.start(d);
                     }
                     Order::Start(d) => {
                         let open = *capability.time();

@@ -55,13 +55,11 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Hands an order over, waiting while the inbox is full.
-    pub(crate) async fn send(&self, order: Order) -> Result<()> {
-        let gone = |_| Error::internal("a stream's worker is gone");
-        self.orders.send(order).await.map_err(gone)?;
-        // A failure to wake means that the worker ended, which it reports itself.
-        let _ = self.wake.activate();
-        Ok(())
+    /// Hands an order over, waiting while the inbox is full. False if the worker has ended: it has
+    /// reported why, and that counts.
+    pub(crate) async fn send(&self, order: Order) -> bool {
+        let sent = self.orders.send(order).await.is_ok();
+        sent && self.wake.activate().is_ok()
     }
 }
 
@@ -144,8 +142,9 @@ struct Seat {
 }
 
 fn run(peer: ProcessBuilder, seat: Seat, outlet: &Outlet) {
-    // No timer: time comes with the epochs.
-    let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), None);
+    // Without a timer timely never parks but spins. No operator asks it: time comes with the epochs.
+    let timer = Some(std::time::Instant::now());
+    let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), timer);
     let dataflow = worker.next_dataflow_index();
     let Seat { index, first, program, restored, inbox, wake } = seat;
     let operators = match program.operators(index, &restored) {
