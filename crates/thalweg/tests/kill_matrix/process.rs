@@ -8,7 +8,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 const SIGKILL: i32 = 9;
 
 /// How a process ended.
-#[derive(Debug)]
 pub enum End {
     Killed,
     Done(String),
@@ -90,6 +89,7 @@ fn state(stat: &str) -> char {
 pub fn read(trial: &Trial, machine: &str) -> String {
     match Process::start(trial, machine, "read", None).end() {
         End::Done(rows) => rows,
-        other => panic!("the table can't be read: {other:?}"),
+        End::Killed => panic!("the reader was killed by somebody"),
+        End::Failed(why) => panic!("the table can't be read: {why}"),
     }
 }
