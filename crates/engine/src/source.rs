@@ -11,6 +11,9 @@ use thalweg_plan::types;
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 
+/// Options of a table that say how a stream of it is cut into epochs: a bounded read takes all there is.
+const STREAM_ONLY: &[&str] = &["maxfilespertrigger", "maxbytespertrigger", "latestfirst", "maxfileage"];
+
 /// What to open, before it is known what is there.
 #[derive(Debug, Clone)]
 pub struct SourceRequest {
@@ -19,6 +22,8 @@ pub struct SourceRequest {
     pub schema: Option<StructType>,
     pub options: ir::Options,
     pub streaming: bool,
+    /// Whether the options are those of a lasting table, which is read as a stream and as a whole.
+    pub of_table: bool,
 }
 
 /// A table that can be planned.
@@ -38,6 +43,7 @@ impl SourceRequest {
             schema,
             options: definition.options.clone(),
             streaming: false,
+            of_table: true,
         })
     }
 
@@ -58,7 +64,14 @@ impl SourceRequest {
                 None => config.get("spark.sql.sources.default")?,
             },
         };
-        Ok(Self { format, paths, schema: source.schema.clone(), options, streaming: source.streaming })
+        Ok(Self {
+            format,
+            paths,
+            schema: source.schema.clone(),
+            options,
+            streaming: source.streaming,
+            of_table: false,
+        })
     }
 }
 
@@ -119,7 +132,10 @@ pub async fn open(
     Ok(Opened { provider, schema })
 }
 
-fn read_request(request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
+fn read_request(mut request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
+    if request.of_table && !request.streaming {
+        request.options.retain(|(key, _)| !STREAM_ONLY.contains(&key.to_lowercase().as_str()));
+    }
     let schema = request.schema.map(|s| Arc::new(Schema::new(types::struct_fields(&nullable(s)))));
     Ok(ReadRequest {
         paths: request.paths,
@@ -178,6 +194,7 @@ pub fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Op
             schema: None,
             options: options.clone(),
             streaming,
+            of_table: false,
         }),
         _ => None,
     }

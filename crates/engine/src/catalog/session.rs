@@ -109,6 +109,7 @@ impl SessionCatalog {
             schema: None,
             options: vec![],
             streaming: false,
+            of_table: false,
         };
         match self.entry(request, name.clone()).await {
             Ok(entry) => Ok(Some(entry)),

@@ -5,7 +5,7 @@
 
 use crate::error::from_datafusion;
 use crate::spec::AggregateCall;
-use arrow::array::{ArrayRef, BooleanArray};
+use arrow::array::{ArrayRef, BooleanArray, new_empty_array};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
@@ -38,16 +38,19 @@ impl Function {
 
     /// Begins the partial state of an epoch.
     pub(crate) fn partial(&self) -> Result<Partial> {
-        Ok(Partial(self.fresh()?))
+        Ok(Partial { scratch: self.fresh()?, states: self.states.clone() })
     }
 
     /// Merges states of the same groups; each part says which group every of its rows belongs to.
     pub(crate) fn merge(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Vec<ArrayRef>> {
-        self.merged(parts, groups)?.state(EmitTo::All).map_err(from_datafusion)
+        state_of(self.merged(parts, groups)?, &self.states)
     }
 
     /// The values of states, one group per row.
     pub(crate) fn values(&self, states: &[ArrayRef], groups: usize) -> Result<ArrayRef> {
+        if groups == 0 {
+            return Ok(new_empty_array(self.call.function.field().data_type()));
+        }
         let each: Vec<usize> = (0..groups).collect();
         self.merged(&[(states, &each)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
     }
@@ -62,7 +65,10 @@ impl Function {
 }
 
 /// The state that the rows of one epoch add.
-pub(crate) struct Partial(Box<dyn GroupsAccumulator>);
+pub(crate) struct Partial {
+    scratch: Box<dyn GroupsAccumulator>,
+    states: Vec<DataType>,
+}
 
 impl Partial {
     /// Adds rows; `of` says which group every row belongs to.
@@ -73,11 +79,18 @@ impl Partial {
         of: &[usize],
         groups: usize,
     ) -> Result<()> {
-        self.0.update_batch(arguments, of, filter, groups).map_err(from_datafusion)
+        self.scratch.update_batch(arguments, of, filter, groups).map_err(from_datafusion)
     }
 
     /// The state, one row per group.
-    pub(crate) fn finish(mut self) -> Result<Vec<ArrayRef>> {
-        self.0.state(EmitTo::All).map_err(from_datafusion)
+    pub(crate) fn finish(self) -> Result<Vec<ArrayRef>> {
+        state_of(self.scratch, &self.states)
     }
+}
+
+/// The state of an accumulator. DataFusion's adapter of row-wise accumulators answers with no columns
+/// at all where there is no group: then the columns are empty.
+fn state_of(mut scratch: Box<dyn GroupsAccumulator>, types: &[DataType]) -> Result<Vec<ArrayRef>> {
+    let states = scratch.state(EmitTo::All).map_err(from_datafusion)?;
+    Ok(if states.is_empty() { types.iter().map(new_empty_array).collect() } else { states })
 }
