@@ -35,7 +35,7 @@ impl Resolver<'_> {
             let clause = if join.kind == JoinKind::Inner { "filter" } else { env.clause };
             conjuncts.extend(self.conjuncts(condition, &Env { clause, ..env })?);
         }
-        let rel = self.joined(left, right, join.kind, conjuncts, &both)?;
+        let rel = self.joined(left, right, join.kind, conjuncts)?;
         match pairs.is_empty() {
             true => Ok(rel),
             false => self.using_output(rel, join.kind, &pairs),
@@ -48,18 +48,12 @@ impl Resolver<'_> {
     }
 
     /// The join of two relations on all conjuncts; its columns are both sides', nullable as the kind makes them.
-    fn joined(
-        &self,
-        left: Rel,
-        right: Rel,
-        kind: JoinKind,
-        conjuncts: Vec<Typed>,
-        both: &Scope,
-    ) -> Result<Rel> {
+    fn joined(&self, left: Rel, right: Rel, kind: JoinKind, conjuncts: Vec<Typed>) -> Result<Rel> {
+        let both = joined_scope(&left.scope, &right.scope);
         let streaming = left.streaming || right.streaming;
         let (mut left, mut right) = (left, right);
         let (risky, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|c| is_risky(c, both) || holds_subquery(&c.expr));
+            conjuncts.into_iter().partition(|c| is_risky(c, &both) || holds_subquery(&c.expr));
         let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
         let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
         let mut above = vec![];
