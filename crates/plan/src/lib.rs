@@ -10,6 +10,7 @@ mod errors;
 mod interval;
 mod literal;
 mod naming;
+mod naming_table;
 mod optimizer;
 mod pushdown;
 mod resolver;

@@ -3,6 +3,7 @@
 //! Names come from the unresolved expression; only the resolver knows which part of a name is a qualifier,
 //! so it says how many parts to leave out.
 
+use crate::naming_table::{shown_args, shown_name};
 use crate::types::sql_name;
 use thalweg_sql::ir::{
     CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind, WindowCall,
@@ -147,6 +148,25 @@ const INFIX: &[(&str, &str)] = &[
     ("&", "&"),
     ("|", "|"),
     ("^", "^"),
+    ("<<", "<<"),
+    (">>", ">>"),
+    (">>>", ">>>"),
+];
+
+/// Functions that convert to the type of their name.
+const CONVERSIONS: &[&str] = &[
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal",
+    "date",
+    "timestamp",
+    "binary",
+    "string",
 ];
 
 fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
@@ -165,10 +185,15 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("+" | "positive", [inner]) => format!("(+ {inner})"),
         ("~", [inner]) => format!("~{inner}"),
         ("||", _) => format!("concat({})", list()),
+        // A conversion by a type's name is a cast that Spark does not show.
+        (conversion, [inner]) if CONVERSIONS.contains(&conversion) => inner.clone(),
         ("window", [_, _, ..]) => "window".to_owned(),
         ("like", [left, right]) => format!("{left} LIKE {right}"),
         ("like", [left, right, escape]) => format!("{left} LIKE {right} ESCAPE '{escape}'"),
-        ("rlike" | "regexp" | "regexp_like", [left, right]) => format!("RLIKE({left}, {right})"),
+        ("extract" | "datepart", [field, from]) => format!("{function}({field} FROM {from})"),
+        ("trim", [what, from]) => format!("TRIM(BOTH {what} FROM {from})"),
+        ("ltrim", [what, from]) => format!("TRIM(LEADING {what} FROM {from})"),
+        ("rtrim", [what, from]) => format!("TRIM(TRAILING {what} FROM {from})"),
         ("isnull", [inner]) => format!("({inner} IS NULL)"),
         ("isnotnull", [inner]) => format!("({inner} IS NOT NULL)"),
         ("in", [value, rest @ ..]) => format!("({value} IN ({}))", rest.join(", ")),
@@ -183,7 +208,9 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         }
         _ => {
             let distinct = if call.distinct { "DISTINCT " } else { "" };
-            clauses(format!("{function}({distinct}{})", list()), call, qualifier)
+            let shown = shown_name(&function, args.len());
+            let args = shown_args(&function, args).join(", ");
+            clauses(format!("{shown}({distinct}{args})"), call, qualifier)
         }
     }
 }
@@ -260,10 +287,8 @@ fn framed(call: &WindowCall, qualifier: QualifierLen) -> (String, String) {
         let frame = format!("ROWS BETWEEN {sign}{offset} FOLLOWING AND {sign}{offset} FOLLOWING");
         return (format!("{function}({value}, {offset}, {default})"), frame);
     }
-    let ranking = matches!(
-        function.as_str(),
-        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile"
-    );
+    let ranking =
+        matches!(function.as_str(), "row_number" | "rank" | "dense_rank" | "percent_rank" | "ntile");
     let frame = match &call.frame {
         Some(frame) => frame_name(frame, qualifier),
         None if ranking => "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned(),

@@ -137,6 +137,21 @@ fn cases() -> Vec<(&'static str, Relation, &'static str, &'static str)> {
             "nine | deux | two | one",
         ),
         (
+            "filter by a column that the select dropped",
+            node(
+                RelationNode::Filter {
+                    input: boxed(node(
+                        RelationNode::Project { input: boxed(table("u", 1)), exprs: vec![of(1, "n")] },
+                        2,
+                    )),
+                    condition: Expr::call(">", vec![of(1, "k"), int(5)]),
+                },
+                3,
+            ),
+            "n STRING",
+            "nine",
+        ),
+        (
             "na.fill fills columns of the value's kind",
             node(
                 RelationNode::FillNa { input: boxed(table("u", 1)), columns: vec![], values: vec![int(0)] },

@@ -77,3 +77,52 @@ async fn a_select_list_has_sparks_names_types_and_nullability() {
         check(&t, text, schema, rows).await;
     }
 }
+
+#[tokio::test]
+async fn columns_without_alias_are_named_as_spark_names_them() {
+    let t = tables();
+    let cases: &[(&str, &str)] = &[
+        ("a <> 1", "(NOT (a = 1))"),
+        ("NOT a = 1 AND b >= 2", "((NOT (a = 1)) AND (b >= 2))"),
+        ("-a", "(- a)"),
+        ("a IS NULL OR b IS NOT NULL", "((a IS NULL) OR (b IS NOT NULL))"),
+        ("a IN (1, 2)", "(a IN (1, 2))"),
+        ("a BETWEEN 1 AND 2", "between(a, 1, 2)"),
+        ("CAST(a + 1 AS BIGINT)", "CAST((a + 1) AS BIGINT)"),
+        ("CAST(t.a AS DOUBLE)", "a"),
+        ("count(DISTINCT a)", "count(DISTINCT a)"),
+        ("sum(a) FILTER (WHERE b > 1)", "sum(a) FILTER (WHERE (b > 1))"),
+        ("sqrt(x)", "SQRT(x)"),
+        ("round(x)", "round(x, 0)"),
+        ("s || 'y'", "concat(s, y)"),
+        ("coalesce(t.s, 'none')", "coalesce(s, none)"),
+        ("if(a > 1, 'x', 'y')", "(IF((a > 1), x, y))"),
+        ("DATE '2024-01-31'", "DATE '2024-01-31'"),
+        ("1.50", "1.50"),
+        ("true", "true"),
+        ("(SELECT 1)", "scalarsubquery()"),
+        (
+            "sum(a) OVER (PARTITION BY s ORDER BY b)",
+            "sum(a) OVER (PARTITION BY s ORDER BY b ASC NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
+        ),
+        (
+            "row_number() OVER (ORDER BY b DESC)",
+            "row_number() OVER (ORDER BY b DESC NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
+        ),
+        (
+            "lag(a) OVER (ORDER BY b)",
+            "lag(a, 1, NULL) OVER (ORDER BY b ASC NULLS FIRST ROWS BETWEEN -1 FOLLOWING AND -1 FOLLOWING)",
+        ),
+    ];
+    let mut wrong = vec![];
+    for (text, name) in cases {
+        let found = match common::resolved(&t, &format!("SELECT {text} FROM t")).await {
+            Ok(resolved) => resolved.columns[0].name.clone(),
+            Err(e) => e.to_string(),
+        };
+        if found != *name {
+            wrong.push(format!("{text}\n  found {found}\n  not   {name}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

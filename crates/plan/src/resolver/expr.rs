@@ -246,7 +246,8 @@ fn folded(typed: Typed) -> Typed {
     }
     match evaluate(&typed.expr) {
         Ok(value) if value.data_type() == typed.data_type => {
-            let nullable = value.is_null();
+            // Spark says nullable of what could have been null, whatever came out.
+            let nullable = typed.nullable || value.is_null();
             Typed { expr: Expr::Literal(value, None), nullable, fallible: false, ..typed }
         }
         _ => typed,

@@ -18,15 +18,34 @@ use datafusion::logical_expr::{
 };
 use std::sync::{Arc, LazyLock};
 use thalweg_common::Result;
-use thalweg_sql::ir::{self, ExprNode, Relation};
+use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
 
 impl Resolver<'_> {
     pub(super) fn filter(&self, input: &Relation, condition: &ir::Expr, outer: Option<&Env>) -> Result<Rel> {
         let rel = self.relation(input, outer)?;
         let mut env = Env::new(&rel.scope, outer);
         env.clause = "filter";
-        let conjuncts = self.conjuncts(condition, &env)?;
-        self.filtered(rel, conjuncts)
+        match self.conjuncts(condition, &env) {
+            Ok(conjuncts) => self.filtered(rel, conjuncts),
+            Err(e) => self.filter_below(input, condition, outer)?.ok_or(e),
+        }
+    }
+
+    /// `df.select("a").filter(df.b > 1)`: a filter on what the select below it left out is one below the select.
+    fn filter_below(
+        &self,
+        input: &Relation,
+        condition: &ir::Expr,
+        outer: Option<&Env>,
+    ) -> Result<Option<Rel>> {
+        let RelationNode::Project { input: below, exprs } = &input.node else { return Ok(None) };
+        if self.missing.borrow().is_some() || !exprs.iter().all(is_plain) {
+            return Ok(None);
+        }
+        let node = RelationNode::Filter { input: below.clone(), condition: condition.clone() };
+        let filtered = Relation { node, plan_id: below.plan_id, origin: input.origin };
+        let node = RelationNode::Project { input: Box::new(filtered), exprs: exprs.clone() };
+        Ok(self.relation(&Relation { node, plan_id: input.plan_id, origin: input.origin }, outer).ok())
     }
 
     /// The conjuncts of a condition, each a boolean.
@@ -91,6 +110,15 @@ impl Resolver<'_> {
         rel.plan = project(rel.plan.clone(), exprs)?;
         Ok(id)
     }
+}
+
+/// Whether a select item is a column, named anew or not.
+fn is_plain(item: &ir::Expr) -> bool {
+    let inner = match &item.node {
+        ExprNode::Alias { expr, .. } => expr,
+        _ => item,
+    };
+    matches!(inner.node, ExprNode::Attribute { .. } | ExprNode::Star { .. })
 }
 
 /// Whether a conjunct can raise, itself or through a column it names.
