@@ -118,6 +118,10 @@ CASES = [
     ("scalar subquery in SQL", lambda s: s.sql("SELECT (SELECT max(id) FROM range(4))"), [(3,)]),
     ("SQL arguments", lambda s: s.sql("SELECT :a + ?".replace("?", ":b"), args={"a": 1, "b": 2}), [(3,)]),
     ("SQL positional arguments", lambda s: s.sql("SELECT ? + ?", args=[1, 2]), [(3,)]),
+    ("SQL over a frame", lambda s: s.sql("SELECT sum(id) FROM {df} WHERE id > {n}", df=s.range(5), n=2), [(7,)]),
+    ("a long chain", lambda s: chain(s.range(2), 30), [(30,), (31,)]),
+    ("a deep expression", lambda s: s.range(1).select(sum([F.lit(1)] * 30, F.lit(0))), [(30,)]),
+    ("a deep SQL expression", lambda s: s.sql("SELECT " + " + ".join(["1"] * 300)), [(300,)]),
     ("repartition", lambda s: s.range(10).repartition(3).groupBy().count(), [(10,)]),
     ("pivot", lambda s: people(s).groupBy().pivot("name", ["ann", "bob"]).count(), [(2, 1)]),
 ]
@@ -125,6 +129,12 @@ CASES = [
 
 def select_by_frame(df):
     return df.select("name", df.id + 1)
+
+
+def chain(df, steps):
+    for _ in range(steps):
+        df = df.withColumn("id", F.col("id") + 1)
+    return df
 
 
 def self_join(spark):

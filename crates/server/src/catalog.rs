@@ -9,7 +9,7 @@ mod databases;
 mod functions;
 mod tables;
 
-use crate::convert::{identifier, refuse_if, required};
+use crate::convert::{identifier, required};
 use answer::Answer;
 use spark_connect_proto as pb;
 use spark_connect_proto::catalog::CatType;
@@ -95,4 +95,32 @@ fn set_catalog(name: &str) -> Result<Output> {
     let text = format!("The catalog `{name}` not found. There is only `{CATALOG}`.");
     Err(Error::new(ErrorKind::Analysis, "CATALOG_NOT_FOUND", "42P08", text)
         .param("catalogName", format!("`{name}`")))
+}
+
+/// Spark's patterns of names: `*` stands for any text, `|` parts alternatives, case does not count.
+fn matches_pattern(name: &str, pattern: &str) -> bool {
+    pattern.split('|').any(|alternative| glob(&name.to_lowercase(), &alternative.trim().to_lowercase()))
+}
+
+fn glob(text: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => text == pattern,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+            starts.filter_map(|at| rest.get(at..)).any(|rest| glob(rest, tail))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_knows_stars_and_alternatives() {
+        for (pattern, expect) in [("spark*", true), ("*", true), ("x|SPARK_catalog", true), ("spark", false)]
+        {
+            assert_eq!(matches_pattern(CATALOG, pattern), expect, "{pattern}");
+        }
+    }
 }

@@ -112,6 +112,7 @@ fn sql_text(relation: &ir::Relation) -> Result<(&str, bool)> {
             Ok((text, !positional.is_empty() || !named.is_empty()))
         }
         ir::RelationNode::WithRelations { root, references: _ } => Ok((sql_text(root)?.0, true)),
+        ir::RelationNode::With { ctes: _, recursive: _, input } => Ok((sql_text(input)?.0, true)),
         _ => Err(convert::invalid("A SQL command holds a relation that is no SQL text.")),
     }
 }

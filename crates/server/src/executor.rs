@@ -8,14 +8,19 @@ use thalweg_common::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
+/// The stack of a thread: plans are trees that are walked by recursion, and a stack that runs over
+/// ends the whole process. What is not touched costs address space only.
+const STACK_BYTES: usize = 64 << 20;
+
 /// The threads that queries run on: one per core.
 pub(crate) struct Executor(Option<Runtime>);
 
 impl Executor {
     /// Starts the threads.
     pub(crate) fn start() -> Result<Self> {
-        let runtime = Builder::new_multi_thread().thread_name("query").enable_all().build();
-        runtime.map(|runtime| Self(Some(runtime))).map_err(|e| {
+        let mut builder = Builder::new_multi_thread();
+        builder.thread_name("query").thread_stack_size(STACK_BYTES).enable_all();
+        builder.build().map(|runtime| Self(Some(runtime))).map_err(|e| {
             let text = format!("The threads for queries cannot be started: {e}.");
             Error::new(ErrorKind::Runtime, "SERVER_FAILED", "53000", text)
         })

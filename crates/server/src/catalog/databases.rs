@@ -20,10 +20,13 @@ async fn names(session: &Session, pattern: Option<String>) -> Result<Vec<String>
 
 fn answer(names: Vec<String>) -> Result<Output> {
     let n = names.len();
+    // The one database that is always there has Spark's description.
+    let description = |name: &String| (name == "default").then(|| "default database".to_owned());
+    let descriptions = names.iter().map(description).collect();
     Answer::new()
         .texts("name", names.into_iter().map(Some).collect())
         .texts("catalog", vec![Some(CATALOG.to_owned()); n])
-        .texts("description", vec![None; n])
+        .texts("description", descriptions)
         .texts("locationUri", vec![None; n])
         .done()
 }

@@ -116,10 +116,27 @@ fn star_node(proto: pb::expression::UnresolvedStar) -> Result<ExprNode> {
 fn regex_node(proto: pb::expression::UnresolvedRegex) -> Result<ExprNode> {
     let pb::expression::UnresolvedRegex { col_name, plan_id } = proto;
     match col_name.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
-        Some(pattern) => Ok(ExprNode::Regex { pattern: pattern.to_owned(), plan_id }),
+        Some(pattern) => {
+            refuse_if(is_possessive(pattern), "possessive quantifiers (?+, *+, ++) in colRegex")?;
+            Ok(ExprNode::Regex { pattern: pattern.to_owned(), plan_id })
+        }
         // Without quotes it is a plain name, as in Spark.
         None => Ok(ExprNode::Attribute { name: identifier(&col_name)?, plan_id }),
     }
+}
+
+/// Java reads `x?+` as one quantifier that gives nothing back; our regular expressions would read two.
+fn is_possessive(pattern: &str) -> bool {
+    let mut escaped = false;
+    let mut after_quantifier = false;
+    for c in pattern.chars() {
+        if after_quantifier && c == '+' {
+            return true;
+        }
+        after_quantifier = !escaped && matches!(c, '?' | '*' | '+' | '}');
+        escaped = !escaped && c == '\\';
+    }
+    false
 }
 
 /// What to call an expression that can't stand where it stood.
@@ -172,15 +189,16 @@ mod tests {
         parts.iter().map(|p| (*p).to_owned()).collect()
     }
 
+    fn regex(pattern: &str) -> ExprType {
+        let col_name = pattern.to_owned();
+        ExprType::UnresolvedRegex(pb::expression::UnresolvedRegex { col_name, plan_id: None })
+    }
+
     #[test]
     fn a_message_becomes_its_node() {
         let star = |target: &str| {
             let unparsed_target = Some(target.to_owned());
             ExprType::UnresolvedStar(pb::expression::UnresolvedStar { unparsed_target, plan_id: None })
-        };
-        let regex = |pattern: &str| {
-            let col_name = pattern.to_owned();
-            ExprType::UnresolvedRegex(pb::expression::UnresolvedRegex { col_name, plan_id: None })
         };
         for (expr_type, expect) in [
             (attribute("a.`b.c`"), ExprNode::Attribute { name: name(&["a", "b.c"]), plan_id: Some(4) }),
@@ -189,6 +207,7 @@ mod tests {
                 ExprNode::Star { target: Some(name(&["s", "t"])), plan_id: None, except: vec![] },
             ),
             (regex("`a.*`"), ExprNode::Regex { pattern: "a.*".into(), plan_id: None }),
+            (regex(r"`a\++`"), ExprNode::Regex { pattern: r"a\++".into(), plan_id: None }),
             (regex("a"), ExprNode::Attribute { name: name(&["a"]), plan_id: None }),
         ] {
             assert_eq!(convert(expr_type).unwrap(), expect);
@@ -205,6 +224,7 @@ mod tests {
         for (expr_type, name) in [
             (ExprType::CommonInlineUserDefinedFunction(Default::default()), "Python"),
             (ExprType::SortOrder(Default::default()), "ORDER BY"),
+            (regex("`(a)?+.+`"), "possessive"),
             (ExprType::Cast(Box::new(cast)), "legacy"),
         ] {
             let error = convert(expr_type).unwrap_err();

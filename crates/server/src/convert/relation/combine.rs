@@ -61,12 +61,27 @@ impl Converter<'_> {
         }))
     }
 
-    /// The relations that subquery expressions refer to.
+    /// The relations that subquery expressions refer to, and those that SQL text names
+    /// (`spark.sql("… {df}", df=df)`): the latter become common table expressions of the text.
     pub(super) fn with_relations(&self, proto: pb::WithRelations) -> Result<Node> {
         let pb::WithRelations { root, references } = proto;
-        let root = Box::new(self.relation(*required(root, "WithRelations.root")?)?);
-        let references = references.into_iter().map(|r| self.relation(r)).collect::<Result<_>>()?;
-        Ok(Node::WithRelations { root, references })
+        let root = self.relation(*required(root, "WithRelations.root")?)?;
+        let is_text = matches!(root.node, Node::SqlText { .. });
+        let (mut ctes, mut by_id) = (vec![], vec![]);
+        for reference in references {
+            let relation = self.relation(reference)?;
+            match relation.node {
+                Node::Alias { input, alias, columns } if is_text => {
+                    ctes.push(ir::Cte { name: alias, columns, query: *input });
+                }
+                _ => by_id.push(relation),
+            }
+        }
+        let root = match ctes.is_empty() {
+            true => root,
+            false => ir::Relation::new(Node::With { ctes, recursive: false, input: Box::new(root) }),
+        };
+        Ok(Node::WithRelations { root: Box::new(root), references: by_id })
     }
 }
 
