@@ -55,11 +55,10 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
         CatType::CurrentCatalog(pb::CurrentCatalog {}) => Answer::text(CATALOG.to_owned()),
         CatType::SetCurrentCatalog(pb::SetCurrentCatalog { catalog_name }) => set_catalog(&catalog_name),
         CatType::ListCatalogs(pb::ListCatalogs { pattern }) => {
-            refuse_if(pattern.is_some(), "a pattern of listCatalogs")?;
-            Answer::new()
-                .texts("name", vec![Some(CATALOG.to_owned())])
-                .texts("description", vec![None])
-                .done()
+            let matches = pattern.is_none_or(|p| matches_pattern(CATALOG, &p));
+            let names: Vec<_> = matches.then(|| Some(CATALOG.to_owned())).into_iter().collect();
+            let descriptions = vec![None; names.len()];
+            Answer::new().texts("name", names).texts("description", descriptions).done()
         }
         CatType::IsCached(pb::IsCached { table_name }) => {
             tables::must_exist(session, &table_name).await?;
