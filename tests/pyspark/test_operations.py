@@ -38,10 +38,10 @@ def test_a_stream_cut_after_every_few_messages_loses_and_repeats_nothing(spark, 
     reattached = count_calls(spark, "ReattachExecute")
     n = 1_500_000
     found = spark.range(n).toArrow().column("id").to_pylist()
-    assert found == list(range(n))
+    assert sorted(found) == list(range(n))
     assert len(reattached) >= 2
     assert rows(spark.range(5).filter("id > 3")) == [(4,)]
-    assert rows(spark.sql("SELECT 1 AS a UNION ALL SELECT 2")) == [(1,), (2,)]
+    assert sorted(rows(spark.sql("SELECT 1 AS a UNION ALL SELECT 2"))) == [(1,), (2,)]
     spark.range(1).createOrReplaceTempView("v")
     assert spark.table("v").count() == 1
 

@@ -45,7 +45,7 @@ def test_stateless_rows_reach_a_memory_sink(spark, tmp_path):
         assert [q.id for q in spark.streams.active] == [query.id]
         assert spark.streams.get(query.id).runId == query.runId
         progress = query.lastProgress
-        assert progress.numInputRows == 1 and progress.id == progress["id"]
+        assert progress.numInputRows == 1 and str(progress.id) == query.id
         assert sum(p.numInputRows for p in query.recentProgress) == 3
         assert set(query.status) == {"message", "isDataAvailable", "isTriggerActive"}
         query.explain()
