@@ -56,7 +56,6 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
     fn expressions(&self) -> Vec<Expr> {
         vec![]
     }
-    /// Filters on other columns may pass: they drop rows that could only have raised the watermark later.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         // A filter below would change which rows the watermark sees, so none passes.
         self.schema.fields().iter().map(|f| f.name().clone()).collect()

@@ -258,3 +258,22 @@ async fn what_a_client_sends_gives_sparks_columns_and_rows() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A chain of `withColumn` calls that adds 1 to the same column.
+fn chain(length: usize) -> Relation {
+    let mut relation = table("u", 1);
+    for _ in 0..length {
+        let columns = vec![named(Expr::call("+", vec![Expr::column(&["k"]), int(1)]), "k")];
+        relation = Relation::new(RelationNode::WithColumns { input: Box::new(relation), columns });
+    }
+    relation
+}
+
+#[tokio::test]
+async fn a_long_chain_of_frames_is_resolved_or_refused_but_never_ends_the_process() {
+    let t = tables();
+    let short = thalweg_plan::resolve(&chain(100), &t, &common::context("")).await;
+    assert_eq!(short.unwrap().columns.len(), 3);
+    let long = thalweg_plan::resolve(&chain(1_000), &t, &common::context("")).await;
+    assert_eq!(long.unwrap_err().class(), "UNSUPPORTED_FEATURE");
+}
