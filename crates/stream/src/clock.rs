@@ -4,7 +4,8 @@
 
 use async_trait::async_trait;
 use std::fmt::Debug;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use thalweg_common::clock::Clock as _;
 
 /// Where the coordinator gets the time.
 #[async_trait]
@@ -22,8 +23,7 @@ pub struct SystemClock;
 #[async_trait]
 impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        thalweg_common::clock::SystemClock::default().now_micros()
     }
 
     async fn sleep(&self, duration: Duration) {

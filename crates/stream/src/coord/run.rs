@@ -300,7 +300,7 @@ impl Coordinator {
     /// What a worker reported.
     fn hear(&mut self, report: Report) -> Result<()> {
         match report {
-            Report::Read { epoch, rows, times, .. } => {
+            Report::Read { epoch, rows, times } => {
                 self.flight(epoch)?.read(rows, &times);
                 self.note_event_times(epoch)?;
             }
@@ -316,7 +316,7 @@ impl Coordinator {
             Report::State { epoch, worker, state } => {
                 self.flight(epoch)?.state.insert(worker, state);
             }
-            Report::Closed { epoch, pieces, .. } => self.flight(epoch)?.closed(pieces),
+            Report::Closed { epoch, pieces } => self.flight(epoch)?.closed(pieces),
             Report::Failed(error) => return Err(error),
         }
         Ok(())
@@ -397,8 +397,10 @@ impl Coordinator {
     /// Answers those who asked for everything, if everything is committed; else the next plan will.
     fn answer(&mut self) {
         if self.flights.is_empty() {
-            // Nobody listens any more if the client went away.
-            self.asking.drain(..).for_each(|a| drop(a.send(())));
+            for asking in self.asking.drain(..) {
+                // Nobody listens any more if the client went away.
+                let _ = asking.send(());
+            }
         } else {
             self.waiting.append(&mut self.asking);
         }

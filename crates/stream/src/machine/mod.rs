@@ -146,11 +146,6 @@ impl Machine {
         matches!(self.phase, Phase::Run(_)) && self.plan.0 < self.commit.0 + EPOCHS_IN_FLIGHT
     }
 
-    /// Epochs that are planned but not committed.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.plan.0 - self.commit.0
-    }
-
     /// The epoch that would be planned next.
     pub(crate) fn next_plan(&self) -> Epoch {
         self.plan

@@ -7,7 +7,9 @@ mod accumulate;
 mod aggregate;
 mod prepare;
 mod stateless;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use aggregate::{Aggregate, Closed};
-pub(crate) use prepare::{KeyHasher, Prepare, Prepared};
+pub(crate) use aggregate::Aggregate;
+pub(crate) use prepare::{KeyHasher, Prepare};
 pub(crate) use stateless::{EventTimes, Steps};

@@ -47,7 +47,6 @@ pub(crate) struct Operators {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub worker: usize,
-    pub workers: usize,
     pub rows_per_chunk: usize,
     pub piece_bytes: usize,
 }
@@ -147,12 +146,7 @@ impl Program {
                 Some((prepare, aggregate))
             }
         };
-        let shape = Shape {
-            worker,
-            workers: self.workers,
-            rows_per_chunk: self.rows_per_chunk,
-            piece_bytes: self.piece_bytes,
-        };
+        let shape = Shape { worker, rows_per_chunk: self.rows_per_chunk, piece_bytes: self.piece_bytes };
         Ok(Operators {
             before: Steps::new(self.before.clone()),
             keyed,
@@ -177,7 +171,7 @@ pub(super) fn build(
     worker.dataflow::<u64, _, _>(|scope| {
         let (prepare, keyed) = keyed.map_or((None, None), |(p, a)| (Some(p), Some(a)));
         let hasher = prepare.as_ref().map(|p| KeyHasher::new(p.prepared())).transpose();
-        let intake = Intake { inbox, steps: before, prepare, epochs: epochs.clone(), shape };
+        let intake = Intake { inbox, steps: before, prepare, epochs: epochs.clone() };
         let rows = source(scope, first, intake, outlet.clone(), &mut waker);
         let rows: Stream<'_, u64, Chunk> = match (keyed, hasher) {
             (Some(keyed), Ok(Some(hasher))) => {

@@ -64,13 +64,13 @@ pub(crate) struct StateReport {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// All rows of the epoch passed the source.
-    Read { epoch: Epoch, worker: usize, rows: u64, times: EventTimes },
+    Read { epoch: Epoch, rows: u64, times: EventTimes },
     /// Rows for the sink. The permits live until they are staged.
     Output { epoch: Epoch, worker: usize, piece: usize, rows: Vec<RecordBatch>, permits: Vec<Arc<Permit>> },
     /// The state after the epoch.
     State { epoch: Epoch, worker: usize, state: StateReport },
     /// The epoch left this worker in so many pieces of output.
-    Closed { epoch: Epoch, worker: usize, pieces: usize },
+    Closed { epoch: Epoch, pieces: usize },
     /// The worker can't go on.
     Failed(Error),
 }

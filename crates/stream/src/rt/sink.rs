@@ -65,7 +65,7 @@ pub(super) fn sink(
                 let epoch = Epoch(*capability.time());
                 let mut rest = pending.remove(&epoch.0).unwrap_or_default();
                 rest.hand_over(epoch, shape.worker, &outlet);
-                outlet.send(Report::Closed { epoch, worker: shape.worker, pieces: rest.pieces });
+                outlet.send(Report::Closed { epoch, pieces: rest.pieces });
                 epochs.end(epoch);
                 capability.downgrade(&epoch.next().0);
             }

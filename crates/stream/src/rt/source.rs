@@ -1,7 +1,7 @@
 //! The source operator: takes orders from the inbox, applies the first stateless steps, and leaves
 //! an epoch when told that it has no more rows.
 
-use super::build::{Epochs, Shape};
+use super::build::Epochs;
 use super::chunk::{Chunk, Permit};
 use super::workers::Outlet;
 use super::{Order, Report};
@@ -27,7 +27,6 @@ pub(super) struct Intake {
     /// Set if an aggregate follows.
     pub prepare: Option<Prepare>,
     pub epochs: Epochs,
-    pub shape: Shape,
 }
 
 impl Intake {
@@ -81,7 +80,7 @@ pub(super) fn source<'scope>(
                     Order::End => {
                         let epoch = Epoch(*capability.time());
                         let (rows, times) = (std::mem::take(&mut rows_read), intake.steps.take_times());
-                        outlet.send(Report::Read { epoch, worker: intake.shape.worker, rows, times });
+                        outlet.send(Report::Read { epoch, rows, times });
                         capability.downgrade(&epoch.next().0);
                     }
                 }

@@ -81,6 +81,8 @@ impl Workers {
         first: Epoch,
         restored: Restored,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Report>)> {
+        // Bounded by credits and by the epochs in flight, see [`Report`]; an operator can't wait.
+        #[allow(clippy::disallowed_methods)]
         let (reports, reports_rx) = mpsc::unbounded_channel();
         let outlet = Outlet { reports, poison: Arc::new(AtomicBool::new(false)) };
         let mut set = Self { inboxes: Vec::new(), outlet: outlet.clone(), threads: Vec::new() };
@@ -143,6 +145,7 @@ struct Seat {
 
 fn run(peer: ProcessBuilder, seat: Seat, outlet: &Outlet) {
     // Without a timer timely never parks but spins. No operator asks it: time comes with the epochs.
+    #[allow(clippy::disallowed_methods)]
     let timer = Some(std::time::Instant::now());
     let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), timer);
     let dataflow = worker.next_dataflow_index();

@@ -44,12 +44,14 @@ pub(crate) fn compact(files: &[Vec<u8>]) -> Result<Option<(Vec<u8>, u64)>> {
     Ok(Some((encode(&[merged])?, places.len() as u64)))
 }
 
-type Live = (u8, Box<[u8]>, (usize, usize));
+/// Which batch, and which row of it.
+type Place = (usize, usize);
+type Live = (u8, Box<[u8]>, Place);
 
 /// Where the last word about every living key is.
 fn newest(layout: &Layout, batches: &[RecordBatch]) -> Result<Vec<Live>> {
     let codec = Codec::new(&layout.key_types())?;
-    let mut last: HashMap<Box<[u8]>, (u8, (usize, usize))> = HashMap::new();
+    let mut last: HashMap<Box<[u8]>, (u8, Place)> = HashMap::new();
     for (b, batch) in batches.iter().enumerate() {
         let (groups, live) = (layout.groups(batch)?, layout.live(batch)?);
         let keys = codec.encode(&layout.keys(batch), batch.num_rows())?;

@@ -5,7 +5,7 @@ use super::world::*;
 use crate::{OperatorSpec, OutputMode};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::*;
 use std::ops::Range;
@@ -70,6 +70,47 @@ impl ObjectStore for Failing {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_on_a_real_disk_survives_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = rows(3, 90);
+    let mut world = World::new(&all[..50], &[3; 40]);
+    world.store = Arc::new(local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    world.run(&Run { drain: false, ..Run::new(windowed(5)).workers(3) }).await.unwrap();
+    world.source.append(&batch(&all[50..]));
+    world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
+    assert_eq!(world.answer().unwrap(), expect(&all));
+    let taken = folder.path().join("q/generations").read_dir().unwrap().count();
+    assert_eq!(taken, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_panics_ends_the_query_and_the_next_run_goes_on() {
+    use datafusion::logical_expr::{Volatility, create_udf};
+    let world = World::new(&rows(3, 40), &CUTS);
+    let fun = create_udf(
+        "panics",
+        vec![arrow::datatypes::DataType::Int64],
+        arrow::datatypes::DataType::Boolean,
+        Volatility::Volatile,
+        Arc::new(|_| panic!("a function panicked, as the test wants")),
+    );
+    let bad = datafusion::physical_expr::ScalarFunctionExpr::new(
+        "panics",
+        Arc::new(fun),
+        vec![datafusion::physical_expr::expressions::col("v", &input_schema()).unwrap()],
+        Arc::new(arrow::datatypes::Field::new("panics", arrow::datatypes::DataType::Boolean, true)),
+        Arc::default(),
+    );
+    let mut operators = windowed(5);
+    operators.insert(0, OperatorSpec::Stateless(vec![crate::Step::Filter(Arc::new(bad))]));
+    let error = world.run(&Run::new(operators).workers(3)).await.unwrap_err();
+    assert_eq!(error.class(), "INTERNAL_ERROR");
+    assert!(error.message().contains("as the test wants"), "{error}");
+    world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
+    assert_eq!(world.answer().unwrap(), expect(&rows(3, 40)));
 }
 
 const CUTS: [usize; 6] = [9, 1, 20, 1, 9, 30];

@@ -141,9 +141,6 @@ impl Target {
     pub fn unfenced_commits(&self) -> usize {
         self.inner.lock().unwrap().unfenced_commits
     }
-    pub fn last(&self) -> Option<Commit> {
-        self.inner.lock().unwrap().last
-    }
     /// As if the table had been replaced.
     pub fn forget(&self) {
         self.inner.lock().unwrap().last = None;
