@@ -43,6 +43,11 @@ async fn a_select_list_has_sparks_names_types_and_nullability() {
         ),
         ("SELECT a FROM t LEFT SEMI JOIN u ON t.a = u.k", "a INT", "1 | 2"),
         ("SELECT a FROM t LEFT ANTI JOIN u ON t.a = u.k", "a INT", "3 | 5 | NULL"),
+        (
+            "SELECT * FROM u LEFT SEMI JOIN t USING (a)",
+            "a INT, k INT NOT NULL, n STRING",
+            "1,1,one | 2,2,two",
+        ),
         ("SELECT a, k FROM t FULL JOIN u USING (a) WHERE k = 9", "a INT, k INT", "4,9"),
         (
             "SELECT k, count(*) AS c FROM u GROUP BY k ORDER BY c DESC, k",

@@ -125,6 +125,7 @@ async fn event_time_windows_group_rows_and_drop_those_without_time() {
                 "SELECT window.start, window.end, c, count(*) AS n FROM ev GROUP BY window(ts, '10 minutes', '5 minutes'), c HAVING c = 'x'",
                 "1969-12-31 23:55:00,1970-01-01 00:05:00,x,1 | 1970-01-01 00:00:00,1970-01-01 00:10:00,x,1 | 1970-01-01 00:05:00,1970-01-01 00:15:00,x,1 | 1970-01-01 00:10:00,1970-01-01 00:20:00,x,1",
             ),
+            ("SELECT w.* FROM (SELECT window(ts, '1 hour') AS w FROM ev WHERE c = 'y')", "1970-01-01 00:00:00,1970-01-01 01:00:00"),
             (
                 "SELECT w.start AS s FROM (SELECT window(ts, '10 minutes') AS w FROM ev) ORDER BY s",
                 "1970-01-01 00:00:00 | 1970-01-01 00:00:00 | 1970-01-01 00:10:00",

@@ -85,7 +85,7 @@ impl Resolver<'_> {
     /// Spark's columns of a join with USING: the keys once, then the rest; the other side's keys stay reachable.
     fn using_output(&self, rel: Rel, kind: JoinKind, pairs: &[(ScopeColumn, ScopeColumn)]) -> Result<Rel> {
         if matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
-            return Ok(rel);
+            return Ok(keys_first(rel, pairs));
         }
         let current = |c: &ScopeColumn| rel.scope.by_id(&c.id).cloned().unwrap_or_else(|| c.clone());
         let (mut keys, mut hidden, mut computed) = (vec![], vec![], vec![]);
@@ -126,6 +126,13 @@ impl Resolver<'_> {
         hidden.extend(rel.scope.hidden);
         Ok(Rel { plan, scope: Scope { columns, hidden }, ..rel })
     }
+}
+
+/// The left side with its keys before the rest.
+fn keys_first(mut rel: Rel, pairs: &[(ScopeColumn, ScopeColumn)]) -> Rel {
+    let at = |c: &ScopeColumn| pairs.iter().position(|(l, _)| l.id == c.id).unwrap_or(pairs.len());
+    rel.scope.columns.sort_by_key(at);
+    rel
 }
 
 fn holds_subquery(expr: &Expr) -> bool {

@@ -49,7 +49,9 @@ impl Resolver<'_> {
         let mut list = vec![];
         for c in &rel.scope.columns {
             let typed = super::attribute::value_of(c);
-            list.push(match value_for(c).filter(|v| same_kind(&v.data_type, &typed.data_type)) {
+            // One value for all fills the columns of its kind; a value of a column's own is cast to it.
+            let fits = |v: &&Typed| values.len() > 1 || same_kind(&v.data_type, &typed.data_type);
+            list.push(match value_for(c).filter(fits) {
                 None => ListItem::column(c),
                 Some(value) => {
                     let value = self.cast(value.clone(), &c.data_type, ir::CastMode::Ansi)?;

@@ -222,6 +222,11 @@ impl Resolver<'_> {
             (c, typed)
         };
         match &item.node {
+            ExprNode::Star { target: Some(target), plan_id, .. }
+                if env.scope.qualified(target).is_empty() =>
+            {
+                self.struct_star(item, target, *plan_id, env)
+            }
             ExprNode::Star { .. } | ExprNode::Regex { .. } => {
                 Ok(self.star(item, env)?.into_iter().map(value).collect())
             }
@@ -256,6 +261,26 @@ impl Resolver<'_> {
             }
             _ => Ok(vec![self.named(item, self.name_of(item, env), env)?]),
         }
+    }
+
+    /// `s.*`: the fields of a struct as columns.
+    fn struct_star(
+        &self,
+        item: &ir::Expr,
+        target: &[String],
+        plan_id: Option<i64>,
+        env: &Env,
+    ) -> Result<Vec<(ScopeColumn, Typed)>> {
+        let of = self.attribute(target, plan_id, env);
+        let Ok(Typed { data_type: Arrow::Struct(fields), .. }) = &of else {
+            return Err(self.at(no_such_star(target, env.scope), item.origin));
+        };
+        let of = of.clone()?;
+        let field = |name: &String| {
+            let typed = self.field(of.clone(), name)?;
+            Ok((ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable), typed))
+        };
+        fields.iter().map(|f| field(f.name())).collect()
     }
 
     fn is_bare_column(&self, expr: &ir::Expr, env: &Env) -> bool {
