@@ -22,6 +22,12 @@ async fn what_does_not_fit_is_refused_as_spark_refuses_it() {
         ("SELECT * FROM nowhere", "TABLE_OR_VIEW_NOT_FOUND", "42P01", "nowhere"),
         ("SELECT * FROM t JOIN u USING (zz)", "UNRESOLVED_USING_COLUMN_FOR_JOIN", "42703", ""),
         ("SELECT row_number() FROM t", "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", "row_number()"),
+        (
+            "SELECT explode(DISTINCT array(1))",
+            "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+            "42000",
+            "explode(DISTINCT array(1))",
+        ),
         ("SELECT sum(max(a)) FROM t", "NESTED_AGGREGATE_FUNCTION", "42607", "max(a)"),
     ];
     let mut wrong = vec![];

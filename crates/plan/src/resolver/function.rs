@@ -17,6 +17,9 @@ use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 impl Resolver<'_> {
     pub(super) fn function(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
         let name = call_name(call);
+        if matches!(name.as_str(), "and" | "&&" | "or" | "window" | "grouping" | "grouping_id" | "struct") {
+            self.plain(&name, call)?;
+        }
         match (name.as_str(), call.args.as_slice()) {
             ("and" | "&&", [left, right]) => {
                 Ok(self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?))
@@ -61,7 +64,7 @@ impl Resolver<'_> {
     }
 
     /// Refuses the clauses that only aggregates have.
-    fn plain(&self, name: &str, call: &FunctionCall) -> Result<()> {
+    pub(super) fn plain(&self, name: &str, call: &FunctionCall) -> Result<()> {
         let clause = match call {
             FunctionCall { distinct: true, .. } => "DISTINCT",
             FunctionCall { filter: Some(_), .. } => "FILTER",

@@ -52,6 +52,7 @@ impl Resolver<'_> {
     fn generated(&self, call: &FunctionCall, names: &[String], env: &Env) -> Result<Generator> {
         let name = call_name(call);
         let base = name.strip_suffix("_outer").unwrap_or(&name);
+        self.plain(&name, call)?;
         let env = Env { aggregates: false, windows: false, clause: "generator", ..*env };
         let args = self.arguments(&call.args, &env)?;
         let id = self.new_id();

@@ -315,7 +315,10 @@ impl Resolver<'_> {
                 }
                 found
             }
-            ExprNode::Regex { pattern, .. } => by_pattern(pattern, env.scope)?,
+            ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
+            ExprNode::Regex { pattern, plan_id: Some(id) } => {
+                by_pattern(pattern, &Scope::new(of_plan(env.scope, *id)))?
+            }
             _ => vec![],
         };
         let ExprNode::Star { except, .. } = &item.node else { return Ok(columns) };

@@ -43,6 +43,9 @@ impl Resolver<'_> {
             let text = format!("Distinct window functions are not supported: {name}.");
             return Err(analysis("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "0A000", text));
         }
+        if !function.order_within.is_empty() {
+            return Err(Error::unsupported(format!("WITHIN GROUP of {name} over a window")));
+        }
         let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
         let args = match function.args.as_slice() {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
