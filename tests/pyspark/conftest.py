@@ -14,6 +14,7 @@ import uuid
 
 import pyspark.sql.connect.proto as pb2
 import pytest
+from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -49,7 +50,11 @@ class Server:
         return self._url
 
     def session(self):
-        return SparkSession.builder.remote(self.url).create()
+        session = SparkSession.builder.remote(self.url).create()
+        # By default a client tells a dead server for ten minutes that it needs no more rows, and the
+        # interpreter waits for it.
+        session.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=1000)])
+        return session
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
