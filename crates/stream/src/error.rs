@@ -13,11 +13,11 @@ fn runtime(class: &str, state: &str, message: String) -> Error {
 
 /// Another run of the checkpoint has taken over.
 pub(crate) fn fenced() -> Error {
-    runtime(
+    Error::new(
+        ErrorKind::StreamingQuery,
         "STREAM_FENCED",
-        "40001",
-        "A later run of this checkpoint has taken over; this one stopped without committing anything more."
-            .to_owned(),
+        "XXKST",
+        "A later run of this checkpoint has taken over; this one stopped without committing anything more.",
     )
     .hint("Run one query per checkpointLocation; the run that was started last goes on.")
 }

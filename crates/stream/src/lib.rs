@@ -4,6 +4,11 @@
 //! the sink once each, whatever dies. [`start`] claims a generation, fences the sink, restores the
 //! state of the epoch that the *sink* committed last, and runs epochs until the query ends.
 //!
+//! Two runs of one checkpoint: the later start fences the earlier, which ends with `STREAM_FENCED`
+//! without having committed anything after that. With a sink that remembers its commits
+//! (`Guarantee::ExactlyOnce`) the fence is the sink's; with another one the checkpoint's commit records
+//! arbitrate, rows may come twice, and the progress says `at-least-once`.
+//!
 //! What always holds: no commit without a fence before it; a commit of another generation ends this
 //! one; an epoch's plan is durable before its first row is read; at most two epochs are in flight.
 //!

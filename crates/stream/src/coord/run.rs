@@ -438,6 +438,9 @@ impl Coordinator {
         );
         self.before_us = Some(flight.triggered_us);
         self.shared.note(progress);
+        if self.flights.is_empty() {
+            self.shared.say("Waiting for next trigger", false, false);
+        }
         self.keep_up(epoch);
     }
 
