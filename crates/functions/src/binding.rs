@@ -33,6 +33,7 @@ pub struct Bound {
 }
 
 /// A bound aggregate: DataFusion's aggregate expression, and how to turn its result into Spark's.
+#[allow(unpredictable_function_pointer_comparisons)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundAggregate {
     /// `Expr::AggregateFunction`.

@@ -9,7 +9,12 @@ use crate::types::{
     PRECISION_MAX, TIMESTAMP_NTZ, decimal_bounded, element_field, integral_digits, is_datetime, is_decimal,
     is_float, is_integral, is_interval, is_numeric, is_string, map_of, map_types, sql_name, timestamp,
 };
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Fields};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::create_physical_expr;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -167,6 +172,24 @@ pub(crate) fn coerce_all(function: &str, args: Vec<Arg>, ctx: &BindContext) -> R
 /// Casts to a type that is known to fit.
 pub(crate) fn to_type(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Arg> {
     if &arg.data_type == to { Ok(arg) } else { cast(arg, to, CastMode::Ansi, ctx).map(as_arg) }
+}
+
+/// The value of an argument that is computed from constants alone, for functions that need it while binding.
+pub(crate) fn constant_of(arg: &Arg) -> Option<ScalarValue> {
+    if let Some(value) = arg.literal() {
+        return Some(value.clone());
+    }
+    if arg.expr.any_column_refs() || arg.expr.is_volatile() {
+        return None;
+    }
+    let schema = DFSchema::empty();
+    let physical =
+        create_physical_expr(&arg.expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+            .ok()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(schema.inner().clone(), vec![], &options).ok()?;
+    let array = physical.evaluate(&row).ok()?.into_array(1).ok()?;
+    ScalarValue::try_from_array(&array, 0).ok()
 }
 
 /// A bound expression as the argument of another.

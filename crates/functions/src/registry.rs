@@ -6,7 +6,7 @@
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::coerce_argument;
 use crate::errors::{unresolved_routine, wrong_num_args};
-use crate::kernel::{Kernel, Nulls, Run, Setting};
+use crate::kernel::{Kernel, Nulls, Run};
 use crate::{aggregate, operators, scalar, window};
 use arrow::datatypes::DataType;
 use std::collections::HashMap;
@@ -68,13 +68,11 @@ pub(crate) enum Ty {
     Bool,
     Int,
     Long,
-    Float,
     Double,
     Text,
     Bytes,
     Date,
     Time,
-    DayTime,
 }
 
 impl Ty {
@@ -84,13 +82,11 @@ impl Ty {
             Ty::Bool => DataType::Boolean,
             Ty::Int => DataType::Int32,
             Ty::Long => DataType::Int64,
-            Ty::Float => DataType::Float32,
             Ty::Double => DataType::Float64,
             Ty::Text => DataType::Utf8,
             Ty::Bytes => DataType::Binary,
             Ty::Date => DataType::Date32,
             Ty::Time => crate::types::timestamp(),
-            Ty::DayTime => crate::types::DAY_TIME,
         }
     }
 }
@@ -112,7 +108,6 @@ struct Plain {
     run: Run,
     nulls: Nulls,
     fallible: bool,
-    zoned: bool,
 }
 
 /// A scalar function under all its names.
@@ -136,7 +131,7 @@ impl Entry {
         returns: Ty,
         run: Run,
     ) -> Self {
-        let plain = Plain { takes, returns, run, nulls: Nulls::Args, fallible: false, zoned: false };
+        let plain = Plain { takes, returns, run, nulls: Nulls::Args, fallible: false };
         Self { names, min: takes.len(), max: takes.len(), how: How::Plain(plain) }
     }
     /// The last `n` arguments may be left out.
@@ -160,15 +155,6 @@ impl Entry {
         }
         self
     }
-    /// The kernel's setting holds the session's time zone.
-    pub(crate) const fn zoned(mut self) -> Self {
-        if let How::Plain(mut plain) = self.how {
-            plain.zoned = true;
-            self.how = How::Plain(plain);
-        }
-        self
-    }
-
     fn check_count(&self, name: &str, actual: usize) -> Result<()> {
         if actual >= self.min && actual <= self.max {
             return Ok(());
@@ -193,15 +179,13 @@ impl Entry {
                 for (i, ty) in plain.takes.iter().enumerate() {
                     call.coerce(i, &ty.arrow())?;
                 }
-                let setting = if plain.zoned { Setting::text(ctx.time_zone) } else { Setting::default() };
                 let kernel = Kernel::new(
                     self.names.first().copied().unwrap_or(name),
                     plain.returns.arrow(),
                     plain.run,
                 )
                 .nulls(plain.nulls)
-                .fallible(plain.fallible)
-                .setting(setting);
+                .fallible(plain.fallible);
                 Ok(kernel.call(call.args))
             }
         }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 /// A bound window function, without partition, order and frame.
+#[allow(unpredictable_function_pointer_comparisons)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundWindow {
     pub function: WindowFunction,

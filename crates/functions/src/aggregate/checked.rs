@@ -169,10 +169,10 @@ fn quotient(sum: i128, unit: i128, count: i64) -> Option<i128> {
     if up { q.wrapping_add(away).to_i128() } else { q.to_i128() }
 }
 
-fn downcast<'a, T: arrow::datatypes::ArrowPrimitiveType>(
-    values: &'a [ArrayRef],
+fn downcast<T: arrow::datatypes::ArrowPrimitiveType>(
+    values: &[ArrayRef],
     i: usize,
-) -> Result<&'a PrimitiveArray<T>> {
+) -> Result<&PrimitiveArray<T>> {
     let array = values.get(i).and_then(|a| a.as_primitive_opt::<T>());
     array.ok_or_else(|| external(Error::internal("a sum got another layout than it was bound to")))
 }

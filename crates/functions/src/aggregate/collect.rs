@@ -7,7 +7,7 @@ use crate::binding::BoundAggregate;
 use crate::errors::{external, from_arrow};
 use crate::kernel::Setting;
 use crate::types::{array_of, array_with, element_field};
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, UInt64Array, new_empty_array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{concat, filter, is_not_null, take};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -207,4 +207,17 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     collecting.distinct = distinct;
     let returns = collecting.returns.clone();
     Ok(a.of(collecting.udaf(), returns, false))
+}
+
+/// `listagg` without an order: in the order of arrival; null if there is no text.
+pub(super) fn joined(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate> {
+    let mut collecting = Collecting::new("listagg", DataType::Utf8, DataType::Utf8, |values, of| {
+        let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
+        let made = (!texts.is_empty()).then(|| texts.join(&of.setting.text));
+        Ok(Arc::new(StringArray::from(vec![made])))
+    });
+    collecting.distinct = a.call.distinct;
+    collecting.setting = Setting::text(delimiter);
+    a.call.distinct = false;
+    Ok(a.of(collecting.udaf(), DataType::Utf8, true))
 }

@@ -114,9 +114,9 @@ const ITEMS: &[Item] = &[
     item(&["approx_count_distinct"], 1, 2, approx_count_distinct),
     item(&["collect_list", "array_agg"], 1, 1, collect::list),
     item(&["collect_set"], 1, 1, collect::set),
-    item(&["mode"], 1, 1, statistics::mode),
+    item(&["mode"], 1, 2, statistics::mode),
     item(&["median"], 1, 1, statistics::median),
-    item(&["percentile", "percentile_cont"], 2, 2, statistics::percentile),
+    item(&["percentile"], 2, 2, statistics::percentile),
     item(&["percentile_approx", "approx_percentile"], 2, 3, statistics::percentile_approx),
     item(&["listagg", "string_agg"], 1, 2, text_list),
     item(&["min_by"], 2, 2, |a| by::bind(a, by::Which::Min)),
@@ -322,6 +322,9 @@ fn text_list(mut a: Aggregate) -> Result<BoundAggregate> {
         },
     };
     a.args.truncate(1);
+    if a.call.order_by.is_empty() {
+        return collect::joined(a, &delimiter);
+    }
     let expr = Expr::Literal(ScalarValue::Utf8(Some(delimiter)), None);
     a.args.push(Arg { expr, data_type: DataType::Utf8, nullable: false });
     let mut made = a.of(df::string_agg::string_agg_udaf(), DataType::Utf8, true);

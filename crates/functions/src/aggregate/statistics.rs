@@ -15,7 +15,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use std::collections::HashMap;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 
 fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
     a.args.truncate(1);
@@ -69,9 +69,9 @@ pub(super) fn median(mut a: Aggregate) -> Result<BoundAggregate> {
 
 /// The fractions of a constant argument, as a text, and whether they were an array.
 fn fractions(a: &Aggregate) -> Result<(String, bool)> {
-    let value = a.args.get(1).and_then(|x| x.literal());
+    let value = a.args.get(1).and_then(crate::coerce::constant_of);
     let refused = || not_constant(a.name, "percentage", "DOUBLE");
-    let (array, many) = match value {
+    let (array, many) = match &value {
         None => return Err(refused()),
         Some(ScalarValue::List(list)) => (list.value(0), true),
         Some(one) => (one.to_array().map_err(from_datafusion)?, false),
@@ -163,19 +163,27 @@ fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     one_or_list(take(&sorted, &places, None).map_err(from_arrow)?, of)
 }
 
-/// `mode`: the most frequent value; of several the one that arrived first.
+/// `mode(x [, deterministic])`: the most frequent value; of several the least one, or the first to arrive.
 pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if matches!(t, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
     }
-    bound(a, Collecting::new("mode", t.clone(), t, most_frequent))
+    let least = match a.args.get(1).map(|x| x.literal()) {
+        None | Some(Some(ScalarValue::Boolean(Some(false)))) => "",
+        Some(Some(ScalarValue::Boolean(Some(true)))) => "least",
+        _ => return Err(not_constant(a.name, "deterministic", "BOOLEAN")),
+    };
+    let mut collecting = Collecting::new("mode", t.clone(), t, most_frequent);
+    collecting.setting = Setting::text(least);
+    bound(a, collecting)
 }
 
 fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    let values = if of.setting.text.is_empty() { Arc::clone(values) } else { sorted(values)? };
     let converter =
         RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
-    let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(from_arrow)?;
+    let rows = converter.convert_columns(&[Arc::clone(&values)]).map_err(from_arrow)?;
     let mut counts: HashMap<_, (u64, usize)> = HashMap::new();
     for i in 0..values.len() {
         counts.entry(rows.row(i)).or_insert((0, i)).0 += 1;
@@ -183,11 +191,6 @@ fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let best = counts.values().max_by_key(|(n, first)| (*n, std::cmp::Reverse(*first)));
     match best {
         None => Ok(new_null_array(&of.returns, 1)),
-        Some((_, first)) => {
-            if *first >= values.len() {
-                return Err(Error::internal("a mode outside its group"));
-            }
-            Ok(values.slice(*first, 1))
-        }
+        Some((_, first)) => Ok(values.slice(*first, 1)),
     }
 }

@@ -130,6 +130,7 @@ fn fits(from: &DataType, to: &DataType) -> bool {
 fn can_misfit(from: &DataType, to: &DataType) -> bool {
     use DataType::{Boolean, List, Map, Struct, Timestamp, Utf8};
     match (from, to) {
+        (DataType::Binary, Utf8) => true,
         (_, Utf8) | (Boolean, _) | (_, Boolean) if !is_string(from) => false,
         (_, t) if is_float(t) => is_string(from),
         (Utf8, DataType::Binary) => false,

@@ -21,6 +21,9 @@ use thalweg_common::{Error, Result};
 
 /// Any column as texts.
 pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
+    if let Some(bytes) = array.as_binary_opt::<i32>() {
+        return utf8(bytes, rules);
+    }
     let printer = Printer::in_zone(Style::Cast, rules.zone);
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let mut text = String::new();
@@ -32,6 +35,27 @@ pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
         text.clear();
         printer.write(&mut text, array.as_ref(), row);
         builder.append_value(&text);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Bytes as the text that they encode; a STRING here holds nothing that is not UTF-8.
+fn utf8(bytes: &BinaryArray, rules: Rules) -> Result<ArrayRef> {
+    let mut builder = StringBuilder::with_capacity(bytes.len(), bytes.value_data().len());
+    for value in bytes.iter() {
+        let text = match value {
+            None => None,
+            Some(v) => match std::str::from_utf8(v) {
+                Ok(text) => Some(text),
+                Err(_) => {
+                    let hex: String = v.iter().map(|b| format!("{b:02X}")).collect();
+                    rules.misfit(|| {
+                        cast_invalid_input(&format!("X'{hex}'"), &DataType::Binary, &DataType::Utf8)
+                    })?
+                }
+            },
+        };
+        builder.append_option(text);
     }
     Ok(Arc::new(builder.finish()))
 }

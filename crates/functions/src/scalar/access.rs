@@ -31,12 +31,18 @@ pub fn field(struct_arg: Arg, name: &str) -> Result<Bound> {
     match struct_arg.data_type.clone() {
         DataType::Struct(fields) => {
             let (i, f) = find(&fields, name)?;
-            Ok(pick("get_field", f.data_type().clone(), struct_field, i, f.is_nullable(), struct_arg))
+            {
+                let kernel = Kernel::new("get_field", f.data_type().clone(), struct_field);
+                Ok(pick(kernel, i, f.is_nullable(), struct_arg))
+            }
         }
         DataType::List(element) => match element.data_type() {
             DataType::Struct(fields) => {
                 let (i, f) = find(fields, name)?;
-                Ok(pick("get_fields", array_of(f.data_type().clone()), list_field, i, false, struct_arg))
+                {
+                    let kernel = Kernel::new("get_fields", array_of(f.data_type().clone()), list_field);
+                    Ok(pick(kernel, i, false, struct_arg))
+                }
             }
             other => Err(no_fields(other)),
         },
@@ -44,17 +50,10 @@ pub fn field(struct_arg: Arg, name: &str) -> Result<Bound> {
     }
 }
 
-fn pick(
-    name: &'static str,
-    returns: DataType,
-    run: crate::kernel::Run,
-    i: usize,
-    nullable: bool,
-    arg: Arg,
-) -> Bound {
+fn pick(kernel: Kernel, i: usize, nullable: bool, arg: Arg) -> Bound {
     let setting = Setting { numbers: [i as i64, 0, 0], ..Setting::default() };
     let nulls = if nullable { Nulls::Always } else { Nulls::Args };
-    Kernel::new(name, returns, run).nulls(nulls).setting(setting).call(vec![arg])
+    kernel.nulls(nulls).setting(setting).call(vec![arg])
 }
 
 fn find<'a>(fields: &'a ::arrow::datatypes::Fields, name: &str) -> Result<(usize, &'a Arc<Field>)> {

@@ -33,7 +33,7 @@ fn array(call: Call) -> Result<Bound> {
 
 fn make_array(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let mut gather = Gather::new(columns.len(), b.rows);
+    let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
         for source in 0..columns.len() {
@@ -105,7 +105,7 @@ fn map(call: Call) -> Result<Bound> {
 fn make_map(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let (keys, values) = columns.split_at(columns.len() / 2);
-    let mut maps = Maps::new(keys.len(), b.rows);
+    let mut maps = Maps::new(b.rows);
     for row in 0..b.rows {
         let before = maps.keys.picks.len();
         for source in 0..keys.len() {
@@ -124,8 +124,8 @@ pub(super) struct Maps {
 }
 
 impl Maps {
-    pub(super) fn new(sources: usize, rows: usize) -> Self {
-        Self { keys: Gather::new(sources, rows), values: Gather::new(sources, rows) }
+    pub(super) fn new(rows: usize) -> Self {
+        Self { keys: Gather::new(rows), values: Gather::new(rows) }
     }
     /// Checks that keys are there and differ, and builds the maps.
     pub(super) fn finish(
@@ -196,7 +196,7 @@ fn map_from_arrays(call: Call) -> Result<Bound> {
 fn zip_arrays(b: &Batch) -> Result<ArrayRef> {
     let (keys, values) = (b.array(0)?, b.array(1)?);
     let (k, v) = (keys.as_list::<i32>(), values.as_list::<i32>());
-    let mut maps = Maps::new(1, b.rows);
+    let mut maps = Maps::new(b.rows);
     for row in 0..b.rows {
         let valid = k.is_valid(row) && v.is_valid(row);
         let (kr, vr) = (range_of(k, row), range_of(v, row));
@@ -241,7 +241,7 @@ fn from_entries(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
     let entries = list.values().as_struct();
-    let mut maps = Maps::new(1, b.rows);
+    let mut maps = Maps::new(b.rows);
     for row in 0..b.rows {
         let range = range_of(list, row);
         let valid = list.is_valid(row) && range.clone().all(|i| entries.is_valid(i));

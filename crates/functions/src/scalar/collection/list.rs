@@ -205,7 +205,7 @@ fn extend(call: Call, name: &'static str, run: Run) -> Result<Bound> {
 fn appended(b: &Batch, first: bool) -> Result<ArrayRef> {
     let (array, value) = (b.array(0)?, b.array(1)?);
     let list = array.as_list::<i32>();
-    let mut gather = Gather::new(2, b.rows);
+    let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
         if first {
@@ -226,7 +226,7 @@ fn array_repeat(mut call: Call) -> Result<Bound> {
     let nulls = if call.nullable(1) { Nulls::Always } else { Nulls::Never };
     let kernel = Kernel::new("array_repeat", returns, |b| {
         let (value, n) = (b.array(0)?, b.prims::<Int32Type>(1)?);
-        let mut gather = Gather::new(1, b.rows);
+        let mut gather = Gather::new(b.rows);
         for row in 0..b.rows {
             let before = gather.picks.len();
             (0..n.get(row).unwrap_or(0)).for_each(|_| gather.push(0, row));
@@ -279,6 +279,13 @@ fn reverse(mut call: Call) -> Result<Bound> {
                 Ok(true)
             })
         });
+    }
+    if call.type_of(0) == DataType::Binary {
+        let kernel = Kernel::new("reverse_bytes", DataType::Binary, |b| {
+            let bytes = b.bytes(0)?;
+            b.build_bytes(|i| Ok(bytes.get(i).map(|s| s.iter().rev().copied().collect::<Vec<u8>>())))
+        });
+        return Ok(kernel.call(call.args));
     }
     call.coerce(0, &DataType::Utf8)?;
     Ok(Kernel::new("reverse", DataType::Utf8, |b| {
@@ -333,7 +340,7 @@ fn flat(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let outer = array.as_list::<i32>();
     let inner = outer.values().as_list::<i32>();
-    let mut gather = Gather::new(1, b.rows);
+    let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
         let valid = outer.is_valid(row) && range_of(outer, row).all(|i| inner.is_valid(i));
@@ -365,7 +372,7 @@ fn concatenated(b: &Batch) -> Result<ArrayRef> {
     if lists.len() != arrays.len() {
         return Err(Error::internal("arrays were promised"));
     }
-    let mut gather = Gather::new(lists.len(), b.rows);
+    let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
         for (source, list) in lists.iter().enumerate() {

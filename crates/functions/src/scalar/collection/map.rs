@@ -114,7 +114,7 @@ fn map_concat(call: Call) -> Result<Bound> {
 fn joined(b: &Batch) -> Result<ArrayRef> {
     let arrays = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let maps: Vec<&MapArray> = arrays.iter().map(|a| a.as_map()).collect();
-    let mut out = Maps::new(maps.len(), b.rows);
+    let mut out = Maps::new(b.rows);
     for row in 0..b.rows {
         let before = out.keys.picks.len();
         let valid = maps.iter().all(|m| m.is_valid(row));

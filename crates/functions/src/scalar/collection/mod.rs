@@ -40,24 +40,20 @@ fn element_of(returns: &DataType) -> Result<&FieldRef> {
     }
 }
 
-/// Gathers arrays from elements of sources. `None` is a null element.
+/// Gathers arrays from elements of sources.
 struct Gather {
     picks: Vec<(usize, usize)>,
     lengths: Vec<usize>,
     valid: Vec<bool>,
-    null_source: usize,
 }
 
 impl Gather {
-    fn new(sources: usize, rows: usize) -> Self {
+    fn new(rows: usize) -> Self {
         let (lengths, valid) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        Self { picks: Vec::new(), lengths, valid, null_source: sources }
+        Self { picks: Vec::new(), lengths, valid }
     }
     fn push(&mut self, source: usize, index: usize) {
         self.picks.push((source, index));
-    }
-    fn push_null(&mut self) {
-        self.picks.push((self.null_source, 0));
     }
     /// Ends a row that began when `picks` had `before` elements.
     fn end(&mut self, before: usize, valid: bool) {
@@ -69,16 +65,13 @@ impl Gather {
     }
     /// The elements picked, of one type.
     fn values(&self, sources: &[&dyn Array], element: &DataType) -> Result<ArrayRef> {
-        let null = new_null_array(element, 1);
-        let mut all = sources.to_vec();
-        all.push(null.as_ref());
         if self.picks.is_empty() {
             return Ok(::arrow::array::new_empty_array(element));
         }
         if element == &DataType::Null {
             return Ok(new_null_array(element, self.picks.len()));
         }
-        arrow(interleave(&all, &self.picks))
+        arrow(interleave(sources, &self.picks))
     }
     fn finish(self, sources: &[&dyn Array], returns: &DataType) -> Result<ArrayRef> {
         let field = element_of(returns)?;
@@ -97,7 +90,7 @@ fn rearrange(
 ) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
-    let mut gather = Gather::new(1, b.rows);
+    let mut gather = Gather::new(b.rows);
     let mut chosen = Vec::new();
     for row in 0..b.rows {
         let before = gather.picks.len();

@@ -80,7 +80,7 @@ fn combine(b: &Batch, keep: Keep) -> Result<ArrayRef> {
     let [lr, rr] = rows.as_slice() else {
         return Err(thalweg_common::Error::internal("two arrays were promised"));
     };
-    let mut gather = Gather::new(2, b.rows);
+    let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
         let valid = l.is_valid(row) && r.is_valid(row);

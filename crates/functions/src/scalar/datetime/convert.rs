@@ -67,25 +67,15 @@ fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
     call.coerce(1, &DataType::Utf8)?;
     let run: Run = if tries { |b| dates(b, true) } else { |b| dates(b, false) };
     Ok(parsing(
-        if tries { "try_to_date" } else { "to_date" },
-        DataType::Date32,
-        run,
-        ctx.time_zone,
+        zoned(if tries { "try_to_date" } else { "to_date" }, DataType::Date32, run, ctx.time_zone),
         tries,
         call.args,
     ))
 }
 
-fn parsing(
-    name: &'static str,
-    returns: DataType,
-    run: Run,
-    zone: &str,
-    tries: bool,
-    args: Vec<Arg>,
-) -> Bound {
+fn parsing(kernel: Kernel, tries: bool, args: Vec<Arg>) -> Bound {
     let nulls = if tries { Nulls::Always } else { Nulls::Args };
-    zoned(name, returns, run, zone).fallible(true).nulls(nulls).call(args)
+    kernel.fallible(true).nulls(nulls).call(args)
 }
 
 /// The wall clock and zone of each text; a text that does not follow raises or is null.
@@ -136,7 +126,7 @@ fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound>
         (false, true) => ("try_to_timestamp", |b| timestamps(b, true, false)),
         (false, false) => ("to_timestamp", |b| timestamps(b, false, false)),
     };
-    Ok(parsing(name, returns, run, ctx.time_zone, tries, call.args))
+    Ok(parsing(zoned(name, returns, run, ctx.time_zone), tries, call.args))
 }
 
 fn timestamps(b: &Batch, tries: bool, wall_clock: bool) -> Result<ArrayRef> {
@@ -177,7 +167,7 @@ fn unix_timestamp(mut call: Call) -> Result<Bound> {
         each(b, false, |_, read| out.push(read.map(|r| instant(r, zone).div_euclid(SECOND))))?;
         b.build::<Int64Type>(|i| Ok(out.get(i).copied().flatten()))
     };
-    Ok(parsing("unix_timestamp_text", DataType::Int64, run, ctx.time_zone, false, call.args))
+    Ok(parsing(zoned("unix_timestamp_text", DataType::Int64, run, ctx.time_zone), false, call.args))
 }
 
 fn seconds(b: &Batch) -> Result<ArrayRef> {

@@ -32,9 +32,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["translate"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, translate),
     Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat),
     Entry::plain(&["space"], &[Ty::Int], Ty::Text, space),
-    Entry::plain(&["lpad"], &[Ty::Text, Ty::Int, Ty::Text], Ty::Text, |b| pad(b, true)).optional(1),
-    Entry::plain(&["rpad"], &[Ty::Text, Ty::Int, Ty::Text], Ty::Text, |b| pad(b, false)).optional(1),
-    Entry::plain(&["overlay"], &[Ty::Text, Ty::Text, Ty::Int, Ty::Int], Ty::Text, overlay).optional(1),
+    Entry::bind(&["lpad"], 2, 3, |c| padding(c, true)),
+    Entry::bind(&["rpad"], 2, 3, |c| padding(c, false)),
+    Entry::bind(&["overlay"], 3, 4, overlaid),
     Entry::plain(&["split_part"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, split_part).fallible(),
     Entry::plain(&["substring_index"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, substring_index),
     Entry::bind(&["elt"], 2, MANY, elt),
@@ -323,6 +323,48 @@ fn repeat(b: &Batch) -> Result<ArrayRef> {
 fn space(b: &Batch) -> Result<ArrayRef> {
     let n = b.prims::<Int32Type>(0)?;
     b.build_text(|i| Ok(n.get(i).map(|n| " ".repeat(usize::try_from(n).unwrap_or(0)))))
+}
+
+/// Texts are padded with spaces, binaries with zeros, unless told otherwise.
+fn padding(mut call: Call, before: bool) -> Result<Bound> {
+    call.coerce(1, &DataType::Int32)?;
+    let filler = call.args.get(2).map_or(DataType::Binary, |a| a.data_type.clone());
+    if call.type_of(0) == DataType::Binary && filler == DataType::Binary {
+        let (name, run): (_, crate::kernel::Run) = match before {
+            true => ("lpad_bytes", |b| pad_bytes(b, true)),
+            false => ("rpad_bytes", |b| pad_bytes(b, false)),
+        };
+        return Ok(Kernel::new(name, DataType::Binary, run).call(call.args));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(2, &DataType::Utf8)?;
+    let (name, run): (_, crate::kernel::Run) =
+        if before { ("lpad", |b| pad(b, true)) } else { ("rpad", |b| pad(b, false)) };
+    Ok(Kernel::new(name, DataType::Utf8, run).call(call.args))
+}
+
+fn pad_bytes(b: &Batch, before: bool) -> Result<ArrayRef> {
+    let (bytes, n) = (b.bytes(0)?, b.prims::<Int32Type>(1)?);
+    let fill = if b.len() > 2 { b.bytes(2)? } else { crate::kernel::Bytes::Constant(Some(&[0])) };
+    b.build_bytes(|i| {
+        let (Some(s), Some(n), Some(fill)) = (bytes.get(i), n.get(i), fill.get(i)) else { return Ok(None) };
+        let n = usize::try_from(n).unwrap_or(0);
+        if n <= s.len() || fill.is_empty() {
+            return Ok(s.get(..n.min(s.len())).map(<[u8]>::to_vec));
+        }
+        let padding: Vec<u8> = fill.iter().copied().cycle().take(n - s.len()).collect();
+        Ok(Some(if before { [&padding, s].concat() } else { [s, &padding].concat() }))
+    })
+}
+
+fn overlaid(mut call: Call) -> Result<Bound> {
+    if call.type_of(0) == DataType::Binary {
+        return Err(Error::unsupported("overlay of binaries"));
+    }
+    for (i, t) in [DataType::Utf8, DataType::Utf8, DataType::Int32, DataType::Int32].iter().enumerate() {
+        call.coerce(i, t)?;
+    }
+    Ok(Kernel::new("overlay", DataType::Utf8, overlay).call(call.args))
 }
 
 fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
