@@ -67,7 +67,7 @@ pub(super) struct Log {
 impl Log {
     /// The table at `root`, at its newest version or at `version`; none if there is none.
     pub async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
-        if !self.root.join("_delta_log").is_dir() {
+        if !self.has_entries() {
             return Ok(None);
         }
         let mut table = self.table()?;
@@ -80,6 +80,14 @@ impl Log {
             Err(deltalake_core::DeltaTableError::NotATable(_)) => Ok(None),
             Err(e) => Err(self.failed("read", &e)),
         }
+    }
+
+    /// Whether there is any version. Whoever made the first may have died before it was there.
+    fn has_entries(&self) -> bool {
+        let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
+        std::fs::read_dir(self.root.join("_delta_log")).is_ok_and(|mut entries| {
+            entries.any(|e| e.is_ok_and(|e| is_version(&e.file_name().to_string_lossy())))
+        })
     }
 
     /// The table, not loaded yet.

@@ -186,3 +186,40 @@ async fn columns_are_checked_and_replaced_only_when_asked() {
     assert_eq!(rows("delta", read(&nothing, None, &[])).await, ["PATH_NOT_FOUND"]);
     assert_eq!(rows("delta", read(dir.path(), None, &[])).await, ["DELTA_MISSING_DELTA_TABLE"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delta_s_own_reader_agrees() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    let schema = "k string, d date, t timestamp, n int, g decimal";
+    let cells: &[&[&str]] = &[
+        &["a/b c%", "2013-01-01", "2013-01-01T10:00:00.5Z", "1", "1.25"],
+        &["NULL", "NULL", "NULL", "2", "NULL"],
+        &["ü=x", "2013-01-02", "2013-01-01T10:00:00Z", "3", "-0.05"],
+    ];
+    write(&path, WriteMode::Append, (schema, cells), (&["k", "d", "t"], &[])).await.unwrap();
+    let mut ours = rows("delta", read(&path, None, &[])).await;
+    ours.sort();
+    let table = super::log::Log { root: path }.open(None).await.unwrap().unwrap();
+    let context = datafusion::prelude::SessionContext::new();
+    context.register_table("t", table.table_provider().await.unwrap()).unwrap();
+    let frame = context.sql("SELECT k, d, t, n, g FROM t").await.unwrap();
+    let mut theirs = crate::testing::lines(&frame.collect().await.unwrap());
+    theirs.sort();
+    assert_eq!(ours, theirs);
+    assert_eq!(ours[1], "a/b c%|2013-01-01|2013-01-01T10:00:00.500Z|1|1.25");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_writer_left_behind_is_no_table_and_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    let log = path.join("_delta_log");
+    std::fs::create_dir_all(&log).unwrap();
+    std::fs::write(log.join(".0-1-2.tmp"), "{\"half\"").unwrap();
+    std::fs::write(path.join("part-00000-x-c000.snappy.parquet"), "half").unwrap();
+    let stream = sink(&path, "append").await.unwrap();
+    assert_eq!(stream.fence(Generation(1)).await.unwrap(), None);
+    put(&stream, 0, "0").await.unwrap();
+    assert_eq!(numbers(&path).await, ["0"]);
+}
