@@ -11,7 +11,9 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Extension, LogicalPlan};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use thalweg_plan::{Resolved, WatermarkNode};
 
 /// Share of the machine's memory that batch queries may hold together, unless configured.
 const MEMORY_SHARE: f64 = 0.5;
+/// How many batches of a partition of a result may wait for the partitions before it.
+const PARTITION_BATCHES_MAX: usize = 16;
 /// What is assumed where the machine does not tell its memory: 4 GiB.
 const MEMORY_FALLBACK: usize = 4 << 30;
 
@@ -46,7 +50,9 @@ impl Runtime {
 
     /// A state for one statement.
     pub fn state(&self, optimize: bool) -> SessionState {
-        let settings = thalweg_plan::session_config().with_target_partitions(self.workers);
+        let mut settings = thalweg_plan::session_config().with_target_partitions(self.workers);
+        // Dealing batches out to partitions in turn would lose the order of a scan's rows.
+        settings.options_mut().optimizer.enable_round_robin_repartition = false;
         let builder = SessionStateBuilder::new()
             .with_config(settings)
             .with_runtime_env(self.environment.clone())
@@ -72,8 +78,19 @@ impl Runtime {
     /// Runs a bounded query; the columns still have their inner ids.
     pub async fn run(&self, plan: &LogicalPlan, optimize: bool) -> Result<SendableRecordBatchStream> {
         let (state, physical) = self.physical(plan, optimize).await?;
-        execute_stream(physical, state.task_ctx()).map_err(from_datafusion)
+        let schema = physical.schema();
+        let parts = execute_stream_partitioned(physical, state.task_ctx()).map_err(from_datafusion)?;
+        Ok(one_after_another(schema, parts))
     }
+}
+
+/// The partitions of a result in their order, which is Spark's order where a query asks for none. All
+/// of them run at once; those behind the first wait when [`PARTITION_BATCHES_MAX`] lie ready.
+fn one_after_another(schema: SchemaRef, parts: Vec<SendableRecordBatchStream>) -> SendableRecordBatchStream {
+    let several = parts.len() > 1;
+    let ahead = |part| if several { spawn_buffered(part, PARTITION_BATCHES_MAX) } else { part };
+    let parts: Vec<_> = parts.into_iter().map(ahead).collect();
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(parts).flatten()))
 }
 
 /// A watermark means nothing where all rows are there: takes the nodes out.
