@@ -84,7 +84,7 @@ pub async fn run(args: Args) -> Result<()> {
 
 /// The comparison, the table, and how to go on.
 async fn finish(job: &Job, server: &mut Server, place: &Place, dropped: i64) -> Result<()> {
-    line("table", &place.table.display().to_string());
+    line("table", &shown(&place.table));
     let agreement = job.compare(server.client()).await?;
     line("agreement", &agreement);
     if dropped != 0 {
