@@ -53,7 +53,6 @@ pub struct Analyzed {
     pub streaming: bool,
     /// Whether it runs without reading anything.
     pub is_local: bool,
-    pub input_files: Vec<String>,
 }
 
 /// One user's session.
@@ -150,12 +149,12 @@ impl Session {
     pub async fn analyze(&self, relation: &ir::Relation, text: Option<Arc<str>>) -> Result<Analyzed> {
         if let ir::RelationNode::ShowString { .. } = &relation.node {
             let schema = crate::show_string::schema();
-            return Ok(Analyzed { schema, streaming: false, is_local: false, input_files: vec![] });
+            return Ok(Analyzed { schema, streaming: false, is_local: false });
         }
         let resolved = self.resolve(relation, text).await?;
         let is_local = !statement::explain::reads_tables(&resolved.plan);
         let streaming = resolved.streaming;
-        Ok(Analyzed { schema: resolved.schema(), streaming, is_local, input_files: vec![] })
+        Ok(Analyzed { schema: resolved.schema(), streaming, is_local })
     }
 
     /// The plan of a query, as text.

@@ -13,7 +13,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("spark.master", "local[*]"),
     ("spark.connect.session.planCompression.threshold", "10485760"),
     ("spark.connect.session.planCompression.defaultAlgorithm", "ZSTD"),
-    ("spark.python.sql.dataFrameDebugging.enabled", "true"),
+    ("spark.python.sql.dataFrameDebugging.enabled", "false"),
     ("spark.sql.analyzer.failAmbiguousSelfJoin", "true"),
     ("spark.sql.ansi.enabled", "true"),
     ("spark.sql.caseSensitive", "false"),
@@ -48,6 +48,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("spark.sql.session.timeZone", "UTC"),
     ("spark.sql.shuffle.partitions", "200"),
     ("spark.sql.sources.default", "parquet"),
+    ("spark.sql.sources.partitionOverwriteMode", "STATIC"),
     ("spark.sql.streaming.schemaInference", "false"),
     ("spark.sql.timestampType", "TIMESTAMP_LTZ"),
     ("spark.sql.timeType.enabled", "true"),
@@ -59,6 +60,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("spark.sql.ansi.enabled", "true"),
     ("spark.sql.caseSensitive", "false"),
+    ("spark.sql.sources.partitionOverwriteMode", "STATIC"),
     ("spark.sql.timestampType", "TIMESTAMP_LTZ"),
 ];
 

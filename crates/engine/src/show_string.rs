@@ -67,7 +67,7 @@ pub async fn show(
 /// Draws up to `shown` rows of one batch, as the console sink does.
 pub fn draw(batch: &RecordBatch, shown: usize, truncate: bool) -> Result<String> {
     let truncate = if truncate { CONSOLE_TRUNCATE } else { 0 };
-    let header = batch.schema().fields().iter().map(|f| cut(escape(f.name()), truncate)).collect();
+    let header = batch.schema().fields().iter().map(|f| escape(f.name())).collect();
     let rows = texts(batch, "UTC", truncate);
     let more = rows.len() > shown;
     let cells = Cells { header, rows: rows.into_iter().take(shown).collect(), more };
@@ -90,8 +90,7 @@ async fn fetch(
     let limit = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::Integer(limit)));
     let limited = ir::Relation::new(ir::RelationNode::Limit { input: Box::new(input.clone()), limit });
     let output = Box::pin(session.query(&limited, text)).await?;
-    let header =
-        output.schema.fields.iter().map(|f| escape(&f.name)).map(|n| cut(n, style.truncate)).collect();
+    let header = output.schema.fields.iter().map(|f| escape(&f.name)).collect();
     let zone = session.config().time_zone();
     let mut rows = vec![];
     for batch in output.collect().await? {

@@ -107,8 +107,19 @@ async fn fill(
     if definition.format == "delta" && !exists(&definition.location) {
         let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
         super::write::write_empty(session, definition, mode, arrow).await?;
+    } else if definition.kind == TableKind::Managed {
+        std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
     }
     Ok(())
+}
+
+fn no_folder(location: &str, cause: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "CREATE_FOLDER_FAILED",
+        "58030",
+        format!("The folder '{location}' of the table could not be made: {cause}."),
+    )
 }
 
 fn exists(location: &str) -> bool {

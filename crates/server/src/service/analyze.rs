@@ -11,7 +11,7 @@ use spark_connect_proto::analyze_plan_request as ask;
 use spark_connect_proto::analyze_plan_request::Analyze;
 use spark_connect_proto::analyze_plan_response as tell;
 use spark_connect_proto::analyze_plan_response::Result as Answer;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_engine::{Analyzed, Engine};
 use thalweg_sql::ir;
 use thalweg_sql::types::{parse_ddl_schema, parse_type_or_schema};
@@ -41,8 +41,8 @@ pub(super) async fn answer(session: &Session, question: Analyze) -> Result<Answe
             Answer::IsStreaming(tell::IsStreaming { is_streaming })
         }
         Analyze::InputFiles(ask::InputFiles { plan }) => {
-            let files = analyzed(session, plan).await?.input_files;
-            Answer::InputFiles(tell::InputFiles { files })
+            analyzed(session, plan).await?;
+            return Err(Error::unsupported("inputFiles"));
         }
         Analyze::SparkVersion(ask::SparkVersion {}) => {
             Answer::SparkVersion(tell::SparkVersion { version: Engine::version().to_owned() })
