@@ -5,7 +5,8 @@
 
 use crate::error::from_datafusion;
 use crate::spec::AggregateCall;
-use arrow::array::{ArrayRef, BooleanArray, new_empty_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, new_empty_array};
+use arrow::compute::concat;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
@@ -57,9 +58,20 @@ impl Function {
 
     fn merged(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Box<dyn GroupsAccumulator>> {
         let mut scratch = self.fresh()?;
-        for (states, of) in parts.iter().filter(|(_, of)| !of.is_empty()) {
-            scratch.merge_batch(states, of, groups).map_err(from_datafusion)?;
+        let parts: Vec<_> = parts.iter().filter(|(_, of)| !of.is_empty()).collect();
+        if parts.is_empty() {
+            return Ok(scratch);
         }
+        // All parts at once: DataFusion takes every group for seen as soon as one batch holds no null, so a
+        // part that covers only some groups would turn the nulls of the others into zeros.
+        let column = |i: usize| {
+            let of_parts: Vec<&dyn Array> =
+                parts.iter().filter_map(|(s, _)| s.get(i)).map(AsRef::as_ref).collect();
+            concat(&of_parts).map_err(|e| from_datafusion(e.into()))
+        };
+        let states = (0..self.states.len()).map(column).collect::<Result<Vec<_>>>()?;
+        let of: Vec<usize> = parts.iter().flat_map(|(_, of)| of.iter().copied()).collect();
+        scratch.merge_batch(&states, &of, groups).map_err(from_datafusion)?;
         Ok(scratch)
     }
 }
