@@ -6,7 +6,7 @@
 //! half freezes a process at an edge, lets a replacement do the work, and thaws the first one.
 //! Waits only for processes; kills nothing that it did not start.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod freeze;
 mod input;
