@@ -4,6 +4,9 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
 
+/// How DataFusion, which has no variant for it, says that a scalar subquery gave several rows.
+const TOO_MANY_ROWS: &str = "Scalar subquery returned more than one row";
+
 /// The error that a user should see for `error`.
 pub fn from_datafusion(error: DataFusionError) -> Error {
     match &error {
@@ -20,8 +23,18 @@ fn dig(error: &DataFusionError) -> Option<Error> {
         DataFusionError::ResourcesExhausted(text) => Some(out_of_memory(text)),
         DataFusionError::ObjectStore(inner) => Some(storage(&inner.to_string())),
         DataFusionError::IoError(inner) => Some(storage(&inner.to_string())),
+        DataFusionError::Execution(text) if text == TOO_MANY_ROWS => Some(too_many_rows()),
         _ => None,
     }
+}
+
+fn too_many_rows() -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "SCALAR_SUBQUERY_TOO_MANY_ROWS",
+        "21000",
+        "More than one row returned by a subquery used as an expression.",
+    )
 }
 
 fn dig_boxed(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Error> {

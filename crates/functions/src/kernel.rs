@@ -12,6 +12,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
@@ -20,7 +21,7 @@ use datafusion::logical_expr::{
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, Position, Result};
 
 /// Computes a result array of `Batch::rows` rows.
 pub(crate) type Run = fn(&Batch) -> Result<ArrayRef>;
@@ -61,6 +62,8 @@ pub(crate) struct Kernel {
     pub fallible: bool,
     pub volatile: bool,
     pub setting: Setting,
+    /// Where the call stands in the statement, for its errors; no part of its identity.
+    place: Option<Arc<Position>>,
     signature: Signature,
 }
 
@@ -75,6 +78,7 @@ impl Kernel {
             fallible: false,
             volatile: false,
             setting: Setting::default(),
+            place: None,
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
@@ -113,6 +117,32 @@ impl Kernel {
         let expr = Expr::ScalarFunction(ScalarFunction::new_udf(udf, exprs));
         Bound { expr, data_type, nullable, fallible }
     }
+}
+
+/// Tells the calls in `expr` that can raise, and know no place yet, where they stand in the statement.
+///
+/// Below a call that knows its place nothing is left to be told, so a tree that is bound from its leaves
+/// up is walked once.
+///
+/// # Errors
+/// Only DataFusion's, if it can't rebuild the tree.
+pub fn located(expr: Expr, place: &Arc<Position>) -> Result<Expr> {
+    let tell = |expr: Expr| {
+        let Expr::ScalarFunction(call) = &expr else { return Ok(Transformed::no(expr)) };
+        let Some(kernel) = call.func.inner().downcast_ref::<Kernel>() else {
+            return Ok(Transformed::no(expr));
+        };
+        if kernel.place.is_some() {
+            return Ok(Transformed::new(expr, false, TreeNodeRecursion::Jump));
+        }
+        if !kernel.fallible {
+            return Ok(Transformed::no(expr));
+        }
+        let told = Kernel { place: Some(Arc::clone(place)), ..kernel.clone() };
+        let udf = Arc::new(ScalarUDF::new_from_impl(told));
+        Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(udf, call.args.clone()))))
+    };
+    expr.transform_down(tell).map(|t| t.data).map_err(from_datafusion)
 }
 
 impl fmt::Debug for Kernel {
@@ -173,7 +203,7 @@ impl ScalarUDFImpl for Kernel {
         let constant = !self.volatile && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let batch = Batch { args: &args.args, rows, returns: &self.returns, setting: &self.setting };
-        let array = (self.run)(&batch).map_err(external)?;
+        let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;
         if array.len() != rows || array.data_type() != &self.returns {
             let text = format!("{} gave {} rows of {}", self.name, array.len(), array.data_type());
             return Err(external(Error::internal(text)));

@@ -22,6 +22,7 @@ pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
 pub use cast::cast;
 pub use coerce::{common_type, implicit_cast};
+pub use kernel::located;
 pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
 pub use time::event::{sliding_windows, tumbling_window, window_struct_type};

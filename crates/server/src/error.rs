@@ -62,9 +62,18 @@ pub(crate) fn details(error: &Error) -> FetchErrorDetailsResponse {
 
 /// The message as a user reads it: class, text, SQLSTATE, place, and what to do.
 fn text(error: &Error) -> String {
+    let early = matches!(error.kind(), ErrorKind::Parse | ErrorKind::Analysis);
+    let message = match error.position() {
+        // What is found while running is shown with the piece of the statement that it happened in.
+        Some(place) if !early => {
+            let (class, message, state) = (error.class(), error.message(), error.sqlstate());
+            format!("[{class}] {message} SQLSTATE: {state}\n{}", summary(place))
+        }
+        _ => error.to_string(),
+    };
     match error.hint_text() {
-        Some(hint) => format!("{error}\nHint: {hint}"),
-        None => error.to_string(),
+        Some(hint) => format!("{message}\nHint: {hint}"),
+        None => message,
     }
 }
 

@@ -16,14 +16,24 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::{BindContext, Bound, CastMode};
-use thalweg_sql::ir::{self, ExprNode, Literal};
+use thalweg_sql::ir::{self, ExprNode, Literal, Origin};
 use thalweg_sql::types::DataType;
 
 impl Resolver<'_> {
     /// Resolves an expression.
     pub(super) fn expr(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
         let env = &Env { null_is_false: env.null_is_false && keeps_null_as_false(expr), ..*env };
-        self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))
+        let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
+        self.located(typed, expr.origin)
+    }
+
+    /// Lets what can raise while running name its place in the statement.
+    fn located(&self, typed: Typed, origin: Origin) -> Result<Typed> {
+        if !typed.fallible {
+            return Ok(typed);
+        }
+        let Some(place) = self.position(origin) else { return Ok(typed) };
+        Ok(Typed { expr: thalweg_functions::located(typed.expr, &Arc::new(place))?, ..typed })
     }
 
     fn expr_node(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
