@@ -21,6 +21,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30
 
 
+def impatient(session):
+    """By default a client tells a dead server for ten minutes that it needs no more rows, and the interpreter
+    waits for it."""
+    session.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=1000)])
+    return session
+
+
 class Server:
     """One server process. `log` holds what it said."""
 
@@ -50,11 +57,7 @@ class Server:
         return self._url
 
     def session(self):
-        session = SparkSession.builder.remote(self.url).create()
-        # By default a client tells a dead server for ten minutes that it needs no more rows, and the
-        # interpreter waits for it.
-        session.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=1000)])
-        return session
+        return impatient(SparkSession.builder.remote(self.url).create())
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -27,6 +27,15 @@ const PARTITION_BATCHES_MAX: usize = 16;
 /// What is assumed where the machine does not tell its memory: 4 GiB.
 const MEMORY_FALLBACK: usize = 4 << 30;
 
+/// How one statement is planned.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Whether the optimizer runs, beyond what a plan needs to run at all.
+    pub optimize: bool,
+    /// The most partitions that the user wants; none: as many as there are workers.
+    pub partitions: Option<usize>,
+}
+
 /// Memory, disk and rules that all batch queries share.
 #[derive(Debug)]
 pub struct Runtime {
@@ -49,8 +58,11 @@ impl Runtime {
     }
 
     /// A state for one statement.
-    pub fn state(&self, optimize: bool) -> SessionState {
-        let mut settings = thalweg_plan::session_config().with_target_partitions(self.workers);
+    pub fn state(&self, manner: Manner) -> SessionState {
+        let Manner { optimize, partitions } = manner;
+        // More partitions than threads would only cut the work into smaller pieces.
+        let partitions = partitions.unwrap_or(self.workers).clamp(1, self.workers);
+        let mut settings = thalweg_plan::session_config().with_target_partitions(partitions);
         // Dealing batches out to partitions in turn would lose the order of a scan's rows.
         settings.options_mut().optimizer.enable_round_robin_repartition = false;
         let builder = SessionStateBuilder::new()
@@ -67,17 +79,17 @@ impl Runtime {
     pub async fn physical(
         &self,
         plan: &LogicalPlan,
-        optimize: bool,
+        manner: Manner,
     ) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
-        let state = self.state(optimize);
+        let state = self.state(manner);
         let bounded = without_watermarks(plan.clone())?;
         let physical = state.create_physical_plan(&bounded).await.map_err(from_datafusion)?;
         Ok((state, physical))
     }
 
     /// Runs a bounded query; the columns still have their inner ids.
-    pub async fn run(&self, plan: &LogicalPlan, optimize: bool) -> Result<SendableRecordBatchStream> {
-        let (state, physical) = self.physical(plan, optimize).await?;
+    pub async fn run(&self, plan: &LogicalPlan, manner: Manner) -> Result<SendableRecordBatchStream> {
+        let (state, physical) = self.physical(plan, manner).await?;
         let schema = physical.schema();
         let parts = execute_stream_partitioned(physical, state.task_ctx()).map_err(from_datafusion)?;
         Ok(one_after_another(schema, parts))

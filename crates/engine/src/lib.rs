@@ -19,7 +19,7 @@ mod statement;
 pub use engine::{Engine, EngineConfig};
 pub use jobs::{JobInfo, Jobs};
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
-pub use settings::SessionConfig;
+pub use settings::{SessionConfig, reference as settings_reference};
 pub use thalweg_plan::functions::display;
 pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;

@@ -1,6 +1,6 @@
 //! One user's session: settings, names, and the way from a statement to its rows.
 
-use crate::batch;
+use crate::batch::{self, Manner};
 use crate::catalog::SessionCatalog;
 use crate::engine::Engine;
 use crate::settings::SessionConfig;
@@ -69,7 +69,7 @@ impl Session {
         let catalog = SessionCatalog {
             store: shared.store.clone(),
             registry: shared.registry.clone(),
-            config: Arc::new(SessionConfig::default()),
+            config: Arc::new(SessionConfig::new(format!("file:{}", shared.warehouse().display()))),
             views: Default::default(),
             global_views: shared.global_views.clone(),
             database: RwLock::new(crate::catalog::store::DEFAULT_DATABASE.to_owned()),
@@ -92,6 +92,11 @@ impl Session {
     /// The database that unqualified names are in.
     pub fn current_database(&self) -> String {
         self.catalog.database()
+    }
+
+    /// How the queries of this session are planned.
+    pub(crate) fn manner(&self, optimize: bool) -> Manner {
+        Manner { optimize, partitions: self.config().partitions() }
     }
 
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
@@ -140,7 +145,7 @@ impl Session {
         if resolved.streaming {
             return Err(crate::catalog::streaming_table::must_be_started());
         }
-        let rows = self.engine()?.runtime.run(&resolved.plan, optimize).await?;
+        let rows = self.engine()?.runtime.run(&resolved.plan, self.manner(optimize)).await?;
         let rows = batch::named(rows, batch::named_schema(&resolved));
         Ok(Output { schema: resolved.schema(), rows, query: None })
     }

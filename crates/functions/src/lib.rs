@@ -27,5 +27,6 @@ pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
 pub use time::event::{sliding_windows, tumbling_window, window_struct_type};
 pub use time::interval::parse_interval_micros;
+pub use time::zone::zone_id;
 pub use types::sql_name;
 pub use window::{BoundWindow, bind_window};

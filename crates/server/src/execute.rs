@@ -52,21 +52,21 @@ pub(crate) struct Start {
 
 async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: pb::Plan) -> Result<()> {
     let request = converter(session, |converter| convert::request(converter, plan))?;
-    let time_zone = session.engine.config().time_zone();
+    let form = rows::Form::of(session.engine.config());
     match request {
         Request::Statement(statement) => {
             let is_query = matches!(*statement, ir::Statement::Query(_));
             let output = session.engine.execute(*statement, None).await?;
             match (&output.query, is_query) {
                 (Some(query), _) => operation.answer(streaming::started(query.clone())).await,
-                (None, true) => rows::send(operation, output, &time_zone).await?,
+                (None, true) => rows::send(operation, output, &form).await?,
                 (None, false) => drop(output.collect().await?),
             }
         }
-        Request::Sql(sql) => operation.answer(sql_command(session, *sql, &time_zone).await?).await,
+        Request::Sql(sql) => operation.answer(sql_command(session, *sql, &form.time_zone).await?).await,
         Request::Catalog(call) => {
             let output = catalog::call(&session.engine, call).await?;
-            rows::send(operation, output, &time_zone).await?;
+            rows::send(operation, output, &form).await?;
         }
         Request::StreamingQuery(command) => {
             operation.answer(streaming::query(engine.jobs(), command).await?).await;

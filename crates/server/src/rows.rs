@@ -17,16 +17,31 @@ use spark_connect_proto::ExecutePlanResponse;
 use spark_connect_proto::execute_plan_response::{ArrowBatch, ResponseType};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_engine::Output;
+use thalweg_engine::{Output, SessionConfig};
 use thalweg_sql::types::{DataType, StructType};
 
 /// The size that messages of rows aim at.
 pub(crate) const MESSAGE_BYTES: usize = 2 << 20;
 
+/// How a session wants its rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    pub time_zone: String,
+    /// The most rows of a message; none: as many as fit.
+    pub rows_max: Option<usize>,
+}
+
+impl Form {
+    /// The form that a session's settings ask for.
+    pub(crate) fn of(config: &SessionConfig) -> Self {
+        Self { time_zone: config.time_zone(), rows_max: config.batch_rows() }
+    }
+}
+
 /// Sends all rows of a query, the schema with the first.
-pub(crate) async fn send(operation: &Operation, output: Output, time_zone: &str) -> Result<()> {
+pub(crate) async fn send(operation: &Operation, output: Output, form: &Form) -> Result<()> {
     let Output { schema, mut rows, query: _ } = output;
-    let mut sender = Sender::new(operation, &schema, time_zone);
+    let mut sender = Sender::new(operation, &schema, form);
     while let Some(batch) = rows.next().await {
         sender.add(batch?).await?;
     }
@@ -40,18 +55,22 @@ struct Sender<'a> {
     arrow: SchemaRef,
     gathered: Vec<RecordBatch>,
     bytes: usize,
+    rows: usize,
+    rows_max: usize,
     offset: i64,
 }
 
 impl<'a> Sender<'a> {
-    fn new(operation: &'a Operation, schema: &StructType, time_zone: &str) -> Self {
-        let arrow = arrow_schema(schema, time_zone);
+    fn new(operation: &'a Operation, schema: &StructType, form: &Form) -> Self {
+        let arrow = arrow_schema(schema, &form.time_zone);
         Self {
             operation,
             schema: Some(schema_to_proto(schema)),
             arrow,
             gathered: vec![],
             bytes: 0,
+            rows: 0,
+            rows_max: form.rows_max.unwrap_or(usize::MAX),
             offset: 0,
         }
     }
@@ -61,17 +80,18 @@ impl<'a> Sender<'a> {
             return Ok(());
         }
         let batch = labelled(&batch, &self.arrow)?;
-        let bytes = batch_bytes(&batch);
-        if self.bytes + bytes > MESSAGE_BYTES {
+        let (bytes, rows) = (batch_bytes(&batch), batch.num_rows());
+        if self.bytes + bytes > MESSAGE_BYTES || self.rows + rows > self.rows_max {
             self.flush().await?;
         }
         let pieces = bytes.div_ceil(MESSAGE_BYTES).max(1);
-        if pieces == 1 {
+        if pieces == 1 && rows <= self.rows_max {
             self.bytes += bytes;
+            self.rows += rows;
             self.gathered.push(batch);
             return Ok(());
         }
-        let rows = batch.num_rows().div_ceil(pieces);
+        let rows = rows.div_ceil(pieces).min(self.rows_max);
         for start in (0..batch.num_rows()).step_by(rows) {
             self.gathered.push(batch.slice(start, rows.min(batch.num_rows() - start)));
             self.flush().await?;
@@ -92,7 +112,7 @@ impl<'a> Sender<'a> {
         }
         let batch = concat_batches(&self.arrow, &self.gathered).map_err(unencodable)?;
         self.gathered.clear();
-        self.bytes = 0;
+        (self.bytes, self.rows) = (0, 0);
         let data = Bytes::from(ipc(&batch).map_err(unencodable)?);
         let row_count = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
         for arrow_batch in self.pieces(data, row_count) {
@@ -240,7 +260,15 @@ mod tests {
     }
 
     async fn sent(operation: &Arc<Operation>, output: Output) -> Vec<ExecutePlanResponse> {
-        send(operation, output, "Europe/Paris").await.unwrap();
+        sent_in(operation, output, None).await
+    }
+
+    async fn sent_in(
+        operation: &Arc<Operation>,
+        output: Output,
+        rows_max: Option<usize>,
+    ) -> Vec<ExecutePlanResponse> {
+        send(operation, output, &Form { time_zone: "Europe/Paris".into(), rows_max }).await.unwrap();
         operation.finish(Ok(()));
         operation.stream(None, None).unwrap().map(Result::unwrap).collect().await
     }
@@ -294,6 +322,20 @@ mod tests {
                 expect += batch.row_count;
             }
             assert_eq!(expect, i64::try_from(rows).unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn no_message_has_more_rows_than_the_session_wants() {
+        for (batches, max, expect) in [
+            (vec![longs(0..5)], 2, vec![2, 2, 1]),
+            (vec![longs(0..2), longs(2..3), longs(3..5)], 3, vec![3, 2]),
+            (vec![longs(0..2), longs(2..4)], 10, vec![4]),
+        ] {
+            let output = output(one("a", DataType::Long), batches);
+            let responses = sent_in(&operation(None), output, Some(max)).await;
+            let rows: Vec<i64> = responses.iter().map(|r| arrow_batch(r).row_count).collect();
+            assert_eq!(rows, expect);
         }
     }
 

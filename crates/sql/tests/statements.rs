@@ -166,6 +166,7 @@ fn small_statements() {
         ("EXPLAIN SELECT 1", "explain Simple: project[1] < one"),
         ("EXPLAIN FORMATTED TABLE t", "explain Formatted: t"),
         ("SET", "Set { key: None, value: None }"),
+        ("SET -v", "ExplainSettings"),
         ("SET a.b", "Set { key: Some(\"a.b\"), value: None }"),
         ("SET a.b = some / thing $x", "Set { key: Some(\"a.b\"), value: Some(\"some / thing $x\") }"),
         ("SET TIME ZONE 'UTC'", "Set { key: Some(\"spark.sql.session.timeZone\"), value: Some(\"UTC\") }"),

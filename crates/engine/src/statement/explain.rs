@@ -38,7 +38,7 @@ pub async fn text(
     let optimized = if resolved.streaming {
         resolved.plan.display_indent().to_string()
     } else {
-        let state = session.engine()?.runtime.state(true);
+        let state = session.engine()?.runtime.state(session.manner(true));
         let bounded = crate::batch::without_watermarks(resolved.plan.clone())?;
         state.optimize(&bounded).map_err(from_datafusion)?.display_indent().to_string()
     };
@@ -49,7 +49,7 @@ pub async fn text(
 }
 
 async fn physical(session: &Session, resolved: &Resolved) -> Result<String> {
-    let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, true).await?;
+    let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, session.manner(true)).await?;
     Ok(displayable(plan.as_ref()).indent(false).to_string().trim_end().to_owned())
 }
 

@@ -47,6 +47,7 @@ pub async fn run(session: &Session, command: Command, text: Option<Arc<str>>) ->
         Command::DescribeQuery { query } => show::describe_query(session, &query, text).await,
         Command::Explain { mode, query } => explain::run(session, &query, mode, text).await,
         Command::Set { key, value } => set::set(session, key, value),
+        Command::ExplainSettings => set::explain(session),
         Command::Reset { key } => set::reset(session, key),
     }
 }

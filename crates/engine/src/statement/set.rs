@@ -1,4 +1,4 @@
-//! `SET` and `RESET`.
+//! `SET` and `RESET`. A warning that goes with a setting is logged: SQL has no other place for it.
 
 use super::rows;
 use crate::session::{Output, Session};
@@ -9,7 +9,9 @@ pub fn set(session: &Session, key: Option<String>, value: Option<String>) -> Res
     let config = session.config();
     let pairs = match (key, value) {
         (Some(key), Some(value)) => {
-            config.set(&key, &value)?;
+            if let Some(warning) = config.set(&key, &value)? {
+                tracing::warn!("{warning}");
+            }
             vec![(key, value)]
         }
         (Some(key), None) => {
@@ -22,15 +24,23 @@ pub fn set(session: &Session, key: Option<String>, value: Option<String>) -> Res
     rows(vec![("key", keys), ("value", values)])
 }
 
+/// `SET -v`: every setting with its value and what it does.
+pub fn explain(session: &Session) -> Result<Output> {
+    let mut columns = [vec![], vec![], vec![]];
+    for (key, value, meaning) in session.config().explained() {
+        for (column, text) in columns.iter_mut().zip([key.to_owned(), value, meaning.to_owned()]) {
+            column.push(Some(text));
+        }
+    }
+    let [keys, values, meanings] = columns;
+    rows(vec![("key", keys), ("value", values), ("meaning", meanings)])
+}
+
 /// `RESET [key]`.
 pub fn reset(session: &Session, key: Option<String>) -> Result<Output> {
     match key {
         Some(key) => session.config().unset(&key)?,
-        None => {
-            for key in session.config().get_all(None).into_keys() {
-                session.config().unset(&key)?;
-            }
-        }
+        None => session.config().reset()?,
     }
     Ok(Output::nothing())
 }

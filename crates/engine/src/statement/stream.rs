@@ -156,7 +156,7 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
     }
     let engine = session.engine()?;
     let output_mode = mode_of(request.output_mode)?;
-    let lowered = lower::lower(resolved, &engine.runtime.state(true), output_mode)?;
+    let lowered = lower::lower(resolved, &engine.runtime.state(session.manner(true)), output_mode)?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
         active.query.stop().await?;

@@ -14,6 +14,9 @@ use thalweg_connectors::{OptionMap, WriteMode, WriteRequest};
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
 
+/// The options that name the codec of Parquet files.
+const PARQUET_CODEC_OPTIONS: [&str; 2] = ["compression", "parquet.compression"];
+
 /// Runs a batch write.
 pub async fn run(session: &Session, write: ir::Write) -> Result<Output> {
     let resolved = session.resolve(&write.input, None).await?;
@@ -44,7 +47,7 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
         path,
         mode: mode_of(write.mode),
         partition_by: write.partition_by,
-        options: OptionMap::new(options),
+        options: OptionMap::new(with_codec(session, &format, options)),
         time_zone: session.config().time_zone(),
     };
     commit(session, &format, request, resolved).await?;
@@ -88,6 +91,16 @@ async fn save_as_table(
     Ok(Output::nothing())
 }
 
+/// The options of a write, with the session's codec for Parquet where they name none.
+fn with_codec(session: &Session, format: &str, mut options: ir::Options) -> ir::Options {
+    let named = |key: &String| PARQUET_CODEC_OPTIONS.iter().any(|option| key.eq_ignore_ascii_case(option));
+    if format.eq_ignore_ascii_case("parquet") && !options.iter().any(|(key, _)| named(key)) {
+        let codec = session.config().get_option("spark.sql.parquet.compression.codec");
+        options.extend(codec.map(|codec| (PARQUET_CODEC_OPTIONS[0].to_owned(), codec)));
+    }
+    options
+}
+
 async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Result<Output> {
     let overwrite = write.mode == ir::SaveMode::Overwrite;
     let insert = ir::Insert { table, columns: vec![], query: write.input, overwrite, by_name: false };
@@ -125,7 +138,7 @@ fn request_for(session: &Session, definition: &TableDefinition, mode: WriteMode)
         path: definition.location.clone(),
         mode,
         partition_by: definition.partition_by.clone(),
-        options: OptionMap::new(definition.options.clone()),
+        options: OptionMap::new(with_codec(session, &definition.format, definition.options.clone())),
         time_zone: session.config().time_zone(),
     })
 }
@@ -137,7 +150,7 @@ async fn commit(session: &Session, format: &str, request: WriteRequest, resolved
     let connector = session.catalog.registry.get(format)?;
     refuse_duplicates(&resolved)?;
     let schema = batch::named_schema(&resolved);
-    let rows = session.engine()?.runtime.run(&resolved.plan, true).await?;
+    let rows = session.engine()?.runtime.run(&resolved.plan, session.manner(true)).await?;
     let rows =
         batch::named(rows, schema.clone()).map(|b| b.map_err(|e| DataFusionError::External(Box::new(e))));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));

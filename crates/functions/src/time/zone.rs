@@ -19,10 +19,51 @@ pub(crate) enum Zone {
 /// The largest offset that Java's zones have.
 const OFFSET_MAX_S: i64 = 18 * 3600;
 
+/// Java's old names of three letters, and what they stand for.
+const SHORT_NAMES: &[(&str, &str)] = &[
+    ("ACT", "Australia/Darwin"),
+    ("AET", "Australia/Sydney"),
+    ("AGT", "America/Argentina/Buenos_Aires"),
+    ("ART", "Africa/Cairo"),
+    ("AST", "America/Anchorage"),
+    ("BET", "America/Sao_Paulo"),
+    ("BST", "Asia/Dhaka"),
+    ("CAT", "Africa/Harare"),
+    ("CNT", "America/St_Johns"),
+    ("CST", "America/Chicago"),
+    ("CTT", "Asia/Shanghai"),
+    ("EAT", "Africa/Addis_Ababa"),
+    ("ECT", "Europe/Paris"),
+    ("EST", "-05:00"),
+    ("HST", "-10:00"),
+    ("IET", "America/Indiana/Indianapolis"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("MIT", "Pacific/Apia"),
+    ("MST", "-07:00"),
+    ("NET", "Asia/Yerevan"),
+    ("NST", "Pacific/Auckland"),
+    ("PLT", "Asia/Karachi"),
+    ("PNT", "America/Phoenix"),
+    ("PRT", "America/Puerto_Rico"),
+    ("PST", "America/Los_Angeles"),
+    ("SST", "Pacific/Guadalcanal"),
+    ("VST", "Asia/Ho_Chi_Minh"),
+];
+
+/// The zone that the text names, if it names one: the text itself, or what a short name stands for.
+pub fn zone_id(text: &str) -> Option<&str> {
+    Zone::parse(text).map(|_| long_name(text))
+}
+
+fn long_name(text: &str) -> &str {
+    SHORT_NAMES.iter().find(|(short, _)| *short == text).map_or(text, |(_, zone)| *zone)
+}
+
 impl Zone {
-    /// Reads `America/New_York`, `UTC`, `Z`, `+08:00`, `GMT+8`.
+    /// Reads `America/New_York`, `UTC`, `Z`, `+08:00`, `GMT+8`, `PST`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = long_name(text.trim());
         if matches!(text, "Z" | "z" | "UTC" | "GMT" | "UT" | "Etc/UTC") {
             return Some(Zone::Fixed(0));
         }
@@ -119,6 +160,11 @@ mod tests {
         for text in ["+08:00", "+8", "GMT+8", "UTC+08:00", "+0800", "+8:00"] {
             assert_eq!(Zone::parse(text), Some(Zone::Fixed(8 * 3600)), "{text}");
         }
+        for (short, name) in SHORT_NAMES {
+            assert!(Zone::parse(short).is_some() && Zone::parse(short) == Zone::parse(name), "{short}");
+        }
+        assert_eq!((zone_id("PST"), zone_id("GMT+8")), (Some("America/Los_Angeles"), Some("GMT+8")));
+        assert_eq!((zone_id("pst"), zone_id("")), (None, None));
         assert_eq!(Zone::parse("Nowhere/Land"), None);
         assert_eq!(Zone::parse("+19:00"), None);
     }

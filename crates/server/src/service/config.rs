@@ -22,7 +22,7 @@ pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Re
     let Operation { op_type } = required(operation, "ConfigRequest.operation")?;
     match required(op_type, "Operation.op_type")? {
         OpType::Set(Set { pairs, silent }) => set(config, pairs, silent.unwrap_or(false)),
-        OpType::Get(Get { keys }) => each(keys, |key| config.get(key).map(Some)),
+        OpType::Get(Get { keys }) => each(keys, |key| config.lookup(key)),
         OpType::GetWithDefault(GetWithDefault { pairs }) => {
             let value = |KeyValue { key, value }| KeyValue { value: config.get_option(&key).or(value), key };
             Ok(Answer { pairs: pairs.into_iter().map(value).collect(), warnings: vec![] })
@@ -45,12 +45,12 @@ fn each(keys: Vec<String>, mut value: impl FnMut(&str) -> Result<Option<String>>
 fn set(config: &SessionConfig, pairs: Vec<pb::KeyValue>, silent: bool) -> Result<Answer> {
     let mut warnings = vec![];
     for KeyValue { key, value } in pairs {
-        match config.set(&key, &required(value, "KeyValue.value")?) {
-            Ok(()) => {}
-            // Builder options are sent on good luck: those that can't be set are told of, no more.
-            Err(error) if silent => warnings.push(error.to_string()),
-            Err(error) => return Err(error),
-        }
+        let value = required(value, "KeyValue.value")?;
+        warnings.extend(if silent {
+            config.set_silently(&key, &value)?
+        } else {
+            config.set(&key, &value)?
+        });
     }
     Ok(Answer { pairs: vec![], warnings })
 }

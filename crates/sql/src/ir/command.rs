@@ -71,6 +71,8 @@ pub enum Command {
         key: Option<String>,
         value: Option<String>,
     },
+    /// `SET -v`: all settings and what they do.
+    ExplainSettings,
     Reset {
         key: Option<String>,
     },

@@ -21,9 +21,12 @@ impl Parser<'_> {
     /// `SET`, `SET -v`, `SET key`, `SET key = value`, `SET TIME ZONE …`. The value is all text behind `=`.
     pub(super) fn set(&mut self) -> Result<Command> {
         self.expect("SET")?;
-        if self.at_end() || self.slice_to_end() == "-v" {
-            self.pos = self.stop;
+        if self.at_end() {
             return Ok(Command::Set { key: None, value: None });
+        }
+        if self.slice_to_end().eq_ignore_ascii_case("-v") {
+            self.pos = self.stop;
+            return Ok(Command::ExplainSettings);
         }
         if self.eat_words("TIME ZONE") {
             return self.set_time_zone();

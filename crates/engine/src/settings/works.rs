@@ -1,0 +1,25 @@
+//! Settings that do what they say.
+
+use super::kind::Kind::{self, Bool, Int, OneOf, Positive, Text, Zone};
+use super::table::{Effect, Setting, entry};
+
+const fn works(key: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
+    entry(Effect::Works, key, kind, default, help)
+}
+
+/// Codecs that the Parquet writer has.
+const PARQUET_CODECS: Kind = OneOf(&["none", "uncompressed", "snappy", "zstd"]);
+
+#[rustfmt::skip]
+pub(super) const SETTINGS: &[Setting] = &[
+    works("spark.app.name", Text, Some("thalweg"), "The name of the program. It is kept and told, nothing more."),
+    works("spark.sql.columnNameOfCorruptRecord", Text, Some("_corrupt_record"), "The column that takes a line which could not be read (PERMISSIVE)."),
+    works("spark.sql.execution.arrow.maxRecordsPerBatch", Int, Some("10000"), "The most rows of one Arrow batch to the client, if set; else, and for 0 or less, as many as fit a message."),
+    works("spark.sql.parquet.compression.codec", PARQUET_CODECS, Some("snappy"), "How Parquet files are compressed that are written without the option `compression`."),
+    works("spark.sql.session.timeZone", Zone, Some("UTC"), "The time zone of the session. The default is UTC, not the machine's zone."),
+    works("spark.sql.shuffle.partitions", Positive, Some("200"), "The most partitions, that is threads, of a query, if set; else `engine.workers`, and never more than those."),
+    works("spark.sql.sources.default", Text, Some("parquet"), "The format where none is named."),
+    works("spark.sql.streaming.checkpointLocation", Text, None, "The folder for the checkpoints of streams that name none: a folder per query name, or a new one."),
+    works("spark.sql.streaming.schemaInference", Bool, Some("false"), "Whether a stream of files may infer its schema."),
+    works("thalweg.connect.stream.messagesMax", Int, None, "Ends every answer's stream after so many messages, so that clients reattach: for networks that cut long streams."),
+];
