@@ -13,9 +13,13 @@ pub mod json;
 pub mod memory;
 pub mod metadata_log;
 pub mod noop;
+#[cfg(test)]
+mod option_tests;
 pub mod options;
 pub mod parquet;
 pub mod rate;
+#[cfg(test)]
+mod spark_tests;
 mod staging;
 pub mod stream;
 #[cfg(test)]

@@ -38,9 +38,14 @@ pub(crate) fn types(schema: &SchemaRef) -> String {
     schema.fields().iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn short(data_type: &DataType) -> String {
+pub(crate) fn short(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "string".to_owned(),
+        DataType::Null => "void".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
+        DataType::Float32 => "float".to_owned(),
+        DataType::Binary => "binary".to_owned(),
         DataType::Int32 => "int".to_owned(),
         DataType::Int64 => "bigint".to_owned(),
         DataType::Float64 => "double".to_owned(),
@@ -54,6 +59,12 @@ fn short(data_type: &DataType) -> String {
             let inner = fields.iter().map(|f| format!("{}:{}", f.name(), short(f.data_type())));
             format!("struct<{}>", inner.collect::<Vec<_>>().join(","))
         }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) => {
+                format!("map<{},{}>", short(pair[0].data_type()), short(pair[1].data_type()))
+            }
+            other => other.to_string(),
+        },
         other => other.to_string(),
     }
 }
@@ -110,28 +121,72 @@ pub(crate) async fn inferred(format: &str, request: ReadRequest) -> String {
     }
 }
 
-/// A schema from `name type` pairs of DDL's simplest types.
+/// A schema from `name type` pairs of DDL, nested types too.
 pub(crate) fn ddl(text: &str) -> SchemaRef {
-    use arrow::datatypes::{Field, Schema, TimeUnit};
+    use arrow::datatypes::{Field, Schema};
     let field = |part: &str| {
         let (name, t) = part.trim().split_once(' ').unwrap();
-        let data_type = match t {
-            "int" => DataType::Int32,
-            "bigint" => DataType::Int64,
-            "tinyint" => DataType::Int8,
-            "double" => DataType::Float64,
-            "float" => DataType::Float32,
-            "boolean" => DataType::Boolean,
-            "date" => DataType::Date32,
-            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
-            "decimal" => DataType::Decimal128(10, 2),
-            "binary" => DataType::Binary,
-            _ => DataType::Utf8,
-        };
-        Field::new(name, data_type, true)
+        Field::new(name, ddl_type(t), true)
     };
-    Arc::new(Schema::new(text.split(',').map(field).collect::<Vec<_>>()))
+    Arc::new(Schema::new(parts(text).into_iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Cuts at the commas that stand in no brackets.
+fn parts(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' | '(' => depth += 1,
+            '>' | ')' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&text[start..]);
+    found
+}
+
+fn ddl_type(text: &str) -> DataType {
+    use arrow::datatypes::{Field, TimeUnit};
+    let inner = text.find(['<', '(']).map(|at| &text[at + 1..text.len() - 1]);
+    let list = |t: DataType| DataType::List(Arc::new(Field::new("element", t, true)));
+    match text.split(['<', '(']).next().unwrap() {
+        "tinyint" => DataType::Int8,
+        "smallint" => DataType::Int16,
+        "int" => DataType::Int32,
+        "bigint" => DataType::Int64,
+        "double" => DataType::Float64,
+        "float" => DataType::Float32,
+        "boolean" => DataType::Boolean,
+        "date" => DataType::Date32,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "decimal" => {
+            let (p, s) = inner.unwrap_or("10,2").split_once(',').unwrap();
+            DataType::Decimal128(p.parse().unwrap(), s.parse().unwrap())
+        }
+        "binary" => DataType::Binary,
+        "interval day" => DataType::Duration(TimeUnit::Microsecond),
+        "array" => list(ddl_type(inner.unwrap())),
+        "struct" => {
+            let field = |part: &str| {
+                let (name, t) = part.split_once(':').unwrap();
+                Field::new(name, ddl_type(t), true)
+            };
+            DataType::Struct(parts(inner.unwrap()).into_iter().map(field).collect())
+        }
+        "map" => {
+            let pair = parts(inner.unwrap());
+            let key = Field::new("key", ddl_type(pair[0]), false);
+            let value = Field::new("value", ddl_type(pair[1]), true);
+            let entries = Field::new("entries", DataType::Struct(vec![key, value].into()), false);
+            DataType::Map(Arc::new(entries), false)
+        }
+        _ => DataType::Utf8,
+    }
 }
 
 /// A batch of text cells cast to the schema; `NULL` is a null.

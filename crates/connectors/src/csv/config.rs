@@ -2,21 +2,48 @@
 
 use crate::OptionMap;
 use crate::text::cell::TextRules;
-use crate::text::config::{Mode, count, only_utf8_and_english, sampling_ratio, text_rules};
+use crate::text::config::{Mode, count, only_english, refuse_unless_default, sampling_ratio, text_rules};
+use crate::text::encoding::Encoding;
 use thalweg_common::{Error, Result};
 
-/// How the bytes of a record are cut into fields.
+/// Options of Spark's that are taken with this value only. A record is judged as a whole, whichever
+/// columns are asked for: so `columnPruning` is off.
+const READ_REFUSED: [(&str, &str); 4] = [
+    ("columnPruning", "false"),
+    ("enableDateTimeParsingFallback", "false"),
+    ("mergeSchema", "false"),
+    ("timeFormat", ""),
+];
+
+/// How the bytes of a record are cut into fields. A quote or escape that is turned off is a NUL.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Syntax {
-    pub separator: u8,
-    pub quote: Option<u8>,
-    pub escape: Option<u8>,
+    /// One or more characters.
+    pub separator: String,
+    pub quote: u8,
+    pub escape: u8,
     /// What escapes the escape inside quotes.
     pub escape_escape: Option<u8>,
+    /// A quote that is not escaped and ends no field is part of a quoted value.
+    pub stop_at_closing_quote: bool,
     pub trim_start: bool,
     pub trim_end: bool,
     /// Records may hold line ends inside quotes.
     pub multi_line: bool,
+    /// What ends a record; none where a record is a line already.
+    pub line_end: Option<String>,
+    /// An end of a line inside quotes is read as `\n`.
+    pub normalizes: bool,
+}
+
+impl Syntax {
+    /// Ends records as `text` does: its first line end is that of all.
+    pub fn end_records(&mut self, text: &str, given: Option<&str>) {
+        let first = text.find(['\n', '\r']).and_then(|at| text.get(at..)).unwrap_or("\n");
+        let found = ["\r\n", "\r", "\n"].into_iter().find(|end| first.starts_with(end)).unwrap_or("\n");
+        self.line_end = Some(given.unwrap_or(found).to_owned());
+        self.normalizes = given.is_none() && found != "\n";
+    }
 }
 
 /// Everything that reading CSV needs to know.
@@ -33,6 +60,7 @@ pub(super) struct CsvConfig {
     pub line_separator: Option<String>,
     pub mode: Mode,
     pub corrupt_column: String,
+    pub encoding: Encoding,
     pub sampling_ratio: f64,
     pub columns_max: usize,
     /// None: no limit.
@@ -43,14 +71,8 @@ pub(super) struct CsvConfig {
 impl CsvConfig {
     /// Reads the options; unknown ones stay for [`OptionMap::finish`].
     pub fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
-        only_utf8_and_english(options)?;
-        if options.flag("mergeSchema", false)? {
-            return Err(options.bad("mergeSchema", "false"));
-        }
-        let handling = options.get("unescapedQuoteHandling").map(str::to_uppercase);
-        if handling.is_some_and(|h| h != "STOP_AT_DELIMITER") {
-            return Err(options.bad("unescapedQuoteHandling", "STOP_AT_DELIMITER"));
-        }
+        only_english(options)?;
+        refuse_unless_default(options, &READ_REFUSED)?;
         let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
         let text = |key: &str| options.get(key).unwrap_or_default().to_owned();
         Ok(Self {
@@ -65,32 +87,61 @@ impl CsvConfig {
             line_separator: line_separator(options)?,
             mode: Mode::from_options(options)?,
             corrupt_column: corrupt.to_owned(),
+            encoding: Encoding::from_options(options)?,
             sampling_ratio: sampling_ratio(options)?,
             columns_max: count(options, "maxColumns")?
                 .map_or(20480, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             cell_chars_max: cell_chars_max(options)?,
-            rules: text_rules(options, time_zone)?,
+            rules: rules(options, time_zone)?,
         })
     }
 }
 
+fn rules(options: &OptionMap, time_zone: &str) -> Result<TextRules> {
+    let rules = text_rules(options, time_zone)?;
+    let word = |key: &str, default: String| options.get(key).map_or(default, str::to_owned);
+    Ok(TextRules {
+        nan: word("nanValue", rules.nan),
+        positive_inf: word("positiveInf", rules.positive_inf),
+        negative_inf: word("negativeInf", rules.negative_inf),
+        ..rules
+    })
+}
+
 fn syntax(options: &OptionMap) -> Result<Syntax> {
-    let separator_key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
-    let quote = byte(options, "quote", Some(b'"'))?;
-    let escape = byte(options, "escape", Some(b'\\'))?;
-    let doubled = if escape == quote { None } else { escape };
-    let Some(separator) = byte(options, separator_key, Some(b','))? else {
-        return Err(options.bad(separator_key, "one character"));
-    };
+    let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0);
+    let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0);
+    let doubled = (escape != quote).then_some(escape);
     Ok(Syntax {
-        separator,
+        separator: separator(options)?,
         quote,
         escape,
         escape_escape: byte(options, "charToEscapeQuoteEscaping", doubled)?,
+        stop_at_closing_quote: stop_at_closing_quote(options)?,
         trim_start: options.flag("ignoreLeadingWhiteSpace", false)?,
         trim_end: options.flag("ignoreTrailingWhiteSpace", false)?,
         multi_line: options.flag("multiLine", false)?,
+        line_end: None,
+        normalizes: false,
     })
+}
+
+/// `sep` or `delimiter`: characters, or the escapes `\t` and `\\`.
+pub(super) fn separator(options: &OptionMap) -> Result<String> {
+    let key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
+    let text = options.get(key).unwrap_or(",").replace("\\t", "\t").replace("\\\\", "\\");
+    if text.is_empty() || text.contains(['\n', '\r']) {
+        return Err(options.bad(key, "one or more characters, none of them a line end"));
+    }
+    Ok(text)
+}
+
+fn stop_at_closing_quote(options: &OptionMap) -> Result<bool> {
+    match options.get("unescapedQuoteHandling").map(str::to_uppercase).as_deref() {
+        None | Some("STOP_AT_DELIMITER") => Ok(false),
+        Some("STOP_AT_CLOSING_QUOTE") => Ok(true),
+        Some(_) => Err(options.bad("unescapedQuoteHandling", "STOP_AT_DELIMITER or STOP_AT_CLOSING_QUOTE")),
+    }
 }
 
 /// One ASCII character, or its escape such as `\t`; empty text turns the feature off.

@@ -5,7 +5,7 @@
 
 use super::config::CsvConfig;
 use super::record::Record;
-use super::source::Records;
+use super::source::RawRecords;
 use crate::files::{FileEntry, Split};
 use crate::text::config::{is_sampled, unable_to_infer};
 use crate::text::{datetime, number};
@@ -33,28 +33,29 @@ pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRe
     if files.is_empty() {
         return Err(unable_to_infer("CSV"));
     }
+    let config = Arc::new(config.clone());
     let mut names: Option<Vec<String>> = None;
     let mut types = Vec::new();
     let mut number = 0;
     for file in files {
         let split = Split::whole(Arc::new(file.clone()));
-        let mut records = Records::open(&split, config)?;
+        let mut records = RawRecords::open(&split, &config)?;
+        let syntax = records.syntax().clone();
         let mut record = Record::default();
         let mut first = true;
         while let Some(text) = records.next()? {
             if names.is_some() && !config.infer_schema {
                 break;
             }
-            let Ok(text) = std::str::from_utf8(text) else { continue };
-            record.parse(text, &config.syntax);
+            record.parse(&text, &syntax);
             if names.is_none() {
-                names = Some(column_names(&record, text, config));
+                names = Some(column_names(&record, &text, &config));
                 types = vec![Seen::Nothing; record.len()];
             }
             let is_header = std::mem::take(&mut first) && config.header;
             if !is_header && config.infer_schema {
                 if is_sampled(number, config.sampling_ratio) {
-                    widen(&mut types, &record, text, config);
+                    widen(&mut types, &record, &text, &config);
                 }
                 number += 1;
             }
@@ -84,10 +85,11 @@ fn column_names(record: &Record, text: &str, config: &CsvConfig) -> Vec<String> 
 fn widen(types: &mut [Seen], record: &Record, text: &str, config: &CsvConfig) {
     for (index, seen) in types.iter_mut().enumerate() {
         let Some(cell) = record.cell(text, index) else { continue };
-        if *seen == Seen::Text || cell.text.is_empty() || cell.text == config.null_value {
+        let value = if cell.quoted && cell.text.is_empty() { &config.empty_value } else { cell.text };
+        if *seen == Seen::Text || value.is_empty() || value == config.null_value {
             continue;
         }
-        *seen = merge(*seen, narrowest(*seen, cell.text, config));
+        *seen = merge(*seen, narrowest(*seen, value, config));
     }
 }
 

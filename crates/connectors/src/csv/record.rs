@@ -2,10 +2,10 @@
 //!
 //! A field is quoted only if it begins with the quote. Inside, the escape makes a quote (or
 //! itself) plain. A quote in the middle that is not escaped makes the field unquoted: it goes up
-//! to the next separator, quotes and all. Outside quotes nothing is special but the separator.
+//! to the next separator, quotes and all; but of two in a row the second may close it. Outside quotes nothing is special but the separator.
 
 use super::config::Syntax;
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr2, memchr3};
 use std::ops::Range;
 
 /// The fields of the record that was parsed last; reused for all records of a file.
@@ -40,10 +40,10 @@ impl Record {
         let mut at = 0;
         loop {
             at = self.field(text, at, syntax);
-            if bytes.get(at) != Some(&syntax.separator) {
+            if !starts(bytes, at, &syntax.separator) {
                 return at;
             }
-            at += 1;
+            at += syntax.separator.len();
         }
     }
 
@@ -63,7 +63,7 @@ impl Record {
     fn field(&mut self, text: &str, start: usize, syntax: &Syntax) -> usize {
         let bytes = text.as_bytes();
         let begin = if syntax.trim_start { skip_blanks(bytes, start, syntax) } else { start };
-        if syntax.quote.is_some() && bytes.get(begin).copied() == syntax.quote {
+        if bytes.get(begin) == Some(&syntax.quote) {
             return self.quoted(text, begin, syntax);
         }
         let end = plain_end(bytes, begin, syntax);
@@ -82,34 +82,50 @@ impl Record {
 
     fn quoted(&mut self, text: &str, open: usize, syntax: &Syntax) -> usize {
         let bytes = text.as_bytes();
-        let (quote, from) = (syntax.quote.unwrap_or(b'"'), self.unescaped.len());
+        let (quote, from) = (syntax.quote, self.unescaped.len());
         let (mut kept, mut at) = (open + 1, open + 1);
-        while let Some(found) = next_special(bytes, at, quote, syntax.escape) {
+        while let Some(found) = next_special(bytes, at, syntax) {
             let (byte, next) = (bytes.get(found).copied(), bytes.get(found + 1).copied());
-            let escapes = byte == syntax.escape && next.is_some();
-            if escapes
-                && (next == Some(quote)
-                    || (byte != Some(quote) && next == byte && syntax.escape_escape == byte))
-            {
+            if next.is_some_and(|next| is_escape(byte.unwrap_or_default(), next, syntax)) {
                 // The escape is left out, what it escapes is taken.
                 self.unescaped.push_str(text.get(kept..found).unwrap_or_default());
                 (kept, at) = (found + 1, found + 2);
             } else if byte == Some(quote) {
                 let after = skip_blanks(bytes, found + 1, syntax);
-                if !ends_field(bytes, after, syntax) {
+                let closes = ends_field(bytes, after, syntax);
+                if !closes && (next == Some(quote) || syntax.stop_at_closing_quote) {
+                    // It is part of the value, and the next one may close it.
+                    at = found + 1;
+                    continue;
+                }
+                if !closes {
                     self.unescaped.truncate(from);
                     let end = plain_end(bytes, after, syntax);
                     self.push_plain(text, open..end, syntax);
                     return end;
                 }
                 self.push_quoted(text, kept..found, from);
+                self.normalize(text, from, syntax);
                 return after;
             } else {
                 at = found + 1;
             }
         }
         self.push_quoted(text, kept..bytes.len(), from);
+        self.normalize(text, from, syntax);
         bytes.len()
+    }
+
+    /// Makes each end of a line inside the quotes a `\n` where the syntax wants it.
+    fn normalize(&mut self, text: &str, from: usize, syntax: &Syntax) {
+        let Some(line_end) = syntax.line_end.as_deref().filter(|_| syntax.normalizes) else { return };
+        let Some(field) = self.fields.last_mut() else { return };
+        let source = if field.in_unescaped { &self.unescaped } else { text };
+        let Some(value) = source.get(field.range.clone()).filter(|v| v.contains(line_end)) else { return };
+        let value = value.replace(line_end, "\n");
+        self.unescaped.truncate(from);
+        self.unescaped.push_str(&value);
+        *field = Field { range: from..self.unescaped.len(), in_unescaped: true, quoted: true };
     }
 
     fn push_quoted(&mut self, text: &str, tail: Range<usize>, from: usize) {
@@ -122,33 +138,55 @@ impl Record {
     }
 }
 
-fn next_special(bytes: &[u8], at: usize, quote: u8, escape: Option<u8>) -> Option<usize> {
+fn next_special(bytes: &[u8], at: usize, syntax: &Syntax) -> Option<usize> {
     let tail = bytes.get(at..)?;
-    memchr2(quote, escape.unwrap_or(quote), tail).map(|n| at + n)
+    let found = match syntax.escape_escape {
+        Some(outer) => memchr3(syntax.quote, syntax.escape, outer, tail),
+        None => memchr2(syntax.quote, syntax.escape, tail),
+    };
+    found.map(|n| at + n)
 }
 
-fn plain_end(bytes: &[u8], at: usize, syntax: &Syntax) -> usize {
-    let tail = bytes.get(at..).unwrap_or_default();
-    let found = if syntax.multi_line {
-        memchr3(syntax.separator, b'\n', b'\r', tail)
-    } else {
-        memchr(syntax.separator, tail)
-    };
-    found.map_or(bytes.len(), |n| at + n)
+/// Whether `byte` makes `next` plain.
+fn is_escape(byte: u8, next: u8, syntax: &Syntax) -> bool {
+    let of_quote = byte == syntax.escape && next == syntax.quote;
+    // A quote that escapes itself has nothing that escapes the escape.
+    let of_escape =
+        syntax.escape != syntax.quote && Some(byte) == syntax.escape_escape && next == syntax.escape;
+    of_quote || of_escape
+}
+
+fn starts(bytes: &[u8], at: usize, what: &str) -> bool {
+    bytes.get(at..).is_some_and(|tail| tail.starts_with(what.as_bytes()))
+}
+
+/// Where the next separator or end of a record stands, or the end of the text.
+fn plain_end(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
+    let separator = syntax.separator.as_bytes().first().copied().unwrap_or(b',');
+    let line_end = syntax.line_end.as_ref().and_then(|e| e.as_bytes().first()).copied().unwrap_or(separator);
+    let mut at = from;
+    while let Some(found) = bytes.get(at..).and_then(|tail| memchr2(separator, line_end, tail)) {
+        if ends_field(bytes, at + found, syntax) {
+            return at + found;
+        }
+        at += found + 1;
+    }
+    bytes.len()
 }
 
 fn ends_field(bytes: &[u8], at: usize, syntax: &Syntax) -> bool {
-    match bytes.get(at) {
-        None => true,
-        Some(b'\n' | b'\r') if syntax.multi_line => true,
-        Some(byte) => *byte == syntax.separator,
-    }
+    let ends_record = |end: &String| starts(bytes, at, end);
+    at >= bytes.len()
+        || starts(bytes, at, &syntax.separator)
+        || syntax.line_end.as_ref().is_some_and(ends_record)
 }
 
 fn skip_blanks(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
-    let blank =
-        |b: &u8| *b <= b' ' && *b != syntax.separator && !(syntax.multi_line && matches!(b, b'\n' | b'\r'));
-    from + bytes.get(from..).unwrap_or_default().iter().take_while(|b| blank(b)).count()
+    let mut at = from;
+    while bytes.get(at).is_some_and(|b| *b <= b' ') && !ends_field(bytes, at, syntax) {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -157,13 +195,16 @@ mod tests {
 
     fn syntax() -> Syntax {
         Syntax {
-            separator: b',',
-            quote: Some(b'"'),
-            escape: Some(b'\\'),
+            separator: ",".to_owned(),
+            quote: b'"',
+            escape: b'\\',
             escape_escape: Some(b'\\'),
+            stop_at_closing_quote: false,
             trim_start: false,
             trim_end: false,
             multi_line: false,
+            line_end: None,
+            normalizes: false,
         }
     }
 
@@ -185,6 +226,7 @@ mod tests {
         check(r#""a\nb",c"#, &s, &[r"a\nb", "c"]);
         check(r#"a"b,c"#, &s, &["a\"b", "c"]);
         check(r#""a""b",c"#, &s, &[r#""a""b""#, "c"]);
+        check(r#""a"" ,b"#, &s, &["a\"", "b"]);
         check("\"a\" ,b", &s, &["a", "b"]);
         check("\"open,b", &s, &["open,b"]);
         check(" a , b ", &s, &[" a ", " b "]);
@@ -194,10 +236,15 @@ mod tests {
 
     #[test]
     fn the_syntax_can_be_changed() {
-        check(r#""a""b",c"#, &Syntax { escape: Some(b'"'), escape_escape: None, ..syntax() }, &["a\"b", "c"]);
+        let separator = |s: &str| Syntax { separator: s.to_owned(), ..syntax() };
+        let lines = |end: &str, normalizes| Syntax { line_end: Some(end.to_owned()), normalizes, ..syntax() };
+        check(r#""a""b",c"#, &Syntax { escape: b'"', escape_escape: None, ..syntax() }, &["a\"b", "c"]);
         check(" a , \"b\" ", &Syntax { trim_start: true, trim_end: true, ..syntax() }, &["a", "b"]);
-        check("\"a,b\"", &Syntax { quote: None, ..syntax() }, &["\"a", "b\""]);
-        check("a\tb", &Syntax { separator: b'\t', ..syntax() }, &["a", "b"]);
-        check("a,\"b\nc\"\nd", &Syntax { multi_line: true, ..syntax() }, &["a", "b\nc"]);
+        check("\"a,b\"", &Syntax { quote: 0, ..syntax() }, &["\"a", "b\""]);
+        check("a\tb", &separator("\t"), &["a", "b"]);
+        check("a||\"b|\"||c|d", &separator("||"), &["a", "b|", "c|d"]);
+        check("a,\"b\nc\"\nd", &lines("\n", false), &["a", "b\nc"]);
+        check("a,\"b\r\nc\"\r\nd", &lines("\r\n", true), &["a", "b\nc"]);
+        check("\"a\"b,c\",d", &Syntax { stop_at_closing_quote: true, ..syntax() }, &["a\"b,c", "d"]);
     }
 }

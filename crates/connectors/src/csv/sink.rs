@@ -4,12 +4,12 @@
 //! comment mark; an empty string is printed as `emptyValue`, `""` by default, so that it is not
 //! read back as a null. Blanks around values go, unless the options keep them.
 
-use super::config::byte;
+use super::config::{byte, separator};
 use crate::OptionMap;
 use crate::files::durable::write_failed;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::text::cell::unsupported_type;
-use crate::text::config::only_utf8_and_english;
+use crate::text::config::{only_english, only_utf8, refuse_unless_default};
 use crate::text::output::{Packing, TextFile, print_rules};
 use crate::text::write::{PrintRules, can_print, print};
 use arrow::array::Array;
@@ -25,14 +25,21 @@ use thalweg_common::Result;
 pub(super) struct CsvSink {
     style: Arc<Style>,
     packing: Packing,
+    extension: String,
 }
+
+/// Options of Spark's that are taken with this value only.
+const WRITE_REFUSED: [(&str, &str); 1] = [("timeFormat", "")];
 
 #[derive(Debug)]
 struct Style {
     header: bool,
-    separator: char,
-    quote: Option<char>,
+    separator: String,
+    /// NUL if quotes are turned off, as Spark does it: what has to be quoted still can be read.
+    quote: char,
     escape: char,
+    /// What escapes the escape inside quotes.
+    escape_escape: Option<char>,
     escape_quotes: bool,
     quote_all: bool,
     null_value: String,
@@ -40,24 +47,28 @@ struct Style {
     trim_start: bool,
     trim_end: bool,
     line_separator: String,
-    comment: Option<char>,
+    comment: char,
     rules: PrintRules,
 }
 
 impl CsvSink {
     /// Reads the options; unknown ones stay for [`OptionMap::finish`].
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
-        only_utf8_and_english(options)?;
-        let separator_key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
-        let Some(separator) = byte(options, separator_key, Some(b','))? else {
-            return Err(options.bad(separator_key, "one character"));
-        };
-        let quote = byte(options, "quote", Some(b'"'))?.map(char::from);
+        only_english(options)?;
+        only_utf8(options)?;
+        refuse_unless_default(options, &WRITE_REFUSED)?;
+        let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();
+        let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0).into();
+        let doubled = (escape != quote).then_some(escape);
         let style = Style {
             header: options.flag("header", false)?,
-            separator: separator.into(),
+            separator: separator(options)?,
             quote,
-            escape: byte(options, "escape", Some(b'\\'))?.map_or('\\', char::from),
+            escape,
+            escape_escape: match options.get("charToEscapeQuoteEscaping") {
+                None => doubled,
+                Some(_) => byte(options, "charToEscapeQuoteEscaping", None)?.map(char::from),
+            },
             escape_quotes: options.flag("escapeQuotes", true)?,
             quote_all: options.flag("quoteAll", false)?,
             null_value: options.get("nullValue").unwrap_or_default().to_owned(),
@@ -65,20 +76,21 @@ impl CsvSink {
             trim_start: options.flag("ignoreLeadingWhiteSpace", true)?,
             trim_end: options.flag("ignoreTrailingWhiteSpace", true)?,
             line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
-            comment: byte(options, "comment", None)?.map(char::from),
+            comment: byte(options, "comment", None)?.map_or('#', char::from),
             rules: print_rules(options, time_zone)?,
         };
-        Ok(Self { style: Arc::new(style), packing: Packing::from_options(options)? })
+        let extension = extension(options)?;
+        Ok(Self { style: Arc::new(style), packing: Packing::from_options(options)?, extension })
     }
 }
 
 impl SinkFormat for CsvSink {
     fn suffix(&self) -> String {
-        format!(".csv{}", self.packing.suffix())
+        format!(".{}{}", self.extension, self.packing.suffix())
     }
 
     fn check(&self, schema: &SchemaRef) -> Result<()> {
-        let can = |t: &DataType| can_print(t) || *t == DataType::Null;
+        let can = |t: &DataType| can_print(t) || matches!(t, DataType::Null | DataType::Binary);
         match schema.fields().iter().find(|f| !can(f.data_type())) {
             None => Ok(()),
             Some(field) => Err(unsupported_type("CSV", field.name(), field.data_type())),
@@ -109,14 +121,14 @@ impl Writer {
         self.line.clear();
         for (index, name) in names.iter().enumerate() {
             self.begin_cell(index);
-            self.style.push(name, &mut self.line);
+            self.style.push(name, index, &mut self.line);
         }
         self.end_line()
     }
 
     fn begin_cell(&mut self, index: usize) {
         if index > 0 {
-            self.line.push(self.style.separator);
+            self.line.push_str(&self.style.separator);
         }
     }
 
@@ -134,12 +146,12 @@ impl FileSink for Writer {
             for (index, column) in rows.columns().iter().enumerate() {
                 self.begin_cell(index);
                 if column.is_null(row) || *column.data_type() == DataType::Null {
-                    self.line.push_str(&self.style.null_value);
+                    self.style.push_marker(&self.style.null_value, &mut self.line);
                     continue;
                 }
                 cell.clear();
                 print(column, row, &self.style.rules, &mut cell).ok_or_else(|| unprintable(&self.path))?;
-                self.style.push(&cell, &mut self.line);
+                self.style.push(&cell, index, &mut self.line);
             }
             self.end_line()?;
         }
@@ -152,35 +164,53 @@ impl FileSink for Writer {
 }
 
 impl Style {
-    fn push(&self, text: &str, out: &mut String) {
+    /// Appends what stands for a null or for an empty string; two quotes are quoted already.
+    fn push_marker(&self, marker: &str, out: &mut String) {
+        let quote = (self.quote_all && marker != "\"\"").then_some(self.quote);
+        out.extend(quote);
+        out.push_str(marker);
+        out.extend(quote);
+    }
+
+    fn push(&self, text: &str, column: usize, out: &mut String) {
         let blank = |c: char| c <= ' ';
         let text = if self.trim_start { text.trim_start_matches(blank) } else { text };
         let text = if self.trim_end { text.trim_end_matches(blank) } else { text };
         if text.is_empty() {
-            out.push_str(&self.empty_value);
+            self.push_marker(&self.empty_value, out);
             return;
         }
-        let Some(quote) = self.quote else {
-            out.push_str(text);
-            return;
-        };
-        let has = |c: char| text.contains(c);
-        let starts = |mark: Option<char>| mark.is_some_and(|m| text.starts_with(m));
-        let needed =
-            has(self.separator) || has('\n') || has('\r') || starts(self.comment) || starts(Some(quote));
-        if !(self.quote_all || needed || self.escape_quotes && has(quote)) {
+        let quote = self.quote;
+        let looks_like_comment = column == 0 && text.starts_with(self.comment);
+        let needed = text.contains(&self.separator)
+            || text.contains(['\n', '\r'])
+            || text.contains(&self.line_separator)
+            || text.starts_with(quote)
+            || looks_like_comment;
+        if !(self.quote_all || needed || self.escape_quotes && text.contains(quote)) {
             out.push_str(text);
             return;
         }
         out.push(quote);
         for c in text.chars() {
-            if c == quote || (c == self.escape && self.escape != quote) {
+            if c == quote {
                 out.push(self.escape);
+            } else if c == self.escape {
+                out.extend(self.escape_escape);
             }
             out.push(c);
         }
         out.push(quote);
     }
+}
+
+/// The end of the files' names: three letters, `csv` by default.
+fn extension(options: &OptionMap) -> Result<String> {
+    let text = options.get("extension").unwrap_or("csv");
+    if text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return Ok(text.to_owned());
+    }
+    Err(options.bad("extension", "three letters"))
 }
 
 fn unprintable(path: &Path) -> thalweg_common::Error {

@@ -89,7 +89,7 @@ async fn malformed_records_follow_the_mode() {
     check_rows(content, schema, &[("mode", "DROPMALFORMED")], &["1|a"]).await;
     check_rows(content, schema, &[("mode", "failfast")], &["MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION"])
         .await;
-    check_rows(b"a\xFF,b\n1,c\n", kept, &[], &["NULL|NULL|a\u{FFFD},b", "1|c|NULL"]).await;
+    check_rows(b"a\xFF,b\n1,c\n", kept, &[], &["NULL|b|a\u{FFFD},b", "1|c|NULL"]).await;
     check_rows(
         b"a\xFF,b\n",
         "a string, b string",
@@ -132,8 +132,8 @@ async fn a_header_is_compared_only_if_asked() {
 #[tokio::test]
 async fn options_that_are_not_there_are_refused_by_name() {
     let cases = [
-        (("encoding", "utf-16"), "INVALID_OPTION_VALUE"),
-        (("sep", "||"), "INVALID_OPTION_VALUE"),
+        (("encoding", "ebcdic"), "INVALID_OPTION_VALUE"),
+        (("sep", ""), "INVALID_OPTION_VALUE"),
         (("mergeSchema", "true"), "INVALID_OPTION_VALUE"),
         (("timestampFormat", "ww"), "INVALID_DATETIME_PATTERN"),
         (("heder", "true"), "UNSUPPORTED_OPTION"),

@@ -7,6 +7,7 @@
 
 use super::list::read_failed;
 use super::{Split, path::uri};
+use crate::text::encoding::Encoding;
 use memchr::{memchr2, memmem};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -37,15 +38,17 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Opens a split; without a separator, lines end with `\n`, `\r\n` or `\r`.
-    pub fn open(split: &Split, separator: Option<&str>) -> Result<Self> {
+    pub fn open(split: &Split, separator: Option<&str>, encoding: Encoding) -> Result<Self> {
+        // Places in what is decoded are not those that the range is of.
+        let is_whole = !encoding.is_utf8() && split.start == 0;
         let mut lines = Self {
-            input: open(&split.file.path, split.start)?,
+            input: encoding.decode(open(&split.file.path, split.start)?),
             path: split.file.path.clone(),
             separator: separator.map(|s| s.as_bytes().to_vec()),
             buffer: Vec::new(),
             unread: 0..0,
             offset: split.start,
-            end: split.end,
+            end: if is_whole { u64::MAX } else { split.end },
             number: (split.start == 0).then_some(0),
             at_end: false,
             last: 0..0,
@@ -147,10 +150,11 @@ impl Lines {
 }
 
 /// All the bytes of a file, unpacked, without a byte order mark.
-pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read_whole(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;
-    open(path, 0)?.take(limit).read_to_end(&mut bytes).map_err(|e| read_failed(path, &e))?;
+    let input = encoding.decode(open(path, 0)?);
+    input.take(limit).read_to_end(&mut bytes).map_err(|e| read_failed(path, &e))?;
     if bytes.len() > LINE_BYTES_MAX {
         return Err(too_long(path));
     }
@@ -202,7 +206,7 @@ mod tests {
         std::fs::write(&path, content).unwrap();
         let file = FileEntry { path, size_bytes: content.len() as u64, modified_us: 0, folders: vec![] };
         let split = Split { file: Arc::new(file), start: range.0, end: range.1 };
-        let mut lines = Lines::open(&split, separator).unwrap();
+        let mut lines = Lines::open(&split, separator, Encoding::Utf8).unwrap();
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             found.push(String::from_utf8_lossy(line).into_owned());

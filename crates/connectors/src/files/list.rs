@@ -6,6 +6,8 @@
 
 use super::path::{local, uri};
 use crate::OptionMap;
+use crate::text::config::refuse_unless_default;
+use crate::text::{Zone, datetime};
 use glob::Pattern;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -34,11 +36,23 @@ pub(crate) struct Listing {
     recursive: bool,
     filter: Option<Pattern>,
     base: Option<PathBuf>,
+    /// Only files that were written before and after these instants, in microseconds.
+    before_us: Option<i64>,
+    after_us: Option<i64>,
 }
 
+/// Options of Spark's that would leave files out without a word, or change what a folder means.
+const REFUSED: [(&str, &str); 3] = [
+    ("ignoreMissingFiles", "false"),
+    ("ignoreCorruptFiles", "false"),
+    ("ignoreInvalidPartitionPaths", "false"),
+];
+
 impl Listing {
-    /// Reads `recursiveFileLookup`, `pathGlobFilter` and `basePath`.
-    pub fn from_options(options: &OptionMap) -> Result<Self> {
+    /// Reads `recursiveFileLookup`, `pathGlobFilter`, `basePath`, `modifiedBefore` and
+    /// `modifiedAfter`; times without a zone are those of `time_zone`.
+    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+        refuse_unless_default(options, &REFUSED)?;
         let filter = match options.get("pathGlobFilter") {
             None => None,
             Some(text) => {
@@ -46,7 +60,13 @@ impl Listing {
             }
         };
         let base = options.get("basePath").map(local).transpose()?;
-        Ok(Self { recursive: options.flag("recursiveFileLookup", false)?, filter, base })
+        Ok(Self {
+            recursive: options.flag("recursiveFileLookup", false)?,
+            filter,
+            base,
+            before_us: instant(options, "modifiedBefore", time_zone)?,
+            after_us: instant(options, "modifiedAfter", time_zone)?,
+        })
     }
 
     /// The files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
@@ -99,14 +119,22 @@ impl Listing {
         if self.filter.as_ref().is_some_and(|f| !f.matches(&name)) {
             return;
         }
+        let modified_us = modified_us(metadata);
+        if self.before_us.is_some_and(|b| modified_us >= b) || self.after_us.is_some_and(|a| modified_us <= a)
+        {
+            return;
+        }
         let folders = if self.recursive { Vec::new() } else { partition_folders(base, path) };
-        found.push(FileEntry {
-            path: path.to_owned(),
-            size_bytes: metadata.len(),
-            modified_us: modified_us(metadata),
-            folders,
-        });
+        found.push(FileEntry { path: path.to_owned(), size_bytes: metadata.len(), modified_us, folders });
     }
+}
+
+/// The instant under `key`.
+fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    let zone = Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?;
+    let instant = datetime::timestamp(text, zone);
+    instant.map(Some).ok_or_else(|| options.bad(key, "a time such as 2020-06-01T13:00:00"))
 }
 
 /// When a file was last written, in microseconds since the epoch.
@@ -134,7 +162,7 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
 }
 
 /// A file or folder that can't be read.
-pub(crate) fn read_failed(path: &Path, cause: &std::io::Error) -> Error {
+pub(crate) fn read_failed(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Runtime,
         "FAILED_READ_FILE.NO_HINT",
@@ -216,7 +244,7 @@ mod tests {
         }
         let options = OptionMap::new(options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         let root = dir.path().join(path).to_string_lossy().into_owned();
-        let found = Listing::from_options(&options).unwrap().files(&[root]);
+        let found = Listing::from_options(&options, "UTC").unwrap().files(&[root]);
         let shown: Vec<String> = match found {
             Ok(found) => found
                 .iter()
@@ -233,6 +261,8 @@ mod tests {
         check(&files, "", &[], &["a.csv", "b.csv"]);
         check(&files, "", &[("recursiveFileLookup", "true")], &["a.csv", "b.csv", "sub/c.csv"]);
         check(&files, "", &[("pathGlobFilter", "a*")], &["a.csv"]);
+        check(&files, "", &[("modifiedAfter", "2000-01-01T00:00:00")], &["a.csv", "b.csv"]);
+        check(&files, "", &[("modifiedBefore", "2000-01-01T00:00:00")], &[]);
         check(&files, "*.csv", &[], &["a.csv", "b.csv"]);
         check(&files, "{a,sub/c}.csv", &[], &["a.csv", "sub/c.csv"]);
         check(&files, "_SUCCESS", &[], &["_SUCCESS"]);

@@ -1,92 +1,121 @@
-//! From a request to something that can be read: listing, partition columns, schema, reader.
+//! What a format made of files has to bring: a reader, an inference, a writer. The rest is here.
 //!
-//! The same steps for every format made of files, in batch and in streams. A schema that is given
-//! is taken; otherwise the format infers one from the files that are there.
+//! From a request to a table, a stream or a folder that was written, by the same steps for every
+//! format: options, listing, partition columns, schema, reader. A schema that is given is taken;
+//! otherwise the format infers one from the files that are there. Knows no format.
 
 use super::stream::{FileStreamSource, SourceParts, StreamConfig};
+use super::write::{self, SinkFormat};
 use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
 use crate::MetadataLog;
-use crate::connector::ReadRequest;
+use crate::connector::{Connector, ReadRequest, WriteReport, WriteRequest};
 use crate::stream::StreamSource;
 use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
+use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
+use datafusion::execution::SendableRecordBatchStream;
+use std::fmt::Debug;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// A format with its options read.
-pub(crate) trait FileFormat: Send + Sync {
+/// A format of files of rows. Each is a [`Connector`].
+pub(crate) trait FileFormat: Send + Sync + Debug {
+    /// The name in `format(..)` and `USING`.
+    fn name(&self) -> &'static str;
+    /// Takes the options of reading; unknown ones stay for `OptionMap::finish`.
+    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>>;
+    /// Takes the options of writing; unknown ones stay for `OptionMap::finish`.
+    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>>;
+}
+
+/// A format with its options of reading.
+pub(crate) trait Reading: Send + Sync {
     /// The columns of these files.
     fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef>;
     /// A reader of these columns.
     fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>>;
     /// How timestamps in folder names are read.
     fn zone(&self) -> Zone;
+    /// The files as a table.
+    fn table(&self, listed: Listed) -> Result<Arc<dyn TableProvider>> {
+        let reader = self.reader(listed.schema)?;
+        Ok(Arc::new(FileTable::new(reader, listed.files, listed.folders, self.zone())))
+    }
 }
 
-/// A request whose files are listed.
-pub(crate) struct Opened {
-    pub reader: Arc<dyn FileReader>,
+/// The files of a request and their columns.
+pub(crate) struct Listed {
     pub files: Vec<FileEntry>,
+    /// The columns of the files.
+    pub schema: SchemaRef,
+    /// The columns of their folders.
     pub folders: Vec<Field>,
 }
 
-/// Lists, infers if need be, and makes the reader. Blocks.
-pub(crate) fn open(request: &ReadRequest, listing: &Listing, format: &dyn FileFormat) -> Result<Opened> {
+/// Lists the files, and infers their columns if need be. Blocks.
+fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
         Some(given) => Arc::clone(given),
         None => format.infer(&files)?,
     };
-    Ok(Opened { reader: format.reader(scan::without_folders(&schema, &folders))?, files, folders })
+    let schema = scan::without_folders(&schema, &folders);
+    Ok(Listed { files, schema, folders })
 }
 
-/// The files of a request as a table.
-pub(crate) async fn table(
-    request: ReadRequest,
-    listing: Listing,
-    format: impl FileFormat + 'static,
-) -> Result<Arc<dyn TableProvider>> {
-    scan::blocking(move || {
-        let opened = open(&request, &listing, &format)?;
-        let table = FileTable::new(opened.reader, opened.files, opened.folders, format.zone());
-        Ok(Arc::new(table) as Arc<dyn TableProvider>)
-    })
-    .await
+fn stream_options(
+    format: &dyn FileFormat,
+    request: &ReadRequest,
+) -> Result<(Box<dyn Reading>, StreamConfig)> {
+    let both = (format.reading(request)?, StreamConfig::from_options(&request.options, &request.time_zone)?);
+    request.options.finish(format.name())?;
+    Ok(both)
 }
 
-/// The columns of a folder that is read as a stream.
-pub(crate) async fn stream_schema(
-    request: ReadRequest,
-    config: StreamConfig,
-    format: impl FileFormat + 'static,
-) -> Result<SchemaRef> {
-    scan::blocking(move || {
-        let opened = open(&request, &config.listing, &format)?;
-        Ok(scan::with_folders(opened.reader.schema(), &opened.folders))
-    })
-    .await
-}
+#[async_trait]
+impl<F: FileFormat> Connector for F {
+    fn name(&self) -> &'static str {
+        FileFormat::name(self)
+    }
 
-/// A folder as a stream.
-pub(crate) async fn source(
-    request: ReadRequest,
-    config: StreamConfig,
-    log: MetadataLog,
-    format: impl FileFormat + 'static,
-) -> Result<Arc<dyn StreamSource>> {
-    scan::blocking(move || {
-        let opened = open(&request, &config.listing, &format)?;
-        let parts = SourceParts {
-            paths: request.paths,
-            reader: opened.reader,
-            folders: opened.folders,
-            zone: format.zone(),
-            config,
-            log,
-        };
-        Ok(Arc::new(FileStreamSource::new(parts)?) as Arc<dyn StreamSource>)
-    })
-    .await
+    async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
+        let (reading, listing) =
+            (self.reading(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
+        request.options.finish(FileFormat::name(self))?;
+        scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
+    }
+
+    async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
+        let format = self.writing(&request)?;
+        request.options.finish(FileFormat::name(self))?;
+        write::write(&request, rows, format).await
+    }
+
+    async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
+        let ((reading, config), request) = (stream_options(self, request)?, request.clone());
+        scan::blocking(move || {
+            let listed = list(&request, &config.listing, reading.as_ref())?;
+            Ok(scan::with_folders(reading.reader(listed.schema)?.schema(), &listed.folders))
+        })
+        .await
+    }
+
+    async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
+        let (reading, config) = stream_options(self, &request)?;
+        scan::blocking(move || {
+            let listed = list(&request, &config.listing, reading.as_ref())?;
+            let parts = SourceParts {
+                paths: request.paths,
+                reader: reading.reader(listed.schema)?,
+                folders: listed.folders,
+                zone: reading.zone(),
+                config,
+                log,
+            };
+            Ok(Arc::new(FileStreamSource::new(parts)?) as Arc<dyn StreamSource>)
+        })
+        .await
+    }
 }

@@ -1,8 +1,8 @@
 //! Partition columns: the `k=v` folders of a listing as typed columns.
 //!
 //! All files of a table have the same columns in their paths, or the table is refused. Types are
-//! inferred from all values (int, bigint, double, date, timestamp, else string) unless a schema
-//! is given. A value that is not of the given type is an error, never a null.
+//! inferred from all values (int, bigint, decimal, double, date, timestamp, else string; void where
+//! all are null) unless a schema is given. A value that is not of the given type is an error, never a null.
 
 use super::{FileEntry, path::uri};
 use crate::text::Zone;
@@ -121,21 +121,40 @@ fn rules(zone: Zone) -> TextRules {
 /// The first of Spark's candidate types that all values have.
 fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     let values: Vec<String> = values.filter(|v| v != NULL_FOLDER).collect();
-    let all = |test: &dyn Fn(&str) -> bool| !values.is_empty() && values.iter().all(|v| test(v));
+    if values.is_empty() {
+        return DataType::Null;
+    }
+    let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|v| test(v));
     let is_date = |v: &str| datetime::date(v).is_some() && v.len() == 10;
+    let is_timestamp = |v: &str| v.len() > 10 && datetime::timestamp(v, zone).is_some();
     if all(&|v| number::integer::<i32>(v).is_some()) {
         DataType::Int32
     } else if all(&|v| number::integer::<i64>(v).is_some()) {
         DataType::Int64
-    } else if all(&|v| number::double(v).is_some() && v.parse::<f64>().is_ok()) {
+    } else if let Some(precision) =
+        values.iter().map(|v| digits(v)).reduce(|a, b| a?.max(b?).into()).flatten()
+    {
+        DataType::Decimal128(precision, 0)
+    } else if all(&|v| number::double(v).is_some()) {
         DataType::Float64
     } else if all(&is_date) {
         DataType::Date32
-    } else if all(&|v| v.len() > 10 && datetime::timestamp(v, zone).is_some()) {
+    } else if all(&|v| is_date(v) || is_timestamp(v)) {
         DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
     } else {
         DataType::Utf8
     }
+}
+
+/// The digits of a whole number as a decimal: what its integer type holds, or its own.
+fn digits(text: &str) -> Option<u8> {
+    if number::integer::<i32>(text).is_some() {
+        return Some(10);
+    }
+    if number::integer::<i64>(text).is_some() {
+        return Some(20);
+    }
+    number::exact(text).filter(|e| e.scale == 0).map(|e| e.precision)
 }
 
 fn conflicting(first: &FileEntry, other: &FileEntry) -> Error {
@@ -168,14 +187,18 @@ mod tests {
 
     #[test]
     fn a_partition_column_has_the_type_of_all_its_values() {
-        let cases: [(&[&str], DataType); 7] = [
+        let utc = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let cases: [(&[&str], DataType); 10] = [
             (&["1", "2"], DataType::Int32),
             (&["1", "3000000000"], DataType::Int64),
             (&["1", "2.5"], DataType::Float64),
             (&["2013-01-01", NULL_FOLDER], DataType::Date32),
-            (&["2013-01-01 10%3A00%3A00"], DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+            (&["2013-01-01 10%3A00%3A00"], utc()),
+            (&["2013-01-01 10%3A00%3A00", "2013-01-02"], utc()),
+            (&["1", "99999999999999999999999"], DataType::Decimal128(23, 0)),
+            (&["1d", "99999999999999999999999"], DataType::Float64),
             (&["1", "a"], DataType::Utf8),
-            (&[NULL_FOLDER], DataType::Utf8),
+            (&[NULL_FOLDER], DataType::Null),
         ];
         for (values, wanted) in cases {
             let files: Vec<_> = values.iter().map(|v| file(&[("k", v)])).collect();

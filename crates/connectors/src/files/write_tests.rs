@@ -134,7 +134,7 @@ async fn what_can_t_be_written_is_refused() {
             .class()
             .to_owned()
     };
-    assert_eq!(class("csv", "b binary", &[], &[]).await, "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE");
+    assert_eq!(class("csv", "b array<int>", &[], &[]).await, "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE");
     assert_eq!(class("csv", "s string", &["s"], &[]).await, "ALL_PARTITION_COLUMNS_NOT_ALLOWED");
     assert_eq!(class("csv", "s string", &["x"], &[]).await, "COLUMN_NOT_DEFINED_IN_TABLE");
     assert_eq!(class("csv", "s string", &[], &[("compression", "lzo")]).await, "INVALID_OPTION_VALUE");

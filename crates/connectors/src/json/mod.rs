@@ -1,13 +1,53 @@
-//! JSON by Spark's rules: the connector, its options, reading, inferring and writing.
+//! JSON by Spark's rules: the format, its options, reading, inferring and writing.
 
 mod config;
 mod infer;
 mod parse;
 mod sink;
 mod source;
-mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use table::Json;
+use crate::connector::{ReadRequest, WriteRequest};
+use crate::files::open::{FileFormat, Reading};
+use crate::files::write::SinkFormat;
+use crate::files::{FileEntry, FileReader};
+use crate::text::Zone;
+use arrow::datatypes::SchemaRef;
+use config::JsonConfig;
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// The format `json`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl FileFormat for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {
+        let (zone, corrupt) = (&request.time_zone, &request.corrupt_column);
+        Ok(Box::new(JsonConfig::from_options(&request.options, zone, corrupt)?))
+    }
+
+    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>> {
+        Ok(Arc::new(sink::JsonSink::from_options(&request.options, &request.time_zone)?))
+    }
+}
+
+impl Reading for JsonConfig {
+    fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {
+        infer::schema(files, self)
+    }
+
+    fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>> {
+        Ok(Arc::new(source::JsonReader::new(schema, self.clone())?))
+    }
+
+    fn zone(&self) -> Zone {
+        self.rules.zone
+    }
+}

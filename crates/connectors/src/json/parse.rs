@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// The deepest nesting that is read.
 pub(super) const DEPTH_MAX: usize = 256;
 
+/// The members of an object in their order; a name may be there twice.
+pub(super) type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json<'a> {
@@ -16,8 +19,10 @@ pub(super) enum Json<'a> {
     /// The number as it was written, or `NaN`, `Infinity`, `-Infinity`.
     Number(&'a str),
     Text(Cow<'a, str>),
-    Array(Vec<Json<'a>>),
-    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    /// The items, and all of it as it was written.
+    Array(Vec<Json<'a>>, &'a str),
+    /// The members, and all of it as it was written.
+    Object(Members<'a>, &'a str),
 }
 
 /// What is taken beyond the standard.
@@ -27,6 +32,12 @@ pub(super) struct Lenience {
     pub bare_names: bool,
     pub comments: bool,
     pub non_numeric_numbers: bool,
+    /// `007` is a number.
+    pub leading_zeros: bool,
+    /// A backslash makes any character plain.
+    pub any_escape: bool,
+    /// Text holds control characters as they are.
+    pub control_characters: bool,
 }
 
 /// The one value that `text` is; none if it is not JSON.
@@ -35,6 +46,12 @@ pub(super) fn parse(text: &str, lenience: Lenience) -> Option<Json<'_>> {
     let value = parser.value(0)?;
     parser.skip()?;
     (parser.at == text.len()).then_some(value)
+}
+
+/// Whether there is nothing in `text` but blanks, and comments where they are allowed.
+pub(super) fn is_blank(text: &str, lenience: Lenience) -> bool {
+    let mut parser = Parser { text, at: 0, lenience };
+    parser.skip().is_some() && parser.at == text.len()
 }
 
 struct Parser<'a> {
@@ -50,6 +67,10 @@ impl<'a> Parser<'a> {
 
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Skips blanks, and comments where they are allowed.
@@ -103,7 +124,6 @@ impl<'a> Parser<'a> {
             ("Infinity", "Infinity"),
             ("+Infinity", "Infinity"),
             ("-Infinity", "-Infinity"),
-            ("INF", "Infinity"),
             ("+INF", "Infinity"),
             ("-INF", "-Infinity"),
         ];
@@ -122,7 +142,7 @@ impl<'a> Parser<'a> {
         if whole == 0 {
             return self.non_number();
         }
-        if whole > 1 && bytes.get(sign) == Some(&b'0') {
+        if whole > 1 && bytes.get(sign) == Some(&b'0') && !self.lenience.leading_zeros {
             return None;
         }
         let mut end = sign + whole;
@@ -147,32 +167,34 @@ impl<'a> Parser<'a> {
     }
 
     fn array(&mut self, depth: usize) -> Option<Json<'a>> {
+        let start = self.at;
         self.eat(b'[')?;
         let mut items = Vec::new();
         if self.eat(b']').is_some() {
-            return Some(Json::Array(items));
+            return Some(Json::Array(items, self.since(start)));
         }
         loop {
             items.push(self.value(depth + 1)?);
             if self.eat(b']').is_some() {
-                return Some(Json::Array(items));
+                return Some(Json::Array(items, self.since(start)));
             }
             self.eat(b',')?;
         }
     }
 
     fn object(&mut self, depth: usize) -> Option<Json<'a>> {
+        let start = self.at;
         self.eat(b'{')?;
         let mut members = Vec::new();
         if self.eat(b'}').is_some() {
-            return Some(Json::Object(members));
+            return Some(Json::Object(members, self.since(start)));
         }
         loop {
             let name = self.name()?;
             self.eat(b':')?;
             members.push((name, self.value(depth + 1)?));
             if self.eat(b'}').is_some() {
-                return Some(Json::Object(members));
+                return Some(Json::Object(members, self.since(start)));
             }
             self.eat(b',')?;
         }
@@ -202,7 +224,8 @@ impl<'a> Parser<'a> {
         let mut owned: Option<String> = None;
         loop {
             let tail = self.text.as_bytes().get(self.at..)?;
-            let length = tail.iter().position(|b| *b == quote || *b == b'\\' || *b < b' ')?;
+            let controls = self.lenience.control_characters;
+            let length = tail.iter().position(|b| *b == quote || *b == b'\\' || (*b < b' ' && !controls))?;
             let plain = self.rest().get(..length)?;
             self.at += length;
             if let Some(text) = &mut owned {
@@ -213,7 +236,7 @@ impl<'a> Parser<'a> {
                     let before = self.text.get(start..self.at)?;
                     let text = owned.get_or_insert_with(|| before.to_owned());
                     self.at += 1;
-                    let c = escape(self.text, &mut self.at, quote)?;
+                    let c = escape(self.text, &mut self.at, quote, self.lenience.any_escape)?;
                     text.push(c);
                 }
                 b if b == quote => {
@@ -230,10 +253,12 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn escape(text: &str, at: &mut usize, quote: u8) -> Option<char> {
-    let byte = text.as_bytes().get(*at).copied()?;
-    *at += 1;
+fn escape(text: &str, at: &mut usize, quote: u8, any: bool) -> Option<char> {
+    let escaped = text.get(*at..)?.chars().next()?;
+    *at += escaped.len_utf8();
+    let byte = u8::try_from(escaped).unwrap_or(b'?');
     Some(match byte {
+        _ if !escaped.is_ascii() => return any.then_some(escaped),
         b'"' | b'\\' | b'/' => byte.into(),
         b'\'' if quote == b'\'' => '\'',
         b'n' => '\n',
@@ -255,7 +280,7 @@ fn escape(text: &str, at: &mut usize, quote: u8) -> Option<char> {
                 _ => char::from_u32(high)?,
             }
         }
-        _ => return None,
+        _ => return any.then_some(escaped),
     })
 }
 
@@ -269,8 +294,15 @@ fn unit(text: &str, at: &mut usize) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const STRICT: Lenience =
-        Lenience { single_quotes: false, bare_names: false, comments: false, non_numeric_numbers: true };
+    const STRICT: Lenience = Lenience {
+        single_quotes: false,
+        bare_names: false,
+        comments: false,
+        non_numeric_numbers: true,
+        leading_zeros: false,
+        any_escape: false,
+        control_characters: false,
+    };
 
     #[test]
     fn json_is_read_and_what_is_none_is_not() {
@@ -278,12 +310,21 @@ mod tests {
             ("null", Json::Null),
             (
                 " [1, -2.5e3 ,true]",
-                Json::Array(vec![Json::Number("1"), Json::Number("-2.5e3"), Json::Bool(true)]),
+                Json::Array(
+                    vec![Json::Number("1"), Json::Number("-2.5e3"), Json::Bool(true)],
+                    "[1, -2.5e3 ,true]",
+                ),
             ),
-            (r#"{"a\u00e9\n":"\ud83d\ude00"}"#, Json::Object(vec![("aé\n".into(), Json::Text("😀".into()))])),
+            (
+                r#"{"a\u00e9\n":"\ud83d\ude00"}"#,
+                Json::Object(
+                    vec![("aé\n".into(), Json::Text("😀".into()))],
+                    r#"{"a\u00e9\n":"\ud83d\ude00"}"#,
+                ),
+            ),
             ("NaN", Json::Number("NaN")),
             ("-Infinity", Json::Number("-Infinity")),
-            ("{}", Json::Object(vec![])),
+            ("{}", Json::Object(vec![], "{}")),
         ];
         for (text, wanted) in good {
             assert_eq!(parse(text, STRICT), Some(wanted), "{text}");
@@ -316,9 +357,17 @@ mod tests {
 
     #[test]
     fn what_the_options_allow_is_read() {
-        let all =
-            Lenience { single_quotes: true, bare_names: true, comments: true, non_numeric_numbers: true };
-        let wanted = Json::Object(vec![("a".into(), Json::Text("b\"'".into()))]);
-        assert_eq!(parse("/* x */{a: 'b\"\\''} // end", all), Some(wanted));
+        let all = Lenience {
+            single_quotes: true,
+            bare_names: true,
+            comments: true,
+            leading_zeros: true,
+            any_escape: true,
+            control_characters: true,
+            ..STRICT
+        };
+        let members = vec![("a".into(), Json::Text("b\"'$\t".into())), ("b".into(), Json::Number("-07"))];
+        let raw = "{a: 'b\"\\'\\$\t', b:-07}";
+        assert_eq!(parse(&format!("/* x */{raw} // end"), all), Some(Json::Object(members, raw)));
     }
 }

@@ -4,21 +4,19 @@
 //! no JSON, no object, or does not fit the schema is malformed; so is anything after the value.
 
 use super::config::JsonConfig;
-use super::parse::{Json, parse};
-use super::value::{Builder, append_members};
+use super::parse::{Json, Members, is_blank, parse};
+use super::value::{Builder, Fit, Rules, append_members};
 use crate::files::lines::{Lines, is_compressed, read_whole};
 use crate::files::path::uri;
 use crate::files::{Batches, FileEntry, FileReader, Split};
 use crate::text::cell::unsupported_type;
-use crate::text::config::{Mode, corrupt_place, malformed};
-use arrow::array::{ArrayRef, BooleanArray, StringBuilder};
-use arrow::compute::filter_record_batch;
+use crate::text::config::corrupt_place;
+use crate::text::rows::{self, Layout, Rows, Verdicts};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Fields, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use std::borrow::Cow;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
-
-const BATCH_ROWS: usize = 8192;
+use thalweg_common::Result;
 
 /// Reads JSON files of one schema.
 #[derive(Debug)]
@@ -45,27 +43,34 @@ impl FileReader for JsonReader {
     }
 
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
-        Ok(Box::new(Rows::new(self, split, columns)?))
+        let layout = Layout::new(&self.schema, self.corrupt, self.config.mode, columns)?;
+        let records = JsonRecords::new(self, split, &layout)?;
+        Ok(Box::new(Rows::new(records, layout, self.config.mode)))
     }
 
     fn can_split(&self, file: &FileEntry) -> bool {
-        !self.config.multi_line && !is_compressed(&file.path)
+        let plain = self.config.encoding.is_utf8() && !is_compressed(&file.path);
+        plain && !self.config.multi_line
     }
 }
 
 /// The raw records of a file.
-pub(super) enum Records {
+pub(super) enum RawRecords {
     Lines(Lines),
     Whole { bytes: Option<Vec<u8>>, current: Vec<u8>, path: String },
 }
 
-impl Records {
+impl RawRecords {
     pub fn open(split: &Split, config: &JsonConfig) -> Result<Self> {
         if !config.multi_line {
-            return Ok(Self::Lines(Lines::open(split, config.line_separator.as_deref())?));
+            return Ok(Self::Lines(Lines::open(split, config.line_separator.as_deref(), config.encoding)?));
         }
         let path = &split.file.path;
-        Ok(Self::Whole { bytes: Some(read_whole(path)?), current: Vec::new(), path: uri(path) })
+        Ok(Self::Whole {
+            bytes: Some(read_whole(path, config.encoding)?),
+            current: Vec::new(),
+            path: uri(path),
+        })
     }
 
     /// The bytes of the next record that is not blank.
@@ -97,140 +102,75 @@ impl Records {
     }
 }
 
-struct Rows {
-    records: Records,
+/// The records of one split as columns.
+struct JsonRecords {
+    raw: RawRecords,
     config: Arc<JsonConfig>,
-    /// The fields that are built or checked, in the order of `columns`.
+    /// The fields that are built, in the order of `columns`.
     fields: Fields,
     columns: Vec<Builder>,
-    corrupt: Option<StringBuilder>,
-    /// For each column asked for, the builder: an index into `columns`, or the corrupt column.
-    output: Vec<Option<usize>>,
-    schema: SchemaRef,
-    kept: Vec<bool>,
-    done: bool,
 }
 
-impl Rows {
-    fn new(reader: &JsonReader, split: &Split, asked: &[usize]) -> Result<Self> {
-        let corrupt_asked = reader.corrupt.is_some_and(|c| asked.contains(&c));
-        let checks_all = reader.config.mode != Mode::Permissive || corrupt_asked;
+impl JsonRecords {
+    fn new(reader: &JsonReader, split: &Split, layout: &Layout) -> Result<Self> {
         let all = reader.schema.fields();
-        let built: Vec<usize> = (0..all.len())
-            .filter(|i| Some(*i) != reader.corrupt && (checks_all || asked.contains(i)))
-            .collect();
-        let fields: Fields = built.iter().filter_map(|i| all.get(*i).cloned()).collect();
+        let fields: Fields = layout.built.iter().filter_map(|i| all.get(*i).cloned()).collect();
         let builder = |f: &Arc<arrow::datatypes::Field>| {
             Builder::new(f.data_type()).ok_or_else(|| unsupported_type("JSON", f.name(), f.data_type()))
         };
         let columns = fields.iter().map(builder).collect::<Result<Vec<_>>>()?;
-        let schema =
-            reader.schema.project(asked).map_err(|e| Error::internal(format!("a projection: {e}")))?;
-        Ok(Self {
-            records: Records::open(split, &reader.config)?,
-            config: Arc::clone(&reader.config),
-            fields,
-            columns,
-            corrupt: corrupt_asked.then(StringBuilder::new),
-            output: asked.iter().map(|c| built.iter().position(|b| b == c)).collect(),
-            schema: Arc::new(schema),
-            kept: Vec::new(),
-            done: false,
-        })
+        let raw = RawRecords::open(split, &reader.config)?;
+        Ok(Self { raw, config: Arc::clone(&reader.config), fields, columns })
     }
+}
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>> {
-        while self.kept.len() < BATCH_ROWS {
-            let Some(bytes) = self.records.next()? else {
-                self.done = true;
-                break;
-            };
-            let text = String::from_utf8_lossy(bytes);
-            let utf8 = matches!(text, std::borrow::Cow::Borrowed(_));
-            let mut target = Target {
-                config: &self.config,
-                fields: &self.fields,
-                columns: &mut self.columns,
-                corrupt: self.corrupt.as_mut(),
-                kept: &mut self.kept,
-            };
-            if !target.append(&text, utf8) && self.config.mode == Mode::FailFast {
-                let text = text.into_owned();
-                return Err(malformed(&text, &self.records.place()));
-            }
-        }
-        if self.kept.is_empty() { Ok(None) } else { self.finish().map(Some) }
-    }
-
-    fn finish(&mut self) -> Result<RecordBatch> {
-        let kept = std::mem::take(&mut self.kept);
-        let columns = self.columns.iter_mut().map(Builder::finish).collect::<Result<Vec<_>>>()?;
-        let corrupt: Option<ArrayRef> = self.corrupt.as_mut().map(|b| Arc::new(b.finish()) as ArrayRef);
-        let array = |place: &Option<usize>| match place {
-            Some(index) => columns.get(*index).cloned(),
-            None => corrupt.clone(),
+impl rows::Records for JsonRecords {
+    /// An array of objects is a row for each; if one does not fit, the record does not.
+    fn append_next(&mut self, verdicts: &mut Verdicts) -> Result<bool> {
+        let Some(bytes) = self.raw.next()? else { return Ok(false) };
+        let text = String::from_utf8_lossy(bytes);
+        let value = match &text {
+            Cow::Borrowed(text) => parse(text, self.config.lenience),
+            Cow::Owned(_) => None,
         };
-        let arrays: Option<Vec<ArrayRef>> = self.output.iter().map(array).collect();
-        let arrays = arrays.ok_or_else(|| Error::internal("a column of a JSON file was not built"))?;
-        let options = RecordBatchOptions::new().with_row_count(Some(kept.len()));
-        let wrong = |e| Error::internal(format!("a batch of JSON rows: {e}"));
-        let batch =
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map_err(wrong)?;
-        if kept.iter().all(|k| *k) {
-            return Ok(batch);
-        }
-        filter_record_batch(&batch, &BooleanArray::from(kept)).map_err(wrong)
-    }
-}
-
-impl Iterator for Rows {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.batch();
-        self.done |= batch.is_err();
-        batch.transpose()
-    }
-}
-
-/// Where the rows of a record go.
-struct Target<'a> {
-    config: &'a JsonConfig,
-    fields: &'a Fields,
-    columns: &'a mut [Builder],
-    corrupt: Option<&'a mut StringBuilder>,
-    kept: &'a mut Vec<bool>,
-}
-
-impl Target<'_> {
-    /// Appends the rows of a record; whether all of them fit.
-    fn append(&mut self, text: &str, is_utf8: bool) -> bool {
-        let value = if is_utf8 { parse(text, self.config.lenience) } else { None };
-        match value {
-            Some(Json::Array(items)) => {
-                items.iter().filter(|item| self.row(Some(item), text)).count() == items.len()
-            }
-            other => self.row(other.as_ref(), text),
-        }
-    }
-
-    fn row(&mut self, value: Option<&Json<'_>>, text: &str) -> bool {
-        let fits = match value {
-            Some(Json::Object(members)) => {
-                append_members(self.fields, self.columns, members, &self.config.rules)
-            }
-            _ => {
-                self.columns.iter_mut().for_each(Builder::append_null);
-                false
-            }
+        let objects: Vec<&Members<'_>> = match &value {
+            Some(Json::Object(members, _)) => vec![members],
+            Some(Json::Array(items, _)) => items.iter().filter_map(members).collect(),
+            _ => Vec::new(),
         };
-        if let Some(corrupt) = &mut self.corrupt {
-            corrupt.append_option((!fits).then_some(text));
+        let is_whole = match &value {
+            Some(Json::Array(items, _)) => items.len() == objects.len(),
+            _ => !objects.is_empty(),
+        };
+        if value.is_none() && is_blank(&text, self.config.lenience) {
+            return Ok(true);
         }
-        self.kept.push(fits || self.config.mode == Mode::Permissive);
-        fits
+        if !is_whole {
+            self.columns.iter_mut().for_each(Builder::append_null);
+            verdicts.row(false, &text);
+            return Ok(true);
+        }
+        let rules = Rules { text: &self.config.rules, non_numeric: self.config.lenience.non_numeric_numbers };
+        let mut fits = true;
+        for members in &objects {
+            fits &= append_members(&self.fields, &mut self.columns, members, rules) == Fit::Whole;
+        }
+        objects.iter().for_each(|_| verdicts.row(fits, &text));
+        Ok(true)
+    }
+
+    fn place(&self) -> String {
+        self.raw.place()
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>> {
+        self.columns.iter_mut().map(Builder::finish).collect()
+    }
+}
+
+fn members<'a, 'b>(value: &'b Json<'a>) -> Option<&'b Members<'a>> {
+    match value {
+        Json::Object(members, _) => Some(members),
+        _ => None,
     }
 }

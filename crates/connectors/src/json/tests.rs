@@ -43,14 +43,15 @@ async fn types_are_inferred_as_in_spark() {
     check_types("{\"a\":\n1}", &[("multiLine", "true")], "a bigint").await;
     check_types("{\"a\":1}\nx\n", &[("mode", "DROPMALFORMED")], "a bigint").await;
     check_types("x\n", &[("mode", "FAILFAST")], "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION").await;
-    check_types("{}", &[("prefersDecimal", "true")], "INVALID_OPTION_VALUE").await;
+    check_types("{\"a\":1.25}\n{\"a\":100}", &[("prefersDecimal", "true")], "a decimal(22,2)").await;
+    check_types("{\"a\":1}\n{\"A\":2}", &[], "COLUMN_ALREADY_EXISTS").await;
 }
 
 #[tokio::test]
 async fn values_become_those_of_the_schema() {
     let schema = "a int, b double, c string, d date, e timestamp, f boolean, g decimal";
     let line = r#"{"a":1,"b":2,"c":{"x":[1, "é"]},"d":"2013-01-02","e":"2013-01-02T03:04:05Z","f":true,"g":"1.255"}"#;
-    let wanted = "1|2.0|{\"x\":[1,\"é\"]}|2013-01-02|2013-01-02T03:04:05Z|true|1.26";
+    let wanted = "1|2.0|{\"x\":[1, \"é\"]}|2013-01-02|2013-01-02T03:04:05Z|true|1.26";
     check_rows(line, schema, &[], &[wanted]).await;
     check_rows("{'a':1,\"a\":2}\n\n{}\n", "a int", &[], &["2", "NULL"]).await;
     check_rows("{\"e\":10}", "e timestamp", &[], &["1970-01-01T00:00:10Z"]).await;

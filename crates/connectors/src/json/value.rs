@@ -1,9 +1,10 @@
 //! Columns built from JSON values, nested ones too, by Spark's rules of what becomes what.
 //!
 //! A value that is none of its column's type becomes a null and is told, so that the record
-//! counts as malformed while its other fields stay. A string column takes any value as its text.
+//! counts as malformed while its other fields stay; a list or a map with such a value is a null as
+//! a whole. A string column takes any value as its text.
 
-use super::parse::Json;
+use super::parse::{Json, Members};
 use crate::text::cell::{CellBuilder, TextRules};
 use arrow::array::{ArrayRef, BinaryBuilder, ListArray, MapArray, NullBufferBuilder, StructArray};
 use arrow::buffer::OffsetBuffer;
@@ -11,6 +12,30 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use base64::Engine;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+
+/// How much of a value its column could take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// A null stands for it.
+    Nothing,
+    /// A null stands for parts of it.
+    Partly,
+    Whole,
+}
+
+impl Fit {
+    fn of(taken: bool) -> Self {
+        if taken { Self::Whole } else { Self::Nothing }
+    }
+}
+
+/// How values are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub text: &'a TextRules,
+    /// `"NaN"` and the like are numbers.
+    pub non_numeric: bool,
+}
 
 /// A builder for a column of any type that JSON can hold.
 #[derive(Debug)]
@@ -70,32 +95,26 @@ impl Builder {
         })
     }
 
-    /// Appends a value, or a null for what is none of the type; whether all of it fits.
-    pub fn append(&mut self, value: &Json<'_>, rules: &TextRules) -> bool {
+    /// Appends a value, or a null for what is none of the type; how much of it fits.
+    pub fn append(&mut self, value: &Json<'_>, rules: Rules<'_>) -> Fit {
         if *value == Json::Null {
             self.append_null();
-            return true;
+            return Fit::Whole;
         }
         match (&mut *self, value) {
-            (Self::Cell(cell, data_type), _) => append_cell(cell, data_type, value, rules),
+            (Self::Cell(cell, data_type), _) => Fit::of(append_cell(cell, data_type, value, rules)),
             (Self::Binary(bytes), Json::Text(text)) => {
-                match base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
-                    Ok(decoded) => {
-                        bytes.append_value(decoded);
-                        true
-                    }
-                    Err(_) => {
-                        bytes.append_null();
-                        false
-                    }
-                }
+                let decoded = base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).ok();
+                bytes.append_option(decoded.as_ref());
+                Fit::of(decoded.is_some())
             }
-            (Self::List { items, lengths, valid, .. }, Json::Array(values)) => {
+            (Self::List { items, lengths, valid, .. }, Json::Array(values, _)) => {
                 lengths.push(values.len());
-                valid.append_non_null();
-                values.iter().filter(|v| items.append(v, rules)).count() == values.len()
+                let fit = values.iter().fold(Fit::Whole, |fit, v| items.append(v, rules).min(fit));
+                valid.append(fit != Fit::Nothing);
+                fit
             }
-            (Self::Map { keys, values, lengths, valid, .. }, Json::Object(members)) => {
+            (Self::Map { keys, values, lengths, valid, .. }, Json::Object(members, _)) => {
                 // A name that is there twice counts once, with its last value.
                 let last = |name: &str| members.iter().rposition(|(k, _)| k == name);
                 let unique: Vec<_> = members
@@ -105,19 +124,19 @@ impl Builder {
                     .map(|(_, m)| m)
                     .collect();
                 lengths.push(unique.len());
-                valid.append_non_null();
-                unique.into_iter().fold(true, |fits, (name, value)| {
-                    let named = keys.append(&Json::Text(name.clone()), rules);
-                    values.append(value, rules) && named && fits
-                })
+                let fit = unique.into_iter().fold(Fit::Whole, |fit, (name, value)| {
+                    keys.append(&Json::Text(name.clone()), rules).min(values.append(value, rules)).min(fit)
+                });
+                valid.append(fit != Fit::Nothing);
+                fit
             }
-            (Self::Struct { fields, columns, valid }, Json::Object(members)) => {
+            (Self::Struct { fields, columns, valid }, Json::Object(members, _)) => {
                 valid.append_non_null();
                 append_members(fields, columns, members, rules)
             }
             _ => {
                 self.append_null();
-                false
+                Fit::Nothing
             }
         }
     }
@@ -176,37 +195,35 @@ impl Builder {
 pub(super) fn append_members(
     fields: &Fields,
     columns: &mut [Builder],
-    members: &[(std::borrow::Cow<'_, str>, Json<'_>)],
-    rules: &TextRules,
-) -> bool {
-    let mut fits = true;
+    members: &Members<'_>,
+    rules: Rules<'_>,
+) -> Fit {
+    let mut fit = Fit::Whole;
     for (field, column) in fields.iter().zip(columns) {
         match members.iter().rev().find(|(name, _)| name == field.name()) {
-            Some((_, value)) => fits &= column.append(value, rules),
+            Some((_, value)) if column.append(value, rules) != Fit::Whole => fit = Fit::Partly,
+            Some(_) => {}
             None => column.append_null(),
         }
     }
-    fits
+    fit
 }
 
-fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, rules: &TextRules) -> bool {
+fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, rules: Rules<'_>) -> bool {
     use DataType as T;
+    let non_numeric = rules.non_numeric;
+    let rules = rules.text;
     let appended = match (data_type, value) {
-        (T::Utf8, Json::Text(text)) => cell.append(text, rules),
-        (T::Utf8, other) => {
-            let mut text = String::new();
-            write_compact(other, &mut text);
-            cell.append(&text, rules)
-        }
+        (T::Utf8, value) => cell.append(text_of(value), rules),
         (T::Boolean, Json::Bool(value)) => cell.append(if *value { "true" } else { "false" }, rules),
         (T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Decimal128(..), Json::Number(text)) => {
             cell.append(text, rules)
         }
         (T::Float32 | T::Float64, Json::Number(text)) => cell.append(text, rules),
-        (T::Float32 | T::Float64, Json::Text(text)) => {
+        (T::Float32 | T::Float64, Json::Text(text)) if non_numeric => {
             let word = match text.as_ref() {
                 "NaN" => "NaN",
-                "Infinity" | "+Infinity" | "INF" | "+INF" => "Infinity",
+                "Infinity" | "+Infinity" | "+INF" => "Infinity",
                 "-Infinity" | "-INF" => "-Infinity",
                 _ => "",
             };
@@ -228,31 +245,19 @@ fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, r
     appended
 }
 
-/// A value as JSON without blanks.
-fn write_compact(value: &Json<'_>, out: &mut String) {
+/// A value as a string: text without its quotes, anything else as it was written.
+fn text_of<'a>(value: &'a Json<'a>) -> &'a str {
     match value {
-        Json::Null => out.push_str("null"),
-        Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Json::Number(text) => out.push_str(text),
-        Json::Text(text) => write_text(text, out),
-        Json::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                out.push_str(if index > 0 { "," } else { "" });
-                write_compact(item, out);
+        Json::Null => "null",
+        Json::Bool(value) => {
+            if *value {
+                "true"
+            } else {
+                "false"
             }
-            out.push(']');
         }
-        Json::Object(members) => {
-            out.push('{');
-            for (index, (name, value)) in members.iter().enumerate() {
-                out.push_str(if index > 0 { "," } else { "" });
-                write_text(name, out);
-                out.push(':');
-                write_compact(value, out);
-            }
-            out.push('}');
-        }
+        Json::Text(text) => text,
+        Json::Number(raw) | Json::Array(_, raw) | Json::Object(_, raw) => raw,
     }
 }
 

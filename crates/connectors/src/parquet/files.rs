@@ -3,9 +3,11 @@
 //! So filters, projections, limits, statistics and row-group pruning work as they do there. The
 //! list never changes after the table is made: what Delta's snapshots and plain folders share.
 
-use super::types::{check_fits, spelled_as, table_schema};
+use super::types::{check_fits, merged, spelled_as, table_schema};
+use crate::files::list::read_failed;
 use crate::files::path::uri;
 use crate::files::{FileEntry, scan};
+use crate::text::config::unable_to_infer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -31,7 +33,7 @@ use parquet::basic::Type as PhysicalType;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::{Error, Result};
 
 /// What the footer of a file says.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ pub(crate) struct Footer {
 
 /// Reads the footer of a file; a file that is not Parquet is an error that names it.
 pub(crate) fn footer(path: &Path) -> Result<Footer> {
-    let file = File::open(path).map_err(|e| crate::files::list::read_failed(path, &e))?;
+    let file = File::open(path).map_err(|e| read_failed(path, &e))?;
     let metadata =
         ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| not_parquet(path, &e))?;
     let schema = instants(&metadata);
@@ -52,14 +54,7 @@ pub(crate) fn footer(path: &Path) -> Result<Footer> {
 
 /// A file that can't be read as Parquet.
 pub(crate) fn not_parquet(path: &Path, cause: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Runtime,
-        "FAILED_READ_FILE.NO_HINT",
-        "KD001",
-        format!("Encountered error while reading file {}: {cause}.", uri(path)),
-    )
-    .param("path", uri(path))
-    .hint("Is it a complete Parquet file?")
+    read_failed(path, cause).hint("Is it a complete Parquet file?")
 }
 
 /// INT96 is how older Spark wrote TIMESTAMP, so such a column is an instant.
@@ -124,9 +119,15 @@ impl ParquetFiles {
     }
 }
 
-/// The schema of a table over `file`.
-pub(crate) fn infer(file: &FileEntry) -> Result<SchemaRef> {
-    table_schema(&footer(&file.path)?.schema)
+/// The schema of a table over the first of `files`, or with `merge` over all of them.
+pub(super) fn infer(files: &[FileEntry], merge: bool) -> Result<SchemaRef> {
+    let Some((first, others)) = files.split_first() else { return Err(unable_to_infer("Parquet")) };
+    let mut schema = table_schema(&footer(&first.path)?.schema)?;
+    for file in others.iter().filter(|_| merge) {
+        let own = table_schema(&footer(&file.path)?.schema)?;
+        schema = merged(&schema, &own, &file.path)?;
+    }
+    Ok(schema)
 }
 
 fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {

@@ -95,7 +95,28 @@ async fn a_file_that_is_not_parquet_is_named() {
     assert_eq!(rows("parquet", read(dir.path(), None, &[])).await, ["FAILED_READ_FILE.NO_HINT"]);
     assert_eq!(inferred("parquet", read(&dir.path().join("y"), None, &[])).await, "PATH_NOT_FOUND");
     assert_eq!(
-        inferred("parquet", read(dir.path(), None, &[("mergeSchema", "true")])).await,
+        inferred("parquet", read(dir.path(), None, &[("datetimeRebaseMode", "LEGACY")])).await,
         "INVALID_OPTION_VALUE"
     );
+}
+
+#[tokio::test]
+async fn the_columns_of_all_files_are_merged_if_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let wide: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![3_000_000_000]));
+    write(&dir.path().join("a.parquet"), vec![("i", ints(&[1]))]);
+    write(&dir.path().join("b.parquet"), vec![("j", ints(&[2])), ("i", wide)]);
+    let merge = [("mergeSchema", "true")];
+    let first = inferred("parquet", read(dir.path(), None, &[])).await;
+    assert_eq!(
+        first, "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+        "b.parquet is not what a.parquet is"
+    );
+    assert_eq!(inferred("parquet", read(dir.path(), None, &merge)).await, "i bigint, j int");
+    let mut found = rows("parquet", read(dir.path(), None, &merge)).await;
+    found.sort();
+    assert_eq!(found, ["1|NULL", "3000000000|2"]);
+    let text: ArrayRef = Arc::new(StringViewArray::from(vec!["x"]));
+    write(&dir.path().join("c.parquet"), vec![("i", text)]);
+    assert_eq!(inferred("parquet", read(dir.path(), None, &merge)).await, "CANNOT_MERGE_SCHEMAS");
 }

@@ -100,6 +100,42 @@ pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<(
     Ok(())
 }
 
+/// The columns of both, a column of both with the wider of its types; `path` is the file of `b`.
+pub(super) fn merged(a: &Schema, b: &Schema, path: &Path) -> Result<SchemaRef> {
+    let mut fields: Vec<Field> = a.fields().iter().map(|f| f.as_ref().clone()).collect();
+    for field in b.fields() {
+        let same = fields.iter_mut().find(|f| f.name().eq_ignore_ascii_case(field.name()));
+        let Some(known) = same else {
+            fields.push(field.as_ref().clone());
+            continue;
+        };
+        if fits(known.data_type(), field.data_type()) {
+            known.set_data_type(field.data_type().clone());
+        } else if !fits(field.data_type(), known.data_type()) {
+            return Err(cannot_merge(known, field, path));
+        }
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "CANNOT_MERGE_SCHEMAS",
+        "42KD9",
+        format!(
+            "Failed merging schemas: the column `{}` is {} in {} and {} in the files before it.",
+            field.name(),
+            field.data_type(),
+            uri(path),
+            known.data_type()
+        ),
+    )
+    .param("column", field.name())
+    .param("path", uri(path))
+    .hint("Give the table a schema that fits all files.")
+}
+
 /// Whether every value of `from` is one of `to`, exactly.
 fn fits(from: &DataType, to: &DataType) -> bool {
     use DataType as T;

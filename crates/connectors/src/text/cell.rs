@@ -5,8 +5,9 @@
 
 use super::{Zone, datetime, number, pattern::Pattern};
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder, Int8Builder,
-    Int16Builder, Int32Builder, Int64Builder, NullBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, NullBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub(crate) enum CellBuilder {
     Float64(Float64Builder),
     Decimal(Decimal128Builder, u8, i8),
     Text(StringBuilder),
+    Binary(BinaryBuilder),
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
     TimestampNtz(TimestampMicrosecondBuilder),
@@ -92,6 +94,7 @@ impl CellBuilder {
             DataType::Float32 => Self::Float32(Float32Builder::new()),
             DataType::Float64 => Self::Float64(Float64Builder::new()),
             DataType::Utf8 => Self::Text(StringBuilder::new()),
+            DataType::Binary => Self::Binary(BinaryBuilder::new()),
             DataType::Date32 => Self::Date(Date32Builder::new()),
             DataType::Decimal128(p, s) => {
                 Self::Decimal(Decimal128Builder::new().with_data_type(data_type.clone()), *p, *s)
@@ -124,9 +127,11 @@ impl CellBuilder {
             Self::Float32(b) => put(rules.read_double(text), |v| b.append_value(v as f32)),
             Self::Float64(b) => put(rules.read_double(text), |v| b.append_value(v)),
             Self::Decimal(b, p, s) => {
-                put(number::exact(text).and_then(|v| number::rescale(v, *p, *s)), |v| b.append_value(v))
+                let value = number::grouped(text).and_then(|v| number::rescale(v, *p, *s));
+                put(value, |v| b.append_value(v))
             }
             Self::Text(b) => put(Some(text), |v| b.append_value(v)),
+            Self::Binary(b) => put(Some(text), |v| b.append_value(v)),
             Self::Date(b) => put(rules.read_date(text), |v| b.append_value(v)),
             Self::Timestamp(b) => put(rules.read_timestamp(text), |v| b.append_value(v)),
             Self::TimestampNtz(b) => put(rules.read_timestamp_ntz(text), |v| b.append_value(v)),
@@ -146,6 +151,7 @@ impl CellBuilder {
             Self::Float64(b) => b.append_null(),
             Self::Decimal(b, ..) => b.append_null(),
             Self::Text(b) => b.append_null(),
+            Self::Binary(b) => b.append_null(),
             Self::Date(b) => b.append_null(),
             Self::Timestamp(b) | Self::TimestampNtz(b) => b.append_null(),
         }
@@ -164,6 +170,7 @@ impl CellBuilder {
             Self::Float64(b) => Arc::new(b.finish()),
             Self::Decimal(b, ..) => Arc::new(b.finish()),
             Self::Text(b) => Arc::new(b.finish()),
+            Self::Binary(b) => Arc::new(b.finish()),
             Self::Date(b) => Arc::new(b.finish()),
             Self::Timestamp(b) | Self::TimestampNtz(b) => Arc::new(b.finish()),
         }

@@ -35,9 +35,9 @@ pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<TextRul
         date: pattern(options, "dateFormat")?,
         timestamp: pattern(options, "timestampFormat")?,
         timestamp_ntz: pattern(options, "timestampNTZFormat")?,
-        nan: options.get("nanValue").unwrap_or("NaN").to_owned(),
-        positive_inf: options.get("positiveInf").unwrap_or("Inf").to_owned(),
-        negative_inf: options.get("negativeInf").unwrap_or("-Inf").to_owned(),
+        nan: "NaN".to_owned(),
+        positive_inf: "Inf".to_owned(),
+        negative_inf: "-Inf".to_owned(),
     })
 }
 
@@ -46,18 +46,31 @@ pub(crate) fn pattern(options: &OptionMap, key: &str) -> Result<Option<Pattern>>
     options.get(key).map(|text| Pattern::compile(key, text)).transpose()
 }
 
-/// Accepts UTF-8 and English, refuses other encodings and locales by name.
-pub(crate) fn only_utf8_and_english(options: &OptionMap) -> Result<()> {
+/// Accepts English, refuses other locales by name.
+pub(crate) fn only_english(options: &OptionMap) -> Result<()> {
+    if options.get("locale").is_some_and(|l| !matches!(l.to_lowercase().as_str(), "en" | "en-us" | "en-gb")) {
+        return Err(options.bad("locale", "en-US"));
+    }
+    Ok(())
+}
+
+/// Accepts UTF-8, which is all that is written, and refuses other encodings by name.
+pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
     for key in ["encoding", "charset"] {
-        if options
-            .get(key)
-            .is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8" | "US-ASCII"))
-        {
+        if options.get(key).is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8")) {
             return Err(options.bad(key, "UTF-8"));
         }
     }
-    if options.get("locale").is_some_and(|l| !matches!(l.to_lowercase().as_str(), "en" | "en-us" | "en-gb")) {
-        return Err(options.bad("locale", "en-US"));
+    Ok(())
+}
+
+/// Refuses options that are there with any value but the one that changes nothing; none if that is empty.
+pub(crate) fn refuse_unless_default(options: &OptionMap, table: &[(&str, &str)]) -> Result<()> {
+    for (key, default) in table {
+        if options.get(key).is_some_and(|v| !v.eq_ignore_ascii_case(default)) {
+            let wanted = if default.is_empty() { "nothing: it is not supported" } else { default };
+            return Err(options.bad(key, wanted));
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Dates and timestamps without a pattern: what Spark's cast from a string takes.
 //!
 //! `yyyy[-m[m][-d[d]]]`, then for timestamps `T` or a blank and `h[h][:m[m][:s[s][.fraction]]]`
-//! and a zone. A time alone is not taken: it would mean another instant each day, and a stream
+//! and, after seconds, a zone. A time alone is not taken: it would mean another instant each day, and a stream
 //! that replays would differ.
 
 use super::Zone;
@@ -53,9 +53,13 @@ fn wall_clock(text: &str) -> Option<(i64, Option<Zone>)> {
     if scan.rest().is_empty() {
         return Some((midnight, None));
     }
-    let time = scan.time()?;
+    let (time, complete) = scan.time()?;
     let rest = scan.rest();
-    let zone = if rest.is_empty() { None } else { Some(Zone::parse(rest)?) };
+    let zone = match rest {
+        "" => None,
+        _ if complete => Some(Zone::parse(rest)?),
+        _ => return None,
+    };
     Some((midnight.checked_add(time)?, zone))
 }
 
@@ -110,14 +114,15 @@ impl<'a> Scan<'a> {
         Some((days(year, month, day)?, true))
     }
 
-    /// Microseconds since midnight.
-    fn time(&mut self) -> Option<i64> {
+    /// Microseconds since midnight, and whether seconds were given.
+    fn time(&mut self) -> Option<(i64, bool)> {
         let hour = self.digits(1, 2)?;
         let minute = if self.eat(b':') { self.digits(1, 2)? } else { 0 };
-        let second = if self.eat(b':') { self.digits(1, 2)? } else { 0 };
+        let complete = self.eat(b':');
+        let second = if complete { self.digits(1, 2)? } else { 0 };
         let fraction = if self.eat(b'.') { self.fraction() } else { 0 };
         let fits = hour < 24 && minute < 60 && second < 60;
-        fits.then_some((hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction)
+        fits.then_some(((hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction, complete))
     }
 
     /// Microseconds of a decimal fraction; digits beyond the sixth are cut.
@@ -167,7 +172,8 @@ mod tests {
             ("1970-01-01 01:00:00", Some(0)),
             ("1970-01-01T01:00:00.5", Some(500_000)),
             ("1970-01-01T00:00:00Z", Some(0)),
-            ("1970-01-01T02:00+02:00", Some(0)),
+            ("1970-01-01T02:00:00+02:00", Some(0)),
+            ("1970-01-01T02:00+02:00", None),
             ("1970-01-01 00:00:00 UTC", Some(0)),
             ("1970-01-01", Some(-3_600_000_000)),
             ("1970-01-01 01:00:00.1234567", Some(123_456)),

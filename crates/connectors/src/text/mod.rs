@@ -6,9 +6,11 @@
 pub(crate) mod cell;
 pub(crate) mod config;
 pub(crate) mod datetime;
+pub(crate) mod encoding;
 pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod pattern;
+pub(crate) mod rows;
 pub(crate) mod write;
 pub(crate) mod zone;
 

@@ -69,6 +69,11 @@ pub(crate) fn exact(text: &str) -> Option<Exact> {
     Some(Exact { unscaled: if negative { -unscaled } else { unscaled }, scale, precision })
 }
 
+/// An exact decimal that may have commas between its digits, as in English.
+pub(crate) fn grouped(text: &str) -> Option<Exact> {
+    if text.contains(',') { exact(&text.replace(',', "")) } else { exact(text) }
+}
+
 /// The unscaled value for a column of `precision` and `scale`, rounded half up; none if it does not fit.
 pub(crate) fn rescale(value: Exact, precision: u8, scale: i8) -> Option<i128> {
     let shift = i32::from(scale) - value.scale;

@@ -252,7 +252,8 @@ fn read_field<'a>(
 
 fn read_month<'a>(length: usize, text: &'a str, parts: &mut Parts) -> Option<&'a str> {
     let names = MONTHS.iter().map(|m| if length == 3 { m.get(..3).unwrap_or(m) } else { m });
-    let (number, name) = (1..).zip(names).find(|(_, name)| text.starts_with(name))?;
+    let starts = |name: &str| text.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
+    let (number, name) = (1..).zip(names).find(|(_, name)| starts(name))?;
     parts.month = Some(number);
     text.get(name.len()..)
 }
@@ -287,7 +288,7 @@ fn write_field(letter: char, length: usize, time: &DateTime<chrono::Utc>, offset
     let month = MONTHS.get(time.month0() as usize).copied().unwrap_or_default();
     let text = match (letter, length) {
         ('y' | 'u', 2) => format!("{:02}", time.year().rem_euclid(100)),
-        ('y' | 'u', _) => format!("{:0length$}", time.year()),
+        ('y' | 'u', _) => year(time.year(), length),
         ('M', 3) => month.get(..3).unwrap_or(month).to_owned(),
         ('M', 4) => month.to_owned(),
         ('M', _) => format!("{:0length$}", time.month()),
@@ -303,13 +304,25 @@ fn write_field(letter: char, length: usize, time: &DateTime<chrono::Utc>, offset
     out.push_str(&text);
 }
 
+/// A year with its sign where it has one or is longer than its pattern.
+fn year(year: i32, length: usize) -> String {
+    let digits = format!("{:0length$}", year.unsigned_abs());
+    match year {
+        ..0 => format!("-{digits}"),
+        10_000.. if length >= 4 => format!("+{digits}"),
+        _ => digits,
+    }
+}
+
 fn zone_text(letter: char, length: usize, offset: i32) -> String {
     if letter == 'X' && offset == 0 {
         return "Z".to_owned();
     }
     let (sign, hours, minutes) =
         (if offset < 0 { '-' } else { '+' }, offset.abs() / 3600, offset.abs() / 60 % 60);
+    let seconds = offset.abs() % 60;
     match (letter, length) {
+        ('X' | 'x', 3) if seconds != 0 => format!("{sign}{hours:02}:{minutes:02}:{seconds:02}"),
         ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
         ('X' | 'x', 1 | 2) | ('Z', _) => format!("{sign}{hours:02}{minutes:02}"),
         _ => format!("{sign}{hours:02}:{minutes:02}"),

@@ -47,6 +47,7 @@ pub(crate) fn can_print(data_type: &DataType) -> bool {
 pub(crate) fn print(column: &ArrayRef, row: usize, rules: &PrintRules, out: &mut String) -> Option<()> {
     match column.data_type() {
         DataType::Utf8 => out.push_str(column.as_string::<i32>().value(row)),
+        DataType::Binary => bytes(column.as_binary::<i32>().value(row), out),
         DataType::Boolean => write!(out, "{}", column.as_boolean().value(row)).ok()?,
         DataType::Int8 => write!(out, "{}", column.as_primitive::<Int8Type>().value(row)).ok()?,
         DataType::Int16 => write!(out, "{}", column.as_primitive::<Int16Type>().value(row)).ok()?,
@@ -81,6 +82,16 @@ pub(crate) fn print(column: &ArrayRef, row: usize, rules: &PrintRules, out: &mut
     Some(())
 }
 
+/// Bytes as Spark shows them: `[01 0A]`.
+fn bytes(value: &[u8], out: &mut String) {
+    out.push('[');
+    for (index, byte) in value.iter().enumerate() {
+        out.push_str(if index > 0 { " " } else { "" });
+        out.push_str(&format!("{byte:02X}"));
+    }
+    out.push(']');
+}
+
 /// A double as Java prints it: `1.0`, `1.0E7`, `NaN`.
 fn float(value: f64, plain: &str, scientific: &str, out: &mut String) {
     let size = value.abs();
@@ -94,7 +105,13 @@ fn float(value: f64, plain: &str, scientific: &str, out: &mut String) {
             out.push_str(".0");
         }
     } else {
-        let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+        // Java gives the smallest number of all two digits.
+        let scientific = match scientific.trim_start_matches('-') {
+            "5e-324" => scientific.replace("5e", "4.9e"),
+            "1e-45" => scientific.replace("1e", "1.4e"),
+            _ => scientific.to_owned(),
+        };
+        let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         out.push_str(mantissa);
         out.push_str(if mantissa.contains('.') { "E" } else { ".0E" });
         out.push_str(exponent);

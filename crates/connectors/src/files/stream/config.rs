@@ -2,7 +2,7 @@
 
 use crate::OptionMap;
 use crate::files::Listing;
-use crate::text::config::count;
+use crate::text::config::{count, refuse_unless_default};
 use thalweg_common::{Error, Result};
 
 /// How much one epoch takes, and what a folder's files are.
@@ -17,7 +17,8 @@ pub(crate) struct StreamConfig {
 
 impl StreamConfig {
     /// Reads the options; those that would forget files or delete them are refused.
-    pub fn from_options(options: &OptionMap) -> Result<Self> {
+    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+        refuse_unless_default(options, &[("modifiedBefore", ""), ("modifiedAfter", "")])?;
         let positive = |key: &str| match count(options, key)? {
             Some(0) => Err(options.bad(key, "a number above 0")),
             other => Ok(other),
@@ -36,7 +37,7 @@ impl StreamConfig {
             files_max,
             bytes_max,
             latest_first: options.flag("latestFirst", false)?,
-            listing: Listing::from_options(options)?,
+            listing: Listing::from_options(options, time_zone)?,
         })
     }
 }
