@@ -70,6 +70,7 @@ impl Runtime {
             .with_runtime_env(self.environment.clone())
             .with_default_features()
             .with_analyzer_rules(vec![])
+            .with_query_planner(thalweg_plan::query_planner())
             .with_physical_optimizer_rules(thalweg_plan::physical_optimizer_rules());
         let rules = if optimize { thalweg_plan::optimizer_rules() } else { thalweg_plan::required_rules() };
         builder.with_optimizer_rules(rules).build()

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod errors;
+mod generate;
 mod interval;
 mod literal;
 mod naming;
@@ -19,6 +20,7 @@ pub mod types;
 mod watermark;
 
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
+pub use generate::{GenerateNode, query_planner};
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
 pub use resolver::{resolve, resolve_expression_type};
 /// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.

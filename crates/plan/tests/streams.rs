@@ -89,7 +89,7 @@ async fn a_streaming_plan_has_the_shape_that_the_lowering_knows() {
             "Projection",
             "Aggregate",
             "Projection",
-            "Unnest",
+            "Generate",
             "Projection",
             "Filter",
             "Watermark",

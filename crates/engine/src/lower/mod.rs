@@ -14,13 +14,13 @@ use datafusion::common::DFSchema;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableScan, Unnest};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableScan};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use std::any::Any;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::{Connector, ReadRequest};
-use thalweg_plan::{Resolved, WatermarkNode};
+use thalweg_plan::{GenerateNode, Resolved, WatermarkNode};
 use thalweg_stream::{OperatorSpec, OutputMode, Step};
 
 /// What a streaming query reads.
@@ -73,13 +73,8 @@ impl Chain<'_> {
                 self.step(Step::Filter(condition));
                 Ok(())
             }
-            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
-            LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<WatermarkNode>()
-            {
-                Some(watermark) => self.watermark(watermark),
-                None => Err(refuse::operator(plan)),
-            },
+            LogicalPlan::Extension(Extension { node }) => self.extension(node.as_any(), plan),
             other => Err(refuse::operator(other)),
         }
     }
@@ -116,14 +111,22 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn unnest(&mut self, unnest: &Unnest) -> Result<()> {
-        let [column] = unnest.list_type_columns.as_slice() else {
-            return Err(refuse::operator(&LogicalPlan::Unnest(unnest.clone())));
-        };
-        if unnest.options.preserve_nulls() || !unnest.struct_type_columns.is_empty() {
+    fn extension(&mut self, node: &dyn Any, plan: &LogicalPlan) -> Result<()> {
+        if let Some(watermark) = node.downcast_ref::<WatermarkNode>() {
+            return self.watermark(watermark);
+        }
+        match node.downcast_ref::<GenerateNode>() {
+            Some(generate) => self.generate(generate, plan),
+            None => Err(refuse::operator(plan)),
+        }
+    }
+
+    fn generate(&mut self, generate: &GenerateNode, plan: &LogicalPlan) -> Result<()> {
+        if generate.outer {
             return Err(refuse::outer_generator());
         }
-        self.step(Step::Unnest { column: column.0, schema: arrow_schema(&unnest.schema) });
+        let column = generate.index().map_err(from_datafusion)?;
+        self.step(Step::Unnest { column, schema: arrow_schema(plan.schema()) });
         Ok(())
     }
 

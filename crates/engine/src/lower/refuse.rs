@@ -26,7 +26,6 @@ pub fn operator(plan: &LogicalPlan) -> Error {
         LogicalPlan::Window(_) => "A window function over rows (other than time windows)",
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => "A bounded relation as the only input",
         LogicalPlan::Aggregate(_) => "A second aggregation",
-        LogicalPlan::Unnest(_) => "Generating from several columns",
         _ => "This operation",
     };
     refused(what)

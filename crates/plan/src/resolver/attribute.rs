@@ -5,9 +5,9 @@ use super::{Resolver, column};
 use crate::errors::{ambiguous_dataframe_column, ambiguous_reference, analysis, quoted, unresolved_column};
 use crate::scope::{Found, Lookup, Scope, ScopeColumn};
 use crate::types::to_arrow;
-use arrow::datatypes::Field;
+use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
@@ -93,8 +93,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// A field of a struct, or of every struct of an array.
+    /// A field of a struct, or of every struct of an array; the value of a map's key.
     pub(super) fn field(&self, of: Typed, name: &str) -> Result<Typed> {
+        if matches!(of.data_type, Arrow::Map(..)) {
+            let key = Typed::new(lit(name), Arrow::Utf8, false);
+            let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
+            return Ok(self.finished(bound, &[of, key]));
+        }
         let bound = thalweg_functions::field(of.arg(), name)?;
         Ok(Typed::of_bound(bound, &[of]))
     }

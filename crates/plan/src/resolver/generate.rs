@@ -8,10 +8,10 @@ use super::expr::placeholder;
 use super::function::call_name;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion};
+use crate::generate::GenerateNode;
 use crate::scope::{Scope, ScopeColumn};
 use arrow::datatypes::DataType as Arrow;
-use datafusion::common::{Column, NullHandling, UnnestOptions};
-use datafusion::logical_expr::{Expr, LogicalPlan, Unnest, lit};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
@@ -188,10 +188,8 @@ impl Resolver<'_> {
         let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
         exprs.push(list.alias(id));
         let plan = project(plan, exprs)?;
-        let null_handling = if outer { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
-        let options = UnnestOptions { null_handling, recursions: vec![] };
-        let unnest = Unnest::try_new(Arc::new(plan), vec![Column::new_unqualified(id)], options);
-        Ok(LogicalPlan::Unnest(unnest.map_err(from_datafusion)?))
+        let node = GenerateNode::try_new(plan, id.to_owned(), outer).map_err(from_datafusion)?;
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
     }
 
     pub(super) fn lateral_view(&self, node: &RelationNode, outer: Option<&Env>) -> Result<Rel> {

@@ -134,6 +134,7 @@ fn session(optimised: bool) -> SessionContext {
         .with_default_features()
         .with_config(config)
         .with_optimizer_rules(rules)
+        .with_query_planner(thalweg_plan::query_planner())
         .with_physical_optimizer_rules(thalweg_plan::physical_optimizer_rules())
         .build();
     SessionContext::new_with_state(state)
