@@ -1,0 +1,181 @@
+//! Spark's documented examples of its functions, with the answers that Spark recorded.
+//!
+//! Each runs optimised, unoptimised (so that no constant is folded), and with its constants replaced by
+//! columns of three rows, the middle one null. `crates/functions/tests/data/examples.json` holds those
+//! that must pass. `ORACLE=file.json` runs another file and prints what differs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use arrow::array::Array;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::Error;
+use thalweg_engine::{Engine, EngineConfig, Output, Session, display};
+use thalweg_sql::ir::{Expr, ExprNode, Literal, Relation, RelationNode, Statement};
+use thalweg_sql::types::DataType as SparkType;
+
+const ZONE: &str = "America/Los_Angeles";
+
+struct Example {
+    sql: String,
+    schema: String,
+    rows: Vec<Vec<Option<String>>>,
+}
+
+fn read(path: &Path) -> Vec<Example> {
+    let all: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let text = |v: &serde_json::Value| v.as_str().map(str::to_owned);
+    let list = |v: &serde_json::Value| v.as_array().cloned().unwrap_or_default();
+    let example = |e: &serde_json::Value| Example {
+        sql: text(&e["sql"]).unwrap(),
+        schema: text(&e["schema"]).unwrap_or_default(),
+        rows: list(&e["rows"]).iter().map(|r| list(r).iter().map(text).collect()).collect(),
+    };
+    list(&all["examples"]).iter().map(example).collect()
+}
+
+fn cell(array: &dyn Array, row: usize) -> Option<String> {
+    if array.is_null(row) || array.data_type() == &DataType::Null {
+        return None;
+    }
+    if let DataType::Binary = array.data_type() {
+        return Some(array.as_binary::<i32>().value(row).iter().map(|b| format!("{b:02X}")).collect());
+    }
+    Some(display::format_value(array, row, ZONE))
+}
+
+fn rows(batches: &[RecordBatch]) -> Vec<Vec<Option<String>>> {
+    let of = |b: &RecordBatch| -> Vec<Vec<Option<String>>> {
+        (0..b.num_rows()).map(|r| b.columns().iter().map(|c| cell(c.as_ref(), r)).collect()).collect()
+    };
+    batches.iter().flat_map(of).collect()
+}
+
+/// Replaces the constants of a call by columns `c0`, `c1`, …; collects them.
+fn lift(expr: &mut Expr, constants: &mut Vec<Literal>, texts: bool) {
+    match &mut expr.node {
+        ExprNode::Literal(literal) => {
+            let kept =
+                matches!(literal, Literal::Null(_)) || (!texts && matches!(literal, Literal::String(_)));
+            if !kept {
+                let name = format!("c{}", constants.len());
+                constants.push(literal.clone());
+                expr.node = ExprNode::Attribute { name: vec![name], plan_id: None };
+            }
+        }
+        ExprNode::Function(call) => call.args.iter_mut().for_each(|a| lift(a, constants, texts)),
+        ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => lift(expr, constants, texts),
+        _ => {}
+    }
+}
+
+fn over_columns(relation: &Relation, texts: bool) -> Option<Relation> {
+    let mut relation = relation.clone();
+    let RelationNode::Project { input, exprs } = &mut relation.node else { return None };
+    if !matches!(input.node, RelationNode::OneRow) {
+        return None;
+    }
+    let mut constants = vec![];
+    exprs.iter_mut().for_each(|e| lift(e, &mut constants, texts));
+    if constants.is_empty() {
+        return None;
+    }
+    let literal = |l: Literal| Expr::new(ExprNode::Literal(l));
+    let full: Vec<Expr> = constants.iter().cloned().map(literal).collect();
+    let nulls = constants.iter().map(|_| literal(Literal::Null(SparkType::Null))).collect();
+    let values = Relation::new(RelationNode::Values { rows: vec![full.clone(), nulls, full] });
+    let columns = (0..constants.len()).map(|i| format!("c{i}")).collect();
+    let alias = RelationNode::Alias { input: Box::new(values), alias: "t".into(), columns };
+    **input = Relation::new(alias);
+    Some(relation)
+}
+
+/// Whether a recorded `struct<name:type,..>` has these types; names are the resolver's business.
+fn has_types(schema: &str, types: &[String]) -> bool {
+    let mut rest = schema.strip_suffix('>').unwrap_or(schema);
+    for (i, t) in types.iter().rev().enumerate() {
+        // Before the last column stand others, each with a comma and the next one's name behind it.
+        let left = match i {
+            0 => rest.strip_suffix(&format!(":{t}")),
+            _ => rest.rfind(&format!(":{t},")).and_then(|at| rest.get(..at)),
+        };
+        match left {
+            Some(left) => rest = left,
+            None => return false,
+        }
+    }
+    true
+}
+
+async fn answer(session: &Session, relation: &Relation, sql: &str, optimize: bool) -> Result<Output, Error> {
+    session.query_with(relation, Some(sql.into()), optimize).await
+}
+
+async fn check(session: &Session, e: &Example) -> Result<&'static str, String> {
+    let statement = thalweg_sql::parse_statement(&e.sql).map_err(|e| format!("PARSE {e}"))?;
+    let Statement::Query(relation) = statement else { return Err("no query".into()) };
+    for optimize in [true, false] {
+        let output = answer(session, &relation, &e.sql, optimize).await.map_err(|e| format!("ERROR {e}"))?;
+        let types: Vec<String> = output.schema.fields.iter().map(|f| f.data_type.simple_string()).collect();
+        let mut got = rows(&output.collect().await.map_err(|e| format!("ERROR {e}"))?);
+        let mut expected = e.rows.clone();
+        got.sort();
+        expected.sort();
+        if got != expected {
+            return Err(format!("ROWS {got:?} instead of {:?}", e.rows));
+        }
+        if !has_types(&e.schema, &types) {
+            return Err(format!("TYPES {types:?} instead of {}", e.schema));
+        }
+    }
+    for texts in [true, false] {
+        let Some(lifted) = over_columns(&relation, texts) else { return Ok("rows") };
+        let Ok(output) = answer(session, &lifted, &e.sql, true).await else { continue };
+        let Ok(batches) = output.collect().await else { continue };
+        let got = rows(&batches);
+        let Some(first) = e.rows.first() else { continue };
+        if e.rows.len() > 1 {
+            return Ok("rows");
+        }
+        if got.len() != 3 || got.first() != Some(first) || got.last() != Some(first) {
+            return Err(format!("COLUMNS {got:?} instead of {first:?}"));
+        }
+        return Ok("columns");
+    }
+    Ok("constants only")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_answer_as_spark_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = EngineConfig::new(dir.path());
+    config.resume_jobs = false;
+    config.workers = Some(2);
+    let engine = Engine::open(config).await.unwrap();
+    let session: Arc<Session> = engine.session("me", "functions");
+    session.sql(&format!("SET spark.sql.session.timeZone={ZONE}")).await.unwrap();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/tests/data/examples.json");
+    let other = std::env::var("ORACLE").ok();
+    let examples = read(other.as_ref().map_or(own.as_path(), Path::new));
+    assert!(!examples.is_empty());
+    let (mut failures, mut over_columns) = (vec![], 0);
+    for e in &examples {
+        match check(&session, e).await {
+            Ok(how) => {
+                over_columns += usize::from(how == "columns");
+                if other.is_some() {
+                    println!("PASS {how} | {}", e.sql.replace('\n', " "));
+                }
+            }
+            Err(why) => failures.push(format!("{} | {why}", e.sql.replace('\n', " "))),
+        }
+    }
+    if other.is_some() {
+        failures.iter().for_each(|f| println!("FAIL {f}"));
+        println!("{} of {} differ; {over_columns} ran over columns", failures.len(), examples.len());
+        return;
+    }
+    assert!(failures.is_empty(), "{} of {} differ:\n{}", failures.len(), examples.len(), failures.join("\n"));
+    assert!(over_columns * 2 > examples.len(), "only {over_columns} ran over columns");
+}
