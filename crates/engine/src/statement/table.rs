@@ -141,20 +141,34 @@ fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Resu
 
 /// `DROP TABLE`: a managed table goes with its files, after its streaming query is stopped.
 pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<Output> {
-    let (name, definition) = match session.catalog.definition(parts) {
-        Ok(found) => found,
-        Err(_) if if_exists => return Ok(Output::nothing()),
-        Err(e) => return Err(e),
-    };
+    if super::view::drop_temporary(session, parts) {
+        return Ok(Output::nothing());
+    }
+    let Some((name, definition)) = lasting(session, parts, if_exists)? else { return Ok(Output::nothing()) };
     match definition.kind {
-        TableKind::View => Err(not_found(parts).hint(format!("{name} is a view: use DROP VIEW."))),
-        TableKind::External => session.catalog.store.remove(&name).map(|_| Output::nothing()),
+        TableKind::View | TableKind::External => {
+            session.catalog.store.remove(&name).map(|_| Output::nothing())
+        }
         TableKind::Managed | TableKind::Streaming => {
             super::streaming_table::forget(session, &name).await?;
             session.catalog.store.remove(&name)?;
             remove_files(&definition.location)?;
             Ok(Output::nothing())
         }
+    }
+}
+
+/// What a DROP names in the lasting catalog; none if there is nothing and need not be.
+pub fn lasting(
+    session: &Session,
+    parts: &[String],
+    if_exists: bool,
+) -> Result<Option<(TableName, TableDefinition)>> {
+    let name = TableName::parse(parts, &session.current_database())?;
+    match session.catalog.store.get(&name) {
+        Some(definition) => Ok(Some((name, definition))),
+        None if if_exists => Ok(None),
+        None => Err(not_found(&name.qualifier())),
     }
 }
 

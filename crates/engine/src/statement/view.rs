@@ -76,22 +76,27 @@ pub fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<Outp
     if drop_temporary(session, parts) {
         return Ok(Output::nothing());
     }
-    match session.catalog.definition(parts) {
-        Ok((name, definition)) if definition.kind == TableKind::View => {
-            session.catalog.store.remove(&name)?;
-            Ok(Output::nothing())
-        }
-        Ok((name, _)) => Err(Error::new(
-            ErrorKind::Analysis,
-            "WRONG_COMMAND_FOR_OBJECT_TYPE",
-            "42809",
-            format!(
-                "The operation DROP VIEW requires a VIEW. But {name} is a TABLE. Use DROP TABLE instead."
-            ),
-        )),
-        Err(_) if if_exists => Ok(Output::nothing()),
-        Err(e) => Err(e),
+    let Some((name, definition)) = super::table::lasting(session, parts, if_exists)? else {
+        return Ok(Output::nothing());
+    };
+    if definition.kind != TableKind::View {
+        return Err(no_view(&name, definition.kind));
     }
+    session.catalog.store.remove(&name)?;
+    Ok(Output::nothing())
+}
+
+fn no_view(name: &TableName, kind: TableKind) -> Error {
+    let (name, found) = (name.qualifier().join("."), format!("{kind:?}").to_uppercase());
+    let text = format!(
+        "The operation DROP VIEW requires a VIEW or METRIC_VIEW. But {name} is a {found}. Use DROP TABLE instead."
+    );
+    Error::new(ErrorKind::Analysis, "WRONG_COMMAND_FOR_OBJECT_TYPE", "42809", text)
+        .param("operation", "DROP VIEW")
+        .param("requiredType", "VIEW or METRIC_VIEW")
+        .param("objectName", name)
+        .param("foundType", found)
+        .param("alternative", "DROP TABLE")
 }
 
 /// Drops a temporary view of that name; answers whether there was one.
