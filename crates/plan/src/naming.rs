@@ -10,17 +10,18 @@ use thalweg_sql::ir::{
     WindowFrame,
 };
 
-/// How many parts of an attribute's name are its qualifier.
-type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> usize;
+/// How many parts of an attribute's name are its qualifier; none for a function that is called without brackets.
+type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
 
 /// The name of a column that holds this expression.
 pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
     let name = |e: &Expr| name_of(e, qualifier);
     match &expr.node {
         ExprNode::Literal(literal) => literal_name(literal),
-        ExprNode::Attribute { name, plan_id } => {
-            name.get(qualifier(name, *plan_id)..).unwrap_or_default().join(".")
-        }
+        ExprNode::Attribute { name: parts, plan_id } => match qualifier(parts, *plan_id) {
+            Some(skipped) => parts.get(skipped..).unwrap_or_default().join("."),
+            None => name(&Expr::call(parts.last().map_or("", String::as_str), vec![])),
+        },
         ExprNode::Star { target: None, .. } => "*".to_owned(),
         ExprNode::Star { target: Some(target), .. } => format!("{}.*", target.join(".")),
         ExprNode::Regex { pattern, .. } => pattern.clone(),
@@ -201,11 +202,13 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("when" | "case", parts) => case_name(parts),
         ("count", [star]) if star == "*" && !call.distinct => clauses("count(1)".to_owned(), call, qualifier),
         (
-            "current_date" | "current_timestamp" | "current_user" | "current_catalog" | "current_schema",
+            "current_date" | "current_timestamp" | "current_time" | "current_user" | "current_catalog"
+            | "current_schema",
             [],
         ) => {
             format!("{function}()")
         }
+        ("user" | "session_user", []) => "current_user()".to_owned(),
         _ => {
             let distinct = if call.distinct { "DISTINCT " } else { "" };
             let shown = shown_name(&function, args.len());

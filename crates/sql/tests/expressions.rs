@@ -132,7 +132,7 @@ fn names_fields_and_subscripts() {
         ("(1, a)", "struct(1, a)"),
         ("struct(1 AS x, 2)", "struct(1 as x, 2)"),
         ("IDENTIFIER('a.b')", "a.b"),
-        ("current_date", "current_date()"),
+        ("current_date", "current_date"),
         ("current_timestamp()", "current_timestamp()"),
     ]);
 }

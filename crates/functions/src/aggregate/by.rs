@@ -1,6 +1,6 @@
 //! `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or greatest y.
 //!
-//! Rows whose y is null do not count; among equal ys the first that arrives wins.
+//! Rows whose y is null do not count; among equal ys the last that arrives wins.
 
 use super::Aggregate;
 use crate::binding::BoundAggregate;
@@ -40,6 +40,7 @@ pub(super) fn bind(mut a: Aggregate, which: Which) -> Result<BoundAggregate> {
     }
     // Repeated rows change nothing.
     a.call.distinct = false;
+    a.as_key(1);
     let signature = Signature::user_defined(Volatility::Immutable);
     let by = By { which, value: value.clone(), key, signature };
     Ok(a.of(Arc::new(AggregateUDF::new_from_impl(by)), value, true))
@@ -82,8 +83,9 @@ struct Best {
 }
 
 impl Best {
-    fn wanted(&self) -> Ordering {
-        if self.which == Which::Min { Ordering::Less } else { Ordering::Greater }
+    /// Whether a key that compares so with the best one takes its place.
+    fn replaces(&self, order: Ordering) -> bool {
+        if self.which == Which::Min { order.is_le() } else { order.is_ge() }
     }
 
     fn see(&mut self, values: &[ArrayRef]) -> DfResult<()> {
@@ -93,14 +95,14 @@ impl Best {
         let within = make_comparator(key, key, SortOptions::default())?;
         let mut best: Option<usize> = None;
         for row in (0..key.len()).filter(|r| key.is_valid(*r)) {
-            if best.is_none_or(|b| within(row, b) == self.wanted()) {
+            if best.is_none_or(|b| self.replaces(within(row, b))) {
                 best = Some(row);
             }
         }
         let Some(row) = best else { return Ok(()) };
         let held = self.key.to_array()?;
-        let replaces = self.key.is_null()
-            || make_comparator(key, &held, SortOptions::default())?(row, 0) == self.wanted();
+        let replaces =
+            self.key.is_null() || self.replaces(make_comparator(key, &held, SortOptions::default())?(row, 0));
         if replaces {
             self.key = ScalarValue::try_from_array(key, row)?;
             self.value = ScalarValue::try_from_array(value, row)?;

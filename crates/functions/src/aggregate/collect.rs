@@ -201,6 +201,9 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     if distinct && matches!(input, DataType::Map(..)) {
         return Err(crate::errors::unexpected_type(name, 0, "ORDERED", &input));
     }
+    if distinct {
+        a.as_key(0);
+    }
     let distinct = distinct || a.call.distinct;
     a.call.distinct = false;
     let mut collecting = Collecting::new(name, input.clone(), array_with(input, false), as_list);

@@ -12,6 +12,7 @@ use crate::binding::{Arg, BindContext, BoundAggregate};
 use crate::coerce::{as_arg, coerce_argument};
 use crate::errors::{not_constant, unexpected_type, wrong_num_args};
 use crate::kernel::{Batch, Kernel};
+use crate::operators::key::{key, of_order, order};
 use crate::registry::{MANY, unknown};
 use crate::types::{is_float, is_integral, is_interval, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, StructArray};
@@ -51,6 +52,12 @@ impl Aggregate<'_> {
             *arg = coerce_argument(self.name, i, arg.clone(), to, self.ctx)?;
         }
         Ok(())
+    }
+    /// Makes argument `i` the value that stands for all its equals.
+    pub(crate) fn as_key(&mut self, i: usize) {
+        if let Some(arg) = self.args.get_mut(i) {
+            *arg = key(arg.clone());
+        }
     }
     /// The call of `udaf`, whose raw result is Spark's too.
     pub(crate) fn of(self, udaf: Arc<AggregateUDF>, data_type: DataType, nullable: bool) -> BoundAggregate {
@@ -151,6 +158,7 @@ pub fn bind_aggregate(
             if item.min == item.max { item.min.to_string() } else { format!("[{}, {}]", item.min, item.max) };
         return Err(wrong_num_args(name, &expected, args.len()));
     }
+    let args = if call.distinct { args.into_iter().map(key).collect() } else { args };
     (item.bind)(Aggregate { name, args, call, ctx })
 }
 
@@ -243,7 +251,8 @@ fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     Ok(a.of(udaf.0, returns, true))
 }
 
-fn extreme(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
+/// The least or greatest value. Of floats it is told by integers that have Spark's order.
+fn extreme(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if matches!(t, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
@@ -251,7 +260,18 @@ fn extreme(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     if matches!(t, DataType::List(_)) {
         return Err(Error::unsupported(format!("{} of {}", a.name, crate::types::sql_name(&t))));
     }
-    Ok(a.of(udaf, t, true))
+    if !is_float(&t) {
+        a.as_key(0);
+        return Ok(a.of(udaf, t, true));
+    }
+    a.args = a.args.into_iter().map(order).collect();
+    let mut made = a.of(udaf, t.clone(), true);
+    made.raw_type = DataType::Int64;
+    made.finish = Some(match t {
+        DataType::Float32 => |e| of_order(e, DataType::Float32),
+        _ => |e| of_order(e, DataType::Float64),
+    });
+    Ok(made)
 }
 
 /// `first`, `last`: a second argument `true` skips nulls.
@@ -301,6 +321,7 @@ fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
     a.args.truncate(1);
     let t = a.type_of(0);
     if is_nested(&t) || is_float(&t) || t == DataType::Boolean {
+        a.as_key(0);
         a.call.distinct = true;
         return Ok(a.of(df::count::count_udaf(), DataType::Int64, false));
     }

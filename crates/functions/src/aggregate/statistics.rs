@@ -19,6 +19,7 @@ use thalweg_common::Result;
 
 fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
     a.args.truncate(1);
+    a.as_key(0);
     let returns = collecting.returns.clone();
     Ok(a.of(collecting.udaf(), returns, true))
 }

@@ -1,17 +1,18 @@
 //! Comparison: `= <> < <= > >= <=>`, IN and BETWEEN.
 //!
-//! Native expressions, so that pruning and hash joins see them. Floats compare as Spark compares them:
-//! NaN equals itself and is the greatest (Arrow's order too), and -0.0 equals 0.0 (made so here).
+//! Native expressions, so that pruning and hash joins see them. Floats are compared as keys: NaN equals
+//! itself and is the greatest, and -0.0 equals 0.0.
 
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::{as_arg, coerce_all, common_type, to_type};
 use crate::errors::{data_diff_types, different_types, from_arrow, wrong_operand};
 use crate::kernel::{Batch, Kernel};
+use crate::operators::key::{key, normal};
 use crate::registry::{Call, Entry, MANY};
 use crate::types::{is_decimal, is_float, is_nested};
-use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
@@ -85,37 +86,34 @@ fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
 }
 
-fn zero_literal(arg: &Arg) -> bool {
+/// A constant that is a number other than zero: it equals only itself.
+fn plain_literal(arg: &Arg) -> bool {
     match arg.literal() {
-        Some(ScalarValue::Float64(Some(v))) => *v == 0.0,
-        Some(ScalarValue::Float32(Some(v))) => *v == 0.0,
+        Some(ScalarValue::Float64(Some(v))) => !v.is_nan() && *v != 0.0,
+        Some(ScalarValue::Float32(Some(v))) => !v.is_nan() && *v != 0.0,
         _ => false,
     }
 }
 
-fn other_literal(arg: &Arg) -> bool {
-    arg.literal().is_some() && !zero_literal(arg)
-}
-
-/// Compares floats. A literal other than 0 can't meet the two zeros; all else loses its sign of zero first.
+/// Compares floats as keys. Where a scan can prune by the values as they are, they are compared too.
 fn floats(operator: Operator, left: Arg, right: Arg) -> Expr {
-    if other_literal(&left) || other_literal(&right) {
+    let equality = matches!(operator, Operator::Eq | Operator::NotEq | Operator::IsNotDistinctFrom);
+    if equality && (plain_literal(&left) || plain_literal(&right)) {
         return binary(left.expr, operator, right.expr);
     }
-    let unsigned =
-        |arg: Arg| Kernel::new("unsigned_zero", arg.data_type.clone(), unsigned_zero).call(vec![arg]).expr;
-    binary(unsigned(left), operator, unsigned(right))
+    let native = binary(left.expr.clone(), operator, right.expr.clone());
+    let below_literal = match operator {
+        Operator::Lt | Operator::LtEq => is_column(&left) && plain_literal(&right),
+        Operator::Gt | Operator::GtEq => plain_literal(&left) && is_column(&right),
+        _ => false,
+    };
+    let exact = binary(key(left).expr, operator, key(right).expr);
+    // Whatever is less than a number is so in Arrow's order too, which knows more that is less: negative NaNs.
+    if below_literal { binary(native, Operator::And, exact) } else { exact }
 }
 
-/// `x`, but 0.0 for -0.0.
-pub(crate) fn unsigned_zero(b: &Batch) -> Result<ArrayRef> {
-    let array = b.array(0)?;
-    Ok(match array.data_type() {
-        DataType::Float32 => {
-            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| v + 0.0))
-        }
-        _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(|v| v + 0.0)),
-    })
+fn is_column(arg: &Arg) -> bool {
+    matches!(arg.expr, Expr::Column(_))
 }
 
 fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
@@ -135,7 +133,7 @@ fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
 
 /// Compares nested values in Spark's order: nulls inside come first and equal each other.
 fn ordered(b: &Batch, test: fn(Ordering) -> bool) -> Result<ArrayRef> {
-    let (left, right) = (b.array(0)?, b.array(1)?);
+    let (left, right) = (normal(&b.array(0)?)?, normal(&b.array(1)?)?);
     let order = arrow::array::make_comparator(&left, &right, SortOptions::default()).map_err(from_arrow)?;
     let made: BooleanArray =
         (0..b.rows).map(|i| (left.is_valid(i) && right.is_valid(i)).then(|| test(order(i, i)))).collect();
@@ -143,7 +141,7 @@ fn ordered(b: &Batch, test: fn(Ordering) -> bool) -> Result<ArrayRef> {
 }
 
 fn same(b: &Batch) -> Result<ArrayRef> {
-    let (left, right) = (b.array(0)?, b.array(1)?);
+    let (left, right) = (normal(&b.array(0)?)?, normal(&b.array(1)?)?);
     let order = arrow::array::make_comparator(&left, &right, SortOptions::default()).map_err(from_arrow)?;
     let made: BooleanArray = (0..b.rows).map(|i| Some(order(i, i).is_eq())).collect();
     Ok(Arc::new(made))

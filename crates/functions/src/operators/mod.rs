@@ -7,6 +7,7 @@ mod bits;
 pub(crate) mod compare;
 mod decimals;
 mod integers;
+pub(crate) mod key;
 mod logic;
 pub(crate) mod temporal;
 

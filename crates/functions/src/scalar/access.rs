@@ -6,6 +6,7 @@ use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::coerce_argument;
 use crate::errors::{array_index, element_at_index, index_of_zero, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
+use crate::operators::key::normal;
 use crate::registry::{Call, Entry};
 use crate::types::{array_of, is_integral, map_types};
 use ::arrow::array::{
@@ -230,7 +231,7 @@ fn try_from_one(b: &Batch) -> Result<ArrayRef> {
 fn look_up(b: &Batch) -> Result<ArrayRef> {
     let (array, keys) = (b.array(0)?, b.array(1)?);
     let map = array.as_map();
-    let order = arrow(make_comparator(map.keys(), &keys, SortOptions::default()))?;
+    let order = arrow(make_comparator(&normal(map.keys())?, &normal(&keys)?, SortOptions::default()))?;
     let mut found = Vec::with_capacity(b.rows);
     for row in 0..b.rows {
         let range = match map.value_offsets().get(row..row + 2) {

@@ -9,6 +9,7 @@ use crate::coerce::coerce_all;
 use crate::display::{Width, write_float};
 use crate::errors::{not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting, arrow};
+use crate::operators::key::normal;
 use crate::registry::{Call, Entry, MANY, Ty};
 use crate::types::{decimal_bounded, is_decimal, is_float, is_integral, is_nested, is_string};
 use ::arrow::array::{Array, ArrayRef, AsArray, make_comparator};
@@ -375,7 +376,7 @@ fn chosen(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
         return Err(thalweg_common::Error::internal("two arguments were promised"));
     };
     for next in columns {
-        let order = arrow(make_comparator(&best, &next, SortOptions::default()))?;
+        let order = arrow(make_comparator(&normal(&best)?, &normal(&next)?, SortOptions::default()))?;
         let takes_next = |row: usize| match (best.is_null(row), next.is_null(row)) {
             (true, _) => true,
             (_, true) => false,

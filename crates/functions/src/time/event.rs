@@ -3,9 +3,10 @@
 //! A window is the struct `{start, end}`, end excluded. Windows are aligned to the epoch plus `start`.
 
 use crate::binding::{Arg, Bound};
+use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, Nulls, Prims, Setting};
 use crate::types::timestamp;
-use arrow::array::{ArrayRef, ListArray, StructArray, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, TimestampMicrosecondArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, TimestampMicrosecondType};
 use std::sync::Arc;
@@ -43,6 +44,32 @@ pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<B
     let returns = DataType::List(Arc::new(Field::new("element", window_struct_type(), false)));
     let setting = Setting { numbers: [size, slide, start], ..Setting::default() };
     Ok(Kernel::new("windows", returns, sliding).nulls(Nulls::Never).setting(setting).call(vec![time]))
+}
+
+/// The last instant of a window, which lies in the same windows as the window does.
+///
+/// # Errors
+/// `DATATYPE_MISMATCH` if the argument is no window.
+pub fn window_time(window: Arg) -> Result<Bound> {
+    let is_window = match &window.data_type {
+        DataType::Struct(found) => found
+            .iter()
+            .map(|f| (f.name(), f.data_type()))
+            .eq(fields().iter().map(|f| (f.name(), f.data_type()))),
+        _ => false,
+    };
+    if !is_window {
+        return Err(unexpected_type("window_time", 0, "STRUCT", &window.data_type));
+    }
+    let kernel = Kernel::new("window_time", timestamp(), |b| {
+        let array = b.array(0)?;
+        let window = array.as_struct();
+        let ends = window.columns().get(1).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let ends = ends.ok_or_else(|| Error::internal("a window has an end"))?;
+        let last = |row: usize| (window.is_valid(row) && ends.is_valid(row)).then(|| ends.value(row) - 1);
+        b.build::<TimestampMicrosecondType>(|row| Ok(last(row)))
+    });
+    Ok(kernel.call(vec![window]))
 }
 
 fn check_sizes(size: i64, slide: i64, start: i64) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Grouping: keys, grouping sets, and the rewrite of a select list onto the groups.
 //!
-//! Keys that are no plain columns are computed below the aggregate, so that the aggregate groups by columns
-//! only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
+//! Keys that are no plain columns, or that hold floats, are computed below the aggregate, so that it groups by
+//! columns only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
 
 use super::env::{Calls, Env, GroupingFound, Outputs, Typed};
 use super::select::{Resolved, marked};
@@ -28,8 +28,10 @@ pub(super) struct Grouping {
 }
 
 struct Key {
-    /// The id that the key has above the aggregate.
+    /// The id that the key has above the aggregate: a column's own.
     id: String,
+    /// The id of the column that the aggregate groups by.
+    below: String,
     typed: Typed,
     is_window: bool,
 }
@@ -61,12 +63,7 @@ impl Resolver<'_> {
         let env = Env { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
         let mut grouping = Grouping::global();
         if matches!(aggregate.kind, GroupKind::All) {
-            for item in list {
-                if !self.holds_aggregate(item) {
-                    self.key(item, list, &env, &mut grouping)?;
-                }
-            }
-            return Ok(grouping);
+            return self.all_keys(list, &env);
         }
         let mut indexes = vec![];
         for expr in &aggregate.grouping {
@@ -90,9 +87,53 @@ impl Resolver<'_> {
         Ok(grouping)
     }
 
+    /// The keys of `GROUP BY ALL`: what of the select list is no aggregate; or a column that is named so.
+    fn all_keys(&self, list: &[ir::Expr], env: &Env) -> Result<Grouping> {
+        let mut grouping = Grouping::global();
+        if self.seen(&["all".to_owned()], None, env)?.is_some() {
+            let named = ExprNode::Attribute { name: vec!["all".to_owned()], plan_id: None };
+            self.key(&ir::Expr::new(named), list, env, &mut grouping)?;
+            return Ok(grouping);
+        }
+        for item in list.iter().filter(|i| !self.holds_aggregate(i)) {
+            if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
+                for c in self.star(item, env)? {
+                    self.add_key(super::attribute::value_of(&c), false, &mut grouping);
+                }
+                continue;
+            }
+            self.key_of_item(item, env, &mut grouping)?;
+        }
+        if grouping.keys.is_empty() && list.iter().any(|i| self.names_outside(i)) {
+            let text = "Cannot infer grouping columns for GROUP BY ALL based on the select clause. Please explicitly \
+                        specify the grouping columns.";
+            return Err(analysis("UNRESOLVED_ALL_IN_GROUP_BY", "42803", text.to_owned()));
+        }
+        Ok(grouping)
+    }
+
+    /// Whether an expression names a column outside of its aggregates.
+    fn names_outside(&self, expr: &ir::Expr) -> bool {
+        match &expr.node {
+            ExprNode::Attribute { .. } => true,
+            ExprNode::Function(call) => {
+                let class = thalweg_functions::class_of(&super::function::call_name(call));
+                !matches!(class, Some(thalweg_functions::FunctionClass::Aggregate))
+                    && call.args.iter().any(|a| self.names_outside(a))
+            }
+            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.names_outside(expr),
+            ExprNode::Extract { child, .. } => self.names_outside(child),
+            _ => false,
+        }
+    }
+
     /// Resolves a key and returns its index: an expression, a position or an alias of the select list.
     fn key(&self, expr: &ir::Expr, list: &[ir::Expr], env: &Env, grouping: &mut Grouping) -> Result<usize> {
         let item = self.key_item(expr, list, env)?;
+        self.key_of_item(item, env, grouping)
+    }
+
+    fn key_of_item(&self, item: &ir::Expr, env: &Env, grouping: &mut Grouping) -> Result<usize> {
         let inner = match &item.node {
             ExprNode::Alias { expr, .. } => expr.as_ref(),
             _ => item,
@@ -107,17 +148,25 @@ impl Resolver<'_> {
             );
             return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
         }
+        let is_window =
+            matches!(&inner.node, ExprNode::Function(call) if super::function::call_name(call) == "window");
+        Ok(self.add_key(typed, is_window, grouping))
+    }
+
+    /// Adds a key that is not among them and returns its index.
+    fn add_key(&self, typed: Typed, is_window: bool, grouping: &mut Grouping) -> usize {
         if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
-            return Ok(at);
+            return at;
         }
         let id = match &typed.expr {
             Expr::Column(c) => c.name.clone(),
             _ => self.new_id(),
         };
-        let is_window =
-            matches!(&inner.node, ExprNode::Function(call) if super::function::call_name(call) == "window");
-        grouping.keys.push(Key { id, typed, is_window });
-        Ok(grouping.keys.len() - 1)
+        // Aggregates still see a float as it is, so its key is another column.
+        let is_own = typed.key() == typed.expr || typed.expr != column(&id);
+        let below = if is_own { id.clone() } else { self.new_id() };
+        grouping.keys.push(Key { id, below, typed, is_window });
+        grouping.keys.len() - 1
     }
 
     fn key_item<'l>(&self, expr: &'l ir::Expr, list: &'l [ir::Expr], env: &Env) -> Result<&'l ir::Expr> {
@@ -217,16 +266,16 @@ impl Resolver<'_> {
                 .push(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate);
         }
         let keys: Vec<Expr> = match &grouping.sets {
-            None => grouping.keys.iter().map(|k| column(&k.id)).collect(),
+            None => grouping.keys.iter().map(|k| column(&k.below)).collect(),
             Some(sets) => {
                 let set = |s: &Vec<usize>| {
-                    s.iter().filter_map(|i| grouping.keys.get(*i)).map(|k| column(&k.id)).collect()
+                    s.iter().filter_map(|i| grouping.keys.get(*i)).map(|k| column(&k.below)).collect()
                 };
                 vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
             }
         };
         let aggregate = Aggregate::try_new(Arc::new(input), keys, aggregates).map_err(from_datafusion)?;
-        let mut exprs: Vec<Expr> = grouping.keys.iter().map(|k| column(&k.id)).collect();
+        let mut exprs: Vec<Expr> = grouping.keys.iter().map(Key::output).collect();
         for found in &calls.aggregates {
             let raw = column(&found.aggregate.schema_name().to_string());
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
@@ -236,6 +285,19 @@ impl Resolver<'_> {
             exprs.push(grouping_value(found, grouping, &aggregate)?.alias(&found.id));
         }
         project(LogicalPlan::Aggregate(aggregate), exprs)
+    }
+}
+
+impl Key {
+    /// Whether the input lacks the column that is grouped by.
+    fn is_computed(&self) -> bool {
+        self.typed.expr != column(&self.below)
+    }
+
+    /// The key above the aggregate.
+    fn output(&self) -> Expr {
+        let grouped = column(&self.below);
+        if self.below == self.id { grouped } else { grouped.alias(&self.id) }
     }
 }
 
@@ -252,14 +314,14 @@ fn ids_above(calls: &Calls) -> Vec<String> {
     aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
 }
 
-/// Computes the keys that are no columns of the input.
+/// Computes the keys that the input has no columns for.
 fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
-    let computed: Vec<&Key> = grouping.keys.iter().filter(|k| k.typed.expr != column(&k.id)).collect();
+    let computed: Vec<&Key> = grouping.keys.iter().filter(|k| k.is_computed()).collect();
     if computed.is_empty() {
         return Ok(input);
     }
     let mut exprs: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-    exprs.extend(computed.iter().map(|k| marked(k.typed.expr.clone(), &k.id, k.typed.event_delay)));
+    exprs.extend(computed.iter().map(|k| marked(k.typed.key(), &k.below, k.typed.event_delay)));
     project(input, exprs)
 }
 
@@ -281,7 +343,7 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
     let id = id.cast_to(&Arrow::Int64, &aggregate.schema).map_err(from_datafusion)?;
     let mut value: Option<Expr> = None;
     for key in keys {
-        let at = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.id));
+        let at = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.below));
         let at = at.and_then(|c| order.iter().position(|o| *o == c));
         let Some(at) = at else {
             let text = "Column of grouping() can't be found in the grouping columns.";

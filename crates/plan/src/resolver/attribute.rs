@@ -21,9 +21,16 @@ pub(super) struct Seen<'e> {
     pub qualifier_len: usize,
 }
 
+/// Functions that are called without brackets where no column has their name.
+const BARE_CALLS: [&str; 6] =
+    ["current_date", "current_time", "current_timestamp", "current_user", "session_user", "user"];
+
 impl Resolver<'_> {
     /// The value of a name.
     pub(super) fn attribute(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Result<Typed> {
+        if let Some(function) = self.bare_call(name, plan_id, env) {
+            return self.scalar(function, vec![]);
+        }
         let seen = match self.seen(name, plan_id, env)? {
             Some(seen) => Some(seen),
             None => self.seen_outside(name, plan_id, env)?,
@@ -34,6 +41,15 @@ impl Resolver<'_> {
             typed = self.field(typed, field)?;
         }
         Ok(typed)
+    }
+
+    /// The function that a name calls: columns come before it, aliases of the same select list after.
+    pub(super) fn bare_call(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Option<&'static str> {
+        let ([name], None) = (name, plan_id) else { return None };
+        let function = BARE_CALLS.into_iter().find(|f| f.eq_ignore_ascii_case(name))?;
+        let columns = Env { lateral: None, ..*env };
+        let seen = self.seen(std::slice::from_ref(name), None, &columns);
+        matches!(seen, Ok(None)).then_some(function)
     }
 
     /// Looks a name up where the expression stands, not outside of its query.
@@ -118,7 +134,10 @@ impl Resolver<'_> {
 
     /// The name that a column of this expression gets.
     pub(super) fn name_of(&self, expr: &ir::Expr, env: &Env) -> String {
-        crate::naming::name_of(expr, &|name, plan_id| self.qualifier_len(name, plan_id, env))
+        crate::naming::name_of(expr, &|name, plan_id| match self.bare_call(name, plan_id, env) {
+            Some(_) => None,
+            None => Some(self.qualifier_len(name, plan_id, env)),
+        })
     }
 }
 

@@ -33,6 +33,11 @@ impl Typed {
         Arg { expr: self.expr.clone(), data_type: self.data_type.clone(), nullable: self.nullable }
     }
 
+    /// What stands for all equal values: the form in which rows are grouped, joined, sorted and told apart.
+    pub fn key(&self) -> Expr {
+        thalweg_functions::key(self.arg()).expr
+    }
+
     /// A function's result over these arguments: it raises where one of them does.
     pub fn of_bound(bound: Bound, args: &[Typed]) -> Self {
         let fallible = bound.fallible || args.iter().any(|a| a.fallible);

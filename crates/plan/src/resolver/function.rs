@@ -17,7 +17,10 @@ use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 impl Resolver<'_> {
     pub(super) fn function(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
         let name = call_name(call);
-        if matches!(name.as_str(), "and" | "&&" | "or" | "window" | "grouping" | "grouping_id" | "struct") {
+        if matches!(
+            name.as_str(),
+            "and" | "&&" | "or" | "window" | "window_time" | "grouping" | "grouping_id" | "struct"
+        ) {
             self.plain(&name, call)?;
         }
         match (name.as_str(), call.args.as_slice()) {
@@ -28,6 +31,10 @@ impl Resolver<'_> {
                 Ok(self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?))
             }
             ("window", [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
+            ("window_time", [window]) => {
+                let window = self.expr(window, env)?;
+                self.window_time(window)
+            }
             ("grouping", [_]) | ("grouping_id", _) => self.grouping(&name, call, env),
             ("struct", _) => self.struct_of(call, env),
             _ => self.registered(&name, call, env),
@@ -231,7 +238,7 @@ impl Resolver<'_> {
             .iter()
             .map(|key| {
                 let nulls_first = key.nulls_first.unwrap_or(!key.descending);
-                Ok(Sort::new(self.expr(&key.expr, env)?.expr, !key.descending, nulls_first))
+                Ok(Sort::new(self.expr(&key.expr, env)?.key(), !key.descending, nulls_first))
             })
             .collect()
     }
@@ -256,6 +263,7 @@ impl Resolver<'_> {
         let time = self.expr(time, &env.inside_aggregate())?;
         let time = match time.data_type {
             Arrow::Timestamp(_, _) => time,
+            Arrow::Struct(_) => self.window_time(time)?,
             _ => self.coerced(time, &to_arrow(&thalweg_sql::types::DataType::Timestamp))?,
         };
         let sizes = sizes.iter().map(|s| self.interval(s, env)).collect::<Result<Vec<_>>>()?;
@@ -286,6 +294,12 @@ impl Resolver<'_> {
         });
         let window = placeholder(&id, thalweg_functions::window_struct_type(), false);
         Ok(Typed { event_delay, ..window })
+    }
+
+    /// The last instant of a window: an event time where the window is one.
+    fn window_time(&self, window: Typed) -> Result<Typed> {
+        let bound = thalweg_functions::window_time(window.arg())?;
+        Ok(Typed { event_delay: window.event_delay, ..Typed::of_bound(bound, &[window]) })
     }
 
     /// An interval's length in microseconds: a literal interval or its text.

@@ -19,6 +19,7 @@ mod pivot;
 mod project;
 mod select;
 mod set;
+mod sort;
 mod source;
 mod subquery;
 mod window;

@@ -108,7 +108,7 @@ fn pivot_value(value: &ir::Expr) -> Result<(ir::Expr, String)> {
     if let ExprNode::Alias { expr, names, .. } = &value.node {
         return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
     }
-    let label = crate::naming::name_of(value, &|name, _| name.len().saturating_sub(1));
+    let label = crate::naming::name_of(value, &|name, _| Some(name.len().saturating_sub(1)));
     Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
 }
 

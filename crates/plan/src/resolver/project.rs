@@ -101,7 +101,9 @@ impl Resolver<'_> {
         if columns.is_empty() {
             return self.distinct(rel);
         }
-        let keys = columns.iter().map(|name| self.by_name_only(name, &rel.scope).map(|c| column(&c.id)));
+        let keys = columns
+            .iter()
+            .map(|name| self.by_name_only(name, &rel.scope).map(|c| super::attribute::value_of(c).key()));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let (rel, number) = self.row_numbers(rel, keys)?;
         let first = column(&number).eq(lit(1_i32));

@@ -11,12 +11,11 @@ use crate::scope::{Scope, ScopeColumn};
 use crate::types::EVENT_TIME_KEY;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::metadata::FieldMetadata;
-use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use thalweg_common::Result;
-use thalweg_sql::ir::{self, ExprNode, Literal, Relation, RelationNode, SortOrder};
+use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
 
 /// A select with the clauses around it, as one relation nests them.
 struct Select<'q> {
@@ -241,7 +240,7 @@ impl Resolver<'_> {
                 }
                 Ok(vec![(column, typed)])
             }
-            ExprNode::Attribute { name, plan_id } => {
+            ExprNode::Attribute { name, plan_id } if self.bare_call(name, *plan_id, env).is_none() => {
                 let seen = self.seen(name, *plan_id, env).map_err(|e| self.at(e, item.origin))?;
                 match seen {
                     // A column as it is keeps its id, so that later clauses still know it.
@@ -334,30 +333,6 @@ impl Resolver<'_> {
         Ok(kept)
     }
 
-    /// The keys of an ORDER BY: positions and aliases of the select list, or expressions over its input.
-    fn sort_keys(
-        &self,
-        order: &[SortOrder],
-        outputs: &Outputs,
-        env: &Env,
-    ) -> Result<Vec<(Typed, SortOrder)>> {
-        let mut keys = vec![];
-        for key in order {
-            let typed = match &key.expr.node {
-                ExprNode::Literal(Literal::Integer(position)) => {
-                    let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
-                    let found = at.and_then(|i| outputs.exprs.get(i)).cloned();
-                    found.ok_or_else(|| {
-                        self.at(bad_position(*position, outputs.exprs.len()), key.expr.origin)
-                    })?
-                }
-                _ => self.expr(&key.expr, env)?,
-            };
-            keys.push((typed, key.clone()));
-        }
-        Ok(keys)
-    }
-
     /// Filters out rows without event time and expands sliding windows.
     fn event_windows(&self, mut rel: Rel, calls: &Calls) -> Result<Rel> {
         for time in &calls.times {
@@ -426,18 +401,12 @@ impl Resolver<'_> {
                     id
                 }
             };
-            let nulls_first = spec.nulls_first.unwrap_or(!spec.descending);
-            sorts.push(Sort::new(column(&id), !spec.descending, nulls_first));
+            sorts.push((Typed { expr: column(&id), ..key }, spec));
         }
         let hidden = exprs.len() > shown;
-        let mut plan = project(rel.plan, exprs)?;
-        if !sorts.is_empty() {
-            plan = LogicalPlanBuilder::from(plan)
-                .sort(sorts)
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(from_datafusion)?;
-        }
-        if hidden {
+        let plan = project(rel.plan, exprs)?;
+        let (mut plan, keyed) = self.sorted(plan, sorts)?;
+        if hidden || keyed {
             plan = project(plan, columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
         }
         Ok(Rel { plan, scope: Scope::new(columns), ..rel })
@@ -557,13 +526,6 @@ fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {
     analysis("CANNOT_RESOLVE_STAR_EXPAND", "42704", text)
         .param("targetString", crate::errors::quoted(target))
         .param("columns", columns.join(", "))
-}
-
-fn bad_position(position: i32, size: usize) -> thalweg_common::Error {
-    let text = format!("ORDER BY position {position} is not in select list (valid range is [1, {size}]).");
-    analysis("ORDER_BY_POS_OUT_OF_RANGE", "42805", text)
-        .param("index", position.to_string())
-        .param("size", size.to_string())
 }
 
 fn parse_metadata(text: &str) -> Result<BTreeMap<String, String>> {

@@ -1,6 +1,6 @@
 //! UNION, INTERSECT, EXCEPT, and DISTINCT.
 //!
-//! Both sides are brought to common types. INTERSECT and EXCEPT are joins in which null equals null; with ALL,
+//! Both sides are brought to common types; rows are told apart by keys. INTERSECT and EXCEPT are joins in which null equals null; with ALL,
 //! each row carries its number among its equals, so that a row counts as often as Spark counts it.
 
 use super::env::{Env, Typed};
@@ -84,8 +84,8 @@ impl Resolver<'_> {
     /// The rows of the left side that the right side has (semi) or has not (anti).
     fn semi(&self, left: Rel, right: Rel, join_type: JoinType, all: bool) -> Result<Rel> {
         let (left, right) = match all {
-            true => (self.numbered(left)?, self.numbered(right)?),
-            false => (self.distinct(left)?, right),
+            true => (self.numbered(as_keys(left)?)?, self.numbered(as_keys(right)?)?),
+            false => (self.distinct(left)?, as_keys(right)?),
         };
         // The right side's ids must differ from the left's.
         let mut on = vec![];
@@ -141,7 +141,8 @@ impl Resolver<'_> {
     }
 
     /// Each row once.
-    pub(super) fn distinct(&self, mut rel: Rel) -> Result<Rel> {
+    pub(super) fn distinct(&self, rel: Rel) -> Result<Rel> {
+        let mut rel = as_keys(rel)?;
         let visible: Vec<Expr> = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
         if visible.len() != rel.plan.schema().fields().len() {
             rel.plan = project(rel.plan, visible)?;
@@ -192,6 +193,21 @@ impl Resolver<'_> {
         rel.scope.columns.push(ScopeColumn::new(id, &like.name, like.data_type.clone(), true));
         Ok(rel)
     }
+}
+
+/// The visible columns as keys, where one of them holds floats.
+fn as_keys(mut rel: Rel) -> Result<Rel> {
+    let values: Vec<Typed> = rel.scope.columns.iter().map(super::attribute::value_of).collect();
+    if values.iter().all(|v| v.key() == v.expr) {
+        return Ok(rel);
+    }
+    let keys = values.iter().zip(&rel.scope.columns).map(|(v, c)| {
+        let key = v.key();
+        if key == v.expr { key } else { key.alias(&c.id) }
+    });
+    rel.plan = project(rel.plan, keys.collect::<Vec<_>>())?;
+    rel.scope.hidden.clear();
+    Ok(rel)
 }
 
 fn incompatible(what: &str, i: usize, left: &Typed, right: &Typed) -> thalweg_common::Error {

@@ -149,7 +149,7 @@ impl Resolver<'_> {
         Ok(Typed::new(expr, Arrow::Boolean, false))
     }
 
-    /// Brings both sides of an IN to common types; the subquery keeps its visible columns only.
+    /// Brings both sides of an IN to common types, as keys; the subquery keeps its visible columns only.
     fn comparable(&self, values: Vec<Typed>, mut rel: Rel) -> Result<(Vec<Typed>, Rel)> {
         let mut left = vec![];
         let mut exprs = vec![];
@@ -165,13 +165,15 @@ impl Resolver<'_> {
                 );
                 return Err(analysis("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH", "42K09", text));
             };
-            left.push(self.coerced(value, &common)?);
+            let value = self.coerced(value, &common)?;
+            left.push(Typed { expr: value.key(), ..value });
             let right = self.coerced(right, &common)?;
-            if right.expr != column(&c.id) {
+            let key = right.key();
+            if key != column(&c.id) {
                 c.id = self.new_id();
                 c.data_type = right.spark_type()?;
             }
-            exprs.push(right.expr.alias_if_changed(c.id.clone()).map_err(from_datafusion)?);
+            exprs.push(key.alias_if_changed(c.id.clone()).map_err(from_datafusion)?);
         }
         rel.plan = project(rel.plan, exprs)?;
         Ok((left, rel))

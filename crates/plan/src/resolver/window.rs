@@ -69,14 +69,14 @@ impl Resolver<'_> {
     fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &Env) -> Result<Expr> {
         let mut function = bound.function;
         function.params.partition_by =
-            call.partition.iter().map(|p| Ok(self.expr(p, env)?.expr)).collect::<Result<_>>()?;
+            call.partition.iter().map(|p| Ok(self.expr(p, env)?.key())).collect::<Result<_>>()?;
         let keys = call.order.iter().map(|k| self.expr(&k.expr, env)).collect::<Result<Vec<_>>>()?;
         function.params.order_by = keys
             .iter()
             .zip(&call.order)
             .map(|(typed, key)| {
                 let nulls_first = key.nulls_first.unwrap_or(!key.descending);
-                Sort::new(typed.expr.clone(), !key.descending, nulls_first)
+                Sort::new(typed.key(), !key.descending, nulls_first)
             })
             .collect();
         function.params.window_frame = match &call.frame {

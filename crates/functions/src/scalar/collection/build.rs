@@ -5,6 +5,7 @@ use crate::binding::{Arg, Bound};
 use crate::coerce::coerce_all;
 use crate::errors::{not_constant, unexpected_type, wrong_num_args};
 use crate::kernel::{Batch, Kernel, Nulls, arrow};
+use crate::operators::key::{key, normal};
 use crate::registry::{Call, Entry, MANY};
 use crate::types::{array_with, map_with};
 use ::arrow::array::{Array, ArrayRef, AsArray, DynComparator, MapArray, StructArray, make_comparator};
@@ -94,10 +95,10 @@ fn map(call: Call) -> Result<Bound> {
         if i % 2 == 0 { keys.push(arg) } else { values.push(arg) }
     }
     let nullable = values.iter().any(|v| v.nullable);
-    let (keys, key) = coerce_all(name, keys, ctx)?;
-    let (values, value) = coerce_all(name, values, ctx)?;
-    let args = keys.into_iter().chain(values).collect();
-    let kernel = Kernel::new("map", map_with(key, value, nullable), make_map);
+    let (keys, key_type) = coerce_all(name, keys, ctx)?;
+    let (values, value_type) = coerce_all(name, values, ctx)?;
+    let args = keys.into_iter().map(key).chain(values).collect();
+    let kernel = Kernel::new("map", map_with(key_type, value_type, nullable), make_map);
     Ok(kernel.nulls(Nulls::Never).fallible(true).call(args))
 }
 
@@ -161,7 +162,8 @@ fn check_keys(keys: &ArrayRef, lengths: &[usize]) -> Result<()> {
         let text = "Cannot use null as map key.";
         return Err(Error::new(ErrorKind::Runtime, "NULL_MAP_KEY", "2200E", text));
     }
-    let order: DynComparator = arrow(make_comparator(keys, keys, SortOptions::default()))?;
+    let comparable = normal(keys)?;
+    let order: DynComparator = arrow(make_comparator(&comparable, &comparable, SortOptions::default()))?;
     let mut from = 0;
     for length in lengths {
         for i in from..from + length {
@@ -253,7 +255,7 @@ fn from_entries(b: &Batch) -> Result<ArrayRef> {
         maps.keys.end(before, valid);
     }
     match entries.columns() {
-        [keys, values] => maps.finish(&[Arc::clone(keys)], &[Arc::clone(values)], b.returns),
+        [keys, values] => maps.finish(&[normal(keys)?], &[Arc::clone(values)], b.returns),
         _ => Err(Error::internal("an entry has two fields")),
     }
 }

@@ -5,9 +5,12 @@ use crate::binding::Bound;
 use crate::coerce::{coerce_all, common_type, to_type};
 use crate::errors::{bad_value, data_diff_types, index_of_zero, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Strings, arrow};
+use crate::operators::key::normal;
 use crate::registry::{Call, Entry};
 use crate::types::array_with;
-use ::arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt64Array, make_comparator};
+use ::arrow::array::{
+    Array, ArrayRef, AsArray, DynComparator, Int32Array, ListArray, UInt64Array, make_comparator,
+};
 use ::arrow::compute::{SortOptions, take};
 use ::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use std::cmp::Ordering;
@@ -81,7 +84,7 @@ fn search(call: Call, name: &'static str, returns: DataType, run: Run) -> Result
 fn places(b: &Batch, mut found: impl FnMut(usize, Option<(Option<usize>, bool)>)) -> Result<()> {
     let (array, value) = (b.array(0)?, b.array(1)?);
     let list = array.as_list::<i32>();
-    let order = arrow(make_comparator(list.values(), &value, SortOptions::default()))?;
+    let order = arrow(make_comparator(&normal(list.values())?, &normal(&value)?, SortOptions::default()))?;
     for row in 0..b.rows {
         if list.is_null(row) || value.is_null(row) {
             found(row, None);
@@ -121,7 +124,7 @@ fn remove(call: Call) -> Result<Bound> {
 fn removed(b: &Batch) -> Result<ArrayRef> {
     let (array, value) = (b.array(0)?, b.array(1)?);
     let values = array.as_list::<i32>().values();
-    let order = arrow(make_comparator(values, &value, SortOptions::default()))?;
+    let order = arrow(make_comparator(&normal(values)?, &normal(&value)?, SortOptions::default()))?;
     rearrange(b, |row, range, out| {
         out.extend(range.filter(|i| values.is_null(*i) || !order(*i, row).is_eq()));
         Ok(value.is_valid(row))
@@ -137,13 +140,19 @@ fn least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
     let values = list.values();
-    let order = arrow(make_comparator(values, values, SortOptions::default()))?;
+    let order = ordering(values, SortOptions::default())?;
     let best = |row: usize| {
         let range = range_of(list, row).filter(|i| values.is_valid(*i) && list.is_valid(row));
         range.reduce(|a, i| if order(i, a) == wanted { i } else { a }).map(|i| i as u64)
     };
     let chosen: UInt64Array = (0..b.rows).map(best).collect();
     arrow(take(values, &chosen, None))
+}
+
+/// The order of elements among themselves.
+fn ordering(values: &ArrayRef, options: SortOptions) -> Result<DynComparator> {
+    let comparable = normal(values)?;
+    arrow(make_comparator(&comparable, &comparable, options))
 }
 
 fn array_join(mut call: Call) -> Result<Bound> {
@@ -244,7 +253,7 @@ fn sort_array(mut call: Call) -> Result<Bound> {
         let ascending = if b.len() > 1 { b.bools(1)? } else { crate::kernel::Bools::Constant(Some(true)) };
         let array = b.array(0)?;
         let values = array.as_list::<i32>().values();
-        let order = arrow(make_comparator(values, values, SortOptions::default()))?;
+        let order = ordering(values, SortOptions::default())?;
         rearrange(b, |row, range, out| {
             out.extend(range);
             match ascending.get(row) {
@@ -261,8 +270,7 @@ fn sort_array(mut call: Call) -> Result<Bound> {
 fn nulls_last(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let values = array.as_list::<i32>().values();
-    let order =
-        arrow(make_comparator(values, values, SortOptions { descending: false, nulls_first: false }))?;
+    let order = ordering(values, SortOptions { descending: false, nulls_first: false })?;
     rearrange(b, |_, range, out| {
         out.extend(range);
         out.sort_by(|a, b| order(*a, *b));

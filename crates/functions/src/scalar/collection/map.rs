@@ -5,6 +5,7 @@ use crate::binding::Bound;
 use crate::coerce::{coerce_all, coerce_argument};
 use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, Nulls, arrow};
+use crate::operators::key::normal;
 use crate::registry::{Call, Entry, MANY, Ty};
 use crate::types::{array_with, map_types, map_with};
 use ::arrow::array::{
@@ -85,7 +86,7 @@ fn map_contains_key(call: Call) -> Result<Bound> {
 fn has_key(b: &Batch) -> Result<ArrayRef> {
     let (array, keys) = (b.array(0)?, b.array(1)?);
     let map = array.as_map();
-    let order = arrow(make_comparator(map.keys(), &keys, SortOptions::default()))?;
+    let order = arrow(make_comparator(&normal(map.keys())?, &normal(&keys)?, SortOptions::default()))?;
     b.build_bool(|row| {
         if map.is_null(row) || keys.is_null(row) {
             return Ok(None);
@@ -126,7 +127,7 @@ fn joined(b: &Batch) -> Result<ArrayRef> {
         }
         out.keys.end(before, valid);
     }
-    let keys: Vec<ArrayRef> = maps.iter().map(|m| Arc::clone(m.keys())).collect();
+    let keys = maps.iter().map(|m| normal(m.keys())).collect::<Result<Vec<_>>>()?;
     let values: Vec<ArrayRef> = maps.iter().map(|m| Arc::clone(m.values())).collect();
     out.finish(&keys, &values, b.returns)
 }

@@ -1,12 +1,13 @@
 //! Arrays as sets: `array_distinct`, `array_union`, `array_intersect`, `array_except`, `arrays_overlap`.
 //!
-//! Elements keep the order in which they first appear; nulls equal each other.
+//! Elements keep the order in which they first appear; nulls equal each other, and floats are keys.
 
 use super::{Gather, range_of, rearrange};
 use crate::binding::Bound;
 use crate::coerce::coerce_all;
 use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, Nulls, Run, arrow};
+use crate::operators::key::key;
 use crate::registry::{Call, Entry};
 use ::arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use ::arrow::datatypes::DataType;
@@ -28,7 +29,7 @@ fn array_distinct(call: Call) -> Result<Bound> {
     if !matches!(returns, DataType::List(_)) {
         return Err(unexpected_type("array_distinct", 0, "ARRAY", &returns));
     }
-    Ok(Kernel::new("array_distinct", returns, distinct).call(call.args))
+    Ok(Kernel::new("array_distinct", returns, distinct).call(call.args.into_iter().map(key).collect()))
 }
 
 /// Comparable bytes of all elements.
@@ -58,7 +59,8 @@ fn two_arrays(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, DataTy
             return Err(unexpected_type(name, i, "ARRAY", &call.type_of(i)));
         }
     }
-    coerce_all(name, call.args, ctx)
+    let (args, common) = coerce_all(name, call.args, ctx)?;
+    Ok((args.into_iter().map(key).collect(), common))
 }
 
 fn pair(call: Call, name: &'static str, run: Run) -> Result<Bound> {

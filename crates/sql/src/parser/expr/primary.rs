@@ -7,10 +7,6 @@ use crate::ir::{CastMode, Expr, ExprNode, Literal, Name, SubqueryKind};
 use crate::types::DataType;
 use thalweg_common::Result;
 
-/// Functions that stand without brackets. USER is none of them: columns have that name.
-const BARE_CALLS: [&str; 6] =
-    ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIMESTAMP", "SESSION_USER"];
-
 impl Parser<'_> {
     /// An atom and the subscripts, fields and casts behind it.
     pub(super) fn primary(&mut self) -> Result<Expr> {
@@ -91,10 +87,6 @@ impl Parser<'_> {
         if !continues && let Some(literal) = constant(&word) {
             self.advance();
             return Ok(self.expr_at(ExprNode::Literal(literal), start));
-        }
-        if !continues && BARE_CALLS.contains(&word.as_str()) {
-            let name = self.identifier()?;
-            return Ok(self.call_at(&name.to_lowercase(), vec![], start));
         }
         match word.as_str() {
             "CASE" if !continues || next_text == "(" => self.case(),

@@ -21,7 +21,9 @@ impl Parser<'_> {
     fn select_body(&mut self, input: Option<Relation>, start: usize) -> Result<Relation> {
         self.expect("SELECT")?;
         let hints = self.hints()?;
-        let distinct = self.eat_any(&["DISTINCT", "ALL"]) == Some("DISTINCT");
+        // ALL may also be the first column.
+        let is_column = self.is_symbol_at(self.pos + 1, ",") || self.is_word_at(self.pos + 1, "FROM");
+        let distinct = !is_column && self.eat_any(&["DISTINCT", "ALL"]) == Some("DISTINCT");
         if self.is_script() {
             return Err(self.unsupported("TRANSFORM with a script"));
         }

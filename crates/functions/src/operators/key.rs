@@ -1,0 +1,208 @@
+//! Floats as keys: one zero and one NaN, also inside of arrays, maps and structs.
+//!
+//! Grouping, joining, sorting and comparing go by bits and by Arrow's total order, where -0.0 lies below 0.0,
+//! a negative NaN below everything, and NaNs of different bits differ. To Spark there is one zero, and one NaN
+//! that is greater than every number. [`key`] is the one place where the two meet: a value that holds no float
+//! passes untouched, any other becomes the value that stands for all its equals.
+
+use crate::binding::Arg;
+use crate::kernel::{Kernel, Nulls, arrow};
+use crate::types::map_types;
+use ::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, MapArray, StructArray};
+use ::arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
+use datafusion::common::ScalarValue;
+use std::sync::Arc;
+use thalweg_common::Result;
+
+/// The value that stands for all values equal to this one, where rows are grouped, joined, sorted or compared.
+pub fn key(arg: Arg) -> Arg {
+    if !holds_float(&arg.data_type) || arg.literal().is_some_and(is_normal) {
+        return arg;
+    }
+    let (data_type, nullable) = (arg.data_type.clone(), arg.nullable);
+    let bound = Kernel::new("float_key", data_type.clone(), |b| normal(&b.array(0)?)).call(vec![arg]);
+    Arg { expr: bound.expr, data_type, nullable }
+}
+
+/// Whether values of a type are or hold floats.
+pub(crate) fn holds_float(t: &DataType) -> bool {
+    match t {
+        DataType::Float32 | DataType::Float64 => true,
+        DataType::List(element) => holds_float(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|f| holds_float(f.data_type())),
+        DataType::Map(entries, _) => {
+            let (key, value) = map_types(entries);
+            holds_float(key) || holds_float(value)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a constant stands for itself.
+fn is_normal(value: &ScalarValue) -> bool {
+    match value {
+        ScalarValue::Float64(Some(v)) => v.to_bits() == normal_double(*v).to_bits(),
+        ScalarValue::Float32(Some(v)) => v.to_bits() == normal_float(*v).to_bits(),
+        other => other.is_null(),
+    }
+}
+
+/// Adding zero takes the sign from -0.0 and changes nothing else.
+fn normal_double(v: f64) -> f64 {
+    if v.is_nan() { f64::NAN } else { v + 0.0 }
+}
+
+fn normal_float(v: f32) -> f32 {
+    if v.is_nan() { f32::NAN } else { v + 0.0 }
+}
+
+/// The same array with one zero and one NaN.
+pub(crate) fn normal(array: &ArrayRef) -> Result<ArrayRef> {
+    if !holds_float(array.data_type()) {
+        return Ok(Arc::clone(array));
+    }
+    Ok(match array.data_type() {
+        DataType::Float32 => {
+            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(normal_float))
+        }
+        DataType::Float64 => {
+            Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(normal_double))
+        }
+        DataType::List(field) => {
+            let list = array.as_list::<i32>();
+            let values = normal(list.values())?;
+            let nulls = list.nulls().cloned();
+            Arc::new(arrow(ListArray::try_new(Arc::clone(field), list.offsets().clone(), values, nulls))?)
+        }
+        DataType::Map(field, sorted) => {
+            let map = array.as_map();
+            let entries = normal_struct(map.entries())?;
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            Arc::new(arrow(MapArray::try_new(Arc::clone(field), offsets, entries, nulls, *sorted))?)
+        }
+        _ => Arc::new(normal_struct(array.as_struct())?),
+    })
+}
+
+fn normal_struct(array: &StructArray) -> Result<StructArray> {
+    let columns = array.columns().iter().map(normal).collect::<Result<Vec<_>>>()?;
+    arrow(StructArray::try_new(array.fields().clone(), columns, array.nulls().cloned()))
+}
+
+/// An integer that is ordered as Spark orders the float, so that the least and the greatest of them can be
+/// told by integers. The sign of zero stays: -0.0 is just below 0.0.
+pub(crate) fn order(arg: Arg) -> Arg {
+    let nullable = arg.nullable;
+    let kernel = Kernel::new("float_order", DataType::Int64, |b| {
+        let array = b.array(0)?;
+        Ok(match array.data_type() {
+            DataType::Float32 => {
+                Arc::new(array.as_primitive::<Float32Type>().unary::<_, Int64Type>(|v| place(f64::from(v))))
+            }
+            _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Int64Type>(place)),
+        })
+    });
+    Arg { expr: kernel.call(vec![arg]).expr, data_type: DataType::Int64, nullable }
+}
+
+/// The DOUBLE or FLOAT that [`order`] gave an integer for.
+pub(crate) fn of_order(
+    expr: datafusion::logical_expr::Expr,
+    data_type: DataType,
+) -> datafusion::logical_expr::Expr {
+    let kernel = Kernel::new("float_of_order", data_type, |b| {
+        let array = b.array(0)?;
+        let places: &Int64Array = array.as_primitive::<Int64Type>();
+        Ok(match b.returns {
+            DataType::Float32 => Arc::new(places.unary::<_, Float32Type>(|p| at(p) as f32)) as ArrayRef,
+            _ => Arc::new(places.unary::<_, Float64Type>(at)),
+        })
+    });
+    kernel.nulls(Nulls::Always).call(vec![Arg { expr, data_type: DataType::Int64, nullable: true }]).expr
+}
+
+/// The bits of a negative number fall where the number rises; all but the sign are turned over.
+fn place(v: f64) -> i64 {
+    let bits = (if v.is_nan() { f64::NAN } else { v }).to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+fn at(place: i64) -> f64 {
+    f64::from_bits((place ^ (((place >> 63) as u64) >> 1) as i64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use ::arrow::array::{Float32Array, Float64Array, Float64Builder, StructArray};
+    use ::arrow::array::{Int32Array, Int64Builder, ListBuilder};
+    use ::arrow::datatypes::Field;
+
+    const NEGATIVE_NAN: f64 = f64::from_bits(0xfff8_0000_0000_0001);
+
+    fn bits(array: &ArrayRef) -> Vec<Option<u64>> {
+        array.as_primitive::<Float64Type>().iter().map(|v| v.map(f64::to_bits)).collect()
+    }
+
+    fn doubles() -> ArrayRef {
+        Arc::new(Float64Array::from(vec![Some(-0.0), Some(NEGATIVE_NAN), None, Some(-1.5), Some(f64::NAN)]))
+    }
+
+    fn expected() -> Vec<Option<u64>> {
+        [Some(0.0), Some(f64::NAN), None, Some(-1.5), Some(f64::NAN)].map(|v| v.map(f64::to_bits)).to_vec()
+    }
+
+    #[test]
+    fn there_is_one_zero_and_one_nan() {
+        assert_eq!(bits(&normal(&doubles()).unwrap()), expected());
+        assert_eq!(bits(&normal(&doubles().slice(1, 3)).unwrap()), expected()[1..4]);
+        let floats: ArrayRef = Arc::new(Float32Array::from(vec![-0.0, -f32::NAN]));
+        let made = normal(&floats).unwrap();
+        let made: Vec<u32> =
+            made.as_primitive::<Float32Type>().values().iter().map(|v| v.to_bits()).collect();
+        assert_eq!(made, [0.0, f32::NAN].map(f32::to_bits));
+    }
+
+    #[test]
+    fn also_inside_of_arrays_and_structs() {
+        let mut lists = ListBuilder::new(Float64Builder::new());
+        lists.append_value([Some(-0.0), Some(NEGATIVE_NAN)]);
+        lists.append_null();
+        lists.append_value([Some(-1.5), Some(f64::NAN)]);
+        let lists: ArrayRef = Arc::new(lists.finish());
+        let fields = vec![Field::new("a", lists.data_type().clone(), true)];
+        let rows: ArrayRef = Arc::new(StructArray::new(fields.into(), vec![lists], None));
+        let made = normal(&rows).unwrap();
+        let inner = made.as_struct().column(0).as_list::<i32>();
+        assert_eq!(bits(inner.values()), [0.0, f64::NAN, -1.5, f64::NAN].map(|v| Some(v.to_bits())));
+        assert!(inner.is_null(1));
+    }
+
+    #[test]
+    fn what_holds_no_float_is_left_alone() {
+        let ints: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+        assert!(Arc::ptr_eq(&normal(&ints).unwrap(), &ints));
+        let mut lists = ListBuilder::new(Int64Builder::new());
+        lists.append_value([Some(1)]);
+        assert!(!holds_float(lists.finish().data_type()));
+        let literal = |v: f64| Arg {
+            expr: datafusion::logical_expr::lit(v),
+            data_type: DataType::Float64,
+            nullable: false,
+        };
+        assert_eq!(key(literal(1.5)), literal(1.5));
+        assert_ne!(key(literal(-0.0)), literal(-0.0));
+    }
+
+    #[test]
+    fn the_order_is_sparks_and_can_be_undone() {
+        let sorted = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, f64::MIN_POSITIVE, 1.5, f64::INFINITY, f64::NAN];
+        let places: Vec<i64> = sorted.iter().map(|v| place(*v)).collect();
+        assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
+        assert_eq!(place(NEGATIVE_NAN), place(f64::NAN));
+        for v in sorted {
+            assert_eq!(at(place(v)).to_bits(), v.to_bits());
+        }
+    }
+}
