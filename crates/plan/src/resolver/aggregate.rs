@@ -12,7 +12,7 @@ use arrow::datatypes::DataType as Arrow;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::GroupingSet;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit,
+    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, lit,
 };
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
@@ -225,7 +225,12 @@ impl Resolver<'_> {
         calls: &mut Calls,
         resolved: &mut Resolved,
     ) -> Result<Rel> {
-        let mut regroup = Regroup { keys: &grouping.keys, allowed: ids_above(calls), scope: &rel.scope };
+        let mut regroup = Regroup {
+            keys: &grouping.keys,
+            literals: grouping.sets.is_some(),
+            allowed: ids_above(calls),
+            scope: &rel.scope,
+        };
         for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
             typed.expr = regroup.expr(typed.expr.clone())?;
             if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
@@ -259,11 +264,11 @@ impl Resolver<'_> {
                 aggregates.push(found.aggregate.clone());
             }
         }
-        if grouping.keys.is_empty() && aggregates.is_empty() {
-            // A group without keys and aggregates is still one row.
-            let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
-            aggregates
-                .push(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate);
+        // A group without keys and aggregates is still one row, so it counts them.
+        let counts = (grouping.keys.is_empty() && aggregates.is_empty()) || grouping.has_total();
+        let count = self.count_of_rows()?;
+        if counts && !aggregates.contains(&count) {
+            aggregates.push(count.clone());
         }
         let keys: Vec<Expr> = match &grouping.sets {
             None => grouping.keys.iter().map(|k| column(&k.below)).collect(),
@@ -284,7 +289,21 @@ impl Resolver<'_> {
         for found in &calls.groupings {
             exprs.push(grouping_value(found, grouping, &aggregate)?.alias(&found.id));
         }
-        project(LogicalPlan::Aggregate(aggregate), exprs)
+        let mut plan = LogicalPlan::Aggregate(aggregate);
+        if grouping.has_total() {
+            // Of no rows at all DataFusion still makes the total; Spark makes no group.
+            let present = column(&count.schema_name().to_string()).gt(lit(0_i64));
+            plan = LogicalPlanBuilder::from(plan)
+                .filter(present)
+                .and_then(|b| b.build())
+                .map_err(from_datafusion)?;
+        }
+        project(plan, exprs)
+    }
+
+    fn count_of_rows(&self) -> Result<Expr> {
+        let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+        Ok(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate)
     }
 }
 
@@ -302,6 +321,10 @@ impl Key {
 }
 
 impl Grouping {
+    /// Whether one of several grouping sets is that of all rows, such as a ROLLUP's last.
+    fn has_total(&self) -> bool {
+        !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))
+    }
     fn has(&self, id: &str) -> bool {
         self.keys.iter().any(|k| k.id == id)
     }
@@ -368,6 +391,8 @@ fn binary(left: &Expr, operator: Operator, right: Expr) -> Expr {
 /// Rewrites expressions over the input into expressions over the groups.
 struct Regroup<'r> {
     keys: &'r [Key],
+    /// Whether a constant that equals a key means the key: a grouping set that leaves it out makes it null.
+    literals: bool,
     allowed: Vec<String>,
     scope: &'r Scope,
 }
@@ -376,8 +401,8 @@ impl Regroup<'_> {
     fn expr(&mut self, expr: Expr) -> Result<Expr> {
         let mut missing: Option<String> = None;
         let rewritten = expr.transform_down(|e| {
-            if let Some(key) = self.keys.iter().find(|k| k.typed.expr == e && !matches!(e, Expr::Literal(..)))
-            {
+            let may_be_key = self.literals || !matches!(e, Expr::Literal(..));
+            if let Some(key) = self.keys.iter().find(|k| may_be_key && k.typed.expr == e) {
                 return Ok(Transformed::new(column(&key.id), true, TreeNodeRecursion::Jump));
             }
             match &e {
