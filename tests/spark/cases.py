@@ -345,6 +345,50 @@ folders("modifiedAfter that is no time", {"a.csv": T}, modifiedAfter="soon")
 folders("ignoreMissingFiles", {"a.csv": T}, ignoreMissingFiles="true")
 folders("ignoreCorruptFiles", {"a.csv": T}, ignoreCorruptFiles="true")
 
+# ---- Parquet: files that Spark writes itself; what it reads from them
+def parquet(name, sql, schema=None, select=None, conf=None, **options):
+    READS.append({"name": f"parquet: {name}", "format": "parquet", "files": {}, "sql": sql, "conf": conf or {},
+                  "schema": schema, "path": "", "select": select, "options": options})
+
+
+ALL = """SELECT * FROM VALUES
+  (1Y, 2S, 3, 4L, 1.5F, 2.5D, 1.25BD, CAST('123456789012345678.25' AS DECIMAL(30,2)), true, 'é', X'01FF', DATE'2020-01-02',
+   TIMESTAMP'2020-01-02 03:04:05.123456', TIMESTAMP_NTZ'2020-01-02 03:04:05.123456'),
+  (NULL, NULL, NULL, NULL, NULL, double('NaN'), NULL, NULL, NULL, '', X'', DATE'0001-01-01',
+   TIMESTAMP'1883-01-01 00:00:00', NULL) AS t(a, b, c, d, e, f, g, h, i, j, k, l, m, n)"""
+NESTED = """SELECT array(1, NULL) AS a, map('k', named_struct('x', 1, 'y', array('z'))) AS m, named_struct('p', NULL, 'q', 1.5D) AS s
+  UNION ALL SELECT NULL, map(), NULL UNION ALL SELECT array(), NULL, named_struct('p', NULL, 'q', NULL)"""
+NUMBERS = "SELECT 1 AS i, CAST(1.5 AS FLOAT) AS f, CAST(1.25 AS DECIMAL(5,2)) AS d, DATE'2020-01-02' AS t, 'x' AS s, 7L AS l"
+parquet("all types", ALL)
+parquet("nested", NESTED)
+parquet("timestamps as INT96", "SELECT TIMESTAMP'2020-01-02 03:04:05.123456' AS t", conf={"spark.sql.parquet.outputTimestampType": "INT96"})
+parquet("timestamps in milliseconds", "SELECT TIMESTAMP'2020-01-02 03:04:05.123456' AS t", conf={"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MILLIS"})
+parquet("the older layout", "SELECT array(1, NULL) AS a, map('k', 1) AS m, 1.25BD AS d, CAST(1 AS DECIMAL(20,3)) AS e", conf={"spark.sql.parquet.writeLegacyFormat": "true"})
+for codec in ["none", "snappy", "gzip", "zstd", "lz4_raw"]:
+    parquet(f"compression {codec}", "SELECT id, repeat('x', 100) AS s FROM range(3)", conf={"spark.sql.parquet.compression.codec": codec})
+parquet("no rows", "SELECT 1 AS a WHERE false")
+parquet("int as bigint", NUMBERS, "i bigint")
+parquet("int as double", NUMBERS, "i double")
+parquet("int as decimal", NUMBERS, "i decimal(12,2)")
+parquet("int as smallint", NUMBERS, "i smallint")
+parquet("int as string", NUMBERS, "i string")
+parquet("bigint as int", NUMBERS, "l int")
+parquet("bigint as double", NUMBERS, "l double")
+parquet("float as double", NUMBERS, "f double")
+parquet("double from string", NUMBERS, "s double")
+parquet("string as binary", NUMBERS, "s binary")
+parquet("decimal wider", NUMBERS, "d decimal(10,3)")
+parquet("decimal narrower", NUMBERS, "d decimal(4,1)")
+parquet("date as timestamp_ntz", NUMBERS, "t timestamp_ntz")
+parquet("date as timestamp", NUMBERS, "t timestamp")
+parquet("a column that is not there", NUMBERS, "i int, z string")
+parquet("names in another case", NUMBERS, "I int, S string")
+parquet("columns in another order", NUMBERS, "s string, i int")
+parquet("fewer fields of a struct", NESTED, "s struct<q:double>")
+parquet("more fields of a struct", NESTED, "s struct<q:double,r:int>")
+parquet("a selection", ALL, select="d, j")
+parquet("datetimeRebaseMode", "SELECT DATE'2020-01-02' AS d", datetimeRebaseMode="CORRECTED")
+
 # ---- writing
 WRITES = []
 

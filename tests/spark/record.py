@@ -40,7 +40,21 @@ def told(error):
     return {"error": condition or (inner[0] if inner else type(error).__name__), "all": sorted(set(inner)), "text": text.split("JVM stacktrace")[0][:300]}
 
 
+def make(spark, case, root):
+    """Lets Spark write the files of a case; they become part of it."""
+    for key, value in case["conf"].items():
+        spark.conf.set(key, value)
+    spark.sql(case["sql"]).coalesce(1).write.parquet(str(root / "made"))
+    for key in case["conf"]:
+        spark.conf.unset(key)
+    parts = sorted(p for p in (root / "made").iterdir() if p.name.startswith("part-"))
+    case["files"] = {f"{n}.parquet": p.read_bytes() for n, p in enumerate(parts)}
+    shutil.rmtree(root / "made")
+
+
 def ask(spark, case, root):
+    if "sql" in case:
+        make(spark, case, root)
     for name, text in case["files"].items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +124,7 @@ def main():
         for case in all_cases:
             root = pathlib.Path(tempfile.mkdtemp())
             answer = work(spark, case, root)
-            shown = dict(case)
+            shown = {k: v for k, v in case.items() if k not in ("sql", "conf")}
             if "files" in case:
                 shown["files"] = {k: base64.b64encode(content(v)).decode() if not isinstance(v, str) or v[:2] in ("b:", "gz") else v for k, v in case["files"].items()}
                 shown["base64"] = sorted(k for k, v in case["files"].items() if not isinstance(v, str) or v[:2] in ("b:", "gz"))

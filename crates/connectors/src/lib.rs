@@ -25,6 +25,7 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 mod text;
+mod types;
 
 pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use metadata_log::MetadataLog;

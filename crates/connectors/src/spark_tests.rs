@@ -1,4 +1,4 @@
-//! Do CSV and JSON files mean what they mean to Spark? The answers of Spark 4.2 lie in
+//! Do CSV, JSON and Parquet files mean what they mean to Spark? The answers of Spark 4.2 lie in
 //! `tests/data/spark/files.json`, written by `tests/spark/record.py` from `tests/spark/cases.py`.
 //!
 //! Where we differ on purpose, [`READS`] and [`WRITES`] say what we answer and why; a case that is
@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::connector::{WriteMode, WriteRequest};
-use crate::testing::{connector, ddl, options, query, read, short, stream_of};
+use crate::testing::{connector, ddl, options, query, read, stream_of};
+use crate::types::spark_name;
 use arrow::datatypes::DataType;
 use base64::Engine;
 use serde_json::Value;
@@ -14,6 +15,8 @@ use std::path::Path;
 use thalweg_common::Result;
 
 const ANSWERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/spark/files.json");
+
+const MISMATCH: &str = "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH";
 
 /// Case, our answer (a class, or the schema and the rows), and why.
 const READS: &[(&str, &str, &str)] = &[
@@ -31,6 +34,11 @@ const READS: &[(&str, &str, &str)] = &[
     ("csv: folders: ignoreMissingFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
     ("csv: folders: ignoreCorruptFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
     ("csv: folders: a file beside", "CONFLICTING_PARTITION_COLUMN_NAMES", "Spark leaves its rows out"),
+    ("parquet: int as decimal", MISMATCH, "refused: declare it as an int"),
+    ("parquet: int as smallint", MISMATCH, "refused: a value may not fit"),
+    ("parquet: string as binary", MISMATCH, "refused: declare it as a string"),
+    ("parquet: fewer fields of a struct", MISMATCH, "refused: declare it whole"),
+    ("parquet: more fields of a struct", MISMATCH, "refused: declare it whole"),
     ("json: names by case, inferred", "COLUMN_ALREADY_EXISTS", "Spark leaves the second name's values out"),
     (
         "csv: bytes that are not UTF-8",
@@ -180,7 +188,7 @@ async fn reading(case: &Value, root: &Path) -> Result<Vec<String>> {
     let mut request = read(&target, schema, &[]);
     request.options = crate::OptionMap::new(pairs(case, root));
     let table = connector(text(case, "format")).table(request.clone()).await?;
-    let schema = short(&DataType::Struct(table.schema().fields().clone()));
+    let schema = spark_name(&DataType::Struct(table.schema().fields().clone()));
     let mut shown = vec![schema];
     let select = case["select"].as_str().unwrap_or("*");
     if table.schema().fields().is_empty() {

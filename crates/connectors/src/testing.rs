@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::connector::{Connector, ReadRequest};
+use crate::types::spark_name;
 use crate::{OptionMap, standard_registry};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -34,39 +35,8 @@ pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
 
 /// Names and types, such as `a int, b string`.
 pub(crate) fn types(schema: &SchemaRef) -> String {
-    let one = |f: &Arc<arrow::datatypes::Field>| format!("{} {}", f.name(), short(f.data_type()));
+    let one = |f: &Arc<arrow::datatypes::Field>| format!("{} {}", f.name(), spark_name(f.data_type()));
     schema.fields().iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-pub(crate) fn short(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "string".to_owned(),
-        DataType::Null => "void".to_owned(),
-        DataType::Int8 => "tinyint".to_owned(),
-        DataType::Int16 => "smallint".to_owned(),
-        DataType::Float32 => "float".to_owned(),
-        DataType::Binary => "binary".to_owned(),
-        DataType::Int32 => "int".to_owned(),
-        DataType::Int64 => "bigint".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamp".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp_ntz".to_owned(),
-        DataType::Decimal128(p, s) => format!("decimal({p},{s})"),
-        DataType::List(f) => format!("array<{}>", short(f.data_type())),
-        DataType::Struct(fields) => {
-            let inner = fields.iter().map(|f| format!("{}:{}", f.name(), short(f.data_type())));
-            format!("struct<{}>", inner.collect::<Vec<_>>().join(","))
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(pair) => {
-                format!("map<{},{}>", short(pair[0].data_type()), short(pair[1].data_type()))
-            }
-            other => other.to_string(),
-        },
-        other => other.to_string(),
-    }
 }
 
 /// The rows of batches as `1|a|NULL`.

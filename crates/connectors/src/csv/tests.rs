@@ -187,3 +187,26 @@ async fn a_large_file_is_read_in_parts_without_loss() {
     let found = query("csv", request, "SELECT count(*), sum(n), count(DISTINCT s) FROM t").await.unwrap();
     assert_eq!(lines(&found), ["600000|179999700000|600000"]);
 }
+
+#[tokio::test]
+async fn a_file_that_changes_or_vanishes_under_a_query_is_an_error() {
+    type Change = fn(&std::path::Path);
+    let changes: [Change; 3] = [
+        |p| std::fs::remove_file(p).unwrap(),
+        |p| std::fs::write(p, "1\n2\n3\n").unwrap(),
+        |p| std::fs::write(p, "").unwrap(),
+    ];
+    for change in changes {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, "1\n2\n").unwrap();
+        let table = connector("csv").table(read(&path, Some(ddl("n int")), &[])).await.unwrap();
+        change(&path);
+        let context = datafusion::prelude::SessionContext::new();
+        context.register_table("t", table).unwrap();
+        let error = context.sql("SELECT * FROM t").await.unwrap().collect().await.unwrap_err();
+        let error = crate::testing::dig(error);
+        assert_eq!(error.class(), "FAILED_READ_FILE.FILE_NOT_EXIST");
+        assert!(error.message().contains("a.csv") && error.hint_text().is_some(), "{error}");
+    }
+}

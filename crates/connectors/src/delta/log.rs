@@ -195,13 +195,22 @@ impl Log {
     }
 
     pub fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {
-        Error::new(
+        // The library's errors go on with a backtrace where the environment asks for one.
+        let cause = cause.to_string();
+        let cause = cause.lines().next().unwrap_or_default();
+        let error = Error::new(
             ErrorKind::Runtime,
             "DELTA_LOG_IO",
             "58030",
             format!("Failed to {verb} the Delta table {}: {cause}.", uri(&self.root)),
         )
-        .param("path", uri(&self.root))
+        .param("path", uri(&self.root));
+        match verb {
+            "read" => error.hint(
+                "Look at the newest entries of its _delta_log; a broken one has to come back from a copy.",
+            ),
+            _ => error,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Rows written as Parquet files of a Delta table that no commit names yet.
 //!
 //! Such files are invisible until a commit adds them, and harmless if none does. They are durable
-//! when their actions are handed out.
+//! when their actions are handed out; until then they go with the job that wrote them, so that a
+//! full disk is not kept full by what failed on it.
 
 use super::definition::Definition;
 use super::log::now_ms;
@@ -31,6 +32,8 @@ pub(super) struct Stager<'a> {
     index: usize,
     open: BTreeMap<PathBuf, OpenFile>,
     adds: Vec<Value>,
+    /// Files that no action was handed out for.
+    begun: Vec<PathBuf>,
     /// Rows written so far.
     pub rows: u64,
 }
@@ -52,7 +55,17 @@ impl<'a> Stager<'a> {
     ) -> Result<Self> {
         let dealer = Dealer::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
         format.check(&dealer.file_schema)?;
-        Ok(Self { root, definition, dealer, format, index, open: BTreeMap::new(), adds: Vec::new(), rows: 0 })
+        Ok(Self {
+            root,
+            definition,
+            dealer,
+            format,
+            index,
+            open: BTreeMap::new(),
+            adds: Vec::new(),
+            begun: Vec::new(),
+            rows: 0,
+        })
     }
 
     /// Writes a batch; its columns have to fit the table.
@@ -78,7 +91,8 @@ impl<'a> Stager<'a> {
     /// Finishes all files; their actions.
     pub fn finish(mut self) -> Result<(Vec<Value>, u64)> {
         self.close_all()?;
-        Ok((self.adds, self.rows))
+        self.begun.clear();
+        Ok((std::mem::take(&mut self.adds), self.rows))
     }
 
     fn begin(&mut self, folder: &Path, values: Vec<Option<String>>) -> Result<()> {
@@ -88,6 +102,7 @@ impl<'a> Stager<'a> {
         let name =
             folder.join(format!("part-{:05}-{}-c000{}", self.index, Uuid::new_v4(), self.format.suffix()));
         let path = self.root.join(&name);
+        self.begun.push(path.clone());
         let sink = self.format.create(durable::create(&path)?, &path, &self.dealer.file_schema)?;
         self.open.insert(folder.to_owned(), OpenFile { name, values, rows: 0, sink });
         Ok(())
@@ -113,5 +128,14 @@ impl<'a> Stager<'a> {
             self.adds.push(action.map_err(|e| Error::internal(format!("a Delta action: {e}")))?);
         }
         Ok(())
+    }
+}
+
+impl Drop for Stager<'_> {
+    fn drop(&mut self) {
+        self.open.clear();
+        for path in &self.begun {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }

@@ -56,6 +56,9 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
 pub(crate) fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
     let (class, sqlstate, hint) = match cause.kind() {
         Io::StorageFull | Io::QuotaExceeded => ("DISK_FULL", "53100", "Free some space, then run it again."),
+        Io::FileTooLarge => {
+            ("DISK_FULL", "53100", "Raise the limit of a file's size (ulimit -f), then run it again.")
+        }
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {
             ("PATH_NOT_WRITABLE", "42501", "Check who may write there.")
         }

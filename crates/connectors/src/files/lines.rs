@@ -141,7 +141,7 @@ impl Lines {
         }
         self.buffer.resize(held + CHUNK_BYTES.max(held), 0);
         let room = self.buffer.get_mut(held..).unwrap_or_default();
-        let read = self.input.read(room).map_err(|e| read_failed(&self.path, &e))?;
+        let read = self.input.read(room).map_err(|e| broken(&self.path, &e))?;
         self.buffer.truncate(held + read);
         self.unread = 0..held + read;
         self.at_end = read == 0;
@@ -154,7 +154,7 @@ pub(crate) fn read_whole(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = LINE_BYTES_MAX as u64 + 1;
     let input = encoding.decode(open(path, 0)?);
-    input.take(limit).read_to_end(&mut bytes).map_err(|e| read_failed(path, &e))?;
+    input.take(limit).read_to_end(&mut bytes).map_err(|e| broken(path, &e))?;
     if bytes.len() > LINE_BYTES_MAX {
         return Err(too_long(path));
     }
@@ -181,6 +181,12 @@ fn open(path: &Path, start: u64) -> Result<Box<dyn Read + Send>> {
     }
     file.seek(SeekFrom::Start(start)).map_err(|e| read_failed(path, &e))?;
     Ok(Box::new(file))
+}
+
+/// A file whose bytes can't be read.
+fn broken(path: &Path, cause: &std::io::Error) -> Error {
+    let error = read_failed(path, cause);
+    if is_compressed(path) { error.hint("Is it a complete gzip file?") } else { error }
 }
 
 fn too_long(path: &Path) -> Error {

@@ -12,6 +12,7 @@ use glob::Pattern;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The deepest nesting of folders that a listing follows; deeper is a loop of links.
@@ -28,6 +29,32 @@ pub(crate) struct FileEntry {
     pub modified_us: i64,
     /// Column and still escaped value of each `k=v` folder between the root and the file.
     pub folders: Vec<(String, String)>,
+}
+
+impl FileEntry {
+    /// Refuses a file that is not what was listed any more: parts of it would be missing or torn.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let Some(what) = change(&self.path, self.size_bytes, self.modified_us) else { return Ok(()) };
+        let shown = uri(&self.path);
+        Err(Error::new(
+            ErrorKind::Runtime,
+            "FAILED_READ_FILE.FILE_NOT_EXIST",
+            "KD001",
+            format!("Encountered error while reading file {shown}: it {what} after the query had listed it."),
+        )
+        .param("path", shown)
+        .hint("Run the query again when nobody writes there."))
+    }
+}
+
+/// What happened to a file of that size and time of change, if anything.
+pub(crate) fn change(path: &Path, size_bytes: u64, modified_us: i64) -> Option<String> {
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some("vanished".to_owned()),
+        Err(e) => Some(e.to_string()),
+        Ok(now) if (now.len(), self::modified_us(&now)) == (size_bytes, modified_us) => None,
+        Ok(now) => Some(format!("changed from {size_bytes} to {} bytes, or was written again", now.len())),
+    }
 }
 
 /// How to list: the options that every file format takes.
@@ -150,8 +177,31 @@ pub(crate) fn is_hidden(name: &str) -> bool {
 
 /// A path that is not there, as Spark says it.
 pub(crate) fn not_found(text: &str) -> Error {
-    Error::new(ErrorKind::Analysis, "PATH_NOT_FOUND", "42K03", format!("Path does not exist: {text}."))
-        .param("path", text)
+    let error =
+        Error::new(ErrorKind::Analysis, "PATH_NOT_FOUND", "42K03", format!("Path does not exist: {text}."))
+            .param("path", text);
+    let path = Path::new(text.strip_prefix("file:").unwrap_or(text));
+    let is_pattern = text.contains(['*', '?', '[', '{']);
+    match (near(path), path.ancestors().skip(1).find(|p| p.is_dir())) {
+        (near, _) if !near.is_empty() => error.hint(format!("Did you mean {}?", near.join(", "))),
+        (_, Some(folder)) if is_pattern => error.hint(format!("No file below {} matches.", uri(folder))),
+        (_, Some(folder)) => error.hint(format!("The folder {} is there.", uri(folder))),
+        _ => error,
+    }
+}
+
+/// Files beside a path that is not there, with names like its name.
+fn near(path: &Path) -> Vec<String> {
+    const LOOKED_AT_MAX: usize = 1000;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKED_AT_MAX);
+    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|n| !is_hidden(n));
+    names.sort();
+    nearest(&name.to_string_lossy(), names.iter().map(String::as_str))
+        .iter()
+        .map(|n| format!("'{n}'"))
+        .collect()
 }
 
 fn unreadable(path: &Path, cause: &std::io::Error) -> Error {

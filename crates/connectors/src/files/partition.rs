@@ -8,6 +8,7 @@ use super::{FileEntry, path::uri};
 use crate::text::Zone;
 use crate::text::cell::{CellBuilder, TextRules};
 use crate::text::{datetime, number};
+use crate::types::spark_name;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -52,8 +53,9 @@ pub(crate) fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValu
     let data_type = field.data_type();
     let Some(mut builder) = CellBuilder::new(data_type) else {
         return Err(Error::unsupported(format!(
-            "the partition column `{}` of type {data_type}",
-            field.name()
+            "the partition column `{}` of type {}",
+            field.name(),
+            spark_name(data_type)
         )));
     };
     let appended = if text == NULL_FOLDER {
@@ -68,7 +70,8 @@ pub(crate) fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValu
             "INVALID_PARTITION_VALUE",
             "42846",
             format!(
-                "Failed to cast value '{text}' to data type \"{data_type}\" for partition column `{}`.",
+                "Failed to cast value '{text}' to data type \"{}\" for partition column `{}`.",
+                spark_name(data_type).to_uppercase(),
                 field.name()
             ),
         )

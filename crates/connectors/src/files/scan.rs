@@ -223,20 +223,31 @@ impl PartitionStream for FilePartition {
         output.spawn_blocking(move || {
             for split in splits {
                 let values = partition::values(&split.file, &folders, zone).map_err(external)?;
-                let batches =
-                    read_split(reader.as_ref(), &split, &columns, &schema, &values).map_err(external)?;
-                for batch in batches {
+                let read = || read_split(reader.as_ref(), &split, &columns, &schema, &values);
+                for batch in unchanged(&split.file, read).map_err(external)? {
                     // Whoever asked has gone away: nobody wants the rest.
                     let failed = batch.is_err();
                     if sender.blocking_send(batch.map_err(external)).is_err() || failed {
                         return Ok(());
                     }
                 }
+                split.file.check_unchanged().map_err(external)?;
             }
             Ok(())
         });
         output.build()
     }
+}
+
+/// Opens a file that has to be what was listed; an error says first that it is not.
+fn unchanged(file: &Arc<FileEntry>, open: impl FnOnce() -> Result<Batches>) -> Result<Batches> {
+    file.check_unchanged()?;
+    let told = {
+        let file = Arc::clone(file);
+        move |e: Error| file.check_unchanged().err().unwrap_or(e)
+    };
+    let batches = open().map_err(&told)?;
+    Ok(Box::new(batches.map(move |batch| batch.map_err(&told))))
 }
 
 /// Our error on its way through DataFusion; the edge digs it out again.

@@ -1,8 +1,10 @@
 //! A batch write into a folder, for every format made of files.
 //!
 //! Files are written below `_temporary/<job>` of the target, where no reader looks, and renamed
-//! into place only after the last row; `_SUCCESS` comes last. A write that fails leaves what was
-//! there. Rows come in through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
+//! into place only after the last row; `_SUCCESS` comes last. An overwrite first renames what was
+//! there to `_temporary/<job>.old` and deletes it last. A write that fails takes its renames back
+//! and leaves what was there, or nothing. A process that is killed between the first rename and the
+//! last leaves a part; what it set aside is still below `_temporary`. Rows come in through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
 
 use super::deal::Dealer;
 use super::durable;
@@ -14,6 +16,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,23 +68,54 @@ pub(crate) async fn write(
     feed(rows, move |queue| job.run(queue, &dealer, format.as_ref())).await
 }
 
-/// Hands the rows of a stream to work that blocks. If the stream fails, so does the work.
+/// Hands the rows of a stream to work that blocks. If the stream fails, or whoever waits for the work
+/// goes away before the last row, so does the work: rows that were cut short are never committed.
 pub(crate) async fn feed<T: Send + 'static>(
     mut rows: SendableRecordBatchStream,
     work: impl FnOnce(&mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let (sender, mut receiver) = mpsc::channel::<Result<RecordBatch>>(QUEUE_BATCHES);
-    let worker =
-        tokio::task::spawn_blocking(move || work(&mut std::iter::from_fn(|| receiver.blocking_recv())));
+    let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
+    let worker = tokio::task::spawn_blocking(move || work(&mut Queue { receiver, ended: false }));
+    // A worker that is gone has an error to tell.
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(ours);
-        // A worker that is gone has an error to tell.
-        if sender.send(batch).await.is_err() {
+        if sender.send(Some(batch.map_err(ours))).await.is_err() {
             break;
         }
     }
-    drop(sender);
+    let _ = sender.send(None).await;
     worker.await.map_err(|e| Error::internal(format!("a write was cut short: {e}")))?
+}
+
+/// The rows on their way to the work; none is the end of them.
+struct Queue {
+    receiver: mpsc::Receiver<Option<Result<RecordBatch>>>,
+    ended: bool,
+}
+
+impl Iterator for Queue {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match self.receiver.blocking_recv() {
+            Some(Some(batch)) => Some(batch),
+            Some(None) => {
+                self.ended = true;
+                None
+            }
+            None => {
+                self.ended = true;
+                Some(Err(cancelled()))
+            }
+        }
+    }
+}
+
+fn cancelled() -> Error {
+    let message = "The write was canceled before its last row; nothing of it was kept.";
+    Error::new(ErrorKind::Runtime, "OPERATION_CANCELED", "HY008", message)
 }
 
 /// Our own error inside one of DataFusion's, or an internal one around it.
@@ -110,15 +144,24 @@ impl Job {
         dealer: &Dealer,
         format: &dyn SinkFormat,
     ) -> Result<WriteReport> {
-        let staging = self.target.join(TEMPORARY).join(&self.id);
-        durable::make_folder(&staging)?;
-        let report = self.stage(rows, dealer, format, &staging).and_then(|report| {
-            self.publish(&staging)?;
-            Ok(report)
-        });
+        let is_new = !self.target.exists();
+        let temporary = self.target.join(TEMPORARY);
+        let (staging, aside) = (temporary.join(&self.id), temporary.join(format!("{}.old", self.id)));
+        let report = durable::make_folder(&staging)
+            .and_then(|()| self.stage(rows, dealer, format, &staging))
+            .and_then(|report| {
+                self.publish(&staging, &aside)?;
+                Ok(report)
+            });
         // What is left there is rubbish either way, and hidden from readers.
-        let _ = std::fs::remove_dir_all(&staging);
-        let _ = std::fs::remove_dir(self.target.join(TEMPORARY));
+        for rubbish in [&staging, &aside] {
+            let _ = std::fs::remove_dir_all(rubbish);
+        }
+        let _ = std::fs::remove_dir(temporary);
+        if report.is_err() && is_new {
+            // Only if it is empty: a table that was never written is no table.
+            let _ = std::fs::remove_dir(&self.target);
+        }
         report
     }
 
@@ -147,44 +190,66 @@ impl Job {
         Ok(report)
     }
 
-    /// Moves the files into place; with overwrite, what was there goes first.
-    fn publish(&self, staging: &Path) -> Result<()> {
-        if self.mode == WriteMode::Overwrite {
-            self.clear()?;
+    /// Moves the files into place; with overwrite, what was there is set aside first.
+    fn publish(&self, staging: &Path, aside: &Path) -> Result<()> {
+        let mut moves = Moves::default();
+        let done = self.swap(staging, aside, &mut moves);
+        if done.is_err() {
+            moves.undo();
         }
-        move_files(staging, &self.target)?;
+        done
+    }
+
+    fn swap(&self, staging: &Path, aside: &Path, moves: &mut Moves) -> Result<()> {
+        if self.mode == WriteMode::Overwrite {
+            durable::make_folder(aside)?;
+            for (path, name) in children(&self.target)? {
+                if name != TEMPORARY {
+                    moves.rename(path, aside.join(name))?;
+                }
+            }
+        }
+        move_files(staging, &self.target, moves)?;
         let success = self.target.join(SUCCESS);
         File::create(&success).and_then(|f| f.sync_all()).map_err(|e| durable::write_failed(&success, &e))?;
         durable::sync_folder(&self.target)
     }
+}
 
-    fn clear(&self) -> Result<()> {
-        let entries = std::fs::read_dir(&self.target).map_err(|e| durable::write_failed(&self.target, &e))?;
-        for entry in entries {
-            let entry = entry.map_err(|e| durable::write_failed(&self.target, &e))?;
-            let path = entry.path();
-            if entry.file_name() == TEMPORARY {
-                continue;
-            }
-            let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-            let removed =
-                if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            removed.map_err(|e| durable::write_failed(&path, &e))?;
-        }
+/// The renames of a write, so that they can be taken back.
+#[derive(Debug, Default)]
+struct Moves(Vec<(PathBuf, PathBuf)>);
+
+impl Moves {
+    fn rename(&mut self, from: PathBuf, to: PathBuf) -> Result<()> {
+        durable::rename(&from, &to)?;
+        self.0.push((from, to));
         Ok(())
+    }
+
+    /// Takes back what can be; the error that led here is the one to tell.
+    fn undo(self) {
+        for (from, to) in self.0.into_iter().rev() {
+            let _ = std::fs::rename(to, from);
+        }
     }
 }
 
-fn move_files(from: &Path, to: &Path) -> Result<()> {
+/// Paths and names of what is in a folder.
+fn children(folder: &Path) -> Result<Vec<(PathBuf, OsString)>> {
+    let failed = |e| durable::write_failed(folder, &e);
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    entries.map(|e| e.map(|e| (e.path(), e.file_name())).map_err(failed)).collect()
+}
+
+fn move_files(from: &Path, to: &Path, moves: &mut Moves) -> Result<()> {
     durable::make_folder(to)?;
-    let entries = std::fs::read_dir(from).map_err(|e| durable::write_failed(from, &e))?;
-    for entry in entries {
-        let entry = entry.map_err(|e| durable::write_failed(from, &e))?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
+    for (path, name) in children(from)? {
+        let target = to.join(name);
         if path.is_dir() {
-            move_files(&path, &target)?;
+            move_files(&path, &target, moves)?;
         } else {
-            durable::rename(&path, &target)?;
+            moves.rename(path, target)?;
         }
     }
     durable::sync_folder(to)

@@ -143,3 +143,60 @@ async fn what_can_t_be_written_is_refused() {
     std::fs::write(&path, "a file").unwrap();
     assert_eq!(class("csv", "s string", &[], &[]).await, "PATH_NOT_WRITABLE");
 }
+
+#[tokio::test]
+async fn a_write_that_can_t_be_published_leaves_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out");
+    write("csv", &path, WriteMode::Append, ("s string", &[&["old"]]), (&[], &[])).await.unwrap();
+    // Nothing can be renamed over a folder, so the last step fails.
+    let blocked = path.join("_SUCCESS");
+    std::fs::remove_file(&blocked).unwrap();
+    std::fs::create_dir_all(blocked.join("x")).unwrap();
+    let new: (&str, &[&[&str]]) = ("s string", &[&["new"]]);
+    let error = write("csv", &path, WriteMode::Append, new, (&[], &[])).await.unwrap_err();
+    assert!(error.message().contains("_SUCCESS"), "{error}");
+    assert_eq!(rows("csv", read(&path, None, &[])).await, ["old"]);
+    assert_eq!(names(&path).len(), 2, "{:?}", names(&path));
+    write("csv", &path, WriteMode::Overwrite, new, (&[], &[])).await.unwrap();
+    assert_eq!(rows("csv", read(&path, None, &[])).await, ["new"]);
+    assert_eq!(names(&path).len(), 2, "{:?}", names(&path));
+}
+
+#[test]
+fn a_write_that_is_canceled_keeps_nothing() {
+    for format in ["csv", "parquet", "delta"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (stalled, seen) = tokio::sync::oneshot::channel();
+            let (mut first, mut stalled) = (Some(batch("s string", &[&["new"]])), Some(stalled));
+            let rows_in = futures::stream::poll_fn(move |_| match first.take() {
+                Some(batch) => std::task::Poll::Ready(Some(Ok(batch))),
+                None => {
+                    stalled.take().map(|s| s.send(()));
+                    std::task::Poll::Pending
+                }
+            });
+            let rows_in =
+                datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(ddl("s string"), rows_in);
+            let request = WriteRequest {
+                path: path.to_string_lossy().into_owned(),
+                mode: WriteMode::Append,
+                partition_by: vec![],
+                options: options(&[]),
+                time_zone: "UTC".to_owned(),
+            };
+            let connector = connector(format);
+            tokio::select! {
+                _ = connector.write(request, Box::pin(rows_in)) => panic!("it has no end"),
+                _ = seen => {}
+            }
+        });
+        // Waits for the thread that writes.
+        drop(runtime);
+        let left = if path.exists() { names(&path) } else { Vec::new() };
+        assert!(left.is_empty(), "{format}: {left:?}");
+    }
+}

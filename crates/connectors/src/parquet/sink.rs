@@ -11,8 +11,9 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use thalweg_common::{Error, Result};
 
 /// How Parquet files are written.
@@ -51,9 +52,11 @@ impl SinkFormat for ParquetSink {
     fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
         let properties = WriterProperties::builder().set_compression(self.compression).build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let errors = Arc::default();
+        let file = Noted { file, errors: Arc::clone(&errors) };
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
-            .map_err(|e| failed(path, e))?;
-        Ok(Box::new(Writer { writer, path: path.to_owned() }))
+            .map_err(|e| failed(path, &errors, e))?;
+        Ok(Box::new(Writer { writer, path: path.to_owned(), errors }))
     }
 }
 
@@ -67,31 +70,63 @@ fn can_hold(data_type: &DataType) -> bool {
 }
 
 struct Writer {
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Noted>,
     path: PathBuf,
+    errors: Arc<Mutex<Option<std::io::Error>>>,
+}
+
+/// A file that keeps the system's last error: Parquet's own errors hold only its text, or nothing.
+struct Noted {
+    file: File,
+    errors: Arc<Mutex<Option<std::io::Error>>>,
+}
+
+impl Noted {
+    fn note<T>(&self, result: std::io::Result<T>) -> std::io::Result<T> {
+        if let (Err(e), Ok(mut errors)) = (&result, self.errors.lock()) {
+            *errors =
+                Some(e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error));
+        }
+        result
+    }
+}
+
+impl Write for Noted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.file.flush();
+        self.note(flushed)
+    }
+}
+
+impl Writer {
+    fn failed(&self, error: parquet::errors::ParquetError) -> Error {
+        failed(&self.path, &self.errors, error)
+    }
+}
+
+fn failed(
+    path: &Path,
+    errors: &Mutex<Option<std::io::Error>>,
+    error: parquet::errors::ParquetError,
+) -> Error {
+    let noted = errors.lock().ok().and_then(|mut e| e.take());
+    write_failed(path, &noted.unwrap_or_else(|| std::io::Error::other(error)))
 }
 
 impl FileSink for Writer {
     fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.writer.write(rows).map_err(|e| failed(&self.path, e))
+        self.writer.write(rows).map_err(|e| self.failed(e))
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        let Self { writer, path } = *self;
+        let Self { writer, path, errors } = *self;
         // Writes the footer too.
-        let file = writer.into_inner().map_err(|e| failed(&path, e))?;
-        file.sync_all().map_err(|e| write_failed(&path, &e))
+        let noted = writer.into_inner().map_err(|e| failed(&path, &errors, e))?;
+        noted.file.sync_all().map_err(|e| write_failed(&path, &e))
     }
-}
-
-/// A full disk reaches us inside Parquet's error; the system's error tells more.
-fn failed(path: &Path, error: parquet::errors::ParquetError) -> Error {
-    let io = match error {
-        parquet::errors::ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
-            Ok(io) => *io,
-            Err(other) => std::io::Error::other(other),
-        },
-        other => std::io::Error::other(other),
-    };
-    write_failed(path, &io)
 }

@@ -4,6 +4,7 @@
 //! numbers, timestamps in microseconds. A column may be read as a wider type, never as another.
 
 use crate::files::path::uri;
+use crate::types::spark_name;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
@@ -126,9 +127,9 @@ fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
         format!(
             "Failed merging schemas: the column `{}` is {} in {} and {} in the files before it.",
             field.name(),
-            field.data_type(),
+            spark_name(field.data_type()),
             uri(path),
-            known.data_type()
+            spark_name(known.data_type())
         ),
     )
     .param("column", field.name())
@@ -164,20 +165,22 @@ fn fits(from: &DataType, to: &DataType) -> bool {
 }
 
 fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
+    let actual = spark_name(found);
     Error::new(
         ErrorKind::Runtime,
         "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
         "KD001",
         format!(
             "Encountered error while reading file {}. Data type mismatches when reading Parquet column [{}]. \
-             Expected Spark type {}, actual Parquet type {found}.",
+             Expected Spark type {}, actual Parquet type {actual}.",
             uri(path),
             wanted.name(),
-            wanted.data_type()
+            spark_name(wanted.data_type())
         ),
     )
     .param("path", uri(path))
     .param("column", wanted.name())
-    .param("expectedType", wanted.data_type().to_string())
-    .param("actualType", found.to_string())
+    .param("expectedType", spark_name(wanted.data_type()))
+    .param("actualType", actual.clone())
+    .hint(format!("Declare the column as {actual} and cast it in the query."))
 }

@@ -4,6 +4,7 @@
 //! nothing: the caller decides between a null, a dropped row and an error.
 
 use super::{Zone, datetime, number, pattern::Pattern};
+use crate::types::spark_name;
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
     Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, NullBuilder, StringBuilder,
@@ -179,6 +180,7 @@ impl CellBuilder {
 
 /// A column whose type a format can't hold, as Spark says it.
 pub(crate) fn unsupported_type(format: &str, column: &str, data_type: &DataType) -> Error {
+    let data_type = spark_name(data_type).to_uppercase();
     Error::new(
         ErrorKind::Analysis,
         "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",

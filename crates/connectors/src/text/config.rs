@@ -4,6 +4,7 @@ use super::Zone;
 use super::cell::TextRules;
 use super::pattern::Pattern;
 use crate::OptionMap;
+use crate::types::spark_name;
 use arrow::datatypes::{DataType, SchemaRef};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -127,11 +128,11 @@ pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usi
             format!(
                 "The column `{}` for corrupt records must have the nullable STRING type, but got \"{}\".",
                 field.name(),
-                field.data_type()
+                spark_name(field.data_type()).to_uppercase()
             ),
         )
         .param("columnName", field.name())
-        .param("actualType", field.data_type().to_string())),
+        .param("actualType", spark_name(field.data_type()).to_uppercase())),
     }
 }
 
@@ -144,4 +145,5 @@ pub(crate) fn unable_to_infer(format: &str) -> Error {
         format!("Unable to infer schema for {format}. It must be specified manually."),
     )
     .param("format", format)
+    .hint("No data file is there: names that begin with '_' or '.' and folders that are not key=value do not count.")
 }

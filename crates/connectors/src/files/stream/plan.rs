@@ -93,20 +93,8 @@ pub(super) fn choose(there: Vec<FileEntry>, seen: &BTreeSet<PathBuf>, limits: Li
 
 /// Refuses a file that is not what was planned any more.
 pub(super) fn check_unchanged(planned: &PlannedFile) -> Result<()> {
-    let path = &planned.path;
-    let metadata = std::fs::metadata(path).map_err(|e| {
-        let what =
-            if e.kind() == std::io::ErrorKind::NotFound { "vanished".to_owned() } else { e.to_string() };
-        changed(path, &what)
-    })?;
-    let now = (metadata.len(), crate::files::list::modified_us(&metadata));
-    if now == (planned.size_bytes, planned.modified_us) {
-        return Ok(());
-    }
-    Err(changed(
-        path,
-        &format!("changed from {} to {} bytes, or was written again", planned.size_bytes, metadata.len()),
-    ))
+    let change = crate::files::list::change(&planned.path, planned.size_bytes, planned.modified_us);
+    change.map_or(Ok(()), |what| Err(changed(&planned.path, &what)))
 }
 
 fn changed(path: &Path, what: &str) -> Error {
