@@ -1,7 +1,8 @@
 //! The `thalweg` program: parses the command line, loads the configuration, runs one verb.
 //!
 //! stdout is data, stderr is talk. Only this crate prints and only `main` decides the exit code:
-//! 0 done, 1 a query or the program failed, 2 the command line or configuration is wrong.
+//! 0 done, 1 a query or the program failed, 2 the command line or configuration is wrong, 130
+//! interrupted, 141 nobody reads stdout any more.
 
 mod config;
 mod fault;
@@ -16,8 +17,9 @@ use verbs::Verb;
 
 /// Stack of each thread: deep expressions are walked recursively.
 const STACK_BYTES: usize = 16 << 20;
-const FAILED: u8 = 1;
 const USAGE: u8 = 2;
+/// How long a thread that writes files has to take back what it wrote.
+const TIDY_UP_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,8 @@ Examples:
   thalweg sql -c \"SELECT count(*) FROM 'flights.csv'\"
   thalweg sql -f report.sql --format csv > report.csv
 
-Exit codes: 0 done; 1 a query or the program failed; 2 the command line or configuration is wrong.
+Exit codes: 0 done; 1 a query or the program failed; 2 the command line or configuration is wrong;
+130 interrupted (Ctrl-C); 141 whoever read stdout has gone.
 Settings: thalweg.toml, THALWEG_SECTION__KEY variables, flags; the last one wins (docs/configuration.md).
 ";
 
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
             run(cli.verb, settings)
         }
         Err(error) => {
-            report::to_stderr(&error, "");
+            report::to_stderr(&error);
             ExitCode::from(USAGE)
         }
     }
@@ -70,8 +73,8 @@ fn run(verb: Verb, settings: thalweg_common::config::Settings) -> ExitCode {
     let done = match runtime {
         Ok(runtime) => {
             let done = runtime.block_on(verb.run(settings));
-            // Whatever still runs has been told to stop; a stuck thread must not keep the process.
-            runtime.shutdown_background();
+            // Whatever still runs has been told to stop and tidies up; a stuck thread must not keep the process.
+            runtime.shutdown_timeout(TIDY_UP_MAX);
             done
         }
         Err(e) => Err(report::failed("the runtime did not start", &e).into()),
@@ -79,14 +82,16 @@ fn run(verb: Verb, settings: thalweg_common::config::Settings) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report::to_stderr(&failure.error, &failure.text);
-            ExitCode::from(FAILED)
+            failure.tell();
+            ExitCode::from(failure.exit_code())
         }
     }
 }
 
 fn start_log(level: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_else(|_| {
+    // Its errors reach the user as ours; `log.level` can turn them on again.
+    let directives = format!("buoyant_kernel=off,{level}");
+    let filter = tracing_subscriber::EnvFilter::try_new(directives).unwrap_or_else(|_| {
         let _ = writeln!(std::io::stderr(), "log.level '{level}' is no filter; logging warnings");
         tracing_subscriber::EnvFilter::new("warn")
     });

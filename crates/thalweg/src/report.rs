@@ -4,17 +4,55 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use thalweg_common::{Error, ErrorKind, Position};
 
+/// The class of an error that only says that nobody reads stdout any more.
+const NO_READER: &str = "BROKEN_PIPE";
+/// The class of an error that only says that a signal ended the run.
+const INTERRUPTED: &str = "OPERATION_CANCELED";
+
 /// An error and the statement that it belongs to.
 #[derive(Debug)]
 pub struct Failure {
     pub error: Error,
     pub text: String,
+    /// The line of its file on which the statement begins, from 1.
+    pub first_line: usize,
+}
+
+impl Failure {
+    /// What the process ends with: 128 and the number of the signal where there was one.
+    pub fn exit_code(&self) -> u8 {
+        match self.error.class() {
+            NO_READER => 128 + 13,
+            INTERRUPTED => 128 + 2,
+            _ => 1,
+        }
+    }
+
+    /// Writes it to stderr. That a reader has enough, as `head` does, is nothing to talk about.
+    pub fn tell(&self) {
+        if self.error.class() != NO_READER {
+            write_stderr(&self.error, &self.text, self.first_line);
+        }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, text: String::new() }
+        Self { error, text: String::new(), first_line: 1 }
     }
+}
+
+/// stdout can't be written.
+pub fn no_stdout(cause: &std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::BrokenPipe {
+        return Error::new(ErrorKind::Runtime, NO_READER, "58030", "nobody reads stdout");
+    }
+    failed("stdout can't be written", cause)
+}
+
+/// Ctrl-C ended the run.
+pub fn interrupted() -> Error {
+    Error::new(ErrorKind::Runtime, INTERRUPTED, "HY008", "Interrupted.")
 }
 
 /// An error of the program's surroundings: `what` did not work, because of `cause`.
@@ -23,18 +61,22 @@ pub fn failed(what: &str, cause: impl Display) -> Error {
 }
 
 /// Writes the error to stderr, in colour if that is a terminal and `NO_COLOR` is not set.
-pub fn to_stderr(error: &Error, text: &str) {
+pub fn to_stderr(error: &Error) {
+    write_stderr(error, "", 1);
+}
+
+fn write_stderr(error: &Error, text: &str, first_line: usize) {
     let mut stderr = std::io::stderr();
     let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let _ = stderr.write_all(render(error, text, colour).as_bytes());
+    let _ = stderr.write_all(render(error, text, first_line, colour).as_bytes());
 }
 
 /// The error as text that ends with a newline.
-pub fn render(error: &Error, text: &str, colour: bool) -> String {
+pub fn render(error: &Error, text: &str, first_line: usize, colour: bool) -> String {
     let (red, bold, plain) = if colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
     let (class, state, message) = (error.class(), error.sqlstate(), error.message());
     let mut out = format!("{red}error[{class}]{plain} SQLSTATE {state}: {bold}{message}{plain}\n");
-    if let Some(line) = error.position().and_then(|p| excerpt(p, text)) {
+    if let Some(line) = error.position().and_then(|p| excerpt(p, text, first_line)) {
         out.push_str(&line);
     }
     if let Some(cause) = error.cause() {
@@ -47,7 +89,7 @@ pub fn render(error: &Error, text: &str, colour: bool) -> String {
 }
 
 /// The line of the statement with a caret under each character of the fragment that is on it.
-fn excerpt(position: &Position, text: &str) -> Option<String> {
+fn excerpt(position: &Position, text: &str, first_line: usize) -> Option<String> {
     let line = text.lines().nth(position.line.checked_sub(1)?)?;
     let before = position.column.saturating_sub(1);
     let left_on_line = line.chars().count().saturating_sub(before);
@@ -55,7 +97,7 @@ fn excerpt(position: &Position, text: &str) -> Option<String> {
     let carets = "^".repeat(marked.min(left_on_line).max(1));
     // A tab stays a tab under a tab, so that the caret stands where the eye expects it.
     let pad: String = line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    let gutter = format!("{:>3}", position.line);
+    let gutter = format!("{:>3}", position.line + first_line - 1);
     let blank = " ".repeat(gutter.len());
     Some(format!("{gutter} | {line}\n{blank} | {pad}{carets}\n"))
 }
@@ -72,13 +114,14 @@ mod tests {
             .at(Some(Position::locate(text, 13, 27)));
         let expected = "error[UNRESOLVED_COLUMN] SQLSTATE 42703: no such column\n  2 |   sum(l_extendedpric)\n    |       \
                         ^^^^^^^^^^^^^^\nhint: did you mean \"l_extendedprice\"?\n";
-        assert_eq!(render(&error, text, false), expected);
+        assert_eq!(render(&error, text, 1, false), expected);
+        assert!(render(&error, text, 9, false).contains("\n 10 |   sum("));
     }
 
     #[test]
     fn a_place_at_the_end_of_the_text_still_has_a_caret() {
         let error = Error::new(ErrorKind::Parse, "PARSE_SYNTAX_ERROR", "42601", "end of input")
             .at(Some(Position::locate("SELECT", 6, 6)));
-        assert!(render(&error, "SELECT", false).ends_with("  1 | SELECT\n    |       ^\n"));
+        assert!(render(&error, "SELECT", 1, false).ends_with("  1 | SELECT\n    |       ^\n"));
     }
 }

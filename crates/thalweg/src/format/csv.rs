@@ -1,8 +1,11 @@
-//! Comma-separated values with a header line. NULL is an empty field, values read as `show()` prints them.
+//! Comma-separated values with a header line; values read as `show()` prints them.
+//!
+//! NULL is an empty field and an empty string is `""`, so that both can be told apart; a row that is
+//! only a NULL is `""` too, since an empty line is no row to most readers. Quotes are doubled.
 
 use super::write;
-use crate::report::failed;
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
 use thalweg_common::Result;
 use thalweg_engine::display;
 
@@ -19,33 +22,68 @@ impl Lines {
     }
 
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mut writer = ::csv::Writer::from_writer(Vec::new());
-        if !self.started {
-            self.started = true;
-            record(&mut writer, &self.header)?;
-        }
+        let mut out = self.begin();
         for row in 0..batch.num_rows() {
-            let cell = |c: &std::sync::Arc<dyn Array>| match c.is_null(row) {
-                true => String::new(),
-                false => display::cell(c.as_ref(), row, &self.time_zone),
+            let cell = |c: &ArrayRef| match c.is_null(row) || *c.data_type() == DataType::Null {
+                true => None,
+                false => Some(display::cell(c.as_ref(), row, &self.time_zone)),
             };
-            let cells: Vec<String> = batch.columns().iter().map(cell).collect();
-            record(&mut writer, &cells)?;
+            let cells: Vec<Option<String>> = batch.columns().iter().map(cell).collect();
+            line(&cells, &mut out);
         }
-        write(&writer.into_inner().map_err(|e| failed("csv", e))?)
+        write(out.as_bytes())
     }
 
     pub fn finish(mut self) -> Result<()> {
-        if self.started || self.header.is_empty() {
-            return Ok(());
+        write(self.begin().as_bytes())
+    }
+
+    /// The header, if it is not written yet.
+    fn begin(&mut self) -> String {
+        let mut out = String::new();
+        if !std::mem::replace(&mut self.started, true) && !self.header.is_empty() {
+            let names: Vec<_> = self.header.iter().cloned().map(Some).collect();
+            line(&names, &mut out);
         }
-        self.started = true;
-        let mut writer = ::csv::Writer::from_writer(Vec::new());
-        record(&mut writer, &self.header)?;
-        write(&writer.into_inner().map_err(|e| failed("csv", e))?)
+        out
     }
 }
 
-fn record(writer: &mut ::csv::Writer<Vec<u8>>, cells: &[String]) -> Result<()> {
-    writer.write_record(cells).map_err(|e| failed("csv", e))
+fn line(cells: &[Option<String>], out: &mut String) {
+    for (index, cell) in cells.iter().enumerate() {
+        out.push_str(if index > 0 { "," } else { "" });
+        match cell.as_deref() {
+            None if cells.len() > 1 => {}
+            None | Some("") => out.push_str("\"\""),
+            Some(text) if text.contains([',', '"', '\n', '\r']) => {
+                out.push('"');
+                out.push_str(&text.replace('"', "\"\""));
+                out.push('"');
+            }
+            Some(text) => out.push_str(text),
+        }
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_read_back() {
+        let cases: [(&[Option<&str>], &str); 5] = [
+            (&[Some("a"), None, Some("")], "a,,\"\"\n"),
+            (&[Some("a,b"), Some("c\"d"), Some("e\nf")], "\"a,b\",\"c\"\"d\",\"e\nf\"\n"),
+            (&[None], "\"\"\n"),
+            (&[Some(" x ")], " x \n"),
+            (&[], "\n"),
+        ];
+        for (cells, wanted) in cases {
+            let cells: Vec<_> = cells.iter().map(|c| c.map(str::to_owned)).collect();
+            let mut out = String::new();
+            line(&cells, &mut out);
+            assert_eq!(out, wanted);
+        }
+    }
 }

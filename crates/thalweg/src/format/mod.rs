@@ -6,7 +6,7 @@ mod json;
 
 pub use boxed::Table;
 
-use crate::report::failed;
+use crate::report::no_stdout;
 use arrow::array::RecordBatch;
 use std::io::Write;
 use thalweg_common::Result;
@@ -16,7 +16,7 @@ use thalweg_common::Result;
 pub enum Format {
     /// A table for people: names, types, the first rows and their number
     Box,
-    /// Comma-separated values with a header; NULL is an empty field
+    /// Comma-separated values with a header; NULL is an empty field, an empty string is ""
     Csv,
     /// One JSON object per line
     Json,
@@ -64,5 +64,5 @@ impl Printer {
 /// Writes to stdout.
 fn write(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| failed("stdout can't be written", e))
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| no_stdout(&e))
 }

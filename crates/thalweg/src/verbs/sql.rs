@@ -6,14 +6,14 @@
 
 use super::engine_config;
 use crate::format::{Format, Printer};
-use crate::report::{Failure, failed};
+use crate::report::{Failure, failed, interrupted};
 use futures::StreamExt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_common::config::Settings;
-use thalweg_engine::{Engine, Output, Session};
+use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,8 @@ Examples:
 
 Without -c and -f statements come from stdin; a ';' ends each. Without --data-dir tables live in a
 temporary directory that is gone at the end.
-Exit codes: 0 done; 1 a statement failed; 2 the command line or configuration is wrong.
+Exit codes: 0 done; 1 a statement failed; 2 the command line or configuration is wrong;
+130 interrupted (Ctrl-C); 141 whoever read stdout has gone.
 ";
 
 /// Runs Spark SQL statements and prints their rows
@@ -31,7 +32,7 @@ Exit codes: 0 done; 1 a statement failed; 2 the command line or configuration is
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Statements to run
-    #[arg(short = 'c', long, value_name = "SQL", conflicts_with = "file")]
+    #[arg(short = 'c', long, value_name = "SQL", conflicts_with = "file", allow_hyphen_values = true)]
     command: Option<String>,
     /// File with statements to run
     #[arg(short = 'f', long, value_name = "FILE")]
@@ -79,19 +80,42 @@ pub async fn run(args: Args, settings: &Settings) -> Result<(), Failure> {
     if let Some(folder) = &temporary {
         config.data_dir = folder.path().to_path_buf();
     }
+    let statements = match thalweg_engine::parse(&text) {
+        Ok(statements) => statements,
+        // A script of comments is one that does nothing.
+        Err(error) if error.class() == "PARSE_EMPTY_STATEMENT" => return Ok(()),
+        Err(error) => return Err(Failure { error, text, first_line: 1 }),
+    };
     let engine = Engine::open(config).await?;
+    let done = tokio::select! {
+        done = statement_by_statement(&engine, statements, &text, &args) => done,
+        _ = tokio::signal::ctrl_c() => Err(interrupted().into()),
+    };
+    engine.shutdown().await;
+    done
+}
+
+async fn statement_by_statement(
+    engine: &Engine,
+    statements: Vec<ParsedStatement>,
+    text: &str,
+    args: &Args,
+) -> Result<(), Failure> {
     let session = engine.session("thalweg", "sql");
-    let statements = thalweg_engine::parse(&text).map_err(|error| Failure { error, text: text.clone() })?;
+    let mut from = 0;
     for statement in statements {
+        let rest = text.get(from..).unwrap_or_default();
+        let start = from + rest.find(&statement.text).unwrap_or(0);
+        from = start + statement.text.len();
+        let first_line = 1 + text.get(..start).unwrap_or_default().matches('\n').count();
         let place: Arc<str> = statement.text.as_str().into();
         let output = session.execute(statement.statement, Some(place)).await;
         let printed = match output {
-            Ok(output) => print(&session, output, &args).await,
+            Ok(output) => print(&session, output, args).await,
             Err(error) => Err(error),
         };
-        printed.map_err(|error| Failure { error, text: statement.text })?;
+        printed.map_err(|error| Failure { error, text: statement.text, first_line })?;
     }
-    engine.shutdown().await;
     Ok(())
 }
 

@@ -74,7 +74,7 @@ impl Parser<'_> {
     }
 
     /// A table by name, a file by its path, or a table-valued function.
-    fn named_table(&mut self, streaming: bool) -> Result<Relation> {
+    pub(in super::super) fn named_table(&mut self, streaming: bool) -> Result<Relation> {
         let start = self.pos;
         if let Some(path) = self.eat_text() {
             let node = DataSource { paths: vec![path], streaming, ..DataSource::default() };

@@ -1,12 +1,22 @@
 //! `DESCRIBE` and `EXPLAIN`.
 
 use super::super::Parser;
+use super::super::lexer::Kind;
 use crate::ir::{Command, ExplainMode};
 use thalweg_common::Result;
 
 impl Parser<'_> {
     pub(super) fn describe(&mut self) -> Result<Command> {
         self.advance();
+        if matches!(self.peek().kind, Kind::Text(_)) {
+            // A file, as after FROM.
+            let query = self.named_table(false)?;
+            return if self.at_end() {
+                Ok(Command::DescribeQuery { query: Box::new(query) })
+            } else {
+                Err(self.error())
+            };
+        }
         let is_query = self.starts_query(self.pos) && !self.is_word("TABLE");
         if is_query || self.eat("QUERY") || self.is_symbol("(") {
             return Ok(Command::DescribeQuery { query: Box::new(self.query()?) });
