@@ -206,6 +206,13 @@ pub(crate) fn write_float(out: &mut String, value: f64, width: Width) {
     }
 }
 
+/// A double as Java prints it.
+pub(crate) fn double(value: f64) -> String {
+    let mut out = String::new();
+    write_float(&mut out, value, Width::Double);
+    out
+}
+
 /// A decimal's digits, never with an exponent.
 pub(crate) fn write_decimal(out: &mut String, value: i128, scale: i8) {
     let scale = usize::try_from(scale).unwrap_or(0);

@@ -191,6 +191,36 @@ pub(crate) fn unexpected_type(function: &str, index: usize, required: &str, actu
         .param("inputType", actual)
 }
 
+/// `[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION]`.
+pub(crate) fn malformed_json(record: &str) -> Error {
+    let text = format!(
+        "Malformed records are detected in record parsing: {record}. Parse Mode: FAILFAST. To process malformed \
+         records as null result, try setting the option 'mode' as 'PERMISSIVE'."
+    );
+    Error::new(ErrorKind::Runtime, "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", "22023", text)
+        .param("badRecord", record)
+        .param("failFastMode", "FAILFAST")
+}
+
+/// `[DATATYPE_MISMATCH.INVALID_JSON_SCHEMA]`.
+pub(crate) fn no_json_type(function: &str, actual: &DataType) -> Error {
+    let schema = quoted_type(actual);
+    let why = format!("Input schema {schema} must be a struct, an array, a map or a variant");
+    mismatch("INVALID_JSON_SCHEMA", function, &why).param("schema", schema)
+}
+
+/// `[SEED_EXPRESSION_IS_UNFOLDABLE]`.
+pub(crate) fn seed_not_constant(function: &str) -> Error {
+    let text = format!("The seed expression of the expression \"{function}\" must be foldable.");
+    Error::new(ErrorKind::Analysis, "SEED_EXPRESSION_IS_UNFOLDABLE", "42K08", text)
+}
+
+/// `[DATATYPE_MISMATCH.HASH_MAP_TYPE]`.
+pub(crate) fn map_has_no_hash(function: &str) -> Error {
+    let why = format!("Input to the function `{function}` cannot contain elements of the \"MAP\" type");
+    mismatch("HASH_MAP_TYPE", function, &why).param("functionName", format!("`{function}`"))
+}
+
 /// `[DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES]`.
 pub(crate) fn different_types(operator: &str, left: &DataType, right: &DataType) -> Error {
     let (left, right) = (quoted_type(left), quoted_type(right));

@@ -35,15 +35,29 @@ pub(super) struct Collecting {
     pub distinct: bool,
     pub setting: Setting,
     pub finish: Finish,
+    /// The name with the setting, so that calls that differ only in that have columns of their own.
+    title: String,
     signature: Signature,
 }
 
 impl Collecting {
     pub(super) fn new(name: &'static str, input: DataType, returns: DataType, finish: Finish) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Self { name, input, returns, distinct: false, setting: Setting::default(), finish, signature }
+        Self {
+            name,
+            input,
+            returns,
+            distinct: false,
+            setting: Setting::default(),
+            finish,
+            title: name.to_owned(),
+            signature,
+        }
     }
-    pub(super) fn udaf(self) -> Arc<AggregateUDF> {
+    pub(super) fn udaf(mut self) -> Arc<AggregateUDF> {
+        if self.setting != Setting::default() {
+            self.title = format!("{} {:?}", self.name, self.setting);
+        }
         Arc::new(AggregateUDF::new_from_impl(self))
     }
 }
@@ -76,7 +90,7 @@ impl Hash for Collecting {
 
 impl AggregateUDFImpl for Collecting {
     fn name(&self) -> &str {
-        self.name
+        &self.title
     }
     fn signature(&self) -> &Signature {
         &self.signature

@@ -111,6 +111,14 @@ const ITEMS: &[Item] = &[
     item(&["corr"], 2, 2, |a| doubles(a, df::correlation::corr_udaf())),
     item(&["covar_samp"], 2, 2, |a| doubles(a, df::covariance::covar_samp_udaf())),
     item(&["covar_pop"], 2, 2, |a| doubles(a, df::covariance::covar_pop_udaf())),
+    item(&["regr_avgx"], 2, 2, |a| doubles(a, df::regr::regr_avgx_udaf())),
+    item(&["regr_avgy"], 2, 2, |a| doubles(a, df::regr::regr_avgy_udaf())),
+    item(&["regr_count"], 2, 2, regr_count),
+    item(&["regr_intercept"], 2, 2, |a| doubles(a, df::regr::regr_intercept_udaf())),
+    item(&["regr_slope"], 2, 2, |a| doubles(a, df::regr::regr_slope_udaf())),
+    item(&["regr_sxx"], 2, 2, |a| doubles(a, df::regr::regr_sxx_udaf())),
+    item(&["regr_sxy"], 2, 2, |a| doubles(a, df::regr::regr_sxy_udaf())),
+    item(&["regr_syy"], 2, 2, |a| doubles(a, df::regr::regr_syy_udaf())),
     item(&["skewness"], 1, 1, statistics::skewness),
     item(&["kurtosis"], 1, 1, statistics::kurtosis),
     item(&["bool_and", "every"], 1, 1, |a| booleans(a, df::bool_and_or::bool_and_udaf())),
@@ -124,6 +132,8 @@ const ITEMS: &[Item] = &[
     item(&["mode"], 1, 2, statistics::mode),
     item(&["median"], 1, 1, statistics::median),
     item(&["percentile"], 2, 2, statistics::percentile),
+    item(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, "percentile_cont")),
+    item(&["percentile_disc"], 3, 3, |a| statistics::within_group(a, "percentile_disc")),
     item(&["percentile_approx", "approx_percentile"], 2, 3, statistics::percentile_approx),
     item(&["listagg", "string_agg"], 1, 2, text_list),
     item(&["min_by"], 2, 2, |a| by::bind(a, by::Which::Min)),
@@ -195,7 +205,7 @@ fn count(mut a: Aggregate) -> Result<BoundAggregate> {
 
 fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let nulls = columns.iter().fold(None, |n, c| NullBuffer::union(n.as_ref(), c.nulls()));
+    let nulls = columns.iter().fold(None, |n, c| NullBuffer::union(n.as_ref(), c.logical_nulls().as_ref()));
     let DataType::Struct(fields) = b.returns else {
         return Err(Error::internal("a row is a struct"));
     };
@@ -299,6 +309,13 @@ fn doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> 
         return Err(Error::unsupported(format!("{}(DISTINCT ..)", a.name)));
     }
     Ok(a.of(udaf, DataType::Float64, true))
+}
+
+/// Pairs without a null; it never is null itself.
+fn regr_count(a: Aggregate) -> Result<BoundAggregate> {
+    let mut pairs = count(a)?;
+    pairs.nullable = false;
+    Ok(pairs)
 }
 
 fn booleans(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {

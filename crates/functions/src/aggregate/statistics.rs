@@ -105,6 +105,24 @@ pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
+/// `percentile_cont(p)` and `percentile_disc(p)`, as calls of the value, the fraction and whether the order falls.
+pub(super) fn within_group(mut a: Aggregate, name: &'static str) -> Result<BoundAggregate> {
+    let falls = a.args.get(2).and_then(|x| x.literal()) == Some(&ScalarValue::Boolean(Some(true)));
+    as_double(&mut a)?;
+    let (text, many) = fractions(&a)?;
+    let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
+    let finish = if name == "percentile_cont" { interpolated } else { element };
+    let mut collecting = Collecting::new(name, DataType::Float64, returns, finish);
+    collecting.setting = Setting { numbers: [i64::from(falls), 0, 0], ..Setting::text(&text) };
+    bound(a, collecting)
+}
+
+/// The values in the order that a call asks for.
+fn ordered(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    let descending = of.setting.numbers[0] == 1;
+    sort(values, Some(SortOptions { descending, ..SortOptions::default() })).map_err(from_arrow)
+}
+
 fn sorted(values: &ArrayRef) -> Result<ArrayRef> {
     sort(values, Some(SortOptions::default())).map_err(from_arrow)
 }
@@ -120,7 +138,7 @@ fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(new_null_array(&of.returns, 1));
     }
-    let sorted = sorted(values)?;
+    let sorted = ordered(values, of)?;
     let v = sorted.as_primitive::<Float64Type>().values();
     let at = |f: f64| -> f64 {
         let place = f * (v.len() - 1) as f64;
@@ -157,7 +175,7 @@ fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(new_null_array(&of.returns, 1));
     }
-    let sorted = sorted(values)?;
+    let sorted = ordered(values, of)?;
     let n = sorted.len();
     let place = |f: f64| ((f * n as f64).ceil() as usize).clamp(1, n) as u64 - 1;
     let places: UInt64Array = each_fraction(of).into_iter().map(|f| Some(place(f))).collect();

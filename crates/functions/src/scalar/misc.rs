@@ -1,20 +1,18 @@
-//! What fits nowhere else: `version`, `raise_error`, `assert_true`, `xxhash64`.
+//! What fits nowhere else: `version`, `raise_error`, `assert_true`.
 
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Nulls, Setting};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, Entry};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::expr::ScalarFunction;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["version"], 0, 0, version),
     Entry::bind(&["raise_error"], 1, 1, raise_error),
     Entry::bind(&["assert_true"], 1, 2, assert_true),
-    Entry::bind(&["xxhash64"], 1, MANY, xxhash64),
 ];
 
 fn version(_: Call) -> Result<Bound> {
@@ -55,11 +53,4 @@ fn asserted(b: &Batch) -> Result<ArrayRef> {
         }
     }
     Ok(new_null_array(&DataType::Null, b.rows))
-}
-
-fn xxhash64(call: Call) -> Result<Bound> {
-    let args = call.args.into_iter().map(|a| a.expr).collect();
-    let expr =
-        Expr::ScalarFunction(ScalarFunction::new_udf(datafusion_spark::function::hash::xxhash64(), args));
-    Ok(Bound { expr, data_type: DataType::Int64, nullable: false, fallible: false })
 }

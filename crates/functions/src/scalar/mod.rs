@@ -4,16 +4,26 @@ pub(crate) mod access;
 pub(crate) mod collection;
 mod conversion;
 mod datetime;
+mod hash;
+mod json;
 mod math;
 mod misc;
+mod random;
 mod text;
 
 use crate::registry::Entry;
 
 /// Families that are one file.
-const FILES: &[&[Entry]] =
-    &[access::ENTRIES, conversion::ENTRIES, math::DOUBLES, math::ENTRIES, misc::ENTRIES];
+const FILES: &[&[Entry]] = &[
+    access::ENTRIES,
+    conversion::ENTRIES,
+    hash::ENTRIES,
+    math::DOUBLES,
+    math::ENTRIES,
+    misc::ENTRIES,
+    random::ENTRIES,
+];
 
 /// All entries of these families, by folder.
 pub(crate) const FAMILIES: &[&[&[Entry]]] =
-    &[FILES, collection::FAMILIES, datetime::FAMILIES, text::FAMILIES];
+    &[FILES, collection::FAMILIES, datetime::FAMILIES, json::FAMILIES, text::FAMILIES];

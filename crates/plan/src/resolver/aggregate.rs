@@ -148,6 +148,9 @@ impl Resolver<'_> {
             );
             return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
         }
+        if typed.expr.is_volatile() {
+            return Err(Error::unsupported("a nondeterministic expression as a grouping key"));
+        }
         let is_window =
             matches!(&inner.node, ExprNode::Function(call) if super::function::call_name(call) == "window");
         Ok(self.add_key(typed, is_window, grouping))

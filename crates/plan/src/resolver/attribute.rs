@@ -66,7 +66,13 @@ impl Resolver<'_> {
             let typed = value_of(found.column);
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
         }
-        in_outputs(name, plan_id, env.lateral)
+        match in_outputs(name, plan_id, env.lateral)? {
+            // Named twice, it would be drawn twice.
+            Some(seen) if seen.typed.expr.is_volatile() => Err(Error::unsupported(
+                "an alias of a nondeterministic expression in the select list that defines it",
+            )),
+            other => Ok(other),
+        }
     }
 
     fn seen_outside<'e>(

@@ -3,7 +3,7 @@
 use super::Resolver;
 use super::env::{AggregateFound, Env, GroupingFound, Typed, UnnestFound};
 use super::expr::placeholder;
-use crate::errors::analysis;
+use crate::errors::{analysis, from_datafusion};
 use crate::types::to_arrow;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
@@ -19,7 +19,16 @@ impl Resolver<'_> {
         let name = call_name(call);
         if matches!(
             name.as_str(),
-            "and" | "&&" | "or" | "window" | "window_time" | "grouping" | "grouping_id" | "struct"
+            "and"
+                | "&&"
+                | "or"
+                | "window"
+                | "window_time"
+                | "grouping"
+                | "grouping_id"
+                | "struct"
+                | "arrays_zip"
+                | "from_json"
         ) {
             self.plain(&name, call)?;
         }
@@ -37,6 +46,8 @@ impl Resolver<'_> {
             }
             ("grouping", [_]) | ("grouping_id", _) => self.grouping(&name, call, env),
             ("struct", _) => self.struct_of(call, env),
+            ("arrays_zip", _) => self.zip_of(call, env),
+            ("from_json", [text, schema, options @ ..]) => self.read_json(text, schema, options, env),
             _ => self.registered(&name, call, env),
         }
     }
@@ -144,6 +155,49 @@ impl Resolver<'_> {
         self.scalar("named_struct", args)
     }
 
+    /// `arrays_zip(a, b)`: fields are named as the columns that they come from, or by their place.
+    fn zip_of(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        let mut args = vec![];
+        for (i, arg) in call.args.iter().enumerate() {
+            let name = match &arg.node {
+                ExprNode::Alias { names, .. } => names.first().cloned().unwrap_or_default(),
+                ExprNode::Attribute { name, .. } => name.last().cloned().unwrap_or_default(),
+                _ => i.to_string(),
+            };
+            args.push(Typed::new(lit(name), Arrow::Utf8, false));
+            args.push(self.expr(arg, env)?);
+        }
+        self.scalar("arrays_zip", args)
+    }
+
+    /// `from_json(text, schema)`: the function takes the schema as the type of a null.
+    fn read_json(
+        &self,
+        text: &ir::Expr,
+        schema: &ir::Expr,
+        options: &[ir::Expr],
+        env: &Env,
+    ) -> Result<Typed> {
+        let Some(ScalarValue::Utf8(Some(ddl))) = self.constant(schema, env)? else {
+            let name = self.name_of(schema, env);
+            let text = format!(
+                "The input schema \"{name}\" is not a valid schema string. The input expression must be string \
+                 literal and not null."
+            );
+            let error = analysis("INVALID_SCHEMA.NON_STRING_LITERAL", "42K07", text);
+            return Err(self.at(error.param("inputSchema", format!("\"{name}\"")), schema.origin));
+        };
+        let data_type = match ddl.trim_start().starts_with('{') {
+            true => thalweg_sql::types::data_type_from_json(&ddl)?,
+            false => thalweg_sql::types::parse_type_or_schema(&ddl)?,
+        };
+        let arrow = to_arrow(&data_type);
+        let null = ScalarValue::try_new_null(&arrow).map_err(from_datafusion)?;
+        let mut args = vec![self.expr(text, env)?, Typed::new(lit(null), arrow, true)];
+        args.extend(self.arguments(options, env)?);
+        self.scalar("from_json", args)
+    }
+
     fn aggregate_call(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
         let Some(calls) = env.calls.filter(|_| env.aggregates) else {
             return Err(self.misplaced_aggregate(name, call, env));
@@ -184,6 +238,12 @@ impl Resolver<'_> {
             }
             args => self.arguments(args, env)?,
         };
+        let (args, order_within) = match (name, call.order_within.as_slice()) {
+            ("percentile_cont" | "percentile_disc", order) => {
+                (self.ordered_set(name, order, args, env)?, &[][..])
+            }
+            (_, order) => (args, order),
+        };
         let args: Vec<_> = match &filter {
             Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
             None => args,
@@ -191,11 +251,34 @@ impl Resolver<'_> {
         let clauses = AggregateCall {
             distinct: call.distinct,
             filter: filter.map(|f| f.expr),
-            order_by: self.orders(&call.order_within, env)?,
+            order_by: self.orders(order_within, env)?,
             ignore_nulls: call.ignore_nulls,
         };
         let given = args.iter().map(Typed::arg).collect();
         thalweg_functions::bind_aggregate(name, given, clauses, &self.binding())
+    }
+
+    /// The arguments of `f(p) WITHIN GROUP (ORDER BY x)`: x, p, and whether the order falls.
+    fn ordered_set(
+        &self,
+        name: &str,
+        order: &[ir::SortOrder],
+        mut args: Vec<Typed>,
+        env: &Env,
+    ) -> Result<Vec<Typed>> {
+        let [key] = order else {
+            let (class, what) = match order {
+                [] => ("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", "WITHIN GROUP is required"),
+                _ => ("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS", "it requires 1 ordering"),
+            };
+            let text = format!(
+                "Invalid function `{name}` with WITHIN GROUP: {what} for inverse distribution function."
+            );
+            return Err(analysis(class, "42K0K", text).param("funcName", format!("`{name}`")));
+        };
+        args.insert(0, self.expr(&key.expr, env)?);
+        args.push(Typed::new(lit(key.descending), Arrow::Boolean, false));
+        Ok(args)
     }
 
     fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, env: &Env) -> Error {

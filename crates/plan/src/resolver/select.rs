@@ -11,10 +11,11 @@ use crate::scope::{Scope, ScopeColumn};
 use crate::types::EVENT_TIME_KEY;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
 
 /// A select with the clauses around it, as one relation nests them.
@@ -396,6 +397,12 @@ impl Resolver<'_> {
             let id = match at.and_then(|i| columns.get(i)) {
                 Some(c) => c.id.clone(),
                 None => {
+                    let repeats = |e: &Typed| e.expr.is_volatile() && holds(&key.expr, &e.expr);
+                    if outputs.exprs.iter().any(repeats) {
+                        return Err(Error::unsupported(
+                            "ORDER BY of an expression over a nondeterministic column",
+                        ));
+                    }
                     let id = self.new_id();
                     exprs.push(key.expr.alias(&id));
                     id
@@ -466,6 +473,11 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
     };
     select.plan_ids.extend(input.and_then(|i| below(i)));
     Some(select)
+}
+
+/// Whether an expression holds another one.
+fn holds(expr: &Expr, part: &Expr) -> bool {
+    expr.exists(|e| Ok(e == part)).unwrap_or(true)
 }
 
 fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {

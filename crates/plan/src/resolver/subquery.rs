@@ -16,9 +16,22 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, Relation, SubqueryKind};
 
+/// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
+const NESTED_MAX: usize = 12;
+
 impl Resolver<'_> {
+    /// The relation of a subquery of an expression.
+    fn inner_relation(&self, relation: &Relation, env: &Env) -> Result<Rel> {
+        let around = std::iter::successors(Some(env), |e| e.outer).count();
+        if around > NESTED_MAX {
+            let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
+            return Err(Error::unsupported(what));
+        }
+        self.relation(relation, Some(env))
+    }
+
     pub(super) fn subquery(&self, kind: &SubqueryKind, relation: &Relation, env: &Env) -> Result<Typed> {
-        let rel = self.relation(relation, Some(env))?;
+        let rel = self.inner_relation(relation, env)?;
         match kind {
             SubqueryKind::Scalar => self.scalar_subquery(rel),
             SubqueryKind::Exists => self.exists(rel.plan, env),
@@ -108,7 +121,7 @@ impl Resolver<'_> {
 
     /// `value IN (subquery)` as a conjunct of its own: a semi join.
     pub(super) fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &Env) -> Result<Typed> {
-        let rel = self.relation(relation, Some(env))?;
+        let rel = self.inner_relation(relation, env)?;
         let ([value], true) = (values, rel.plan.all_out_ref_exprs().is_empty()) else {
             return self.in_subquery(values, rel, env);
         };
@@ -128,7 +141,7 @@ impl Resolver<'_> {
         relation: &Relation,
         env: &Env,
     ) -> Result<Typed> {
-        let rel = self.relation(relation, Some(env))?;
+        let rel = self.inner_relation(relation, env)?;
         let typed = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
         if typed.len() != rel.scope.columns.len() {
             return self.in_subquery(values, rel, env);

@@ -8,6 +8,7 @@ mod list;
 mod map;
 mod sequence;
 mod set;
+mod zip;
 
 use crate::kernel::{Batch, arrow};
 use crate::registry::Entry;
@@ -23,7 +24,7 @@ pub(crate) use list::concat;
 
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] =
-    &[build::ENTRIES, list::ENTRIES, map::ENTRIES, sequence::ENTRIES, set::ENTRIES];
+    &[build::ENTRIES, list::ENTRIES, map::ENTRIES, sequence::ENTRIES, set::ENTRIES, zip::ENTRIES];
 
 /// The elements of a row of an array.
 fn range_of(list: &ListArray, row: usize) -> Range<usize> {
@@ -33,7 +34,7 @@ fn range_of(list: &ListArray, row: usize) -> Range<usize> {
     }
 }
 
-fn element_of(returns: &DataType) -> Result<&FieldRef> {
+pub(crate) fn element_of(returns: &DataType) -> Result<&FieldRef> {
     match returns {
         DataType::List(field) => Ok(field),
         other => Err(Error::internal(format!("{other} is no array"))),

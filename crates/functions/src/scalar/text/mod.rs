@@ -4,14 +4,26 @@ mod bytes;
 mod edit;
 mod find;
 mod format;
+mod mask;
 mod pattern;
 mod regex;
+mod url;
 
 use crate::registry::Entry;
 
+pub(crate) use bytes::{from_base64, to_base64};
+
 /// All entries of this family.
-pub(super) const FAMILIES: &[&[Entry]] =
-    &[bytes::ENTRIES, edit::ENTRIES, find::ENTRIES, format::ENTRIES, pattern::ENTRIES, regex::ENTRIES];
+pub(super) const FAMILIES: &[&[Entry]] = &[
+    bytes::ENTRIES,
+    edit::ENTRIES,
+    find::ENTRIES,
+    format::ENTRIES,
+    mask::ENTRIES,
+    pattern::ENTRIES,
+    regex::ENTRIES,
+    url::ENTRIES,
+];
 
 /// The byte offset of character `n`, the text's length if it has no more than `n`.
 fn offset_of(text: &str, n: usize) -> usize {

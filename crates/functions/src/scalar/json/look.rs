@@ -1,0 +1,62 @@
+//! `get_json_object`, `json_array_length`, `json_object_keys`.
+
+use super::path::Path;
+use super::tree::Json;
+use crate::binding::Bound;
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::registry::{Call, Entry, Ty};
+use crate::types::array_of;
+use ::arrow::array::{ArrayRef, ListBuilder, StringBuilder};
+use ::arrow::datatypes::{DataType, Int32Type};
+use std::sync::Arc;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::plain(&["get_json_object"], &[Ty::Text, Ty::Text], Ty::Text, get).nullable(),
+    Entry::plain(&["json_array_length"], &[Ty::Text], Ty::Int, length).nullable(),
+    Entry::bind(&["json_object_keys"], 1, 1, object_keys),
+];
+
+fn get(b: &Batch) -> Result<ArrayRef> {
+    let (texts, paths) = (b.strings(0)?, b.strings(1)?);
+    let constant = paths.constant().map(Path::parse);
+    b.build_text(|row| {
+        let (Some(text), Some(path)) = (texts.get(row), paths.get(row)) else { return Ok(None) };
+        let own = if constant.is_none() { Path::parse(path) } else { None };
+        let path = constant.as_ref().unwrap_or(&own);
+        let (Some(path), Some(json)) = (path, Json::parse(text)) else { return Ok(None) };
+        Ok(path.find(&json))
+    })
+}
+
+fn length(b: &Batch) -> Result<ArrayRef> {
+    let texts = b.strings(0)?;
+    b.build::<Int32Type>(|row| {
+        Ok(match texts.get(row).and_then(Json::parse) {
+            Some(Json::List(values)) => i32::try_from(values.len()).ok(),
+            _ => None,
+        })
+    })
+}
+
+fn object_keys(mut call: Call) -> Result<Bound> {
+    call.coerce(0, &DataType::Utf8)?;
+    let kernel = Kernel::new("json_object_keys", array_of(DataType::Utf8), keys);
+    Ok(kernel.nulls(Nulls::Always).call(call.args))
+}
+
+fn keys(b: &Batch) -> Result<ArrayRef> {
+    let texts = b.strings(0)?;
+    let field = super::super::collection::element_of(b.returns)?;
+    let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(field));
+    for row in 0..b.rows {
+        match texts.get(row).and_then(Json::parse) {
+            Some(Json::Object(fields)) => {
+                fields.iter().for_each(|(key, _)| builder.values().append_value(key));
+                builder.append(true);
+            }
+            _ => builder.append(false),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}

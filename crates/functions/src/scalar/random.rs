@@ -1,0 +1,334 @@
+//! `rand`, `randn`, `uuid`, `shuffle`-like sources of chance: another value at every row.
+//!
+//! With a seed the values are Spark's, row for row, as long as one partition makes them. Every call of one of
+//! these functions has a generator of its own, which all batches of the query draw from; nothing may fold,
+//! repeat or move such a call, which `Volatility::Volatile` tells the optimizer.
+
+use crate::binding::{Arg, Bound};
+use crate::errors::{external, seed_not_constant, unexpected_type};
+use crate::registry::{Call, Entry};
+use crate::types::is_integral;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, Mutex};
+use thalweg_common::{Error, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, Kind::Uniform)),
+    Entry::bind(&["randn"], 0, 1, |c| seeded(c, Kind::Normal)),
+    Entry::bind(&["uuid"], 0, 1, |c| seeded(c, Kind::Uuid)),
+    Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(Kind::Number, 0))),
+];
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    /// A double from 0 up to 1.
+    Uniform,
+    /// A double of the standard normal distribution.
+    Normal,
+    Uuid,
+    /// 0, 1, 2, …: different in every row, and rising.
+    Number,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "rand",
+            Self::Normal => "randn",
+            Self::Uuid => "uuid",
+            Self::Number => "monotonically_increasing_id",
+        }
+    }
+
+    fn returns(self) -> DataType {
+        match self {
+            Self::Uniform | Self::Normal => DataType::Float64,
+            Self::Uuid => DataType::Utf8,
+            Self::Number => DataType::Int64,
+        }
+    }
+}
+
+/// A seed that is null counts as 0; no seed is one that nobody can guess.
+fn seeded(c: Call, kind: Kind) -> Result<Bound> {
+    let seed = match c.args.first() {
+        None => RandomState::new().hash_one(kind.name()) as i64,
+        Some(arg) => seed_of(kind.name(), arg)?,
+    };
+    Ok(call(kind, seed))
+}
+
+fn seed_of(name: &'static str, arg: &Arg) -> Result<i64> {
+    if !is_integral(&arg.data_type) && arg.data_type != DataType::Null {
+        return Err(unexpected_type(name, 0, "(\"INT\" or \"BIGINT\")", &arg.data_type));
+    }
+    let value = crate::coerce::constant_of(arg).ok_or_else(|| seed_not_constant(name))?;
+    match value.cast_to(&DataType::Int64) {
+        Ok(ScalarValue::Int64(seed)) => Ok(seed.unwrap_or(0)),
+        _ => Err(seed_not_constant(name)),
+    }
+}
+
+fn call(kind: Kind, seed: i64) -> Bound {
+    let source = match kind {
+        Kind::Uniform | Kind::Normal => Source::Shift(XorShift::new(seed)),
+        Kind::Uuid => Source::Twister(Box::new(Twister::new(seed))),
+        Kind::Number => Source::Counter(0),
+    };
+    let signature = Signature::exact(vec![], Volatility::Volatile);
+    let udf = ScalarUDF::new_from_impl(Chance { kind, seed, source: Mutex::new(source), signature });
+    let expr = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), vec![]));
+    Bound { expr, data_type: kind.returns(), nullable: false, fallible: false }
+}
+
+/// Where the next value comes from.
+#[derive(Debug)]
+enum Source {
+    Shift(XorShift),
+    Twister(Box<Twister>),
+    Counter(i64),
+}
+
+/// One call of a function of this file.
+#[derive(Debug)]
+struct Chance {
+    kind: Kind,
+    seed: i64,
+    source: Mutex<Source>,
+    signature: Signature,
+}
+
+impl PartialEq for Chance {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.seed == other.seed
+    }
+}
+
+impl Eq for Chance {}
+
+impl Hash for Chance {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind.hash(state);
+        self.seed.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Chance {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(self.kind.returns())
+    }
+    fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
+        Ok(Arc::new(Field::new(self.kind.name(), self.kind.returns(), false)))
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let mut source =
+            self.source.lock().map_err(|_| external(Error::internal("a generator is poisoned")))?;
+        let rows = 0..args.number_rows;
+        let values: ArrayRef = match &mut *source {
+            Source::Shift(of) if self.kind == Kind::Normal => {
+                Arc::new(Float64Array::from_iter_values(rows.map(|_| of.normal())))
+            }
+            Source::Shift(of) => Arc::new(Float64Array::from_iter_values(rows.map(|_| of.uniform()))),
+            Source::Twister(of) => Arc::new(StringArray::from_iter_values(rows.map(|_| of.uuid()))),
+            Source::Counter(next) => Arc::new(Int64Array::from_iter_values(rows.map(|_| {
+                *next += 1;
+                *next - 1
+            }))),
+        };
+        Ok(ColumnarValue::Array(values))
+    }
+}
+
+/// The seed of MurmurHash3 that Scala hashes arrays with.
+const ARRAY_SEED: u32 = 0x3c07_4a61;
+
+/// Marsaglia's 64-bit xorshift, whose seed is hashed first, behind the interface of Java's `Random`.
+#[derive(Debug)]
+struct XorShift {
+    state: i64,
+    /// Normal values come in pairs.
+    spare: Option<f64>,
+}
+
+impl XorShift {
+    fn new(seed: i64) -> Self {
+        let low = murmur3(&seed.to_be_bytes(), ARRAY_SEED);
+        let high = murmur3(&seed.to_be_bytes(), low);
+        Self { state: (i64::from(high) << 32) | i64::from(low), spare: None }
+    }
+
+    fn bits(&mut self, count: u32) -> i64 {
+        let mut next = self.state ^ (self.state << 21);
+        next ^= ((next as u64) >> 35) as i64;
+        next ^= next << 4;
+        self.state = next;
+        i64::from((next & ((1 << count) - 1)) as i32)
+    }
+
+    fn uniform(&mut self) -> f64 {
+        let high = self.bits(26) << 27;
+        (high + self.bits(27)) as f64 * (1.0 / (1_i64 << 53) as f64)
+    }
+
+    /// The polar method: a point in the unit circle makes two values. Three of four points lie in it, so this ends.
+    fn normal(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        loop {
+            let (x, y) = (2.0 * self.uniform() - 1.0, 2.0 * self.uniform() - 1.0);
+            let square = x * x + y * y;
+            if square < 1.0 && square != 0.0 {
+                let factor = (-2.0 * square.ln() / square).sqrt();
+                self.spare = Some(y * factor);
+                return x * factor;
+            }
+        }
+    }
+}
+
+/// MurmurHash3 of whole words, as the eight bytes of a seed are.
+fn murmur3(bytes: &[u8; 8], seed: u32) -> u32 {
+    let mut hash = seed;
+    for word in bytes.chunks_exact(4) {
+        let k = word.iter().rev().fold(0u32, |w, b| w << 8 | u32::from(*b));
+        let k = k.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+        hash = (hash ^ k).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+    }
+    hash ^= 8;
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}
+
+/// Words of a Mersenne twister's state.
+const WORDS: usize = 624;
+/// How far the word lies that is mixed into another.
+const STEP: usize = 397;
+
+/// Matsumoto's and Nishimura's MT19937, seeded by the two halves of a long.
+#[derive(Debug)]
+struct Twister {
+    words: [u32; WORDS],
+    next: usize,
+}
+
+impl Twister {
+    fn new(seed: i64) -> Self {
+        let key = [(seed >> 32) as u32, seed as u32];
+        let mut words = [0u32; WORDS];
+        let mut last = 19_650_218u32;
+        for (i, word) in (0u32..).zip(&mut words) {
+            if i > 0 {
+                last = 1_812_433_253u32.wrapping_mul(last ^ (last >> 30)).wrapping_add(i);
+            }
+            *word = last;
+        }
+        let mut at = 1;
+        for round in 0..WORDS {
+            let j = round % key.len();
+            let k = key.get(j).copied().unwrap_or(0);
+            stir(&mut words, &mut at, 1_664_525, |w| w.wrapping_add(k).wrapping_add(j as u32));
+        }
+        for _ in 1..WORDS {
+            let i = at as u32;
+            stir(&mut words, &mut at, 1_566_083_941, |w| w.wrapping_sub(i));
+        }
+        if let Some(first) = words.first_mut() {
+            *first = 0x8000_0000;
+        }
+        Self { words, next: WORDS }
+    }
+
+    fn word(&mut self) -> u32 {
+        if self.next >= WORDS {
+            self.turn();
+        }
+        let mut y = self.words.get(self.next).copied().unwrap_or(0);
+        self.next += 1;
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9d2c_5680;
+        y ^= (y << 15) & 0xefc6_0000;
+        y ^ (y >> 18)
+    }
+
+    /// Makes the next 624 words.
+    fn turn(&mut self) {
+        let word = |words: &[u32; WORDS], i: usize| words.get(i % WORDS).copied().unwrap_or(0);
+        for i in 0..WORDS {
+            let y = (word(&self.words, i) & 0x8000_0000) | (word(&self.words, i + 1) & 0x7fff_ffff);
+            let odd = if y & 1 == 1 { 0x9908_b0df } else { 0 };
+            let made = word(&self.words, i + STEP) ^ (y >> 1) ^ odd;
+            if let Some(to) = self.words.get_mut(i) {
+                *to = made;
+            }
+        }
+        self.next = 0;
+    }
+
+    fn long(&mut self) -> u64 {
+        let high = u64::from(self.word());
+        high << 32 | u64::from(self.word())
+    }
+
+    /// A UUID of version 4.
+    fn uuid(&mut self) -> String {
+        let most = (self.long() & 0xffff_ffff_ffff_0fff) | 0x4000;
+        let least = (self.long() | 0x8000_0000_0000_0000) & 0xbfff_ffff_ffff_ffff;
+        let (a, b, c) = (most >> 32, (most >> 16) & 0xffff, most & 0xffff);
+        format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", least >> 48, least & 0xffff_ffff_ffff)
+    }
+}
+
+/// One step of the seeding: mixes a word with the one before it, and goes on to the next.
+fn stir(words: &mut [u32; WORDS], at: &mut usize, factor: u32, finish: impl Fn(u32) -> u32) {
+    let before = words.get(*at - 1).copied().unwrap_or(0);
+    if let Some(word) = words.get_mut(*at) {
+        *word = finish(*word ^ (before ^ (before >> 30)).wrapping_mul(factor));
+    }
+    *at += 1;
+    if *at >= WORDS {
+        let last = words.last().copied().unwrap_or(0);
+        if let Some(first) = words.first_mut() {
+            *first = last;
+        }
+        *at = 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeded_generators_are_sparks() {
+        let mut of = XorShift::new(7);
+        let got = [of.uniform(), of.uniform(), of.uniform()];
+        assert_eq!(got, [0.281_881_214_848_858_75, 0.459_988_190_350_563_26, 0.769_097_166_603_195_5]);
+        let mut of = XorShift::new(7);
+        let got = [of.normal(), of.normal(), of.normal()];
+        assert_eq!(got, [-1.773_755_556_110_447, -0.325_378_529_990_178_97, 1.163_757_132_592_441_4]);
+        assert_eq!(Twister::new(0).uuid(), "269567e9-5d09-4af5-b20f-16851fc4a81a");
+    }
+
+    #[test]
+    fn calls_without_a_seed_differ_and_those_with_one_are_equal() {
+        assert_eq!(call(Kind::Uniform, 3), call(Kind::Uniform, 3));
+        assert_ne!(call(Kind::Uniform, 3), call(Kind::Normal, 3));
+    }
+}

@@ -1,0 +1,68 @@
+//! `url_encode` and `url_decode`: texts as the values of HTML forms, in UTF-8.
+
+use crate::kernel::Batch;
+use crate::registry::{Entry, Ty};
+use arrow::array::ArrayRef;
+use std::fmt::Write;
+use thalweg_common::{Error, ErrorKind, Result};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::plain(&["url_encode"], &[Ty::Text], Ty::Text, encode),
+    Entry::plain(&["url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, false)).fallible(),
+    Entry::plain(&["try_url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, true)).nullable(),
+];
+
+fn encode(b: &Batch) -> Result<ArrayRef> {
+    let texts = b.strings(0)?;
+    b.build_text(|row| Ok(texts.get(row).map(encoded)))
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'*' | b'_' => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+fn decode(b: &Batch, tries: bool) -> Result<ArrayRef> {
+    let texts = b.strings(0)?;
+    b.build_text(|row| match texts.get(row) {
+        None => Ok(None),
+        Some(text) => match decoded(text) {
+            None if !tries => Err(undecodable(text)),
+            found => Ok(found),
+        },
+    })
+}
+
+/// Bytes that are no UTF-8 become the replacement character, as in Java.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?].map(|d| char::from(d).to_digit(16));
+                let [Some(high), Some(low)] = digits else { return None };
+                (high * 16 + low) as u8
+            }
+            other => other,
+        });
+    }
+    Some(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn undecodable(text: &str) -> Error {
+    let message = format!(
+        "The provided URL cannot be decoded: {text}. Please ensure that the URL is properly formatted and try again."
+    );
+    Error::new(ErrorKind::IllegalArgument, "CANNOT_DECODE_URL", "22546", message).param("url", text)
+}
