@@ -64,9 +64,8 @@ impl Resolver<'_> {
             ExprNode::NamedArgument { name, .. } => {
                 Err(Error::unsupported(format!("a named argument ({name} => …) of this function")))
             }
-            ExprNode::Lambda { .. } | ExprNode::LambdaVariable(_) => {
-                Err(Error::unsupported("lambda functions"))
-            }
+            ExprNode::LambdaVariable(name) => self.lambda_variable(name),
+            ExprNode::Lambda { .. } => Err(Error::unsupported("a lambda outside of a function's arguments")),
             ExprNode::UpdateField { .. } => Err(Error::unsupported("withField and dropFields")),
         }
     }

@@ -48,6 +48,7 @@ impl Resolver<'_> {
             ("struct", _) => self.struct_of(call, env),
             ("arrays_zip", _) => self.zip_of(call, env),
             ("from_json", [text, schema, options @ ..]) => self.read_json(text, schema, options, env),
+            _ if super::lambda::takes_lambda(call) => self.higher_order(&name, call, env),
             _ => self.registered(&name, call, env),
         }
     }

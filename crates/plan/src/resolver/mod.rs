@@ -13,6 +13,7 @@ mod function;
 mod generate;
 mod join;
 mod kernels;
+mod lambda;
 mod missing;
 mod parameters;
 mod pivot;
@@ -114,6 +115,7 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         references: RefCell::new(vec![]),
         text: RefCell::new(ctx.text.clone()),
         arguments: RefCell::new(None),
+        lambda_variables: RefCell::new(vec![]),
     };
     let answer = run(&resolver);
     match resolver.missing.into_inner() {
@@ -153,6 +155,8 @@ struct Resolver<'a> {
     text: RefCell<Option<Arc<str>>>,
     /// The arguments of the SQL text that is being resolved.
     arguments: RefCell<Option<Rc<ir::Arguments>>>,
+    /// The parameters of the lambdas around an expression, innermost last.
+    lambda_variables: RefCell<Vec<(String, env::Typed)>>,
 }
 
 impl Resolver<'_> {

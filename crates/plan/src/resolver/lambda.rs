@@ -1,0 +1,277 @@
+//! Calls with lambdas: parameters, bodies and types of `transform`, `filter`, `aggregate` and their kin.
+//!
+//! A parameter is a column of an id of its own, which only the body knows. The functions of maps are said by those
+//! of arrays. Aggregates, windows and subqueries have no place in a body.
+
+use super::env::{Env, Typed};
+use super::{Resolver, column};
+use crate::errors::analysis;
+use crate::lambda::{Call, Kind, Lambda, call};
+use arrow::datatypes::{DataType as Arrow, Field};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::Bound;
+use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+
+/// A resolved lambda.
+struct Body {
+    lambda: Lambda,
+    typed: Typed,
+}
+
+/// Whether a call has a lambda.
+pub(super) fn takes_lambda(call: &FunctionCall) -> bool {
+    call.args.iter().any(|a| matches!(a.node, ExprNode::Lambda { .. }))
+}
+
+impl Resolver<'_> {
+    /// The value of a parameter of a lambda around.
+    pub(super) fn lambda_variable(&self, name: &str) -> Result<Typed> {
+        let variables = self.lambda_variables.borrow();
+        let found =
+            variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
+        found.ok_or_else(|| Error::internal(format!("no lambda has the parameter {name}")))
+    }
+
+    pub(super) fn higher_order(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
+        self.plain(name, call)?;
+        match (name, call.args.as_slice()) {
+            ("transform", [list, f]) => self.transform(list, f, env),
+            ("filter", [list, f]) => {
+                let list = self.list_argument(name, list, env)?;
+                let body = self.predicate_body(name, f, &list, true, env)?;
+                let (returns, nullable) = (list.data_type.clone(), list.nullable);
+                Ok(self.applied(Kind::Filter, vec![list], vec![body], returns, nullable))
+            }
+            ("exists" | "forall", [list, f]) => {
+                let kind = if name == "exists" { Kind::Exists } else { Kind::ForAll };
+                let list = self.list_argument(name, list, env)?;
+                let body = self.predicate_body(name, f, &list, false, env)?;
+                let nullable = list.nullable || body.typed.nullable;
+                Ok(self.applied(kind, vec![list], vec![body], Arrow::Boolean, nullable))
+            }
+            ("aggregate" | "reduce", [list, start, merge, finish @ ..]) if finish.len() < 2 => {
+                self.fold(name, [list, start, merge], finish.first(), env)
+            }
+            ("zip_with", [left, right, f]) => {
+                let sides = [self.list_argument(name, left, env)?, self.list_argument(name, right, env)?];
+                self.zipped(sides, f, env)
+            }
+            ("map_filter" | "transform_keys" | "transform_values", [map, f]) => {
+                self.over_map(name, map, f, env)
+            }
+            _ => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+        }
+    }
+
+    fn transform(&self, list: &ir::Expr, f: &ir::Expr, env: &Env) -> Result<Typed> {
+        let list = self.list_argument("transform", list, env)?;
+        let body = self.body(f, vec![element(&list), place()], 1, env)?;
+        let nullable = list.nullable;
+        let returns = list_of(&body.typed);
+        Ok(self.applied(Kind::Transform, vec![list], vec![body], returns, nullable))
+    }
+
+    fn zipped(&self, sides: [Typed; 2], f: &ir::Expr, env: &Env) -> Result<Typed> {
+        let values = sides.iter().map(|s| Typed { nullable: true, ..element(s) }).collect();
+        let body = self.body(f, values, 2, env)?;
+        let nullable = sides.iter().any(|s| s.nullable);
+        let returns = list_of(&body.typed);
+        Ok(self.applied(Kind::Zip, sides.to_vec(), vec![body], returns, nullable))
+    }
+
+    fn fold(
+        &self,
+        name: &str,
+        [list, start, merge]: [&ir::Expr; 3],
+        finish: Option<&ir::Expr>,
+        env: &Env,
+    ) -> Result<Typed> {
+        let list = self.list_argument(name, list, env)?;
+        let start = self.expr(start, env)?;
+        let state = Typed { nullable: true, event_delay: None, fallible: false, ..start.clone() };
+        let step = self.body(merge, vec![state.clone(), element(&list)], 2, env)?;
+        if step.typed.data_type != start.data_type {
+            let text = format!(
+                "Cannot resolve \"{name}\" due to data type mismatch: The third parameter requires the \"{}\" type, however \
+                 the lambda function has the type \"{}\".",
+                start.type_name(),
+                step.typed.type_name()
+            );
+            return Err(
+                self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), merge.origin)
+            );
+        }
+        let last = match finish {
+            Some(finish) => self.body(finish, vec![state], 1, env)?,
+            None => {
+                let id = self.new_id();
+                let typed = Typed { expr: column(&id), ..state };
+                Body { lambda: Lambda { parameters: vec![id], body: typed.expr.clone() }, typed }
+            }
+        };
+        let returns = last.typed.data_type.clone();
+        Ok(self.applied(Kind::Fold, vec![list, start], vec![step, last], returns, true))
+    }
+
+    /// The functions of maps, by keys, values and entries.
+    fn over_map(&self, name: &str, map: &ir::Expr, f: &ir::Expr, env: &Env) -> Result<Typed> {
+        let map = self.expr(map, env)?;
+        if name == "map_filter" {
+            let entries = self.scalar("map_entries", vec![map])?;
+            let id = self.new_id();
+            let entry = Typed { expr: column(&id), ..element(&entries) };
+            let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
+            let mut body = self.bound_body(f, sides, 2, env)?;
+            self.require_boolean(name, f, &body.typed)?;
+            body.lambda.parameters = vec![id];
+            let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
+            let kept = self.applied(Kind::Filter, vec![entries], vec![body], returns, nullable);
+            return self.scalar("map_from_entries", vec![kept]);
+        }
+        let keys = self.scalar("map_keys", vec![map.clone()])?;
+        let values = self.scalar("map_values", vec![map])?;
+        let made = self.zipped([keys.clone(), values.clone()], f, env)?;
+        match name {
+            "transform_keys" => self.scalar("map_from_arrays", vec![made, values]),
+            _ => self.scalar("map_from_arrays", vec![keys, made]),
+        }
+    }
+
+    fn list_argument(&self, name: &str, arg: &ir::Expr, env: &Env) -> Result<Typed> {
+        let typed = self.expr(arg, env)?;
+        if matches!(typed.data_type, Arrow::List(_)) {
+            return Ok(typed);
+        }
+        let text = format!(
+            "Cannot resolve \"{name}\" due to data type mismatch: The first parameter requires the \"ARRAY\" type, \
+             however \"{}\" has the type \"{}\".",
+            self.name_of(arg, env),
+            typed.type_name()
+        );
+        Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), arg.origin))
+    }
+
+    fn predicate_body(
+        &self,
+        name: &str,
+        f: &ir::Expr,
+        list: &Typed,
+        places: bool,
+        env: &Env,
+    ) -> Result<Body> {
+        let values = if places { vec![element(list), place()] } else { vec![element(list)] };
+        let body = self.body(f, values, 1, env)?;
+        self.require_boolean(name, f, &body.typed)?;
+        Ok(body)
+    }
+
+    fn require_boolean(&self, name: &str, f: &ir::Expr, typed: &Typed) -> Result<()> {
+        if typed.data_type == Arrow::Boolean {
+            return Ok(());
+        }
+        let text = format!(
+            "Cannot resolve \"{name}\" due to data type mismatch: The second parameter requires the \"BOOLEAN\" type, \
+             however the lambda function has the type \"{}\".",
+            typed.type_name()
+        );
+        Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), f.origin))
+    }
+
+    /// A lambda over values of these types, each a column of a new id; at least `min` of them are named.
+    fn body(&self, f: &ir::Expr, values: Vec<Typed>, min: usize, env: &Env) -> Result<Body> {
+        let ids: Vec<String> = values.iter().map(|_| self.new_id()).collect();
+        let columns = values.into_iter().zip(&ids).map(|(v, id)| Typed {
+            expr: column(id),
+            fallible: false,
+            event_delay: None,
+            ..v
+        });
+        let mut body = self.bound_body(f, columns.collect(), min, env)?;
+        body.lambda.parameters = ids;
+        Ok(body)
+    }
+
+    /// A lambda whose parameters stand for these values.
+    fn bound_body(&self, f: &ir::Expr, values: Vec<Typed>, min: usize, env: &Env) -> Result<Body> {
+        let ExprNode::Lambda { parameters, body } = &f.node else {
+            return Err(self.at(Error::unsupported("a function in the place of a lambda"), f.origin));
+        };
+        if parameters.len() < min || parameters.len() > values.len() {
+            let text = format!(
+                "Invalid lambda function call. A higher order function expects {} arguments, but got {}.",
+                parameters.len(),
+                values.len()
+            );
+            return Err(
+                self.at(analysis("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH", "42K0D", text), f.origin)
+            );
+        }
+        let before = self.lambda_variables.borrow().len();
+        self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
+        let env = Env {
+            aggregates: false,
+            windows: false,
+            calls: None,
+            null_is_false: false,
+            clause: "a lambda",
+            ..*env
+        };
+        let typed = self.expr(body, &env);
+        self.lambda_variables.borrow_mut().truncate(before);
+        let typed = typed?;
+        if typed.expr.exists(|e| Ok(is_foreign(e))).unwrap_or(true) {
+            return Err(self.at(
+                Error::unsupported("a subquery, or a column of the query around, in a lambda"),
+                f.origin,
+            ));
+        }
+        Ok(Body { lambda: Lambda { parameters: vec![], body: typed.expr.clone() }, typed })
+    }
+
+    fn applied(
+        &self,
+        kind: Kind,
+        args: Vec<Typed>,
+        bodies: Vec<Body>,
+        returns: Arrow,
+        nullable: bool,
+    ) -> Typed {
+        let fallible = bodies.iter().any(|b| b.typed.fallible);
+        let expr = call(Call {
+            kind,
+            args: args.iter().map(|a| a.expr.clone()).collect(),
+            lambdas: bodies.into_iter().map(|b| b.lambda).collect(),
+            returns: returns.clone(),
+            fallible,
+        });
+        self.finished(Bound { expr, data_type: returns, nullable, fallible }, &args)
+    }
+}
+
+fn is_foreign(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::OuterReferenceColumn(..)
+    )
+}
+
+/// An element of an array.
+fn element(list: &Typed) -> Typed {
+    let (data_type, nullable) = match &list.data_type {
+        Arrow::List(field) => (field.data_type().clone(), field.is_nullable()),
+        other => (other.clone(), true),
+    };
+    Typed::new(list.expr.clone(), data_type, nullable)
+}
+
+/// An element's place in its array, from 0.
+fn place() -> Typed {
+    Typed::new(datafusion::logical_expr::lit(0_i32), Arrow::Int32, false)
+}
+
+fn list_of(element: &Typed) -> Arrow {
+    Arrow::List(Arc::new(Field::new("element", element.data_type.clone(), element.nullable)))
+}
