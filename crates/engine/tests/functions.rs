@@ -2,8 +2,8 @@
 //!
 //! Each runs optimised, unoptimised (so that no constant is folded), and with its constants replaced by
 //! columns of three rows, the middle one null. `crates/functions/tests/data/examples.json` holds those
-//! that must pass. `ORACLE=file.json` runs another file and prints what differs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+//! that must pass. `ORACLE=file.json` runs another file and writes what differs to `file.json.report`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::array::Array;
 use arrow::array::{AsArray, RecordBatch};
@@ -159,21 +159,21 @@ async fn functions_answer_as_spark_recorded() {
     let other = std::env::var("ORACLE").ok();
     let examples = read(other.as_ref().map_or(own.as_path(), Path::new));
     assert!(!examples.is_empty());
-    let (mut failures, mut over_columns) = (vec![], 0);
+    let (mut failures, mut passed, mut over_columns) = (vec![], vec![], 0);
     for e in &examples {
         match check(&session, e).await {
             Ok(how) => {
                 over_columns += usize::from(how == "columns");
-                if other.is_some() {
-                    println!("PASS {how} | {}", e.sql.replace('\n', " "));
-                }
+                passed.push(format!("PASS {how} | {}", e.sql.replace('\n', " ")));
             }
             Err(why) => failures.push(format!("{} | {why}", e.sql.replace('\n', " "))),
         }
     }
-    if other.is_some() {
-        failures.iter().for_each(|f| println!("FAIL {f}"));
-        println!("{} of {} differ; {over_columns} ran over columns", failures.len(), examples.len());
+    if let Some(other) = other {
+        let failed = failures.iter().map(|f| format!("FAIL {f}"));
+        let sum = format!("{} of {} differ; {over_columns} ran over columns", failures.len(), examples.len());
+        let report: Vec<String> = passed.into_iter().chain(failed).chain([sum]).collect();
+        std::fs::write(format!("{other}.report"), report.join("\n")).unwrap();
         return;
     }
     assert!(failures.is_empty(), "{} of {} differ:\n{}", failures.len(), examples.len(), failures.join("\n"));
