@@ -41,16 +41,16 @@ impl Resolver<'_> {
             ("transform", [list, f]) => self.transform(list, f, env),
             ("filter", [list, f]) => {
                 let list = self.list_argument(name, list, env)?;
-                let body = self.predicate_body(name, f, &list, true, env)?;
+                let body = self.predicate_body(name, f, vec![element(&list), place()], env)?;
                 let (returns, nullable) = (list.data_type.clone(), list.nullable);
-                Ok(self.applied(Kind::Filter, vec![list], vec![body], returns, nullable))
+                Ok(self.applied(Kind::Filter, vec![list], vec![body], (returns, nullable)))
             }
             ("exists" | "forall", [list, f]) => {
                 let kind = if name == "exists" { Kind::Exists } else { Kind::ForAll };
                 let list = self.list_argument(name, list, env)?;
-                let body = self.predicate_body(name, f, &list, false, env)?;
+                let body = self.predicate_body(name, f, vec![element(&list)], env)?;
                 let nullable = list.nullable || body.typed.nullable;
-                Ok(self.applied(kind, vec![list], vec![body], Arrow::Boolean, nullable))
+                Ok(self.applied(kind, vec![list], vec![body], (Arrow::Boolean, nullable)))
             }
             ("aggregate" | "reduce", [list, start, merge, finish @ ..]) if finish.len() < 2 => {
                 self.fold(name, [list, start, merge], finish.first(), env)
@@ -71,7 +71,7 @@ impl Resolver<'_> {
         let body = self.body(f, vec![element(&list), place()], 1, env)?;
         let nullable = list.nullable;
         let returns = list_of(&body.typed);
-        Ok(self.applied(Kind::Transform, vec![list], vec![body], returns, nullable))
+        Ok(self.applied(Kind::Transform, vec![list], vec![body], (returns, nullable)))
     }
 
     fn zipped(&self, sides: [Typed; 2], f: &ir::Expr, env: &Env) -> Result<Typed> {
@@ -79,7 +79,7 @@ impl Resolver<'_> {
         let body = self.body(f, values, 2, env)?;
         let nullable = sides.iter().any(|s| s.nullable);
         let returns = list_of(&body.typed);
-        Ok(self.applied(Kind::Zip, sides.to_vec(), vec![body], returns, nullable))
+        Ok(self.applied(Kind::Zip, sides.to_vec(), vec![body], (returns, nullable)))
     }
 
     fn fold(
@@ -113,7 +113,7 @@ impl Resolver<'_> {
             }
         };
         let returns = last.typed.data_type.clone();
-        Ok(self.applied(Kind::Fold, vec![list, start], vec![step, last], returns, true))
+        Ok(self.applied(Kind::Fold, vec![list, start], vec![step, last], (returns, true)))
     }
 
     /// The functions of maps, by keys, values and entries.
@@ -128,7 +128,7 @@ impl Resolver<'_> {
             self.require_boolean(name, f, &body.typed)?;
             body.lambda.parameters = vec![id];
             let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
-            let kept = self.applied(Kind::Filter, vec![entries], vec![body], returns, nullable);
+            let kept = self.applied(Kind::Filter, vec![entries], vec![body], (returns, nullable));
             return self.scalar("map_from_entries", vec![kept]);
         }
         let keys = self.scalar("map_keys", vec![map.clone()])?;
@@ -154,15 +154,7 @@ impl Resolver<'_> {
         Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), arg.origin))
     }
 
-    fn predicate_body(
-        &self,
-        name: &str,
-        f: &ir::Expr,
-        list: &Typed,
-        places: bool,
-        env: &Env,
-    ) -> Result<Body> {
-        let values = if places { vec![element(list), place()] } else { vec![element(list)] };
+    fn predicate_body(&self, name: &str, f: &ir::Expr, values: Vec<Typed>, env: &Env) -> Result<Body> {
         let body = self.body(f, values, 1, env)?;
         self.require_boolean(name, f, &body.typed)?;
         Ok(body)
@@ -231,14 +223,9 @@ impl Resolver<'_> {
         Ok(Body { lambda: Lambda { parameters: vec![], body: typed.expr.clone() }, typed })
     }
 
-    fn applied(
-        &self,
-        kind: Kind,
-        args: Vec<Typed>,
-        bodies: Vec<Body>,
-        returns: Arrow,
-        nullable: bool,
-    ) -> Typed {
+    /// The call, of that type and nullability.
+    fn applied(&self, kind: Kind, args: Vec<Typed>, bodies: Vec<Body>, of: (Arrow, bool)) -> Typed {
+        let (returns, nullable) = of;
         let fallible = bodies.iter().any(|b| b.typed.fallible);
         let expr = call(Call {
             kind,
