@@ -29,14 +29,17 @@ def impatient(session):
 
 
 class Server:
-    """One server process. `log` holds what it said."""
+    """One server process. `log` holds what it said. No file may grow beyond `file_blocks`, as on a full disk."""
 
-    def __init__(self, data_dir, port=0):
+    def __init__(self, data_dir, port=0, file_blocks=None):
         self.data_dir = pathlib.Path(data_dir)
         self.log = []
         self._url = None
         self._known = threading.Event()
         command = [os.environ["THALWEG_BIN"], "serve", "--port", str(port), "--data-dir", str(data_dir)]
+        if file_blocks:
+            # The signal that comes with the limit would end the process; ignored, the write fails.
+            command = ["sh", "-c", f'trap "" XFSZ; ulimit -f {file_blocks}; exec "$@"', "sh", *command]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, errors="replace"
         )

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import uuid
 
 import pytest
 from pyspark.errors import PySparkException
@@ -202,3 +203,45 @@ def test_await_any_termination(spark, tmp_path):
     query = source(spark, tmp_path / "in").writeStream.format("memory").queryName("any").trigger(availableNow=True).start()
     assert spark.streams.awaitAnyTermination(60)
     assert query.awaitTermination(1)
+
+
+def test_the_current_time_is_one_value_per_epoch(spark, tmp_path):
+    (tmp_path / "in").mkdir()
+    now = source(spark, tmp_path / "in").select(
+        "k", F.current_timestamp().alias("at"), F.now().alias("n"), F.current_date().alias("d"), F.unix_timestamp().alias("u")
+    )
+    query = now.writeStream.format("memory").queryName("now").start()
+    try:
+        for name in ["a", "b"]:
+            put(tmp_path / "in", f"{name}.json", event(0, name, 1), event(1, name, 2))
+            query.processAllAvailable()
+        found = spark.table("now").selectExpr("k", "at", "at = n and d = to_date(at) and u = unix_timestamp(at) as same").distinct()
+        assert sorted((k, same) for k, _, same in rows(found)) == [("a", True), ("b", True)]
+        assert len({at for _, at, _ in rows(found)}) == 2
+    finally:
+        query.stop()
+
+
+def test_a_full_disk_fails_the_query_by_name_and_the_next_run_goes_on(tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "small", 1))
+    server = Server(tmp_path / "data", file_blocks=128)
+    try:
+        spark = server.session()
+        assert available_now(spark, tmp_path).exception() is None
+        put(tmp_path / "in", "b.json", *[event(1, uuid.uuid4().hex, n) for n in range(20_000)])
+        with pytest.raises(PySparkException) as caught:
+            available_now(spark, tmp_path)
+        assert "DISK_FULL" in str(caught.value) and str(tmp_path / "out") in str(caught.value)
+        assert "FAILED" in [row.state for row in spark.sql("SHOW JOBS").collect()]
+        spark.stop()
+    finally:
+        server.stop()
+    server = Server(tmp_path / "data")
+    try:
+        spark = server.session()
+        available_now(spark, tmp_path)
+        out = spark.read.format("delta").load(str(tmp_path / "out"))
+        assert out.select("k").distinct().count() == out.count() == 20_001
+        spark.stop()
+    finally:
+        server.stop()

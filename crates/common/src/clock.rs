@@ -4,6 +4,10 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The function that stands for the time of an epoch in the expressions of a streaming query: no arguments,
+/// microseconds since 1970 in UTC. Each epoch puts its own time in its place; nothing evaluates it.
+pub const PROCESSING_TIME: &str = "processing_time";
+
 /// Tells the time. Streams and tests take one; nothing else reads the machine's.
 pub trait Clock: Send + Sync + Debug {
     /// Microseconds since 1970-01-01T00:00:00Z.

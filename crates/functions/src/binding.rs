@@ -52,8 +52,9 @@ pub struct BoundAggregate {
 pub struct BindContext<'a> {
     /// IANA name of the session's time zone.
     pub time_zone: &'a str,
-    /// The time of the statement in microseconds since the epoch.
-    pub now_micros: i64,
+    /// The time of the statement in microseconds since 1970; none in a streaming query, where every epoch has
+    /// its own.
+    pub now_micros: Option<i64>,
     pub user: &'a str,
     pub database: &'a str,
 }

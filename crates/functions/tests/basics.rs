@@ -15,7 +15,8 @@ use thalweg_functions::{
     AggregateCall, Arg, BindContext, Bound, CastMode, bind_aggregate, bind_scalar, cast, display,
 };
 
-const CTX: BindContext = BindContext { time_zone: "UTC", now_micros: 0, user: "me", database: "default" };
+const CTX: BindContext =
+    BindContext { time_zone: "UTC", now_micros: Some(0), user: "me", database: "default" };
 
 fn column(name: &str, array: &ArrayRef) -> Arg {
     Arg { expr: col(format!("\"{name}\"")), data_type: array.data_type().clone(), nullable: true }

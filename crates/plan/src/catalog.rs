@@ -32,8 +32,9 @@ pub trait Catalog: Send + Sync {
 pub struct Context {
     /// IANA name of the session's time zone.
     pub time_zone: String,
-    /// The time of the statement, microseconds since the epoch: what `current_timestamp` is.
-    pub now_micros: i64,
+    /// The time of the statement, microseconds since 1970: what `current_timestamp` is. None for a query that
+    /// runs as a stream: then it stays a function, which every epoch replaces by its own time.
+    pub now_micros: Option<i64>,
     pub current_database: String,
     pub user: String,
     /// Session settings by full key.

@@ -23,7 +23,7 @@ mod watermark;
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
 pub use generate::{GenerateNode, query_planner};
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
-pub use resolver::{resolve, resolve_expression_type};
+pub use resolver::{FENCE, resolve, resolve_expression_type};
 /// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.
 pub use thalweg_functions as functions;
 pub use thalweg_functions::zone_id;

@@ -1,13 +1,18 @@
-//! The mark that `withWatermark` leaves in a plan.
+//! The mark that `withWatermark` leaves in a plan, and the filters that Spark moves below it.
 //!
 //! Rows pass unchanged. The stream's lowering reads the column and the delay; a batch strips the node.
+//! A filter above that does not look at the event time moves below, as in Spark: what it drops moves no
+//! watermark. Only filters that can't raise are asked to move.
 
 use crate::types::EVENT_TIME_KEY;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
-use std::collections::HashSet;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore};
+use datafusion::optimizer::push_down_filter::replace_cols_by_name;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use thalweg_common::clock::PROCESSING_TIME;
 
 /// Rows whose column `column` is the event time, at most `delay_micros` late.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,7 +62,7 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
         vec![]
     }
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
-        // A filter below would change which rows the watermark sees, so none passes.
+        // What may pass has passed while the plan was made, see `filter_below`.
         self.schema.fields().iter().map(|f| f.name().clone()).collect()
     }
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -68,4 +73,100 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
             inputs.pop().ok_or_else(|| DataFusionError::Internal("a watermark needs an input".into()))?;
         Self::try_new(input, self.column.clone(), self.delay_micros)
     }
+}
+
+/// The plan with a filter below its watermark; none if it has no watermark that the filter may pass.
+pub(crate) fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    if !leads_to_watermark(plan) || looks_elsewhere(predicate)? || varies(predicate)? {
+        return Ok(None);
+    }
+    pushed(plan, predicate)
+}
+
+fn leads_to_watermark(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Extension(e) => e.node.as_any().is::<WatermarkNode>(),
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Unnest(_) => plan.inputs().into_iter().all(leads_to_watermark),
+        _ => false,
+    }
+}
+
+/// Whether an expression reads another relation.
+fn looks_elsewhere(expr: &Expr) -> Result<bool> {
+    expr.exists(|e| {
+        Ok(matches!(
+            e,
+            Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::OuterReferenceColumn(_, _)
+        ))
+    })
+}
+
+/// Whether an expression may give two answers on one row. The time of an epoch is one value.
+fn varies(expr: &Expr) -> Result<bool> {
+    expr.exists(|e| {
+        Ok(match e {
+            Expr::ScalarFunction(f) => f.name() != PROCESSING_TIME && e.is_volatile_node(),
+            _ => e.is_volatile_node(),
+        })
+    })
+}
+
+fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    let predicate = match plan {
+        LogicalPlan::Extension(e) => {
+            let Some(mark) = e.node.as_any().downcast_ref::<WatermarkNode>() else { return Ok(None) };
+            if names(predicate).contains(&mark.column) {
+                return Ok(None);
+            }
+            let below = match pushed(&mark.input, predicate)? {
+                Some(below) => below,
+                None => LogicalPlanBuilder::from(mark.input.clone()).filter(predicate.clone())?.build()?,
+            };
+            return plan.with_new_exprs(vec![], vec![below]).map(Some);
+        }
+        LogicalPlan::Filter(_) => predicate.clone(),
+        LogicalPlan::Projection(p) => computed(predicate, plan, &p.expr)?,
+        // Whole groups pass or don't, so the rows of those that don't need no group.
+        LogicalPlan::Aggregate(a) if !matches!(a.group_expr.first(), None | Some(Expr::GroupingSet(_))) => {
+            let keys: HashSet<&str> =
+                plan.schema().fields().iter().take(a.group_expr.len()).map(|f| f.name().as_str()).collect();
+            if !names(predicate).iter().all(|n| keys.contains(n.as_str())) {
+                return Ok(None);
+            }
+            computed(predicate, plan, &a.group_expr)?
+        }
+        LogicalPlan::Unnest(u) => {
+            let kept: HashSet<String> = u.input.schema().columns().into_iter().map(|c| c.name).collect();
+            let made: HashSet<&str> = u.exec_columns.iter().map(|c| c.name.as_str()).collect();
+            if !names(predicate).iter().all(|n| kept.contains(n) && !made.contains(n.as_str())) {
+                return Ok(None);
+            }
+            predicate.clone()
+        }
+        _ => return Ok(None),
+    };
+    let inputs = plan.inputs();
+    let (Some(input), false) = (inputs.first(), varies(&predicate)?) else { return Ok(None) };
+    match pushed(input, &predicate)? {
+        Some(below) => plan.with_new_exprs(plan.expressions(), vec![below]).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn names(expr: &Expr) -> HashSet<String> {
+    expr.column_refs().into_iter().map(|c| c.name.clone()).collect()
+}
+
+/// An expression over a node's columns as one over its input.
+fn computed(expr: &Expr, plan: &LogicalPlan, made_by: &[Expr]) -> Result<Expr> {
+    let columns = plan.schema().columns();
+    let by_name: HashMap<String, Expr> =
+        columns.iter().zip(made_by).map(|(c, e)| (c.flat_name(), e.clone().unalias())).collect();
+    replace_cols_by_name(expr.clone(), &by_name)
 }

@@ -2,8 +2,10 @@
 //!
 //! The engine makes a [`StreamPlan`] from a resolved query; the runtime turns it into a dataflow on
 //! every worker. What always holds: expressions are bound to the schema that the operator before
-//! them yields, and no operator here reads the clock (time comes with the epoch). Deliberately not
-//! here: names, SQL, optimisation, and connectors by name.
+//! them yields, and no operator here reads the clock: where an expression calls the function
+//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME), every epoch puts its own time. Expressions
+//! give one answer however often and wherever they are evaluated. Deliberately not here: names, SQL,
+//! optimisation, and connectors by name.
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;

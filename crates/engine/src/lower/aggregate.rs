@@ -38,6 +38,7 @@ impl Chain<'_> {
     }
 
     fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateCall> {
+        refuse::check_repeatable(expr)?;
         let logical = node.input.schema();
         let physical = arrow_schema(logical);
         let (props, planning) = (self.state.execution_props(), PhysicalPlanningContext::default());

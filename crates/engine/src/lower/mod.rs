@@ -140,6 +140,7 @@ impl Chain<'_> {
     }
 
     fn physical(&self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        refuse::check_repeatable(expr)?;
         create_physical_expr(expr, input, self.state.execution_props(), &PhysicalPlanningContext::default())
             .map_err(from_datafusion)
     }

@@ -1,9 +1,14 @@
 //! What a streaming query can't hold, and how that is said.
 
+use crate::error::from_datafusion;
 use datafusion::common::TableReference;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use thalweg_common::{Error, ErrorKind};
+use thalweg_common::clock::PROCESSING_TIME;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// Marked as volatile to keep them in their place, though an epoch that is done again gets the same from them.
+const REPEATABLE: [&str; 3] = [thalweg_plan::FENCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(
@@ -55,6 +60,26 @@ pub fn is_subquery(expr: &Expr) -> bool {
 /// A subquery inside an expression.
 pub fn subquery(_expr: &Expr) -> Error {
     refused("A subquery in an expression")
+}
+
+/// Refuses what would give an epoch other rows when it is done again, such as random numbers.
+pub fn check_repeatable(expr: &Expr) -> Result<()> {
+    let mut found = None;
+    let look = |e: &Expr| {
+        if let Expr::ScalarFunction(f) = e
+            && e.is_volatile_node()
+            && !REPEATABLE.contains(&f.name())
+        {
+            found = Some(f.name().to_owned());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    };
+    expr.apply(look).map_err(from_datafusion)?;
+    match found {
+        Some(name) => Err(refused(&format!("The nondeterministic function {name}"))),
+        None => Ok(()),
+    }
 }
 
 /// Spark's refusal of an output mode.

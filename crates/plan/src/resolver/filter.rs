@@ -9,6 +9,7 @@ use super::expr::masked;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{filter_not_boolean, from_datafusion};
 use crate::scope::Scope;
+use crate::watermark::filter_below;
 use arrow::array::BooleanArray;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
@@ -51,7 +52,11 @@ impl Resolver<'_> {
     /// The conjuncts of a condition, each a boolean.
     pub(super) fn conjuncts(&self, condition: &ir::Expr, env: &Env) -> Result<Vec<Typed>> {
         let mut parts = vec![];
-        split(condition, &mut parts);
+        let parsed = match &condition.node {
+            ExprNode::SqlText(text) => Some(self.parsed(text)?),
+            _ => None,
+        };
+        split(parsed.as_ref().unwrap_or(condition), &mut parts);
         let env = Env { null_is_false: true, ..*env };
         parts.into_iter().map(|part| self.predicate(part, &env)).collect()
     }
@@ -76,11 +81,27 @@ impl Resolver<'_> {
 
     /// The rows for which all conjuncts are true.
     pub(super) fn filtered(&self, mut rel: Rel, conjuncts: Vec<Typed>) -> Result<Rel> {
-        let (risky, plain): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|c| is_risky(c, &rel.scope));
-        let fenced = rel.excludes || !plain.is_empty();
-        if let Some(predicate) = plain.into_iter().map(|c| c.expr).reduce(Expr::and) {
+        let (mut risky, plain): (Vec<_>, Vec<_>) =
+            conjuncts.into_iter().partition(|c| is_risky(c, &rel.scope));
+        let behind_nothing = !rel.excludes && plain.is_empty();
+        let mut stay: Option<Expr> = None;
+        for conjunct in plain {
+            match filter_below(&rel.plan, &conjunct.expr).map_err(from_datafusion)? {
+                Some(plan) => (rel.plan, rel.excludes) = (plan, true),
+                None => stay = Some(stay.map_or(conjunct.expr.clone(), |s| s.and(conjunct.expr))),
+            }
+        }
+        if let Some(predicate) = stay {
             rel = keep(rel, predicate)?;
         }
+        // One that nothing stands before excludes the same rows further down.
+        if let (true, Some(first)) = (behind_nothing, risky.first())
+            && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
+        {
+            (rel.plan, rel.excludes) = (plan, true);
+            risky.remove(0);
+        }
+        let fenced = rel.excludes;
         if risky.is_empty() {
             return Ok(rel);
         }
@@ -168,7 +189,7 @@ fn membership(condition: &ir::Expr) -> Option<(bool, &[ir::Expr], &Relation)> {
 }
 
 /// The name of the function that is true on every row and that nothing may move past.
-pub(crate) const FENCE: &str = "fence";
+pub const FENCE: &str = "fence";
 
 static FENCE_FUNCTION: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Fence::new()));
 

@@ -31,7 +31,7 @@ use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use env::Env;
-pub(crate) use filter::FENCE;
+pub use filter::FENCE;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;

@@ -105,7 +105,7 @@ pub fn tables() -> Tables {
 pub fn context(text: &str) -> Context {
     Context {
         time_zone: "UTC".into(),
-        now_micros: 1_700_000_000_000_000,
+        now_micros: Some(1_700_000_000_000_000),
         current_database: "default".into(),
         user: "tester".into(),
         settings: BTreeMap::new(),

@@ -31,11 +31,12 @@ pub(crate) struct Plan {
     pub end: Option<Offset>,
     /// Whether there is anything between start and end. Without, the epoch only moves the watermark.
     pub reads: bool,
-    /// Groups up to it are closed at the end of the epoch. The lowest number if nothing was seen yet,
-    /// the highest if the query is drained.
+    /// Groups up to it are closed at the end of the epoch. 1970 if nothing was seen yet, the highest
+    /// number if the query is drained.
     pub watermark_us: i64,
     /// Rows up to it are late: the watermark of the epoch before, as Spark has it.
     pub late_us: i64,
+    /// What `current_timestamp()` is all through the epoch.
     pub processing_time_us: i64,
     /// No epoch follows.
     pub last: bool,

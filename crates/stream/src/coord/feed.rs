@@ -11,7 +11,12 @@ use thalweg_connectors::stream::Part;
 
 /// Starts an epoch on one worker, gives it its part of the rows, and ends it.
 pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: Part) -> Result<Done> {
-    let descriptor = Descriptor { epoch: plan.epoch, watermark_us: plan.watermark_us, late_us: plan.late_us };
+    let descriptor = Descriptor {
+        epoch: plan.epoch,
+        watermark_us: plan.watermark_us,
+        late_us: plan.late_us,
+        processing_time_us: plan.processing_time_us,
+    };
     if !inbox.send(Order::Start(descriptor)).await {
         return Ok(Done::Fed);
     }

@@ -1,6 +1,6 @@
 //! From a checkpoint to a running generation: claim, fence, restore.
 
-use super::{Context, Position};
+use super::{Context, NO_WATERMARK, Position};
 use crate::checkpoint::{
     CLAIMS_MAX, Created, GenerationRecord, MANIFEST_FORMAT, Manifest, OperatorFiles, generation_name,
     manifest_name,
@@ -110,7 +110,7 @@ async fn manifest(context: &Context, machine: &mut Machine, commit: Commit) -> R
 fn unpack(manifest: Manifest) -> (Position, OperatorFiles) {
     let position = Position {
         offset: manifest.offset,
-        watermark_us: manifest.watermark_us,
+        watermark_us: manifest.watermark_us.max(NO_WATERMARK),
         event_time_max_ms: manifest.event_time_max_ms,
         last: manifest.last,
     };

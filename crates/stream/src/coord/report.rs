@@ -10,6 +10,9 @@ use chrono::{DateTime, SecondsFormat};
 use std::collections::BTreeMap;
 use thalweg_connectors::stream::Guarantee;
 
+/// How many rows the groups had that were too late; Spark counts late rows after it grouped them.
+const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
+
 /// The progress of an epoch that was committed at `now_us`, the epoch before having been triggered
 /// at `before_us`.
 pub(crate) fn progress(context: &Context, flight: &Flight, before_us: Option<i64>, now_us: i64) -> Progress {
@@ -74,14 +77,11 @@ fn event_time(context: &Context, flight: &Flight) -> BTreeMap<String, String> {
     times
 }
 
-/// Spark counts from 1970 before it has seen anything. A drained query shows the last real one.
+/// A drained query shows the last real one.
 fn watermark(flight: &Flight) -> String {
-    match flight.cut.plan.watermark_us {
-        NO_WATERMARK => iso(0),
-        DRAINED if flight.cut.plan.late_us == NO_WATERMARK => iso(0),
-        DRAINED => iso(flight.cut.plan.late_us.div_euclid(1000)),
-        us => iso(us.div_euclid(1000)),
-    }
+    let plan = &flight.cut.plan;
+    let us = if plan.watermark_us == DRAINED { plan.late_us } else { plan.watermark_us };
+    iso(us.max(NO_WATERMARK).div_euclid(1000))
 }
 
 fn state_operators(context: &Context, flight: &Flight) -> Vec<StateOperatorProgress> {
@@ -94,7 +94,7 @@ fn state_operators(context: &Context, flight: &Flight) -> Vec<StateOperatorProgr
         num_rows_total: sum(|s| s.rows_total),
         num_rows_updated: sum(|s| s.rows_updated),
         num_rows_removed: sum(|s| s.rows_removed),
-        num_rows_dropped_by_watermark: sum(|s| s.rows_late),
+        num_rows_dropped_by_watermark: sum(|s| s.groups_late),
         // Operators read no clock: updating and removing is one measured phase.
         all_updates_time_ms: ms(flight.state_known_us - flight.started_us),
         all_removals_time_ms: 0,
@@ -102,7 +102,7 @@ fn state_operators(context: &Context, flight: &Flight) -> Vec<StateOperatorProgr
         memory_used_bytes: sum(|s| s.memory_bytes),
         num_shuffle_partitions: KEY_GROUPS as u64,
         num_state_store_instances: context.options.workers as u64,
-        custom_metrics: BTreeMap::new(),
+        custom_metrics: BTreeMap::from([(INPUT_ROWS_LATE.to_owned(), sum(|s| s.rows_late))]),
     }]
 }
 

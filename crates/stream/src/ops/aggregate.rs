@@ -7,7 +7,7 @@
 //! table is the state at the end of that epoch, nothing of the next one.
 //!
 //! Late rows (their group's event time is at or below the previous epoch's watermark, Spark's rule
-//! for late input) are dropped and counted. Not here: expressions (see [`super::prepare`]),
+//! for late input) are dropped and counted, the groups too: Spark drops after it grouped. Not here: expressions (see [`super::prepare`]),
 //! sliding windows (rows arrive unnested), retraction.
 
 use super::accumulate::{Function, Partial};
@@ -17,7 +17,7 @@ use crate::error::{from_arrow, unbuildable};
 use crate::spec::{AggregateSpec, EventTimeKey, EventTimeKind, OutputMode};
 use crate::state::{Codec, Layout, NEVER, Row, Table, key_group, owner};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
@@ -33,6 +33,8 @@ pub(crate) struct Closed {
     pub rows_total: u64,
     pub rows_updated: u64,
     pub rows_removed: u64,
+    /// Groups of the epoch that were too late, and the rows that they had.
+    pub groups_late: u64,
     pub rows_late: u64,
     pub memory_bytes: u64,
 }
@@ -56,13 +58,23 @@ struct Touched {
     index: HashMap<Arc<[u8]>, usize>,
     keys: Vec<(i64, Arc<[u8]>)>,
     partials: Vec<Partial>,
-    late: u64,
+    late: HashSet<Box<[u8]>>,
+    rows_late: u64,
 }
 
 impl Touched {
     fn new(functions: &[Function]) -> Result<Self> {
         let partials = functions.iter().map(Function::partial).collect::<Result<_>>()?;
-        Ok(Self { index: HashMap::new(), keys: Vec::new(), partials, late: 0 })
+        Ok(Self { index: HashMap::new(), keys: Vec::new(), partials, late: HashSet::new(), rows_late: 0 })
+    }
+
+    fn drop_late<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>) {
+        for key in keys {
+            self.rows_late += 1;
+            if !self.late.contains(key) {
+                self.late.insert(key.into());
+            }
+        }
     }
 
     fn group(&mut self, pane: i64, key: &[u8]) -> usize {
@@ -118,12 +130,14 @@ impl Aggregate {
     /// Adds prepared rows to the running epoch; `late_us` is the watermark below which rows are late.
     pub(crate) fn update(&mut self, batch: &RecordBatch, late_us: i64) -> Result<()> {
         let mut panes = self.panes(batch.columns(), batch.num_rows())?;
-        let on_time: BooleanArray = panes.iter().map(|p| Some(*p > late_us || *p == NEVER)).collect();
+        let is_late = |pane: &i64| *pane <= late_us && *pane != NEVER;
         let mut batch = batch.clone();
-        if on_time.true_count() < panes.len() {
-            self.epoch.late += (panes.len() - on_time.true_count()) as u64;
-            batch = filter_record_batch(&batch, &on_time).map_err(from_arrow)?;
-            panes.retain(|p| *p > late_us || *p == NEVER);
+        if panes.iter().any(is_late) {
+            let late: BooleanArray = panes.iter().map(|p| Some(is_late(p))).collect();
+            let dropped = self.keys.keys(&filter_record_batch(&batch, &late).map_err(from_arrow)?)?;
+            self.epoch.drop_late(dropped.iter());
+            batch = filter_record_batch(&batch, &not(&late).map_err(from_arrow)?).map_err(from_arrow)?;
+            panes.retain(|p| !is_late(p));
         }
         if panes.is_empty() {
             return Ok(());
@@ -143,7 +157,7 @@ impl Aggregate {
     /// Ends the running epoch with its watermark.
     pub(crate) fn close(&mut self, watermark_us: i64) -> Result<Closed> {
         let touched = std::mem::replace(&mut self.epoch, Touched::new(&self.functions)?);
-        let late = touched.late;
+        let (groups_late, rows_late) = (touched.late.len() as u64, touched.rows_late);
         let partial = touched.partials.into_iter().map(Partial::finish).collect::<Result<Vec<_>>>()?;
         let (states, known) = self.merge(&touched.keys, partial)?;
         let encoded = self.states.encode(&states.concat(), touched.keys.len())?;
@@ -166,11 +180,13 @@ impl Aggregate {
             .collect();
         Ok(Closed {
             emit,
-            rows_updated: upserts.len() as u64,
+            // Spark counts a group that is touched and closed in one epoch too.
+            rows_updated: touched.keys.len() as u64,
             rows_removed: closed.len() as u64,
             delta: self.delta(upserts, gone)?,
             rows_total: self.table.rows() as u64,
-            rows_late: late,
+            groups_late,
+            rows_late,
             memory_bytes: self.table.bytes() as u64,
         })
     }

@@ -5,6 +5,7 @@
 
 mod accumulate;
 mod aggregate;
+mod now;
 mod prepare;
 mod stateless;
 #[cfg(test)]

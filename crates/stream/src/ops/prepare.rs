@@ -4,6 +4,7 @@
 //! A prepared batch has the group columns first, then per aggregate its arguments, its ordering and
 //! its filter. The exchange looks at the group columns only.
 
+use super::now::Timed;
 use super::stateless::{batch_of, evaluate};
 use crate::error::{from_arrow, from_datafusion};
 use crate::spec::AggregateSpec;
@@ -12,7 +13,6 @@ use arrow::array::{ArrayRef, UInt64Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::physical_expr::PhysicalExpr;
 use std::ops::Range;
 use std::sync::Arc;
 use thalweg_common::Result;
@@ -37,7 +37,7 @@ impl Prepared {
 /// Makes prepared batches.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepare {
-    exprs: Vec<Arc<dyn PhysicalExpr>>,
+    exprs: Timed,
     prepared: Prepared,
 }
 
@@ -62,15 +62,21 @@ impl Prepare {
         let fields: Vec<_> =
             types.into_iter().enumerate().map(|(i, t)| Field::new(format!("c{i}"), t, true)).collect();
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { exprs, prepared: Prepared { groups: spec.group.len(), calls, schema } })
+        let prepared = Prepared { groups: spec.group.len(), calls, schema };
+        Ok(Self { exprs: Timed::new(exprs), prepared })
     }
 
     pub(crate) fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
+    /// Begins an epoch.
+    pub(crate) fn begin(&mut self, processing_time_us: i64) -> Result<()> {
+        self.exprs.begin(processing_time_us)
+    }
+
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let columns = self.exprs.iter().map(|e| evaluate(e, batch)).collect::<Result<Vec<_>>>()?;
+        let columns = self.exprs.exprs().iter().map(|e| evaluate(e, batch)).collect::<Result<Vec<_>>>()?;
         batch_of(&self.prepared.schema, columns, batch.num_rows())
     }
 }

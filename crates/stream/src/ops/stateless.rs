@@ -1,8 +1,10 @@
 //! Filter, project, unnest, and observing the event time: one batch in, at most one out.
 //!
-//! Rows are kept in order. The observed event times are the only memory; they belong to the epoch
-//! and are taken by the runtime when the epoch has been read.
+//! Rows are kept in order. Memory is of the running epoch only: its time, which stands in for every
+//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME), and the event times observed, which the
+//! runtime takes when the epoch has been read.
 
+use super::now::Timed;
 use crate::error::{from_arrow, from_datafusion, unbuildable};
 use crate::spec::Step;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
@@ -47,25 +49,38 @@ impl EventTimes {
 /// A chain of steps on one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
-    steps: Vec<Step>,
+    steps: Vec<(Step, Timed)>,
     times: EventTimes,
 }
 
 impl Steps {
     pub(crate) fn new(steps: Vec<Step>) -> Self {
-        Self { steps, times: EventTimes::default() }
+        let timed = |step: Step| {
+            let exprs = match &step {
+                Step::Filter(predicate) => vec![Arc::clone(predicate)],
+                Step::Project { exprs, .. } => exprs.clone(),
+                Step::Unnest { .. } | Step::Watermark { .. } => vec![],
+            };
+            (step, Timed::new(exprs))
+        };
+        Self { steps: steps.into_iter().map(timed).collect(), times: EventTimes::default() }
+    }
+
+    /// Begins an epoch.
+    pub(crate) fn begin(&mut self, processing_time_us: i64) -> Result<()> {
+        self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.begin(processing_time_us))
     }
 
     /// Passes a batch through all steps; none if no row is left.
     pub(crate) fn apply(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let mut batch = batch;
-        for step in &self.steps {
+        for (step, exprs) in &self.steps {
             if batch.num_rows() == 0 {
                 return Ok(None);
             }
             batch = match step {
-                Step::Filter(predicate) => filter(&batch, predicate)?,
-                Step::Project { exprs, schema } => project(&batch, exprs, schema)?,
+                Step::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
+                Step::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
                 Step::Unnest { column, schema } => unnest(&batch, *column, schema)?,
                 Step::Watermark { column, .. } => {
                     observe(&mut self.times, &batch, *column)?;

@@ -86,11 +86,20 @@ fn windows_close_in_order_and_a_null_window_only_at_the_end() {
     aggregate.update(&prepare.apply(&input).unwrap(), i64::MIN).unwrap();
     let first = aggregate.close(9).unwrap();
     assert_eq!((numbers(&first.emit), first.rows_total, first.delta.len()), (vec![], 3, 1));
-    let late = rows(&[(Some(10), None), (Some(20), Some(2)), (Some(9), Some(1)), (None, Some(1))]);
+    let late = rows(&[
+        (Some(10), None),
+        (Some(20), Some(2)),
+        (Some(9), Some(1)),
+        (Some(9), Some(3)),
+        (Some(8), Some(1)),
+        (None, Some(1)),
+    ]);
     aggregate.update(&prepare.apply(&late).unwrap(), 9).unwrap();
     let second = aggregate.close(10).unwrap();
     assert_eq!(numbers(&second.emit), [(10, 10, 2, 1)]);
-    assert_eq!((second.rows_late, second.rows_removed, second.rows_total), (1, 1, 2));
+    assert_eq!((second.rows_late, second.groups_late), (3, 2), "Spark counts late groups");
+    // The group that the epoch touched and closed was updated too.
+    assert_eq!((second.rows_updated, second.rows_removed, second.rows_total), (3, 1, 2));
     let last = aggregate.close(i64::MAX).unwrap();
     assert_eq!(numbers(&last.emit), [(20, 3, 2, 2), (-1, 8, 2, 2)]);
     assert_eq!((last.rows_total, last.memory_bytes), (0, 0));

@@ -24,6 +24,7 @@ struct Keyed {
 impl Keyed {
     /// Closes an epoch: what to emit, in chunks, and the state to make durable.
     fn close(&mut self, descriptor: Descriptor) -> Result<(Vec<RecordBatch>, StateReport)> {
+        self.after.begin(descriptor.processing_time_us)?;
         let closed = self.aggregate.close(descriptor.watermark_us)?;
         let mut chunks = Vec::new();
         if let Some(emit) = closed.emit {
@@ -38,6 +39,7 @@ impl Keyed {
             rows_total: closed.rows_total,
             rows_updated: closed.rows_updated,
             rows_removed: closed.rows_removed,
+            groups_late: closed.groups_late,
             rows_late: closed.rows_late,
             memory_bytes: closed.memory_bytes,
         };

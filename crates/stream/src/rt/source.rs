@@ -4,7 +4,7 @@
 use super::build::Epochs;
 use super::chunk::{Chunk, Permit};
 use super::workers::Outlet;
-use super::{Order, Report};
+use super::{Descriptor, Order, Report};
 use crate::ops::{Prepare, Steps};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -30,6 +30,13 @@ pub(super) struct Intake {
 }
 
 impl Intake {
+    fn begin(&mut self, descriptor: Descriptor) -> Result<()> {
+        self.steps.begin(descriptor.processing_time_us)?;
+        self.prepare.iter_mut().try_for_each(|p| p.begin(descriptor.processing_time_us))?;
+        self.epochs.start(descriptor);
+        Ok(())
+    }
+
     fn chunk(&mut self, batch: RecordBatch, permit: Arc<Permit>) -> Result<Option<Chunk>> {
         let Some(batch) = self.steps.apply(batch)? else { return Ok(None) };
         let batch = match &self.prepare {
@@ -60,7 +67,9 @@ pub(super) fn source<'scope>(
                 let Ok(order) = intake.inbox.try_recv() else { return };
                 match order {
                     Order::Start(d) if d.epoch.0 == *capability.time() => {
-                        intake.epochs.start(d);
+                        if let Err(error) = intake.begin(d) {
+                            outlet.fail(error);
+                        }
                     }
                     Order::Start(d) => {
                         let open = *capability.time();

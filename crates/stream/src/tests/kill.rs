@@ -20,7 +20,7 @@ fn killed() -> Error {
 
 /// Dies at the n-th crossing of an edge, or of any edge.
 #[derive(Debug)]
-struct Kill {
+pub struct Kill {
     edge: Option<Edge>,
     left: AtomicUsize,
     dead: AtomicBool,
@@ -28,7 +28,7 @@ struct Kill {
 }
 
 impl Kill {
-    fn new(edge: Option<Edge>, crossing: usize) -> Arc<Self> {
+    pub fn new(edge: Option<Edge>, crossing: usize) -> Arc<Self> {
         let (left, dead, seen) = (AtomicUsize::new(crossing), AtomicBool::new(false), Mutex::default());
         Arc::new(Self { edge, left, dead, seen })
     }

@@ -9,4 +9,5 @@ mod disk;
 mod growth;
 mod kill;
 mod memory;
+mod now;
 mod world;

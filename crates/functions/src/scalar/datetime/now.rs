@@ -1,13 +1,17 @@
-//! What a session is: its time, zone, user and database. All are constants of a statement.
+//! What a session is: its time, zone, user and database. All are constants of a statement, but for the
+//! time of a streaming query, which is a constant of an epoch.
 
-use super::constant;
-use crate::binding::Bound;
+use super::{constant, times, zone_of, zoned};
+use crate::binding::{Arg, Bound, CastMode};
+use crate::cast::cast;
+use crate::kernel::{Batch, Kernel, Nulls};
 use crate::registry::{Call, Entry};
 use crate::time::civil::{DAY, SECOND};
 use crate::time::zone::Zone;
 use crate::types::{TIMESTAMP_NTZ, timestamp};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
+use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -24,28 +28,57 @@ fn text(value: &str) -> Bound {
     constant(ScalarValue::Utf8(Some(value.to_owned())), DataType::Utf8)
 }
 
-fn current_timestamp(call: Call) -> Result<Bound> {
-    let value = ScalarValue::TimestampMicrosecond(Some(call.ctx.now_micros), Some("UTC".into()));
-    Ok(constant(value, timestamp()))
+/// The time of the statement; where every epoch has its own, the function that stands for it.
+fn now(call: &Call) -> Bound {
+    match call.ctx.now_micros {
+        Some(us) => constant(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())), timestamp()),
+        None => {
+            let unbound = |_: &Batch| Err(Error::internal("the time of an epoch was asked of no epoch"));
+            Kernel::new(PROCESSING_TIME, timestamp(), unbound).nulls(Nulls::Never).volatile().call(vec![])
+        }
+    }
 }
 
-fn local(call: &Call) -> Result<i64> {
-    Ok(Zone::named(call.ctx.time_zone)?.to_local(call.ctx.now_micros))
+fn now_arg(call: &Call) -> Arg {
+    let Bound { expr, data_type, nullable, .. } = now(call);
+    Arg { expr, data_type, nullable }
+}
+
+fn current_timestamp(call: Call) -> Result<Bound> {
+    Ok(now(&call))
 }
 
 fn local_timestamp(call: Call) -> Result<Bound> {
-    let value = ScalarValue::TimestampMicrosecond(Some(local(&call)?), None);
-    Ok(constant(value, TIMESTAMP_NTZ))
+    let Some(us) = call.ctx.now_micros else {
+        let local = |b: &Batch| {
+            let (time, zone) = (times(b, 0)?, zone_of(b)?);
+            b.build::<TimestampMicrosecondType>(|i| Ok(time.get(i).map(|t| zone.to_local(t))))
+        };
+        return Ok(
+            zoned("localtimestamp", TIMESTAMP_NTZ, local, call.ctx.time_zone).call(vec![now_arg(&call)])
+        );
+    };
+    let local = Zone::named(call.ctx.time_zone)?.to_local(us);
+    Ok(constant(ScalarValue::TimestampMicrosecond(Some(local), None), TIMESTAMP_NTZ))
 }
 
 fn current_date(call: Call) -> Result<Bound> {
-    let days = local(&call)?.div_euclid(DAY);
+    let Some(us) = call.ctx.now_micros else {
+        return cast(now_arg(&call), &DataType::Date32, CastMode::Ansi, call.ctx);
+    };
+    let days = Zone::named(call.ctx.time_zone)?.to_local(us).div_euclid(DAY);
     let days = i32::try_from(days).map_err(|_| Error::internal("the clock is beyond all dates"))?;
     Ok(constant(ScalarValue::Date32(Some(days)), DataType::Date32))
 }
 
 /// The statement's time in seconds.
 pub(super) fn seconds(call: &Call) -> Bound {
-    let value = ScalarValue::Int64(Some(call.ctx.now_micros.div_euclid(SECOND)));
-    constant(value, DataType::Int64)
+    let Some(us) = call.ctx.now_micros else {
+        let seconds = |b: &Batch| {
+            let time = times(b, 0)?;
+            b.build::<Int64Type>(|i| Ok(time.get(i).map(|t| t.div_euclid(SECOND))))
+        };
+        return Kernel::new("now_seconds", DataType::Int64, seconds).call(vec![now_arg(call)]);
+    };
+    constant(ScalarValue::Int64(Some(us.div_euclid(SECOND))), DataType::Int64)
 }
