@@ -8,6 +8,7 @@ pub mod connector;
 pub mod console;
 pub mod csv;
 pub mod delta;
+pub mod durable_store;
 mod files;
 pub mod json;
 pub mod memory;
@@ -28,6 +29,8 @@ mod text;
 mod types;
 
 pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
+pub use durable_store::{DurableStore, checkpoint_failed};
+pub use files::durable::make_folder;
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
 pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};

@@ -3,6 +3,7 @@
 //! Entry `n` is created once and never changes: whoever creates it first decides, and everyone
 //! else adopts what is there. So two generations that plan at once agree without talking.
 
+use crate::durable_store::checkpoint_failed;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -26,12 +27,16 @@ impl MetadataLog {
         self.prefix.clone().join(format!("{n:020}"))
     }
 
+    fn failed(&self, verb: &str, n: u64, cause: &object_store::Error) -> Error {
+        checkpoint_failed(verb, self.path(n).as_ref(), self.store.as_ref(), cause)
+    }
+
     /// The entry `n`, if it exists.
     pub async fn get(&self, n: u64) -> Result<Option<Bytes>> {
         match self.store.get(&self.path(n)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| failed("read", &self.path(n), &e))?)),
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", n, &e))?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(failed("read", &self.path(n), &e)),
+            Err(e) => Err(self.failed("read", n, &e)),
         }
     }
 
@@ -44,17 +49,7 @@ impl MetadataLog {
                 .get(n)
                 .await?
                 .ok_or_else(|| Error::internal(format!("entry {} of a source's log vanished", self.path(n)))),
-            Err(e) => Err(failed("write", &self.path(n), &e)),
+            Err(e) => Err(self.failed("write", n, &e)),
         }
     }
-}
-
-fn failed(verb: &str, path: &Path, cause: &object_store::Error) -> Error {
-    Error::new(
-        thalweg_common::ErrorKind::Runtime,
-        "CHECKPOINT_IO",
-        "58030",
-        format!("Failed to {verb} '{path}' of the checkpoint: {cause}."),
-    )
-    .hint("Check that the checkpoint's disk is there, writable and not full, then start the query again.")
 }

@@ -72,7 +72,8 @@ impl Engine {
 
     /// Opens the engine with connectors of the caller's choice.
     pub async fn open_with(config: EngineConfig, registry: Registry) -> Result<Arc<Self>> {
-        std::fs::create_dir_all(&config.data_dir).map_err(|e| unusable(&config.data_dir, &e.to_string()))?;
+        thalweg_connectors::make_folder(&config.data_dir)
+            .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;
         let store = Arc::new(CatalogStore::open(&config.data_dir)?);
         let runtime = Runtime::new(&config)?;

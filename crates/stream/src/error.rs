@@ -22,12 +22,6 @@ pub(crate) fn fenced() -> Error {
     .hint("Run one query per checkpointLocation; the run that was started last goes on.")
 }
 
-/// The checkpoint can't be read or written.
-pub(crate) fn io(verb: &str, path: &str, cause: &dyn std::fmt::Display) -> Error {
-    runtime("CHECKPOINT_IO", "58030", format!("Failed to {verb} '{path}' of the checkpoint: {cause}."))
-        .hint("Check that the checkpoint's disk is there, writable and not full, then start the query again.")
-}
-
 /// A file of the checkpoint is not what was written.
 pub(crate) fn corrupt(path: &str, why: &str) -> Error {
     runtime("STREAM_SNAPSHOT_CORRUPT", "XX001", format!("The checkpoint's file '{path}' is corrupt: {why}."))
@@ -76,6 +70,12 @@ pub(crate) fn refused(why: &Refusal) -> Error {
         }
         Refusal::OutOfOrder(what) => Error::internal(format!("a stream's step out of order: {what}")),
     }
+}
+
+/// Too many callers wait for one query.
+pub(crate) fn crowded(most: usize) -> Error {
+    let message = format!("{most} callers wait already until the query has processed everything.");
+    runtime("STREAM_TOO_MANY_CALLERS", "54000", message).hint("Try again when the query has caught up.")
 }
 
 /// Something that the runtime does not build.

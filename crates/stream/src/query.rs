@@ -224,11 +224,13 @@ impl StreamingQuery {
     /// Waits until everything that is in the source now is committed in the sink.
     ///
     /// # Errors
-    /// The error that ended the query.
+    /// The error that ended the query; `STREAM_TOO_MANY_CALLERS`.
     pub async fn process_all_available(&self) -> Result<()> {
         let (answer, answered) = oneshot::channel();
-        if self.shared.commands.send(Command::ProcessAll(answer)).await.is_ok() && answered.await.is_ok() {
-            return Ok(());
+        if self.shared.commands.send(Command::ProcessAll(answer)).await.is_ok()
+            && let Ok(answer) = answered.await
+        {
+            return answer;
         }
         self.await_termination(None).await.map(drop)
     }

@@ -37,9 +37,27 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     File::create_new(path).map_err(|e| write_failed(path, &e))
 }
 
-/// Makes a folder and its parents.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| write_failed(folder, &e))
+/// Makes a folder and its parents, all of them durable.
+///
+/// # Errors
+/// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the folder.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    make_folder_io(folder).map_err(|e| write_failed(folder, &e))
+}
+
+/// The same, with the system's error.
+pub(crate) fn make_folder_io(folder: &Path) -> std::io::Result<()> {
+    let is_missing = |f: &&Path| !f.as_os_str().is_empty() && !f.is_dir();
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    for folder in missing.into_iter().rev() {
+        match std::fs::create_dir(folder) {
+            // Somebody else was quicker, and may not have synced it yet.
+            Err(e) if e.kind() == Io::AlreadyExists && folder.is_dir() => {}
+            other => other?,
+        }
+        sync_folder_io(folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 /// Moves a file or folder to its final name.
@@ -49,7 +67,26 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| write_failed(folder, &e))
+    sync_folder_io(folder).map_err(|e| write_failed(folder, &e))
+}
+
+/// The same, with the system's error.
+pub(crate) fn sync_folder_io(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    #[cfg(test)]
+    SYNCED.with_borrow_mut(|all| all.push(folder.to_path_buf()));
+    Ok(())
+}
+
+#[cfg(test)]
+thread_local! {
+    static SYNCED: std::cell::RefCell<Vec<std::path::PathBuf>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The folders that this thread has synced since the last call, in order.
+#[cfg(test)]
+pub(crate) fn synced() -> Vec<std::path::PathBuf> {
+    SYNCED.take()
 }
 
 /// A path that can't be written, with what to do about it.

@@ -5,12 +5,10 @@ use crate::batch::named_schema;
 use crate::jobs::JobInfo;
 use crate::lower;
 use crate::session::{Output, Session, StreamingQueryInfo};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::{MetadataLog, OptionMap, SinkRequest};
+use thalweg_connectors::{DurableStore, MetadataLog, OptionMap, SinkRequest};
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
@@ -161,7 +159,7 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
         active.query.stop().await?;
     }
-    let store = open_store(&request.checkpoint)?;
+    let store = DurableStore::open(&request.checkpoint)?;
     let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
     let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
     let log = MetadataLog::new(store.clone(), StorePath::from("sources/0"));
@@ -211,19 +209,6 @@ fn mode_of(mode: ir::OutputMode) -> Result<OutputMode> {
             Err(Error::unsupported("the output mode complete").hint("Use append or update."))
         }
     }
-}
-
-fn open_store(checkpoint: &Path) -> Result<Arc<LocalFileSystem>> {
-    let failed = |e: String| {
-        Error::new(
-            ErrorKind::Runtime,
-            "CHECKPOINT_IO",
-            "58030",
-            format!("The checkpoint '{}' cannot be used: {e}.", checkpoint.display()),
-        )
-    };
-    std::fs::create_dir_all(checkpoint).map_err(|e| failed(e.to_string()))?;
-    LocalFileSystem::new_with_prefix(checkpoint).map(Arc::new).map_err(|e| failed(e.to_string()))
 }
 
 /// `STOP JOB 'id' [WITH DRAIN]`: a drained job takes in what is there, closes its windows, and ends for good.

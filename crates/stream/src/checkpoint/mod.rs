@@ -20,7 +20,7 @@ pub(crate) use records::{
     CommitRecord, FileRef, GenerationRecord, MANIFEST_FORMAT, Manifest, Metadata, OperatorFiles, Plan,
 };
 
-use crate::error::{corrupt, io};
+use crate::error::corrupt;
 use crate::options::Checkpoint;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -29,8 +29,9 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::{Error, Result};
+use thalweg_connectors::checkpoint_failed;
 use thalweg_connectors::stream::Commit;
 
 /// Claims of a generation that may fail because others claim at the same time.
@@ -59,25 +60,29 @@ impl Files {
         name.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
     }
 
+    fn failed(&self, verb: &str, name: &str, cause: &object_store::Error) -> Error {
+        checkpoint_failed(verb, self.path(name).as_ref(), self.store.as_ref(), cause)
+    }
+
     /// The bytes of an object, if it exists.
     pub(crate) async fn bytes(&self, name: &str) -> Result<Option<Bytes>> {
         match self.store.get(&self.path(name)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| io("read", name, &e))?)),
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", name, &e))?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(io("read", name, &e)),
+            Err(e) => Err(self.failed("read", name, &e)),
         }
     }
 
     /// Writes an object whose name is used once.
     pub(crate) async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
-        self.store.put(&self.path(name), bytes.into()).await.map_err(|e| io("write", name, &e))?;
+        self.store.put(&self.path(name), bytes.into()).await.map_err(|e| self.failed("write", name, &e))?;
         Ok(())
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         match self.store.delete(&self.path(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(e) => Err(io("delete", name, &e)),
+            Err(e) => Err(self.failed("delete", name, &e)),
         }
     }
 
@@ -85,7 +90,7 @@ impl Files {
     pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>> {
         let under = self.path(folder);
         let found: Vec<_> =
-            self.store.list(Some(&under)).try_collect().await.map_err(|e| io("list", folder, &e))?;
+            self.store.list(Some(&under)).try_collect().await.map_err(|e| self.failed("list", folder, &e))?;
         let relative = |location: &Path| {
             let rest: Vec<_> = location.prefix_match(&under)?.map(|p| p.as_ref().to_owned()).collect();
             Some(format!("{folder}/{}", rest.join("/")))
@@ -119,7 +124,7 @@ impl Files {
                     sealed::open(name, &there).map(Created::There)
                 }
             }
-            Err(e) => Err(io("write", name, &e)),
+            Err(e) => Err(self.failed("write", name, &e)),
         }
     }
 

@@ -26,6 +26,11 @@ mod upkeep;
 pub(crate) use recover::recover;
 pub(crate) use run::{Command, Coordinator};
 
+/// Pieces of output that are written at once; further ones wait in the workers' reports.
+pub(crate) const STAGES_MAX: usize = 16;
+/// Callers that may wait until everything is committed.
+pub(crate) const CALLERS_MAX: usize = 1024;
+
 use crate::checkpoint::{FileRef, Files, OperatorFiles, Plan};
 use crate::hooks::Hooks;
 use crate::options::QueryOptions;
@@ -34,8 +39,9 @@ use crate::spec::StreamPlan;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Guarantee, Offset, Staged};
 
-/// The watermark before any event time was seen.
-pub(crate) const NO_WATERMARK: i64 = i64::MIN;
+/// The watermark before any event time was seen: 1970, as Spark has it. It never lies lower, so what is older
+/// is late from the first epoch on.
+pub(crate) const NO_WATERMARK: i64 = 0;
 /// The watermark that closes everything.
 pub(crate) const DRAINED: i64 = i64::MAX;
 

@@ -4,9 +4,12 @@ use super::finish::Piece;
 use super::flight::{Flight, Snapshot};
 use super::planner::{Ask, Planned, ms};
 use super::recover::Recovered;
-use super::{Context, Cut, Done, Position, feed, finish, planner, report, upkeep};
+use super::{
+    CALLERS_MAX, Context, Cut, Done, NO_WATERMARK, Position, STAGES_MAX, feed, finish, planner, report,
+    upkeep,
+};
 use crate::checkpoint::{FileRef, MANIFEST_FORMAT, Manifest, OperatorFiles};
-use crate::error::refused;
+use crate::error::{crowded, refused};
 use crate::machine::{Action, Machine};
 use crate::options::Trigger;
 use crate::query::Shared;
@@ -26,12 +29,15 @@ const POLL: Duration = Duration::from_millis(10);
 /// How often an idle query looks whether a later run has taken over.
 const CHECK_EVERY_US: i64 = 1_000_000;
 
+/// Who waits for an answer.
+pub(crate) type Caller = oneshot::Sender<Result<()>>;
+
 /// What a handle tells the coordinator.
 #[derive(Debug)]
 pub(crate) enum Command {
     Stop,
     /// Answer when everything that is there now is committed.
-    ProcessAll(oneshot::Sender<()>),
+    ProcessAll(Caller),
     Drain,
 }
 
@@ -59,9 +65,13 @@ pub(crate) struct Coordinator {
     shared: Arc<Shared>,
     machine: Machine,
     workers: Workers,
-    reports: mpsc::UnboundedReceiver<Report>,
+    reports: mpsc::Receiver<Report>,
     commands: mpsc::Receiver<Command>,
+    /// What runs beside the loop: at most a feed per worker and epoch in flight, [`STAGES_MAX`] pieces, a
+    /// snapshot per epoch in flight, one plan, one step of a commit and one of upkeep.
     tasks: JoinSet<Result<Done>>,
+    /// Pieces of output that are being written.
+    stages: usize,
     /// Where the newest planned epoch ends.
     position: Position,
     flights: BTreeMap<Epoch, Flight>,
@@ -81,9 +91,9 @@ pub(crate) struct Coordinator {
     checked_us: i64,
     triggered_us: i64,
     before_us: Option<i64>,
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<Caller>,
     /// Those that the plan under way answers if it finds nothing.
-    asking: Vec<oneshot::Sender<()>>,
+    asking: Vec<Caller>,
 }
 
 impl Coordinator {
@@ -91,7 +101,7 @@ impl Coordinator {
         context: Arc<Context>,
         shared: Arc<Shared>,
         recovered: Recovered,
-        (workers, reports): (Workers, mpsc::UnboundedReceiver<Report>),
+        (workers, reports): (Workers, mpsc::Receiver<Report>),
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let finite = !matches!(context.options.trigger, Trigger::ProcessingTime { .. });
@@ -103,6 +113,7 @@ impl Coordinator {
             chain: recovered.chain,
             newest_plan: recovered.newest_plan,
             tasks: JoinSet::new(),
+            stages: 0,
             flights: BTreeMap::new(),
             planning: false,
             finishing: false,
@@ -130,6 +141,7 @@ impl Coordinator {
     pub(crate) async fn run(mut self) -> Result<()> {
         let outcome = self.turns().await;
         self.tasks.shutdown().await;
+        self.reports.close();
         self.workers.stop().await;
         outcome
     }
@@ -143,7 +155,7 @@ impl Coordinator {
             let wait = Duration::from_micros(u64::try_from(self.due_us - self.now()).unwrap_or(0));
             let clock = Arc::clone(&self.context.options.clock);
             tokio::select! {
-                Some(report) = self.reports.recv() => self.hear(report)?,
+                Some(report) = self.reports.recv(), if self.stages < STAGES_MAX => self.hear(report)?,
                 Some(done) = self.tasks.join_next() => {
                     let done = done.map_err(|e| Error::internal(format!("a stream's task ended early: {e}")))?;
                     self.conclude(done?)?;
@@ -214,7 +226,8 @@ impl Coordinator {
         let delay = self.context.program.watermark_delay_us();
         let seen = self.position.event_time_max_ms.zip(delay);
         let mark = seen.map(|(max_ms, delay_us)| max_ms.saturating_mul(1000).saturating_sub(delay_us));
-        mark.map_or(self.position.watermark_us, |m| m.max(self.position.watermark_us))
+        let least = self.position.watermark_us.max(NO_WATERMARK);
+        mark.map_or(least, |m| m.max(least))
     }
 
     fn next_due(&self, now: i64) -> i64 {
@@ -307,6 +320,7 @@ impl Coordinator {
             Report::Output { epoch, worker, piece, rows, permits } => {
                 let piece = Piece { epoch, place: (worker, piece), rows };
                 let stage = finish::stage(Arc::clone(&self.context), piece);
+                self.stages += 1;
                 self.tasks.spawn(async move {
                     let done = stage.await;
                     drop(permits);
@@ -341,6 +355,7 @@ impl Coordinator {
             Done::Planned(planned) => self.planned(planned)?,
             Done::Fed => {}
             Done::Staged { epoch, place, staged, rows } => {
+                self.stages -= 1;
                 let flight = self.flight(epoch)?;
                 flight.staged.insert(place, staged);
                 flight.rows_out += rows;
@@ -399,7 +414,7 @@ impl Coordinator {
         if self.flights.is_empty() {
             for asking in self.asking.drain(..) {
                 // Nobody listens any more if the client went away.
-                let _ = asking.send(());
+                let _ = asking.send(Ok(()));
             }
         } else {
             self.waiting.append(&mut self.asking);
@@ -473,11 +488,22 @@ impl Coordinator {
         self.upkeep = Upkeep::BaseWritten(if manifest_under_way { next.next() } else { next });
     }
 
+    /// Keeps a caller until everything is committed. Callers that went away make room.
+    fn wait(&mut self, caller: Caller) {
+        self.waiting.retain(|c| !c.is_closed());
+        self.asking.retain(|c| !c.is_closed());
+        if self.waiting.len() + self.asking.len() < CALLERS_MAX {
+            self.waiting.push(caller);
+        } else {
+            let _ = caller.send(Err(crowded(CALLERS_MAX)));
+        }
+    }
+
     /// What a handle wants.
     fn obey(&mut self, command: Command) {
         match command {
             Command::Stop => self.ending = Ending::Now,
-            Command::ProcessAll(answer) => self.waiting.push(answer),
+            Command::ProcessAll(answer) => self.wait(answer),
             Command::Drain => {
                 (self.freeze, self.finite, self.drain) = (true, true, true);
                 self.due_us = self.now();

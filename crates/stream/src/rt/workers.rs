@@ -5,7 +5,7 @@
 //! poisons the set: every worker looks at the flag between two steps.
 
 use super::build::{Program, build};
-use super::{INBOX_MAX, Order, Report};
+use super::{INBOX_MAX, Order, REPORTS_MAX, Report};
 use arrow::record_batch::RecordBatch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,14 +26,22 @@ const PARK_MAX: Duration = Duration::from_millis(100);
 /// Where a worker's reports go, and the flag that ends it.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
-    reports: mpsc::UnboundedSender<Report>,
+    reports: mpsc::Sender<Report>,
     poison: Arc<AtomicBool>,
 }
 
 impl Outlet {
-    /// Reports; if nobody listens any more the generation is over and the worker ends soon.
+    /// Reports, waiting while [`REPORTS_MAX`] lie unheard; if nobody listens any more the generation is over and
+    /// the worker ends soon.
+    ///
+    /// Waiting ends, since what empties the queue never waits for a worker. The coordinator takes a report
+    /// without awaiting anything, unless [`STAGES_MAX`](crate::coord::STAGES_MAX) pieces of output are being
+    /// written: those end by themselves, being I/O of the sink that needs neither credits nor rows, and while
+    /// they last the coordinator goes on with everything else. Tasks that feed inboxes may wait for workers and
+    /// for credits, but nobody waits for such a task. Before the coordinator joins the threads it closes the
+    /// queue, which ends all waiting; and while nobody listens yet, a worker has at most one thing to tell.
     pub(crate) fn send(&self, report: Report) {
-        let _ = self.reports.send(report);
+        let _ = self.reports.blocking_send(report);
     }
 
     /// Reports an error and ends all workers.
@@ -80,10 +88,8 @@ impl Workers {
         count: usize,
         first: Epoch,
         restored: Restored,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Report>)> {
-        // Bounded by credits and by the epochs in flight, see [`Report`]; an operator can't wait.
-        #[allow(clippy::disallowed_methods)]
-        let (reports, reports_rx) = mpsc::unbounded_channel();
+    ) -> Result<(Self, mpsc::Receiver<Report>)> {
+        let (reports, reports_rx) = mpsc::channel(REPORTS_MAX);
         let outlet = Outlet { reports, poison: Arc::new(AtomicBool::new(false)) };
         let mut set = Self { inboxes: Vec::new(), outlet: outlet.clone(), threads: Vec::new() };
         let mut ready = Vec::new();
@@ -112,7 +118,8 @@ impl Workers {
         Ok((set, reports_rx))
     }
 
-    /// Stops all workers and waits until their threads have ended.
+    /// Stops all workers and waits until their threads have ended. Whoever has the reports closes them before,
+    /// since a worker may be waiting for room.
     pub(crate) async fn stop(mut self) {
         self.poison();
         let threads = std::mem::take(&mut self.threads);
