@@ -7,6 +7,7 @@ pub mod config;
 pub mod edge;
 pub mod error;
 pub mod ids;
+pub mod planted;
 pub mod suggest;
 
 pub use error::{Error, ErrorKind, Position, Result};

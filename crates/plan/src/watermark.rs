@@ -4,10 +4,13 @@
 //! A filter above that does not look at the event time moves below, as in Spark: what it drops moves no
 //! watermark. Only filters that can't raise are asked to move.
 
+use crate::generate::GenerateNode;
 use crate::types::EVENT_TIME_KEY;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore,
+};
 use datafusion::optimizer::push_down_filter::replace_cols_by_name;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -85,11 +88,12 @@ pub(crate) fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Optio
 
 fn leads_to_watermark(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Extension(e) => e.node.as_any().is::<WatermarkNode>(),
+        LogicalPlan::Extension(e) if e.node.as_any().is::<WatermarkNode>() => true,
+        LogicalPlan::Extension(e) if !e.node.as_any().is::<GenerateNode>() => false,
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::Aggregate(_)
-        | LogicalPlan::Unnest(_) => plan.inputs().into_iter().all(leads_to_watermark),
+        | LogicalPlan::Extension(_) => plan.inputs().into_iter().all(leads_to_watermark),
         _ => false,
     }
 }
@@ -119,17 +123,11 @@ fn varies(expr: &Expr) -> Result<bool> {
 
 fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
     let predicate = match plan {
-        LogicalPlan::Extension(e) => {
-            let Some(mark) = e.node.as_any().downcast_ref::<WatermarkNode>() else { return Ok(None) };
-            if names(predicate).contains(&mark.column) {
-                return Ok(None);
-            }
-            let below = match pushed(&mark.input, predicate)? {
-                Some(below) => below,
-                None => LogicalPlanBuilder::from(mark.input.clone()).filter(predicate.clone())?.build()?,
-            };
-            return plan.with_new_exprs(vec![], vec![below]).map(Some);
-        }
+        LogicalPlan::Extension(e) => match e.node.as_any().downcast_ref::<WatermarkNode>() {
+            Some(mark) => return passed(mark, plan, predicate),
+            None if is_element(e, predicate) => return Ok(None),
+            None => predicate.clone(),
+        },
         LogicalPlan::Filter(_) => predicate.clone(),
         LogicalPlan::Projection(p) => computed(predicate, plan, &p.expr)?,
         // Whole groups pass or don't, so the rows of those that don't need no group.
@@ -141,14 +139,6 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
             }
             computed(predicate, plan, &a.group_expr)?
         }
-        LogicalPlan::Unnest(u) => {
-            let kept: HashSet<String> = u.input.schema().columns().into_iter().map(|c| c.name).collect();
-            let made: HashSet<&str> = u.exec_columns.iter().map(|c| c.name.as_str()).collect();
-            if !names(predicate).iter().all(|n| kept.contains(n) && !made.contains(n.as_str())) {
-                return Ok(None);
-            }
-            predicate.clone()
-        }
         _ => return Ok(None),
     };
     let inputs = plan.inputs();
@@ -157,6 +147,24 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
         Some(below) => plan.with_new_exprs(plan.expressions(), vec![below]).map(Some),
         None => Ok(None),
     }
+}
+
+/// The watermark with the filter below it, unless the filter looks at its event time.
+fn passed(mark: &WatermarkNode, plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    if names(predicate).contains(&mark.column) {
+        return Ok(None);
+    }
+    let below = match pushed(&mark.input, predicate)? {
+        Some(below) => below,
+        None => LogicalPlanBuilder::from(mark.input.clone()).filter(predicate.clone())?.build()?,
+    };
+    plan.with_new_exprs(vec![], vec![below]).map(Some)
+}
+
+/// Whether a filter looks at the elements that a node makes of a list.
+fn is_element(node: &Extension, predicate: &Expr) -> bool {
+    let generate = node.node.as_any().downcast_ref::<GenerateNode>();
+    generate.is_none_or(|g| names(predicate).contains(&g.column))
 }
 
 fn names(expr: &Expr) -> HashSet<String> {

@@ -1,7 +1,10 @@
 //! Faults that the tests plant, to prove that they would be noticed.
 //!
-//! Outside of tests the type is empty and every question is answered with no, so that no build that
-//! a user runs can have one.
+//! This crate's tests plant per query; tests with processes of their own plant for the whole process (see
+//! [`thalweg_common::planted`], which no release build has). Outside of tests the type is empty.
+
+#[cfg(not(test))]
+use thalweg_common::planted::{Bug, is};
 
 /// Which faults are planted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -21,14 +24,20 @@ pub(crate) struct Planted {
 }
 
 macro_rules! questions {
-    ($($name:ident),*) => { impl Planted { $(
+    ($($name:ident: $process_wide:expr),*) => { impl Planted { $(
         pub(crate) fn $name(self) -> bool {
             #[cfg(test)]
             return self.$name;
             #[cfg(not(test))]
-            false
+            $process_wide
         }
     )* } };
 }
 
-questions!(restore_newest, mix_epochs, skip_fence, skip_refused);
+// A whole process plants the fence's fault in the sink, and the last one not at all.
+questions!(
+    restore_newest: is(Bug::RestoreNewest),
+    mix_epochs: is(Bug::MixEpochs),
+    skip_fence: false,
+    skip_refused: false
+);

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Seeded epoch cuts per script.
+/// Seeded epoch cuts per script. `TEST_SEEDS` asks for more.
 const SEEDS: u64 = 20;
 /// The most rows that one cut puts into an epoch.
 const CUT_MAX: usize = 7;
@@ -189,7 +189,8 @@ fn batch(query: &str) -> String {
 
 fn run(path: &Path) {
     let script = Script::parse(&fs::read_to_string(path).unwrap());
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("TEST_SEEDS").map_or(SEEDS, |n| n.parse().unwrap());
+    for seed in 0..seeds {
         let dir = tempfile::tempdir().unwrap();
         let mut run = Run::new(&script, dir.path(), seed);
         for step in &script.steps {

@@ -10,4 +10,5 @@ mod growth;
 mod kill;
 mod memory;
 mod now;
+mod pressure;
 mod world;

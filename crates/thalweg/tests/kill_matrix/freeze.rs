@@ -46,12 +46,7 @@ pub fn matrix() -> Vec<String> {
 /// One freeze; false if the process ended before it came to the edge.
 fn freeze(seed: u64, fault: &str) -> bool {
     let trial = Trial::new(seed);
-    for machine in ["old", "new"] {
-        std::fs::create_dir_all(trial.data_dir(machine)).unwrap();
-        std::fs::create_dir_all(trial.shared("checkpoints")).unwrap();
-        std::os::unix::fs::symlink(trial.shared("checkpoints"), trial.data_dir(machine).join("checkpoints"))
-            .unwrap();
-    }
+    trial.share_checkpoints(&["old", "new"]);
     let Some(old) = Process::start(&trial, "old", "job", Some(fault)).frozen() else { return false };
     match Process::start(&trial, "new", "job", None).end() {
         End::Done(_) => {}

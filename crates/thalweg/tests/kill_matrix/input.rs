@@ -50,6 +50,16 @@ impl Trial {
         self.folder.path().join(name)
     }
 
+    /// Gives several machines the same checkpoints.
+    pub fn share_checkpoints(&self, machines: &[&str]) {
+        let shared = self.shared("checkpoints");
+        std::fs::create_dir_all(&shared).unwrap();
+        for machine in machines {
+            std::fs::create_dir_all(self.data_dir(machine)).unwrap();
+            std::os::unix::fs::symlink(&shared, self.data_dir(machine).join("checkpoints")).unwrap();
+        }
+    }
+
     /// The file of a script.
     pub fn script(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.sql"))
@@ -72,20 +82,33 @@ impl Trial {
         format!("SELECT unix_timestamp(w) AS w, k, s, c FROM delta.`{}`", self.shared("table").display())
     }
 
-    /// Panics unless the rows of `csv`, the output of the read script, are the answer, each once.
-    pub fn check(&self, csv: &str, context: &str) {
+    /// What is wrong with the rows of `csv`, the output of the read script: nothing if they are the answer,
+    /// each once.
+    pub fn fault_of(&self, csv: &str) -> Result<(), String> {
         let mut found = Answer::new();
         for line in csv.lines().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
-            let [w, k, s, c] = fields.as_slice() else { panic!("{context}: odd line {line}") };
+            let [w, k, s, c] = fields.as_slice() else { return Err(format!("odd line {line}")) };
             let key = (w.parse::<u64>().unwrap() / 60, (*k).to_owned());
             let value = (s.parse().unwrap(), c.parse().unwrap());
-            assert!(found.insert(key.clone(), value).is_none(), "{context}: {key:?} is there twice");
+            if found.insert(key.clone(), value).is_some() {
+                return Err(format!("{key:?} is there twice"));
+            }
         }
-        for (key, value) in &self.answer {
-            assert_eq!(found.get(key), Some(value), "{context}: {key:?}");
+        for (key, (sum, count)) in &self.answer {
+            match found.remove(key) {
+                Some((s, c)) if (s, c) == (*sum, *count) => {}
+                Some((_, c)) if c > *count => return Err(format!("rows of {key:?} count twice")),
+                Some(_) => return Err(format!("rows of {key:?} are lost or others")),
+                None => return Err(format!("{key:?} is lost")),
+            }
         }
-        assert_eq!(found.len(), self.answer.len(), "{context}: rows that nobody sent");
+        if found.is_empty() { Ok(()) } else { Err("rows that nobody sent".to_owned()) }
+    }
+
+    /// Panics unless the rows of `csv` are the answer.
+    pub fn check(&self, csv: &str, context: &str) {
+        self.fault_of(csv).unwrap_or_else(|fault| panic!("{context}: {fault}"));
     }
 }
 

@@ -8,9 +8,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "../../src/fault.rs"]
+mod fault;
 mod freeze;
 mod input;
 mod kill;
+mod planted;
 mod process;
 
 /// The matrix counts real kills; fewer than this would prove little.

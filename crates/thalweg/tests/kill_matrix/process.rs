@@ -32,7 +32,13 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
         command.args(["sql", "--format", "csv", "--data-dir"]).arg(trial.data_dir(machine));
         command.arg("-f").arg(trial.script(script));
-        command.env_remove("THALWEG_FAULT").env("THALWEG_ENGINE__WORKERS", "2");
+        command.env("THALWEG_ENGINE__WORKERS", "2");
+        Self::spawn(command, fault)
+    }
+
+    /// Starts any command with a fault.
+    pub fn spawn(mut command: Command, fault: Option<&str>) -> Self {
+        command.env_remove("THALWEG_FAULT");
         if let Some(fault) = fault {
             command.env("THALWEG_FAULT", fault);
         }
