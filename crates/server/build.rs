@@ -4,7 +4,6 @@ use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
 /// Method, its request and response: the messages of `spark.connect`.
 const UNARY: &[(&str, &str, &str)] = &[
-    ("AnalyzePlan", "AnalyzePlanRequest", "AnalyzePlanResponse"),
     ("Config", "ConfigRequest", "ConfigResponse"),
     ("ArtifactStatus", "ArtifactStatusesRequest", "ArtifactStatusesResponse"),
     ("Interrupt", "InterruptRequest", "InterruptResponse"),
@@ -31,16 +30,26 @@ fn method(name: &str, request: &str, response: &str) -> MethodBuilder {
         .codec_path("::tonic_prost::ProstCodec")
 }
 
+/// A method whose request carries a plan, which may be deeper than prost decodes.
+fn deep(name: &str, request: &str, response: &str) -> MethodBuilder {
+    method(name, request, response)
+        .input_type(format!("crate::wire::Deep<::spark_connect_proto::{request}>"))
+        .codec_path("crate::wire::DeepCodec")
+}
+
 fn main() {
     let mut service = Service::builder().name("SparkConnectService").package("spark.connect");
     for (name, request, response) in UNARY {
         service = service.method(method(name, request, response).build());
     }
-    for (name, request) in
-        [("ExecutePlan", "ExecutePlanRequest"), ("ReattachExecute", "ReattachExecuteRequest")]
-    {
-        service = service.method(method(name, request, "ExecutePlanResponse").server_streaming().build());
+    let answers = "ExecutePlanResponse";
+    for streaming in [
+        deep("ExecutePlan", "ExecutePlanRequest", answers),
+        method("ReattachExecute", "ReattachExecuteRequest", answers),
+    ] {
+        service = service.method(streaming.server_streaming().build());
     }
+    service = service.method(deep("AnalyzePlan", "AnalyzePlanRequest", "AnalyzePlanResponse").build());
     let upload = method("AddArtifacts", "AddArtifactsRequest", "AddArtifactsResponse").client_streaming();
     Builder::new().build_client(false).compile(&[service.method(upload.build()).build()]);
 }

@@ -68,11 +68,3 @@ def test_functions(spark):
     assert spark.catalog.functionExists("upper") and not spark.catalog.functionExists("no_such")
     assert spark.catalog.getFunction("upper").name == "upper"
     assert len(spark.catalog.listFunctions()) > 100
-
-
-def test_nothing_is_cached(spark):
-    spark.range(1).createOrReplaceTempView("c")
-    spark.catalog.cacheTable("c")
-    assert not spark.catalog.isCached("c")
-    with pytest.raises(AnalysisException):
-        spark.catalog.cacheTable("no_such_table")

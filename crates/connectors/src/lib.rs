@@ -31,6 +31,7 @@ mod types;
 pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use durable_store::{DurableStore, checkpoint_failed};
 pub use files::durable::make_folder;
+pub use files::input_files;
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
 pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};

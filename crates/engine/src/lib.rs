@@ -10,6 +10,8 @@ mod engine;
 mod error;
 mod jobs;
 mod lower;
+mod persisted;
+pub mod semantics;
 mod session;
 mod settings;
 mod show_string;
@@ -18,6 +20,7 @@ mod statement;
 
 pub use engine::{Engine, EngineConfig};
 pub use jobs::{JobInfo, Jobs};
+pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};
 pub use thalweg_plan::functions::display;

@@ -3,6 +3,7 @@
 use crate::batch::{self, Manner};
 use crate::catalog::SessionCatalog;
 use crate::engine::Engine;
+use crate::persisted::{Persisted, StorageLevel};
 use crate::settings::SessionConfig;
 use crate::statement;
 use arrow::array::RecordBatch;
@@ -14,6 +15,9 @@ use thalweg_common::{Error, Result};
 use thalweg_plan::{Context, Resolved};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
+
+/// How many views may stand behind one another.
+const VIEWS_DEEP_MAX: usize = 100;
 
 /// What a statement answers.
 pub struct Output {
@@ -51,7 +55,7 @@ pub struct StreamingQueryInfo {
 pub struct Analyzed {
     pub schema: StructType,
     pub streaming: bool,
-    /// Whether it runs without reading anything.
+    /// Whether its rows came with the request.
     pub is_local: bool,
 }
 
@@ -62,6 +66,7 @@ pub struct Session {
     pub(crate) catalog: SessionCatalog,
     user: String,
     id: String,
+    persisted: Persisted,
 }
 
 impl Session {
@@ -74,7 +79,7 @@ impl Session {
             global_views: shared.global_views.clone(),
             database: RwLock::new(crate::catalog::store::DEFAULT_DATABASE.to_owned()),
         };
-        Self { engine, catalog, user: user.to_owned(), id: id.to_owned() }
+        Self { engine, catalog, user: user.to_owned(), id: id.to_owned(), persisted: Persisted::default() }
     }
 
     /// The session's settings.
@@ -157,9 +162,48 @@ impl Session {
             return Ok(Analyzed { schema, streaming: false, is_local: false });
         }
         let resolved = self.resolve(relation, text).await?;
-        let is_local = !statement::explain::reads_tables(&resolved.plan);
+        let is_local = is_local(relation);
         let streaming = resolved.streaming;
         Ok(Analyzed { schema: resolved.schema(), streaming, is_local })
+    }
+
+    /// The files that a query reads, as URIs, each once.
+    ///
+    /// # Errors
+    /// As [`Self::analyze`]; `UNSUPPORTED_FEATURE` for a stream.
+    pub async fn input_files(&self, relation: &ir::Relation) -> Result<Vec<String>> {
+        statement::explain::input_files(&self.resolve(relation, None).await?)
+    }
+
+    /// Marks a plan as persisted; one that is keeps its level.
+    pub fn persist(&self, relation: &ir::Relation, level: StorageLevel) -> Result<()> {
+        self.persisted.mark(&self.behind_views(relation), level)
+    }
+
+    /// Takes the mark of a plan away.
+    pub fn unpersist(&self, relation: &ir::Relation) -> Result<()> {
+        self.persisted.unmark(&self.behind_views(relation))
+    }
+
+    /// Takes all marks away.
+    pub fn unpersist_all(&self) -> Result<()> {
+        self.persisted.clear()
+    }
+
+    /// How a plan is persisted, if it is.
+    pub fn storage_level(&self, relation: &ir::Relation) -> Option<StorageLevel> {
+        self.persisted.level(&self.behind_views(relation))
+    }
+
+    /// A temporary view means its plan: the relation itself, or what stands behind the view that it names.
+    fn behind_views(&self, relation: &ir::Relation) -> ir::Relation {
+        let mut relation = relation.clone();
+        for _ in 0..VIEWS_DEEP_MAX {
+            let ir::RelationNode::Table { name, .. } = &relation.node else { break };
+            let Some(view) = self.catalog.temporary(name) else { break };
+            relation = view.plan;
+        }
+        relation
     }
 
     /// The plan of a query, as text.
@@ -191,5 +235,16 @@ impl Session {
             settings: self.config().get_all(None),
             text,
         })
+    }
+}
+
+/// Whether the rows of a relation stand in it: local data and VALUES, and a text that is one of them.
+fn is_local(relation: &ir::Relation) -> bool {
+    match &relation.node {
+        ir::RelationNode::Local { .. } | ir::RelationNode::Values { .. } => true,
+        ir::RelationNode::SqlText { text, .. } => {
+            thalweg_sql::parse_query(text).is_ok_and(|query| is_local(&query))
+        }
+        _ => false,
     }
 }

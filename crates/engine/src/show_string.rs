@@ -160,7 +160,7 @@ fn vertical(cells: &Cells) -> String {
         }
     }
     if cells.rows.is_empty() {
-        out.push_str("(0 rows)\n");
+        out.push_str("(0 rows)");
     }
     out + &footer(cells)
 }
@@ -173,14 +173,15 @@ fn html(cells: &Cells) -> String {
         format!("<tr><{tag}>{}</{tag}></tr>\n", inner.join(&format!("</{tag}><{tag}>")))
     };
     let body: String = cells.rows.iter().map(|r| row("td", r)).collect();
-    format!("<table border='1'>\n{}{body}</table>\n{}", row("th", &cells.header), footer(cells))
+    let footer = if cells.more { footer(cells) + "\n" } else { String::new() };
+    format!("<table border='1'>\n{}{body}</table>\n{footer}", row("th", &cells.header))
 }
 
 fn footer(cells: &Cells) -> String {
     match (cells.more, cells.rows.len()) {
         (false, _) => String::new(),
-        (true, 1) => "only showing top 1 row\n".to_owned(),
-        (true, n) => format!("only showing top {n} rows\n"),
+        (true, 1) => "only showing top 1 row".to_owned(),
+        (true, n) => format!("only showing top {n} rows"),
     }
 }
 
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_table_is_drawn_as_spark_draws_it() {
-        let drawn = "+---+-----+\n| id| name|\n+---+-----+\n|  1|Alice|\n| 23| NULL|\n+---+-----+\nonly showing top 2 rows\n";
+        let drawn = "+---+-----+\n| id| name|\n+---+-----+\n|  1|Alice|\n| 23| NULL|\n+---+-----+\nonly showing top 2 rows";
         assert_eq!(horizontal(&cells(true), true), drawn);
         let upright =
             "-RECORD 0----\n id   | 1     \n name | Alice \n-RECORD 1----\n id   | 23    \n name | NULL  \n";

@@ -1,8 +1,8 @@
 //! What do the methods of `spark.catalog` answer?
 //!
 //! Each call becomes commands and questions to the session and is answered by a small table in the
-//! layout that the client reads by position. There is no cache: `cacheTable` and `refreshTable` only
-//! check their table, as no answer depends on them, and `isCached` says so.
+//! layout that the client reads by position. There is no cache: `cacheTable` marks
+//! a table's plan, which `isCached` tells; `refreshTable` only checks its table.
 
 mod answer;
 mod databases;
@@ -10,6 +10,7 @@ mod functions;
 mod tables;
 
 use crate::convert::{identifier, required};
+use crate::service::analyze::level_of;
 use answer::Answer;
 use spark_connect_proto as pb;
 use spark_connect_proto::catalog::CatType;
@@ -61,18 +62,25 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
             Answer::new().texts("name", names).texts("description", descriptions).done()
         }
         CatType::IsCached(pb::IsCached { table_name }) => {
-            tables::must_exist(session, &table_name).await?;
-            Answer::flag(false)
+            Answer::flag(session.storage_level(&tables::existing(session, &table_name).await?).is_some())
         }
-        CatType::CacheTable(pb::CacheTable { table_name, storage_level: _ })
-        | CatType::UncacheTable(pb::UncacheTable { table_name })
-        | CatType::RefreshTable(pb::RefreshTable { table_name }) => {
-            tables::must_exist(session, &table_name).await?;
+        CatType::CacheTable(pb::CacheTable { table_name, storage_level }) => {
+            session.persist(&tables::existing(session, &table_name).await?, level_of(storage_level))?;
             Answer::nothing()
         }
-        CatType::ClearCache(pb::ClearCache {}) | CatType::RefreshByPath(pb::RefreshByPath { path: _ }) => {
+        CatType::UncacheTable(pb::UncacheTable { table_name }) => {
+            session.unpersist(&tables::existing(session, &table_name).await?)?;
             Answer::nothing()
         }
+        CatType::ClearCache(pb::ClearCache {}) => {
+            session.unpersist_all()?;
+            Answer::nothing()
+        }
+        CatType::RefreshTable(pb::RefreshTable { table_name }) => {
+            tables::existing(session, &table_name).await?;
+            Answer::nothing()
+        }
+        CatType::RefreshByPath(pb::RefreshByPath { path: _ }) => Answer::nothing(),
         CatType::RecoverPartitions(_) => Err(Error::unsupported("recoverPartitions")),
         CatType::ListPartitions(_) => Err(Error::unsupported("listPartitions")),
         CatType::GetTableProperties(_) => Err(Error::unsupported("getTableProperties")),

@@ -5,6 +5,7 @@ use crate::executor::{Executor, broken};
 use crate::operation::Operation;
 use crate::service::converter;
 use crate::session::Session;
+use crate::wire::Deep;
 use crate::{catalog, rows, streaming};
 use spark_connect_proto as pb;
 use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete, SqlCommandResult};
@@ -47,11 +48,12 @@ pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
 pub(crate) struct Start {
     pub session: Arc<Session>,
     pub operation: Arc<Operation>,
-    pub plan: pb::Plan,
+    pub plan: Deep<pb::Plan>,
 }
 
-async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: pb::Plan) -> Result<()> {
-    let request = converter(session, |converter| convert::request(converter, plan))?;
+async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: Deep<pb::Plan>) -> Result<()> {
+    let Deep { message: plan, pieces } = plan;
+    let request = converter(session, pieces, |converter| convert::request(converter, plan))?;
     let form = rows::Form::of(session.engine.config());
     match request {
         Request::Statement(statement) => {

@@ -25,6 +25,7 @@ mod service;
 mod session;
 mod streaming;
 mod upload;
+mod wire;
 
 /// The service's trait and router, made by the build script.
 #[allow(clippy::all)]

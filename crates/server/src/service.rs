@@ -3,9 +3,8 @@
 //! Each method takes its request apart, finds the session and hands on to a small function. An error
 //! is kept in the session so that the client can ask for its details.
 
-mod analyze;
+pub(crate) mod analyze;
 mod config;
-mod semantics;
 
 use crate::convert::{Converter, required};
 use crate::error::{details, invalid_handle, status};
@@ -16,7 +15,9 @@ use crate::operation::Manner;
 use crate::rpc::spark_connect_service_server::SparkConnectService;
 use crate::session::{Session, Sessions};
 use crate::upload::Receiver;
+use crate::wire::Deep;
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use spark_connect_proto as pb;
@@ -74,10 +75,16 @@ fn kept<T>(session: &Session, result: Result<T>) -> Result<T, Status> {
     })
 }
 
-/// Converts with what the session has uploaded at hand.
-pub(crate) fn converter<T>(session: &Session, convert: impl FnOnce(&Converter<'_>) -> T) -> T {
+/// Converts a request that was cut in pieces, with what the session has uploaded at hand.
+pub(crate) fn converter<T>(
+    session: &Session,
+    pieces: Vec<Bytes>,
+    convert: impl FnOnce(&Converter<'_>) -> Result<T>,
+) -> Result<T> {
     let artifact = |hash: &str| locked(&session.uploads).get(hash);
-    convert(&Converter { artifact: &artifact })
+    let converter = Converter::new(&artifact);
+    converter.take_pieces(pieces)?;
+    convert(&converter)
 }
 
 fn messages_max(session: &Session) -> Option<u64> {
@@ -92,8 +99,9 @@ impl SparkConnectService for Door {
 
     async fn execute_plan(
         &self,
-        request: Request<pb::ExecutePlanRequest>,
+        request: Request<Deep<pb::ExecutePlanRequest>>,
     ) -> Result<Response<Responses>, Status> {
+        let Deep { message, pieces } = request.into_inner();
         let pb::ExecutePlanRequest {
             session_id,
             client_observed_server_side_session_id: observed,
@@ -103,14 +111,14 @@ impl SparkConnectService for Door {
             client_type: _,
             request_options,
             tags,
-        } = request.into_inner();
+        } = message;
         let session = self.session(user_context, &session_id, observed.as_deref())?;
         let started = manner(request_options, tags).and_then(|manner| {
             let plan = required(plan, "ExecutePlanRequest.plan")?;
             let operation = session.add_operation(operation_id, manner)?;
             let reattachable = operation.manner.reattachable;
             let stream = operation.stream(None, messages_max(&session).filter(|_| reattachable))?;
-            let start = Start { session: session.clone(), operation, plan };
+            let start = Start { session: session.clone(), operation, plan: Deep { message: plan, pieces } };
             execute::start(&self.executor, self.sessions.engine().clone(), start);
             Ok(stream.boxed())
         });
@@ -173,20 +181,21 @@ impl SparkConnectService for Door {
 
     async fn analyze_plan(
         &self,
-        request: Request<pb::AnalyzePlanRequest>,
+        request: Request<Deep<pb::AnalyzePlanRequest>>,
     ) -> Result<Response<pb::AnalyzePlanResponse>, Status> {
+        let Deep { message, pieces } = request.into_inner();
         let pb::AnalyzePlanRequest {
             session_id,
             client_observed_server_side_session_id: observed,
             user_context,
             client_type: _,
             analyze,
-        } = request.into_inner();
+        } = message;
         let session = self.session(user_context, &session_id, observed.as_deref())?;
         let result = match required(analyze, "AnalyzePlanRequest.analyze") {
             Ok(question) => {
                 let session = session.clone();
-                self.executor.run(async move { analyze::answer(&session, question).await }).await
+                self.executor.run(async move { analyze::answer(&session, question, pieces).await }).await
             }
             Err(error) => Err(error),
         };

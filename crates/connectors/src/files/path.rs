@@ -25,6 +25,11 @@ pub(crate) fn local(text: &str) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::internal(format!("no current directory for '{path}': {e}")))
 }
 
+/// The URI of a file with its empty authority: `file:///in/a.csv`.
+pub(crate) fn full_uri(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
 /// How Spark writes a local path: `file:/in/a.csv`.
 pub(crate) fn uri(path: &Path) -> String {
     format!("file:{}", path.display())

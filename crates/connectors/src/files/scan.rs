@@ -18,6 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
@@ -72,6 +73,11 @@ impl FileTable {
     pub fn new(reader: Arc<dyn FileReader>, files: Vec<FileEntry>, folders: Vec<Field>, zone: Zone) -> Self {
         let schema = with_folders(reader.schema(), &folders);
         Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, schema }
+    }
+
+    /// The files, in their order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
     }
 
     fn partitions(&self, count: usize) -> Vec<Vec<Split>> {

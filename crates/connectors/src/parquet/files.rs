@@ -31,7 +31,7 @@ use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
@@ -107,6 +107,12 @@ impl ParquetFiles {
         let order = (0..schema.fields().len()).collect();
         let inner = scan::with_folders(&file_schema, &folders);
         Ok(Self { file_schema, folders, inner, order, schema, files: listed })
+    }
+
+    /// The files, in their order.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let path = |f: &PartitionedFile| Path::new("/").join(f.object_meta.location.as_ref());
+        self.files.iter().map(path).collect()
     }
 
     /// The same table with its columns in the order of `schema`, which has the same names.

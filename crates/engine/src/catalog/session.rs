@@ -78,7 +78,8 @@ impl SessionCatalog {
         Ok((name, found))
     }
 
-    fn temporary(&self, parts: &[String]) -> Option<TemporaryView> {
+    /// The temporary view that `parts` name.
+    pub fn temporary(&self, parts: &[String]) -> Option<TemporaryView> {
         match parts {
             [name] => self.views.get(name),
             [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => self.global_views.get(name),

@@ -4,10 +4,12 @@ use super::rows;
 use crate::error::from_datafusion;
 use crate::session::{Output, Session};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::displayable;
+use std::collections::HashSet;
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
 
@@ -57,12 +59,21 @@ fn streaming(resolved: &Resolved) -> String {
     format!("StreamingQuery\n{}", resolved.plan.display_indent())
 }
 
-/// Whether the plan scans a table, rather than rows that came with the request.
-pub fn reads_tables(plan: &LogicalPlan) -> bool {
-    let mut found = false;
-    let walk = plan.apply_with_subqueries(|node| {
-        found |= matches!(node, LogicalPlan::TableScan(_));
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+/// The files that a plan reads, each once, in the order of its scans.
+pub fn input_files(resolved: &Resolved) -> Result<Vec<String>> {
+    if resolved.streaming {
+        return Err(Error::unsupported("inputFiles of a stream"));
+    }
+    let mut files = vec![];
+    let walk = resolved.plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            files.extend(thalweg_connectors::input_files(provider.as_ref()));
+        }
+        Ok(TreeNodeRecursion::Continue)
     });
-    found || walk.is_err()
+    walk.map_err(from_datafusion)?;
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(files)
 }

@@ -7,15 +7,14 @@
 use super::env::{Env, Typed};
 use super::expr::masked;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{filter_not_boolean, from_datafusion};
+use crate::errors::filter_not_boolean;
 use crate::scope::Scope;
 use crate::watermark::filter_below;
 use arrow::array::BooleanArray;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, lit,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 use std::sync::{Arc, LazyLock};
 use thalweg_common::Result;
@@ -151,10 +150,7 @@ pub(super) fn is_risky(conjunct: &Typed, scope: &Scope) -> bool {
 }
 
 fn keep(mut rel: Rel, predicate: Expr) -> Result<Rel> {
-    rel.plan = LogicalPlanBuilder::from(rel.plan)
-        .filter(predicate)
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(from_datafusion)?;
+    rel.plan = super::filtered(rel.plan, predicate)?;
     rel.excludes = true;
     Ok(rel)
 }

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod attribute;
+mod describe;
 mod env;
 mod expr;
 mod filter;
@@ -29,7 +30,7 @@ use crate::catalog::{Catalog, Context, Resolved, TableEntry};
 use crate::errors::{analysis, from_datafusion};
 use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection};
 use env::Env;
 pub use filter::FENCE;
 use std::cell::{Cell, RefCell};
@@ -42,7 +43,7 @@ use thalweg_sql::types::DataType;
 /// The most tables that one query may name.
 const LOADS_MAX: usize = 1_000;
 /// The deepest nesting of relations, views and subqueries: further down the stack would end.
-const DEPTH_MAX: usize = 400;
+const DEPTH_MAX: usize = 600;
 
 /// Resolves a query: names, types, functions and coercions, to a plan that DataFusion runs.
 ///
@@ -240,10 +241,33 @@ fn column(id: &str) -> Expr {
 
 /// A projection of `input`.
 fn project(input: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan> {
+    if is_plain(&input) {
+        let projection = Projection::try_new(exprs.into_iter().collect(), Arc::new(input));
+        return projection.map(LogicalPlan::Projection).map_err(from_datafusion);
+    }
     LogicalPlanBuilder::from(input)
         .project(exprs.into_iter().collect::<Vec<_>>())
         .and_then(LogicalPlanBuilder::build)
         .map_err(from_datafusion)
+}
+
+/// The rows of `input` that satisfy a predicate.
+fn filtered(input: LogicalPlan, predicate: Expr) -> Result<LogicalPlan> {
+    if is_plain(&input) {
+        let filter = Filter::try_new(predicate, Arc::new(input));
+        return filter.map(LogicalPlan::Filter).map_err(from_datafusion);
+    }
+    LogicalPlanBuilder::from(input)
+        .filter(predicate)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)
+}
+
+/// Whether the columns of a plan are named by their ids alone. The builder would look them up once more, through
+/// the whole plan below and for every expression: a chain of some hundred operators would take minutes.
+fn is_plain(plan: &LogicalPlan) -> bool {
+    !matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_))
+        && plan.schema().iter().all(|(qualifier, _)| qualifier.is_none())
 }
 
 /// A mismatch of column counts: `what` names the operation.

@@ -58,7 +58,9 @@ impl Resolver<'_> {
                 self.watermark(input, event_time, delay, outer)
             }
             RelationNode::Sample { .. } => Err(Error::unsupported("sample")),
-            RelationNode::Describe { .. } => Err(Error::unsupported("describe")),
+            RelationNode::Describe { input, columns, statistics } => {
+                self.describe(input, columns, statistics, outer)
+            }
             RelationNode::ShowString { .. } => Err(Error::unsupported("show as part of a query")),
             _ => self.widened(relation, outer),
         }

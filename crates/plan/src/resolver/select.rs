@@ -317,7 +317,11 @@ impl Resolver<'_> {
             }
             ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
             ExprNode::Regex { pattern, plan_id: Some(id) } => {
-                by_pattern(pattern, &Scope::new(of_plan(env.scope, *id)))?
+                // `df.select(other.colRegex(..))` means the names, wherever they come from.
+                match of_plan(env.scope, *id) {
+                    none if none.is_empty() => by_pattern(pattern, env.scope)?,
+                    of_plan => by_pattern(pattern, &Scope::new(of_plan))?,
+                }
             }
             _ => vec![],
         };

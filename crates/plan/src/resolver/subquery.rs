@@ -9,7 +9,7 @@ use crate::errors::{analysis, from_datafusion};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::{ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Subquery, lit};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Subquery, lit};
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
@@ -96,7 +96,7 @@ impl Resolver<'_> {
         let (values, rel) = self.comparable(values, rel)?;
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
-        let found = self.exists(matching(rel.plan.clone(), equal)?, env)?;
+        let found = self.exists(super::filtered(rel.plan.clone(), equal)?, env)?;
         if env.null_is_false || !nullable {
             return Ok(found);
         }
@@ -104,7 +104,7 @@ impl Resolver<'_> {
             return Err(Error::unsupported("IN of several nullable values outside of WHERE"));
         };
         // Without a match, the answer is unknown if there is a row and one of the two sides is null.
-        let is_null = matching(rel.plan.clone(), column(&c.id).is_null())?;
+        let is_null = super::filtered(rel.plan.clone(), column(&c.id).is_null())?;
         let any = self.exists(rel.plan, env)?;
         let null_row = self.exists(is_null, env)?;
         let unknown = value.expr.clone().is_null().and(any.expr).or(null_row.expr);
@@ -158,7 +158,8 @@ impl Resolver<'_> {
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
         let against = if nullable { equal.is_not_false() } else { equal };
-        let expr = Expr::Exists(Exists { subquery: subquery(matching(rel.plan, against)?), negated: true });
+        let expr =
+            Expr::Exists(Exists { subquery: subquery(super::filtered(rel.plan, against)?), negated: true });
         Ok(Typed::new(expr, Arrow::Boolean, false))
     }
 
@@ -237,13 +238,6 @@ fn equality(values: &[Typed], rel: &Rel, env: &Env) -> Expr {
     let pairs = values.iter().zip(&rel.scope.columns);
     let equal = pairs.map(|(v, c)| outer_of(v, env).eq(column(&c.id))).reduce(Expr::and);
     equal.unwrap_or_else(|| lit(true))
-}
-
-fn matching(plan: LogicalPlan, predicate: Expr) -> Result<LogicalPlan> {
-    LogicalPlanBuilder::from(plan)
-        .filter(predicate)
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(from_datafusion)
 }
 
 /// The value as a subquery names it.

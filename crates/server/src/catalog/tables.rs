@@ -86,8 +86,11 @@ async fn schema(session: &Session, name: Name) -> Result<StructType> {
     Ok(session.analyze(&Relation::new(node), None).await?.schema)
 }
 
-pub(super) async fn must_exist(session: &Session, table: &str) -> Result<()> {
-    schema(session, identifier(table)?).await.map(|_| ())
+/// The relation of a table or view that must exist.
+pub(super) async fn existing(session: &Session, table: &str) -> Result<Relation> {
+    let name = identifier(table)?;
+    schema(session, name.clone()).await?;
+    Ok(Relation::new(RelationNode::Table { name, options: vec![], streaming: false }))
 }
 
 pub(super) async fn get(session: &Session, call: pb::GetTable) -> Result<Output> {

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn convert(expr_type: ExprType) -> Result<ExprNode> {
-        let converter = Converter { artifact: &|_| None };
+        let converter = Converter::new(&|_| None);
         Ok(converter.expression(pb::Expression { common: None, expr_type: Some(expr_type) })?.node)
     }
 

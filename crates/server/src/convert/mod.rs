@@ -20,13 +20,47 @@ mod write;
 pub(crate) use name::identifier;
 pub(crate) use plan::{Request, Sql, relation_of, request};
 
+use crate::wire;
 use bytes::Bytes;
+use prost::Message;
+use spark_connect_proto as pb;
+use std::cell::RefCell;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
 
-/// What a conversion may look up: the data that the client uploaded, by hash.
+/// Finds the data that the client uploaded, by hash.
+type Artifacts<'a> = &'a (dyn Fn(&str) -> Option<Bytes> + Send + Sync);
+
+/// What a conversion may look up: uploaded data, and the relations that were cut out of the request.
 pub(crate) struct Converter<'a> {
-    pub artifact: &'a (dyn Fn(&str) -> Option<Bytes> + Send + Sync),
+    artifact: Artifacts<'a>,
+    pieces: RefCell<Vec<Option<ir::Relation>>>,
+}
+
+impl<'a> Converter<'a> {
+    /// A converter of one request.
+    pub(crate) fn new(artifact: Artifacts<'a>) -> Self {
+        Self { artifact, pieces: RefCell::default() }
+    }
+
+    /// Converts the relations that were cut out of the request. The inputs of each come behind it.
+    pub(crate) fn take_pieces(&self, pieces: Vec<Bytes>) -> Result<()> {
+        *self.pieces.borrow_mut() = vec![None; pieces.len()];
+        for (number, piece) in pieces.into_iter().enumerate().rev() {
+            let proto = pb::Relation::decode(piece).map_err(|e| wire::undecodable(&e))?;
+            let relation = self.relation(proto)?;
+            if let Some(place) = self.pieces.borrow_mut().get_mut(number) {
+                *place = Some(relation);
+            }
+        }
+        Ok(())
+    }
+
+    /// The relation that a placeholder stands for.
+    fn piece(&self, proto: &pb::Relation) -> Option<ir::Relation> {
+        let number = wire::piece_of(proto)?;
+        self.pieces.borrow_mut().get_mut(number)?.take()
+    }
 }
 
 /// The error for a message that lacks `field`.

@@ -3,6 +3,7 @@
 //! A plan is a relation, a command, or one of both in compressed form.
 
 use super::{Converter, invalid, required};
+use crate::wire::{self, Shape};
 use prost::Message;
 use spark_connect_proto as pb;
 use spark_connect_proto::plan::compressed_operation::OpType as CompressedType;
@@ -45,7 +46,7 @@ pub(crate) struct Sql {
 
 /// The request of a plan.
 pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<Request> {
-    match operation(plan)? {
+    match operation(converter, plan)? {
         Operation::Relation(relation) => match *relation {
             pb::Relation { common: _, rel_type: Some(RelType::Catalog(catalog)) } => {
                 Ok(Request::Catalog(catalog))
@@ -61,7 +62,7 @@ pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<Reque
 
 /// The relation of a plan that must be one.
 pub(crate) fn relation_of(converter: &Converter<'_>, plan: Option<pb::Plan>) -> Result<ir::Relation> {
-    match operation(required(plan, "plan")?)? {
+    match operation(converter, required(plan, "plan")?)? {
         Operation::Relation(relation) => converter.relation(*relation),
         Operation::Command(_) => Err(invalid("A relation is needed where a command was sent.")),
     }
@@ -72,33 +73,34 @@ enum Operation {
     Command(Box<pb::Command>),
 }
 
-fn operation(plan: pb::Plan) -> Result<Operation> {
+fn operation(converter: &Converter<'_>, plan: pb::Plan) -> Result<Operation> {
     let pb::Plan { op_type } = plan;
     match required(op_type, "Plan.op_type")? {
         OpType::Root(relation) => Ok(Operation::Relation(Box::new(relation))),
         OpType::Command(command) => Ok(Operation::Command(Box::new(command))),
-        OpType::CompressedOperation(compressed) => decompressed(compressed),
+        OpType::CompressedOperation(compressed) => decompressed(converter, compressed),
     }
 }
 
-fn decompressed(proto: CompressedOperation) -> Result<Operation> {
+fn decompressed(converter: &Converter<'_>, proto: CompressedOperation) -> Result<Operation> {
     let CompressedOperation { data, op_type, compression_codec } = proto;
     if pb::CompressionCodec::try_from(compression_codec) != Ok(pb::CompressionCodec::Zstd) {
         return Err(Error::unsupported("a plan compressed with anything but zstd"));
     }
-    let plain = unpacked(&data)?;
-    let unreadable = |e: prost::DecodeError| invalid(format!("The compressed plan cannot be read: {e}."));
-    match CompressedType::try_from(op_type) {
-        Ok(CompressedType::Relation) => pb::Relation::decode(plain.as_slice())
-            .map(|r| Operation::Relation(Box::new(r)))
-            .map_err(unreadable),
-        Ok(CompressedType::Command) => {
-            pb::Command::decode(plain.as_slice()).map(|c| Operation::Command(Box::new(c))).map_err(unreadable)
-        }
+    let shape = match CompressedType::try_from(op_type) {
+        Ok(CompressedType::Relation) => Shape::Relation,
+        Ok(CompressedType::Command) => Shape::Command,
         Ok(CompressedType::Unspecified) | Err(_) => {
-            Err(invalid("A compressed plan does not tell what it is."))
+            return Err(invalid("A compressed plan does not tell what it is."));
         }
-    }
+    };
+    let (shallow, pieces) = wire::cut(unpacked(&data)?.into(), shape)?;
+    converter.take_pieces(pieces)?;
+    let decoded = match shape {
+        Shape::Command => pb::Command::decode(shallow.as_slice()).map(|c| Operation::Command(Box::new(c))),
+        _ => pb::Relation::decode(shallow.as_slice()).map(|r| Operation::Relation(Box::new(r))),
+    };
+    decoded.map_err(|e| wire::undecodable(&e))
 }
 
 fn unpacked(data: &[u8]) -> Result<Vec<u8>> {
@@ -127,7 +129,7 @@ mod tests {
             compression_codec: pb::CompressionCodec::Zstd.into(),
         };
         let plan = |op_type| pb::Plan { op_type: Some(op_type) };
-        let converter = Converter { artifact: &|_| None };
+        let converter = Converter::new(&|_| None);
         let of = |plan| relation_of(&converter, Some(plan)).unwrap();
         let (packed, plain) =
             (of(plan(OpType::CompressedOperation(compressed))), of(plan(OpType::Root(relation))));

@@ -19,6 +19,9 @@ use thalweg_sql::ir::RelationNode as Node;
 impl Converter<'_> {
     /// The relation of a message, with the id that references to it carry.
     pub(crate) fn relation(&self, proto: pb::Relation) -> Result<ir::Relation> {
+        if let Some(relation) = self.piece(&proto) {
+            return Ok(relation);
+        }
         let pb::Relation { common, rel_type } = proto;
         let node = self.node(required(rel_type, "Relation.rel_type")?)?;
         Ok(ir::Relation { node, plan_id: common.and_then(plan_id), origin: None })
@@ -89,7 +92,7 @@ mod tests {
     use super::*;
 
     fn convert(rel_type: RelType) -> Result<Node> {
-        let converter = Converter { artifact: &|_| None };
+        let converter = Converter::new(&|_| None);
         let common = pb::RelationCommon { plan_id: Some(7), ..Default::default() };
         let relation = converter.relation(pb::Relation { common: Some(common), rel_type: Some(rel_type) })?;
         assert_eq!(relation.plan_id, Some(7));

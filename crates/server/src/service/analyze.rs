@@ -1,48 +1,49 @@
 //! What is known of a plan without running it?
 //!
-//! There is no cache, and no answer ever depends on one: `persist` and `unpersist` change nothing,
-//! and the storage level says so.
+//! There is no cache, and no answer ever depends on one: `persist` and `unpersist` mark a plan, and the
+//! storage level tells the mark.
 
-use super::{converter, semantics};
+use super::converter;
 use crate::convert::{self, required, types};
 use crate::session::Session;
+use bytes::Bytes;
 use spark_connect_proto as pb;
 use spark_connect_proto::analyze_plan_request as ask;
 use spark_connect_proto::analyze_plan_request::Analyze;
 use spark_connect_proto::analyze_plan_response as tell;
 use spark_connect_proto::analyze_plan_response::Result as Answer;
-use thalweg_common::{Error, Result};
-use thalweg_engine::{Analyzed, Engine};
+use thalweg_common::Result;
+use thalweg_engine::{Analyzed, Engine, StorageLevel, semantics};
 use thalweg_sql::ir;
 use thalweg_sql::types::{parse_ddl_schema, parse_type_or_schema};
 
 /// The answer to a question about a plan.
-pub(super) async fn answer(session: &Session, question: Analyze) -> Result<Answer> {
+pub(super) async fn answer(session: &Session, question: Analyze, pieces: Vec<Bytes>) -> Result<Answer> {
+    let asked = Asked { session, pieces };
     Ok(match question {
         Analyze::Schema(ask::Schema { plan }) => {
-            let schema = types::schema_to_proto(&analyzed(session, plan).await?.schema);
+            let schema = types::schema_to_proto(&asked.analyzed(plan).await?.schema);
             Answer::Schema(tell::Schema { schema: Some(schema) })
         }
         Analyze::Explain(ask::Explain { plan, explain_mode }) => {
-            let explain_string =
-                session.engine.explain(&relation(session, plan)?, mode(explain_mode)?).await?;
+            let explain_string = session.engine.explain(&asked.relation(plan)?, mode(explain_mode)?).await?;
             Answer::Explain(tell::Explain { explain_string })
         }
         Analyze::TreeString(ask::TreeString { plan, level }) => {
-            let tree_string = analyzed(session, plan).await?.schema.tree_string(levels(level));
+            let tree_string = asked.analyzed(plan).await?.schema.tree_string(levels(level));
             Answer::TreeString(tell::TreeString { tree_string })
         }
         Analyze::IsLocal(ask::IsLocal { plan }) => {
-            let is_local = analyzed(session, plan).await?.is_local;
+            let is_local = asked.analyzed(plan).await?.is_local;
             Answer::IsLocal(tell::IsLocal { is_local })
         }
         Analyze::IsStreaming(ask::IsStreaming { plan }) => {
-            let is_streaming = analyzed(session, plan).await?.streaming;
+            let is_streaming = asked.analyzed(plan).await?.streaming;
             Answer::IsStreaming(tell::IsStreaming { is_streaming })
         }
         Analyze::InputFiles(ask::InputFiles { plan }) => {
-            analyzed(session, plan).await?;
-            return Err(Error::unsupported("inputFiles"));
+            let files = session.engine.input_files(&asked.relation(plan)?).await?;
+            Answer::InputFiles(tell::InputFiles { files })
         }
         Analyze::SparkVersion(ask::SparkVersion {}) => {
             Answer::SparkVersion(tell::SparkVersion { version: Engine::version().to_owned() })
@@ -56,43 +57,66 @@ pub(super) async fn answer(session: &Session, question: Analyze) -> Result<Answe
             Answer::JsonToDdl(tell::JsonToDdl { ddl_string })
         }
         Analyze::SameSemantics(ask::SameSemantics { target_plan, other_plan }) => {
-            let (target, other) = (relation(session, target_plan)?, relation(session, other_plan)?);
+            let (target, other) = (asked.relation(target_plan)?, asked.relation(other_plan)?);
             let result = semantics::form(&target) == semantics::form(&other);
             Answer::SameSemantics(tell::SameSemantics { result })
         }
         Analyze::SemanticHash(ask::SemanticHash { plan }) => {
-            let result = semantics::hash(&relation(session, plan)?);
+            let result = semantics::hash(&asked.relation(plan)?);
             Answer::SemanticHash(tell::SemanticHash { result })
         }
-        Analyze::Persist(ask::Persist { relation, storage_level: _ }) => {
-            must_analyze(session, relation).await?;
+        Analyze::Persist(ask::Persist { relation, storage_level }) => {
+            let relation = asked.must_analyze(relation).await?;
+            session.engine.persist(&relation, level_of(storage_level))?;
             Answer::Persist(tell::Persist {})
         }
         Analyze::Unpersist(ask::Unpersist { relation, blocking: _ }) => {
-            must_analyze(session, relation).await?;
+            session.engine.unpersist(&asked.must_analyze(relation).await?)?;
             Answer::Unpersist(tell::Unpersist {})
         }
         Analyze::GetStorageLevel(ask::GetStorageLevel { relation }) => {
-            must_analyze(session, relation).await?;
-            let storage_level = Some(pb::StorageLevel { replication: 1, ..Default::default() });
+            let relation = asked.must_analyze(relation).await?;
+            let level = session.engine.storage_level(&relation).unwrap_or(StorageLevel::NONE);
+            let storage_level = Some(level_to_proto(level));
             Answer::GetStorageLevel(tell::GetStorageLevel { storage_level })
         }
     })
 }
 
-fn relation(session: &Session, plan: Option<pb::Plan>) -> Result<ir::Relation> {
-    converter(session, |converter| convert::relation_of(converter, plan))
+/// The plans of a question: whole but for the relations that were cut out of them.
+struct Asked<'a> {
+    session: &'a Session,
+    pieces: Vec<Bytes>,
 }
 
-async fn analyzed(session: &Session, plan: Option<pb::Plan>) -> Result<Analyzed> {
-    let relation = relation(session, plan)?;
-    session.engine.analyze(&relation, None).await
+impl Asked<'_> {
+    fn relation(&self, plan: Option<pb::Plan>) -> Result<ir::Relation> {
+        converter(self.session, self.pieces.clone(), |converter| convert::relation_of(converter, plan))
+    }
+
+    async fn analyzed(&self, plan: Option<pb::Plan>) -> Result<Analyzed> {
+        let relation = self.relation(plan)?;
+        self.session.engine.analyze(&relation, None).await
+    }
+
+    async fn must_analyze(&self, proto: Option<pb::Relation>) -> Result<ir::Relation> {
+        let proto = required(proto, "relation")?;
+        let relation = converter(self.session, self.pieces.clone(), |c| c.relation(proto))?;
+        self.session.engine.analyze(&relation, None).await?;
+        Ok(relation)
+    }
 }
 
-async fn must_analyze(session: &Session, proto: Option<pb::Relation>) -> Result<()> {
-    let proto = required(proto, "relation")?;
-    let relation = converter(session, |converter| converter.relation(proto))?;
-    session.engine.analyze(&relation, None).await.map(|_| ())
+/// The level that a client asks for; none: what `cache()` means.
+pub(crate) fn level_of(proto: Option<pb::StorageLevel>) -> StorageLevel {
+    let Some(proto) = proto else { return StorageLevel::DEFAULT };
+    let pb::StorageLevel { use_disk, use_memory, use_off_heap, deserialized, replication } = proto;
+    StorageLevel { disk: use_disk, memory: use_memory, off_heap: use_off_heap, deserialized, replication }
+}
+
+fn level_to_proto(level: StorageLevel) -> pb::StorageLevel {
+    let StorageLevel { disk, memory, off_heap, deserialized, replication } = level;
+    pb::StorageLevel { use_disk: disk, use_memory: memory, use_off_heap: off_heap, deserialized, replication }
 }
 
 fn mode(mode: i32) -> Result<ir::ExplainMode> {

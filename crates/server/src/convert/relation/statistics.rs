@@ -6,7 +6,8 @@ use spark_connect_proto as pb;
 use spark_connect_proto::na_replace::Replacement;
 use thalweg_common::Result;
 use thalweg_sql::ir;
-use thalweg_sql::ir::{Expr, ExprNode, RelationNode as Node};
+use thalweg_sql::ir::{CastMode, Expr, ExprNode, Literal, RelationNode as Node};
+use thalweg_sql::types::DataType;
 
 /// What `describe` tells.
 const DESCRIBE: &[&str] = &["count", "mean", "stddev", "min", "max"];
@@ -31,7 +32,8 @@ impl Converter<'_> {
         Ok(Node::Describe { input: self.input(input)?, columns: cols, statistics: owned(DESCRIBE) })
     }
 
-    /// `cov`: the covariance of a sample, as an aggregate.
+    /// `cov`: the covariance of a sample, as an aggregate. Like `corr` of a DataFrame, and unlike the functions of
+    /// these names, it counts a null as 0, as Spark does.
     pub(super) fn covariance(&self, proto: pb::StatCov) -> Result<Node> {
         let pb::StatCov { input, col1, col2 } = proto;
         self.statistic(input, "covar_samp", "cov", [col1, col2])
@@ -54,7 +56,11 @@ impl Converter<'_> {
     ) -> Result<Node> {
         let mut args = vec![];
         for column in &columns {
-            args.push(Expr::new(ExprNode::Attribute { name: identifier(column)?, plan_id: None }));
+            let column = Expr::new(ExprNode::Attribute { name: identifier(column)?, plan_id: None });
+            let (expr, to, mode) = (Box::new(column), DataType::Double, CastMode::Ansi);
+            let number = Expr::new(ExprNode::Cast { expr, to, mode });
+            let zero = Expr::new(ExprNode::Literal(Literal::Double(0.0)));
+            args.push(Expr::call("coalesce", vec![number, zero]));
         }
         let expr = Box::new(Expr::call(function, args));
         let alias = ExprNode::Alias { expr, names: vec![name.to_owned()], metadata: None };

@@ -12,7 +12,7 @@ use thalweg_sql::ir;
 const IDS: &[&str] = &["plan_id: Some(", "plan_id: "];
 
 /// A text that is the same for plans that differ in the client's ids only.
-pub(super) fn form(relation: &ir::Relation) -> String {
+pub fn form(relation: &ir::Relation) -> String {
     let text = format!("{relation:?}");
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut form = String::with_capacity(text.len());
@@ -34,7 +34,7 @@ pub(super) fn form(relation: &ir::Relation) -> String {
 }
 
 /// A hash that is the same for plans of the same form.
-pub(super) fn hash(relation: &ir::Relation) -> i32 {
+pub fn hash(relation: &ir::Relation) -> i32 {
     let mut hasher = DefaultHasher::new();
     form(relation).hash(&mut hasher);
     let bytes = hasher.finish().to_le_bytes();

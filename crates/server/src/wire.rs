@@ -1,0 +1,351 @@
+//! How does a plan of any depth come off the wire?
+//!
+//! prost decodes a hundred nested messages, and a DataFrame nests two for every call. So the relations inside
+//! relations are cut out of a request first, by what the protocol says of field numbers and without recursion:
+//! each becomes a piece of its own, decoded by itself, and a placeholder stands where it was. A child's number is
+//! larger than its parent's. Only plans are known here; what a piece means is the converter's business.
+
+use crate::error::status;
+use bytes::{Buf, Bytes};
+use prost::Message;
+use prost::encoding::{decode_varint, encode_varint};
+use spark_connect_proto as pb;
+use std::marker::PhantomData;
+use thalweg_common::{Error, ErrorKind};
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic_prost::ProstEncoder;
+
+/// The deepest nesting of relations: what Spark's server takes by default (1,024 messages, two for each).
+pub(crate) const RELATIONS_DEEP_MAX: usize = 512;
+
+/// A message, and the relations that were cut out of it.
+#[derive(Debug)]
+pub(crate) struct Deep<T> {
+    pub message: T,
+    pub pieces: Vec<Bytes>,
+}
+
+/// What the bytes of a message are, as far as relations can lie in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    ExecuteRequest,
+    AnalyzeRequest,
+    /// A message whose fields 1 and 2 are plans.
+    HasPlans,
+    /// A message whose field 1 is a relation.
+    HasRelation,
+    Plan,
+    Command,
+    Relation,
+    /// The payload of a relation, by its field number.
+    Payload(u32),
+}
+
+/// Payloads whose only relation is in field 1.
+const ONE_INPUT: &[std::ops::RangeInclusive<u32>] =
+    &[3..=4, 7..=9, 12..=14, 16..=30, 33..=35, 42..=42, 90..=92, 100..=107];
+/// Payloads with relations in other fields: joins, set operations, WithRelations, and functions of two inputs.
+const MORE_INPUTS: &[(u32, &[u32])] = &[
+    (5, &[1, 2]),
+    (6, &[1, 2]),
+    (31, &[1, 5]),
+    (32, &[1, 3]),
+    (39, &[1, 2]),
+    (41, &[1, 2]),
+    (44, &[1, 2]),
+    (47, &[1, 2]),
+    (48, &[1, 2]),
+];
+
+impl Shape {
+    /// What field `field` is, if relations can lie in it.
+    fn field(self, field: u32) -> Option<Shape> {
+        match (self, field) {
+            (Shape::ExecuteRequest, 3) => Some(Shape::Plan),
+            (Shape::AnalyzeRequest, 4..=9 | 12 | 13) => Some(Shape::HasPlans),
+            (Shape::AnalyzeRequest, 14..=16) => Some(Shape::HasRelation),
+            (Shape::HasPlans, 1 | 2) => Some(Shape::Plan),
+            (Shape::HasRelation, 1) => Some(Shape::Relation),
+            (Shape::Plan, 1) => Some(Shape::Relation),
+            (Shape::Plan, 2) => Some(Shape::Command),
+            // The relation of `spark.sql(..)` goes back to the client, so it stays whole.
+            (Shape::Command, 2 | 3 | 4 | 6) => Some(Shape::HasRelation),
+            (Shape::Relation, payload) => Some(Shape::Payload(payload)),
+            (Shape::Payload(payload), field) => has_input(payload, field).then_some(Shape::Relation),
+            _ => None,
+        }
+    }
+}
+
+fn has_input(payload: u32, field: u32) -> bool {
+    let others = MORE_INPUTS.iter().find(|(known, _)| *known == payload);
+    match others {
+        Some((_, fields)) => fields.contains(&field),
+        None => field == 1 && ONE_INPUT.iter().any(|range| range.contains(&payload)),
+    }
+}
+
+/// The bytes of a message without the relations inside its relations, and these, each without its own.
+///
+/// # Errors
+/// `CONNECT_INVALID_PLAN` if the bytes are no message; `PLAN_TOO_DEEP` beyond [`RELATIONS_DEEP_MAX`].
+pub(crate) fn cut(message: Bytes, shape: Shape) -> Result<(Vec<u8>, Vec<Bytes>), Error> {
+    let mut knife = Knife { pieces: vec![], depths: vec![], depth: 0 };
+    let shallow = knife.without_inputs(message, shape)?;
+    let mut next = 0;
+    while let (Some(piece), Some(depth)) = (knife.pieces.get(next).cloned(), knife.depths.get(next)) {
+        knife.depth = *depth;
+        let cut = Bytes::from(knife.without_inputs(piece, Shape::Relation)?);
+        if let Some(place) = knife.pieces.get_mut(next) {
+            *place = cut;
+        }
+        next += 1;
+    }
+    Ok((shallow, knife.pieces))
+}
+
+struct Knife {
+    pieces: Vec<Bytes>,
+    /// How deep each piece lay.
+    depths: Vec<usize>,
+    /// How deep the message lies that is being cut.
+    depth: usize,
+}
+
+impl Knife {
+    /// Calls itself once per message around the first relation: six times at most.
+    fn without_inputs(&mut self, mut message: Bytes, shape: Shape) -> Result<Vec<u8>, Error> {
+        let mut shallow = Vec::with_capacity(message.len().min(1 << 10));
+        while message.has_remaining() {
+            let key = varint(&mut message)?;
+            encode_varint(key, &mut shallow);
+            let field = u32::try_from(key >> 3).map_err(|_| broken())?;
+            match key & 7 {
+                0 => encode_varint(varint(&mut message)?, &mut shallow),
+                1 => shallow.extend_from_slice(&taken(&mut message, 8)?),
+                5 => shallow.extend_from_slice(&taken(&mut message, 4)?),
+                2 => {
+                    let length = usize::try_from(varint(&mut message)?).map_err(|_| broken())?;
+                    let content = taken(&mut message, length)?;
+                    self.field(content, shape, field, &mut shallow)?;
+                }
+                _ => return Err(broken()),
+            }
+        }
+        Ok(shallow)
+    }
+
+    fn field(
+        &mut self,
+        content: Bytes,
+        shape: Shape,
+        field: u32,
+        shallow: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let kept = match shape.field(field) {
+            None => content,
+            Some(Shape::Relation) if matches!(shape, Shape::Payload(_)) => self.piece(content)?,
+            Some(inner) => Bytes::from(self.without_inputs(content, inner)?),
+        };
+        encode_varint(kept.len() as u64, shallow);
+        shallow.extend_from_slice(&kept);
+        Ok(())
+    }
+
+    /// Puts a relation aside; answers its placeholder.
+    fn piece(&mut self, relation: Bytes) -> Result<Bytes, Error> {
+        if self.depth + 1 >= RELATIONS_DEEP_MAX {
+            return Err(too_deep());
+        }
+        let placeholder = placeholder(self.pieces.len());
+        self.pieces.push(relation);
+        self.depths.push(self.depth + 1);
+        Ok(Bytes::from(placeholder.encode_to_vec()))
+    }
+}
+
+/// A relation without content whose plan id is the number of a piece.
+fn placeholder(piece: usize) -> pb::Relation {
+    let plan_id = i64::try_from(piece).ok();
+    let common = pb::RelationCommon { plan_id, ..Default::default() };
+    pb::Relation { common: Some(common), rel_type: None }
+}
+
+/// The number of the piece that a relation stands for, if it is a placeholder.
+pub(crate) fn piece_of(relation: &pb::Relation) -> Option<usize> {
+    let common = relation.common.as_ref().filter(|_| relation.rel_type.is_none())?;
+    common.plan_id.and_then(|id| usize::try_from(id).ok())
+}
+
+fn varint(message: &mut Bytes) -> Result<u64, Error> {
+    decode_varint(message).map_err(|_| broken())
+}
+
+fn taken(message: &mut Bytes, length: usize) -> Result<Bytes, Error> {
+    if length > message.len() {
+        return Err(broken());
+    }
+    Ok(message.split_to(length))
+}
+
+fn broken() -> Error {
+    crate::convert::invalid("The request is no message of Spark Connect.")
+}
+
+fn too_deep() -> Error {
+    let text = format!("The plan nests more than {RELATIONS_DEEP_MAX} relations.");
+    Error::new(ErrorKind::Analysis, "PLAN_TOO_DEEP", "54001", text)
+        .hint("Add columns together (withColumns, select), or write the result in between and read it again.")
+}
+
+/// The error for a message that prost does not decode.
+pub(crate) fn undecodable(error: &prost::DecodeError) -> Error {
+    let error = error.to_string();
+    if error.contains("recursion limit") {
+        let text = "An expression of the plan nests more than 100 messages.";
+        return Error::new(ErrorKind::Analysis, "PLAN_TOO_DEEP", "54001", text)
+            .hint("Give the expression in SQL (F.expr), or in steps (withColumn).");
+    }
+    crate::convert::invalid(format!("The request cannot be decoded: {error}."))
+}
+
+/// A request whose plan is cut in pieces.
+pub(crate) trait HasPlan: Message + Default + 'static {
+    const SHAPE: Shape;
+}
+
+impl HasPlan for pb::ExecutePlanRequest {
+    const SHAPE: Shape = Shape::ExecuteRequest;
+}
+
+impl HasPlan for pb::AnalyzePlanRequest {
+    const SHAPE: Shape = Shape::AnalyzeRequest;
+}
+
+/// The codec of methods that take plans.
+#[derive(Debug)]
+pub(crate) struct DeepCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for DeepCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Message + Send + 'static, U: HasPlan + Send> Codec for DeepCodec<T, Deep<U>> {
+    type Encode = T;
+    type Decode = Deep<U>;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = DeepDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::default()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        DeepDecoder(PhantomData)
+    }
+}
+
+/// Decodes a request after its relations are cut out.
+#[derive(Debug)]
+pub(crate) struct DeepDecoder<U>(PhantomData<U>);
+
+impl<U: HasPlan> Decoder for DeepDecoder<U> {
+    type Item = Deep<U>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Deep<U>>, Status> {
+        let bytes = buffer.copy_to_bytes(buffer.remaining());
+        deep(bytes).map(Some).map_err(|e| status(&e, ""))
+    }
+}
+
+fn deep<U: HasPlan>(bytes: Bytes) -> Result<Deep<U>, Error> {
+    let (shallow, pieces) = cut(bytes, U::SHAPE)?;
+    let message = U::decode(shallow.as_slice()).map_err(|e| undecodable(&e))?;
+    Ok(Deep { message, pieces })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::convert::{self, Converter};
+    use spark_connect_proto::relation::RelType;
+
+    fn relation(rel_type: RelType) -> pb::Relation {
+        pb::Relation { common: None, rel_type: Some(rel_type) }
+    }
+
+    fn range(end: i64) -> pb::Relation {
+        relation(RelType::Range(pb::Range { start: None, end, step: 1, num_partitions: None }))
+    }
+
+    fn limited(input: pb::Relation) -> pb::Relation {
+        relation(RelType::Limit(Box::new(pb::Limit { input: Some(Box::new(input)), limit: 1 })))
+    }
+
+    fn nested(depth: usize) -> pb::Relation {
+        (1..depth).fold(range(7), |input, _| limited(input))
+    }
+
+    fn request(root: pb::Relation) -> Bytes {
+        let plan = pb::Plan { op_type: Some(pb::plan::OpType::Root(root)) };
+        let session_id = "s".to_owned();
+        let request = pb::ExecutePlanRequest { session_id, plan: Some(plan), ..Default::default() };
+        Bytes::from(request.encode_to_vec())
+    }
+
+    /// Decodes in pieces and converts, as the door does.
+    fn depth_of(bytes: Bytes) -> Result<usize, String> {
+        let class = |e: Error| e.class().to_owned();
+        let Deep { message, pieces } = deep::<pb::ExecutePlanRequest>(bytes).map_err(class)?;
+        assert_eq!(message.session_id, "s");
+        let converter = Converter::new(&|_| None);
+        converter.take_pieces(pieces).map_err(class)?;
+        let mut relation = convert::relation_of(&converter, message.plan).map_err(class)?;
+        let mut depth = 1;
+        while let thalweg_sql::ir::RelationNode::Limit { input, .. } = relation.node {
+            (relation, depth) = (*input, depth + 1);
+        }
+        Ok(depth)
+    }
+
+    #[test]
+    fn a_plan_is_decoded_down_to_the_limit_and_refused_below() {
+        for depth in [1, 2, 3, 49, 50, 51, 400, RELATIONS_DEEP_MAX] {
+            assert_eq!(depth_of(request(nested(depth))), Ok(depth));
+        }
+        assert_eq!(depth_of(request(nested(RELATIONS_DEEP_MAX + 1))), Err("PLAN_TOO_DEEP".to_owned()));
+    }
+
+    #[test]
+    fn both_sides_of_a_set_operation_come_back_in_their_places() {
+        let union = pb::SetOperation {
+            left_input: Some(Box::new(limited(range(1)))),
+            right_input: Some(Box::new(limited(limited(range(2))))),
+            set_op_type: pb::set_operation::SetOpType::Union.into(),
+            ..Default::default()
+        };
+        let root = relation(RelType::SetOp(Box::new(union)));
+        let plan = |root| pb::Plan { op_type: Some(pb::plan::OpType::Root(root)) };
+        let whole = convert::relation_of(&Converter::new(&|_| None), Some(plan(root.clone()))).unwrap();
+        let Deep { message, pieces } = deep::<pb::ExecutePlanRequest>(request(root)).unwrap();
+        assert_eq!(pieces.len(), 5);
+        let converter = Converter::new(&|_| None);
+        converter.take_pieces(pieces).unwrap();
+        assert_eq!(convert::relation_of(&converter, message.plan).unwrap(), whole);
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_refused() {
+        for bytes in
+            [&b"\x1a\x05\x0a"[..], b"\x1b", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\x0d\x01"]
+        {
+            let error = cut(Bytes::from_static(bytes), Shape::ExecuteRequest).unwrap_err();
+            assert_eq!(error.class(), "CONNECT_INVALID_PLAN");
+        }
+    }
+}
