@@ -245,3 +245,20 @@ def test_a_full_disk_fails_the_query_by_name_and_the_next_run_goes_on(tmp_path):
         spark.stop()
     finally:
         server.stop()
+
+
+def test_a_killed_server_leaves_no_temporary_checkpoint_for_ever(tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    temporary = tmp_path / "data" / "temporary"
+    first = Server(tmp_path / "data")
+    try:
+        query = source(first.session(), tmp_path / "in").writeStream.format("memory").queryName("brief").start()
+        query.processAllAvailable()
+        assert len(list(temporary.iterdir())) == 1
+    finally:
+        first.kill()
+    second = Server(tmp_path / "data")
+    try:
+        assert second.url and not temporary.exists()
+    finally:
+        second.stop()

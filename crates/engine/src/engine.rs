@@ -17,6 +17,9 @@ use thalweg_connectors::console::Console;
 /// The Spark version whose behaviour and protocol are followed.
 pub const SPARK_VERSION: &str = "4.2.0";
 
+/// The folder of the data directory for what ends with the process.
+const TEMPORARY: &str = "temporary";
+
 /// How to open an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -75,6 +78,7 @@ impl Engine {
         thalweg_connectors::make_folder(&config.data_dir)
             .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;
+        clear(&config.data_dir.join(TEMPORARY))?;
         let store = Arc::new(CatalogStore::open(&config.data_dir)?);
         let runtime = Runtime::new(&config)?;
         let resume = config.resume_jobs;
@@ -132,9 +136,22 @@ impl Engine {
         self.config.data_dir.join("warehouse")
     }
 
+    /// Where checkpoints lie that end with their query.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.config.data_dir.join(TEMPORARY)
+    }
+
     /// Stops every streaming query, each after its running epoch.
     pub async fn shutdown(&self) {
         self.jobs.stop_all().await;
+    }
+}
+
+/// Removes what a process that was killed could not.
+fn clear(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable(folder, &e.to_string())),
+        _ => Ok(()),
     }
 }
 

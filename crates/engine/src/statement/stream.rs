@@ -101,7 +101,7 @@ fn checkpoint_of(session: &Session, write: &ir::WriteStream, format: &str) -> Re
     match given.or(default) {
         Some(location) => local_path(&location),
         None if ["memory", "console", "noop"].contains(&format) => {
-            Ok(std::env::temp_dir().join(format!("thalweg-temporary-{}", uuid::Uuid::new_v4())))
+            Ok(session.engine()?.temporary().join(uuid::Uuid::new_v4().to_string()))
         }
         None => Err(Error::new(
             ErrorKind::Analysis,
@@ -191,6 +191,9 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
         ..QueryOptions::new(id, uuid::Uuid::new_v4().to_string(), place)
     };
     let query = thalweg_stream::start(plan, options).await?;
+    if request.checkpoint.starts_with(engine.temporary()) {
+        tokio::spawn(clear_after(query.clone(), request.checkpoint.clone()));
+    }
     engine.jobs().add(JobInfo {
         query: query.clone(),
         session: session.id().to_owned(),
@@ -199,6 +202,16 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
         plan: resolved.plan.display_indent().to_string(),
     })?;
     Ok(query)
+}
+
+/// Removes the checkpoint of a query that has none of its own once it ends. What a killed process leaves
+/// behind goes when the next one opens the data directory.
+async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
+    // How it ended is told to whoever asks the query.
+    let _ = query.await_termination(None).await;
+    if let Err(error) = std::fs::remove_dir_all(&checkpoint) {
+        tracing::warn!(checkpoint = %checkpoint.display(), %error, "a temporary checkpoint was left behind");
+    }
 }
 
 fn mode_of(mode: ir::OutputMode) -> Result<OutputMode> {
