@@ -7,7 +7,7 @@
 use super::env::{Env, Typed};
 use super::expr::masked;
 use super::{Rel, Resolver, column, project};
-use crate::errors::filter_not_boolean;
+use crate::errors::{filter_not_boolean, from_datafusion};
 use crate::scope::Scope;
 use crate::watermark::filter_below;
 use arrow::array::BooleanArray;
