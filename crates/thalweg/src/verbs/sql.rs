@@ -14,6 +14,7 @@ use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_common::config::Settings;
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
+use tokio::signal::unix::{SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,10 +87,13 @@ pub async fn run(args: Args, settings: &Settings) -> Result<(), Failure> {
         Err(error) if error.class() == "PARSE_EMPTY_STATEMENT" => return Ok(()),
         Err(error) => return Err(Failure { error, text, first_line: 1 }),
     };
+    // From here on an interrupt is heard, also while the first statement prints without a pause.
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
     let engine = Engine::open(config).await?;
     let done = tokio::select! {
         done = statement_by_statement(&engine, statements, &text, &args) => done,
-        _ = tokio::signal::ctrl_c() => Err(interrupted().into()),
+        _ = interrupt.recv() => Err(interrupted().into()),
     };
     engine.shutdown().await;
     done
