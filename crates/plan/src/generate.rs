@@ -4,14 +4,19 @@
 //! row came several times: ORDER BY, GROUP BY and DISTINCT over the elements then lose keys. This node has none.
 //! It runs as DataFusion's UnnestExec; a stream's lowering reads it as it is.
 
+use crate::slices::SlicesExec;
 use arrow::datatypes::{DataType, Field};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, NullHandling, Result, UnnestOptions};
+use datafusion::common::{
+    DFSchema, DFSchemaRef, DataFusionError, NullHandling, Result, ScalarValue, UnnestOptions,
+};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::cmp::Ordering;
@@ -146,7 +151,24 @@ impl ExtensionPlanner for Planner {
         let null_handling =
             if node.outer { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
         let options = UnnestOptions { null_handling, recursions: vec![] };
-        let exec = UnnestExec::new(Arc::clone(input), vec![list], vec![], schema, options)?;
+        let input = in_bounds(Arc::clone(input), list.index_in_input_schema)?;
+        let exec = UnnestExec::new(input, vec![list], vec![], schema, options)?;
         Ok(Some(Arc::new(exec)))
     }
+}
+
+/// The most elements that a constant list may become in one batch, unless a single row has more.
+const ELEMENTS_MAX: usize = 1 << 20;
+
+/// Cuts the rows below a constant list so that writing it out for each keeps in bounds.
+fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let Some(projection) = input.downcast_ref::<ProjectionExec>() else { return Ok(input) };
+    let list = projection.expr().get(index).and_then(|e| e.expr.downcast_ref::<Literal>());
+    let Some(ScalarValue::List(list)) = list.map(Literal::value) else { return Ok(input) };
+    let elements = list.values().len();
+    if elements <= 1 {
+        return Ok(input);
+    }
+    let slices = Arc::new(SlicesExec::new(Arc::clone(projection.input()), ELEMENTS_MAX / elements));
+    Ok(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), slices)?))
 }

@@ -17,6 +17,7 @@ mod optimizer;
 mod pushdown;
 mod resolver;
 mod scope;
+mod slices;
 pub mod types;
 mod watermark;
 

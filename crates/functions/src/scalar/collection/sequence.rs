@@ -17,12 +17,12 @@ use ::arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Int64Type, IntervalYearMonthType, TimestampMicrosecondType,
 };
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence)];
 
-/// The most elements that one sequence may have.
-const LENGTH_MAX: usize = i32::MAX as usize - 15;
+/// The most elements that the sequences of one batch of rows may have together: 1 GiB.
+const ELEMENTS_MAX: usize = 1 << 27;
 
 fn sequence(call: Call) -> Result<Bound> {
     let ctx = call.ctx;
@@ -155,7 +155,6 @@ fn fill(values: &mut Vec<i64>, start: i64, stop: i64, step: Step, zone: Option<Z
         values.push(start);
         return Ok(());
     }
-    let before = values.len();
     for i in 0.. {
         let next = match zone {
             None => step.units.checked_mul(i).and_then(|d| start.checked_add(d)),
@@ -169,9 +168,19 @@ fn fill(values: &mut Vec<i64>, start: i64, stop: i64, step: Step, zone: Option<Z
             Some(v) if (direction > 0 && v <= stop) || (direction < 0 && v >= stop) => values.push(v),
             _ => break,
         }
-        if values.len() - before > LENGTH_MAX {
-            return Err(bad_value("sequence", "length", "at most 2147483632 elements", "more"));
+        if values.len() > ELEMENTS_MAX {
+            return Err(too_many_elements());
         }
     }
     Ok(())
+}
+
+fn too_many_elements() -> Error {
+    let text = format!(
+        "Can't create arrays with more than {ELEMENTS_MAX} elements in one batch of rows, which is the array size \
+         limit, cannot initialize an array with specified parameters."
+    );
+    Error::new(ErrorKind::Runtime, "COLLECTION_SIZE_LIMIT_EXCEEDED.INITIALIZE", "54000", text)
+        .param("maxRoundedArrayLength", ELEMENTS_MAX.to_string())
+        .hint("Make shorter sequences, or join with range().")
 }
