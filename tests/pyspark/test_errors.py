@@ -18,6 +18,7 @@ from conftest import request
 CASES = [
     ("unknown column", lambda s: s.sql("SELECT id, nme FROM range(3)"), AnalysisException, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", "nme"),
     ("unknown column of a frame", lambda s: s.range(3).select("nope").schema, AnalysisException, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", None),
+    ("star of another frame", lambda s: s.range(3).select(s.range(2)["*"]).collect(), AnalysisException, "CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", None),
     ("unknown table", lambda s: s.sql("SELECT * FROM no_such_table"), AnalysisException, "TABLE_OR_VIEW_NOT_FOUND", "42P01", "no_such_table"),
     ("unknown table of a frame", lambda s: s.table("no_such_table").schema, AnalysisException, "TABLE_OR_VIEW_NOT_FOUND", "42P01", None),
     ("syntax", lambda s: s.sql("SELECT 1 FRM x WHERE"), ParseException, "PARSE_SYNTAX_ERROR", "42601", None),

@@ -87,6 +87,16 @@ pub(crate) fn ambiguous_reference(name: &[String], columns: &[&ScopeColumn]) -> 
         .param("referenceNames", candidates)
 }
 
+/// A `df["x"]` whose relation is no input of the place.
+pub(crate) fn foreign_dataframe_column(name: &[String]) -> Error {
+    let text = format!(
+        "Cannot resolve dataframe column {}. It's probably because of illegal references like \
+         `df1.select(df2.col(\"a\"))`.",
+        quoted(name)
+    );
+    analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", quoted(name))
+}
+
 /// A `df["x"]` whose relation is seen twice.
 pub(crate) fn ambiguous_dataframe_column(name: &str) -> Error {
     let object = quoted(&[name.to_owned()]);

@@ -14,6 +14,7 @@ use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::SortOptions;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use std::cmp::Ordering;
@@ -162,9 +163,31 @@ fn in_list(call: Call) -> Result<Bound> {
     if is_nested(&common) || is_float(&common) || common == DataType::Null {
         return any_equal(value, args.collect(), ctx);
     }
-    let list = args.map(|a| a.expr).collect();
-    let expr = Expr::InList(InList::new(Box::new(value.expr), list, false));
-    Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
+    let (constants, others): (Vec<Arg>, Vec<Arg>) = args.partition(|a| is_constant(&a.expr));
+    let constants: Vec<Expr> = constants.into_iter().map(|a| a.expr).collect();
+    let listed = Expr::InList(InList::new(Box::new(value.expr.clone()), constants.clone(), false));
+    let listed = Bound { expr: listed, data_type: DataType::Boolean, nullable, fallible: false };
+    match (constants.is_empty(), others.is_empty()) {
+        (_, true) => Ok(listed),
+        (true, false) => any_equal(value, others, ctx),
+        (false, false) => Ok(either(listed, any_equal(value, others, ctx)?)),
+    }
+}
+
+/// Whether an item of a list is the same on every row. DataFusion tells that by evaluating the item on no
+/// rows, where CASE passes for a constant null; so only constants go into its lists.
+fn is_constant(expr: &Expr) -> bool {
+    let varies = |e: &Expr| Ok(!matches!(e, Expr::Literal(..) | Expr::Cast(_) | Expr::ScalarFunction(_)));
+    expr.exists(varies).is_ok_and(|varies| !varies)
+}
+
+fn either(left: Bound, right: Bound) -> Bound {
+    Bound {
+        expr: binary(left.expr, Operator::Or, right.expr),
+        data_type: DataType::Boolean,
+        nullable: left.nullable || right.nullable,
+        fallible: false,
+    }
 }
 
 fn any_equal(value: Arg, list: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
@@ -173,12 +196,7 @@ fn any_equal(value: Arg, list: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
         let equal = compare_args(Operator::Eq, value.clone(), item, ctx)?;
         found = Some(match found {
             None => equal,
-            Some(f) => Bound {
-                expr: binary(f.expr, Operator::Or, equal.expr),
-                data_type: DataType::Boolean,
-                nullable: f.nullable || equal.nullable,
-                fallible: false,
-            },
+            Some(f) => either(f, equal),
         });
     }
     found.ok_or_else(|| crate::errors::wrong_num_args("in", "> 1", 1))

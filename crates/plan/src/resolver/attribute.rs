@@ -2,7 +2,9 @@
 
 use super::env::{Env, Outputs, Typed};
 use super::{Resolver, column};
-use crate::errors::{ambiguous_dataframe_column, ambiguous_reference, analysis, quoted, unresolved_column};
+use crate::errors::{
+    ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, quoted, unresolved_column,
+};
 use crate::scope::{Found, Lookup, Scope, ScopeColumn};
 use crate::types::to_arrow;
 use arrow::datatypes::{DataType as Arrow, Field};
@@ -102,12 +104,7 @@ impl Resolver<'_> {
 
     fn unresolved(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Error {
         if plan_id.is_some() && matches!(env.scope.lookup(name), Lookup::One(_)) {
-            let text = format!(
-                "Cannot resolve dataframe column {}. It's probably because of illegal references like \
-                 `df1.select(df2.col(\"a\"))`.",
-                quoted(name)
-            );
-            return analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", quoted(name));
+            return foreign_dataframe_column(name);
         }
         match env.outputs {
             Some(outputs) if env.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),

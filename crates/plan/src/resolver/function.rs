@@ -39,6 +39,10 @@ impl Resolver<'_> {
             ("or", [left, right]) => {
                 Ok(self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?))
             }
+            ("between", [value, low, high]) => {
+                self.plain(&name, call)?;
+                self.between(self.expr(value, env)?, self.expr(low, env)?, self.expr(high, env)?)
+            }
             ("window", [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
             ("window_time", [window]) => {
                 let window = self.expr(window, env)?;
@@ -51,6 +55,15 @@ impl Resolver<'_> {
             _ if super::lambda::takes_lambda(call) => self.higher_order(&name, call, env),
             _ => self.registered(&name, call, env),
         }
+    }
+
+    /// `value BETWEEN low AND high`: an upper bound that can raise is looked at only above the lower one.
+    fn between(&self, value: Typed, low: Typed, high: Typed) -> Result<Typed> {
+        if !high.fallible {
+            return self.scalar("between", vec![value, low, high]);
+        }
+        let above = self.scalar(">=", vec![value.clone(), low])?;
+        Ok(self.and(above, self.scalar("<=", vec![value, high])?))
     }
 
     fn registered(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {

@@ -6,7 +6,7 @@
 
 use super::env::{Calls, Env, Outputs, Typed};
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::{analysis, foreign_dataframe_column, from_datafusion};
 use crate::scope::{Scope, ScopeColumn};
 use crate::types::EVENT_TIME_KEY;
 use arrow::datatypes::DataType as Arrow;
@@ -307,7 +307,12 @@ impl Resolver<'_> {
     pub(super) fn star(&self, item: &ir::Expr, env: &Env) -> Result<Vec<ScopeColumn>> {
         let columns = match &item.node {
             ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
-            ExprNode::Star { target: None, plan_id: Some(id), .. } => of_plan(env.scope, *id),
+            ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(env.scope, *id) {
+                none if none.is_empty() && !env.scope.columns.is_empty() => {
+                    return Err(foreign_dataframe_column(&["*".to_owned()]));
+                }
+                columns => columns,
+            },
             ExprNode::Star { target: Some(target), .. } => {
                 let found: Vec<_> = env.scope.qualified(target).into_iter().cloned().collect();
                 if found.is_empty() {
