@@ -56,12 +56,14 @@ def test_an_error_survives_a_cut_stream(spark):
 def running(spark, tag=None):
     """Starts the endless query in a thread; the caller joins it and finds its error in the list."""
     errors = []
+    # Analysed here, so that the thread has one operation only, and an interrupt hits that one.
+    endless = spark.sql(ENDLESS)
 
     def run():
         if tag:
             spark.addTag(tag)
         try:
-            spark.sql(ENDLESS).collect()
+            endless.collect()
             errors.append(None)
         except PySparkException as error:
             errors.append(error)

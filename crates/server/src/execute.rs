@@ -26,6 +26,8 @@ pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
     let mut task = executor.spawn(work);
     tokio::spawn(async move {
         let result = tokio::select! {
+            // Whoever was told that it interrupted a running operation finds it interrupted.
+            biased;
             error = operation.canceled() => {
                 task.abort();
                 Err(error)
