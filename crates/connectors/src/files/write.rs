@@ -154,15 +154,14 @@ impl Job {
                 Ok(report)
             });
         // What is left there is rubbish either way, and hidden from readers.
-        for rubbish in [&staging, &aside] {
-            let _ = std::fs::remove_dir_all(rubbish);
-        }
+        let _ = std::fs::remove_dir_all(&staging);
+        let kept = clear_aside(&aside, report.is_ok());
         let _ = std::fs::remove_dir(temporary);
         if report.is_err() && is_new {
             // Only if it is empty: a table that was never written is no table.
             let _ = std::fs::remove_dir(&self.target);
         }
-        report
+        report.map_err(|e| if kept { e.hint(format!("The old rows are in {}.", uri(&aside))) } else { e })
     }
 
     fn stage(
@@ -216,6 +215,19 @@ impl Job {
     }
 }
 
+/// Removes the rows that an overwrite replaced. After a failure they are there only if they could not be put
+/// back: then they stay, and the answer is yes.
+pub(super) fn clear_aside(aside: &Path, replaced: bool) -> bool {
+    if replaced {
+        // Rubbish that can't be removed is hidden from readers.
+        let _ = std::fs::remove_dir_all(aside);
+        return false;
+    }
+    // Goes only if it is empty.
+    let _ = std::fs::remove_dir(aside);
+    aside.exists()
+}
+
 /// The renames of a write, so that they can be taken back.
 #[derive(Debug, Default)]
 struct Moves(Vec<(PathBuf, PathBuf)>);
@@ -227,7 +239,7 @@ impl Moves {
         Ok(())
     }
 
-    /// Takes back what can be; the error that led here is the one to tell.
+    /// Takes back what can be; the error that led here is the one to tell, and what can't be stays where it is.
     fn undo(self) {
         for (from, to) in self.0.into_iter().rev() {
             let _ = std::fs::rename(to, from);

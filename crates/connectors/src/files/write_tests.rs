@@ -200,3 +200,18 @@ fn a_write_that_is_canceled_keeps_nothing() {
         assert!(left.is_empty(), "{format}: {left:?}");
     }
 }
+
+#[test]
+fn old_rows_that_could_not_be_put_back_are_kept() {
+    // Whether a file is left, whether the write went well; whether the folder is told of, and is still there.
+    for (left, replaced, told) in [(true, true, false), (true, false, true), (false, false, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let aside = dir.path().join("id.old");
+        std::fs::create_dir(&aside).unwrap();
+        if left {
+            std::fs::write(aside.join("part-0"), "old").unwrap();
+        }
+        assert_eq!(super::write::clear_aside(&aside, replaced), told, "{left} {replaced}");
+        assert_eq!(aside.join("part-0").exists(), told);
+    }
+}
