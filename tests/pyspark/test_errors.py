@@ -31,7 +31,7 @@ CASES = [
     ("unknown setting", lambda s: s.conf.get("no.such.setting"), SparkNoSuchElementException, "SQL_CONF_NOT_FOUND", "42K0I", None),
     ("union of unlike frames", lambda s: s.range(1).union(s.sql("SELECT 1, 2")).schema, AnalysisException, "NUM_COLUMNS_MISMATCH", "42826", None),
     ("Python function", lambda s: s.range(1).select(F.udf(lambda x: x, "int")("id")).collect(), AnalysisException, "UNSUPPORTED_FEATURE", "0A000", None),
-    ("observed metrics", lambda s: s.range(1).unpivot("id", None, "a", "b").transpose().collect(), AnalysisException, "UNSUPPORTED_FEATURE", "0A000", None),
+    ("transposed frame", lambda s: s.range(1).unpivot("id", None, "a", "b").transpose().collect(), AnalysisException, "UNSUPPORTED_FEATURE", "0A000", None),
 ]
 
 

@@ -16,7 +16,7 @@ cargo xtask <COMMAND>
 
   test           every check: format, tidy, lints, unit and SQL tests, process kills, demo, PySpark
   test --fast    unit and SQL tests only
-  ci             the same as test, where a missing tool is a failure instead of a skipped step
+  ci             the same as test, where a missing rustfmt or clippy is a failure and not a skipped step
   tidy           module heads, sizes, crate edges, banned names, one version of arrow
   tidy --shrink  also lowers the recorded sizes to what they are now
   venv           makes the Python environment of the tests and prints where it is
