@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use chrono::DateTime;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::common::{Result as DfResult, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::FileFormat;
@@ -145,7 +146,7 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
         return Err(Error::unsupported(what));
     }
     let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), table)
-        .unwrap_or_else(|_| Statistics::new_unknown(table));
+        .map_or_else(|_| Statistics::new_unknown(table), |found| without_float_bounds(found, table));
     let location = object_store::path::Path::from_absolute_path(path).map_err(|e| not_parquet(path, &e))?;
     let meta = ObjectMeta {
         location,
@@ -157,6 +158,18 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
     Ok(PartitionedFile::new_from_meta(meta)
         .with_partition_values(file.partition.clone())
         .with_statistics(Arc::new(statistics)))
+}
+
+/// Takes away the bounds of floating-point columns: Parquet's statistics leave NaN out, and DataFusion takes a column
+/// whose bounds are equal for a constant, so that a NaN beside one number would become that number.
+fn without_float_bounds(mut statistics: Statistics, schema: &Schema) -> Statistics {
+    for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
+        if field.data_type().is_floating() {
+            column.min_value = Precision::Absent;
+            column.max_value = Precision::Absent;
+        }
+    }
+    statistics
 }
 
 #[async_trait]

@@ -97,20 +97,23 @@ fn plain_literal(arg: &Arg) -> bool {
 }
 
 /// Compares floats as keys. Where a scan can prune by the values as they are, they are compared too.
+///
+/// The statistics that a scan prunes by leave NaN out, so only comparisons that are false for NaN may meet them:
+/// equality with a number, and being less than a number. The conjunction with the exact comparison keeps that so
+/// under NOT: negated, it is a disjunction that no scan can prune by.
 fn floats(operator: Operator, left: Arg, right: Arg) -> Expr {
-    let equality = matches!(operator, Operator::Eq | Operator::NotEq | Operator::IsNotDistinctFrom);
-    if equality && (plain_literal(&left) || plain_literal(&right)) {
-        return binary(left.expr, operator, right.expr);
-    }
-    let native = binary(left.expr.clone(), operator, right.expr.clone());
-    let below_literal = match operator {
+    let prunes = match operator {
+        Operator::Eq => {
+            is_column(&left) && plain_literal(&right) || plain_literal(&left) && is_column(&right)
+        }
         Operator::Lt | Operator::LtEq => is_column(&left) && plain_literal(&right),
         Operator::Gt | Operator::GtEq => plain_literal(&left) && is_column(&right),
         _ => false,
     };
+    let native = prunes.then(|| binary(left.expr.clone(), operator, right.expr.clone()));
     let exact = binary(key(left).expr, operator, key(right).expr);
     // Whatever is less than a number is so in Arrow's order too, which knows more that is less: negative NaNs.
-    if below_literal { binary(native, Operator::And, exact) } else { exact }
+    native.map_or(exact.clone(), |native| binary(native, Operator::And, exact))
 }
 
 fn is_column(arg: &Arg) -> bool {

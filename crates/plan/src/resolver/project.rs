@@ -8,7 +8,7 @@ use crate::errors::{analysis, from_datafusion, quoted, unresolved_column};
 use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, Extension, Limit, LogicalPlan, lit};
+use datafusion::logical_expr::{EmptyRelation, Expr, Extension, Limit, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
@@ -263,6 +263,13 @@ impl Resolver<'_> {
         let mut rel = self.relation(input, outer)?;
         let value = |e: Option<&ir::Expr>, name: &str| e.map(|e| self.row_count(e, name)).transpose();
         let (fetch, skip) = (value(limit, "limit")?, value(offset, "offset")?);
+        if fetch == Some(0) && !rel.streaming {
+            // No row is needed, so none is computed; DataFusion's sort for the first rows asserts that it is for
+            // at least one.
+            let schema = Arc::clone(rel.plan.schema());
+            rel.plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema });
+            return Ok(rel);
+        }
         rel.plan = LogicalPlan::Limit(Limit {
             skip: skip.map(|n| Box::new(lit(n))),
             fetch: fetch.map(|n| Box::new(lit(n))),
