@@ -1,9 +1,9 @@
-//! Which DataFrames has a session marked with `persist` or `cacheTable`, and how?
+//! The DataFrames that a session has marked with `persist` or `cacheTable`, with their storage levels.
 //!
-//! Marks only: nothing is kept ready, and every action computes its rows anew, so no answer depends on a mark.
+//! Marks only: nothing is materialised, and every action computes its rows anew, so no answer depends on a mark.
 //! Two plans that mean the same have one mark, as in Spark.
 
-use crate::semantics;
+use crate::semantics::CanonicalPlan;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use thalweg_common::{Error, Result};
@@ -32,31 +32,31 @@ impl StorageLevel {
 
 /// The marks of a session, by what the plans mean.
 #[derive(Debug, Default)]
-pub(crate) struct Persisted(Mutex<BTreeMap<i32, Vec<(String, StorageLevel)>>>);
+pub(crate) struct Persisted(Mutex<BTreeMap<i32, Vec<(CanonicalPlan, StorageLevel)>>>);
 
 impl Persisted {
     /// Marks a plan; one that has a mark keeps it.
     pub fn mark(&self, plan: &Relation, level: StorageLevel) -> Result<()> {
-        let form = semantics::form(plan);
+        let plan = CanonicalPlan::of(plan);
         let mut marks = self.0.lock().map_err(|_| poisoned())?;
         if marks.len() >= MARKS_MAX {
             return Err(Error::unsupported(format!(
                 "more than {MARKS_MAX} persisted DataFrames of a session"
             )));
         }
-        let same = marks.entry(semantics::hash(plan)).or_default();
-        if same.iter().all(|(known, _)| *known != form) {
-            same.push((form, level));
+        let same = marks.entry(plan.semantic_hash()).or_default();
+        if same.iter().all(|(known, _)| *known != plan) {
+            same.push((plan, level));
         }
         Ok(())
     }
 
     /// Takes a plan's mark away.
     pub fn unmark(&self, plan: &Relation) -> Result<()> {
-        let form = semantics::form(plan);
+        let plan = CanonicalPlan::of(plan);
         let mut marks = self.0.lock().map_err(|_| poisoned())?;
-        if let Some(same) = marks.get_mut(&semantics::hash(plan)) {
-            same.retain(|(known, _)| *known != form);
+        if let Some(same) = marks.get_mut(&plan.semantic_hash()) {
+            same.retain(|(known, _)| *known != plan);
         }
         marks.retain(|_, same| !same.is_empty());
         Ok(())
@@ -64,10 +64,10 @@ impl Persisted {
 
     /// A plan's mark.
     pub fn level(&self, plan: &Relation) -> Option<StorageLevel> {
-        let form = semantics::form(plan);
+        let plan = CanonicalPlan::of(plan);
         let marks = self.0.lock().ok()?;
-        let same = marks.get(&semantics::hash(plan))?;
-        same.iter().find(|(known, _)| *known == form).map(|(_, level)| *level)
+        let same = marks.get(&plan.semantic_hash())?;
+        same.iter().find(|(known, _)| *known == plan).map(|(_, level)| *level)
     }
 
     /// Takes all marks away.

@@ -1,49 +1,88 @@
-//! Do two DataFrames mean the same?
+//! Compares unresolved plans by what they mean: `sameSemantics`, `semanticHash`, and the marks of `persist`.
 //!
-//! Two unresolved plans that differ only in the client's ids mean the same. The converse does not
-//! hold, so "no" means "not known", as Spark's documentation warns too.
+//! Two plans that differ only in the client's ids and in where they stood in a text mean the same. The converse
+//! does not hold, so a "no" means "not known", as Spark's documentation warns too.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use thalweg_sql::ir;
+use thalweg_sql::ir::{ChildMut, Expr, ExprNode, Relation};
 
-/// What comes before an id in a plan's text; where both fit, the longer one counts.
-const IDS: &[&str] = &["plan_id: Some(", "plan_id: "];
+/// A plan in the form that all plans of the same meaning share: ids are counted from 0 in the order of their
+/// first use, and places in the text are left out.
+///
+/// ```
+/// use thalweg_engine::semantics::CanonicalPlan;
+/// let plan = |id, text| thalweg_sql::ir::Relation { plan_id: Some(id), ..thalweg_sql::parse_query(text).unwrap() };
+/// assert_eq!(CanonicalPlan::of(&plan(3, "SELECT 1")), CanonicalPlan::of(&plan(70, "SELECT  1")));
+/// assert_ne!(CanonicalPlan::of(&plan(3, "SELECT 1")), CanonicalPlan::of(&plan(3, "SELECT 2")));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct CanonicalPlan(Relation);
 
-/// A text that is the same for plans that differ in the client's ids only.
-pub fn form(relation: &ir::Relation) -> String {
-    let text = format!("{relation:?}");
-    let mut seen: HashMap<&str, usize> = HashMap::new();
-    let mut form = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    let first = |rest: &str| IDS.iter().filter_map(|m| rest.find(m).map(|at| (at, Reverse(*m)))).min();
-    while let Some((at, Reverse(mark))) = first(rest) {
-        let (before, after) = rest.split_at(at + mark.len());
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let (id, tail) = after.split_at(digits);
-        form.push_str(before);
-        if !id.is_empty() {
-            let next = seen.len();
-            form.push_str(&seen.entry(id).or_insert(next).to_string());
-        }
-        rest = tail;
+impl CanonicalPlan {
+    /// The canonical form of a plan.
+    pub fn of(relation: &Relation) -> Self {
+        let mut canonical = relation.clone();
+        Renumbering::default().relation(&mut canonical);
+        Self(canonical)
     }
-    form.push_str(rest);
-    form
+
+    /// A hash that is the same for equal plans.
+    pub fn semantic_hash(&self) -> i32 {
+        let mut hasher = DefaultHasher::new();
+        // A plan holds floating-point numbers, so it has no `Hash`; equal plans have equal texts.
+        format!("{:?}", self.0).hash(&mut hasher);
+        let bytes = hasher.finish().to_le_bytes();
+        i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
 }
 
-/// A hash that is the same for plans of the same form.
-pub fn hash(relation: &ir::Relation) -> i32 {
-    let mut hasher = DefaultHasher::new();
-    form(relation).hash(&mut hasher);
-    let bytes = hasher.finish().to_le_bytes();
-    i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+/// The ids seen so far, each with its number.
+#[derive(Default)]
+struct Renumbering(HashMap<i64, i64>);
+
+impl Renumbering {
+    fn relation(&mut self, relation: &mut Relation) {
+        relation.origin = None;
+        self.optional(&mut relation.plan_id);
+        relation.for_each_child_mut(&mut |child| self.child(child));
+    }
+
+    fn child(&mut self, child: ChildMut<'_>) {
+        match child {
+            ChildMut::Relation(relation) => self.relation(relation),
+            ChildMut::Expr(expr) => self.expr(expr),
+        }
+    }
+
+    fn expr(&mut self, expr: &mut Expr) {
+        expr.origin = None;
+        match &mut expr.node {
+            ExprNode::Attribute { plan_id, .. }
+            | ExprNode::Star { plan_id, .. }
+            | ExprNode::Regex { plan_id, .. } => self.optional(plan_id),
+            ExprNode::SubqueryReference { plan_id, .. } => self.id(plan_id),
+            _ => {}
+        }
+        expr.for_each_child_mut(&mut |child| self.child(child));
+    }
+
+    fn optional(&mut self, id: &mut Option<i64>) {
+        if let Some(id) = id {
+            self.id(id);
+        }
+    }
+
+    fn id(&mut self, id: &mut i64) {
+        let next = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
+        *id = *self.0.entry(*id).or_insert(next);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thalweg_sql::ir;
 
     fn range(plan_id: Option<i64>, end: i64) -> ir::Relation {
         let node = ir::RelationNode::Range { start: 0, end, step: 1 };
@@ -54,15 +93,23 @@ mod tests {
         ir::Relation { node, plan_id: plan_id.map(|id| id + 1), origin: None }
     }
 
+    fn literal(text: &str) -> ir::Relation {
+        let expr = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::String(text.to_owned())));
+        ir::Relation::new(ir::RelationNode::Values { rows: vec![vec![expr]] })
+    }
+
     #[test]
     fn ids_do_not_matter_and_everything_else_does() {
         for (a, b, same) in [
             (range(Some(3), 5), range(Some(70), 5), true),
             (range(Some(3), 5), range(Some(3), 6), false),
             (range(Some(3), 5), range(None, 5), false),
+            (literal("plan_id: 7"), literal("plan_id: 8"), false),
+            (literal("plan_id: 7"), literal("plan_id: 7"), true),
         ] {
-            assert_eq!(form(&a) == form(&b), same, "{a:?} {b:?}");
-            assert_eq!(hash(&a) == hash(&b), same);
+            let (one, other) = (CanonicalPlan::of(&a), CanonicalPlan::of(&b));
+            assert_eq!(one == other, same, "{a:?} {b:?}");
+            assert_eq!(one.semantic_hash() == other.semantic_hash(), same);
         }
     }
 }

@@ -238,13 +238,11 @@ impl Session {
     }
 }
 
-/// Whether the rows of a relation stand in it: local data and VALUES, and a text that is one of them.
+/// Whether a relation holds its own rows: local data and VALUES, and a text that is one of them.
 fn is_local(relation: &ir::Relation) -> bool {
     match &relation.node {
         ir::RelationNode::Local { .. } | ir::RelationNode::Values { .. } => true,
-        ir::RelationNode::SqlText { text, .. } => {
-            thalweg_sql::parse_query(text).is_ok_and(|query| is_local(&query))
-        }
+        ir::RelationNode::SqlQuery { query, .. } => is_local(query),
         _ => false,
     }
 }

@@ -52,9 +52,6 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
             }
         },
         ExprNode::Parameter(p) => p.clone().unwrap_or_else(|| "?".to_owned()),
-        ExprNode::SqlText(text) => {
-            thalweg_sql::parse_expression(text).map_or_else(|_| text.clone(), |e| name(&e))
-        }
     }
 }
 

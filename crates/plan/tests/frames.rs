@@ -232,8 +232,9 @@ fn cases() -> Vec<(&'static str, Relation, &'static str, &'static str)> {
         (
             "SQL text with arguments",
             node(
-                RelationNode::SqlText {
-                    text: "SELECT k, ? AS p FROM u WHERE k = ? AND n <> '?'".into(),
+                RelationNode::SqlQuery {
+                    text: MARKED.into(),
+                    query: Box::new(thalweg_sql::parse_query(MARKED).unwrap()),
                     positional: vec![int(5), int(9)],
                     named: vec![],
                 },
@@ -244,6 +245,9 @@ fn cases() -> Vec<(&'static str, Relation, &'static str, &'static str)> {
         ),
     ]
 }
+
+/// A text with two markers and a question mark that is none.
+const MARKED: &str = "SELECT k, ? AS p FROM u WHERE k = ? AND n <> '?'";
 
 #[tokio::test]
 async fn what_a_client_sends_gives_sparks_columns_and_rows() {

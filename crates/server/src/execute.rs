@@ -11,7 +11,7 @@ use spark_connect_proto as pb;
 use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete, SqlCommandResult};
 use spark_connect_proto::relation::RelType;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_engine::{Engine, Output};
 use thalweg_sql::ir;
 
@@ -91,34 +91,18 @@ async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: De
 /// A query is analysed now, so that its errors surface here, and runs when the client asks for rows.
 /// A command runs now, and its rows go back as a relation.
 async fn sql_command(session: &Session, sql: Sql, time_zone: &str) -> Result<ResponseType> {
-    let Sql { relation, converted } = sql;
-    let (text, has_arguments) = sql_text(&converted)?;
-    let relation = match thalweg_sql::parse_statement(text)? {
-        ir::Statement::Query(_) => {
-            session.engine.analyze(&converted, None).await?;
-            relation
+    let relation = match sql {
+        Sql::Query { sent, query } => {
+            session.engine.analyze(&query, None).await?;
+            sent
         }
-        ir::Statement::Command(_) if has_arguments => {
-            return Err(Error::unsupported("arguments of a SQL statement that is no query"));
-        }
-        command @ ir::Statement::Command(_) => {
-            let output = session.engine.execute(command, Some(text.into())).await?;
+        Sql::Command { command, text } => {
+            let statement = ir::Statement::Command(command);
+            let output = session.engine.execute(statement, Some(text.into())).await?;
             local(output, time_zone).await?
         }
     };
     Ok(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) }))
-}
-
-/// The text of `spark.sql(…)`, and whether arguments or DataFrames go with it.
-fn sql_text(relation: &ir::Relation) -> Result<(&str, bool)> {
-    match &relation.node {
-        ir::RelationNode::SqlText { text, positional, named } => {
-            Ok((text, !positional.is_empty() || !named.is_empty()))
-        }
-        ir::RelationNode::WithRelations { root, references: _ } => Ok((sql_text(root)?.0, true)),
-        ir::RelationNode::With { ctes: _, recursive: _, input } => Ok((sql_text(input)?.0, true)),
-        _ => Err(convert::invalid("A SQL command holds a relation that is no SQL text.")),
-    }
 }
 
 /// The rows of a command as a relation that the client can read again.

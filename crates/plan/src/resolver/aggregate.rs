@@ -215,7 +215,6 @@ impl Resolver<'_> {
             ExprNode::Extract { child, extraction } => {
                 self.holds_aggregate(child) || self.holds_aggregate(extraction)
             }
-            ExprNode::SqlText(text) => self.parsed(text).is_ok_and(|e| self.holds_aggregate(&e)),
             _ => false,
         }
     }

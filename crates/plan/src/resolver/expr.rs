@@ -53,7 +53,6 @@ impl Resolver<'_> {
                 let relation = self.reference(*plan_id)?;
                 self.subquery(kind, &relation, env)
             }
-            ExprNode::SqlText(text) => self.expr(&self.parsed(text)?, env),
             ExprNode::Star { .. } | ExprNode::Regex { .. } => {
                 let text = format!("Invalid usage of '*' in {}.", env.clause);
                 Err(analysis("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", text)
@@ -68,14 +67,6 @@ impl Resolver<'_> {
             ExprNode::Lambda { .. } => Err(Error::unsupported("a lambda outside of a function's arguments")),
             ExprNode::UpdateField { .. } => Err(Error::unsupported("withField and dropFields")),
         }
-    }
-
-    /// The expression that a piece of SQL text stands for.
-    pub(super) fn parsed(&self, text: &str) -> Result<ir::Expr> {
-        let mut expr = thalweg_sql::parse_expression(text)?;
-        // Its places point into a text of its own, not into the statement's.
-        expr.origin = None;
-        Ok(expr)
     }
 
     fn literal(&self, literal: &Literal) -> Result<Typed> {
@@ -188,7 +179,7 @@ impl Resolver<'_> {
 fn keeps_null_as_false(expr: &ir::Expr) -> bool {
     match &expr.node {
         ExprNode::Function(call) => matches!(super::function::call_name(call).as_str(), "and" | "&&" | "or"),
-        ExprNode::Subquery { .. } | ExprNode::SubqueryReference { .. } | ExprNode::SqlText(_) => true,
+        ExprNode::Subquery { .. } | ExprNode::SubqueryReference { .. } => true,
         _ => false,
     }
 }

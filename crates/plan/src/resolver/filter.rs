@@ -51,11 +51,7 @@ impl Resolver<'_> {
     /// The conjuncts of a condition, each a boolean.
     pub(super) fn conjuncts(&self, condition: &ir::Expr, env: &Env) -> Result<Vec<Typed>> {
         let mut parts = vec![];
-        let parsed = match &condition.node {
-            ExprNode::SqlText(text) => Some(self.parsed(text)?),
-            _ => None,
-        };
-        split(parsed.as_ref().unwrap_or(condition), &mut parts);
+        split(condition, &mut parts);
         let env = Env { null_is_false: true, ..*env };
         parts.into_iter().map(|part| self.predicate(part, &env)).collect()
     }

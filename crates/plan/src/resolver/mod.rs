@@ -1,8 +1,8 @@
-//! From an unresolved relation to a plan: entry, bookkeeping and the dispatch over relations.
+//! Resolves an unresolved relation to a plan: entry, bookkeeping and the dispatch over relations.
 //!
-//! Resolution itself is plain code; tables are loaded between attempts. An attempt that meets a table it does
-//! not have names it and stops, the table is loaded, and the next attempt goes further. So nothing below
-//! awaits, and a plan never mixes two states of one table.
+//! Resolution itself is plain code and awaits nothing: the tables are loaded before it. Where it meets a table that
+//! is not loaded (one that could not be), it stops, the table is loaded or its error returned with its place, and
+//! resolution begins anew.
 
 mod aggregate;
 mod attribute;
@@ -15,6 +15,7 @@ mod generate;
 mod join;
 mod kernels;
 mod lambda;
+mod load;
 mod missing;
 mod parameters;
 mod pivot;
@@ -26,13 +27,14 @@ mod source;
 mod subquery;
 mod window;
 
-use crate::catalog::{Catalog, Context, Resolved, TableEntry};
+use crate::catalog::{Catalog, Context, Resolved};
 use crate::errors::{analysis, from_datafusion};
 use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection};
 use env::Env;
 pub use filter::FENCE;
+use load::{LOADS_MAX, Loads, Request};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,8 +42,6 @@ use thalweg_common::{Error, Position, Result};
 use thalweg_sql::ir::{self, Origin, Relation, RelationNode};
 use thalweg_sql::types::DataType;
 
-/// The most tables that one query may name.
-const LOADS_MAX: usize = 1_000;
 /// The deepest nesting of relations, views and subqueries: further down the stack would end.
 const DEPTH_MAX: usize = 600;
 
@@ -50,12 +50,12 @@ const DEPTH_MAX: usize = 600;
 /// # Errors
 /// Spark's analysis errors (`UNRESOLVED_COLUMN`, `DATATYPE_MISMATCH`, …), with the position in `ctx.text`.
 pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) -> Result<Resolved> {
-    let mut loads = Loads::default();
+    let mut loads = Loads::of(relation, catalog).await;
     for _ in 0..LOADS_MAX {
         match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
             Attempt::Done(resolved) => return resolved,
             Attempt::Missing(request, place) => {
-                load(catalog, &mut loads, request).await.map_err(|e| e.at(place))?;
+                loads.add(catalog, request).await.map_err(|e| e.at(place))?;
             }
         }
     }
@@ -79,30 +79,10 @@ pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataTy
     }
 }
 
-/// A table that resolution asks for.
-#[derive(Debug, Clone, PartialEq)]
-enum Request {
-    Table { name: ir::Name, options: ir::Options, streaming: bool },
-    Source(ir::DataSource),
-}
-
-/// The tables loaded so far.
-#[derive(Debug, Default)]
-struct Loads(Vec<(Request, TableEntry)>);
-
 enum Attempt<T> {
     Done(Result<T>),
     /// A table to load, and where it is named.
     Missing(Request, Option<Position>),
-}
-
-async fn load(catalog: &dyn Catalog, loads: &mut Loads, request: Request) -> Result<()> {
-    let entry = match &request {
-        Request::Table { name, options, streaming } => catalog.table(name, options, *streaming).await?,
-        Request::Source(source) => catalog.data_source(source).await?,
-    };
-    loads.0.push((request, entry));
-    Ok(())
 }
 
 fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Result<T>) -> Attempt<T> {
@@ -208,8 +188,9 @@ impl Resolver<'_> {
             RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),
             RelationNode::With { ctes, recursive, input } => self.with(ctes, *recursive, input, outer),
             RelationNode::WithRelations { root, references } => self.with_relations(root, references, outer),
-            RelationNode::SqlText { text, positional, named } => {
-                self.sql_text(text, positional, named, outer)
+            RelationNode::SqlQuery { text, query, positional, named } => {
+                let arguments = ir::Arguments { positional: positional.clone(), named: named.clone() };
+                self.sql_query(text, query, arguments, outer)
             }
             _ => self.shape(relation, outer),
         }

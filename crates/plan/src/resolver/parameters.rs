@@ -9,19 +9,17 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Origin};
 
 impl Resolver<'_> {
-    /// SQL text that stands for a relation, with its arguments.
-    pub(super) fn sql_text(
+    /// The query of a SQL text, with the text that its origins point into and the arguments of its markers.
+    pub(super) fn sql_query(
         &self,
         text: &str,
-        positional: &[ir::Expr],
-        named: &[(String, ir::Expr)],
+        query: &ir::Relation,
+        arguments: ir::Arguments,
         outer: Option<&Env>,
     ) -> Result<Rel> {
-        let arguments = ir::Arguments { positional: positional.to_vec(), named: named.to_vec() };
-        let query = thalweg_sql::parse_query(text)?;
         let text = self.text.replace(Some(text.into()));
         let arguments = self.arguments.replace(Some(Rc::new(arguments)));
-        let rel = self.relation(&query, outer);
+        let rel = self.relation(query, outer);
         self.arguments.replace(arguments);
         self.text.replace(text);
         rel

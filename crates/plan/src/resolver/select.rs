@@ -185,10 +185,6 @@ impl Resolver<'_> {
                     continue;
                 }
             };
-            let item = match &item.node {
-                ExprNode::SqlText(text) => &self.parsed(text)?,
-                _ => item,
-            };
             let env = Env { lateral: Some(&lateral), ..*env };
             if let Some(found) = self.generator(item, &env)? {
                 if generator.is_some() {

@@ -57,7 +57,7 @@ impl Resolver<'_> {
     }
 
     fn loaded(&self, request: Request, origin: Origin) -> Result<TableEntry> {
-        if let Some((_, entry)) = self.loads.0.iter().find(|(r, _)| *r == request) {
+        if let Some(entry) = self.loads.get(&request) {
             return Ok(entry.clone());
         }
         *self.missing.borrow_mut() = Some((request, self.position(origin)));

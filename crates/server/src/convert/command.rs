@@ -1,7 +1,7 @@
-//! What shall be done?
+//! Converts a command message to the request that it stands for.
 
 use super::plan::{Request, Sql};
-use super::{Converter, identifier, required};
+use super::{Converter, identifier, invalid, required};
 use spark_connect_proto as pb;
 use spark_connect_proto::command::CommandType;
 use spark_connect_proto::relation::RelType;
@@ -43,12 +43,52 @@ impl Converter<'_> {
     #[allow(deprecated)] // Older clients send the text itself.
     fn sql_command(&self, proto: pb::SqlCommand) -> Result<Request> {
         let pb::SqlCommand { sql, args, pos_args, named_arguments, pos_arguments, input } = proto;
-        let relation = input.unwrap_or_else(|| {
+        let sent = input.unwrap_or_else(|| {
             let sql = pb::Sql { query: sql, args, pos_args, named_arguments, pos_arguments };
             pb::Relation { common: None, rel_type: Some(RelType::Sql(sql)) }
         });
-        Ok(Request::Sql(Box::new(Sql { converted: self.relation(relation.clone())?, relation })))
+        Ok(Request::Sql(Box::new(self.sql_statement(sent)?)))
     }
+
+    /// Parses the text of a SQL command, once.
+    fn sql_statement(&self, sent: pb::Relation) -> Result<Sql> {
+        let (sql, references) = sql_of(&sent)?;
+        match thalweg_sql::parse_statement(&sql.query)? {
+            ir::Statement::Query(parsed) => {
+                let mut query = ir::Relation::new(self.sql_query(sql.clone(), parsed)?);
+                if !references.is_empty() {
+                    query = ir::Relation::new(self.over_references(query, references.to_vec())?);
+                }
+                Ok(Sql::Query { query: Box::new(query), sent })
+            }
+            ir::Statement::Command(_) if !references.is_empty() || has_arguments(sql) => {
+                Err(Error::unsupported("arguments of a SQL statement that is not a query"))
+            }
+            ir::Statement::Command(command) => Ok(Sql::Command { command, text: sql.query.clone() }),
+        }
+    }
+}
+
+/// The SQL text of a command's relation, and the DataFrames that it names.
+fn sql_of(relation: &pb::Relation) -> Result<(&pb::Sql, &[pb::Relation])> {
+    match &relation.rel_type {
+        Some(RelType::Sql(sql)) => Ok((sql, &[])),
+        Some(RelType::WithRelations(with)) => match with.root.as_ref().and_then(|r| r.rel_type.as_ref()) {
+            Some(RelType::Sql(sql)) => Ok((sql, &with.references)),
+            _ => Err(not_sql()),
+        },
+        _ => Err(not_sql()),
+    }
+}
+
+fn not_sql() -> Error {
+    invalid("A SQL command holds a relation that is not SQL text.")
+}
+
+#[allow(deprecated)] // Older clients send arguments as literals.
+fn has_arguments(sql: &pb::Sql) -> bool {
+    let pb::Sql { query: _, args, pos_args, named_arguments, pos_arguments } = sql;
+    !(args.is_empty() && pos_args.is_empty() && named_arguments.is_empty() && pos_arguments.is_empty())
 }
 
 /// What to call a command that is refused.

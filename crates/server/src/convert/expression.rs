@@ -18,7 +18,7 @@ impl Converter<'_> {
             ExprType::UnresolvedAttribute(attribute) => attribute_node(attribute)?,
             ExprType::UnresolvedFunction(call) => self.function(call)?,
             ExprType::ExpressionString(pb::expression::ExpressionString { expression }) => {
-                ExprNode::SqlText(expression)
+                return parsed(&expression);
             }
             ExprType::UnresolvedStar(star) => star_node(star)?,
             ExprType::Alias(alias) => self.alias(*alias)?,
@@ -86,6 +86,13 @@ impl Converter<'_> {
         let value = value_expression.map(|value| self.expression(*value)).transpose()?.map(Box::new);
         Ok(ExprNode::UpdateField { child, field: field_name, value })
     }
+}
+
+/// The expression of `expr("a + 1")`. It has no places: those of its text are not in the statement's.
+fn parsed(text: &str) -> Result<Expr> {
+    let mut expr = thalweg_sql::parse_expression(text)?;
+    expr.clear_origins();
+    Ok(expr)
 }
 
 /// A constant as an expression.

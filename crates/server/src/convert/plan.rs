@@ -38,10 +38,12 @@ impl Request {
     }
 }
 
-/// SQL text as the client sent it, which a query's answer repeats, and as IR.
-pub(crate) struct Sql {
-    pub relation: pb::Relation,
-    pub converted: ir::Relation,
+/// What the text of `spark.sql(…)` is.
+pub(crate) enum Sql {
+    /// A query: as the client sent it, which the answer repeats, and as IR.
+    Query { sent: pb::Relation, query: Box<ir::Relation> },
+    /// A command, and its text.
+    Command { command: ir::Command, text: String },
 }
 
 /// The request of a plan.

@@ -13,7 +13,7 @@ use spark_connect_proto::analyze_plan_request::Analyze;
 use spark_connect_proto::analyze_plan_response as tell;
 use spark_connect_proto::analyze_plan_response::Result as Answer;
 use thalweg_common::Result;
-use thalweg_engine::{Analyzed, Engine, StorageLevel, semantics};
+use thalweg_engine::{Analyzed, Engine, StorageLevel, semantics::CanonicalPlan};
 use thalweg_sql::ir;
 use thalweg_sql::types::{parse_ddl_schema, parse_type_or_schema};
 
@@ -58,11 +58,11 @@ pub(super) async fn answer(session: &Session, question: Analyze, pieces: Vec<Byt
         }
         Analyze::SameSemantics(ask::SameSemantics { target_plan, other_plan }) => {
             let (target, other) = (asked.relation(target_plan)?, asked.relation(other_plan)?);
-            let result = semantics::form(&target) == semantics::form(&other);
+            let result = CanonicalPlan::of(&target) == CanonicalPlan::of(&other);
             Answer::SameSemantics(tell::SameSemantics { result })
         }
         Analyze::SemanticHash(ask::SemanticHash { plan }) => {
-            let result = semantics::hash(&asked.relation(plan)?);
+            let result = CanonicalPlan::of(&asked.relation(plan)?).semantic_hash();
             Answer::SemanticHash(tell::SemanticHash { result })
         }
         Analyze::Persist(ask::Persist { relation, storage_level }) => {

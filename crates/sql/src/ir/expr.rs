@@ -97,8 +97,6 @@ pub enum ExprNode {
     },
     /// `GROUPING SETS`/`ROLLUP`/`CUBE` inside GROUP BY stay in `Aggregate::grouping`; a `?` or `:name` marker.
     Parameter(Option<String>),
-    /// SQL text that stands for an expression (`expr("a + 1")`).
-    SqlText(String),
 }
 
 /// A call of a function by name.

@@ -9,11 +9,13 @@ mod command;
 mod expr;
 mod literal;
 mod relation;
+mod visit;
 
 pub use command::*;
 pub use expr::*;
 pub use literal::*;
 pub use relation::*;
+pub use visit::{Child, ChildMut};
 
 /// Where a node stood in a statement's text: characters from 0, `start..stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

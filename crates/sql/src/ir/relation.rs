@@ -210,9 +210,11 @@ pub enum RelationNode {
         references: Vec<Relation>,
     },
     Unpivot(Unpivot),
-    /// SQL text that stands for a relation, with its arguments.
-    SqlText {
+    /// `spark.sql(text, args)` as a relation: the query that the text was parsed to, with the arguments of its
+    /// markers. The origins inside `query` are places in `text`.
+    SqlQuery {
         text: String,
+        query: Box<Relation>,
         positional: Vec<Expr>,
         named: Vec<(String, Expr)>,
     },

@@ -66,7 +66,16 @@ impl Converter<'_> {
     pub(super) fn with_relations(&self, proto: pb::WithRelations) -> Result<Node> {
         let pb::WithRelations { root, references } = proto;
         let root = self.relation(*required(root, "WithRelations.root")?)?;
-        let is_text = matches!(root.node, Node::SqlText { .. });
+        self.over_references(root, references)
+    }
+
+    /// `root` over the relations that it refers to.
+    pub(in crate::convert) fn over_references(
+        &self,
+        root: ir::Relation,
+        references: Vec<pb::Relation>,
+    ) -> Result<Node> {
+        let is_text = matches!(root.node, Node::SqlQuery { .. });
         let (mut ctes, mut by_id) = (vec![], vec![]);
         for reference in references {
             let relation = self.relation(reference)?;

@@ -41,9 +41,15 @@ pub(super) fn range(proto: pb::Range) -> Result<Node> {
 }
 
 impl Converter<'_> {
-    /// SQL text with its arguments.
-    #[allow(deprecated)] // Older clients send arguments as literals.
+    /// SQL text that is a query, with its arguments.
     pub(super) fn sql_text(&self, proto: pb::Sql) -> Result<Node> {
+        let query = thalweg_sql::parse_query(&proto.query)?;
+        self.sql_query(proto, query)
+    }
+
+    /// SQL text that was parsed to this query, with its arguments.
+    #[allow(deprecated)] // Older clients send arguments as literals.
+    pub(in crate::convert) fn sql_query(&self, proto: pb::Sql, parsed: ir::Relation) -> Result<Node> {
         let pb::Sql { query, args, pos_args, named_arguments, pos_arguments } = proto;
         let mut positional = self.expressions(pos_arguments)?;
         for literal in pos_args {
@@ -57,7 +63,7 @@ impl Converter<'_> {
             named.push((name, literal_expr(literal)?));
         }
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Node::SqlText { text: query, positional, named })
+        Ok(Node::SqlQuery { text: query, query: Box::new(parsed), positional, named })
     }
 
     /// `spark.tvf.…`.
