@@ -1,17 +1,17 @@
-//! I/O edges as the driver crosses them: the process-wide hook, and in tests one per query.
+//! Hits fail points: the hook of the process, and in tests a probe per query.
 //!
-//! A test's probe may fail (the generation dies there) or wait (it is frozen there).
+//! A probe may return an error (the generation dies there) or wait (the generation is frozen there).
 
 use crate::planted::Planted;
 use thalweg_common::Result;
-use thalweg_common::edge::{self, Edge};
+use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::Epoch;
 
-/// What a test does at an edge of one query.
+/// What a test does at a fail point of one query.
 #[cfg(test)]
 #[async_trait::async_trait]
 pub(crate) trait Probe: Send + Sync + std::fmt::Debug {
-    async fn at(&self, edge: Edge, epoch: Epoch) -> Result<()>;
+    async fn at(&self, point: FailPoint, epoch: Epoch) -> Result<()>;
 }
 
 /// What tests plant into a query; nothing outside of tests.
@@ -23,15 +23,15 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// Crosses an edge.
+    /// Hits a fail point.
     ///
     /// # Errors
     /// Only if a test says so.
-    pub(crate) async fn cross(&self, edge: Edge, _epoch: Epoch) -> Result<()> {
-        edge::cross(edge);
+    pub(crate) async fn hit(&self, point: FailPoint, _epoch: Epoch) -> Result<()> {
+        fail_point::hit(point);
         #[cfg(test)]
         if let Some(probe) = &self.probe {
-            probe.at(edge, _epoch).await?;
+            probe.at(point, _epoch).await?;
         }
         Ok(())
     }

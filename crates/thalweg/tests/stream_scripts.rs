@@ -53,7 +53,7 @@ impl Script {
                 ["create"] => script.create = lines.join("\n"),
                 ["query"] => script.query = lines.join("\n"),
                 ["rows"] => script.steps.push(Step::Rows(lines)),
-                ["kill", edge] => script.steps.push(Step::Kill((*edge).to_owned())),
+                ["kill", point] => script.steps.push(Step::Kill((*point).to_owned())),
                 ["restart"] => script.steps.push(Step::Restart),
                 ["expect"] => script.expect = Some(lines),
                 _ => panic!("unknown section '{head}'"),
@@ -129,13 +129,13 @@ impl<'a> Run<'a> {
         self.sql(&statement, fault)
     }
 
-    fn kill(&mut self, edge: &str) {
+    fn kill(&mut self, point: &str) {
         // What an earlier run took in is no epoch any more: count only what came since. The last two are
         // left out: with two epochs in flight the one that closes everything may be planned by then.
-        let crossing = self.random.usize(1..=self.pending - 2);
+        let hit = self.random.usize(1..=self.pending - 2);
         self.pending = 0;
-        let finished = self.stream(Some(format!("kill@{edge}:{crossing}")));
-        assert!(!finished.0.status.success(), "nothing was killed at crossing {crossing} of {edge}");
+        let finished = self.stream(Some(format!("kill@{point}:{hit}")));
+        assert!(!finished.0.status.success(), "nothing was killed at hit {hit} of {point}");
         assert!(finished.0.status.code().is_none(), "died by itself: {}", finished.stderr());
     }
 
@@ -196,7 +196,7 @@ fn run(path: &Path) {
         for step in &script.steps {
             match step {
                 Step::Rows(rows) => run.feed(rows),
-                Step::Kill(edge) => run.kill(edge),
+                Step::Kill(point) => run.kill(point),
                 Step::Restart => drop(run.stream(None).expect_success()),
             }
         }

@@ -10,7 +10,7 @@ use crate::state::encode;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use std::sync::Arc;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::{Commit, Offset, Part, Staged};
@@ -33,9 +33,9 @@ pub(crate) async fn stage(context: Arc<Context>, piece: Piece) -> Result<Done> {
     let count = rows.iter().map(|b| b.num_rows() as u64).sum();
     // Pieces of one worker are parts of their own, so that no name is used twice in an epoch.
     let part = Part { index: place.1 * workers + place.0, of: workers };
-    context.hooks.cross(Edge::SinkStage, epoch).await?;
+    context.hooks.hit(FailPoint::SinkStage, epoch).await?;
     let staged = context.plan.sink.stage(epoch, part, rows).await?;
-    context.hooks.cross(Edge::SinkStaged, epoch).await?;
+    context.hooks.hit(FailPoint::SinkStaged, epoch).await?;
     Ok(Done::Staged { epoch, place, staged, rows: count })
 }
 
@@ -45,12 +45,12 @@ pub(crate) async fn snapshot(context: Arc<Context>, epoch: Epoch, delta: Vec<Rec
     let file = match rows {
         0 => None,
         _ => {
-            context.hooks.cross(Edge::SnapshotWrite, epoch).await?;
+            context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
             let bytes = blocking(move || encode(&delta)).await?;
             let commit = Commit { epoch, generation: context.generation };
             let name = state_name(OPERATOR, commit, "delta");
             let file = write_state(&context, name, bytes, rows as u64).await?;
-            context.hooks.cross(Edge::SnapshotWritten, epoch).await?;
+            context.hooks.hit(FailPoint::SnapshotWritten, epoch).await?;
             Some(file)
         }
     };
@@ -81,12 +81,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) async fn manifest(context: Arc<Context>, manifest: Manifest) -> Result<Done> {
     let epoch = manifest.epoch;
     still_newest(&context).await?;
-    context.hooks.cross(Edge::ManifestWrite, epoch).await?;
+    context.hooks.hit(FailPoint::ManifestWrite, epoch).await?;
     let name = manifest_name(manifest.commit());
     if let Created::There(_) = context.files.create(&name, &manifest).await? {
         return Err(corrupt(&name, "this generation has not written it, and it is there"));
     }
-    context.hooks.cross(Edge::ManifestWritten, epoch).await?;
+    context.hooks.hit(FailPoint::ManifestWritten, epoch).await?;
     Ok(Done::Manifest(epoch))
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn commit(context: Arc<Context>, epoch: Epoch, staged: Vec<Stag
         Err(error) if error.class() == fenced().class() => false,
         Err(error) => return Err(error),
     };
-    context.hooks.cross(Edge::SinkCommitted, epoch).await?;
+    context.hooks.hit(FailPoint::SinkCommitted, epoch).await?;
     Ok(Done::Committed { epoch, accepted })
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn record(context: Arc<Context>, epoch: Epoch, end: Option<Offs
         Created::Mine => mine,
         Created::There(theirs) => theirs,
     };
-    context.hooks.cross(Edge::CommitRecorded, epoch).await?;
+    context.hooks.hit(FailPoint::CommitRecorded, epoch).await?;
     if let (true, Some(end)) = (by == mine, end) {
         context.plan.source.release(&end).await?;
     }

@@ -9,7 +9,7 @@ use crate::checkpoint::{Created, Plan, plan_name};
 use crate::error::{corrupt, drained};
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Offset;
 
@@ -56,12 +56,12 @@ pub(crate) async fn plan(context: Arc<Context>, ask: Ask) -> Result<Done> {
     let Some(proposal) = propose(&context, &ask, end)? else {
         return Ok(Done::Planned(Planned::Nothing));
     };
-    context.hooks.cross(Edge::PlanWrite, ask.epoch).await?;
+    context.hooks.hit(FailPoint::PlanWrite, ask.epoch).await?;
     let plan = match context.files.create(&name, &proposal).await? {
         Created::Mine => proposal,
         Created::There(theirs) => theirs,
     };
-    context.hooks.cross(Edge::PlanWritten, ask.epoch).await?;
+    context.hooks.hit(FailPoint::PlanWritten, ask.epoch).await?;
     let took = (ms(planned - began), ms(context.options.clock.now_us() - planned));
     adopted(&context, &ask, plan, took).await
 }

@@ -9,7 +9,7 @@ use crate::error::{corrupt, fenced, incompatible, refused};
 use crate::machine::{Action, Machine};
 use crate::state::{KEY_HASH, decode};
 use arrow::record_batch::RecordBatch;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::Commit;
@@ -43,7 +43,7 @@ pub(crate) async fn recover(context: &mut Context) -> Result<Recovered> {
         state.extend(batches);
     }
     machine.restored(true).map_err(|why| refused(&why))?;
-    context.hooks.cross(Edge::StateRestored, machine.next_plan()).await?;
+    context.hooks.hit(FailPoint::StateRestored, machine.next_plan()).await?;
     let newest_plan = context.files.newest_plan().await?;
     Ok(Recovered { machine, position, chain, state, newest_plan })
 }
@@ -61,13 +61,13 @@ async fn claim(context: &mut Context, machine: &mut Machine) -> Result<()> {
             run_id: context.options.run_id.clone(),
             nonce: uuid::Uuid::new_v4().to_string(),
         };
-        context.hooks.cross(Edge::GenerationClaim, Epoch(0)).await?;
+        context.hooks.hit(FailPoint::GenerationClaim, Epoch(0)).await?;
         let name = generation_name(machine.generation());
         let won = matches!(context.files.create(&name, &record).await?, Created::Mine);
         machine.claimed(won).map_err(|why| refused(&why))?;
         if won {
             context.generation = machine.generation();
-            return context.hooks.cross(Edge::GenerationClaimed, Epoch(0)).await;
+            return context.hooks.hit(FailPoint::GenerationClaimed, Epoch(0)).await;
         }
     }
     Err(fenced())
@@ -75,11 +75,11 @@ async fn claim(context: &mut Context, machine: &mut Machine) -> Result<()> {
 
 /// Fences the sink and learns which commit to go on from.
 async fn fence(context: &Context, machine: &mut Machine) -> Result<Option<Commit>> {
-    context.hooks.cross(Edge::SinkFence, Epoch(0)).await?;
+    context.hooks.hit(FailPoint::SinkFence, Epoch(0)).await?;
     let planted = context.hooks.planted.skip_fence();
     let generation = if planted { Generation(0) } else { context.generation };
     let last = context.plan.sink.fence(generation).await?;
-    context.hooks.cross(Edge::SinkFenced, Epoch(0)).await?;
+    context.hooks.hit(FailPoint::SinkFenced, Epoch(0)).await?;
     let manifests = context.files.manifests().await?;
     if let Err(why) = machine.fenced(context.sink_remembers(), last, &manifests) {
         // A newer generation may have collected what this one looks for: then it is the news.

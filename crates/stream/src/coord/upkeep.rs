@@ -13,7 +13,7 @@ use crate::state::compact;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Commit;
 
@@ -56,7 +56,7 @@ pub(crate) async fn collect(context: Arc<Context>, confirmed: Epoch) -> Result<D
     names.extend(plans.iter().chain(&records).filter(before).cloned());
     names.retain(|name| *name != commit_name(confirmed));
     for name in names {
-        context.hooks.cross(Edge::GarbageCollect, confirmed).await?;
+        context.hooks.hit(FailPoint::GarbageCollect, confirmed).await?;
         context.files.delete(&name).await?;
     }
     Ok(Done::Collected)

@@ -1,5 +1,5 @@
 //! The kill matrix: generations that die, and generations that are frozen while the next one goes
-//! on and thawed afterwards, at every edge. The answer must be the batch answer, each row once.
+//! on and thawed afterwards, at every fail point. The answer must be the batch answer, each row once.
 
 use super::behaviour::rows;
 use super::world::*;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
@@ -18,21 +18,21 @@ fn killed() -> Error {
     Error::new(ErrorKind::Internal, "KILLED", "XX000", "the test killed this generation")
 }
 
-/// Dies at the n-th crossing of an edge, or of any edge.
+/// Dies at the n-th hit of a fail point, or of any fail point.
 #[derive(Debug)]
 pub struct Kill {
-    edge: Option<Edge>,
+    point: Option<FailPoint>,
     left: AtomicUsize,
     dead: AtomicBool,
-    seen: Mutex<BTreeSet<Edge>>,
+    seen: Mutex<BTreeSet<FailPoint>>,
 }
 
 impl Kill {
-    pub fn new(edge: Option<Edge>, crossing: usize) -> Arc<Self> {
-        let (left, dead, seen) = (AtomicUsize::new(crossing), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { edge, left, dead, seen })
+    pub fn new(point: Option<FailPoint>, hit: usize) -> Arc<Self> {
+        let (left, dead, seen) = (AtomicUsize::new(hit), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { point, left, dead, seen })
     }
-    /// Crosses everything and remembers what.
+    /// Passes every fail point and remembers what.
     fn never() -> Arc<Self> {
         Self::new(None, usize::MAX)
     }
@@ -40,12 +40,12 @@ impl Kill {
 
 #[async_trait]
 impl Probe for Kill {
-    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
-        self.seen.lock().unwrap().insert(edge);
+    async fn at(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        self.seen.lock().unwrap().insert(point);
         if self.dead.load(Ordering::SeqCst) {
             return Err(killed());
         }
-        if self.edge.is_none_or(|e| e == edge) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+        if self.point.is_none_or(|p| p == point) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.dead.store(true, Ordering::SeqCst);
             return Err(killed());
         }
@@ -53,26 +53,26 @@ impl Probe for Kill {
     }
 }
 
-/// Waits at the n-th crossing of an edge until it is thawed.
+/// Waits at the n-th hit of a fail point until it is thawed.
 #[derive(Debug)]
 struct Freeze {
-    edge: Edge,
+    point: FailPoint,
     left: AtomicUsize,
     frozen: Semaphore,
     thawed: Semaphore,
 }
 
 impl Freeze {
-    fn new(edge: Edge, crossing: usize) -> Arc<Self> {
+    fn new(point: FailPoint, hit: usize) -> Arc<Self> {
         let (frozen, thawed) = (Semaphore::new(0), Semaphore::new(0));
-        Arc::new(Self { edge, left: AtomicUsize::new(crossing), frozen, thawed })
+        Arc::new(Self { point, left: AtomicUsize::new(hit), frozen, thawed })
     }
 }
 
 #[async_trait]
 impl Probe for Freeze {
-    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
-        if edge == self.edge && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+    async fn at(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        if point == self.point && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.frozen.add_permits(1);
             self.thawed.acquire().await.unwrap().forget();
         }
@@ -87,8 +87,8 @@ fn world() -> (World, Answer) {
     (World::new(&rows, &CUTS), expect(&rows))
 }
 
-/// Every edge that a run crosses, in a run that is not disturbed.
-async fn edges_of_a_run() -> BTreeSet<Edge> {
+/// Every fail point that a run hits, in a run that is not disturbed.
+async fn points_of_a_run() -> BTreeSet<FailPoint> {
     let (world, _) = world();
     let probe = Kill::never();
     let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)) };
@@ -97,35 +97,35 @@ async fn edges_of_a_run() -> BTreeSet<Edge> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_crosses_every_edge_there_is() {
-    let crossed = edges_of_a_run().await;
-    let missing: Vec<_> = Edge::ALL.iter().filter(|e| !crossed.contains(e)).collect();
-    assert!(missing.is_empty(), "not crossed: {missing:?}");
+async fn a_run_hits_every_fail_point() {
+    let seen = points_of_a_run().await;
+    let missing: Vec<_> = FailPoint::ALL.iter().filter(|p| !seen.contains(p)).collect();
+    assert!(missing.is_empty(), "not hit: {missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_every_edge_at_several_crossings_a_stream_loses_nothing_and_repeats_nothing() {
+async fn killed_at_several_hits_of_every_fail_point_a_stream_loses_nothing_and_repeats_nothing() {
     let mut kills = 0;
-    for edge in Edge::ALL {
-        for crossing in [0, 1, 4, 9] {
+    for point in FailPoint::ALL {
+        for hit in [0, 1, 4, 9] {
             let (world, expect) = world();
             for (generation, workers) in [2, 3, 1].into_iter().enumerate() {
-                let probe = Kill::new(Some(*edge), crossing);
+                let probe = Kill::new(Some(*point), hit);
                 let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)).workers(workers) };
                 match world.run(&run).await {
-                    Err(error) => assert_eq!(error.class(), "KILLED", "{edge:?} {generation}: {error}"),
-                    Ok(_) => assert!(!probe.dead.load(Ordering::SeqCst), "{edge:?}: a dead run ended well"),
+                    Err(error) => assert_eq!(error.class(), "KILLED", "{point:?} {generation}: {error}"),
+                    Ok(_) => assert!(!probe.dead.load(Ordering::SeqCst), "{point:?}: a dead run ended well"),
                 }
                 kills += usize::from(probe.dead.load(Ordering::SeqCst));
             }
             world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
-            assert_eq!(world.answer().as_ref(), Ok(&expect), "{edge:?} crossing {crossing}");
+            assert_eq!(world.answer().as_ref(), Ok(&expect), "{point:?} hit {hit}");
         }
     }
     assert!(kills > 100, "only {kills} kills");
 }
 
-/// One seeded life: generations die at random crossings until one gets through.
+/// One seeded life: generations die at random hits until one gets through.
 async fn life(seed: u64, planted: Planted) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let rows = rows(seed, 60 + random.usize(0..120));
@@ -161,7 +161,7 @@ async fn lives_of_many_seeded_deaths_end_with_the_batch_answer() {
 /// Dies between manifest and commit; the next run must go on from the commit before.
 async fn uncommitted_manifest(planted: Planted) -> Result<(), String> {
     let (world, expect) = world();
-    let probe = Kill::new(Some(Edge::ManifestWritten), 2);
+    let probe = Kill::new(Some(FailPoint::ManifestWritten), 2);
     let run = Run { probe: Some(probe), ..Run::new(windowed(5)).workers(2) };
     assert_eq!(world.run(&run).await.unwrap_err().class(), "KILLED");
     world.run(&Run { planted, ..Run::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
@@ -199,11 +199,11 @@ struct Overtake {
 
 #[async_trait]
 impl Probe for Overtake {
-    async fn at(&self, edge: Edge, epoch: Epoch) -> Result<()> {
-        match (edge, epoch.0) {
-            (Edge::SnapshotWritten, 2) => self.written.acquire().await.unwrap().forget(),
-            (Edge::SnapshotWritten, 3) => self.written.add_permits(1),
-            (Edge::CommitRecorded, 2) => return Err(killed()),
+    async fn at(&self, point: FailPoint, epoch: Epoch) -> Result<()> {
+        match (point, epoch.0) {
+            (FailPoint::SnapshotWritten, 2) => self.written.acquire().await.unwrap().forget(),
+            (FailPoint::SnapshotWritten, 3) => self.written.add_permits(1),
+            (FailPoint::CommitRecorded, 2) => return Err(killed()),
             _ => {}
         }
         Ok(())
@@ -226,10 +226,10 @@ async fn an_epoch_that_is_overtaken_keeps_its_own_state() {
     overtake(mixed).await.expect_err("two epochs were mixed, and nobody noticed");
 }
 
-/// Freezes a generation at an edge, runs the next one to its end, thaws the old one.
-async fn freeze(edge: Edge, crossing: usize, planted: Planted) -> Result<(), String> {
+/// Freezes a generation at a fail point, runs the next one to its end, thaws the old one.
+async fn freeze(point: FailPoint, hit: usize, planted: Planted) -> Result<(), String> {
     let (world, expect) = world();
-    let probe = Freeze::new(edge, crossing);
+    let probe = Freeze::new(point, hit);
     let run = Run { probe: Some(probe.clone()), planted, ..Run::new(windowed(5)).workers(2) };
     let old = async {
         let ended = world.run(&run).await;
@@ -258,12 +258,12 @@ async fn freeze(edge: Edge, crossing: usize, planted: Planted) -> Result<(), Str
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frozen_at_every_edge_and_thawed_after_the_next_run_an_old_one_changes_nothing() {
-    for edge in Edge::ALL {
-        for crossing in [0, 2, 5] {
-            freeze(*edge, crossing, Planted::default())
+async fn frozen_at_every_fail_point_and_thawed_after_the_next_run_an_old_one_changes_nothing() {
+    for point in FailPoint::ALL {
+        for hit in [0, 2, 5] {
+            freeze(*point, hit, Planted::default())
                 .await
-                .unwrap_or_else(|e| panic!("{edge:?} crossing {crossing}: {e}"));
+                .unwrap_or_else(|e| panic!("{point:?} hit {hit}: {e}"));
         }
     }
 }
@@ -271,5 +271,5 @@ async fn frozen_at_every_edge_and_thawed_after_the_next_run_an_old_one_changes_n
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_fence_the_freeze_is_noticed() {
     let planted = Planted { skip_fence: true, ..Planted::default() };
-    freeze(Edge::SinkCommit, 2, planted).await.expect_err("no fence, and nobody noticed");
+    freeze(FailPoint::SinkCommit, 2, planted).await.expect_err("no fence, and nobody noticed");
 }

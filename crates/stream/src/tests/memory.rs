@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
@@ -203,7 +203,7 @@ impl StreamSink for MemorySink {
     }
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
         if let Some(probe) = &self.probe {
-            probe.at(Edge::SinkCommit, epoch).await?;
+            probe.at(FailPoint::SinkCommit, epoch).await?;
         }
         let mut inner = self.target.inner.lock().unwrap();
         let generation = self.generation.load(Ordering::SeqCst);

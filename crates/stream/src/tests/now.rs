@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use thalweg_common::clock::PROCESSING_TIME;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 
 const SECOND: i64 = 1_000_000;
 
@@ -53,7 +53,7 @@ async fn an_epoch_that_is_done_again_has_the_time_that_it_had() {
             let run = Run { mode: OutputMode::Update, ..Run::new(operators.clone()).workers(workers) };
             world.clock.0.store(5 * SECOND, Ordering::SeqCst);
             // Epoch 0 is on its way and epoch 1 only planned.
-            let probe = Kill::new(Some(Edge::PlanWritten), 1);
+            let probe = Kill::new(Some(FailPoint::PlanWritten), 1);
             world.run(&Run { probe: Some(probe), ..run.clone() }).await.unwrap_err();
             world.clock.0.store(1000 * SECOND, Ordering::SeqCst);
             world.run(&run.workers(4 - workers)).await.unwrap();

@@ -9,7 +9,7 @@ use crate::rt::REPORTS_MAX;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -38,8 +38,8 @@ struct Stuck {
 
 #[async_trait]
 impl Probe for Stuck {
-    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
-        if edge == Edge::SinkStage {
+    async fn at(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        if point == FailPoint::SinkStage {
             self.staging.add_permits(1);
             self.never.acquire().await.unwrap().forget();
         }

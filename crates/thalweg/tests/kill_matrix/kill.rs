@@ -1,4 +1,4 @@
-//! Kills at every edge, at several crossings each, in seeded orders.
+//! Kills at every fail point, at several hits each, in seeded orders.
 //!
 //! A trial is one input and one table. Its process is started with the next fault of the list; killed,
 //! it is started again with the one after it. A process that ends before its fault gives the fault
@@ -10,20 +10,25 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Mutex;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 
-/// What a process crosses once, before its first epoch.
-pub const AT_START: [Edge; 5] =
-    [Edge::GenerationClaim, Edge::GenerationClaimed, Edge::SinkFence, Edge::SinkFenced, Edge::StateRestored];
+/// What a process hits once, before its first epoch.
+pub const AT_START: [FailPoint; 5] = [
+    FailPoint::GenerationClaim,
+    FailPoint::GenerationClaimed,
+    FailPoint::SinkFence,
+    FailPoint::SinkFenced,
+    FailPoint::StateRestored,
+];
 
-/// Orders of the whole list: 17 edges, 3 kills each. `TEST_SEEDS` asks for more.
+/// Orders of the whole list: 17 fail points, 3 kills each. `TEST_SEEDS` asks for more.
 const SEEDS: u64 = 7;
 /// Trials side by side: two cores.
 const LANES: u64 = 2;
 /// A fault that this many trials did not reach is given up.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// Kills per edge.
+/// Kills per fail point.
 #[derive(Default)]
 pub struct Tally {
     kills: BTreeMap<&'static str, usize>,
@@ -36,13 +41,13 @@ impl Tally {
     }
 
     pub fn never_reached(&self) -> Vec<&'static str> {
-        Edge::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
+        FailPoint::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
     }
 
     fn add(&mut self, other: Tally) {
         self.trials += other.trials;
-        for (edge, kills) in other.kills {
-            *self.kills.entry(edge).or_default() += kills;
+        for (point, kills) in other.kills {
+            *self.kills.entry(point).or_default() += kills;
         }
     }
 }
@@ -50,8 +55,8 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "killed {} processes in {} trials: 0 rows lost, 0 twice", self.kills(), self.trials)?;
-        for (edge, kills) in &self.kills {
-            writeln!(f, "  {edge:<20} {kills:>4}")?;
+        for (point, kills) in &self.kills {
+            writeln!(f, "  {point:<20} {kills:>4}")?;
         }
         write!(f, "  never reached: {:?}", self.never_reached())
     }
@@ -59,14 +64,14 @@ impl fmt::Display for Tally {
 
 #[derive(Clone, Copy)]
 struct Fault {
-    edge: Edge,
-    crossing: u64,
+    point: FailPoint,
+    hit: u64,
     attempts: u32,
 }
 
 /// Crossings at which a process is killed, from 1. A process claims, fences and restores once.
-fn crossings(edge: Edge) -> [u64; 3] {
-    if AT_START.contains(&edge) { [1, 1, 1] } else { [1, 2, 3] }
+fn hits(point: FailPoint) -> [u64; 3] {
+    if AT_START.contains(&point) { [1, 1, 1] } else { [1, 2, 3] }
 }
 
 /// Runs all seeds.
@@ -91,8 +96,8 @@ pub fn matrix() -> Tally {
 fn chain(seed: u64) -> Tally {
     let mut rng = Rng::with_seed(seed);
     let mut faults: Vec<Fault> = vec![];
-    for edge in Edge::ALL {
-        faults.extend(crossings(*edge).map(|crossing| Fault { edge: *edge, crossing, attempts: 0 }));
+    for point in FailPoint::ALL {
+        faults.extend(hits(*point).map(|hit| Fault { point: *point, hit, attempts: 0 }));
     }
     rng.shuffle(&mut faults);
     let mut faults = VecDeque::from(faults);
@@ -110,10 +115,10 @@ fn trial(seed: u64, faults: &mut VecDeque<Fault>, tally: &mut Tally) {
     let mut history: Vec<String> = vec![];
     loop {
         let fault = faults.pop_front();
-        let text = fault.map(|f| format!("kill@{}:{}", f.edge.name(), f.crossing));
+        let text = fault.map(|f| format!("kill@{}:{}", f.point.name(), f.hit));
         history.extend(text.clone());
         match (Process::start(&trial, "one", "job", text.as_deref()).end(), fault) {
-            (End::Killed, Some(fault)) => *tally.kills.entry(fault.edge.name()).or_default() += 1,
+            (End::Killed, Some(fault)) => *tally.kills.entry(fault.point.name()).or_default() += 1,
             (End::Done(_), fault) => {
                 let again = fault.map(|f| Fault { attempts: f.attempts + 1, ..f });
                 faults.extend(again.filter(|f| f.attempts < ATTEMPTS_MAX));

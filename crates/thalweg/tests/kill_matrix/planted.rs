@@ -56,7 +56,7 @@ fn the_process_with_a_bug() {
     });
 }
 
-/// Dies at an edge with the bug; the process after it finishes the job. What the matrix says of the table.
+/// Dies at a fail point with the bug; the process after it finishes the job. What the matrix says of the table.
 fn killed(seed: u64, bug: &str, fault: &str) -> Result<(), String> {
     let trial = Trial::new(seed);
     let End::Killed = start(&trial, "one", bug, Some(fault)).end() else {
