@@ -34,7 +34,7 @@ pub use files::durable::make_folder;
 pub use files::input_files;
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
-pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
 use std::sync::Arc;
 

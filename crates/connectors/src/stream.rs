@@ -25,9 +25,9 @@ pub type Offset = serde_json::Value;
 
 /// One worker's share of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub struct Subtask {
     pub index: usize,
-    pub of: usize,
+    pub parallelism: usize,
 }
 
 /// Where an unbounded table comes from.
@@ -49,7 +49,7 @@ pub trait StreamSource: Send + Sync + Debug {
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>>;
     /// The newest position that is there, for the progress report.
     async fn latest(&self) -> Result<Option<Offset>>;
@@ -80,7 +80,7 @@ pub trait StreamSink: Send + Sync + Debug {
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>>;
     /// Writes one worker's rows of an epoch so that a later commit is cheap and atomic. None if
     /// there is nothing to commit for them. Staging twice is harmless.
-    async fn stage(&self, epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>>;
+    async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>>;
     /// Makes the staged rows visible, atomically with (epoch, generation). Fails with class
     /// `STREAM_FENCED` if another generation fenced or committed meanwhile; fatal to this one.
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()>;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::Result;
 use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connectors::{OptionMap, Part, ReadRequest, SinkRequest, StreamSink, standard_registry};
+use thalweg_connectors::{OptionMap, ReadRequest, SinkRequest, StreamSink, standard_registry};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -54,7 +54,7 @@ async fn go_on(sink: &Arc<dyn StreamSink>, epochs: Range<u64>) -> Result<()> {
     for epoch in epochs {
         let row = Int32Array::from(vec![i32::try_from(epoch).unwrap()]);
         let rows = vec![RecordBatch::try_new(schema(), vec![Arc::new(row)]).unwrap()];
-        let staged = sink.stage(Epoch(epoch), Part { index: 0, of: 1 }, rows).await?;
+        let staged = sink.stage(Epoch(epoch), 0, rows).await?;
         sink.commit(Epoch(epoch), staged.into_iter().collect()).await?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::connector::{Connector, SinkRequest};
 use crate::staging::Staging;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use crate::text::config::count;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
@@ -95,7 +95,7 @@ impl StreamSink for ConsoleSink {
         Ok(None)
     }
 
-    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         hit(FailPoint::SinkStage);
         let staged = self.staging.put(rows)?;
         hit(FailPoint::SinkStaged);

@@ -14,7 +14,7 @@ use crate::connector::SinkRequest;
 use crate::files::path::uri;
 use crate::files::scan::blocking;
 use crate::parquet::sink::ParquetSink;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -204,7 +204,7 @@ impl StreamSink for DeltaSink {
         Err(busy(&self.log))
     }
 
-    async fn stage(&self, _epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         if rows.iter().all(|b| b.num_rows() == 0) {
             return Ok(None);
         }
@@ -215,7 +215,7 @@ impl StreamSink for DeltaSink {
         hit(FailPoint::SinkStage);
         let (root, format) = (self.log.root.clone(), self.format.clone());
         let (adds, rows) = blocking(move || {
-            let mut stager = Stager::new(&root, &definition, &format, part.index)?;
+            let mut stager = Stager::new(&root, &definition, &format, chunk)?;
             for batch in &rows {
                 definition.check_rows(&batch.schema())?;
                 stager.write(batch)?;

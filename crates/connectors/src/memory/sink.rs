@@ -4,7 +4,7 @@
 
 use super::table::MemoryTable;
 use crate::staging::Staging;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl StreamSink for MemorySink {
         Ok(last)
     }
 
-    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         hit(FailPoint::SinkStage);
         let staged = self.staging.put(rows)?;
         hit(FailPoint::SinkStaged);

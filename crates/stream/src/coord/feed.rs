@@ -7,10 +7,10 @@ use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::stream::Part;
+use thalweg_connectors::stream::Subtask;
 
-/// Starts an epoch on one worker, gives it its part of the rows, and ends it.
-pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: Part) -> Result<Done> {
+/// Starts an epoch on one worker, gives it its share of the rows, and ends it.
+pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, subtask: Subtask) -> Result<Done> {
     let descriptor = Descriptor {
         epoch: plan.epoch,
         watermark_us: plan.watermark_us,
@@ -21,7 +21,7 @@ pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: 
         return Ok(Done::Fed);
     }
     if let (true, Some(end)) = (plan.reads, &plan.end) {
-        let mut rows = context.plan.source.read(plan.start.as_ref(), end, part).await?;
+        let mut rows = context.plan.source.read(plan.start.as_ref(), end, subtask).await?;
         while let Some(batch) = rows.try_next().await? {
             if !hand_over(&context, &inbox, batch).await? {
                 return Ok(Done::Fed);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::{Commit, Offset, Part, Staged};
+use thalweg_connectors::stream::{Commit, Offset, Staged};
 
 /// The only stateful operator there is so far.
 pub(crate) const OPERATOR: usize = 0;
@@ -31,10 +31,10 @@ pub(crate) async fn stage(context: Arc<Context>, piece: Piece) -> Result<Done> {
     let Piece { epoch, place, rows } = piece;
     let workers = context.options.workers;
     let count = rows.iter().map(|b| b.num_rows() as u64).sum();
-    // Pieces of one worker are parts of their own, so that no name is used twice in an epoch.
-    let part = Part { index: place.1 * workers + place.0, of: workers };
+    // Sinks name files by this number, so it is unique among the chunks of all workers.
+    let number = place.1 * workers + place.0;
     context.hooks.hit(FailPoint::SinkStage, epoch).await?;
-    let staged = context.plan.sink.stage(epoch, part, rows).await?;
+    let staged = context.plan.sink.stage(epoch, number, rows).await?;
     context.hooks.hit(FailPoint::SinkStaged, epoch).await?;
     Ok(Done::Staged { epoch, place, staged, rows: count })
 }

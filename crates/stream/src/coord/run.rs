@@ -21,7 +21,7 @@ use std::time::Duration;
 use thalweg_common::ids::Epoch;
 use thalweg_common::planted::{Bug, is};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::Part;
+use thalweg_connectors::stream::Subtask;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -443,13 +443,13 @@ impl Coordinator {
             self.ending = Ending::AfterFlights;
         }
         self.shared.say("Processing new data", true, true);
-        let of = self.context.options.workers;
+        let parallelism = self.context.options.workers;
         for (index, inbox) in self.workers.inboxes.iter().enumerate() {
-            let part = Part { index, of };
-            self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), part));
+            let subtask = Subtask { index, parallelism };
+            self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), subtask));
         }
         let times = (self.triggered_us, self.now());
-        let flight = Flight::new(cut, of, self.context.program.is_stateful(), times);
+        let flight = Flight::new(cut, parallelism, self.context.program.is_stateful(), times);
         self.flights.insert(plan.epoch, flight);
     }
 

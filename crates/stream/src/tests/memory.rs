@@ -16,7 +16,7 @@ use std::time::Duration;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
 /// A clock that a test moves; sleeping moves it too, so that nothing waits.
 #[derive(Debug, Default)]
@@ -96,13 +96,13 @@ impl StreamSource for MemorySource {
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (from, to) = (position(start) as usize, position(Some(end)) as usize);
         let rows = self.rows.lock().unwrap().clone();
-        let (n, of) = (to - from, part.of);
-        let (a, b) = (from + n * part.index / of, from + n * (part.index + 1) / of);
-        // Two batches, so that a part is more than one order.
+        let (n, of) = (to - from, subtask.parallelism);
+        let (a, b) = (from + n * subtask.index / of, from + n * (subtask.index + 1) / of);
+        // Two batches, so that a subtask's share is more than one command.
         let mid = a.midpoint(b);
         let batches = [rows.slice(a, mid - a), rows.slice(mid, b - mid)];
         let batches: Vec<_> = batches.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
@@ -196,8 +196,8 @@ impl StreamSink for MemorySink {
         self.generation.store(generation.0, Ordering::SeqCst);
         Ok(inner.last)
     }
-    async fn stage(&self, epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), part.index);
+    async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), chunk);
         self.target.inner.lock().unwrap().staged.insert(token.clone(), rows);
         Ok(Some(json!(token)))
     }

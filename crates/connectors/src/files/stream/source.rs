@@ -5,7 +5,7 @@ use super::{StreamConfig, config};
 use crate::MetadataLog;
 use crate::files::scan::{blocking, read_split, with_folders};
 use crate::files::{FileEntry, FileReader, Split, partition, path};
-use crate::stream::{Guarantee, Offset, Part, StreamSource};
+use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
 use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -172,14 +172,15 @@ impl StreamSource for FileStreamSource {
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (first, last) = (next_entry(start)?, number_of(end)?);
         let mut files = Vec::new();
         for number in first..=last {
             files.extend(self.entry(number).await?.ok_or_else(|| missing_entry(number))?.files);
         }
-        let mine: Vec<PlannedFile> = files.into_iter().skip(part.index).step_by(part.of.max(1)).collect();
+        let mine: Vec<PlannedFile> =
+            files.into_iter().skip(subtask.index).step_by(subtask.parallelism.max(1)).collect();
         let work = Work {
             reader: Arc::clone(&self.reader),
             folders: self.folders.clone(),
