@@ -25,7 +25,7 @@ pub mod config;
 pub mod error;
 pub mod fail_point;
 pub mod ids;
-pub mod planted;
+pub mod injected_bug;
 pub mod suggest;
 
 pub use error::{Error, ErrorKind, Position, Result};

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_common::planted::{self, Bug};
+use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ impl DeltaSink {
 
     /// Whether `epoch` may be committed after `head`.
     fn check_may_commit(&self, head: &Head, epoch: Epoch, generation: Generation) -> Result<()> {
-        if planted::is(Bug::SkipFence) {
+        if is_injected(InjectedBug::SkipFence) {
             return Ok(());
         }
         if let Some(other) = head.generation.filter(|g| *g != as_version(generation)) {

@@ -11,9 +11,9 @@
 #[path = "../../src/fault.rs"]
 mod fault;
 mod freeze;
+mod injected_bugs;
 mod input;
 mod kill;
-mod planted;
 mod process;
 
 /// The matrix counts real kills; fewer than this would prove little.

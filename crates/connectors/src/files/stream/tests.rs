@@ -1,4 +1,4 @@
-//! A folder that receives files: plans, replays, limits, and files that change under the stream.
+//! Tests the file source: plans, replays, limits, and files that change while the stream reads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::MetadataLog;
@@ -93,7 +93,7 @@ async fn an_epoch_takes_no_more_than_its_limit() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_summed_up() {
+async fn a_long_log_is_summarised() {
     let dir = tempfile::tempdir().unwrap();
     let log = log();
     let source = open(dir.path(), &log, &[("maxFilesPerTrigger", "1")]).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_long_log_is_summed_up() {
         end = source.plan(end.as_ref()).await.unwrap();
         assert_eq!(end, Some(json!({"logOffset": n})));
     }
-    // The entries that were summed up are not read again, or this would fail.
+    // The entries before the summary do not exist in the copy, so reading them would fail.
     let store = Arc::new(InMemory::new());
     let copy = MetadataLog::new(Arc::clone(&store) as _, StorePath::from("sources/0"));
     for n in 199..205 {

@@ -1,31 +1,31 @@
 //! Would the matrix notice? The same trials in processes that have a bug.
 //!
-//! Such a process is this test's own program, told by a variable to plant a bug and to run the job: the
-//! product has no way to plant one. What reads the table is the product.
+//! Such a process is this test's own program, which a variable tells to inject a bug and to run the job: the
+//! product has no way to inject one. What reads the table is the product.
 
 use crate::input::Trial;
 use crate::process::{End, Process, read};
 use std::process::Command;
 use std::sync::Arc;
-use thalweg_common::planted::{Bug, plant};
+use thalweg_common::injected_bug::{InjectedBug, inject};
 use thalweg_engine::{Engine, EngineConfig};
 
 /// Which bug the child plants, and the trial's data directory and script. Only this file reads them.
-const BUG: &str = "TEST_PLANTED_BUG";
+const BUG: &str = "TEST_INJECTED_BUG";
 const DATA_DIR: &str = "TEST_DATA_DIR";
 const SCRIPT: &str = "TEST_SCRIPT";
 
-const BUGS: [(&str, Option<Bug>); 4] = [
+const BUGS: [(&str, Option<InjectedBug>); 4] = [
     ("none", None),
-    ("restore the newest manifest", Some(Bug::RestoreNewest)),
-    ("mix two epochs", Some(Bug::MixEpochs)),
-    ("skip the sink's fence", Some(Bug::SkipFence)),
+    ("restore the newest manifest", Some(InjectedBug::RestoreNewest)),
+    ("mix two epochs", Some(InjectedBug::MixEpochs)),
+    ("skip the sink's fence", Some(InjectedBug::SkipFence)),
 ];
 
 /// Starts the job of a trial in a process with a bug.
 fn start(trial: &Trial, machine: &str, bug: &str, fault: Option<&str>) -> Process {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "planted::the_process_with_a_bug", "--nocapture"]);
+    command.args(["--exact", "injected_bugs::the_process_with_a_bug", "--nocapture"]);
     command.env(BUG, bug).env(DATA_DIR, trial.data_dir(machine)).env(SCRIPT, trial.script("job"));
     Process::spawn(command, fault)
 }
@@ -35,7 +35,7 @@ fn start(trial: &Trial, machine: &str, bug: &str, fault: Option<&str>) -> Proces
 fn the_process_with_a_bug() {
     let Ok(name) = std::env::var(BUG) else { return };
     let (_, bug) = BUGS.into_iter().find(|(n, _)| *n == name).unwrap();
-    assert!(bug.is_none_or(plant));
+    assert!(bug.is_none_or(inject));
     crate::fault::install_from_environment().unwrap();
     let text = std::fs::read_to_string(std::env::var_os(SCRIPT).unwrap()).unwrap();
     let config = EngineConfig {
