@@ -1,8 +1,8 @@
 //! Injects a bug into a process, to prove that the tests of exactly-once delivery detect it.
 //!
 //! Only builds with debug assertions can inject a bug: in a release build [`is_injected`] is the constant
-//! `false`. No code of the product calls [`inject`], and no setting or variable does; a test's own process calls
-//! it before it starts an engine.
+//! `false`. No code of the product calls [`inject`], and no setting or variable does; a test's own process
+//! calls it before it starts an engine.
 
 #[cfg(debug_assertions)]
 use std::sync::OnceLock;

@@ -1,7 +1,8 @@
-//! Shared by every crate: the error type, name suggestions, configuration, clocks, identifiers and fail points.
+//! Shared by every crate: the error type, name suggestions, configuration, clocks, identifiers and fail
+//! points.
 //!
-//! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL or
-//! sessions.
+//! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL
+//! or sessions.
 //!
 //! ```
 //! use thalweg_common::ids::Epoch;

@@ -21,7 +21,8 @@ pub struct ReadRequest {
     pub schema: Option<SchemaRef>,
     /// The options of the reader.
     pub options: OptionMap,
-    /// IANA name of the zone of timestamps that are written without one. TIMESTAMP is `Timestamp(us, "UTC")` in Arrow.
+    /// IANA name of the zone of timestamps that are written without one. TIMESTAMP is `Timestamp(us, "UTC")`
+    /// in Arrow.
     pub time_zone: String,
     /// The column for malformed records in PERMISSIVE mode, `_corrupt_record` by default.
     pub corrupt_column: String,

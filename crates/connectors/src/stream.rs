@@ -1,8 +1,8 @@
 //! Defines the traits of streaming sources and sinks.
 //!
-//! A source is *planned*: it determines the end of an epoch durably before the epoch starts, and reads the same rows
-//! again for the same offsets. A sink is *fenced* before it reports its last commit, stages rows invisibly, and commits
-//! them atomically with the pair (epoch, generation).
+//! A source is *planned*: it determines the end of an epoch durably before the epoch starts, and reads the
+//! same rows again for the same offsets. A sink is *fenced* before it reports its last commit, stages rows
+//! invisibly, and commits them atomically with the pair (epoch, generation).
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -116,10 +116,12 @@ pub trait StreamSource: Send + Sync + Debug {
     fn guarantee(&self) -> Guarantee;
     /// Fixes the end of the input: later plans never exceed what is available now (`availableNow`, drain).
     async fn freeze(&self) -> Result<()>;
-    /// Determines the end of the epoch after `start` (`None`: the beginning), within the source's rate limits; `None` if
-    /// there is nothing new. The end is durable when this returns: after a crash the same `start` yields the same end.
+    /// Determines the end of the epoch after `start` (`None`: the beginning), within the source's rate
+    /// limits; `None` if there is nothing new. The end is durable when this returns: after a crash the same
+    /// `start` yields the same end.
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>>;
-    /// Reads the subtask's share of the rows after `start` up to `end`, in an order that every replay repeats.
+    /// Reads the subtask's share of the rows after `start` up to `end`, in an order that every replay
+    /// repeats.
     async fn read(
         &self,
         start: Option<&Offset>,
@@ -185,15 +187,15 @@ pub type Staged = serde_json::Value;
 pub trait StreamSink: Send + Sync + Debug {
     /// Returns the name in `lastProgress`.
     fn description(&self) -> String;
-    /// Returns `ExactlyOnce` only if the sink stores commits atomically with the rows. For any other sink the commit
-    /// records of the checkpoint decide which epoch was committed last.
+    /// Returns `ExactlyOnce` only if the sink stores commits atomically with the rows. For any other sink the
+    /// commit records of the checkpoint decide which epoch was committed last.
     fn guarantee(&self) -> Guarantee;
-    /// Excludes every lower generation for good, then returns the last commit. A sink that does not remember commits
-    /// returns `None`.
+    /// Excludes every lower generation for good, then returns the last commit. A sink that does not remember
+    /// commits returns `None`.
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>>;
-    /// Writes rows of an epoch so that a later commit is cheap and atomic; `None` if there is nothing to commit for them.
-    /// `chunk` is unique among the calls for one epoch. After a crash the rows may be staged again, and what was staged
-    /// before is never committed.
+    /// Writes rows of an epoch so that a later commit is cheap and atomic; `None` if there is nothing to
+    /// commit for them. `chunk` is unique among the calls for one epoch. After a crash the rows may be staged
+    /// again, and what was staged before is never committed.
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>>;
     /// Makes the staged rows visible, atomically with (epoch, generation).
     ///

@@ -1,7 +1,7 @@
 //! Bugs that tests inject, to prove that the tests detect them.
 //!
-//! The tests of this crate inject per query; tests with processes of their own inject into the whole process (see
-//! [`thalweg_common::injected_bug`], which no release build has). Outside of tests the type is empty.
+//! The tests of this crate inject per query; tests with processes of their own inject into the whole process
+//! (see [`thalweg_common::injected_bug`], which no release build has). Outside of tests the type is empty.
 
 #[cfg(not(test))]
 use thalweg_common::injected_bug::{InjectedBug, is_injected};
@@ -18,7 +18,7 @@ pub(crate) struct InjectedBugs {
     /// Ask the sink for its last commit without fencing it.
     #[cfg(test)]
     pub skip_fence: bool,
-    /// Take a refused commit for one that this generation has already done, and go on.
+    /// Take a refused commit for one that this generation has already made, and continue.
     #[cfg(test)]
     pub skip_refused: bool,
 }

@@ -1,15 +1,17 @@
 //! Runs streaming queries exactly once, on timely dataflow.
 //!
-//! Input is a resolved query ([`StreamPlan`]) and a checkpoint. [`start`] claims a generation, fences the sink, restores
-//! the state of the epoch that the *sink* committed last, and runs epochs until the query ends.
+//! Input is a resolved query ([`StreamPlan`]) and a checkpoint. [`start`] claims a generation, fences the
+//! sink, restores the state of the epoch that the *sink* committed last, and runs epochs until the query
+//! ends.
 //!
-//! If two runs share a checkpoint, the later start fences the earlier one, which ends with `STREAM_FENCED` and commits
-//! nothing after that. The fence is in the sink if the sink remembers its commits (`Guarantee::ExactlyOnce`). For any
-//! other sink the commit records of the checkpoint decide, rows may be written twice, and the progress reports
-//! `at-least-once`.
+//! If two runs share a checkpoint, the later start fences the earlier one, which ends with `STREAM_FENCED`
+//! and commits nothing after that. The fence is in the sink if the sink remembers its commits
+//! (`Guarantee::ExactlyOnce`). For any other sink the commit records of the checkpoint decide, rows may be
+//! written twice, and the progress reports `at-least-once`.
 //!
-//! What always holds: there is no commit without a fence before it; a generation ends when it finds a commit of another
-//! one; the plan of an epoch is durable before its first row is read; at most two epochs are in flight.
+//! What always holds: there is no commit without a fence before it; a generation ends when it finds a commit
+//! of another one; the plan of an epoch is durable before its first row is read; at most two epochs are in
+//! flight.
 //!
 //! Not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
 //!

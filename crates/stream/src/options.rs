@@ -1,7 +1,7 @@
 //! Defines how a streaming query runs: its name, checkpoint, trigger, bounds and clock.
 //!
-//! All options except the id may differ between two runs of one checkpoint (another number of workers, another
-//! trigger). What must stay the same is in [`crate::spec`].
+//! All options except the id may differ between two runs of one checkpoint (another number of workers,
+//! another trigger). What must stay the same is in [`crate::spec`].
 
 use crate::clock::{StreamClock, SystemStreamClock};
 use object_store::ObjectStore;
@@ -19,23 +19,24 @@ pub const WORKERS_MAX: usize = 64;
 /// When epochs start, and whether the query ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// An epoch starts at every multiple of the interval, or without an interval as soon as there is new data.
+    /// An epoch starts at every multiple of the interval, or without an interval as soon as there is new
+    /// data.
     ProcessingTime {
         /// Time between two epochs.
         interval: Option<Duration>,
     },
     /// Processes what is available at the start, in as many epochs as the source's limits require, then ends.
     AvailableNow,
-    /// Processes what is available at the start in one epoch, then ends. Spark ignores rate limits here, so the caller
-    /// must open the source without them.
+    /// Processes what is available at the start in one epoch, then ends. Spark ignores rate limits here, so
+    /// the caller must open the source without them.
     Once,
 }
 
 /// Where a query stores what it needs to recover.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// The object store. It must support conditional creation (`PutMode::Create`), as local disk, S3, GCS, Azure and
-    /// memory do.
+    /// The object store. It must support conditional creation (`PutMode::Create`), as local disk, S3, GCS,
+    /// Azure and memory do.
     pub store: Arc<dyn ObjectStore>,
     /// The folder of the checkpoint.
     pub prefix: Path,
@@ -54,8 +55,8 @@ pub struct QueryOptions {
     pub checkpoint: Checkpoint,
     /// When epochs start.
     pub trigger: Trigger,
-    /// Whether the end of the input closes all windows. By Spark's rule for `availableNow` it does not: windows that
-    /// the watermark has not reached stay open in state.
+    /// Whether the end of the input closes all windows. By Spark's rule for `availableNow` it does not:
+    /// windows that the watermark has not reached stay open in state.
     pub drain_at_end: bool,
     /// Worker threads, from 1 to [`WORKERS_MAX`].
     pub workers: usize,

@@ -1,7 +1,7 @@
 //! Defines the progress that a query reports: Spark's `StreamingQueryProgress`.
 //!
-//! The types serialise to the JSON that PySpark parses into `lastProgress`. A value that is not known is absent or
-//! null. `guarantee` in source and sink is an extension of Spark's format.
+//! The types serialise to the JSON that PySpark parses into `lastProgress`. A value that is not known is
+//! absent or null. `guarantee` in source and sink is an extension of Spark's format.
 
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Starts queries and defines their handle, through which clients inspect, await and stop them.
 //!
-//! All handles of a query share its state. Dropping a handle does not stop the query, since a client that disconnects
-//! must not stop a stream.
+//! All handles of a query share its state. Dropping a handle does not stop the query, since a client that
+//! disconnects must not stop a stream.
 
 use crate::RECENT_PROGRESS_MAX;
 use crate::checkpoint::{CheckpointFiles, CreateOutcome, Metadata};
@@ -47,8 +47,8 @@ struct QueryState {
 }
 
 impl Shared {
-    /// Locks the state. Each change is one assignment or one push, so a panic cannot leave it inconsistent and a
-    /// poisoned lock can be used.
+    /// Locks the state. Each change is one assignment or one push, so a panic cannot leave it inconsistent
+    /// and a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, QueryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,9 +74,9 @@ impl Shared {
     }
 }
 
-/// Starts a query over its checkpoint: claims the next generation, fences the sink, restores the state of the epoch
-/// that the sink committed last, and continues from there. Returns when the recovery is done and the first epoch may
-/// start; [`StreamingQuery::exception`] reports what fails later.
+/// Starts a query over its checkpoint: claims the next generation, fences the sink, restores the state of the
+/// epoch that the sink committed last, and continues from there. Returns when the recovery is done and the
+/// first epoch may start; [`StreamingQuery::exception`] reports what fails later.
 ///
 /// # Errors
 /// `STREAM_FENCED` if a later start has claimed the checkpoint meanwhile, `STREAM_STATE_INCOMPATIBLE` if it
@@ -200,8 +200,8 @@ impl StreamingQuery {
         self.shared.state().error.clone()
     }
 
-    /// Stops the query. Epochs that are not committed are replayed by the next start. Returns when no thread or task of
-    /// the query is left.
+    /// Stops the query. Epochs that are not committed are replayed by the next start. Returns when no thread
+    /// or task of the query is left.
     ///
     /// # Errors
     /// None at present.

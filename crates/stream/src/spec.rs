@@ -1,9 +1,10 @@
 //! Defines what a streaming query computes: its operators, resolved and bound to schemas.
 //!
-//! The engine converts a resolved query to a [`StreamPlan`], and the runtime builds a dataflow of it on every worker.
-//! What always holds: expressions are bound to the output schema of the previous operator, they are deterministic, and
-//! none reads the clock: a call of [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME) is replaced by the
-//! processing time of the epoch. Not here: names, SQL, optimisation, and connectors by name.
+//! The engine converts a resolved query to a [`StreamPlan`], and the runtime builds a dataflow of it on every
+//! worker. What always holds: expressions are bound to the output schema of the previous operator, they are
+//! deterministic, and none reads the clock: a call of
+//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME) is replaced by the processing time of the
+//! epoch. Not here: names, SQL, optimisation, and connectors by name.
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -22,8 +23,8 @@ pub struct StreamPlan {
     pub sink: Arc<dyn StreamSink>,
     /// Which rows are emitted.
     pub output_mode: OutputMode,
-    /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a query with
-    /// another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
+    /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a
+    /// query with another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
     pub fingerprint: String,
 }
 
@@ -68,17 +69,17 @@ pub enum Step {
         /// The output columns.
         schema: SchemaRef,
     },
-    /// Replaces a `List` column by its elements, one row each; a null or empty list drops the row. A sliding window is a
-    /// `List<Struct<start, end>>` that is unnested before the aggregate.
+    /// Replaces a `List` column by its elements, one row each; a null or empty list drops the row. A sliding
+    /// window is a `List<Struct<start, end>>` that is unnested before the aggregate.
     Unnest {
         /// Index of the column.
         column: usize,
         /// The output columns.
         schema: SchemaRef,
     },
-    /// Observes the event time of a `Timestamp(Microsecond)` column. The watermark of an epoch is the greatest event time
-    /// of all earlier epochs (in whole milliseconds, as in Spark) less the delay. Rows pass unchanged. At most one per
-    /// plan, and before the aggregate.
+    /// Observes the event time of a `Timestamp(Microsecond)` column. The watermark of an epoch is the
+    /// greatest event time of all earlier epochs (in whole milliseconds, as in Spark) less the delay. Rows
+    /// pass unchanged. At most one per plan, and before the aggregate.
     Watermark {
         /// Index of the column.
         column: usize,

@@ -1,11 +1,12 @@
-//! Runs every `tests/stream/*.stream` script: input rows, kills and restarts. The table must equal the batch answer.
+//! Runs every `tests/stream/*.stream` script: input rows, kills and restarts. The table must equal the batch
+//! answer.
 //!
-//! A script consists of sections, each of which begins with a word in the first column: `create` (a table over the folder
-//! `{in}`), `query` (its streaming SELECT), then any of `rows` (one JSON object per line, in order), `kill POINT` (run
-//! until the process is killed at that fail point) and `restart` (run until the input is used up). The end of a script is
-//! a restart. Each script runs with [`SEEDS`] random distributions of its rows over epochs (seed 0: one row per epoch),
-//! on 1 to 3 workers, always as real processes. `expect` contains the rows if they differ from the batch answer, because
-//! of late rows.
+//! A script consists of sections, each of which begins with a word in the first column: `create` (a table
+//! over the folder `{in}`), `query` (its streaming SELECT), then any of `rows` (one JSON object per line, in
+//! order), `kill POINT` (run until the process is killed at that fail point) and `restart` (run until the
+//! input is used up). The end of a script is a restart. Each script runs with [`SEEDS`] random distributions
+//! of its rows over epochs (seed 0: one row per epoch), on 1 to 3 workers, always as real processes. `expect`
+//! contains the rows if they differ from the batch answer, because of late rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -130,8 +131,9 @@ impl<'a> Run<'a> {
     }
 
     fn kill(&mut self, point: &str) {
-        // The epochs of earlier runs are committed, so only the files since then are epochs. The last two are left out:
-        // two epochs may be in flight, so the last epoch, which closes all windows, may be planned by then.
+        // The epochs of earlier runs are committed, so only the files since then are epochs. The last two are
+        // left out: two epochs may be in flight, so the last epoch, which closes all windows, may be planned
+        // by then.
         let hit = self.random.usize(1..=self.pending - 2);
         self.pending = 0;
         let finished = self.stream(Some(format!("kill@{point}:{hit}")));

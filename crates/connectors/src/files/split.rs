@@ -1,7 +1,8 @@
 //! Splits batches by the values of their partition columns, one batch per partition folder.
 //!
 //! The folder of a partition is `k=v` per partition column, with the value as text. Nulls and empty strings
-//! share the folder of nulls, as in Spark. The order of rows within a partition is kept. Nothing is written here.
+//! share the folder of nulls, as in Spark. The order of rows within a partition is kept. Nothing is written
+//! here.
 
 use super::partition::{NULL_FOLDER, escape};
 use crate::text::Zone;

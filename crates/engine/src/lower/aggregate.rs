@@ -1,4 +1,5 @@
-//! Lowers a streaming aggregation: its grouping keys, its mergeable aggregates, and the event-time key that closes groups.
+//! Lowers a streaming aggregation: its grouping keys, its mergeable aggregates, and the event-time key that
+//! closes groups.
 
 use super::{Lowering, arrow_schema, unsupported};
 use crate::error::from_datafusion;

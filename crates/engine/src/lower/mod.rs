@@ -1,7 +1,7 @@
 //! Lowers a resolved plan with an unbounded input to the operators of a streaming query.
 //!
-//! The plan is visited from the scan upwards; each node becomes a step or an operator. A node or expression that the
-//! streaming engine does not support is an error that names it, with Spark's class and text.
+//! The plan is visited from the scan upwards; each node becomes a step or an operator. A node or expression
+//! that the streaming engine does not support is an error that names it, with Spark's class and text.
 
 mod aggregate;
 mod unsupported;
@@ -35,7 +35,8 @@ pub struct StreamInput {
 pub struct LoweredStream {
     pub input: StreamInput,
     pub operators: Vec<OperatorSpec>,
-    /// Describes everything that the state depends on. A query with another fingerprint cannot use the checkpoint.
+    /// Describes everything that the state depends on. A query with another fingerprint cannot use the
+    /// checkpoint.
     pub fingerprint: String,
 }
 

@@ -7,8 +7,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// Functions that are marked as volatile so that the optimizer does not move them, but return the same values when an
-/// epoch is replayed.
+/// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
+/// when an epoch is replayed.
 const REPLAYABLE: [&str; 3] = [thalweg_plan::FENCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {

@@ -34,8 +34,8 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::checkpoint_failed;
 use thalweg_connectors::stream::Commit;
 
-/// Attempts to claim a generation. An attempt fails only if another run claims the same number at the same time,
-/// so this many failures mean that runs are started in a loop.
+/// Attempts to claim a generation. An attempt fails only if another run claims the same number at the same
+/// time, so this many failures mean that runs are started in a loop.
 pub(crate) const CLAIMS_MAX: usize = 64;
 
 /// The objects of one checkpoint.

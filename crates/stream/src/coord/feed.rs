@@ -1,6 +1,7 @@
 //! Reads one worker's share of an epoch from the source and sends it to the worker.
 //!
-//! One task runs per worker and epoch. Credits bound the bytes, and the inbox of the worker bounds the chunks.
+//! One task runs per worker and epoch. Credits bound the bytes, and the inbox of the worker bounds the
+//! chunks.
 
 use super::{GenerationContext, TaskDone};
 use crate::checkpoint::EpochPlan;

@@ -1,4 +1,5 @@
-//! Makes a processed epoch durable: stages output, writes the snapshot and the manifest, commits, and records.
+//! Makes a processed epoch durable: stages output, writes the snapshot and the manifest, commits, and
+//! records.
 //!
 //! Each function is one task and does one step of the protocol; [`super::run`] decides when it runs.
 
@@ -96,14 +97,15 @@ pub(crate) async fn manifest(context: Arc<GenerationContext>, manifest: Manifest
     Ok(TaskDone::Manifest(epoch))
 }
 
-/// Commits an epoch in the sink. A refused commit is a result and not an error: the state machine decides that
-/// the generation ends.
+/// Commits an epoch in the sink. A refused commit is a result and not an error: the state machine decides
+/// that the generation ends.
 pub(crate) async fn commit(
     context: Arc<GenerationContext>,
     epoch: Epoch,
     staged: Vec<Staged>,
 ) -> Result<TaskDone> {
-    // A sink that cannot remember commits cannot be fenced either; the checkpoint is all that can stop this run.
+    // A sink that cannot remember commits cannot be fenced either; the checkpoint is all that can stop this
+    // run.
     if !context.sink_remembers() {
         check_newest_generation(&context).await?;
     }

@@ -1,7 +1,7 @@
 //! Keeps the checkpoint small: compacts state files, and deletes objects that no manifest needs.
 //!
-//! Both run concurrently with the epochs but never with each other. A compacted base is not in any manifest until
-//! the next epoch names it, so a collection in between would delete it.
+//! Both run concurrently with the epochs but never with each other. A compacted base is not in any manifest
+//! until the next epoch names it, so a collection in between would delete it.
 
 use super::finish::{OPERATOR, spawn_blocking, write_state};
 use super::{GenerationContext, TaskDone};
@@ -17,7 +17,8 @@ use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Commit;
 
-/// Epochs between two garbage collections. A collection lists four folders, so it does not run with every epoch.
+/// Epochs between two garbage collections. A collection lists four folders, so it does not run with every
+/// epoch.
 pub(crate) const COLLECT_EVERY: u64 = 8;
 
 /// Rewrites the state files of a committed epoch as one base.
@@ -55,8 +56,8 @@ pub(crate) async fn collect_garbage(context: Arc<GenerationContext>, confirmed: 
     let plans = context.files.list("plans").await?;
     let records = context.files.list("commits").await?;
     let before = |name: &&String| plan_epoch(name).is_some_and(|e| e < confirmed);
-    // Manifests are deleted before the files that they name: a crash in between leaves unnamed files, which the
-    // next collection deletes, and never a manifest whose files are missing.
+    // Manifests are deleted before the files that they name: a crash in between leaves unnamed files, which
+    // the next collection deletes, and never a manifest whose files are missing.
     let mut names: Vec<String> = old.into_iter().map(manifest_name).collect();
     names.extend(state.into_iter().filter(|name| is_old(name) && !needed.contains(name)));
     names.extend(plans.iter().chain(&records).filter(before).cloned());

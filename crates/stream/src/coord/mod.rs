@@ -11,9 +11,9 @@
 //! run         the loop that decides what starts next
 //! ```
 //!
-//! One task makes all decisions; I/O runs in other tasks, which return a [`TaskDone`]. Each step of the protocol
-//! must be enabled by [`crate::machine::Machine`]. After an error nothing more is written, so that the checkpoint
-//! holds exactly what a crash at that moment would leave.
+//! One task makes all decisions; I/O runs in other tasks, which return a [`TaskDone`]. Each step of the
+//! protocol must be enabled by [`crate::machine::Machine`]. After an error nothing more is written, so that
+//! the checkpoint holds exactly what a crash at that moment would leave.
 
 mod feed;
 mod finish;
@@ -40,8 +40,8 @@ use crate::test_hooks::TestHooks;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Guarantee, Offset, Staged};
 
-/// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower, so
-/// rows before 1970 are late from the first epoch on.
+/// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower,
+/// so rows before 1970 are late from the first epoch on.
 pub(crate) const NO_WATERMARK: i64 = 0;
 /// The watermark that closes all windows.
 pub(crate) const DRAINED: i64 = i64::MAX;

@@ -1,7 +1,8 @@
 //! Plans an epoch: which offsets it reads, its watermark and its processing time.
 //!
-//! The plan is durable before the epoch starts, and the first run that creates it decides; any other run adopts
-//! it. So a replayed epoch computes the same result, whatever the clock says and whatever has arrived meanwhile.
+//! The plan is durable before the epoch starts, and the first run that creates it decides; any other run
+//! adopts it. So a replayed epoch computes the same result, whatever the clock says and whatever has arrived
+//! meanwhile.
 
 use super::recover::check_newest_generation;
 use super::{DRAINED, GenerationContext, PlannedEpoch, StreamPosition, TaskDone};

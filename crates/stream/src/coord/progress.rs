@@ -10,8 +10,8 @@ use chrono::{DateTime, SecondsFormat};
 use std::collections::BTreeMap;
 use thalweg_connectors::stream::Guarantee;
 
-/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late rows
-/// after it has grouped them.
+/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
+/// rows after it has grouped them.
 const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
 
 /// Builds the progress of an epoch that was committed at `now_us`; the previous epoch was triggered at

@@ -1,7 +1,7 @@
 //! Recovers a query from its checkpoint: claims a generation, fences the sink, and restores the state.
 //!
-//! The sink is fenced before it reports its last commit. In the opposite order an older run could commit between
-//! the report and the fence, and this run would process that epoch again.
+//! The sink is fenced before it reports its last commit. In the opposite order an older run could commit
+//! between the report and the fence, and this run would process that epoch again.
 
 use super::{GenerationContext, NO_WATERMARK, StreamPosition};
 use crate::checkpoint::{
@@ -123,8 +123,8 @@ fn resume_from(manifest: Manifest) -> (StreamPosition, OperatorFiles) {
 
 /// Fails with `STREAM_FENCED` if a higher generation was claimed.
 ///
-/// The fence of the sink is what prevents wrong commits. This check ends a fenced run early, and it is the only
-/// protection of a sink that cannot be fenced.
+/// The fence of the sink is what prevents wrong commits. This check ends a fenced run early, and it is the
+/// only protection of a sink that cannot be fenced.
 pub(crate) async fn check_newest_generation(context: &GenerationContext) -> Result<()> {
     let newest = context.files.generations().await?.into_iter().max();
     if newest > Some(context.generation) { Err(fenced()) } else { Ok(()) }

@@ -1,8 +1,9 @@
-//! Runs the epochs of one generation: a loop that takes reports and results and starts whatever may start next.
+//! Runs the epochs of one generation: a loop that takes reports and results and starts whatever may start
+//! next.
 //!
 //! The loop itself performs no I/O and waits for nothing but its four inputs: reports of workers, results of
-//! tasks, commands of handles, and the clock. Waiting for anything else could stop the workers, which wait for
-//! room in the queue of reports.
+//! tasks, commands of handles, and the clock. Waiting for anything else could stop the workers, which wait
+//! for room in the queue of reports.
 
 use super::finish::OutputChunk;
 use super::in_flight::{InFlightEpoch, SnapshotStatus};
@@ -72,8 +73,8 @@ pub(crate) struct Coordinator {
     workers: Workers,
     reports: mpsc::Receiver<Report>,
     commands: mpsc::Receiver<QueryCommand>,
-    /// Running tasks. Their number is bounded: a feed per worker and epoch in flight, [`STAGES_MAX`] stages, a
-    /// snapshot per epoch in flight, one plan, one step of a commit, and one of maintenance.
+    /// Running tasks. Their number is bounded: a feed per worker and epoch in flight, [`STAGES_MAX`] stages,
+    /// a snapshot per epoch in flight, one plan, one step of a commit, and one of maintenance.
     tasks: JoinSet<Result<TaskDone>>,
     /// Chunks of output that are being staged.
     stages: usize,
@@ -106,8 +107,8 @@ pub(crate) struct Coordinator {
     previous_triggered_us: Option<i64>,
     /// Waiters that the next plan will serve.
     waiters: Vec<ProcessAllWaiter>,
-    /// Waiters that came before the current plan was requested: if it finds nothing new and nothing is in flight,
-    /// everything they wait for is committed.
+    /// Waiters that came before the current plan was requested: if it finds nothing new and nothing is in
+    /// flight, everything they wait for is committed.
     waiters_on_plan: Vec<ProcessAllWaiter>,
 }
 
@@ -156,7 +157,8 @@ impl Coordinator {
     pub(crate) async fn run(mut self) -> Result<()> {
         let outcome = self.run_loop().await;
         self.tasks.shutdown().await;
-        // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be joined.
+        // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be
+        // joined.
         self.reports.close();
         self.workers.stop().await;
         outcome
@@ -242,8 +244,8 @@ impl Coordinator {
         self.tasks.spawn(planner::plan(Arc::clone(&self.context), request));
     }
 
-    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay. It
-    /// never decreases.
+    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay.
+    /// It never decreases.
     fn watermark(&self) -> i64 {
         let delay = self.context.dataflow.watermark_delay_us();
         let observed = self.position.event_time_max_ms.zip(delay);
@@ -253,7 +255,8 @@ impl Coordinator {
         watermark.map_or(least, |w| w.max(least))
     }
 
-    /// Returns when the plan after the one at `now` is due: at the next multiple of the interval, as in Spark.
+    /// Returns when the plan after the one at `now` is due: at the next multiple of the interval, as in
+    /// Spark.
     fn next_due(&self, now: i64) -> i64 {
         match self.context.options.trigger {
             Trigger::ProcessingTime { interval: Some(interval) } if !interval.is_zero() && !self.finite => {
@@ -325,8 +328,8 @@ impl Coordinator {
         })
     }
 
-    /// Returns whether a bug that is injected into the process has to wait for the snapshot of the next epoch,
-    /// which it needs to do damage. Tests within one process arrange that themselves.
+    /// Returns whether a bug that is injected into the process has to wait for the snapshot of the next
+    /// epoch, which it needs to do damage. Tests within one process arrange that themselves.
     fn waits_to_mix(&self, epoch: Epoch) -> bool {
         let next = self.in_flight.get(&epoch.next());
         let unwritten = next.is_some_and(|n| !matches!(n.snapshot, SnapshotStatus::Written(_)));
@@ -444,7 +447,8 @@ impl Coordinator {
         self.shared.set_status("Waiting for data to arrive", false, !self.in_flight.is_empty());
     }
 
-    /// Notifies the waiters of the current plan if everything is committed; otherwise the next plan serves them.
+    /// Notifies the waiters of the current plan if everything is committed; otherwise the next plan serves
+    /// them.
     fn notify_waiters(&mut self) {
         if self.in_flight.is_empty() {
             for waiter in self.waiters_on_plan.drain(..) {
@@ -514,8 +518,8 @@ impl Coordinator {
         }
     }
 
-    /// Lets the next manifest name the new base instead of the files that it replaces. Deltas that were written
-    /// since the compaction started stay.
+    /// Lets the next manifest name the new base instead of the files that it replaces. Deltas that were
+    /// written since the compaction started stay.
     fn on_compacted(&mut self, replaced: &OperatorFiles, base: Option<FileRef>) {
         self.state_files.base = base;
         self.state_files.deltas.drain(..replaced.deltas.len().min(self.state_files.deltas.len()));

@@ -1,8 +1,8 @@
 //! Defines the protocol of one generation as a pure state machine.
 //!
-//! The coordinator (and the model in the tests) asks for the enabled actions, performs one, and reports its result to
-//! the machine, which decides what is enabled next. An action that is not enabled is an error, so a bug in the
-//! coordinator cannot violate the protocol.
+//! The coordinator (and the model in the tests) asks for the enabled actions, performs one, and reports its
+//! result to the machine, which decides what is enabled next. An action that is not enabled is an error, so a
+//! bug in the coordinator cannot violate the protocol.
 //!
 //! What always holds:
 //! * no plan, manifest or commit before this generation has fenced the sink;
@@ -24,8 +24,8 @@ use crate::injected_bugs::InjectedBugs;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::Commit;
 
-/// Epochs that may be planned and not yet committed: with two, the workers process one epoch while the previous one
-/// is being committed.
+/// Epochs that may be planned and not yet committed: with two, the workers process one epoch while the
+/// previous one is being committed.
 pub(crate) const EPOCHS_IN_FLIGHT: u64 = 2;
 
 /// Why a generation must end.
@@ -52,8 +52,8 @@ pub(crate) enum Action {
     ListGenerations,
     /// Create the object of this generation, unless it exists.
     Claim(Generation),
-    /// Read the newest commit record. It is read before the fence: no record can then be newer than the commit that
-    /// the sink reports, unless the sink has lost commits.
+    /// Read the newest commit record. It is read before the fence: no record can then be newer than the
+    /// commit that the sink reports, unless the sink has lost commits.
     ReadRecords,
     /// Fence the sink and read its last commit.
     Fence(Generation),
@@ -121,8 +121,8 @@ impl Machine {
         self.generation
     }
 
-    /// Returns the enabled actions. There are two if an epoch may be planned while an older one is being committed;
-    /// these are independent of each other.
+    /// Returns the enabled actions. There are two if an epoch may be planned while an older one is being
+    /// committed; these are independent of each other.
     pub(crate) fn enabled(&self) -> Vec<Action> {
         let mut actions = match self.phase {
             Phase::List => vec![Action::ListGenerations],
@@ -206,8 +206,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Reports that the state is restored. If the manifest was not found, a newer generation has deleted it, so this
-    /// one is fenced.
+    /// Reports that the state is restored. If the manifest was not found, a newer generation has deleted it,
+    /// so this one is fenced.
     pub(crate) fn restored(&mut self, found: bool) -> Transition {
         let Phase::Restore(from) = self.phase else {
             return self.stop(ProtocolError::OutOfOrder("restore"));

@@ -1,8 +1,9 @@
 //! Enumerates all interleavings of several generations of one query over a model of checkpoint and sink.
 //!
-//! A process that is never scheduled again has crashed, so all crashes and all pauses are among the interleavings. In
-//! every reachable state the sink must contain a prefix of the input, each row once, together with the matching state.
-//! From every reachable state one more generation that runs alone must complete the input.
+//! A process that is never scheduled again has crashed, so all crashes and all pauses are among the
+//! interleavings. In every reachable state the sink must contain a prefix of the input, each row once,
+//! together with the matching state. From every reachable state one more generation that runs alone must
+//! complete the input.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
@@ -55,8 +56,8 @@ fn commit_of((epoch, generation): (u64, u64)) -> Commit {
 }
 
 impl DurableState {
-    /// Commits as a sink with the minimal guarantees does: it refuses lower generations and epochs that are committed. It
-    /// does not detect a gap, which the protocol must prevent.
+    /// Commits as a sink with the minimal guarantees does: it refuses lower generations and epochs that are
+    /// committed. It does not detect a gap, which the protocol must prevent.
     fn sink_commit(&mut self, epoch: u64, generation: u64, output: EpochOutput) -> bool {
         if self.remembers {
             if self.fence > generation || self.last.is_some_and(|(e, _)| e >= epoch) {
@@ -168,7 +169,8 @@ impl Process {
         self.machine.restored(found.is_some())
     }
 
-    /// Plans an epoch. Each generation would choose another end, so a test fails if it does not adopt the durable plan.
+    /// Plans an epoch. Each generation would choose another end, so a test fails if it does not adopt the
+    /// durable plan.
     fn plan(&mut self, durable: &mut DurableState, e: u64) -> Transition {
         let rows = 1 + ((e + self.machine.generation().0) % 2) as u8;
         let mine = (self.now.end, (self.now.end + rows).min(INPUT));

@@ -25,9 +25,9 @@ pub(crate) struct RecoveryFacts<'a> {
 
 /// Returns the commit to continue from; `None` to start without state.
 ///
-/// The sink decides: a manifest newer than its last commit was never committed, whoever wrote it. A record is only
-/// written after a commit, so a record of a commit that the sink does not report means that the sink has lost rows.
-/// Continuing would hide the loss.
+/// The sink decides: a manifest newer than its last commit was never committed, whoever wrote it. A record is
+/// only written after a commit, so a record of a commit that the sink does not report means that the sink has
+/// lost rows. Continuing would hide the loss.
 pub(crate) fn resume(facts: &RecoveryFacts<'_>) -> Result<Option<Commit>, ProtocolError> {
     let last = if facts.remembers { sink_commit(facts.sink, facts.record)? } else { facts.record };
     let Some(last) = last else { return Ok(None) };
@@ -53,9 +53,9 @@ fn sink_commit(sink: Option<Commit>, record: Option<Commit>) -> Result<Option<Co
     }
 }
 
-/// Returns the manifests that no recovery needs once `confirmed` is committed and recorded: those of older epochs. A
-/// manifest of the same or a later epoch stays, whoever wrote it, since a sink that cannot be fenced may be committing
-/// it.
+/// Returns the manifests that no recovery needs once `confirmed` is committed and recorded: those of older
+/// epochs. A manifest of the same or a later epoch stays, whoever wrote it, since a sink that cannot be
+/// fenced may be committing it.
 pub(crate) fn garbage(manifests: &[Commit], confirmed: Epoch) -> Vec<Commit> {
     manifests.iter().copied().filter(|m| m.epoch < confirmed).collect()
 }

@@ -1,7 +1,8 @@
 //! Computes aggregates with DataFusion's accumulators, each of which is used for one step only.
 //!
-//! An accumulator can neither drop nor read a single group, so none lives longer than an epoch. The steps are: rows →
-//! partial state; stored state + partial state → new state; state → value. Between the steps the state is Arrow.
+//! An accumulator can neither drop nor read a single group, so none lives longer than an epoch. The steps
+//! are: rows → partial state; stored state + partial state → new state; state → value. Between the steps the
+//! state is Arrow.
 
 use crate::error::from_datafusion;
 use crate::spec::AggregateCall;
@@ -62,8 +63,8 @@ impl MergeableAggregate {
         if parts.is_empty() {
             return Ok(scratch);
         }
-        // All parts are merged in one batch: DataFusion regards all groups as seen as soon as a batch holds no
-        // null, so a batch that covers only some groups would turn the nulls of the others into zeros.
+        // All parts are merged in one batch: DataFusion regards all groups as seen as soon as a batch holds
+        // no null, so a batch that covers only some groups would turn the nulls of the others into zeros.
         let column = |i: usize| {
             let of_parts: Vec<&dyn Array> =
                 parts.iter().filter_map(|(s, _)| s.get(i)).map(AsRef::as_ref).collect();
@@ -100,8 +101,8 @@ impl PartialState {
     }
 }
 
-/// Returns the state of an accumulator. Without groups, DataFusion's adapter of row-wise accumulators returns no
-/// columns at all; empty columns are returned instead.
+/// Returns the state of an accumulator. Without groups, DataFusion's adapter of row-wise accumulators returns
+/// no columns at all; empty columns are returned instead.
 fn state_of(mut scratch: Box<dyn GroupsAccumulator>, types: &[DataType]) -> Result<Vec<ArrayRef>> {
     let states = scratch.state(EmitTo::All).map_err(from_datafusion)?;
     Ok(if states.is_empty() { types.iter().map(new_empty_array).collect() } else { states })

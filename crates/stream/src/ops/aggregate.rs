@@ -1,14 +1,15 @@
 //! Aggregates groups over event time, one epoch after the other.
 //!
-//! During an epoch its rows are accumulated in the partial states of their groups. When the epoch closes, the stored
-//! states of exactly these groups are merged with the partial ones, and the watermark closes the panes that it
-//! reached. The results are the rows to emit and the state changes to make durable. What always holds: the cost is
-//! proportional to the groups touched and closed, and after [`Aggregate::close`] the table is the state at the end
-//! of that epoch.
+//! During an epoch its rows are accumulated in the partial states of their groups. When the epoch closes, the
+//! stored states of exactly these groups are merged with the partial ones, and the watermark closes the panes
+//! that it reached. The results are the rows to emit and the state changes to make durable. What always
+//! holds: the cost is proportional to the groups touched and closed, and after [`Aggregate::close`] the table
+//! is the state at the end of that epoch.
 //!
-//! Late rows are dropped and counted. By Spark's rule a row is late if the event time of its group is at or below the
-//! watermark of the previous epoch. Late groups are counted too, since Spark drops rows after it has grouped them.
-//! Not here: expressions (see [`super::aggregate_input`]), sliding windows (rows arrive unnested), retraction.
+//! Late rows are dropped and counted. By Spark's rule a row is late if the event time of its group is at or
+//! below the watermark of the previous epoch. Late groups are counted too, since Spark drops rows after it
+//! has grouped them. Not here: expressions (see [`super::aggregate_input`]), sliding windows (rows arrive
+//! unnested), retraction.
 
 use super::accumulate::{MergeableAggregate, PartialState};
 use super::aggregate_input::{AggregateInputLayout, KeyEncoder};
@@ -188,8 +189,8 @@ impl Aggregate {
         })
     }
 
-    /// Merges the partial states of touched groups with the stored ones. Returns the states per function, and which
-    /// groups were stored before.
+    /// Merges the partial states of touched groups with the stored ones. Returns the states per function, and
+    /// which groups were stored before.
     fn merge(
         &self,
         keys: &[(i64, Arc<[u8]>)],

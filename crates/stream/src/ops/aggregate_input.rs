@@ -1,7 +1,8 @@
 //! Evaluates the inputs of an aggregate before the exchange, so that only those columns are exchanged.
 //!
-//! An input batch has the group columns first, then per aggregate its arguments, its ordering and its filter. The
-//! exchange reads the group columns only, and the worker that owns a key evaluates no expression of the query.
+//! An input batch has the group columns first, then per aggregate its arguments, its ordering and its filter.
+//! The exchange reads the group columns only, and the worker that owns a key evaluates no expression of the
+//! query.
 
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, evaluate};

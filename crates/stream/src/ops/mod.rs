@@ -1,7 +1,7 @@
 //! Implements the operators as plain code: batches in, batches and state changes out.
 //!
-//! Nothing here knows timely, tokio, files or the clock. The runtime calls these functions with rows and with the
-//! descriptor of the epoch, and makes the results durable.
+//! Nothing here knows timely, tokio, files or the clock. The runtime calls these functions with rows and with
+//! the descriptor of the epoch, and makes the results durable.
 
 mod accumulate;
 mod aggregate;

@@ -1,8 +1,8 @@
 //! Replaces calls of [`PROCESSING_TIME`] in expressions by the processing time of the epoch.
 //!
-//! A query that uses the current time contains calls of that function. When an epoch starts, every worker replaces
-//! them by the processing time of the epoch's plan. The plan is durable before the epoch starts, so the constant is
-//! the same on every worker and in every replay. Nothing here reads a clock.
+//! A query that uses the current time contains calls of that function. When an epoch starts, every worker
+//! replaces them by the processing time of the epoch's plan. The plan is durable before the epoch starts, so
+//! the constant is the same on every worker and in every replay. Nothing here reads a clock.
 
 use crate::error::from_datafusion;
 use datafusion::common::ScalarValue;

@@ -1,7 +1,8 @@
 //! Applies stateless steps to a batch: filter, project, unnest, and observe the event time.
 //!
-//! A batch gives at most one batch, and rows keep their order. What is kept between batches belongs to the running
-//! epoch: its processing time, and the event times observed, which the runtime takes when the epoch has been read.
+//! A batch gives at most one batch, and rows keep their order. What is kept between batches belongs to the
+//! running epoch: its processing time, and the event times observed, which the runtime takes when the epoch
+//! has been read.
 
 use super::processing_time::EpochTimeExprs;
 use crate::error::{from_arrow, from_datafusion, unsupported};

@@ -1,7 +1,7 @@
 //! The aggregate operator: applies the rows of the oldest open epoch and closes epochs in order.
 //!
-//! Two epochs may be in flight, so rows of the next epoch can arrive early. They are buffered until the current
-//! epoch is closed; otherwise its snapshot would contain state of the next one.
+//! Two epochs may be in flight, so rows of the next epoch can arrive early. They are buffered until the
+//! current epoch is closed; otherwise its snapshot would contain state of the next one.
 
 use super::build::{EpochTable, OperatorContext};
 use super::chunk::Chunk;
@@ -72,7 +72,8 @@ where
             });
             while !reporter.is_stopping() {
                 let now = *capability.time();
-                // Another worker may have started the epoch already; its rows wait until this one starts it too.
+                // Another worker may have started the epoch already; its rows wait until this one starts it
+                // too.
                 let Some(descriptor) = epochs.get(now) else { return };
                 let chunks = buffered.remove(&now).unwrap_or_default();
                 let late_us = descriptor.late_us;

@@ -22,8 +22,8 @@ use timely::scheduling::{Activator, SyncActivator};
 use timely::worker::Worker;
 use tokio::sync::mpsc;
 
-/// The operators of a query in the shape that the runtime can build: stateless steps, at most one aggregate, and
-/// stateless steps after it.
+/// The operators of a query in the shape that the runtime can build: stateless steps, at most one aggregate,
+/// and stateless steps after it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataflowSpec {
     before: Vec<Step>,
@@ -52,8 +52,8 @@ pub(crate) struct OperatorContext {
     pub output_chunk_bytes: usize,
 }
 
-/// The descriptors of the epochs in flight, shared by the operators of a worker. The frontier passes an epoch only
-/// after the source has ended it, so an operator that closes an epoch always finds its descriptor.
+/// The descriptors of the epochs in flight, shared by the operators of a worker. The frontier passes an epoch
+/// only after the source has ended it, so an operator that closes an epoch always finds its descriptor.
 #[derive(Clone, Default)]
 pub(crate) struct EpochTable {
     table: Rc<RefCell<BTreeMap<u64, EpochDescriptor>>>,
@@ -65,8 +65,9 @@ impl EpochTable {
         self.table.borrow().get(&epoch).copied()
     }
 
-    /// Starts an epoch and activates the operators that may hold rows of it. Rows from a worker that started the
-    /// epoch earlier may be buffered, and as long as they are, they hold credits that the sources wait for.
+    /// Starts an epoch and activates the operators that may hold rows of it. Rows from a worker that started
+    /// the epoch earlier may be buffered, and as long as they are, they hold credits that the sources wait
+    /// for.
     pub(super) fn start(&self, descriptor: EpochDescriptor) {
         self.table.borrow_mut().insert(descriptor.epoch.0, descriptor);
         self.on_start.borrow().iter().for_each(Activator::activate);
@@ -106,9 +107,9 @@ impl DataflowSpec {
         Ok(Self { before, aggregate, after, mode, workers, rows_per_chunk, output_chunk_bytes })
     }
 
-    /// Sets the bounds of chunks and of output chunks. An output chunk is a quarter of a worker's share of the
-    /// credits: rows that wait for the sink hold their credits, and with larger chunks they could hold all of them
-    /// while the source waits for some.
+    /// Sets the bounds of chunks and of output chunks. An output chunk is a quarter of a worker's share of
+    /// the credits: rows that wait for the sink hold their credits, and with larger chunks they could hold
+    /// all of them while the source waits for some.
     pub(crate) fn bounded(mut self, rows_per_chunk: usize, bytes_in_flight: usize) -> Self {
         self.rows_per_chunk = rows_per_chunk.max(1);
         self.output_chunk_bytes = (bytes_in_flight / (4 * self.workers)).max(1);

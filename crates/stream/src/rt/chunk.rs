@@ -31,7 +31,8 @@ impl Credits {
         Self { semaphore: Arc::new(Semaphore::new(all)), all }
     }
 
-    /// Waits until `bytes` more may be in flight. A chunk larger than the bound waits until it is the only one.
+    /// Waits until `bytes` more may be in flight. A chunk larger than the bound waits until it is the only
+    /// one.
     pub(crate) async fn take(&self, bytes: usize) -> Result<Arc<Permit>> {
         let credits = bytes.div_ceil(BYTES_PER_CREDIT).clamp(1, self.all);
         let held = Arc::clone(&self.semaphore).acquire_many_owned(credits as u32).await;
@@ -54,8 +55,8 @@ impl Accountable for Chunk {
     }
 }
 
-/// Required by the type of the exchange and never called: workers are threads of one process, and chunks move as
-/// pointers. A network transport would have to implement it.
+/// Required by the type of the exchange and never called: workers are threads of one process, and chunks move
+/// as pointers. A network transport would have to implement it.
 impl ContainerBytes for Chunk {
     fn from_bytes(_: Bytes) -> Self {
         unreachable!("chunks never leave the process")

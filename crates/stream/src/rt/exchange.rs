@@ -20,7 +20,8 @@ impl Distributor<Chunk> for KeyDistributor {
         let batches = match self.keys.split(batch, to.len()) {
             Ok(batches) => batches,
             Err(error) => {
-                // The generation ends. Timely still counts these rows as sent, so some worker has to get them.
+                // The generation ends. Timely still counts these rows as sent, so some worker has to get
+                // them.
                 self.reporter.fail(error);
                 vec![(0, batch.clone())]
             }

@@ -1,13 +1,14 @@
 //! The runtime: runs one set of timely workers per generation, on threads of its own.
 //!
-//! This is the only folder that names timely, so that another runtime can replace it. What always holds: a worker
-//! never blocks on I/O, never awaits and never reads the clock. It gets chunks and epoch descriptors through a
-//! bounded inbox and sends reports, for which it waits for room ([`workers::Reporter::send`] explains why that
-//! wait ends). Every failure, a panic included, becomes one [`Report::Failed`]. Fault tolerance is not here: a
-//! failed set of workers is dropped, and the next generation starts from the checkpoint.
+//! This is the only folder that names timely, so that another runtime can replace it. What always holds: a
+//! worker never blocks on I/O, never awaits and never reads the clock. It gets chunks and epoch descriptors
+//! through a bounded inbox and sends reports, for which it waits for room ([`workers::Reporter::send`]
+//! explains why that wait ends). Every failure, a panic included, becomes one [`Report::Failed`]. Fault
+//! tolerance is not here: a failed set of workers is dropped, and the next generation starts from the
+//! checkpoint.
 //!
-//! The dataflow of a worker: source with the first stateless steps → exchange by key → aggregate with the last
-//! stateless steps → sink. Without an aggregate: source → sink.
+//! The dataflow of a worker: source with the first stateless steps → exchange by key → aggregate with the
+//! last stateless steps → sink. Without an aggregate: source → sink.
 
 mod aggregate;
 mod build;
@@ -29,11 +30,11 @@ use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_common::ids::Epoch;
 
-/// Commands that may wait in the inbox of one worker. Credits bound the bytes; this bounds the number of chunks if
-/// they are small.
+/// Commands that may wait in the inbox of one worker. Credits bound the bytes; this bounds the number of
+/// chunks if they are small.
 pub(crate) const INBOX_MAX: usize = 64;
-/// Reports that may wait for the coordinator. At least one per worker, since all workers may report a failed start
-/// before the coordinator receives anything.
+/// Reports that may wait for the coordinator. At least one per worker, since all workers may report a failed
+/// start before the coordinator receives anything.
 pub(crate) const REPORTS_MAX: usize = 4 * WORKERS_MAX;
 
 /// What determines an epoch, as far as workers need it.

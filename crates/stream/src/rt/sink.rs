@@ -1,7 +1,7 @@
 //! The sink operator: collects the output of an epoch and reports it in chunks.
 //!
-//! It writes nothing: the coordinator stages the chunks on tokio. A chunk is bounded in bytes, so that collecting
-//! cannot hold all credits while the source waits for some.
+//! It writes nothing: the coordinator stages the chunks on tokio. A chunk is bounded in bytes, so that
+//! collecting cannot hold all credits while the source waits for some.
 
 use super::build::{EpochTable, OperatorContext};
 use super::chunk::{Chunk, Permit};
@@ -27,8 +27,8 @@ struct PendingOutput {
 }
 
 impl PendingOutput {
-    /// Adds a chunk. It counts with its own size or with the credits that it holds, whichever is more: a filtered
-    /// chunk is small and still holds the credits of all its rows.
+    /// Adds a chunk. It counts with its own size or with the credits that it holds, whichever is more: a
+    /// filtered chunk is small and still holds the credits of all its rows.
     fn add(&mut self, chunk: Chunk) {
         let Some(batch) = chunk.batch else { return };
         let held = chunk.permit.as_ref().map_or(0, |p| p.bytes);

@@ -1,7 +1,7 @@
 //! The source operator: executes the commands of the inbox and applies the first stateless steps.
 //!
-//! It holds the capability of the open epoch until the coordinator ends the epoch, so the frontier passes an epoch
-//! only after all sources have ended it.
+//! It holds the capability of the open epoch until the coordinator ends the epoch, so the frontier passes an
+//! epoch only after all sources have ended it.
 
 use super::build::EpochTable;
 use super::chunk::{Chunk, Permit};

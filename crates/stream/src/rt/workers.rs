@@ -1,8 +1,8 @@
 //! Starts, wakes and stops the worker threads, and handles a panic in one of them.
 //!
-//! The threads are spawned here, since timely's own start-up can neither be stopped nor catches panics. The peers
-//! of a worker that panics would wait for it for ever, so the panic is caught and reported, and a flag stops the
-//! whole set: every worker checks the flag between two steps.
+//! The threads are spawned here, since timely's own start-up can neither be stopped nor catches panics. The
+//! peers of a worker that panics would wait for it for ever, so the panic is caught and reported, and a flag
+//! stops the whole set: every worker checks the flag between two steps.
 
 use super::build::{DataflowSpec, build};
 use super::{INBOX_MAX, REPORTS_MAX, Report, WorkerCommand};
@@ -31,14 +31,15 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Sends a report; waits while the queue holds [`REPORTS_MAX`]. After the receiver is gone the report is dropped:
-    /// the generation is over, and the worker ends soon.
+    /// Sends a report; waits while the queue holds [`REPORTS_MAX`]. After the receiver is gone the report is
+    /// dropped: the generation is over, and the worker ends soon.
     ///
     /// The wait ends, since whatever empties the queue never waits for a worker:
     ///
     /// * The coordinator receives a report without awaiting anything else, unless
-    ///   [`STAGES_MAX`](crate::coord::STAGES_MAX) chunks of output are being staged. Staging ends by itself: it is I/O
-    ///   of the sink, which needs neither credits nor rows. Until then the coordinator does everything else.
+    ///   [`STAGES_MAX`](crate::coord::STAGES_MAX) chunks of output are being staged. Staging ends by itself:
+    ///   it is I/O of the sink, which needs neither credits nor rows. Until then the coordinator does
+    ///   everything else.
     /// * Tasks that fill inboxes may wait for workers and for credits, but nothing waits for such a task.
     /// * Before the coordinator joins the threads it closes the queue, which ends all waits.
     /// * Before the coordinator receives anything, a worker has at most one report to send.
@@ -65,8 +66,8 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Sends a command; waits while the inbox is full. Returns false if the worker has ended, which it has then
-    /// reported itself.
+    /// Sends a command; waits while the inbox is full. Returns false if the worker has ended, which it has
+    /// then reported itself.
     pub(crate) async fn send(&self, command: WorkerCommand) -> bool {
         let sent = self.commands.send(command).await.is_ok();
         sent && self.source.activate().is_ok()
@@ -84,7 +85,8 @@ pub(crate) struct Workers {
 pub(crate) type RestoredState = Arc<Vec<RecordBatch>>;
 
 impl Workers {
-    /// Starts `count` workers that continue with the epoch `first`. Returns when all have restored their state.
+    /// Starts `count` workers that continue with the epoch `first`. Returns when all have restored their
+    /// state.
     pub(crate) async fn start(
         dataflow: DataflowSpec,
         count: usize,

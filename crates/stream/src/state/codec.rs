@@ -1,7 +1,7 @@
 //! Encodes columns to one byte string per row and decodes them, in Arrow's row encoding.
 //!
-//! Arrow's converter does not support rows without columns, which a global aggregate has as keys; these are encoded
-//! as empty strings.
+//! Arrow's converter does not support rows without columns, which a global aggregate has as keys; these are
+//! encoded as empty strings.
 
 use crate::error::from_arrow;
 use arrow::array::ArrayRef;

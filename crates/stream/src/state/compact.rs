@@ -1,7 +1,7 @@
 //! Merges base and deltas into one new base, so that restoring stays cheap.
 //!
-//! Compaction reads files only and runs concurrently with the query; the state in memory is not touched. What always
-//! holds: the new base restores to the same state as the files that it replaces.
+//! Compaction reads files only and runs concurrently with the query; the state in memory is not touched. What
+//! always holds: the new base restores to the same state as the files that it replaces.
 
 use super::codec::RowCodec;
 use super::snapshot::{StateLayout, decode, encode};
@@ -18,16 +18,16 @@ const DELTAS_MAX: usize = 32;
 /// Deltas that are kept in any case, so that a small base is not rewritten with every epoch.
 const DELTAS_MIN: usize = 4;
 
-/// Returns whether restoring from `files` has become expensive: there are many deltas, or they are larger than the
-/// base.
+/// Returns whether restoring from `files` has become expensive: there are many deltas, or they are larger
+/// than the base.
 pub(crate) fn wants_compaction(files: &OperatorFiles) -> bool {
     let base = files.base.as_ref().map_or(0, |f| f.bytes);
     let deltas: u64 = files.deltas.iter().map(|f| f.bytes).sum();
     files.deltas.len() >= DELTAS_MAX || (files.deltas.len() > DELTAS_MIN && base > 0 && deltas > base)
 }
 
-/// Merges the contents of base and deltas, oldest first, and returns the new base and its rows. `None` if no key is
-/// left.
+/// Merges the contents of base and deltas, oldest first, and returns the new base and its rows. `None` if no
+/// key is left.
 pub(crate) fn compact(files: &[Vec<u8>]) -> Result<Option<(Vec<u8>, u64)>> {
     let mut batches: Vec<RecordBatch> = Vec::new();
     for file in files {

@@ -1,7 +1,8 @@
-//! Assigns keys to workers: a hash with a fixed seed gives one of 256 key groups, and each worker owns a range of them.
+//! Assigns keys to workers: a hash with a fixed seed gives one of 256 key groups, and each worker owns a
+//! range of them.
 //!
-//! The hash is part of the checkpoint's format ([`KEY_HASH`]), since state files contain the key group of each row. The
-//! number of workers is not, so it may change with every start.
+//! The hash is part of the checkpoint's format ([`KEY_HASH`]), since state files contain the key group of
+//! each row. The number of workers is not, so it may change with every start.
 
 /// The number of key groups of a stateful operator.
 pub(crate) const KEY_GROUPS: usize = 256;

@@ -1,9 +1,10 @@
 //! Stores the keyed state of operators: in memory, in the files of a checkpoint, and between the two.
 //!
-//! The state of an operator is a table of key columns and state columns. In memory both are Arrow rows (bytes) in one
-//! hash table per event-time pane ([`table`]). In the checkpoint they are columns ([`snapshot`]): upserts and
-//! tombstones per epoch, which are merged into a base from time to time ([`compact`]). What always holds: the delta
-//! of an epoch contains only what the epoch touched, so its cost does not depend on the size of the state.
+//! The state of an operator is a table of key columns and state columns. In memory both are Arrow rows
+//! (bytes) in one hash table per event-time pane ([`table`]). In the checkpoint they are columns
+//! ([`snapshot`]): upserts and tombstones per epoch, which are merged into a base from time to time
+//! ([`compact`]). What always holds: the delta of an epoch contains only what the epoch touched, so its cost
+//! does not depend on the size of the state.
 
 mod codec;
 mod compact;

@@ -1,8 +1,8 @@
 //! Encodes and decodes state files: the keys that an epoch touched, with their state.
 //!
-//! A file is an Arrow IPC stream, compressed with zstd. Its columns are the key group, whether the row is an upsert
-//! (`live`) or a tombstone (state columns are null), the key columns, and the state columns. Restoring applies base
-//! and deltas in order, so that the newest row of a key counts.
+//! A file is an Arrow IPC stream, compressed with zstd. Its columns are the key group, whether the row is an
+//! upsert (`live`) or a tombstone (state columns are null), the key columns, and the state columns. Restoring
+//! applies base and deltas in order, so that the newest row of a key counts.
 
 use crate::error::from_arrow;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, new_null_array};
@@ -94,8 +94,8 @@ fn column<T: 'static>(batch: &RecordBatch, index: usize) -> Result<&T> {
     found.ok_or_else(|| Error::internal(format!("column {index} of a state file has another type")))
 }
 
-/// Encodes the batches of one operator and epoch. The batches must come in the order of workers, so that the key
-/// ranges of a file ascend.
+/// Encodes the batches of one operator and epoch. The batches must come in the order of workers, so that the
+/// key ranges of a file ascend.
 pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     let first = batches.first().ok_or_else(|| Error::internal("an empty state file"))?;
     let whole = concat_batches(&first.schema(), batches).map_err(from_arrow)?;

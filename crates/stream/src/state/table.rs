@@ -1,8 +1,8 @@
 //! Stores the state of one operator on one worker: per event-time pane a hash table from key to state.
 //!
-//! Keys and states are Arrow rows. A pane contains the keys that close at the same event time. Closing removes whole
-//! panes from the front of a sorted map, so its cost does not depend on the panes that stay open. Keys that never
-//! close share the pane [`NEVER`].
+//! Keys and states are Arrow rows. A pane contains the keys that close at the same event time. Closing
+//! removes whole panes from the front of a sorted map, so its cost does not depend on the panes that stay
+//! open. Keys that never close share the pane [`NEVER`].
 
 use datafusion::common::HashMap;
 use std::collections::BTreeMap;

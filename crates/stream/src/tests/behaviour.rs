@@ -81,16 +81,16 @@ async fn a_list_of_windows_is_unnested_before_the_aggregate() {
     assert_eq!(env.answer().unwrap(), twice);
 }
 
-/// Spark's rules: the watermark of an epoch comes from the epochs before it. A row is late if the watermark of the previous
-/// epoch closed its group. An epoch without data follows a watermark that advanced.
+/// Spark's rules: the watermark of an epoch comes from the epochs before it. A row is late if the watermark
+/// of the previous epoch closed its group. An epoch without data follows a watermark that advanced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_rows_are_dropped_and_counted_by_sparks_rule() {
     let rows = [row("a", 1, 1), row("a", 25, 1), row("a", 2, 100), row("a", 26, 1), row("a", 3, 1000)];
     let env = TestEnv::new(&rows, &[1, 1, 1, 1, 1]);
     let run = RunOptions { drain: false, ..RunOptions::new(windowed(5)) };
     let query = env.run(&run).await.unwrap();
-    // Epoch 2 has watermark 20 from epoch 1, but rows are late by epoch 1's watermark: the row of second 2 still
-    // counts. The row of epoch 4 is late.
+    // Epoch 2 has watermark 20 from epoch 1, but rows are late by epoch 1's watermark: the row of second 2
+    // still counts. The row of epoch 4 is late.
     assert_eq!(env.answer().unwrap(), Answer::from([((10, "a".to_owned()), (101, 2))]));
     let progress = query.recent_progress();
     let late: Vec<_> = progress.iter().map(|p| p.state_operators[0].num_rows_dropped_by_watermark).collect();

@@ -12,8 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A store whose n-th write and all later ones fail, as on a full disk. Alternatively the n-th write succeeds, but its
-/// acknowledgement is lost.
+/// A store whose n-th write and all later ones fail, as on a full disk. Alternatively the n-th write
+/// succeeds, but its acknowledgement is lost.
 #[derive(Debug)]
 struct Failing {
     inner: Arc<dyn ObjectStore>,

@@ -200,8 +200,8 @@ async fn injected_bugs_are_detected() {
     assert!(lost > 0, "restoring the newest manifest lost nothing with 20 seeds");
 }
 
-/// Delays the snapshot of epoch 2 until that of epoch 3 is written, and kills the generation when epoch 2 is committed.
-/// The next run restores epoch 2, whose state must contain nothing of epoch 3.
+/// Delays the snapshot of epoch 2 until that of epoch 3 is written, and kills the generation when epoch 2 is
+/// committed. The next run restores epoch 2, whose state must contain nothing of epoch 3.
 #[derive(Debug)]
 struct LateSnapshot {
     written: Semaphore,

@@ -1,6 +1,7 @@
 //! Tests the coordinator with real workers and real checkpoints, and with a source and a sink in memory.
 //!
-//! A test is data: rows of epochs, kills at fail points, numbers of workers. Tests set the clock, and nothing sleeps.
+//! A test is data: rows of epochs, kills at fail points, numbers of workers. Tests set the clock, and nothing
+//! sleeps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod behaviour;

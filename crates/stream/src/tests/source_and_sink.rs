@@ -153,8 +153,8 @@ impl Target {
     }
 }
 
-/// The sink of one generation. It does only what the contract requires: it refuses lower generations and committed epochs,
-/// but does not detect a gap.
+/// The sink of one generation. It does only what the contract requires: it refuses lower generations and
+/// committed epochs, but does not detect a gap.
 #[derive(Debug)]
 pub(crate) struct TestSink {
     pub target: Arc<Target>,

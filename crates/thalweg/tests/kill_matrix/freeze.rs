@@ -1,7 +1,8 @@
 //! Freezes an old process at every fail point, runs a new one until it ends, and thaws the old one.
 //!
-//! A lock prevents two processes from sharing a data directory. These tests are about two machines over the same storage,
-//! where no lock helps. So each process has its own data directory, and they share the checkpoint and the table.
+//! A lock prevents two processes from sharing a data directory. These tests are about two machines over the
+//! same storage, where no lock helps. So each process has its own data directory, and they share the
+//! checkpoint and the table.
 
 use crate::input::Trial;
 use crate::kill::ONCE_PER_PROCESS;

@@ -69,8 +69,8 @@ fn killed(seed: u64, bug: &str, fault: &str) -> Result<(), String> {
     }
 }
 
-/// Freezes a process with the bug before it commits, runs another one until it ends, thaws the first one, and verifies
-/// the table.
+/// Freezes a process with the bug before it commits, runs another one until it ends, thaws the first one, and
+/// verifies the table.
 fn frozen(seed: u64, bug: &str, fault: &str) -> Result<(), String> {
     let trial = Trial::new(seed);
     trial.share_checkpoints(&["old", "new"]);

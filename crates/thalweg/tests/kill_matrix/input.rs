@@ -82,7 +82,8 @@ impl Trial {
         format!("SELECT unix_timestamp(w) AS w, k, s, c FROM delta.`{}`", self.shared("table").display())
     }
 
-    /// Compares the rows of `csv`, the output of the read script, with the expected rows; the error says what differs.
+    /// Compares the rows of `csv`, the output of the read script, with the expected rows; the error says what
+    /// differs.
     pub fn verify(&self, csv: &str) -> Result<(), String> {
         let mut found = Answer::new();
         for line in csv.lines().skip(1) {

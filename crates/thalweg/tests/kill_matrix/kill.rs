@@ -1,8 +1,8 @@
 //! Kills processes at several hits of every fail point, in random orders.
 //!
-//! A trial is one input and one table. Its process is started with the next fault of the list; after it was killed, it is
-//! started again with the fault after that. If a process ends before its fault, the fault is put back for a later trial.
-//! A fault that several trials do not reach counts as never reached.
+//! A trial is one input and one table. Its process is started with the next fault of the list; after it was
+//! killed, it is started again with the fault after that. If a process ends before its fault, the fault is
+//! put back for a later trial. A fault that several trials do not reach counts as never reached.
 
 use crate::input::Trial;
 use crate::process::{Process, ProcessEnd, read};

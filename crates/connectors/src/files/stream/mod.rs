@@ -1,9 +1,10 @@
 //! Reads a folder that receives files as an unbounded table.
 //!
-//! Each plan is an entry of the source's log: the files of one epoch with path, size and modification time, ordered by
-//! time and path. An offset is the number of an entry. The entry determines the epoch: after a crash the same start
-//! yields the same files. A file is identified by its path and read once. When an epoch is read, each file must be
-//! unchanged since the plan; a file that was changed or deleted is an error that names it.
+//! Each plan is an entry of the source's log: the files of one epoch with path, size and modification time,
+//! ordered by time and path. An offset is the number of an entry. The entry determines the epoch: after a
+//! crash the same start yields the same files. A file is identified by its path and read once. When an epoch
+//! is read, each file must be unchanged since the plan; a file that was changed or deleted is an error that
+//! names it.
 
 mod config;
 mod plan;

@@ -1,6 +1,7 @@
 //! Selects the files of an epoch, and encodes them as an entry of the source's log.
 //!
-//! The selection is a pure function of the existing files, the files that were planned before, and the limits.
+//! The selection is a pure function of the existing files, the files that were planned before, and the
+//! limits.
 
 use crate::files::FileEntry;
 use bytes::Bytes;
@@ -28,8 +29,8 @@ pub(super) struct LogEntry {
     pub seen: Option<BTreeSet<PathBuf>>,
 }
 
-/// Every entry of this number contains the files of all entries before it, so that a start reads at most this many
-/// entries.
+/// Every entry of this number contains the files of all entries before it, so that a start reads at most this
+/// many entries.
 pub(super) const SUMMARY_EVERY: u64 = 100;
 
 impl LogEntry {
@@ -65,8 +66,9 @@ pub(super) struct ReadLimits {
     pub latest_first: bool,
 }
 
-/// Selects the next files: those that were not read before, ordered by time and path, within the limits. A file that is
-/// larger than the limit of bytes is selected alone, since the stream could not continue otherwise.
+/// Selects the next files: those that were not read before, ordered by time and path, within the limits. A
+/// file that is larger than the limit of bytes is selected alone, since the stream could not continue
+/// otherwise.
 pub(super) fn select_files(
     there: Vec<FileEntry>,
     seen: &BTreeSet<PathBuf>,

@@ -160,7 +160,8 @@ impl StreamSource for FileStreamSource {
         if files.is_empty() {
             return Ok(None);
         }
-        // The first run that creates the entry decides. If another one was first, its entry counts and not `files`.
+        // The first run that creates the entry decides. If another one was first, its entry counts and not
+        // `files`.
         let seen = last_summary(next + 1).filter(|c| *c == next).map(|_| {
             let new = files.iter().map(|f| f.path.clone());
             state.seen.iter().cloned().chain(new).collect()
@@ -228,8 +229,8 @@ struct FileReadTask {
 }
 
 impl FileReadTask {
-    /// Sends the rows of one file. The file must be unchanged both before and after it is read, since it could be replaced
-    /// in between.
+    /// Sends the rows of one file. The file must be unchanged both before and after it is read, since it
+    /// could be replaced in between.
     fn read(&self, planned: &PlannedFile, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
         check_unchanged(planned)?;
         let file = FileEntry {
