@@ -88,7 +88,7 @@ pub struct SinkRequest {
 /// use datafusion::datasource::empty::EmptyTable;
 /// use std::sync::Arc;
 /// use thalweg_common::Result;
-/// use thalweg_connectors::{Connector, OptionMap, ReadRequest, Registry, SinkRequest};
+/// use thalweg_connectors::{Connector, OptionMap, ReadRequest, ConnectorRegistry, SinkRequest};
 ///
 /// /// Tables without rows.
 /// #[derive(Debug)]
@@ -109,7 +109,7 @@ pub struct SinkRequest {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
-/// let registry = Registry::default().with(Arc::new(Empty));
+/// let registry = ConnectorRegistry::default().with(Arc::new(Empty));
 /// let connector = registry.get("EMPTY")?;
 /// let request = SinkRequest {
 ///     path: None,
@@ -164,11 +164,11 @@ fn cannot(format: &str, what: &str) -> Error {
 
 /// Finds connectors by name.
 #[derive(Debug, Clone, Default)]
-pub struct Registry {
+pub struct ConnectorRegistry {
     connectors: BTreeMap<String, Arc<dyn Connector>>,
 }
 
-impl Registry {
+impl ConnectorRegistry {
     /// Adds a connector under its own name.
     #[must_use]
     pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {

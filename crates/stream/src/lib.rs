@@ -84,7 +84,8 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode, Step, StreamPlan,
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    StatelessStep, StreamPlan,
 };
 
 /// The number of progress reports that a query keeps, as in Spark.

@@ -32,7 +32,7 @@ pub struct StreamPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputMode {
     /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and a
-    /// [`Step::Watermark`] before it, since otherwise no group closes.
+    /// [`StatelessStep::Watermark`] before it, since otherwise no group closes.
     Append,
     /// Every group that an epoch touched is emitted with its value at the end of the epoch.
     Update,
@@ -52,14 +52,14 @@ impl OutputMode {
 #[derive(Debug, Clone)]
 pub enum OperatorSpec {
     /// Steps that process each row on its own.
-    Stateless(Vec<Step>),
+    Stateless(Vec<StatelessStep>),
     /// A grouped aggregate, which keeps its groups in state.
     Aggregate(AggregateSpec),
 }
 
 /// One stateless step.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub enum StatelessStep {
     /// Keeps the rows for which the Boolean expression is true (not null, not false).
     Filter(Arc<dyn PhysicalExpr>),
     /// Computes all output columns.
@@ -94,7 +94,7 @@ pub struct AggregateSpec {
     /// The grouping expressions over `input_schema`; empty for one global group.
     pub group: Vec<Arc<dyn PhysicalExpr>>,
     /// The aggregate functions.
-    pub aggregates: Vec<AggregateCall>,
+    pub aggregates: Vec<AggregateFunctionCall>,
     /// The group column by which groups are closed, if there is one.
     pub event_time: Option<EventTimeKey>,
     /// The columns before the aggregate.
@@ -105,7 +105,7 @@ pub struct AggregateSpec {
 
 /// One aggregate function over a group, with its `FILTER (WHERE ..)` if it has one.
 #[derive(Debug, Clone)]
-pub struct AggregateCall {
+pub struct AggregateFunctionCall {
     /// The function with its arguments.
     pub function: Arc<AggregateFunctionExpr>,
     /// The condition of `FILTER`.

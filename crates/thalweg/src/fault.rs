@@ -14,7 +14,7 @@ const VARIABLE: &str = "THALWEG_FAULT";
 
 /// What happens to the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
+enum FaultAction {
     Kill,
     Stop,
     Hold,
@@ -22,7 +22,7 @@ enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fault {
-    action: Action,
+    action: FaultAction,
     point: FailPoint,
     /// The number of the hit, from 1.
     hit: u64,
@@ -47,12 +47,12 @@ pub fn install_from_environment() -> Result<()> {
 impl Fault {
     fn trigger(self) {
         match self.action {
-            Action::Kill => raise(signal_hook::consts::SIGKILL),
-            Action::Stop => {
+            FaultAction::Kill => raise(signal_hook::consts::SIGKILL),
+            FaultAction::Stop => {
                 self.announce("stopping");
                 raise(signal_hook::consts::SIGSTOP);
             }
-            Action::Hold => {
+            FaultAction::Hold => {
                 self.announce("holding");
                 loop {
                     std::thread::park();
@@ -81,9 +81,9 @@ fn parse(text: &str) -> Result<Fault> {
         return Err(refused(text).hint("Write action@point:hit, such as kill@sink.commit:1."));
     };
     let action = match action {
-        "kill" => Action::Kill,
-        "stop" => Action::Stop,
-        "hold" => Action::Hold,
+        "kill" => FaultAction::Kill,
+        "stop" => FaultAction::Stop,
+        "hold" => FaultAction::Hold,
         _ => return Err(refused(text).hint("The actions are kill, stop and hold.")),
     };
     let known = || FailPoint::ALL.iter().map(|p| p.name());
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_fault_is_action_point_and_hit() {
         let fault = parse("hold@sink.commit:12").unwrap();
-        assert_eq!(fault, Fault { action: Action::Hold, point: FailPoint::SinkCommit, hit: 12 });
+        assert_eq!(fault, Fault { action: FaultAction::Hold, point: FailPoint::SinkCommit, hit: 12 });
     }
 
     #[test]

@@ -9,7 +9,9 @@ use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_stream::{AggregateCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode};
+use thalweg_stream::{
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+};
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, node: &Aggregate) -> Result<()> {
@@ -42,7 +44,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateCall> {
+    fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateFunctionCall> {
         unsupported::check_replayable(expr)?;
         let logical = node.input.schema();
         let physical = arrow_schema(logical);
@@ -53,7 +55,7 @@ impl Lowering<'_> {
             return Err(unsupported::ordered_aggregate());
         }
         let (function, filter) = (lowered.aggregate, lowered.filter);
-        Ok(AggregateCall { function, filter })
+        Ok(AggregateFunctionCall { function, filter })
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::{Connector, ReadRequest};
 use thalweg_plan::{GenerateNode, Resolved, WatermarkNode};
-use thalweg_stream::{OperatorSpec, OutputMode, Step};
+use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
 
 /// The source of a streaming query.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Lowering<'_> {
             LogicalPlan::Projection(p) => self.project(&p.expr, p.input.schema(), arrow_schema(&p.schema)),
             LogicalPlan::Filter(f) => {
                 let condition = self.physical(&f.predicate, f.input.schema())?;
-                self.step(Step::Filter(condition));
+                self.step(StatelessStep::Filter(condition));
                 Ok(())
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
@@ -100,7 +100,7 @@ impl Lowering<'_> {
         }
         for filter in &scan.filters {
             let condition = self.physical(filter, &scan.projected_schema)?;
-            self.step(Step::Filter(condition));
+            self.step(StatelessStep::Filter(condition));
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Lowering<'_> {
             return Err(unsupported::subquery(expr));
         }
         let exprs = exprs.iter().map(|e| self.physical(e, input)).collect::<Result<Vec<_>>>()?;
-        self.step(Step::Project { exprs, schema });
+        self.step(StatelessStep::Project { exprs, schema });
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Lowering<'_> {
             return Err(unsupported::outer_generator());
         }
         let column = generate.index().map_err(from_datafusion)?;
-        self.step(Step::Unnest { column, schema: arrow_schema(plan.schema()) });
+        self.step(StatelessStep::Unnest { column, schema: arrow_schema(plan.schema()) });
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Lowering<'_> {
         let column = column.ok_or_else(|| {
             Error::internal(format!("the watermark column {} is not in the input", node.column))
         })?;
-        self.step(Step::Watermark { column, delay_us: node.delay_micros });
+        self.step(StatelessStep::Watermark { column, delay_us: node.delay_micros });
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Lowering<'_> {
             .map_err(from_datafusion)
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: StatelessStep) {
         match self.operators.last_mut() {
             Some(OperatorSpec::Stateless(steps)) => steps.push(step),
             _ => self.operators.push(OperatorSpec::Stateless(vec![step])),

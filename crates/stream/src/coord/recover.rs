@@ -9,7 +9,7 @@ use crate::checkpoint::{
     manifest_name,
 };
 use crate::error::{corrupt, fenced, incompatible, protocol_error};
-use crate::machine::{Action, Machine};
+use crate::machine::{Machine, ProtocolAction};
 use crate::state::{KEY_HASH, decode};
 use arrow::record_batch::RecordBatch;
 use thalweg_common::fail_point::FailPoint;
@@ -86,7 +86,9 @@ async fn fence(context: &GenerationContext, machine: &mut Machine) -> Result<Opt
         return Err(protocol_error(&why));
     }
     match machine.enabled().first() {
-        Some(Action::Restore(from)) => Ok(from.map(|(epoch, generation)| Commit { epoch, generation })),
+        Some(ProtocolAction::Restore(from)) => {
+            Ok(from.map(|(epoch, generation)| Commit { epoch, generation }))
+        }
         _ => Err(Error::internal("the recovery of a streaming query did not reach its restore step")),
     }
 }

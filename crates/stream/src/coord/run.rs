@@ -15,7 +15,7 @@ use super::{
 };
 use crate::checkpoint::{FileRef, MANIFEST_FORMAT, Manifest, OperatorFiles};
 use crate::error::{protocol_error, too_many_waiters};
-use crate::machine::{Action, Machine};
+use crate::machine::{Machine, ProtocolAction};
 use crate::options::Trigger;
 use crate::query::Shared;
 use crate::rt::{Report, Workers};
@@ -285,8 +285,8 @@ impl Coordinator {
             return Ok(());
         }
         let now = self.now();
-        let manifest = |a: &Action| matches!(a, Action::Manifest(_));
-        let Some(Action::Manifest(epoch)) = self.machine.enabled().into_iter().find(manifest) else {
+        let manifest = |a: &ProtocolAction| matches!(a, ProtocolAction::Manifest(_));
+        let Some(ProtocolAction::Manifest(epoch)) = self.machine.enabled().into_iter().find(manifest) else {
             return Ok(());
         };
         if self.waits_to_mix(epoch) {

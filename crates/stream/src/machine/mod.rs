@@ -47,7 +47,7 @@ pub(crate) enum ProtocolError {
 
 /// An action that a generation may perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
+pub(crate) enum ProtocolAction {
     /// List the existing generations.
     ListGenerations,
     /// Create the object of this generation, unless it exists.
@@ -123,20 +123,22 @@ impl Machine {
 
     /// Returns the enabled actions. There are two if an epoch may be planned while an older one is being
     /// committed; these are independent of each other.
-    pub(crate) fn enabled(&self) -> Vec<Action> {
+    pub(crate) fn enabled(&self) -> Vec<ProtocolAction> {
         let mut actions = match self.phase {
-            Phase::List => vec![Action::ListGenerations],
-            Phase::Claim => vec![Action::Claim(self.generation)],
-            Phase::ReadRecords => vec![Action::ReadRecords],
-            Phase::Fence => vec![Action::Fence(self.generation)],
-            Phase::Restore(from) => vec![Action::Restore(from)],
-            Phase::Run(Next::Manifest) if self.commit < self.plan => vec![Action::Manifest(self.commit)],
-            Phase::Run(Next::Commit) => vec![Action::Commit(self.commit)],
-            Phase::Run(Next::Record) => vec![Action::Record(self.commit)],
+            Phase::List => vec![ProtocolAction::ListGenerations],
+            Phase::Claim => vec![ProtocolAction::Claim(self.generation)],
+            Phase::ReadRecords => vec![ProtocolAction::ReadRecords],
+            Phase::Fence => vec![ProtocolAction::Fence(self.generation)],
+            Phase::Restore(from) => vec![ProtocolAction::Restore(from)],
+            Phase::Run(Next::Manifest) if self.commit < self.plan => {
+                vec![ProtocolAction::Manifest(self.commit)]
+            }
+            Phase::Run(Next::Commit) => vec![ProtocolAction::Commit(self.commit)],
+            Phase::Run(Next::Record) => vec![ProtocolAction::Record(self.commit)],
             Phase::Run(Next::Manifest) | Phase::Stopped => vec![],
         };
         if self.may_plan() {
-            actions.push(Action::Plan(self.plan));
+            actions.push(ProtocolAction::Plan(self.plan));
         }
         actions
     }
@@ -151,7 +153,7 @@ impl Machine {
         self.plan
     }
 
-    fn require(&mut self, action: Action, what: &'static str) -> Transition {
+    fn require(&mut self, action: ProtocolAction, what: &'static str) -> Transition {
         if self.enabled().contains(&action) { Ok(()) } else { self.stop(ProtocolError::OutOfOrder(what)) }
     }
 
@@ -162,7 +164,7 @@ impl Machine {
 
     /// Reports the generations that exist.
     pub(crate) fn listed(&mut self, existing: &[Generation]) -> Transition {
-        self.require(Action::ListGenerations, "list")?;
+        self.require(ProtocolAction::ListGenerations, "list")?;
         self.generation = next_generation(existing);
         self.phase = Phase::Claim;
         Ok(())
@@ -170,14 +172,14 @@ impl Machine {
 
     /// Reports whether the claim succeeded; otherwise another run was first.
     pub(crate) fn claimed(&mut self, won: bool) -> Transition {
-        self.require(Action::Claim(self.generation), "claim")?;
+        self.require(ProtocolAction::Claim(self.generation), "claim")?;
         self.phase = if won { Phase::ReadRecords } else { Phase::List };
         Ok(())
     }
 
     /// Reports the newest commit record.
     pub(crate) fn records_read(&mut self, newest: Option<Commit>) -> Transition {
-        self.require(Action::ReadRecords, "read records")?;
+        self.require(ProtocolAction::ReadRecords, "read records")?;
         self.recorded = newest.map(|c| (c.epoch, c.generation));
         self.phase = Phase::Fence;
         Ok(())
@@ -190,7 +192,7 @@ impl Machine {
         sink: Option<Commit>,
         manifests: &[Commit],
     ) -> Transition {
-        self.require(Action::Fence(self.generation), "fence")?;
+        self.require(ProtocolAction::Fence(self.generation), "fence")?;
         let record = self.recorded.map(|(epoch, generation)| Commit { epoch, generation });
         let facts = RecoveryFacts { generation: self.generation, remembers, sink, record, manifests };
         let from = if self.injected.restore_newest() {
@@ -223,14 +225,14 @@ impl Machine {
 
     /// Reports that the plan of `epoch` is durable.
     pub(crate) fn planned(&mut self, epoch: Epoch) -> Transition {
-        self.require(Action::Plan(epoch), "plan")?;
+        self.require(ProtocolAction::Plan(epoch), "plan")?;
         self.plan = epoch.next();
         Ok(())
     }
 
     /// Reports that the manifest of `epoch` is durable.
     pub(crate) fn manifest_written(&mut self, epoch: Epoch) -> Transition {
-        self.require(Action::Manifest(epoch), "manifest")?;
+        self.require(ProtocolAction::Manifest(epoch), "manifest")?;
         if !self.fenced {
             return self.stop(ProtocolError::OutOfOrder("manifest before fence"));
         }
@@ -240,7 +242,7 @@ impl Machine {
 
     /// Reports whether the sink accepted the commit of `epoch`; it refuses if another generation fenced it.
     pub(crate) fn committed(&mut self, epoch: Epoch, accepted: bool) -> Transition {
-        self.require(Action::Commit(epoch), "commit")?;
+        self.require(ProtocolAction::Commit(epoch), "commit")?;
         if !accepted && !self.injected.skip_refused() {
             return self.stop(ProtocolError::Fenced);
         }
@@ -250,7 +252,7 @@ impl Machine {
 
     /// Reports that the commit record of `epoch` exists and names the generation `by`.
     pub(crate) fn recorded(&mut self, epoch: Epoch, by: Generation) -> Transition {
-        self.require(Action::Record(epoch), "record")?;
+        self.require(ProtocolAction::Record(epoch), "record")?;
         if by != self.generation {
             return self.stop(ProtocolError::Fenced);
         }

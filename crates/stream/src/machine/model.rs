@@ -43,7 +43,7 @@ struct DurableState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Process {
+struct ModelProcess {
     machine: Machine,
     injected: InjectedBugs,
     now: StateSnapshot,
@@ -100,7 +100,7 @@ impl DurableState {
     }
 }
 
-impl Process {
+impl ModelProcess {
     fn new(injected: InjectedBugs) -> Self {
         Self {
             machine: Machine::new(injected),
@@ -111,28 +111,28 @@ impl Process {
     }
 
     /// Returns the enabled actions, without plans after the end of the input.
-    fn enabled(&self) -> Vec<Action> {
-        let more = |a: &Action| !matches!(a, Action::Plan(_)) || self.now.end < INPUT;
+    fn enabled(&self) -> Vec<ProtocolAction> {
+        let more = |a: &ProtocolAction| !matches!(a, ProtocolAction::Plan(_)) || self.now.end < INPUT;
         self.machine.enabled().into_iter().filter(more).collect()
     }
 
-    fn step(&mut self, durable: &mut DurableState, action: Action) {
+    fn step(&mut self, durable: &mut DurableState, action: ProtocolAction) {
         let me = self.machine.generation().0;
         // An error stops the machine, and the process does nothing else about it.
         let _ = match action {
-            Action::ListGenerations => {
+            ProtocolAction::ListGenerations => {
                 let all: Vec<_> = durable.generations.iter().map(|g| Generation(*g)).collect();
                 self.machine.listed(&all)
             }
-            Action::Claim(g) => self.machine.claimed(durable.generations.insert(g.0)),
-            Action::ReadRecords => {
+            ProtocolAction::Claim(g) => self.machine.claimed(durable.generations.insert(g.0)),
+            ProtocolAction::ReadRecords => {
                 let newest = durable.records.iter().next_back().map(|(e, g)| commit_of((*e, *g)));
                 self.machine.records_read(newest)
             }
-            Action::Fence(g) => self.fence(durable, g.0),
-            Action::Restore(from) => self.restore(durable, from),
-            Action::Plan(e) => self.plan(durable, e.0),
-            Action::Manifest(e) => {
+            ProtocolAction::Fence(g) => self.fence(durable, g.0),
+            ProtocolAction::Restore(from) => self.restore(durable, from),
+            ProtocolAction::Plan(e) => self.plan(durable, e.0),
+            ProtocolAction::Manifest(e) => {
                 let mut snapshot = self.epochs.get(&e.0).unwrap().1.clone();
                 if self.injected.mix_epochs() {
                     snapshot.seen = self.now.seen.clone();
@@ -140,12 +140,12 @@ impl Process {
                 assert!(durable.manifests.insert((e.0, me), snapshot).is_none(), "a manifest written twice");
                 self.machine.manifest_written(e)
             }
-            Action::Commit(e) => {
+            ProtocolAction::Commit(e) => {
                 let output = self.epochs.get(&e.0).unwrap().0.clone();
                 let accepted = durable.sink_commit(e.0, me, output);
                 self.machine.committed(e, accepted)
             }
-            Action::Record(e) => self.record(durable, e.0),
+            ProtocolAction::Record(e) => self.record(durable, e.0),
         };
     }
 
@@ -197,7 +197,7 @@ impl Process {
 
 /// Runs one more generation, alone and without injected bugs, which must complete the input.
 fn check_recoverable(mut durable: DurableState) -> Result<(), &'static str> {
-    let mut process = Process::new(InjectedBugs::default());
+    let mut process = ModelProcess::new(InjectedBugs::default());
     for _ in 0..STEPS_MAX {
         let Some(action) = process.enabled().first().copied() else { break };
         process.step(&mut durable, action);
@@ -209,7 +209,7 @@ fn check_recoverable(mut durable: DurableState) -> Result<(), &'static str> {
 /// Visits all interleavings of `processes` generations; returns the number of states, or the first violation.
 fn explore(processes: usize, remembers: bool, injected: InjectedBugs) -> Result<usize, &'static str> {
     let start =
-        (DurableState { remembers, ..DurableState::default() }, vec![Process::new(injected); processes]);
+        (DurableState { remembers, ..DurableState::default() }, vec![ModelProcess::new(injected); processes]);
     let mut seen = HashSet::from([start.clone()]);
     let mut recovered = HashSet::new();
     let mut todo = vec![start];

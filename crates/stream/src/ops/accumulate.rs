@@ -5,7 +5,7 @@
 //! state is Arrow.
 
 use crate::error::from_datafusion;
-use crate::spec::AggregateCall;
+use crate::spec::AggregateFunctionCall;
 use arrow::array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
@@ -17,14 +17,14 @@ use thalweg_common::Result;
 /// An aggregate function whose states can be merged, and the types of its state.
 #[derive(Debug, Clone)]
 pub(crate) struct MergeableAggregate {
-    call: AggregateCall,
+    call: AggregateFunctionCall,
     pub states: Vec<DataType>,
 }
 
 impl MergeableAggregate {
     /// # Errors
     /// DataFusion's error if the function has no mergeable state.
-    pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
+    pub(crate) fn new(call: &AggregateFunctionCall) -> Result<Self> {
         let fields = call.function.state_fields().map_err(from_datafusion)?;
         let states = fields.iter().map(|f| f.data_type().clone()).collect();
         Ok(Self { call: call.clone(), states })

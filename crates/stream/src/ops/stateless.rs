@@ -6,7 +6,7 @@
 
 use super::processing_time::EpochTimeExprs;
 use crate::error::{from_arrow, from_datafusion, unsupported};
-use crate::spec::Step;
+use crate::spec::StatelessStep;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -49,17 +49,17 @@ impl EventTimes {
 /// A sequence of steps on one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
-    steps: Vec<(Step, EpochTimeExprs)>,
+    steps: Vec<(StatelessStep, EpochTimeExprs)>,
     times: EventTimes,
 }
 
 impl Steps {
-    pub(crate) fn new(steps: Vec<Step>) -> Self {
-        let bindable = |step: Step| {
+    pub(crate) fn new(steps: Vec<StatelessStep>) -> Self {
+        let bindable = |step: StatelessStep| {
             let exprs = match &step {
-                Step::Filter(predicate) => vec![Arc::clone(predicate)],
-                Step::Project { exprs, .. } => exprs.clone(),
-                Step::Unnest { .. } | Step::Watermark { .. } => vec![],
+                StatelessStep::Filter(predicate) => vec![Arc::clone(predicate)],
+                StatelessStep::Project { exprs, .. } => exprs.clone(),
+                StatelessStep::Unnest { .. } | StatelessStep::Watermark { .. } => vec![],
             };
             (step, EpochTimeExprs::new(exprs))
         };
@@ -79,10 +79,10 @@ impl Steps {
                 return Ok(None);
             }
             batch = match step {
-                Step::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
-                Step::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
-                Step::Unnest { column, schema } => unnest(&batch, *column, schema)?,
-                Step::Watermark { column, .. } => {
+                StatelessStep::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
+                StatelessStep::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
+                StatelessStep::Unnest { column, schema } => unnest(&batch, *column, schema)?,
+                StatelessStep::Watermark { column, .. } => {
                     observe(&mut self.times, &batch, *column)?;
                     batch
                 }

@@ -38,14 +38,14 @@ fn rows(rows: &[(Option<i64>, Option<i64>)]) -> RecordBatch {
 
 fn spec(grouped: bool) -> AggregateSpec {
     let v = || col("v", &schema()).unwrap();
-    let call = |function, name: &str| AggregateCall {
+    let call = |function, name: &str| AggregateFunctionCall {
         function: Arc::new(
             AggregateExprBuilder::new(function, vec![v()]).schema(schema()).alias(name).build().unwrap(),
         ),
         filter: None,
     };
     let distinct = AggregateExprBuilder::new(count_udaf(), vec![v()]).schema(schema()).alias("d").distinct();
-    let distinct = AggregateCall { function: Arc::new(distinct.build().unwrap()), filter: None };
+    let distinct = AggregateFunctionCall { function: Arc::new(distinct.build().unwrap()), filter: None };
     let mut fields = vec![
         Field::new("sum", DataType::Int64, true),
         Field::new("count", DataType::Int64, true),
@@ -168,7 +168,7 @@ fn unnest_drops_null_and_empty_lists_also_in_a_slice() {
         Field::new("n", DataType::Utf8, true),
     ]));
     let input = RecordBatch::try_new(Arc::new(nested), vec![Arc::new(lists), Arc::new(names)]).unwrap();
-    let mut steps = Steps::new(vec![Step::Unnest { column: 0, schema: flat }]);
+    let mut steps = Steps::new(vec![StatelessStep::Unnest { column: 0, schema: flat }]);
     let out = steps.apply(input.slice(1, 4)).unwrap().unwrap();
     let text = pretty_format_batches(&[out]).unwrap().to_string();
     let cells: Vec<Vec<&str>> = text

@@ -9,7 +9,7 @@ use super::workers::Reporter;
 use super::{EpochDescriptor, WorkerCommand};
 use crate::error::unsupported;
 use crate::ops::{Aggregate, AggregateInput, KeyEncoder, Steps};
-use crate::spec::{AggregateSpec, OperatorSpec, OutputMode, Step};
+use crate::spec::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep};
 use arrow::record_batch::RecordBatch;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,9 +26,9 @@ use tokio::sync::mpsc;
 /// and stateless steps after it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataflowSpec {
-    before: Vec<Step>,
+    before: Vec<StatelessStep>,
     aggregate: Option<AggregateSpec>,
-    after: Vec<Step>,
+    after: Vec<StatelessStep>,
     mode: OutputMode,
     workers: usize,
     rows_per_chunk: usize,
@@ -96,7 +96,7 @@ impl DataflowSpec {
                 OperatorSpec::Aggregate(_) => return Err(unsupported("more than one aggregation")),
             }
         }
-        let watermark = |s: &&Step| matches!(s, Step::Watermark { .. });
+        let watermark = |s: &&StatelessStep| matches!(s, StatelessStep::Watermark { .. });
         if after.iter().any(|s| watermark(&s)) {
             return Err(unsupported("a watermark after an aggregation"));
         }
@@ -133,7 +133,7 @@ impl DataflowSpec {
     /// Returns the delay of the watermark, if there is one.
     pub(crate) fn watermark_delay_us(&self) -> Option<i64> {
         self.before.iter().find_map(|s| match s {
-            Step::Watermark { delay_us, .. } => Some(*delay_us),
+            StatelessStep::Watermark { delay_us, .. } => Some(*delay_us),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! Tests queries without failures: results, triggers, watermarks, progress, handles.
 
 use super::env::*;
-use crate::{AggregateSpec, OperatorSpec, OutputMode, Step, Trigger};
+use crate::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep, Trigger};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn rows_without_an_aggregate_pass_in_order() {
         datafusion::physical_expr::expressions::lit(10i64),
         &input_schema(),
     );
-    let keep = OperatorSpec::Stateless(vec![Step::Filter(even.unwrap())]);
+    let keep = OperatorSpec::Stateless(vec![StatelessStep::Filter(even.unwrap())]);
     env.run(&RunOptions::new(vec![keep])).await.unwrap();
     assert_eq!(env.values(), (10..50).collect::<Vec<_>>());
 }
@@ -257,7 +257,7 @@ async fn few_credits_do_not_block_a_query() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unsupported_plans_are_refused_at_the_start() {
     let env = TestEnv::new(&rows(1, 3), &[]);
-    let watermark = Step::Watermark { column: 1, delay_us: 0 };
+    let watermark = StatelessStep::Watermark { column: 1, delay_us: 0 };
     let grouped = || OperatorSpec::Aggregate(aggregate(true));
     let no_time = AggregateSpec { event_time: None, ..aggregate(true) };
     let cases: BTreeMap<&str, Vec<OperatorSpec>> = BTreeMap::from([

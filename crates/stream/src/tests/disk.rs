@@ -105,7 +105,7 @@ async fn a_panic_in_a_worker_ends_the_query_and_the_next_run_continues() {
         Arc::default(),
     );
     let mut operators = windowed(5);
-    operators.insert(0, OperatorSpec::Stateless(vec![crate::Step::Filter(Arc::new(bad))]));
+    operators.insert(0, OperatorSpec::Stateless(vec![crate::StatelessStep::Filter(Arc::new(bad))]));
     let error = env.run(&RunOptions::new(operators).workers(3)).await.unwrap_err();
     assert_eq!(error.class(), "INTERNAL_ERROR");
     assert!(error.message().contains("as the test wants"), "{error}");
@@ -217,7 +217,8 @@ async fn a_target_that_lost_what_was_committed_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expression_that_fails_ends_the_query_with_its_own_error() {
     let env = TestEnv::new(&rows(3, 10), &EPOCH_ROWS);
-    let bad = OperatorSpec::Stateless(vec![crate::Step::Unnest { column: 0, schema: input_schema() }]);
+    let bad =
+        OperatorSpec::Stateless(vec![crate::StatelessStep::Unnest { column: 0, schema: input_schema() }]);
     let run = RunOptions { mode: OutputMode::Append, ..RunOptions::new(vec![bad]).workers(3) };
     let error = env.run(&run).await.unwrap_err();
     assert_eq!(error.class(), "UNSUPPORTED_FEATURE");

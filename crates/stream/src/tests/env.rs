@@ -5,8 +5,8 @@ use crate::injected_bugs::InjectedBugs;
 use crate::query::start_with;
 use crate::test_hooks::{FailPointProbe, TestHooks};
 use crate::{
-    AggregateCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    QueryOptions, Step, StreamPlan, StreamingQuery, Trigger,
+    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    QueryOptions, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -68,7 +68,7 @@ fn expr(name: &str) -> Arc<dyn PhysicalExpr> {
 
 /// Sum and count per window end and key, and an average of those above 0.
 pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
-    let call = |function, args: Vec<Arc<dyn PhysicalExpr>>, name: &str, filter| AggregateCall {
+    let call = |function, args: Vec<Arc<dyn PhysicalExpr>>, name: &str, filter| AggregateFunctionCall {
         function: Arc::new(
             AggregateExprBuilder::new(function, args).schema(input_schema()).alias(name).build().unwrap(),
         ),
@@ -99,7 +99,7 @@ pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
 /// Operators of a windowed count with a watermark of `delay` seconds.
 pub(crate) fn windowed(delay: i64) -> Vec<OperatorSpec> {
     vec![
-        OperatorSpec::Stateless(vec![Step::Watermark { column: 1, delay_us: delay * SECOND }]),
+        OperatorSpec::Stateless(vec![StatelessStep::Watermark { column: 1, delay_us: delay * SECOND }]),
         OperatorSpec::Aggregate(aggregate(true)),
     ]
 }
@@ -120,12 +120,12 @@ pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
     ));
     let mut fields: Vec<_> = input_schema().fields().iter().take(3).cloned().collect();
     fields.push(Arc::new(listed));
-    let project = Step::Project {
+    let project = StatelessStep::Project {
         exprs: vec![expr("k"), expr("t"), expr("v"), windows],
         schema: Arc::new(Schema::new(fields)),
     };
-    let unnest = Step::Unnest { column: 3, schema: input_schema() };
-    let watermark = Step::Watermark { column: 1, delay_us: delay * SECOND };
+    let unnest = StatelessStep::Unnest { column: 3, schema: input_schema() };
+    let watermark = StatelessStep::Watermark { column: 1, delay_us: delay * SECOND };
     vec![OperatorSpec::Stateless(vec![watermark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
 }
 

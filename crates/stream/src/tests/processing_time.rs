@@ -3,7 +3,7 @@
 use super::behaviour::row;
 use super::env::*;
 use super::kill::Kill;
-use crate::{AggregateSpec, OperatorSpec, OutputMode, Step};
+use crate::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep};
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use datafusion::config::ConfigOptions;
@@ -30,7 +30,7 @@ fn now() -> Arc<dyn PhysicalExpr> {
 fn queries() -> [(&'static str, Vec<OperatorSpec>); 3] {
     let input = input_schema();
     let fields = vec![Field::new("now", time(), true), input.field(0).clone()];
-    let project = |of: &Schema| Step::Project {
+    let project = |of: &Schema| StatelessStep::Project {
         exprs: vec![now(), col("k", of).unwrap()],
         schema: Arc::new(Schema::new(fields.clone())),
     };

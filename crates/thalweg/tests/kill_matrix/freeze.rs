@@ -10,7 +10,7 @@ use crate::process::{Process, ProcessEnd, read};
 use std::sync::Mutex;
 use thalweg_common::fail_point::FailPoint;
 
-/// Crossings at which the old process freezes.
+/// Hits at which the old process freezes.
 const HITS: [u64; 2] = [1, 3];
 const THREADS: usize = 2;
 

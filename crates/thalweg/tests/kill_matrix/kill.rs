@@ -63,13 +63,13 @@ impl fmt::Display for KillCounts {
 }
 
 #[derive(Clone, Copy)]
-struct Fault {
+struct PlannedKill {
     point: FailPoint,
     hit: u64,
     attempts: u32,
 }
 
-/// Crossings at which a process is killed, from 1. A process claims, fences and restores once.
+/// Returns the hits at which a process is killed, from 1.
 fn hits(point: FailPoint) -> [u64; 3] {
     if ONCE_PER_PROCESS.contains(&point) { [1, 1, 1] } else { [1, 2, 3] }
 }
@@ -95,9 +95,9 @@ pub fn matrix() -> KillCounts {
 /// Kills processes in one order of all faults, over as many trials as that needs.
 fn run_seed(seed: u64) -> KillCounts {
     let mut rng = Rng::with_seed(seed);
-    let mut faults: Vec<Fault> = vec![];
+    let mut faults: Vec<PlannedKill> = vec![];
     for point in FailPoint::ALL {
-        faults.extend(hits(*point).map(|hit| Fault { point: *point, hit, attempts: 0 }));
+        faults.extend(hits(*point).map(|hit| PlannedKill { point: *point, hit, attempts: 0 }));
     }
     rng.shuffle(&mut faults);
     let mut faults = VecDeque::from(faults);
@@ -110,7 +110,7 @@ fn run_seed(seed: u64) -> KillCounts {
 }
 
 /// Kills processes until the input is used up or the list is empty, then checks the table.
-fn trial(seed: u64, faults: &mut VecDeque<Fault>, counts: &mut KillCounts) {
+fn trial(seed: u64, faults: &mut VecDeque<PlannedKill>, counts: &mut KillCounts) {
     let trial = Trial::new(seed);
     let mut history: Vec<String> = vec![];
     loop {
@@ -120,7 +120,7 @@ fn trial(seed: u64, faults: &mut VecDeque<Fault>, counts: &mut KillCounts) {
         match (Process::start(&trial, "one", "job", text.as_deref()).end(), fault) {
             (ProcessEnd::Killed, Some(fault)) => *counts.kills.entry(fault.point.name()).or_default() += 1,
             (ProcessEnd::Done(_), fault) => {
-                let again = fault.map(|f| Fault { attempts: f.attempts + 1, ..f });
+                let again = fault.map(|f| PlannedKill { attempts: f.attempts + 1, ..f });
                 faults.extend(again.filter(|f| f.attempts < ATTEMPTS_MAX));
                 break;
             }

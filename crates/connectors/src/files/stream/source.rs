@@ -31,12 +31,12 @@ pub(crate) struct FileStreamSource {
     schema: SchemaRef,
     config: StreamConfig,
     log: MetadataLog,
-    state: Mutex<State>,
+    state: Mutex<FileSourceState>,
 }
 
 /// What the source knows of its log and of the folder.
 #[derive(Debug, Default)]
-struct State {
+struct FileSourceState {
     /// The number of entries that were loaded.
     loaded: u64,
     /// The files of the loaded entries.
@@ -88,7 +88,7 @@ impl FileStreamSource {
     }
 
     /// Loads the entries before `until`, all of which must exist.
-    async fn load_entries(&self, state: &mut State, until: u64) -> Result<()> {
+    async fn load_entries(&self, state: &mut FileSourceState, until: u64) -> Result<()> {
         if let Some(compact) = last_summary(until).filter(|c| *c > state.loaded) {
             let entry = self.entry(compact).await?.ok_or_else(|| missing_entry(compact))?;
             if let Some(seen) = entry.seen {
