@@ -56,19 +56,31 @@ pub(crate) fn protocol_error(why: &ProtocolError) -> Error {
     let lost = |message: String| runtime("STREAM_SINK_LOST_COMMITS", "55000", message);
     match why {
         ProtocolError::Fenced => fenced(),
-        ProtocolError::SinkForgot(e) => lost(format!("The checkpoint recorded a commit of epoch {e}, but the sink reports no commit of this query."))
-            .hint("The target was deleted, replaced or changed to another one. Restore it, or start the query with a new checkpointLocation."),
-        ProtocolError::SinkRolledBack { sink, recorded } => lost(format!(
-            "The checkpoint recorded a commit of epoch {recorded}, but the last commit of the sink is epoch {sink}."
+        ProtocolError::SinkForgot(epoch) => lost(format!(
+            "The checkpoint recorded a commit of epoch {epoch}, but the sink reports no commit of this query."
         ))
-        .hint("The target was restored to an older version. Restore the newer version, or start the query with a new checkpointLocation."),
-        ProtocolError::RecordDisagrees(e) => {
-            corrupt("commits", &format!("it records epoch {e} for another generation than the sink does"))
+        .hint(
+            "The target was deleted, replaced or changed to another one. Restore it, or start the query with \
+             a new checkpointLocation.",
+        ),
+        ProtocolError::SinkRolledBack { sink, recorded } => lost(format!(
+            "The checkpoint recorded a commit of epoch {recorded}, but the last commit of the sink is epoch \
+             {sink}."
+        ))
+        .hint(
+            "The target was restored to an older version. Restore the newer version, or start the query with \
+             a new checkpointLocation.",
+        ),
+        ProtocolError::RecordDisagrees(epoch) => {
+            corrupt("commits", &format!("it records epoch {epoch} for another generation than the sink does"))
         }
-        ProtocolError::ManifestMissing(e, g) => {
-            corrupt("manifests", &format!("the manifest of epoch {e} and generation {g}, which the sink has committed, does not exist"))
+        ProtocolError::ManifestMissing(epoch, generation) => {
+            let manifest = format!("the manifest of epoch {epoch} and generation {generation}");
+            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist"))
         }
-        ProtocolError::OutOfOrder(what) => Error::internal(format!("a streaming query performed the step '{what}' out of order")),
+        ProtocolError::OutOfOrder(what) => {
+            Error::internal(format!("a streaming query performed the step '{what}' out of order"))
+        }
     }
 }
 

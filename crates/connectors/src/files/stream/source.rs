@@ -89,11 +89,11 @@ impl FileStreamSource {
 
     /// Loads the entries before `until`, all of which must exist.
     async fn load_entries(&self, state: &mut FileSourceState, until: u64) -> Result<()> {
-        if let Some(compact) = last_summary(until).filter(|c| *c > state.loaded) {
-            let entry = self.entry(compact).await?.ok_or_else(|| missing_entry(compact))?;
+        if let Some(summary) = last_summary(until).filter(|c| *c > state.loaded) {
+            let entry = self.entry(summary).await?.ok_or_else(|| missing_entry(summary))?;
             if let Some(seen) = entry.seen {
                 state.seen = seen;
-                state.loaded = compact + 1;
+                state.loaded = summary + 1;
             }
         }
         while state.loaded < until {
