@@ -1,22 +1,26 @@
-//! The clock: the only place that reads the machine's time, and one for tests that stands still.
+//! Defines the clock, its implementation by the operating system, and one that tests set.
+//!
+//! The system clock here is the only code that reads the time of the operating system, apart from the places
+//! that `xtask` lists.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The function that stands for the time of an epoch in the expressions of a streaming query: no arguments,
-/// microseconds since 1970 in UTC. Each epoch puts its own time in its place; nothing evaluates it.
+/// The name of the function that stands for the processing time in the expressions of a streaming query: no
+/// arguments, microseconds since 1970 in UTC. Each epoch replaces its calls by a constant, so the function is
+/// never evaluated.
 pub const PROCESSING_TIME: &str = "processing_time";
 
-/// Tells the time. Streams and tests take one; nothing else reads the machine's.
+/// Gives the time. Code that needs the time takes a clock, so that a test can set it.
 pub trait Clock: Send + Sync + Debug {
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Returns microseconds since 1970-01-01T00:00:00Z.
     fn now_micros(&self) -> i64;
-    /// Time since an arbitrary, fixed start; never goes back.
+    /// Returns the time since an arbitrary fixed start; it never decreases.
     fn monotonic(&self) -> Duration;
 }
 
-/// The machine's clock.
+/// The clock of the operating system.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: Instant,
@@ -40,14 +44,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to.
+/// A clock that a test sets.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     micros: AtomicI64,
 }
 
 impl ManualClock {
-    /// Sets the time, in microseconds since the epoch.
+    /// Sets the time, in microseconds since 1970.
     pub fn set(&self, micros: i64) {
         self.micros.store(micros, Ordering::SeqCst);
     }

@@ -1,18 +1,18 @@
-//! Configuration: one table of keys, from which parsing, refusals and the reference page come.
+//! Defines the configuration keys in one table, and parses, validates and documents their values.
 //!
-//! A value comes from the key's default, then the TOML file, then a `THALWEG_SECTION__KEY`
-//! variable, then a flag; the last one wins and its origin is remembered. A key that is not in the
-//! table is refused with the nearest names. Reads neither files nor the environment itself: the
-//! binary hands both in. Session settings (`SET key = value`) are not configuration.
+//! The value of a key is its default, the one of the TOML file, the one of a `THALWEG_SECTION__KEY` variable,
+//! or the one of a flag; the last of these wins, and its origin is stored. A key that is not in the table is
+//! an error with the nearest names. This module reads neither files nor the environment: the binary passes
+//! both in. Session settings (`SET key = value`) are not configuration.
 
 use crate::suggest::nearest;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What a value must look like.
+/// The type of a configuration value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// Any text.
     Text,
     /// A path, relative to the working directory.
@@ -25,90 +25,90 @@ pub enum Kind {
     Bytes,
 }
 
-impl Kind {
+impl ValueKind {
     fn name(self) -> &'static str {
         match self {
-            Kind::Text => "text",
-            Kind::Path => "path",
-            Kind::Port => "port",
-            Kind::Count => "count or auto",
-            Kind::Bytes => "bytes or auto",
+            ValueKind::Text => "text",
+            ValueKind::Path => "path",
+            ValueKind::Port => "port",
+            ValueKind::Count => "count or auto",
+            ValueKind::Bytes => "bytes or auto",
         }
     }
 
     fn fits(self, value: &str) -> bool {
         match self {
-            Kind::Text | Kind::Path => !value.is_empty(),
-            Kind::Port => value.parse::<u16>().is_ok(),
-            Kind::Count => value == "auto" || value.parse::<usize>().is_ok_and(|n| n > 0),
-            Kind::Bytes => value == "auto" || parse_bytes(value).is_some(),
+            ValueKind::Text | ValueKind::Path => !value.is_empty(),
+            ValueKind::Port => value.parse::<u16>().is_ok(),
+            ValueKind::Count => value == "auto" || value.parse::<usize>().is_ok_and(|n| n > 0),
+            ValueKind::Bytes => value == "auto" || parse_bytes(value).is_some(),
         }
     }
 }
 
 /// One configuration key.
 #[derive(Debug)]
-pub struct Key {
+pub struct ConfigKey {
     /// `section.key`.
     pub name: &'static str,
-    /// What a value must look like.
-    pub kind: Kind,
-    /// The value when nothing is configured.
+    /// The type of its value.
+    pub kind: ValueKind,
+    /// The value if nothing is configured.
     pub default: &'static str,
     /// One sentence for the reference page.
     pub help: &'static str,
 }
 
 /// All keys, in the order of the reference page.
-pub const KEYS: &[Key] = &[
-    Key {
+pub const KEYS: &[ConfigKey] = &[
+    ConfigKey {
         name: "server.host",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         default: "127.0.0.1",
         help: "Address that `serve` listens on. There is no authentication yet: anything but loopback \
                opens your data to the network.",
     },
-    Key {
+    ConfigKey {
         name: "server.port",
-        kind: Kind::Port,
+        kind: ValueKind::Port,
         default: "15002",
         help: "Spark Connect port of `serve`; 0 picks a free one.",
     },
-    Key {
+    ConfigKey {
         name: "data.dir",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         default: ".thalweg",
         help: "Where the catalog, managed tables and checkpoints live. `sql` without it uses a temporary \
                directory that is gone when it ends.",
     },
-    Key {
+    ConfigKey {
         name: "engine.workers",
-        kind: Kind::Count,
+        kind: ValueKind::Count,
         default: "auto",
         help: "Threads per query; `auto` is one per core.",
     },
-    Key {
+    ConfigKey {
         name: "engine.memory_limit",
-        kind: Kind::Bytes,
+        kind: ValueKind::Bytes,
         default: "auto",
         help: "Memory that all batch queries together may hold; `auto` is half of the machine's.",
     },
-    Key {
+    ConfigKey {
         name: "log.level",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         default: "warn",
         help: "What is written to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as \
                `warn,thalweg_stream=debug`.",
     },
 ];
 
-/// Variables that begin like a setting and are none.
+/// Variables with the prefix of configuration variables that have another purpose.
 const OTHER_VARIABLES: &[&str] = &["THALWEG_FAULT", "THALWEG_BIN"];
 const PREFIX: &str = "THALWEG_";
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// The table's default.
     Default,
     /// The TOML file of that name.
@@ -119,21 +119,24 @@ pub enum Origin {
     Flag,
 }
 
-/// A value for every key.
+/// The values of all configuration keys.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    values: BTreeMap<&'static str, (String, Origin)>,
+pub struct Configuration {
+    values: BTreeMap<&'static str, (String, ValueOrigin)>,
 }
 
-impl Default for Settings {
+impl Default for Configuration {
     fn default() -> Self {
-        let value = |k: &Key| (k.name, (k.default.to_owned(), Origin::Default));
+        let value = |k: &ConfigKey| (k.name, (k.default.to_owned(), ValueOrigin::Default));
         Self { values: KEYS.iter().map(value).collect() }
     }
 }
 
-impl Settings {
-    /// Takes over the values of a TOML text; `file` is its name for messages.
+impl Configuration {
+    /// Sets the values of a TOML text; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIGURATION.NOT_TOML`, `.UNKNOWN_KEY` or `.VALUE`.
     pub fn read_toml(&mut self, text: &str, file: &str) -> Result<()> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
             refused("INVALID_CONFIGURATION.NOT_TOML", format!("{file} is not TOML: {}.", e.message()))
@@ -145,13 +148,16 @@ impl Settings {
             for (key, value) in content {
                 let value =
                     scalar(&value).ok_or_else(|| invalid(&format!("{section}.{key}"), "a list or table"))?;
-                self.set(&format!("{section}.{key}"), &value, Origin::File(file.to_owned()))?;
+                self.set(&format!("{section}.{key}"), &value, ValueOrigin::File(file.to_owned()))?;
             }
         }
         Ok(())
     }
 
-    /// Takes over the `THALWEG_SECTION__KEY` variables among `variables`.
+    /// Sets the values of the `THALWEG_SECTION__KEY` variables among `variables`.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIGURATION.UNKNOWN_KEY` or `.VALUE`.
     pub fn read_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<()> {
         for (name, value) in variables {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
@@ -162,13 +168,16 @@ impl Settings {
             if !KEYS.iter().any(|k| k.name == key) {
                 return Err(unknown_variable(&name));
             }
-            self.set(&key, &value, Origin::Variable(name))?;
+            self.set(&key, &value, ValueOrigin::Variable(name))?;
         }
         Ok(())
     }
 
-    /// Sets one key.
-    pub fn set(&mut self, name: &str, value: &str, origin: Origin) -> Result<()> {
+    /// Sets the value of one key.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIGURATION.UNKNOWN_KEY` or `.VALUE`.
+    pub fn set(&mut self, name: &str, value: &str, origin: ValueOrigin) -> Result<()> {
         let key = KEYS.iter().find(|k| k.name == name).ok_or_else(|| unknown(name, &shown(&origin)))?;
         if !key.kind.fits(value) {
             return Err(invalid(name, &format!("'{value}'")));
@@ -177,38 +186,38 @@ impl Settings {
         Ok(())
     }
 
-    /// The text of a key; empty for a name that is not in the table.
+    /// Returns the text of a key; empty for a name that is not in the table.
     pub fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
-    /// The value of a [`Kind::Path`] key.
+    /// Returns the value of a [`ValueKind::Path`] key.
     pub fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(self.text(name))
     }
 
-    /// The value of a [`Kind::Port`] key.
+    /// Returns the value of a [`ValueKind::Port`] key.
     pub fn port(&self, name: &str) -> u16 {
         self.text(name).parse().unwrap_or_default()
     }
 
-    /// The value of a [`Kind::Count`] key, none for `auto`.
+    /// Returns the value of a [`ValueKind::Count`] key; `None` for `auto`.
     pub fn count(&self, name: &str) -> Option<usize> {
         self.text(name).parse().ok()
     }
 
-    /// The value of a [`Kind::Bytes`] key, none for `auto`.
+    /// Returns the value of a [`ValueKind::Bytes`] key; `None` for `auto`.
     pub fn bytes(&self, name: &str) -> Option<usize> {
         parse_bytes(self.text(name))
     }
 
-    /// Whether somebody chose the value.
+    /// Returns whether a file, a variable or a flag has set the value.
     pub fn is_set(&self, name: &str) -> bool {
-        self.values.get(name).is_some_and(|(_, origin)| *origin != Origin::Default)
+        self.values.get(name).is_some_and(|(_, origin)| *origin != ValueOrigin::Default)
     }
 }
 
-/// The reference page `docs/configuration.md`.
+/// Generates the reference page `docs/configuration.md`.
 pub fn reference() -> String {
     let mut page = "# Configuration\n\n\
         Generated from the table in `crates/common/src/config.rs`; a test proves it fresh.\n\n\
@@ -271,7 +280,7 @@ fn unknown(name: &str, place: &str) -> Error {
 
 fn unknown_variable(name: &str) -> Error {
     let variables: Vec<String> = KEYS.iter().map(|k| variable(k.name)).collect();
-    let message = format!("The environment variable '{name}' names no configuration key.");
+    let message = format!("The environment variable '{name}' does not name a configuration key.");
     suggest(
         refused("INVALID_CONFIGURATION.UNKNOWN_KEY", message),
         nearest(name, variables.iter().map(String::as_str)),
@@ -289,16 +298,19 @@ fn suggest(error: Error, near: Vec<String>) -> Error {
 
 fn invalid(name: &str, value: &str) -> Error {
     let kind = KEYS.iter().find(|k| k.name == name).map_or("text", |k| k.kind.name());
-    refused("INVALID_CONFIGURATION.VALUE", format!("'{name}' can't be {value}: it wants {kind}."))
-        .param("key", name)
+    refused(
+        "INVALID_CONFIGURATION.VALUE",
+        format!("The configuration key '{name}' does not accept {value}: its value must be of kind {kind}."),
+    )
+    .param("key", name)
 }
 
-fn shown(origin: &Origin) -> String {
+fn shown(origin: &ValueOrigin) -> String {
     match origin {
-        Origin::Default => "the default".to_owned(),
-        Origin::File(file) => format!("in {file}"),
-        Origin::Variable(name) => format!("from {name}"),
-        Origin::Flag => "from the command line".to_owned(),
+        ValueOrigin::Default => "the default".to_owned(),
+        ValueOrigin::File(file) => format!("in {file}"),
+        ValueOrigin::Variable(name) => format!("from {name}"),
+        ValueOrigin::Flag => "from the command line".to_owned(),
     }
 }
 
@@ -307,8 +319,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
-    fn read(toml: &str, variables: &[(&str, &str)]) -> Result<Settings> {
-        let mut settings = Settings::default();
+    fn read(toml: &str, variables: &[(&str, &str)]) -> Result<Configuration> {
+        let mut settings = Configuration::default();
         settings.read_toml(toml, "thalweg.toml")?;
         settings.read_variables(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))?;
         Ok(settings)

@@ -1,8 +1,8 @@
-//! The one error that leaves a crate: Spark's class, SQLSTATE and text, plus our hint.
+//! Defines the error type of all crates: Spark's class, SQLSTATE and text, plus a hint.
 //!
-//! PySpark programs match on error classes, so class names, parameters and SQLSTATEs follow
-//! Spark. `ErrorKind` decides which Python exception a client raises. Only the door turns
-//! an error into a wire status; only the binary prints it.
+//! PySpark programs match on error classes, so class names, parameters and SQLSTATEs follow Spark.
+//! [`ErrorKind`] determines which Python exception a client raises. Only the server converts an error to a
+//! status of its protocol, and only the binary prints it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,22 +10,22 @@ use std::fmt;
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The family of an error: decides the exception that a client raises.
+/// The kind of an error, which determines the exception that a client raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The text is not in the language (`ParseException`).
+    /// A statement that does not parse (`ParseException`).
     Parse,
-    /// The text is, but names, types or clauses do not fit (`AnalysisException`).
+    /// A statement whose names, types or clauses are not valid (`AnalysisException`).
     Analysis,
     /// ANSI arithmetic: overflow, division by zero (`ArithmeticException`).
     Arithmetic,
-    /// A string that is not the number it should be (`NumberFormatException`).
+    /// A string that is not a number of the required type (`NumberFormatException`).
     NumberFormat,
     /// A date or time out of its range (`DateTimeException`).
     DateTime,
     /// An argument or option outside its domain (`IllegalArgumentException`).
     IllegalArgument,
-    /// Asked for something that is not supported (`UnsupportedOperationException`).
+    /// An operation that is not supported (`UnsupportedOperationException`).
     Unsupported,
     /// ANSI array access out of bounds (`ArrayIndexOutOfBoundsException`).
     ArrayIndex,
@@ -33,17 +33,17 @@ pub enum ErrorKind {
     NoSuchElement,
     /// A streaming query ended with an error (`StreamingQueryException`).
     StreamingQuery,
-    /// Failed while running: bad data, files, disks (`SparkRuntimeException`).
+    /// A failure at run time: bad data, files, disks (`SparkRuntimeException`).
     Runtime,
     /// The user cancelled the operation (`OPERATION_CANCELED`).
     Canceled,
-    /// A handle the server does not know (`INVALID_HANDLE.*`).
+    /// A handle that the server does not know (`INVALID_HANDLE.*`).
     InvalidHandle,
-    /// A fault of ours.
+    /// A bug in Thalweg.
     Internal,
 }
 
-/// A place in a statement's text. Offsets count characters from 0; line and column from 1.
+/// A range in the text of a statement. Offsets count characters from 0; line and column from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Position {
     /// First character of the fragment.
@@ -59,7 +59,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Locates the characters `start..stop` in `text`.
+    /// Returns the position of the characters `start..stop` of `text`.
     pub fn locate(text: &str, start: usize, stop: usize) -> Self {
         let before = text.chars().take(start);
         let (mut line, mut column) = (1, 1);
@@ -76,7 +76,7 @@ impl Position {
     }
 }
 
-/// An error as a user sees it. Boxed inside, so that `Result` stays small.
+/// An error as a user sees it. Its fields are boxed, so that a `Result` stays small.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error(Box<Inner>);
 
@@ -93,7 +93,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes an error of Spark's class `class` (`"DIVIDE_BY_ZERO"`) and five-character `sqlstate`.
+    /// Creates an error of Spark's class `class` (`"DIVIDE_BY_ZERO"`) and five-character `sqlstate`.
     pub fn new(
         kind: ErrorKind,
         class: impl Into<String>,
@@ -112,12 +112,12 @@ impl Error {
         }))
     }
 
-    /// A fault of ours: `[INTERNAL_ERROR]`, SQLSTATE XX000.
+    /// Creates an error that reports a bug in Thalweg: `[INTERNAL_ERROR]`, SQLSTATE XX000.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, "INTERNAL_ERROR", "XX000", message)
     }
 
-    /// Something the user asked for that is not there: `[UNSUPPORTED_FEATURE]`, SQLSTATE 0A000.
+    /// Creates an error for a feature that is not supported: `[UNSUPPORTED_FEATURE]`, SQLSTATE 0A000.
     pub fn unsupported(what: impl fmt::Display) -> Self {
         Self::new(
             ErrorKind::Analysis,
@@ -128,7 +128,7 @@ impl Error {
         .param("feature", what.to_string())
     }
 
-    /// Adds a message parameter under Spark's name for it.
+    /// Adds a message parameter under its name in Spark.
     pub fn param(mut self, name: &str, value: impl Into<String>) -> Self {
         self.0.parameters.insert(name.to_owned(), value.into());
         self
@@ -140,7 +140,7 @@ impl Error {
         self
     }
 
-    /// Adds the place in the statement, unless a place nearer to the cause is known already.
+    /// Adds the position in the statement, unless the error has one already, which is nearer to the cause.
     pub fn at(mut self, position: Option<Position>) -> Self {
         if self.0.position.is_none() {
             self.0.position = position;
@@ -154,35 +154,35 @@ impl Error {
         self
     }
 
-    /// The family of the error.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
-    /// Spark's error class, such as `UNRESOLVED_COLUMN.WITH_SUGGESTION`.
+    /// Returns Spark's error class, such as `UNRESOLVED_COLUMN.WITH_SUGGESTION`.
     pub fn class(&self) -> &str {
         &self.0.class
     }
-    /// The five-character SQLSTATE.
+    /// Returns the five-character SQLSTATE.
     pub fn sqlstate(&self) -> &str {
         &self.0.sqlstate
     }
-    /// The text without class and SQLSTATE.
+    /// Returns the text without class and SQLSTATE.
     pub fn message(&self) -> &str {
         &self.0.message
     }
-    /// The message parameters under Spark's names.
+    /// Returns the message parameters under their names in Spark.
     pub fn parameters(&self) -> &BTreeMap<String, String> {
         &self.0.parameters
     }
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
-    /// The place in the statement's text.
+    /// Returns the position in the statement.
     pub fn position(&self) -> Option<&Position> {
         self.0.position.as_ref()
     }
-    /// The text of the error that caused this one.
+    /// Returns the text of the error that caused this one.
     pub fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Identifiers as types, so that an epoch is never taken for a generation.
+//! Defines identifiers as types of their own, so that an epoch cannot be passed as a generation.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,7 +11,7 @@ macro_rules! number_id {
         pub struct $name(pub u64);
 
         impl $name {
-            /// The one that follows.
+            /// Returns the next number.
             #[must_use]
             pub fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -27,11 +27,12 @@ macro_rules! number_id {
 }
 
 number_id!(
-    /// One step of a streaming query: rows between two consistent cuts of its sources. Counts from 0;
-    /// Spark's `batchId`.
+    /// A step of a streaming query, which processes the rows between two offsets of its source. Counts from
+    /// 0; Spark's `batchId`.
     Epoch
 );
 number_id!(
-    /// One run of a streaming query over its checkpoint. Counts from 1; a higher one fences all lower ones.
+    /// A run of a streaming query over its checkpoint. Counts from 1; a higher generation fences all lower
+    /// ones.
     Generation
 );

@@ -1,13 +1,32 @@
-//! What every crate may use: the one error, suggestions, configuration, clock, identifiers and I/O edges.
+//! Shared by every crate: the error type, name suggestions, configuration, clocks, identifiers and fail
+//! points.
 //!
-//! Stands below everything; knows nothing of Arrow, DataFusion, protobuf, SQL or sessions.
+//! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL
+//! or sessions.
+//!
+//! ```
+//! use thalweg_common::ids::Epoch;
+//! use thalweg_common::{Error, ErrorKind, Result};
+//!
+//! fn divide(a: i64, b: i64) -> Result<i64> {
+//!     a.checked_div(b).ok_or_else(|| {
+//!         Error::new(ErrorKind::Arithmetic, "DIVIDE_BY_ZERO", "22012", "Division by zero.")
+//!             .hint("Use try_divide to get NULL instead.")
+//!     })
+//! }
+//!
+//! let error = divide(1, 0).unwrap_err();
+//! assert_eq!(error.to_string(), "[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012");
+//! assert_eq!(Epoch(4).next(), Epoch(5));
+//! ```
+#![deny(missing_docs, unreachable_pub)]
 
 pub mod clock;
 pub mod config;
-pub mod edge;
 pub mod error;
+pub mod fail_point;
 pub mod ids;
-pub mod planted;
+pub mod injected_bug;
 pub mod suggest;
 
 pub use error::{Error, ErrorKind, Position, Result};

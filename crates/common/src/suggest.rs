@@ -1,9 +1,9 @@
-//! "Did you mean": the names nearest to one that was not found.
+//! Finds the names nearest to one that does not exist, for "Did you mean" hints.
 
-/// The most names that one message suggests.
+/// The most names of one hint.
 pub const SUGGESTIONS_MAX: usize = 5;
 
-/// Returns up to [`SUGGESTIONS_MAX`] of `candidates` near to `name`, nearest first, none if none is near.
+/// Returns up to [`SUGGESTIONS_MAX`] of `candidates` near to `name`, nearest first.
 ///
 /// Distance is Damerau-Levenshtein over lower-case text; a candidate counts as near up to a third
 /// of the longer name's length, and at least 2.

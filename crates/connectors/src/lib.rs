@@ -1,7 +1,7 @@
 //! Where rows come from and go to: one folder per system, behind two pairs of traits.
 //!
 //! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
-//! streams (a [`StreamSource`], a [`StreamSink`]). The [`Registry`] is the only place that knows
+//! streams (a [`StreamSource`], a [`StreamSink`]). The [`ConnectorRegistry`] is the only place that knows
 //! connectors by name. A connector knows no query, no session and no SQL.
 
 pub mod connector;
@@ -28,19 +28,21 @@ mod testing;
 mod text;
 mod types;
 
-pub use connector::{Connector, ReadRequest, Registry, SinkRequest, WriteMode, WriteReport, WriteRequest};
+pub use connector::{
+    Connector, ConnectorRegistry, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest,
+};
 pub use durable_store::{DurableStore, checkpoint_failed};
 pub use files::durable::make_folder;
 pub use files::input_files;
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
-pub use stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
 use std::sync::Arc;
 
 /// All connectors that need nothing from whoever runs them.
-pub fn standard_registry() -> Registry {
-    Registry::default()
+pub fn standard_registry() -> ConnectorRegistry {
+    ConnectorRegistry::default()
         .with(Arc::new(csv::Csv))
         .with(Arc::new(delta::Delta))
         .with(Arc::new(json::Json))

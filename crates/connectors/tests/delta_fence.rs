@@ -1,6 +1,6 @@
-//! Two generations of one query interleaved at every edge of the Delta sink.
+//! Two generations of one query interleaved at every fail point of the Delta sink.
 //!
-//! The hook of a process stays for good, so this test has a process of its own. At the edge under
+//! The hook of a process stays for good, so this test has a process of its own. At the fail point under
 //! test the old generation is held; the new one fences and goes on; then the old one is let go.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,22 +11,22 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use thalweg_common::Result;
-use thalweg_common::edge::{self, Edge};
+use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connectors::{OptionMap, Part, ReadRequest, SinkRequest, StreamSink, standard_registry};
+use thalweg_connectors::{OptionMap, ReadRequest, SinkRequest, StreamSink, standard_registry};
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// What happens at the next crossing of an edge.
-static HELD: Mutex<Option<(Edge, Action)>> = Mutex::new(None);
+/// What happens at the next hit of a fail point.
+static HELD: Mutex<Option<(FailPoint, Action)>> = Mutex::new(None);
 
-fn at(edge: Edge, action: impl FnOnce() + Send + 'static) {
-    *HELD.lock().unwrap() = Some((edge, Box::new(action)));
+fn at(point: FailPoint, action: impl FnOnce() + Send + 'static) {
+    *HELD.lock().unwrap() = Some((point, Box::new(action)));
 }
 
-fn crossed(edge: Edge) {
+fn on_hit(point: FailPoint) {
     let mut held = HELD.lock().unwrap();
-    if held.as_ref().is_some_and(|(wanted, _)| *wanted == edge) {
+    if held.as_ref().is_some_and(|(wanted, _)| *wanted == point) {
         let (_, action) = held.take().unwrap();
         drop(held);
         action();
@@ -54,7 +54,7 @@ async fn go_on(sink: &Arc<dyn StreamSink>, epochs: Range<u64>) -> Result<()> {
     for epoch in epochs {
         let row = Int32Array::from(vec![i32::try_from(epoch).unwrap()]);
         let rows = vec![RecordBatch::try_new(schema(), vec![Arc::new(row)]).unwrap()];
-        let staged = sink.stage(Epoch(epoch), Part { index: 0, of: 1 }, rows).await?;
+        let staged = sink.stage(Epoch(epoch), 0, rows).await?;
         sink.commit(Epoch(epoch), staged.into_iter().collect()).await?;
     }
     Ok(())
@@ -101,16 +101,16 @@ async fn numbers(path: &Path) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_generation_never_commits_after_the_next_one() {
-    assert!(edge::install(Box::new(|edge, _| crossed(edge))));
-    let edges = [
-        Edge::SinkFence,
-        Edge::SinkFenced,
-        Edge::SinkStage,
-        Edge::SinkStaged,
-        Edge::SinkCommit,
-        Edge::SinkCommitted,
+    assert!(fail_point::install(Box::new(|point, _| on_hit(point))));
+    let points = [
+        FailPoint::SinkFence,
+        FailPoint::SinkFenced,
+        FailPoint::SinkStage,
+        FailPoint::SinkStaged,
+        FailPoint::SinkCommit,
+        FailPoint::SinkCommitted,
     ];
-    for edge in edges {
+    for point in points {
         for epochs_before in 0..3u64 {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("t");
@@ -121,12 +121,12 @@ async fn a_held_generation_never_commits_after_the_next_one() {
                 go_on(&first, 0..epochs_before).await.unwrap();
             }
             let elsewhere = path.clone();
-            at(edge, move || live_elsewhere(&elsewhere, 3));
+            at(point, move || live_elsewhere(&elsewhere, 3));
             let old = live(&path, 2).await;
-            assert!(HELD.lock().unwrap().is_none(), "{edge:?} was crossed");
+            assert!(HELD.lock().unwrap().is_none(), "{point:?} was hit");
             let class = old.err().map(|e| e.class().to_owned()).unwrap_or_default();
-            assert_eq!(class, "STREAM_FENCED", "{edge:?} after {epochs_before} epochs");
-            assert_eq!(numbers(&path).await, [0, 1, 2, 3, 4], "{edge:?} after {epochs_before} epochs");
+            assert_eq!(class, "STREAM_FENCED", "{point:?} after {epochs_before} epochs");
+            assert_eq!(numbers(&path).await, [0, 1, 2, 3, 4], "{point:?} after {epochs_before} epochs");
         }
     }
 }

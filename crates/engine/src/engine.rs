@@ -11,7 +11,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::Registry;
+use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
 
 /// The Spark version whose behaviour and protocol are followed.
@@ -53,7 +53,7 @@ impl EngineConfig {
 pub struct Engine {
     pub(crate) config: EngineConfig,
     pub(crate) runtime: Runtime,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Arc<ConnectorRegistry>,
     pub(crate) store: Arc<CatalogStore>,
     pub(crate) global_views: Arc<Views>,
     jobs: Jobs,
@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Opens the engine with connectors of the caller's choice.
-    pub async fn open_with(config: EngineConfig, registry: Registry) -> Result<Arc<Self>> {
+    pub async fn open_with(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
         thalweg_connectors::make_folder(&config.data_dir)
             .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;

@@ -1,37 +1,38 @@
-//! The streaming queries of this process: those that run and the last ones that ended.
+//! Registers the streaming queries of this process: all that run, and the newest ones that ended.
 
 use std::sync::Mutex;
 use std::time::Duration;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_stream::StreamingQuery;
 
-/// How many ended queries are remembered: Spark's `spark.sql.streaming.numRetainedQueries` is 100 too.
+/// Ended queries that are kept, the default of Spark's `spark.sql.streaming.numRetainedQueries`.
 pub const ENDED_MAX: usize = 100;
 
-/// One streaming query and where it came from.
+/// A streaming query, and how it was started.
 #[derive(Debug, Clone)]
 pub struct JobInfo {
     pub query: StreamingQuery,
-    /// The session that started it; empty for one that resumed with the server.
+    /// The session that started it; empty if the engine resumed it.
     pub session: String,
-    /// The checkpoint's full path: one checkpoint has at most one active run.
+    /// The full path of the checkpoint. A checkpoint has at most one active run.
     pub checkpoint: String,
-    /// The streaming table that it fills, as database and table.
+    /// The streaming table that it writes, as database and table.
     pub table: Option<(String, String)>,
     /// The plan as text, for `explain()`.
     pub plan: String,
 }
 
-/// All streaming queries of a process.
+/// The streaming queries of a process.
 #[derive(Debug, Default)]
 pub struct Jobs {
     all: Mutex<Vec<JobInfo>>,
 }
 
 impl Jobs {
-    /// Adds a query that has just started; forgets the oldest ended ones beyond the limit.
+    /// Adds a query that has just started, and removes the oldest ended ones above the limit.
     pub(crate) fn add(&self, job: JobInfo) -> Result<()> {
-        let mut all = self.all.lock().map_err(|_| Error::internal("jobs are poisoned"))?;
+        let mut all =
+            self.all.lock().map_err(|_| Error::internal("the lock of the streaming queries is poisoned"))?;
         all.push(job);
         let ended = all.iter().filter(|j| !j.query.is_active()).count();
         let mut surplus = ended.saturating_sub(ENDED_MAX);
@@ -43,29 +44,31 @@ impl Jobs {
         Ok(())
     }
 
-    /// Every query, oldest first.
+    /// Returns all queries, oldest first.
     pub fn all(&self) -> Vec<JobInfo> {
         self.all.lock().map(|all| all.clone()).unwrap_or_default()
     }
 
-    /// The run of that id; the newest run if no run id is given.
+    /// Returns the query with this id, and its newest run if no run id is given.
     pub fn get(&self, id: &str, run_id: Option<&str>) -> Option<JobInfo> {
         let matches = |j: &&JobInfo| j.query.id() == id && run_id.is_none_or(|r| j.query.run_id() == r);
         self.all().iter().rev().find(matches).cloned()
     }
 
-    /// The queries that a session started and that still run.
+    /// Returns the running queries of a session.
     pub fn active(&self, session: &str) -> Vec<JobInfo> {
         self.all().into_iter().filter(|j| j.session == session && j.query.is_active()).collect()
     }
 
-    /// The query that runs on a checkpoint.
+    /// Returns the query that runs on a checkpoint.
     pub fn on_checkpoint(&self, checkpoint: &str) -> Option<JobInfo> {
         self.all().into_iter().find(|j| j.checkpoint == checkpoint && j.query.is_active())
     }
 
-    /// Waits until a query of the session ends, or the time is over; answers whether one ended. A
-    /// failed query's error is raised.
+    /// Waits until a query of the session ends; returns false if none has ended after `timeout`.
+    ///
+    /// # Errors
+    /// The error of a query that failed.
     pub async fn await_any_termination(&self, session: &str, timeout: Option<Duration>) -> Result<bool> {
         let mine: Vec<_> = self.all().into_iter().filter(|j| j.session == session).collect();
         if let Some(ended) = mine.iter().find(|j| !j.query.is_active()) {
@@ -78,7 +81,7 @@ impl Jobs {
         futures::future::select_all(waits).await.0
     }
 
-    /// Forgets the ended queries of a session, so that `await_any_termination` waits for new ones.
+    /// Removes the ended queries of a session, so that `await_any_termination` waits for other ones.
     pub fn reset_terminated(&self, session: &str) {
         if let Ok(mut all) = self.all.lock() {
             all.retain(|j| j.session != session || j.query.is_active());
@@ -88,12 +91,12 @@ impl Jobs {
     pub(crate) async fn stop_all(&self) {
         for job in self.all().into_iter().filter(|j| j.query.is_active()) {
             if let Err(error) = job.query.stop().await {
-                tracing::warn!(query = job.query.id(), %error, "a streaming query did not stop in order");
+                tracing::warn!(query = job.query.id(), %error, "stopping a streaming query failed");
             }
         }
     }
 
-    /// The query of that id or name, for SQL.
+    /// Finds a query by id, name, or the table that it writes.
     pub(crate) fn find(&self, id_or_name: &str) -> Result<JobInfo> {
         let all = self.all();
         let matches = |j: &&JobInfo| {
@@ -107,7 +110,7 @@ impl Jobs {
                 "42704",
                 format!("There is no streaming query '{id_or_name}'."),
             )
-            .hint("SHOW JOBS lists all.")
+            .hint("SHOW JOBS lists all streaming queries.")
         })
     }
 }

@@ -1,29 +1,29 @@
-//! Time as an argument: the coordinator asks a [`Clock`], so that a test decides what time it is.
+//! The clock of the coordinator, so that a test decides what time it is.
 //!
-//! Only the coordinator may ask; operators get their time with the epoch.
+//! Only the coordinator reads a [`StreamClock`]; operators get their time with the epoch.
 
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::time::Duration;
-use thalweg_common::clock::Clock as _;
+use thalweg_common::clock::{Clock, SystemClock};
 
-/// Where the coordinator gets the time.
+/// Gives the coordinator the time, and wakes it.
 #[async_trait]
-pub trait Clock: Send + Sync + Debug {
-    /// Microseconds since 1970 in UTC.
+pub trait StreamClock: Send + Sync + Debug {
+    /// Returns microseconds since 1970 in UTC.
     fn now_us(&self) -> i64;
     /// Returns when `duration` has passed.
     async fn sleep(&self, duration: Duration);
 }
 
-/// The time of the machine.
+/// The clock of the operating system.
 #[derive(Debug, Clone, Copy)]
-pub struct SystemClock;
+pub struct SystemStreamClock;
 
 #[async_trait]
-impl Clock for SystemClock {
+impl StreamClock for SystemStreamClock {
     fn now_us(&self) -> i64 {
-        thalweg_common::clock::SystemClock::default().now_micros()
+        SystemClock::default().now_micros()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -1,8 +1,8 @@
-//! The errors of a streaming query, each with its class, in one place.
+//! Builds the errors of streaming queries, each with its class.
 //!
-//! Spark's classes where Spark has one; otherwise `STREAM_…` and `CHECKPOINT_…`.
+//! The class is Spark's where Spark has one; otherwise its name begins with `STREAM_` or `CHECKPOINT_`.
 
-use crate::machine::Refusal;
+use crate::machine::ProtocolError;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
@@ -11,79 +11,91 @@ fn runtime(class: &str, state: &str, message: String) -> Error {
     Error::new(ErrorKind::Runtime, class, state, message)
 }
 
-/// Another run of the checkpoint has taken over.
+/// A later run has claimed the checkpoint.
 pub(crate) fn fenced() -> Error {
     Error::new(
         ErrorKind::StreamingQuery,
         "STREAM_FENCED",
         "XXKST",
-        "A later run of this checkpoint has taken over; this one stopped without committing anything more.",
+        "A later run of this checkpoint has taken over. This run stopped and committed nothing after that.",
     )
-    .hint("Run one query per checkpointLocation; the run that was started last goes on.")
+    .hint("Run only one query per checkpointLocation. The run that was started last continues.")
 }
 
-/// A file of the checkpoint is not what was written.
+/// A file of the checkpoint differs from what was written.
 pub(crate) fn corrupt(path: &str, why: &str) -> Error {
     runtime("STREAM_SNAPSHOT_CORRUPT", "XX001", format!("The checkpoint's file '{path}' is corrupt: {why}."))
         .param("path", path)
-        .hint("Put the file back from a copy, or start the query with a new checkpointLocation.")
+        .hint("Restore the file from a backup, or start the query with a new checkpointLocation.")
 }
 
-/// The checkpoint belongs to a query that keeps other state.
+/// The checkpoint belongs to a query with different state.
 pub(crate) fn incompatible(stored: &str, mine: &str) -> Error {
     runtime(
         "STREAM_STATE_INCOMPATIBLE",
         "42K03",
         format!(
-            "The checkpoint holds the state of another query: it was written for {stored}, this is {mine}."
+            "The checkpoint belongs to another query: it was written for {stored}, but this query is {mine}."
         ),
     )
     .hint("Start the changed query with a new checkpointLocation.")
 }
 
-/// All windows were closed for good, and now there is new input.
+/// A drained query, which has closed all its windows, found new input.
 pub(crate) fn drained() -> Error {
     runtime(
         "STREAM_DRAINED",
         "55000",
-        "The query was drained: all its windows are closed, so it can't take new input.".to_owned(),
+        "The query was drained: all its windows are closed, so it cannot process new input.".to_owned(),
     )
     .hint("Start the query with a new checkpointLocation and a new target.")
 }
 
-/// Why a generation must end, as a user reads it.
-pub(crate) fn refused(why: &Refusal) -> Error {
+/// Converts the reason why a generation ends to an error for the user.
+pub(crate) fn protocol_error(why: &ProtocolError) -> Error {
     let lost = |message: String| runtime("STREAM_SINK_LOST_COMMITS", "55000", message);
     match why {
-        Refusal::Fenced => fenced(),
-        Refusal::SinkForgot(e) => lost(format!("The checkpoint recorded epoch {e}, but the sink remembers no commit."))
-            .hint("The target was deleted or replaced, or it is another one. Restore it, or start with a new checkpointLocation."),
-        Refusal::SinkRolledBack { sink, recorded } => lost(format!(
-            "The checkpoint recorded epoch {recorded}, but the sink's last commit is epoch {sink}."
+        ProtocolError::Fenced => fenced(),
+        ProtocolError::SinkForgot(epoch) => lost(format!(
+            "The checkpoint recorded a commit of epoch {epoch}, but the sink reports no commit of this query."
         ))
-        .hint("The target was set back to an older version. Bring it forward again, or start with a new checkpointLocation."),
-        Refusal::RecordDisagrees(e) => {
-            corrupt("commits", &format!("epoch {e} is recorded for another generation than the sink's"))
+        .hint(
+            "The target was deleted, replaced or changed to another one. Restore it, or start the query with \
+             a new checkpointLocation.",
+        ),
+        ProtocolError::SinkRolledBack { sink, recorded } => lost(format!(
+            "The checkpoint recorded a commit of epoch {recorded}, but the last commit of the sink is epoch \
+             {sink}."
+        ))
+        .hint(
+            "The target was restored to an older version. Restore the newer version, or start the query with \
+             a new checkpointLocation.",
+        ),
+        ProtocolError::RecordDisagrees(epoch) => {
+            corrupt("commits", &format!("it records epoch {epoch} for another generation than the sink does"))
         }
-        Refusal::ManifestMissing(e, g) => {
-            corrupt("manifests", &format!("the sink committed epoch {e} of generation {g}, whose manifest is not there"))
+        ProtocolError::ManifestMissing(epoch, generation) => {
+            let manifest = format!("the manifest of epoch {epoch} and generation {generation}");
+            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist"))
         }
-        Refusal::OutOfOrder(what) => Error::internal(format!("a stream's step out of order: {what}")),
+        ProtocolError::OutOfOrder(what) => {
+            Error::internal(format!("a streaming query performed the step '{what}' out of order"))
+        }
     }
 }
 
-/// Too many callers wait for one query.
-pub(crate) fn crowded(most: usize) -> Error {
-    let message = format!("{most} callers wait already until the query has processed everything.");
+/// Too many callers wait until one query has processed everything.
+pub(crate) fn too_many_waiters(most: usize) -> Error {
+    let message = format!("{most} callers are already waiting until the query has processed everything.");
     runtime("STREAM_TOO_MANY_CALLERS", "54000", message).hint("Try again when the query has caught up.")
 }
 
-/// Something that the runtime does not build.
-pub(crate) fn unbuildable(what: &str) -> Error {
+/// The runtime does not support something in a streaming query.
+pub(crate) fn unsupported(what: &str) -> Error {
     Error::unsupported(format!("{what} in a streaming query"))
 }
 
-/// Digs our own error out of what DataFusion carried.
+/// Extracts our own error from a DataFusion error.
 pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     match error {
         DataFusionError::External(inner) => from_external(inner),
@@ -93,7 +105,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     }
 }
 
-/// Digs our own error out of what Arrow carried.
+/// Extracts our own error from an Arrow error.
 pub(crate) fn from_arrow(error: ArrowError) -> Error {
     match error {
         ArrowError::ExternalError(inner) => from_external(inner),

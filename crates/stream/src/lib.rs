@@ -1,43 +1,92 @@
-//! Exactly-once streaming on timely dataflow.
+//! Runs streaming queries exactly once, on timely dataflow.
 //!
-//! Which question: given a resolved query ([`StreamPlan`]) and a checkpoint, how do its rows reach
-//! the sink once each, whatever dies. [`start`] claims a generation, fences the sink, restores the
-//! state of the epoch that the *sink* committed last, and runs epochs until the query ends.
+//! Input is a resolved query ([`StreamPlan`]) and a checkpoint. [`start`] claims a generation, fences the
+//! sink, restores the state of the epoch that the *sink* committed last, and runs epochs until the query
+//! ends.
 //!
-//! Two runs of one checkpoint: the later start fences the earlier, which ends with `STREAM_FENCED`
-//! without having committed anything after that. With a sink that remembers its commits
-//! (`Guarantee::ExactlyOnce`) the fence is the sink's; with another one the checkpoint's commit records
-//! arbitrate, rows may come twice, and the progress says `at-least-once`.
+//! If two runs share a checkpoint, the later start fences the earlier one, which ends with `STREAM_FENCED`
+//! and commits nothing after that. The fence is in the sink if the sink remembers its commits
+//! (`Guarantee::ExactlyOnce`). For any other sink the commit records of the checkpoint decide, rows may be
+//! written twice, and the progress reports `at-least-once`.
 //!
-//! What always holds: no commit without a fence before it; a commit of another generation ends this
-//! one; an epoch's plan is durable before its first row is read; at most two epochs are in flight.
+//! What always holds: there is no commit without a fence before it; a generation ends when it finds a commit
+//! of another one; the plan of an epoch is durable before its first row is read; at most two epochs are in
+//! flight.
 //!
-//! Deliberately not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
+//! Not here: SQL, names, sessions, connectors by name. Only `rt/` names timely.
+//!
+//! ```
+//! use arrow::datatypes::{DataType, Field, Schema};
+//! use object_store::{ObjectStore, memory::InMemory, path::Path};
+//! use std::sync::Arc;
+//! use thalweg_connectors::{Connector, MetadataLog, OptionMap, ReadRequest, SinkRequest, csv::Csv, memory::Memory};
+//! use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, Trigger, start};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let input = tempfile::tempdir()?;
+//! std::fs::write(input.path().join("a.csv"), "1\n2\n")?;
+//! let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+//! let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+//!
+//! let read = ReadRequest {
+//!     paths: vec![input.path().display().to_string()],
+//!     schema: Some(schema.clone()),
+//!     options: OptionMap::default(),
+//!     time_zone: "UTC".to_owned(),
+//!     corrupt_column: "_corrupt_record".to_owned(),
+//! };
+//! let source = Csv.source(read, MetadataLog::new(store.clone(), Path::from("numbers/sources/0"))).await?;
+//! let memory = Memory::default();
+//! let write = SinkRequest {
+//!     path: Some("numbers".to_owned()),
+//!     schema,
+//!     partition_by: vec![],
+//!     options: OptionMap::default(),
+//!     query_id: "query".to_owned(),
+//!     output_mode: "append".to_owned(),
+//! };
+//! let sink = memory.sink(write).await?;
+//!
+//! let (operators, output_mode, fingerprint) = (vec![], OutputMode::Append, String::new());
+//! let plan = StreamPlan { source, operators, sink, output_mode, fingerprint };
+//! let checkpoint = Checkpoint { store, prefix: Path::from("numbers") };
+//! let options = QueryOptions { trigger: Trigger::AvailableNow, ..QueryOptions::new("query", "run", checkpoint) };
+//! let query = start(plan, options).await?;
+//! query.await_termination(None).await?;
+//!
+//! let batches = memory.find("numbers")?.expect("the sink has created the table").batches()?;
+//! assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
+//! # Ok(())
+//! # }
+//! ```
+#![deny(missing_docs, unreachable_pub)]
 
 mod checkpoint;
 mod clock;
 mod coord;
 mod error;
-mod hooks;
+mod injected_bugs;
 mod machine;
 mod ops;
 mod options;
-mod planted;
 mod progress;
 mod query;
 mod rt;
 mod spec;
 mod state;
+mod test_hooks;
 #[cfg(test)]
 mod tests;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{StreamClock, SystemStreamClock};
 pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode, Step, StreamPlan,
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    StatelessStep, StreamPlan,
 };
 
-/// Progresses that a query keeps, as Spark does.
+/// The number of progress reports that a query keeps, as in Spark.
 pub const RECENT_PROGRESS_MAX: usize = 100;

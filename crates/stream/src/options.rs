@@ -1,62 +1,75 @@
-//! How a streaming query runs: its name, checkpoint, trigger, bounds and clock.
+//! Defines how a streaming query runs: its name, checkpoint, trigger, bounds and clock.
 //!
-//! Everything here may differ between two runs of one checkpoint (another number of workers, another
-//! trigger): what must not differ is in [`crate::spec`]. No option is read later than the start.
+//! All options except the id may differ between two runs of one checkpoint (another number of workers,
+//! another trigger). What must stay the same is in [`crate::spec`].
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{StreamClock, SystemStreamClock};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rows of one chunk, unless the options say otherwise.
-pub const ROWS_PER_CHUNK_DEFAULT: usize = 8192;
-/// Bytes of input that may be inside the query at once, unless the options say otherwise.
-pub const BYTES_IN_FLIGHT_DEFAULT: usize = 256 << 20;
-/// Workers of one query at most; there are as many key groups as four times this.
+/// Rows of one chunk by default.
+const ROWS_PER_CHUNK_DEFAULT: usize = 8192;
+/// Bytes of input that may be in flight by default.
+const BYTES_IN_FLIGHT_DEFAULT: usize = 256 << 20;
+/// The most workers of one query. There are four times as many key groups, so that each worker owns several.
 pub const WORKERS_MAX: usize = 64;
 
-/// When an epoch starts and when the query ends by itself.
+/// When epochs start, and whether the query ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// At every multiple of the interval; without one, as soon as there is something new.
-    ProcessingTime { interval: Option<Duration> },
-    /// What is there at the start, in as many epochs as the source's limits ask for; then ends.
+    /// An epoch starts at every multiple of the interval, or without an interval as soon as there is new
+    /// data.
+    ProcessingTime {
+        /// Time between two epochs.
+        interval: Option<Duration>,
+    },
+    /// Processes what is available at the start, in as many epochs as the source's limits require, then ends.
     AvailableNow,
-    /// One epoch of what is there at the start; then ends. As Spark ignores rate limits here,
-    /// the caller opens the source without any.
+    /// Processes what is available at the start in one epoch, then ends. Spark ignores rate limits here, so
+    /// the caller must open the source without them.
     Once,
 }
 
-/// Where a query keeps what it must not forget.
+/// Where a query stores what it needs to recover.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// Must honour conditional creation (`PutMode::Create`): local disk, S3, GCS, Azure and memory do.
+    /// The object store. It must support conditional creation (`PutMode::Create`), as local disk, S3, GCS,
+    /// Azure and memory do.
     pub store: Arc<dyn ObjectStore>,
+    /// The folder of the checkpoint.
     pub prefix: Path,
 }
 
 /// How to run a [`crate::spec::StreamPlan`].
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
-    /// Names the query for good: the same for every run of one checkpoint (see [`crate::identify`]).
+    /// Identifies the query. It is the same for every run of one checkpoint (see [`crate::identify`]).
     pub id: String,
-    /// Names this run.
+    /// Identifies this run.
     pub run_id: String,
+    /// The name that the user gave to the query.
     pub name: Option<String>,
+    /// Where the query stores what it needs to recover.
     pub checkpoint: Checkpoint,
+    /// When epochs start.
     pub trigger: Trigger,
-    /// Input that ended closes all windows: for SQL, scripts and the demo. PySpark's `availableNow`
-    /// keeps Spark's rule: windows that the watermark did not reach stay open in state.
+    /// Whether the end of the input closes all windows. By Spark's rule for `availableNow` it does not:
+    /// windows that the watermark has not reached stay open in state.
     pub drain_at_end: bool,
+    /// Worker threads, from 1 to [`WORKERS_MAX`].
     pub workers: usize,
+    /// The most rows of one chunk.
     pub rows_per_chunk_max: usize,
+    /// The most bytes of input in flight.
     pub bytes_in_flight_max: usize,
-    pub clock: Arc<dyn Clock>,
+    /// The clock of triggers, processing time and progress.
+    pub clock: Arc<dyn StreamClock>,
 }
 
 impl QueryOptions {
-    /// Spark's defaults: as fast as possible, one worker, the system's clock.
+    /// Returns options with defaults: no trigger interval, one worker, the clock of the system.
     pub fn new(id: impl Into<String>, run_id: impl Into<String>, checkpoint: Checkpoint) -> Self {
         Self {
             id: id.into(),
@@ -68,7 +81,7 @@ impl QueryOptions {
             workers: 1,
             rows_per_chunk_max: ROWS_PER_CHUNK_DEFAULT,
             bytes_in_flight_max: BYTES_IN_FLIGHT_DEFAULT,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemStreamClock),
         }
     }
 }

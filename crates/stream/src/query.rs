@@ -1,17 +1,17 @@
-//! The handle of a running query: what a client may ask and tell it.
+//! Starts queries and defines their handle, through which clients inspect, await and stop them.
 //!
-//! A handle is a clone of shared state; dropping it changes nothing about the query, since a
-//! vanished client must not stop a stream.
+//! All handles of a query share its state. Dropping a handle does not stop the query, since a client that
+//! disconnects must not stop a stream.
 
 use crate::RECENT_PROGRESS_MAX;
-use crate::checkpoint::{Created, Files, Metadata};
-use crate::coord::{Command, Context, Coordinator, recover};
-use crate::error::unbuildable;
-use crate::hooks::Hooks;
+use crate::checkpoint::{CheckpointFiles, CreateOutcome, Metadata};
+use crate::coord::{Coordinator, GenerationContext, QueryCommand, recover};
+use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
-use crate::rt::{Credits, Program, Workers};
+use crate::rt::{Credits, DataflowSpec, Workers};
 use crate::spec::StreamPlan;
+use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,105 +19,105 @@ use thalweg_common::ids::Generation;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Commands that may wait for the coordinator.
+/// Commands that may wait for the coordinator; further callers wait for room.
 const COMMANDS_MAX: usize = 64;
 
-/// A streaming query that was started. Clones are the same query.
+/// The handle of a streaming query. Clones refer to the same query.
 #[derive(Debug, Clone)]
 pub struct StreamingQuery {
     shared: Arc<Shared>,
 }
 
-/// What handles and coordinator share.
+/// The state that handles and coordinator share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     id: String,
     run_id: String,
     name: Option<String>,
-    commands: mpsc::Sender<Command>,
-    view: Mutex<View>,
+    commands: mpsc::Sender<QueryCommand>,
+    state: Mutex<QueryState>,
     ended: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct View {
+struct QueryState {
     status: Status,
     progress: VecDeque<Progress>,
     error: Option<Error>,
 }
 
 impl Shared {
-    /// The lock is held only to copy; a panic while holding it can't leave it half done.
-    fn view(&self) -> MutexGuard<'_, View> {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state. Each change is one assignment or one push, so a panic cannot leave it inconsistent
+    /// and a poisoned lock can be used.
+    fn state(&self) -> MutexGuard<'_, QueryState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn say(&self, message: &str, is_data_available: bool, is_trigger_active: bool) {
-        self.view().status = Status { message: message.to_owned(), is_data_available, is_trigger_active };
+    pub(crate) fn set_status(&self, message: &str, is_data_available: bool, is_trigger_active: bool) {
+        self.state().status = Status { message: message.to_owned(), is_data_available, is_trigger_active };
     }
 
-    pub(crate) fn note(&self, progress: Progress) {
-        let mut view = self.view();
-        view.progress.push_back(progress);
-        if view.progress.len() > RECENT_PROGRESS_MAX {
-            view.progress.pop_front();
+    pub(crate) fn add_progress(&self, progress: Progress) {
+        let mut state = self.state();
+        state.progress.push_back(progress);
+        if state.progress.len() > RECENT_PROGRESS_MAX {
+            state.progress.pop_front();
         }
     }
 
     fn end(&self, error: Option<Error>) {
         let message =
             error.as_ref().map_or("Stopped".to_owned(), |e| format!("Terminated with exception: {e}"));
-        self.say(&message, false, false);
-        self.view().error = error;
+        self.set_status(&message, false, false);
+        self.state().error = error;
         self.ended.send_replace(true);
     }
 }
 
-/// Starts a query over its checkpoint: claims the next generation, fences the sink, restores what
-/// the sink says was committed last, and goes on from there. Returns when recovery is done and the
-/// first epoch may start; what fails later is told by [`StreamingQuery::exception`].
+/// Starts a query over its checkpoint: claims the next generation, fences the sink, restores the state of the
+/// epoch that the sink committed last, and continues from there. Returns when the recovery is done and the
+/// first epoch may start; [`StreamingQuery::exception`] reports what fails later.
 ///
 /// # Errors
-/// `STREAM_FENCED` if a later start won meanwhile, `STREAM_STATE_INCOMPATIBLE` if the checkpoint
-/// belongs to another query, `STREAM_SNAPSHOT_CORRUPT` naming the file, `STREAM_SINK_LOST_COMMITS` if
-/// the target is not the one that the checkpoint wrote to, `CHECKPOINT_IO`, and what source and sink
-/// report.
+/// `STREAM_FENCED` if a later start has claimed the checkpoint meanwhile, `STREAM_STATE_INCOMPATIBLE` if it
+/// belongs to another query, `STREAM_SNAPSHOT_CORRUPT` with the name of the file, `STREAM_SINK_LOST_COMMITS` if the
+/// target is not the one that the query wrote to, `CHECKPOINT_IO`, and the errors of source and sink.
 pub async fn start(plan: StreamPlan, options: QueryOptions) -> Result<StreamingQuery> {
-    start_with(plan, options, Hooks::default()).await
+    start_with(plan, options, TestHooks::default()).await
 }
 
 pub(crate) async fn start_with(
     plan: StreamPlan,
     options: QueryOptions,
-    hooks: Hooks,
+    hooks: TestHooks,
 ) -> Result<StreamingQuery> {
     if options.workers == 0 || options.workers > WORKERS_MAX {
         return Err(invalid("workers", &options.workers.to_string()));
     }
-    let program = Program::new(&plan.operators, plan.output_mode, options.workers)?
+    let dataflow = DataflowSpec::new(&plan.operators, plan.output_mode, options.workers)?
         .bounded(options.rows_per_chunk_max, options.bytes_in_flight_max);
-    if program.drains() && !(program.closes_by_watermark() && program.watermark_delay_us().is_some()) {
-        return Err(unbuildable("append output of an aggregation that no watermark closes"));
+    if dataflow.drains() && !(dataflow.closes_by_watermark() && dataflow.watermark_delay_us().is_some()) {
+        return Err(unsupported("append output of an aggregation that no watermark closes"));
     }
     let owner = identify(&options.checkpoint, &options.id).await?;
     if owner != options.id {
         return Err(crate::error::incompatible(&owner, &options.id));
     }
-    let files = Files::new(&options.checkpoint);
+    let files = CheckpointFiles::new(&options.checkpoint);
     let credits = Credits::new(options.bytes_in_flight_max);
     let generation = Generation(0);
-    let mut context = Context { plan, options, files, hooks, program, credits, generation };
+    let mut context = GenerationContext { plan, options, files, hooks, dataflow, credits, generation };
     let mut recovered = recover(&mut context).await?;
     let state = Arc::new(std::mem::take(&mut recovered.state));
     let first = recovered.machine.next_plan();
-    let workers = Workers::start(context.program.clone(), context.options.workers, first, state).await?;
+    let workers = Workers::start(context.dataflow.clone(), context.options.workers, first, state).await?;
     let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
     let shared = Arc::new(Shared {
         id: context.options.id.clone(),
         run_id: context.options.run_id.clone(),
         name: context.options.name.clone(),
         commands,
-        view: Mutex::new(View {
+        state: Mutex::new(QueryState {
             status: Status {
                 message: "Initializing sources".to_owned(),
                 is_data_available: false,
@@ -134,76 +134,85 @@ pub(crate) async fn start_with(
     Ok(StreamingQuery { shared })
 }
 
-/// Sees to it that a query ends visibly, even if the coordinator panics.
+/// Records the end of a query, even if the coordinator panics.
 async fn supervise(coordinator: Coordinator, shared: Arc<Shared>) {
     let ended = tokio::spawn(coordinator.run()).await;
-    let outcome =
-        ended.unwrap_or_else(|e| Err(Error::internal(format!("a stream's coordinator panicked: {e}"))));
+    let outcome = ended.unwrap_or_else(|e| {
+        Err(Error::internal(format!("the coordinator of a streaming query panicked: {e}")))
+    });
     shared.end(outcome.err());
 }
 
 fn invalid(option: &str, value: &str) -> Error {
-    let message = format!("The value '{value}' of the option '{option}' is not possible.");
+    let message = format!("The value '{value}' of the option '{option}' is not valid.");
     Error::new(ErrorKind::IllegalArgument, "INVALID_PARAMETER_VALUE", "22023", message)
         .hint(format!("Give a number from 1 to {WORKERS_MAX}."))
 }
 
-/// The id of the query that owns `checkpoint`: the one stored there, or `proposed`, which is then
-/// stored for good.
+/// Returns the id of the query that owns `checkpoint`: the stored id, or `proposed`, which is then stored.
+///
+/// # Errors
+/// `CHECKPOINT_IO`, and `STREAM_SNAPSHOT_CORRUPT` if the stored id cannot be read.
 pub async fn identify(checkpoint: &Checkpoint, proposed: &str) -> Result<String> {
-    let files = Files::new(checkpoint);
+    let files = CheckpointFiles::new(checkpoint);
     if let Some(stored) = files.read::<Metadata>("metadata").await? {
         return Ok(stored.id);
     }
     let mine = Metadata { id: proposed.to_owned() };
     match files.create("metadata", &mine).await? {
-        Created::Mine => Ok(mine.id),
-        Created::There(theirs) => Ok(theirs.id),
+        CreateOutcome::Created => Ok(mine.id),
+        CreateOutcome::Exists(theirs) => Ok(theirs.id),
     }
 }
 
-/// What every method answers on a query that has ended: the last state it had.
+/// On a query that has ended, all methods report its last state.
 impl StreamingQuery {
-    /// Names the query for good, over all its runs.
+    /// Identifies the query in all its runs.
     pub fn id(&self) -> String {
         self.shared.id.clone()
     }
-    /// Names this run.
+    /// Identifies this run.
     pub fn run_id(&self) -> String {
         self.shared.run_id.clone()
     }
+    /// The name that the user gave to the query.
     pub fn name(&self) -> Option<String> {
         self.shared.name.clone()
     }
+    /// What the query is doing now.
     pub fn status(&self) -> Status {
-        self.shared.view().status.clone()
+        self.shared.state().status.clone()
     }
+    /// Returns whether the query is running.
     pub fn is_active(&self) -> bool {
         !*self.shared.ended.borrow()
     }
-    /// The newest progress, if an epoch was committed.
+    /// The progress of the epoch that was committed last, if there is one.
     pub fn last_progress(&self) -> Option<Progress> {
-        self.shared.view().progress.back().cloned()
+        self.shared.state().progress.back().cloned()
     }
-    /// The newest progresses, oldest first; at most [`RECENT_PROGRESS_MAX`].
+    /// The newest progress reports, oldest first; at most [`RECENT_PROGRESS_MAX`].
     pub fn recent_progress(&self) -> Vec<Progress> {
-        self.shared.view().progress.iter().cloned().collect()
+        self.shared.state().progress.iter().cloned().collect()
     }
-    /// The error that ended the query; none while it runs or after a stop.
+    /// The error that ended the query; `None` while it runs and after it was stopped.
     pub fn exception(&self) -> Option<Error> {
-        self.shared.view().error.clone()
+        self.shared.state().error.clone()
     }
 
-    /// Ends the query; what is not committed is done again by the next start. Returns when no
-    /// thread or task of the query is left.
+    /// Stops the query. Epochs that are not committed are replayed by the next start. Returns when no thread
+    /// or task of the query is left.
+    ///
+    /// # Errors
+    /// None at present.
     pub async fn stop(&self) -> Result<()> {
-        // A query that ended has nobody to tell.
-        let _ = self.shared.commands.send(Command::Stop).await;
+        // Sending fails if the query has already ended, which is what the caller wants.
+        let _ = self.shared.commands.send(QueryCommand::Stop).await;
         self.ended().await;
         Ok(())
     }
 
-    /// Waits for the end: true if it ended, false after `timeout`.
+    /// Waits for the end of the query; returns false if it has not ended after `timeout`.
     ///
     /// # Errors
     /// The error that ended the query.
@@ -221,32 +230,32 @@ impl StreamingQuery {
         }
     }
 
-    /// Waits until everything that is in the source now is committed in the sink.
+    /// Waits until everything that is available in the source now is committed in the sink.
     ///
     /// # Errors
     /// The error that ended the query; `STREAM_TOO_MANY_CALLERS`.
     pub async fn process_all_available(&self) -> Result<()> {
-        let (answer, answered) = oneshot::channel();
-        if self.shared.commands.send(Command::ProcessAll(answer)).await.is_ok()
-            && let Ok(answer) = answered.await
+        let (waiter, notified) = oneshot::channel();
+        if self.shared.commands.send(QueryCommand::ProcessAll(waiter)).await.is_ok()
+            && let Ok(result) = notified.await
         {
-            return answer;
+            return result;
         }
         self.await_termination(None).await.map(drop)
     }
 
-    /// Takes no input beyond what is there now, closes all windows, commits, and ends the query.
+    /// Processes the input that is available now, closes all windows, commits, and ends the query.
     ///
     /// # Errors
     /// The error that ended the query.
     pub async fn drain(&self) -> Result<()> {
-        let _ = self.shared.commands.send(Command::Drain).await;
+        let _ = self.shared.commands.send(QueryCommand::Drain).await;
         self.await_termination(None).await.map(drop)
     }
 
     async fn ended(&self) {
         let mut ended = self.shared.ended.subscribe();
-        // The sender lives in what this handle holds, so waiting can't fail.
+        // The sender is part of the shared state that this handle holds, so waiting cannot fail.
         let _ = ended.wait_for(|ended| *ended).await;
     }
 }

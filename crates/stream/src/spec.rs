@@ -1,11 +1,10 @@
-//! What a streaming query computes: the operators, lowered and resolved, that the runtime builds.
+//! Defines what a streaming query computes: its operators, resolved and bound to schemas.
 //!
-//! The engine makes a [`StreamPlan`] from a resolved query; the runtime turns it into a dataflow on
-//! every worker. What always holds: expressions are bound to the schema that the operator before
-//! them yields, and no operator here reads the clock: where an expression calls the function
-//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME), every epoch puts its own time. Expressions
-//! give one answer however often and wherever they are evaluated. Deliberately not here: names, SQL,
-//! optimisation, and connectors by name.
+//! The engine converts a resolved query to a [`StreamPlan`], and the runtime builds a dataflow of it on every
+//! worker. What always holds: expressions are bound to the output schema of the previous operator, they are
+//! deterministic, and none reads the clock: a call of
+//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME) is replaced by the processing time of the
+//! epoch. Not here: names, SQL, optimisation, and connectors by name.
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -13,31 +12,34 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
 use thalweg_connectors::stream::{StreamSink, StreamSource};
 
-/// A resolved streaming query: one source, a chain of operators, one sink.
+/// A resolved streaming query: one source, operators in sequence, one sink.
 #[derive(Debug, Clone)]
 pub struct StreamPlan {
+    /// Where the rows come from.
     pub source: Arc<dyn StreamSource>,
-    /// In the order in which rows pass them. At most one [`OperatorSpec::Aggregate`].
+    /// The operators, in the order in which rows pass them. At most one is an [`OperatorSpec::Aggregate`].
     pub operators: Vec<OperatorSpec>,
+    /// Where the rows go.
     pub sink: Arc<dyn StreamSink>,
+    /// Which rows are emitted.
     pub output_mode: OutputMode,
-    /// Says which state the query keeps (groups, aggregates, their types). A checkpoint remembers
-    /// it: starting another fingerprint over it fails with `STREAM_STATE_INCOMPATIBLE`.
+    /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a
+    /// query with another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
     pub fingerprint: String,
 }
 
-/// Which rows of a result leave the query, and when.
+/// Which rows of a result are emitted, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputMode {
-    /// A row leaves once, when nothing can change it any more. An aggregate needs an
-    /// [`EventTimeKey`] and a [`Step::Watermark`] before it, otherwise no group ever closes.
+    /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and a
+    /// [`StatelessStep::Watermark`] before it, since otherwise no group closes.
     Append,
-    /// Every group that an epoch touched leaves with its value at the end of that epoch.
+    /// Every group that an epoch touched is emitted with its value at the end of the epoch.
     Update,
 }
 
 impl OutputMode {
-    /// Spark's name of the mode.
+    /// Returns Spark's name of the mode.
     pub fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
@@ -49,26 +51,41 @@ impl OutputMode {
 /// One operator.
 #[derive(Debug, Clone)]
 pub enum OperatorSpec {
-    /// Row by row, without memory.
-    Stateless(Vec<Step>),
-    /// Groups and what is known of each, in state.
+    /// Steps that process each row on its own.
+    Stateless(Vec<StatelessStep>),
+    /// A grouped aggregate, which keeps its groups in state.
     Aggregate(AggregateSpec),
 }
 
 /// One stateless step.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub enum StatelessStep {
     /// Keeps the rows for which the Boolean expression is true (not null, not false).
     Filter(Arc<dyn PhysicalExpr>),
-    /// Computes every output column anew; `exprs` and the fields of `schema` correspond.
-    Project { exprs: Vec<Arc<dyn PhysicalExpr>>, schema: SchemaRef },
-    /// Replaces a `List` column by its elements, one row each; a null or empty list drops the row.
-    /// Sliding windows are a `List<Struct<start,end>>` unnested before the aggregate.
-    Unnest { column: usize, schema: SchemaRef },
-    /// Observes the event time of a `Timestamp(Microsecond)` column: the watermark of an epoch is
-    /// the greatest one that earlier epochs saw, in whole milliseconds as Spark counts, less `delay_us`.
-    /// Rows pass unchanged. At most one per plan, and before the aggregate.
-    Watermark { column: usize, delay_us: i64 },
+    /// Computes all output columns.
+    Project {
+        /// One expression per output column.
+        exprs: Vec<Arc<dyn PhysicalExpr>>,
+        /// The output columns.
+        schema: SchemaRef,
+    },
+    /// Replaces a `List` column by its elements, one row each; a null or empty list drops the row. A sliding
+    /// window is a `List<Struct<start, end>>` that is unnested before the aggregate.
+    Unnest {
+        /// Index of the column.
+        column: usize,
+        /// The output columns.
+        schema: SchemaRef,
+    },
+    /// Observes the event time of a `Timestamp(Microsecond)` column. The watermark of an epoch is the
+    /// greatest event time of all earlier epochs (in whole milliseconds, as in Spark) less the delay. Rows
+    /// pass unchanged. At most one per plan, and before the aggregate.
+    Watermark {
+        /// Index of the column.
+        column: usize,
+        /// The delay in microseconds.
+        delay_us: i64,
+    },
 }
 
 /// A grouped aggregate.
@@ -76,9 +93,11 @@ pub enum Step {
 pub struct AggregateSpec {
     /// The grouping expressions over `input_schema`; empty for one global group.
     pub group: Vec<Arc<dyn PhysicalExpr>>,
-    pub aggregates: Vec<AggregateCall>,
-    /// Which group column tells when a group can no longer change; none if nothing does.
+    /// The aggregate functions.
+    pub aggregates: Vec<AggregateFunctionCall>,
+    /// The group column by which groups are closed, if there is one.
     pub event_time: Option<EventTimeKey>,
+    /// The columns before the aggregate.
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
     pub output_schema: SchemaRef,
@@ -86,8 +105,10 @@ pub struct AggregateSpec {
 
 /// One aggregate function over a group, with its `FILTER (WHERE ..)` if it has one.
 #[derive(Debug, Clone)]
-pub struct AggregateCall {
+pub struct AggregateFunctionCall {
+    /// The function with its arguments.
     pub function: Arc<AggregateFunctionExpr>,
+    /// The condition of `FILTER`.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
 }
 
@@ -96,6 +117,7 @@ pub struct AggregateCall {
 pub struct EventTimeKey {
     /// Position among the grouping expressions.
     pub group_index: usize,
+    /// The shape of the column.
     pub kind: EventTimeKind,
 }
 

@@ -1,7 +1,7 @@
 //! Where the configuration comes from: a TOML file and the environment. Flags follow in the verbs.
 
 use std::path::Path;
-use thalweg_common::config::Settings;
+use thalweg_common::config::Configuration;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Read if it exists and no other file is named.
@@ -11,8 +11,8 @@ const DEFAULT_FILE: &str = "thalweg.toml";
 ///
 /// # Errors
 /// A named file that can't be read, and whatever the table of keys refuses.
-pub fn load(named: Option<&Path>) -> Result<Settings> {
-    let mut settings = Settings::default();
+pub fn load(named: Option<&Path>) -> Result<Configuration> {
+    let mut settings = Configuration::default();
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(file) {
         Ok(text) => settings.read_toml(&text, &file.display().to_string())?,

@@ -1,19 +1,20 @@
-//! Faults on demand, for the tests of recovery: what happens at the n-th crossing of an I/O edge.
+//! Injects a fault at the n-th hit of a fail point, for the tests of recovery.
 //!
-//! `THALWEG_FAULT=kill@sink.commit:3` kills the process at the third crossing of that edge, counted
-//! from 1; `stop@…` freezes it until SIGCONT; `hold@…` blocks the crossing
-//! thread for good, so that the outside can kill the process at a known place. Both say so on stderr.
+//! `THALWEG_FAULT=kill@sink.commit:3` kills the process at the third hit of that fail point (hits count from
+//! 1). `stop@…` freezes the process until SIGCONT. `hold@…` blocks the thread for good, so that another
+//! process can kill this one at a known place. `stop` and `hold` write a line to stderr first.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use thalweg_common::edge::{self, Edge};
+use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 const VARIABLE: &str = "THALWEG_FAULT";
 
+/// What happens to the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
+enum FaultAction {
     Kill,
     Stop,
     Hold,
@@ -21,38 +22,38 @@ enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fault {
-    action: Action,
-    edge: Edge,
-    /// Which crossing, from 1.
-    crossing: u64,
+    action: FaultAction,
+    point: FailPoint,
+    /// The number of the hit, from 1.
+    hit: u64,
 }
 
-/// Installs the fault that the environment asks for, if any.
+/// Installs the fault that the environment variable names, if it is set.
 ///
 /// # Errors
-/// The variable is set and does not read as `action@edge:crossing`.
+/// The variable is set and does not have the form `action@point:hit`.
 pub fn install_from_environment() -> Result<()> {
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let fault = parse(&text)?;
-    let crossings = AtomicU64::new(0);
-    edge::install(Box::new(move |edge, _| {
-        if edge == fault.edge && crossings.fetch_add(1, Ordering::SeqCst) + 1 == fault.crossing {
-            fault.happen();
+    let hits = AtomicU64::new(0);
+    fail_point::install(Box::new(move |point, _| {
+        if point == fault.point && hits.fetch_add(1, Ordering::SeqCst) + 1 == fault.hit {
+            fault.trigger();
         }
     }));
     Ok(())
 }
 
 impl Fault {
-    fn happen(self) {
+    fn trigger(self) {
         match self.action {
-            Action::Kill => raise(signal_hook::consts::SIGKILL),
-            Action::Stop => {
-                self.say("stopping");
+            FaultAction::Kill => raise(signal_hook::consts::SIGKILL),
+            FaultAction::Stop => {
+                self.announce("stopping");
                 raise(signal_hook::consts::SIGSTOP);
             }
-            Action::Hold => {
-                self.say("holding");
+            FaultAction::Hold => {
+                self.announce("holding");
                 loop {
                     std::thread::park();
                 }
@@ -60,13 +61,14 @@ impl Fault {
         }
     }
 
-    /// Whoever waits for the fault reads this line.
-    fn say(self, what: &str) {
-        let _ = writeln!(std::io::stderr(), "thalweg: {what} at {}", self.edge.name());
+    /// Writes the line that the test waits for.
+    fn announce(self, what: &str) {
+        let _ = writeln!(std::io::stderr(), "thalweg: {what} at {}", self.point.name());
     }
 }
 
-/// A signal that can't be sent leaves a process that a test waits for in vain: it must not go on.
+/// Sends a signal to this process; aborts if that fails, since the test would wait for the signal's effect
+/// for ever.
 fn raise(signal: i32) {
     if signal_hook::low_level::raise(signal).is_err() {
         std::process::abort();
@@ -75,29 +77,29 @@ fn raise(signal: i32) {
 
 fn parse(text: &str) -> Result<Fault> {
     let parts = text.split_once('@').and_then(|(action, rest)| Some((action, rest.rsplit_once(':')?)));
-    let Some((action, (edge, crossing))) = parts else {
-        return Err(refused(text).hint("Write action@edge:crossing, such as kill@sink.commit:1."));
+    let Some((action, (point, hit))) = parts else {
+        return Err(refused(text).hint("Write action@point:hit, such as kill@sink.commit:1."));
     };
     let action = match action {
-        "kill" => Action::Kill,
-        "stop" => Action::Stop,
-        "hold" => Action::Hold,
+        "kill" => FaultAction::Kill,
+        "stop" => FaultAction::Stop,
+        "hold" => FaultAction::Hold,
         _ => return Err(refused(text).hint("The actions are kill, stop and hold.")),
     };
-    let known = || Edge::ALL.iter().map(|e| e.name());
-    let edge = Edge::parse(edge).ok_or_else(|| {
-        let near = nearest(edge, known());
+    let known = || FailPoint::ALL.iter().map(|p| p.name());
+    let point = FailPoint::parse(point).ok_or_else(|| {
+        let near = nearest(point, known());
         let names = if near.is_empty() { known().map(str::to_owned).collect() } else { near };
-        refused(text).hint(format!("The edges are {}.", names.join(", ")))
+        refused(text).hint(format!("The fail points are {}.", names.join(", ")))
     })?;
-    match crossing.parse() {
-        Ok(crossing) if crossing > 0 => Ok(Fault { action, edge, crossing }),
-        _ => Err(refused(text).hint("Crossings count from 1.")),
+    match hit.parse() {
+        Ok(hit) if hit > 0 => Ok(Fault { action, point, hit }),
+        _ => Err(refused(text).hint("Hits count from 1.")),
     }
 }
 
 fn refused(text: &str) -> Error {
-    let message = format!("{VARIABLE} can't be '{text}'.");
+    let message = format!("{VARIABLE} does not accept '{text}'.");
     Error::new(ErrorKind::IllegalArgument, "INVALID_CONFIGURATION.VALUE", "F0000", message)
         .param("key", VARIABLE)
 }
@@ -108,16 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_action_edge_and_crossing() {
+    fn a_fault_is_action_point_and_hit() {
         let fault = parse("hold@sink.commit:12").unwrap();
-        assert_eq!(fault, Fault { action: Action::Hold, edge: Edge::SinkCommit, crossing: 12 });
+        assert_eq!(fault, Fault { action: FaultAction::Hold, point: FailPoint::SinkCommit, hit: 12 });
     }
 
     #[test]
     fn anything_else_is_refused() {
         let cases = [
-            ("kill", "action@edge"),
-            ("kill@sink.commit", "action@edge"),
+            ("kill", "action@point"),
+            ("kill@sink.commit", "action@point"),
             ("burn@sink.commit:1", "actions"),
             ("kill@sink.comit:1", "sink.commit"),
             ("kill@sink.commit:0", "from 1"),

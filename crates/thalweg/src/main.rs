@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb, settings: thalweg_common::config::Settings) -> ExitCode {
+fn run(verb: Verb, settings: thalweg_common::config::Configuration) -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let done = match runtime {

@@ -1,22 +1,23 @@
-//! Runs every `tests/stream/*.stream`: rows in, kills, restarts; the table must equal the batch answer.
+//! Runs every `tests/stream/*.stream` script: input rows, kills and restarts. The table must equal the batch
+//! answer.
 //!
-//! A script holds sections, each headed by a word in the first column:
-//! `create` (a table over the folder `{in}`), `query` (its streaming SELECT), then any of
-//! `rows` (one JSON object a line, fed in order), `kill EDGE` (run until the process dies there) and
-//! `restart` (run to the end of the input). The end of a script is a restart. Each script runs under
-//! [`SEEDS`] seeded cuts of its rows into epochs, seed 0 with one row an epoch, on 1 to 3 workers,
-//! always as real processes. `expect` holds rows that differ from the batch answer (late rows).
+//! A script consists of sections, each of which begins with a word in the first column: `create` (a table
+//! over the folder `{in}`), `query` (its streaming SELECT), then any of `rows` (one JSON object per line, in
+//! order), `kill POINT` (run until the process is killed at that fail point) and `restart` (run until the
+//! input is used up). The end of a script is a restart. Each script runs with [`SEEDS`] random distributions
+//! of its rows over epochs (seed 0: one row per epoch), on 1 to 3 workers, always as real processes. `expect`
+//! contains the rows if they differ from the batch answer, because of late rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Seeded epoch cuts per script. `TEST_SEEDS` asks for more.
+/// Random distributions of rows over epochs per script. `TEST_SEEDS` sets another number.
 const SEEDS: u64 = 20;
-/// The most rows that one cut puts into an epoch.
-const CUT_MAX: usize = 7;
-/// The fewest epochs that the rows of one section make, if they are that many.
+/// The most rows of one epoch.
+const EPOCH_ROWS_MAX: usize = 7;
+/// The fewest epochs of one section, if it has that many rows.
 const FILES_MIN: usize = 4;
 
 #[derive(Debug, Default)]
@@ -53,7 +54,7 @@ impl Script {
                 ["create"] => script.create = lines.join("\n"),
                 ["query"] => script.query = lines.join("\n"),
                 ["rows"] => script.steps.push(Step::Rows(lines)),
-                ["kill", edge] => script.steps.push(Step::Kill((*edge).to_owned())),
+                ["kill", point] => script.steps.push(Step::Kill((*point).to_owned())),
                 ["restart"] => script.steps.push(Step::Restart),
                 ["expect"] => script.expect = Some(lines),
                 _ => panic!("unknown section '{head}'"),
@@ -72,7 +73,7 @@ struct Run<'a> {
     one_by_one: bool,
     workers: u64,
     files: usize,
-    /// Files fed since the last kill: an epoch each.
+    /// Files written since the last kill; each is an epoch.
     pending: usize,
 }
 
@@ -109,11 +110,11 @@ impl<'a> Run<'a> {
 
     fn feed(&mut self, rows: &[String]) {
         let mut rest = rows;
-        let largest = (rows.len() / FILES_MIN).clamp(1, CUT_MAX);
+        let largest = (rows.len() / FILES_MIN).clamp(1, EPOCH_ROWS_MAX);
         while !rest.is_empty() {
-            let cut = if self.one_by_one { 1 } else { self.random.usize(1..=largest.min(rest.len())) };
-            let (now, later) = rest.split_at(cut);
-            // The name orders files that were written within one tick of the file system's clock.
+            let count = if self.one_by_one { 1 } else { self.random.usize(1..=largest.min(rest.len())) };
+            let (now, later) = rest.split_at(count);
+            // The name orders files that have the same modification time.
             let path = self.dir.join("in").join(format!("{:06}.json", self.files));
             let hidden = self.dir.join(".part");
             fs::write(&hidden, now.join("\n") + "\n").unwrap();
@@ -129,13 +130,14 @@ impl<'a> Run<'a> {
         self.sql(&statement, fault)
     }
 
-    fn kill(&mut self, edge: &str) {
-        // What an earlier run took in is no epoch any more: count only what came since. The last two are
-        // left out: with two epochs in flight the one that closes everything may be planned by then.
-        let crossing = self.random.usize(1..=self.pending - 2);
+    fn kill(&mut self, point: &str) {
+        // The epochs of earlier runs are committed, so only the files since then are epochs. The last two are
+        // left out: two epochs may be in flight, so the last epoch, which closes all windows, may be planned
+        // by then.
+        let hit = self.random.usize(1..=self.pending - 2);
         self.pending = 0;
-        let finished = self.stream(Some(format!("kill@{edge}:{crossing}")));
-        assert!(!finished.0.status.success(), "nothing was killed at crossing {crossing} of {edge}");
+        let finished = self.stream(Some(format!("kill@{point}:{hit}")));
+        assert!(!finished.0.status.success(), "nothing was killed at hit {hit} of {point}");
         assert!(finished.0.status.code().is_none(), "died by itself: {}", finished.stderr());
     }
 
@@ -159,7 +161,7 @@ impl Finished {
         assert!(self.0.status.success(), "{}", self.stderr());
         self
     }
-    /// The rows without the header.
+    /// Returns the rows without the header.
     fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.0.stdout).lines().skip(1).map(str::to_owned).collect()
     }
@@ -170,7 +172,7 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
     rows
 }
 
-/// The same query over the same folder as a bounded table.
+/// Converts the query to a batch query over the same folder.
 fn batch(query: &str) -> String {
     let mut out = vec![];
     let mut words = query.split_whitespace().peekable();
@@ -196,7 +198,7 @@ fn run(path: &Path) {
         for step in &script.steps {
             match step {
                 Step::Rows(rows) => run.feed(rows),
-                Step::Kill(edge) => run.kill(edge),
+                Step::Kill(point) => run.kill(point),
                 Step::Restart => drop(run.stream(None).expect_success()),
             }
         }

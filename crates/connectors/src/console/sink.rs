@@ -2,7 +2,7 @@
 
 use crate::connector::{Connector, SinkRequest};
 use crate::staging::Staging;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use crate::text::config::count;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
@@ -10,7 +10,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::Arc;
-use thalweg_common::edge::{Edge, cross};
+use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
 
@@ -90,15 +90,15 @@ impl StreamSink for ConsoleSink {
     }
 
     async fn fence(&self, _generation: Generation) -> Result<Option<Commit>> {
-        cross(Edge::SinkFence);
-        cross(Edge::SinkFenced);
+        hit(FailPoint::SinkFence);
+        hit(FailPoint::SinkFenced);
         Ok(None)
     }
 
-    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        cross(Edge::SinkStage);
+    async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        hit(FailPoint::SinkStage);
         let staged = self.staging.put(rows)?;
-        cross(Edge::SinkStaged);
+        hit(FailPoint::SinkStaged);
         Ok(staged)
     }
 
@@ -117,9 +117,9 @@ impl StreamSink for ConsoleSink {
             .map_err(wrong)?;
         let all = concat_batches(&self.schema, &rows).map_err(wrong)?;
         let table = (self.console.show)(&all, self.rows, self.truncate)?;
-        cross(Edge::SinkCommit);
+        hit(FailPoint::SinkCommit);
         (self.console.print)(format!("{RULE}\nBatch: {epoch}\n{RULE}\n{table}\n"));
-        cross(Edge::SinkCommitted);
+        hit(FailPoint::SinkCommitted);
         Ok(())
     }
 }

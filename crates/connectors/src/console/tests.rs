@@ -3,7 +3,6 @@
 
 use super::Console;
 use crate::connector::{Connector, SinkRequest};
-use crate::stream::Part;
 use crate::testing::{batch, ddl, lines, options};
 use std::sync::{Arc, Mutex};
 use thalweg_common::ids::{Epoch, Generation};
@@ -29,7 +28,7 @@ async fn an_epoch_is_printed_under_its_number() {
     let sink = console.sink(request(&[("numRows", "5"), ("truncate", "false")], "update")).await.unwrap();
     assert_eq!(sink.fence(Generation(1)).await.unwrap(), None);
     let rows = vec![batch("n int", &[&["1"], &["2"]])];
-    let staged = sink.stage(Epoch(3), Part { index: 0, of: 1 }, rows).await.unwrap();
+    let staged = sink.stage(Epoch(3), 0, rows).await.unwrap();
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
     assert_eq!(*printed.lock().unwrap(), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));

@@ -4,7 +4,7 @@
 //! it asks for. Types are the platform's; Delta's own are its kernel's business.
 
 use super::log::corrupt;
-use crate::files::deal::Dealer;
+use crate::files::split::PartitionSplitter;
 use crate::parquet::types::table_schema;
 use crate::text::Zone;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -54,7 +54,7 @@ impl Definition {
             schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true).with_metadata([].into()));
         let schema = Arc::new(Schema::new(nullable.collect::<Vec<Field>>()));
         // The table's own spelling of the names, and an error for names that it has not.
-        let partition_by = Dealer::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
+        let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
         let kernel: StructType = schema
             .as_ref()
             .try_into_kernel()

@@ -14,16 +14,16 @@ use crate::connector::SinkRequest;
 use crate::files::path::uri;
 use crate::files::scan::blocking;
 use crate::parquet::sink::ParquetSink;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use deltalake_core::kernel::Transaction;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use thalweg_common::edge::{Edge, cross};
+use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_common::planted::{self, Bug};
+use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ impl DeltaSink {
 
     /// Whether `epoch` may be committed after `head`.
     fn check_may_commit(&self, head: &Head, epoch: Epoch, generation: Generation) -> Result<()> {
-        if planted::is(Bug::SkipFence) {
+        if is_injected(InjectedBug::SkipFence) {
             return Ok(());
         }
         if let Some(other) = head.generation.filter(|g| *g != as_version(generation)) {
@@ -189,12 +189,12 @@ impl StreamSink for DeltaSink {
         let mut state = self.state.lock().await;
         let mut head = self.log.load(&self.ids).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            cross(Edge::SinkFence);
+            hit(FailPoint::SinkFence);
             let Some(fenced) = self.fence_against(head.clone(), generation).await? else {
                 head = self.log.advance(head, &self.ids).await?;
                 continue;
             };
-            cross(Edge::SinkFenced);
+            hit(FailPoint::SinkFenced);
             let last = fenced.head.epoch.and_then(|e| u64::try_from(e).ok());
             // A transaction of that name without a committer was none of ours; no generation has the number 0.
             let committer = fenced.head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
@@ -204,7 +204,7 @@ impl StreamSink for DeltaSink {
         Err(busy(&self.log))
     }
 
-    async fn stage(&self, _epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         if rows.iter().all(|b| b.num_rows() == 0) {
             return Ok(None);
         }
@@ -212,10 +212,10 @@ impl StreamSink for DeltaSink {
         else {
             return Err(Error::internal("rows were staged before the sink was fenced"));
         };
-        cross(Edge::SinkStage);
+        hit(FailPoint::SinkStage);
         let (root, format) = (self.log.root.clone(), self.format.clone());
         let (adds, rows) = blocking(move || {
-            let mut stager = Stager::new(&root, &definition, &format, part.index)?;
+            let mut stager = Stager::new(&root, &definition, &format, chunk)?;
             for batch in &rows {
                 definition.check_rows(&batch.schema())?;
                 stager.write(batch)?;
@@ -223,7 +223,7 @@ impl StreamSink for DeltaSink {
             stager.finish()
         })
         .await?;
-        cross(Edge::SinkStaged);
+        hit(FailPoint::SinkStaged);
         Ok(Some(json!({"rows": rows, "adds": adds})))
     }
 
@@ -243,9 +243,9 @@ impl StreamSink for DeltaSink {
                 return Err(changed(&self.log));
             }
             let actions = self.commit_actions(epoch, generation, &adds, &mark)?;
-            cross(Edge::SinkCommit);
+            hit(FailPoint::SinkCommit);
             if self.create(&head, actions, &mark).await? {
-                cross(Edge::SinkCommitted);
+                hit(FailPoint::SinkCommitted);
                 head.version = Some(head.next());
                 (head.epoch, head.committer) = (Some(as_epoch(epoch)?), Some(as_version(generation)));
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());

@@ -6,8 +6,8 @@
 
 use super::definition::Definition;
 use super::log::now_ms;
-use crate::files::deal::Dealer;
 use crate::files::durable;
+use crate::files::split::PartitionSplitter;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::parquet::sink::ParquetSink;
 use crate::parquet::source::conform;
@@ -27,7 +27,7 @@ const OPEN_FILES_MAX: usize = 128;
 pub(super) struct Stager<'a> {
     root: &'a Path,
     definition: &'a Definition,
-    dealer: Dealer,
+    splitter: PartitionSplitter,
     format: &'a ParquetSink,
     index: usize,
     open: BTreeMap<PathBuf, OpenFile>,
@@ -53,12 +53,12 @@ impl<'a> Stager<'a> {
         format: &'a ParquetSink,
         index: usize,
     ) -> Result<Self> {
-        let dealer = Dealer::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
-        format.check(&dealer.file_schema)?;
+        let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
+        format.check(&splitter.file_schema)?;
         Ok(Self {
             root,
             definition,
-            dealer,
+            splitter,
             format,
             index,
             open: BTreeMap::new(),
@@ -74,14 +74,14 @@ impl<'a> Stager<'a> {
             return Ok(());
         }
         let batch = conform(batch, &self.definition.schema, self.root)?;
-        for dealt in self.dealer.deal(&batch)? {
-            let folder = self.dealer.folder(&dealt.values);
+        for partition in self.splitter.split(&batch)? {
+            let folder = self.splitter.folder(&partition.values);
             if !self.open.contains_key(&folder) {
-                self.begin(&folder, dealt.values)?;
+                self.begin(&folder, partition.values)?;
             }
             if let Some(file) = self.open.get_mut(&folder) {
-                file.sink.write(&dealt.rows)?;
-                file.rows += dealt.rows.num_rows() as u64;
+                file.sink.write(&partition.rows)?;
+                file.rows += partition.rows.num_rows() as u64;
             }
         }
         self.rows += batch.num_rows() as u64;
@@ -103,7 +103,7 @@ impl<'a> Stager<'a> {
             folder.join(format!("part-{:05}-{}-c000{}", self.index, Uuid::new_v4(), self.format.suffix()));
         let path = self.root.join(&name);
         self.begun.push(path.clone());
-        let sink = self.format.create(durable::create(&path)?, &path, &self.dealer.file_schema)?;
+        let sink = self.format.create(durable::create(&path)?, &path, &self.splitter.file_schema)?;
         self.open.insert(folder.to_owned(), OpenFile { name, values, rows: 0, sink });
         Ok(())
     }
@@ -117,7 +117,7 @@ impl<'a> Stager<'a> {
                 .len();
             let add = Add {
                 path: file.name.to_string_lossy().into_owned(),
-                partition_values: self.dealer.names().iter().cloned().zip(file.values).collect(),
+                partition_values: self.splitter.names().iter().cloned().zip(file.values).collect(),
                 size: i64::try_from(size).unwrap_or(i64::MAX),
                 modification_time: now_ms(),
                 data_change: true,

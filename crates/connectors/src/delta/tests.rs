@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::connector::{SinkRequest, WriteMode, WriteRequest};
-use crate::stream::{Commit, Part, StreamSink};
+use crate::stream::{Commit, StreamSink};
 use crate::testing::{batch, connector, ddl, options, query, read, rows, stream_of};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-
-const ALL: Part = Part { index: 0, of: 1 };
 
 async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
     let request = SinkRequest {
@@ -25,7 +23,7 @@ async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
 
 async fn put(sink: &Arc<dyn StreamSink>, epoch: u64, n: &str) -> Result<()> {
     let rows = vec![batch("n int, s string", &[&[n, "x"]])];
-    let staged = sink.stage(Epoch(epoch), ALL, rows).await?;
+    let staged = sink.stage(Epoch(epoch), 0, rows).await?;
     sink.commit(Epoch(epoch), staged.into_iter().collect()).await
 }
 
@@ -48,7 +46,7 @@ async fn a_new_generation_shuts_the_old_one_out() {
     put(&old, 1, "1").await.unwrap();
 
     // Staged before the fence, committed after it.
-    let staged = old.stage(Epoch(2), ALL, vec![batch("n int, s string", &[&["2", "old"]])]).await.unwrap();
+    let staged = old.stage(Epoch(2), 0, vec![batch("n int, s string", &[&["2", "old"]])]).await.unwrap();
     let new = sink(&path, "append").await.unwrap();
     let last = Commit { epoch: Epoch(1), generation: Generation(1) };
     assert_eq!(new.fence(Generation(2)).await.unwrap(), Some(last));

@@ -4,7 +4,6 @@
 //! always sorted by path, so that the same folder yields the same rows in the same order. Names
 //! that begin with `_` or `.` are not data: whoever is still writing hides behind such a name.
 
-pub(crate) mod deal;
 pub(crate) mod durable;
 pub(crate) mod lines;
 pub(crate) mod list;
@@ -12,6 +11,7 @@ pub(crate) mod open;
 pub(crate) mod partition;
 pub(crate) mod path;
 pub(crate) mod scan;
+pub(crate) mod split;
 pub(crate) mod stream;
 pub(crate) mod write;
 #[cfg(test)]

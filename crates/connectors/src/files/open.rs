@@ -4,7 +4,7 @@
 //! format: options, listing, partition columns, schema, reader. A schema that is given is taken;
 //! otherwise the format infers one from the files that are there. Knows no format.
 
-use super::stream::{FileStreamSource, SourceParts, StreamConfig};
+use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
 use super::write::{self, SinkFormat};
 use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
 use crate::MetadataLog;
@@ -106,7 +106,7 @@ impl<F: FileFormat> Connector for F {
         let (reading, config) = stream_options(self, &request)?;
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
-            let parts = SourceParts {
+            let args = FileSourceArgs {
                 paths: request.paths,
                 reader: reading.reader(listed.schema)?,
                 folders: listed.folders,
@@ -114,7 +114,7 @@ impl<F: FileFormat> Connector for F {
                 config,
                 log,
             };
-            Ok(Arc::new(FileStreamSource::new(parts)?) as Arc<dyn StreamSource>)
+            Ok(Arc::new(FileStreamSource::new(args)?) as Arc<dyn StreamSource>)
         })
         .await
     }

@@ -6,9 +6,9 @@
 //! and leaves what was there, or nothing. A process that is killed between the first rename and the
 //! last leaves a part; what it set aside is still below `_temporary`. Rows come in through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
 
-use super::deal::Dealer;
 use super::durable;
 use super::path::{local, uri};
+use super::split::PartitionSplitter;
 use crate::connector::{WriteMode, WriteReport, WriteRequest};
 use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
@@ -55,8 +55,9 @@ pub(crate) async fn write(
 ) -> Result<WriteReport> {
     let target = local(&request.path)?;
     let schema = rows.schema();
-    let dealer = Dealer::new(&schema, &request.partition_by, Zone::of_session(&request.time_zone)?)?;
-    format.check(&dealer.file_schema)?;
+    let splitter =
+        PartitionSplitter::new(&schema, &request.partition_by, Zone::of_session(&request.time_zone)?)?;
+    format.check(&splitter.file_schema)?;
     if target.exists() {
         match request.mode {
             WriteMode::ErrorIfExists => return Err(already_exists(&target)),
@@ -65,7 +66,7 @@ pub(crate) async fn write(
         }
     }
     let job = Job { target, mode: request.mode, id: Uuid::new_v4().to_string() };
-    feed(rows, move |queue| job.run(queue, &dealer, format.as_ref())).await
+    feed(rows, move |queue| job.run(queue, &splitter, format.as_ref())).await
 }
 
 /// Hands the rows of a stream to work that blocks. If the stream fails, or whoever waits for the work
@@ -141,14 +142,14 @@ impl Job {
     fn run(
         &self,
         rows: &mut dyn Iterator<Item = Result<RecordBatch>>,
-        dealer: &Dealer,
+        splitter: &PartitionSplitter,
         format: &dyn SinkFormat,
     ) -> Result<WriteReport> {
         let is_new = !self.target.exists();
         let temporary = self.target.join(TEMPORARY);
         let (staging, aside) = (temporary.join(&self.id), temporary.join(format!("{}.old", self.id)));
         let report = durable::make_folder(&staging)
-            .and_then(|()| self.stage(rows, dealer, format, &staging))
+            .and_then(|()| self.stage(rows, splitter, format, &staging))
             .and_then(|report| {
                 self.publish(&staging, &aside)?;
                 Ok(report)
@@ -167,21 +168,21 @@ impl Job {
     fn stage(
         &self,
         rows: &mut dyn Iterator<Item = Result<RecordBatch>>,
-        dealer: &Dealer,
+        splitter: &PartitionSplitter,
         format: &dyn SinkFormat,
         staging: &Path,
     ) -> Result<WriteReport> {
         let mut open =
-            OpenFiles { format, dealer, root: staging, id: &self.id, files: BTreeMap::new(), begun: 0 };
+            OpenFiles { format, splitter, root: staging, id: &self.id, files: BTreeMap::new(), begun: 0 };
         let mut report = WriteReport::default();
         for batch in rows {
             let batch = batch?;
             report.rows += batch.num_rows() as u64;
-            for dealt in dealer.deal(&batch)? {
-                open.file(&dealer.folder(&dealt.values))?.write(&dealt.rows)?;
+            for partition in splitter.split(&batch)? {
+                open.file(&splitter.folder(&partition.values))?.write(&partition.rows)?;
             }
         }
-        if open.begun == 0 && dealer.names().is_empty() {
+        if open.begun == 0 && splitter.names().is_empty() {
             // A table without rows still has a schema.
             open.file(Path::new(""))?;
         }
@@ -270,7 +271,7 @@ fn move_files(from: &Path, to: &Path, moves: &mut Moves) -> Result<()> {
 /// The files of a write that are open, by folder.
 pub(crate) struct OpenFiles<'a> {
     pub format: &'a dyn SinkFormat,
-    pub dealer: &'a Dealer,
+    pub splitter: &'a PartitionSplitter,
     pub root: &'a Path,
     pub id: &'a str,
     pub files: BTreeMap<PathBuf, Box<dyn FileSink>>,
@@ -286,7 +287,7 @@ impl OpenFiles<'_> {
             }
             let name = format!("part-{:05}-{}-c000{}", self.begun, self.id, self.format.suffix());
             let path = self.root.join(folder).join(name);
-            let sink = self.format.create(durable::create(&path)?, &path, &self.dealer.file_schema)?;
+            let sink = self.format.create(durable::create(&path)?, &path, &self.splitter.file_schema)?;
             self.files.insert(folder.to_owned(), sink);
             self.begun += 1;
         }

@@ -4,11 +4,11 @@
 
 use super::table::MemoryTable;
 use crate::staging::Staging;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use std::sync::Arc;
-use thalweg_common::edge::{Edge, cross};
+use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -37,7 +37,7 @@ impl StreamSink for MemorySink {
     }
 
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
-        cross(Edge::SinkFence);
+        hit(FailPoint::SinkFence);
         let mut state = self.table.lock()?;
         if let Some(other) = state.generation.filter(|g| *g > generation) {
             return Err(fenced(generation, other));
@@ -49,14 +49,14 @@ impl StreamSink for MemorySink {
         }
         let last = state.last;
         drop(state);
-        cross(Edge::SinkFenced);
+        hit(FailPoint::SinkFenced);
         Ok(last)
     }
 
-    async fn stage(&self, _epoch: Epoch, _part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        cross(Edge::SinkStage);
+    async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        hit(FailPoint::SinkStage);
         let staged = self.staging.put(rows)?;
-        cross(Edge::SinkStaged);
+        hit(FailPoint::SinkStaged);
         Ok(staged)
     }
 
@@ -72,7 +72,7 @@ impl StreamSink for MemorySink {
                 .map_err(|e| Error::internal(format!("rows for a table in memory: {e}")))
         };
         let rows = rows.into_iter().map(named).collect::<Result<Vec<_>>>()?;
-        cross(Edge::SinkCommit);
+        hit(FailPoint::SinkCommit);
         let mut state = self.table.lock()?;
         if let Some(other) = state.generation.filter(|g| *g != generation) {
             return Err(fenced(generation, other));
@@ -87,7 +87,7 @@ impl StreamSink for MemorySink {
         state.batches.extend(rows);
         state.last = Some(Commit { epoch, generation });
         drop(state);
-        cross(Edge::SinkCommitted);
+        hit(FailPoint::SinkCommitted);
         Ok(())
     }
 }

@@ -3,13 +3,11 @@
 
 use super::Memory;
 use crate::connector::{Connector, SinkRequest};
-use crate::stream::{Commit, Part, StreamSink};
+use crate::stream::{Commit, StreamSink};
 use crate::testing::{batch, ddl, lines, options};
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-
-const ALL: Part = Part { index: 0, of: 1 };
 
 async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn StreamSink>> {
     let request = SinkRequest {
@@ -24,7 +22,7 @@ async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn Str
 }
 
 async fn put(sink: &Arc<dyn StreamSink>, epoch: u64, n: &str) -> Result<()> {
-    let staged = sink.stage(Epoch(epoch), ALL, vec![batch("n int", &[&[n]])]).await?;
+    let staged = sink.stage(Epoch(epoch), 0, vec![batch("n int", &[&[n]])]).await?;
     sink.commit(Epoch(epoch), staged.into_iter().collect()).await
 }
 
@@ -38,7 +36,7 @@ async fn committed_rows_are_there_once() {
     let old = sink(&memory, "q", "append").await.unwrap();
     assert_eq!(old.fence(Generation(1)).await.unwrap(), None);
     put(&old, 0, "0").await.unwrap();
-    let late = old.stage(Epoch(1), ALL, vec![batch("n int", &[&["9"]])]).await.unwrap();
+    let late = old.stage(Epoch(1), 0, vec![batch("n int", &[&["9"]])]).await.unwrap();
     assert_eq!(shown(&memory), ["0"]);
     let new = sink(&memory, "q", "append").await.unwrap();
     let last = Commit { epoch: Epoch(0), generation: Generation(1) };

@@ -2,7 +2,7 @@
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
 use crate::files::write::ours;
-use crate::stream::{Commit, Guarantee, Part, Staged, StreamSink};
+use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
@@ -53,7 +53,7 @@ impl StreamSink for NoopSink {
         Ok(None)
     }
 
-    async fn stage(&self, _epoch: Epoch, _part: Part, _rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    async fn stage(&self, _epoch: Epoch, _chunk: usize, _rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         Ok(None)
     }
 

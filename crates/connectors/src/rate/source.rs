@@ -2,7 +2,7 @@
 
 use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest};
-use crate::stream::{Guarantee, Offset, Part, StreamSource};
+use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
 use crate::text::config::count;
 use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -165,12 +165,12 @@ impl StreamSource for RateSource {
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (first, last) = (End::of(start)?.second * self.rows, End::of(Some(end))?.second * self.rows);
-        let (of, index) = (i64::try_from(part.of.max(1)), i64::try_from(part.index));
+        let (of, index) = (i64::try_from(subtask.parallelism.max(1)), i64::try_from(subtask.index));
         let (Ok(of), Ok(index)) = (of, index) else {
-            return Err(Error::internal("a part that is too large"));
+            return Err(Error::internal("a subtask number above 2^63"));
         };
         let (rows, start_us) = (self.rows, self.start_us);
         let batches =

@@ -4,7 +4,7 @@
 use super::Rate;
 use crate::MetadataLog;
 use crate::connector::Connector;
-use crate::stream::Part;
+use crate::stream::Subtask;
 use crate::testing::{lines, read};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
@@ -31,12 +31,16 @@ async fn seconds_are_planned_once_and_read_again() {
         "1970-01-01T00:00:01Z|2",
         "1970-01-01T00:00:01.500Z|3",
     ];
-    let whole = Part { index: 0, of: 1 };
+    let whole = Subtask { index: 0, parallelism: 1 };
     let get = async |part| {
         lines(&source.read(None, &first, part).await.unwrap().try_collect::<Vec<_>>().await.unwrap())
     };
     assert_eq!(get(whole).await, wanted);
-    assert_eq!(get(Part { index: 0, of: 2 }).await.len() + get(Part { index: 1, of: 2 }).await.len(), 4);
+    assert_eq!(
+        get(Subtask { index: 0, parallelism: 2 }).await.len()
+            + get(Subtask { index: 1, parallelism: 2 }).await.len(),
+        4
+    );
     clock.set(9_000_000);
     assert_eq!(open().await.plan(None).await.unwrap(), Some(first.clone()));
     source.freeze().await.unwrap();

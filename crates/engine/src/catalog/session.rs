@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::Registry;
+use thalweg_connectors::ConnectorRegistry;
 use thalweg_plan::{Catalog, TableEntry};
 use thalweg_sql::ir;
 
@@ -58,7 +58,7 @@ impl Views {
 #[derive(Debug)]
 pub struct SessionCatalog {
     pub store: Arc<CatalogStore>,
-    pub registry: Arc<Registry>,
+    pub registry: Arc<ConnectorRegistry>,
     pub config: Arc<SessionConfig>,
     pub views: Views,
     pub global_views: Arc<Views>,

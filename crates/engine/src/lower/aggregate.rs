@@ -1,6 +1,7 @@
-//! A streaming aggregation: grouping keys, mergeable aggregates, and the key that time closes.
+//! Lowers a streaming aggregation: its grouping keys, its mergeable aggregates, and the event-time key that
+//! closes groups.
 
-use super::{Chain, arrow_schema, refuse};
+use super::{Lowering, arrow_schema, unsupported};
 use crate::error::from_datafusion;
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -8,21 +9,27 @@ use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_stream::{AggregateCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode};
+use thalweg_stream::{
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+};
 
-impl Chain<'_> {
+impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, node: &Aggregate) -> Result<()> {
         if self.operators.iter().any(|o| matches!(o, OperatorSpec::Aggregate(_))) {
-            return Err(refuse::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(node.clone())));
+            return Err(unsupported::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(
+                node.clone(),
+            )));
         }
         if let Some(Expr::GroupingSet(_)) = node.group_expr.first() {
-            return Err(refuse::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(node.clone())));
+            return Err(unsupported::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(
+                node.clone(),
+            )));
         }
         let input = node.input.schema();
         let output_schema = arrow_schema(&node.schema);
         let event_time = event_time_key(output_schema.fields().iter().take(node.group_expr.len()));
         if self.mode == OutputMode::Append && event_time.is_none() {
-            return Err(refuse::output_mode("append", "streaming aggregations without watermark"));
+            return Err(unsupported::output_mode("append", "streaming aggregations without watermark"));
         }
         let group = node.group_expr.iter().map(|e| self.physical(e, input)).collect::<Result<Vec<_>>>()?;
         let aggregates = node.aggr_expr.iter().map(|e| self.call(e, node)).collect::<Result<Vec<_>>>()?;
@@ -37,22 +44,22 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateCall> {
-        refuse::check_repeatable(expr)?;
+    fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateFunctionCall> {
+        unsupported::check_replayable(expr)?;
         let logical = node.input.schema();
         let physical = arrow_schema(logical);
         let (props, planning) = (self.state.execution_props(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(expr, logical, &physical, props, &planning).build();
         let lowered = lowered.map_err(from_datafusion)?;
         if !lowered.order_bys.is_empty() {
-            return Err(refuse::ordered_aggregate());
+            return Err(unsupported::ordered_aggregate());
         }
         let (function, filter) = (lowered.aggregate, lowered.filter);
-        Ok(AggregateCall { function, filter })
+        Ok(AggregateFunctionCall { function, filter })
     }
 }
 
-/// The grouping key that carries event time under a watermark, if there is one.
+/// Returns the grouping key that is an event time with a watermark, if there is one.
 fn event_time_key<'a>(group: impl Iterator<Item = &'a Arc<Field>>) -> Option<EventTimeKey> {
     group.enumerate().find_map(|(group_index, field)| {
         thalweg_plan::event_time_of(field)?;

@@ -163,7 +163,7 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
     let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
     let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
     let log = MetadataLog::new(store.clone(), StorePath::from("sources/0"));
-    let table = &lowered.table;
+    let table = &lowered.input;
     let source = table.connector.source(table.request.clone(), log).await?;
     let sink = engine.registry.get(&request.format)?;
     let sink = sink

@@ -1,23 +1,23 @@
-//! The checkpoint of a query on an object store: which objects there are and how they are written.
+//! Reads and writes the checkpoint of a query on an object store.
 //!
 //! ```text
-//! metadata                      id of the query and its state's fingerprint; created once
-//! generations/<g>               one run each; created once, so a number belongs to one run
-//! plans/<epoch>                 what an epoch reads, its watermark and time; created once
-//! manifests/<epoch>-<g>         which files make up the state after the epoch; per generation
-//! commits/<epoch>               who committed the epoch; created once
-//! state/<op>/<epoch>-<g>-…      rows of state
-//! sources/…                     what a source remembers; not ours
+//! metadata                      id of the query; created once
+//! generations/<g>               one per run; created once, so that a number belongs to one run
+//! plans/<epoch>                 what an epoch reads, its watermark and processing time; created once
+//! manifests/<epoch>-<g>         the files that hold the state after the epoch; one per generation
+//! commits/<epoch>               the generation that committed the epoch; created once
+//! state/<op>/<epoch>-<g>-…      rows of state (a delta or a base)
+//! sources/…                     the source's own log; read and written by the source
 //! ```
 //!
-//! Small objects are *sealed*: their first line is a checksum of the rest, so that a torn or edited
-//! file is an error that names it. Nothing here decides anything: see [`crate::machine`].
+//! Small objects are *sealed*: their first line is a checksum of the rest, so that reading a torn or edited
+//! file is an error that names it. Nothing here decides what happens next; see [`crate::machine`].
 
 mod records;
 mod sealed;
 
 pub(crate) use records::{
-    CommitRecord, FileRef, GenerationRecord, MANIFEST_FORMAT, Manifest, Metadata, OperatorFiles, Plan,
+    CommitRecord, EpochPlan, FileRef, GenerationRecord, MANIFEST_FORMAT, Manifest, Metadata, OperatorFiles,
 };
 
 use crate::error::corrupt;
@@ -34,24 +34,27 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::checkpoint_failed;
 use thalweg_connectors::stream::Commit;
 
-/// Claims of a generation that may fail because others claim at the same time.
+/// Attempts to claim a generation. An attempt fails only if another run claims the same number at the same
+/// time, so this many failures mean that runs are started in a loop.
 pub(crate) const CLAIMS_MAX: usize = 64;
 
-/// A checkpoint, ready to be read and written.
+/// The objects of one checkpoint.
 #[derive(Debug, Clone)]
-pub(crate) struct Files {
+pub(crate) struct CheckpointFiles {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
 }
 
-/// What conditional creation found.
+/// The result of creating an object conditionally.
 #[derive(Debug)]
-pub(crate) enum Created<T> {
-    Mine,
-    There(T),
+pub(crate) enum CreateOutcome<T> {
+    /// This call created the object.
+    Created,
+    /// The object existed with another content.
+    Exists(T),
 }
 
-impl Files {
+impl CheckpointFiles {
     pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
         Self { store: Arc::clone(&checkpoint.store), prefix: checkpoint.prefix.clone() }
     }
@@ -64,7 +67,7 @@ impl Files {
         checkpoint_failed(verb, self.path(name).as_ref(), self.store.as_ref(), cause)
     }
 
-    /// The bytes of an object, if it exists.
+    /// Reads the bytes of an object, if it exists.
     pub(crate) async fn bytes(&self, name: &str) -> Result<Option<Bytes>> {
         match self.store.get(&self.path(name)).await {
             Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", name, &e))?)),
@@ -73,7 +76,7 @@ impl Files {
         }
     }
 
-    /// Writes an object whose name is used once.
+    /// Writes an object. The name must be used once, since an existing object would be replaced.
     pub(crate) async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         self.store.put(&self.path(name), bytes.into()).await.map_err(|e| self.failed("write", name, &e))?;
         Ok(())
@@ -86,7 +89,7 @@ impl Files {
         }
     }
 
-    /// The names of all objects under `folder`, relative to the checkpoint.
+    /// Lists the names of all objects under `folder`, relative to the checkpoint.
     pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>> {
         let under = self.path(folder);
         let found: Vec<_> =
@@ -106,35 +109,38 @@ impl Files {
         }
     }
 
-    /// Creates a sealed record, or answers with the one that is there. A lost acknowledgement is
-    /// recognised by its content: what is there byte for byte is what we wrote.
-    pub(crate) async fn create<T>(&self, name: &str, record: &T) -> Result<Created<T>>
+    /// Creates a sealed record, or returns the one that exists.
+    pub(crate) async fn create<T>(&self, name: &str, record: &T) -> Result<CreateOutcome<T>>
     where
         T: Serialize + DeserializeOwned,
     {
         let sealed = sealed::seal(name, record)?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&self.path(name), sealed.clone().into(), options).await {
-            Ok(_) => Ok(Created::Mine),
+            Ok(_) => Ok(CreateOutcome::Created),
             Err(object_store::Error::AlreadyExists { .. }) => {
-                let there = self.bytes(name).await?.ok_or_else(|| corrupt(name, "it vanished"))?;
+                let there = self
+                    .bytes(name)
+                    .await?
+                    .ok_or_else(|| corrupt(name, "it was deleted while the query ran"))?;
+                // A client that lost the acknowledgement of its write tries again and finds its own record.
                 if there == sealed {
-                    Ok(Created::Mine)
+                    Ok(CreateOutcome::Created)
                 } else {
-                    sealed::open(name, &there).map(Created::There)
+                    sealed::open(name, &there).map(CreateOutcome::Exists)
                 }
             }
             Err(e) => Err(self.failed("write", name, &e)),
         }
     }
 
-    /// All generations that were claimed.
+    /// Lists all generations that were claimed.
     pub(crate) async fn generations(&self) -> Result<Vec<Generation>> {
         let names = self.list("generations").await?;
         Ok(names.iter().filter_map(|n| last_number(n)).map(Generation).collect())
     }
 
-    /// The newest commit record.
+    /// Reads the newest commit record.
     pub(crate) async fn newest_commit(&self) -> Result<Option<Commit>> {
         let newest = self.list("commits").await?.iter().filter_map(|n| last_number(n)).max();
         let Some(epoch) = newest.map(Epoch) else { return Ok(None) };
@@ -142,17 +148,17 @@ impl Files {
         Ok(record.map(|r| Commit { epoch, generation: r.generation }))
     }
 
-    /// All manifests there are.
+    /// Lists all manifests.
     pub(crate) async fn manifests(&self) -> Result<Vec<Commit>> {
         Ok(self.list("manifests").await?.iter().filter_map(|n| epoch_and_generation(n)).collect())
     }
 
-    /// The highest epoch that has a plan.
+    /// Returns the highest epoch that has a plan.
     pub(crate) async fn newest_plan(&self) -> Result<Option<Epoch>> {
         Ok(self.list("plans").await?.iter().filter_map(|n| last_number(n)).max().map(Epoch))
     }
 
-    /// A state file, checked against what the manifest says about it.
+    /// Reads a state file and verifies it against the size and checksum in the manifest.
     pub(crate) async fn state_file(&self, file: &FileRef) -> Result<Bytes> {
         let bytes = self.bytes(&file.path).await?.ok_or_else(|| corrupt(&file.path, "it does not exist"))?;
         if bytes.len() as u64 != file.bytes {
@@ -166,7 +172,7 @@ impl Files {
     }
 }
 
-/// The checksum that records and manifests carry.
+/// Computes the checksum that sealed records and manifests contain.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -183,7 +189,7 @@ pub(crate) fn manifest_name(c: Commit) -> String {
 pub(crate) fn commit_name(e: Epoch) -> String {
     format!("commits/{:020}", e.0)
 }
-/// `kind` is `delta` or `base`.
+/// Returns the name of a state file; `kind` is `delta` or `base`.
 pub(crate) fn state_name(operator: usize, c: Commit, kind: &str) -> String {
     format!("state/{operator}/{:020}-{:020}-{kind}.arrow.zst", c.epoch.0, c.generation.0)
 }
@@ -196,7 +202,7 @@ fn last_number(name: &str) -> Option<u64> {
     file_name(name).parse().ok()
 }
 
-/// Which epoch and generation a manifest or a state file belongs to.
+/// Parses epoch and generation from the name of a manifest or a state file.
 pub(crate) fn epoch_and_generation(name: &str) -> Option<Commit> {
     let mut parts = file_name(name).split('-');
     let epoch = Epoch(parts.next()?.parse().ok()?);
@@ -204,7 +210,7 @@ pub(crate) fn epoch_and_generation(name: &str) -> Option<Commit> {
     Some(Commit { epoch, generation })
 }
 
-/// The epoch of a plan's name.
+/// Parses the epoch from the name of a plan or a commit record.
 pub(crate) fn plan_epoch(name: &str) -> Option<Epoch> {
     last_number(name).map(Epoch)
 }

@@ -1,63 +1,66 @@
-//! The records of a checkpoint. Adding a field needs a default; anything else a new format number.
+//! Defines the records of a checkpoint, which are stored as JSON.
+//!
+//! A new field needs a default, so that older checkpoints can still be read. Any other change needs a new
+//! [`MANIFEST_FORMAT`].
 
 use serde::{Deserialize, Serialize};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Commit, Offset, Staged};
 
-/// The format of the manifests and state files that are written.
+/// The format number of manifests and state files.
 pub(crate) const MANIFEST_FORMAT: u32 = 1;
 
-/// Whose checkpoint this is.
+/// The query that a checkpoint belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Metadata {
     pub id: String,
 }
 
-/// Which run a generation is.
+/// The run that claimed a generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GenerationRecord {
     pub run_id: String,
-    /// Makes the record of every claim another one, even if two runs have the same id.
+    /// Random, so that the records of two claims differ even if two runs have the same id.
     pub nonce: String,
 }
 
-/// All that decides what an epoch computes: durable before its first row is read, so that doing it
-/// again gives the same. Times are microseconds since 1970.
+/// Everything that determines the result of an epoch. It is durable before the first row is read, so that a
+/// replay of the epoch gives the same result. Times are microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Plan {
+pub(crate) struct EpochPlan {
     pub epoch: Epoch,
     pub generation: Generation,
     pub start: Option<Offset>,
     pub end: Option<Offset>,
-    /// Whether there is anything between start and end. Without, the epoch only moves the watermark.
+    /// Whether there is data between start and end. Without data the epoch only advances the watermark.
     pub reads: bool,
-    /// Groups up to it are closed at the end of the epoch. 1970 if nothing was seen yet, the highest
-    /// number if the query is drained.
+    /// Groups up to this time are closed at the end of the epoch. 0 before the first event time was observed,
+    /// `i64::MAX` if the query is drained.
     pub watermark_us: i64,
-    /// Rows up to it are late: the watermark of the epoch before, as Spark has it.
+    /// Rows up to this time are late. It is the watermark of the previous epoch, as in Spark.
     pub late_us: i64,
-    /// What `current_timestamp()` is all through the epoch.
+    /// The value of `current_timestamp()` throughout the epoch.
     pub processing_time_us: i64,
-    /// No epoch follows.
+    /// Whether this is the last epoch of a drained query.
     pub last: bool,
 }
 
-/// What makes up the state after an epoch, and where to go on.
+/// The state after an epoch, and the position from which the next epoch continues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub format: u32,
     pub epoch: Epoch,
     pub generation: Generation,
     pub fingerprint: String,
-    /// How keys are hashed into groups; see [`crate::state::KEY_HASH`].
+    /// Identifies the hash that assigns keys to key groups; see [`crate::state::KEY_HASH`].
     pub key_hash: String,
     pub offset: Option<Offset>,
     pub watermark_us: i64,
-    /// The greatest event time that was seen, in whole milliseconds; none if none was.
+    /// The greatest event time that was observed, in whole milliseconds.
     pub event_time_max_ms: Option<i64>,
     pub last: bool,
     pub operators: Vec<OperatorFiles>,
-    /// What the sink was told to commit.
+    /// What the sink commits with the epoch.
     pub staged: Vec<Staged>,
 }
 
@@ -67,7 +70,7 @@ impl Manifest {
     }
 }
 
-/// The files of one operator's state: the base, if any, then every delta in order.
+/// The files of one operator's state: the base, if there is one, then all deltas in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OperatorFiles {
     pub base: Option<FileRef>,
@@ -80,7 +83,7 @@ impl OperatorFiles {
     }
 }
 
-/// A state file and how to know that it is whole.
+/// A state file, with size and checksum to verify it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileRef {
     pub path: String,
@@ -89,7 +92,7 @@ pub(crate) struct FileRef {
     pub sha256: String,
 }
 
-/// Who committed an epoch.
+/// The generation that committed an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
     pub generation: Generation,

@@ -1,6 +1,6 @@
-//! Sealed records: one line with the checksum of the rest, then JSON.
+//! Encodes and decodes sealed records: one line with the checksum of the rest, then JSON.
 //!
-//! A reader gets the record that was written or an error that names the file, nothing in between.
+//! Decoding returns exactly the record that was written, or an error that names the file.
 
 use super::sha256;
 use crate::error::corrupt;
@@ -10,17 +10,17 @@ use thalweg_common::{Error, Result};
 
 const HEAD: &str = "thalweg 1 sha256 ";
 
-/// The bytes of a record.
+/// Encodes a record.
 pub(crate) fn seal<T: Serialize>(name: &str, record: &T) -> Result<Bytes> {
     let body = serde_json::to_string_pretty(record)
-        .map_err(|e| Error::internal(format!("record '{name}' has no JSON: {e}")))?;
+        .map_err(|e| Error::internal(format!("encoding record '{name}' as JSON: {e}")))?;
     Ok(Bytes::from(format!("{HEAD}{}\n{body}\n", sha256(body.as_bytes()))))
 }
 
-/// The record in `bytes`.
+/// Decodes a record and verifies its checksum.
 pub(crate) fn open<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
     let text = std::str::from_utf8(bytes).map_err(|_| corrupt(name, "it is not text"))?;
-    let (head, body) = text.split_once('\n').ok_or_else(|| corrupt(name, "it is torn"))?;
+    let (head, body) = text.split_once('\n').ok_or_else(|| corrupt(name, "it is incomplete"))?;
     let sum = head.strip_prefix(HEAD).ok_or_else(|| corrupt(name, "it has no checksum"))?;
     let body = body.strip_suffix('\n').unwrap_or(body);
     if sha256(body.as_bytes()) != sum {

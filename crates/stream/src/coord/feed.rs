@@ -1,47 +1,55 @@
-//! From the source to the workers: one task per worker and epoch, bounded by credits and inboxes.
+//! Reads one worker's share of an epoch from the source and sends it to the worker.
+//!
+//! One task runs per worker and epoch. Credits bound the bytes, and the inbox of the worker bounds the
+//! chunks.
 
-use super::{Context, Done};
-use crate::checkpoint::Plan;
-use crate::rt::{Descriptor, Inbox, Order};
+use super::{GenerationContext, TaskDone};
+use crate::checkpoint::EpochPlan;
+use crate::rt::{EpochDescriptor, Inbox, WorkerCommand};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::stream::Part;
+use thalweg_connectors::stream::Subtask;
 
-/// Starts an epoch on one worker, gives it its part of the rows, and ends it.
-pub(crate) async fn feed(context: Arc<Context>, inbox: Inbox, plan: Plan, part: Part) -> Result<Done> {
-    let descriptor = Descriptor {
+/// Starts an epoch on one worker, sends it the worker's share of the rows, and ends the epoch.
+pub(crate) async fn feed(
+    context: Arc<GenerationContext>,
+    inbox: Inbox,
+    plan: EpochPlan,
+    subtask: Subtask,
+) -> Result<TaskDone> {
+    let descriptor = EpochDescriptor {
         epoch: plan.epoch,
         watermark_us: plan.watermark_us,
         late_us: plan.late_us,
         processing_time_us: plan.processing_time_us,
     };
-    if !inbox.send(Order::Start(descriptor)).await {
-        return Ok(Done::Fed);
+    if !inbox.send(WorkerCommand::StartEpoch(descriptor)).await {
+        return Ok(TaskDone::Fed);
     }
     if let (true, Some(end)) = (plan.reads, &plan.end) {
-        let mut rows = context.plan.source.read(plan.start.as_ref(), end, part).await?;
+        let mut rows = context.plan.source.read(plan.start.as_ref(), end, subtask).await?;
         while let Some(batch) = rows.try_next().await? {
-            if !hand_over(&context, &inbox, batch).await? {
-                return Ok(Done::Fed);
+            if !send_batch(&context, &inbox, batch).await? {
+                return Ok(TaskDone::Fed);
             }
         }
     }
-    inbox.send(Order::End).await;
-    Ok(Done::Fed)
+    inbox.send(WorkerCommand::EndEpoch).await;
+    Ok(TaskDone::Fed)
 }
 
-/// False if the worker has ended.
-async fn hand_over(context: &Context, inbox: &Inbox, batch: RecordBatch) -> Result<bool> {
+/// Sends a batch in chunks; returns false if the worker has ended.
+async fn send_batch(context: &GenerationContext, inbox: &Inbox, batch: RecordBatch) -> Result<bool> {
     let rows = batch.num_rows();
-    // A slice shares the buffers of its batch: it weighs its share of them.
+    // A slice shares the buffers of its batch, so each slice is charged for its share of the bytes.
     let bytes_per_row = batch.get_array_memory_size().div_ceil(rows.max(1));
     let step = context.options.rows_per_chunk_max.max(1);
     for from in (0..rows).step_by(step) {
         let chunk = batch.slice(from, step.min(rows - from));
         let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
-        if !inbox.send(Order::Rows(chunk, permit)).await {
+        if !inbox.send(WorkerCommand::Rows(chunk, permit)).await {
             return Ok(false);
         }
     }

@@ -1,65 +1,71 @@
-//! From a processed epoch to a committed one: stage, snapshot, manifest, commit, record.
+//! Makes a processed epoch durable: stages output, writes the snapshot and the manifest, commits, and
+//! records.
+//!
+//! Each function is one task and does one step of the protocol; [`super::run`] decides when it runs.
 
-use super::recover::still_newest;
-use super::{Context, Done};
+use super::recover::check_newest_generation;
+use super::{GenerationContext, TaskDone};
 use crate::checkpoint::{
-    CommitRecord, Created, FileRef, Manifest, commit_name, manifest_name, sha256, state_name,
+    CommitRecord, CreateOutcome, FileRef, Manifest, commit_name, manifest_name, sha256, state_name,
 };
 use crate::error::{corrupt, fenced};
+use crate::rt::OutputChunkId;
 use crate::state::encode;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use std::sync::Arc;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::{Commit, Offset, Part, Staged};
+use thalweg_connectors::stream::{Commit, Offset, Staged};
 
-/// The only stateful operator there is so far.
+/// Number of the stateful operator. A query has at most one, the aggregate.
 pub(crate) const OPERATOR: usize = 0;
 
-/// Rows of one worker on their way into the sink.
-pub(crate) struct Piece {
+/// Output rows of one worker.
+pub(crate) struct OutputChunk {
     pub epoch: Epoch,
-    /// Worker and number of the piece.
-    pub place: (usize, usize),
+    pub id: OutputChunkId,
     pub rows: Vec<RecordBatch>,
 }
 
-/// Writes a piece of output invisibly.
-pub(crate) async fn stage(context: Arc<Context>, piece: Piece) -> Result<Done> {
-    let Piece { epoch, place, rows } = piece;
-    let workers = context.options.workers;
+/// Stages a chunk of output in the sink, where it stays invisible until the commit.
+pub(crate) async fn stage(context: Arc<GenerationContext>, chunk: OutputChunk) -> Result<TaskDone> {
+    let OutputChunk { epoch, id, rows } = chunk;
     let count = rows.iter().map(|b| b.num_rows() as u64).sum();
-    // Pieces of one worker are parts of their own, so that no name is used twice in an epoch.
-    let part = Part { index: place.1 * workers + place.0, of: workers };
-    context.hooks.cross(Edge::SinkStage, epoch).await?;
-    let staged = context.plan.sink.stage(epoch, part, rows).await?;
-    context.hooks.cross(Edge::SinkStaged, epoch).await?;
-    Ok(Done::Staged { epoch, place, staged, rows: count })
+    // Sinks name files by this number, so it is unique among the chunks of all workers.
+    let number = id.number * context.options.workers + id.worker;
+    context.hooks.hit(FailPoint::SinkStage, epoch).await?;
+    let staged = context.plan.sink.stage(epoch, number, rows).await?;
+    context.hooks.hit(FailPoint::SinkStaged, epoch).await?;
+    Ok(TaskDone::Staged { epoch, id, staged, rows: count })
 }
 
-/// Writes the change of state of an epoch.
-pub(crate) async fn snapshot(context: Arc<Context>, epoch: Epoch, delta: Vec<RecordBatch>) -> Result<Done> {
+/// Writes the state changes of an epoch as a delta file.
+pub(crate) async fn snapshot(
+    context: Arc<GenerationContext>,
+    epoch: Epoch,
+    delta: Vec<RecordBatch>,
+) -> Result<TaskDone> {
     let rows: usize = delta.iter().map(RecordBatch::num_rows).sum();
     let file = match rows {
         0 => None,
         _ => {
-            context.hooks.cross(Edge::SnapshotWrite, epoch).await?;
-            let bytes = blocking(move || encode(&delta)).await?;
+            context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
+            let bytes = spawn_blocking(move || encode(&delta)).await?;
             let commit = Commit { epoch, generation: context.generation };
             let name = state_name(OPERATOR, commit, "delta");
             let file = write_state(&context, name, bytes, rows as u64).await?;
-            context.hooks.cross(Edge::SnapshotWritten, epoch).await?;
+            context.hooks.hit(FailPoint::SnapshotWritten, epoch).await?;
             Some(file)
         }
     };
-    Ok(Done::Snapshot { epoch, file })
+    Ok(TaskDone::Snapshot { epoch, file })
 }
 
-/// Writes a state file and says how to recognise it.
+/// Writes a state file; returns its name, size and checksum for the manifest.
 pub(crate) async fn write_state(
-    context: &Context,
+    context: &GenerationContext,
     path: String,
     bytes: Vec<u8>,
     rows: u64,
@@ -69,51 +75,63 @@ pub(crate) async fn write_state(
     Ok(file)
 }
 
-/// Runs something long on a thread that may block.
-pub(crate) async fn blocking<T: Send + 'static>(
+/// Runs CPU-bound work on a thread that may block.
+pub(crate) async fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|e| Error::internal(format!("a stream's task ended early: {e}")))?
+    joined.map_err(|e| Error::internal(format!("a task of a streaming query ended early: {e}")))?
 }
 
-/// Makes the manifest durable.
-pub(crate) async fn manifest(context: Arc<Context>, manifest: Manifest) -> Result<Done> {
+/// Creates the manifest of an epoch.
+pub(crate) async fn manifest(context: Arc<GenerationContext>, manifest: Manifest) -> Result<TaskDone> {
     let epoch = manifest.epoch;
-    still_newest(&context).await?;
-    context.hooks.cross(Edge::ManifestWrite, epoch).await?;
+    check_newest_generation(&context).await?;
+    context.hooks.hit(FailPoint::ManifestWrite, epoch).await?;
     let name = manifest_name(manifest.commit());
-    if let Created::There(_) = context.files.create(&name, &manifest).await? {
-        return Err(corrupt(&name, "this generation has not written it, and it is there"));
+    // The name contains the generation, so only this run could have created it.
+    if let CreateOutcome::Exists(_) = context.files.create(&name, &manifest).await? {
+        return Err(corrupt(&name, "it exists although this generation has not written it"));
     }
-    context.hooks.cross(Edge::ManifestWritten, epoch).await?;
-    Ok(Done::Manifest(epoch))
+    context.hooks.hit(FailPoint::ManifestWritten, epoch).await?;
+    Ok(TaskDone::Manifest(epoch))
 }
 
-/// Lets the sink commit. A refusal is an answer, not an error: the machine concludes from it.
-pub(crate) async fn commit(context: Arc<Context>, epoch: Epoch, staged: Vec<Staged>) -> Result<Done> {
+/// Commits an epoch in the sink. A refused commit is a result and not an error: the state machine decides
+/// that the generation ends.
+pub(crate) async fn commit(
+    context: Arc<GenerationContext>,
+    epoch: Epoch,
+    staged: Vec<Staged>,
+) -> Result<TaskDone> {
+    // A sink that cannot remember commits cannot be fenced either; the checkpoint is all that can stop this
+    // run.
     if !context.sink_remembers() {
-        still_newest(&context).await?;
+        check_newest_generation(&context).await?;
     }
     let accepted = match context.plan.sink.commit(epoch, staged).await {
         Ok(()) => true,
         Err(error) if error.class() == fenced().class() => false,
         Err(error) => return Err(error),
     };
-    context.hooks.cross(Edge::SinkCommitted, epoch).await?;
-    Ok(Done::Committed { epoch, accepted })
+    context.hooks.hit(FailPoint::SinkCommitted, epoch).await?;
+    Ok(TaskDone::Committed { epoch, accepted })
 }
 
-/// Records the commit and lets the source forget what it covers.
-pub(crate) async fn record(context: Arc<Context>, epoch: Epoch, end: Option<Offset>) -> Result<Done> {
+/// Writes the commit record, then lets the source release the input of the epoch.
+pub(crate) async fn record(
+    context: Arc<GenerationContext>,
+    epoch: Epoch,
+    end: Option<Offset>,
+) -> Result<TaskDone> {
     let mine = CommitRecord { generation: context.generation };
     let by = match context.files.create(&commit_name(epoch), &mine).await? {
-        Created::Mine => mine,
-        Created::There(theirs) => theirs,
+        CreateOutcome::Created => mine,
+        CreateOutcome::Exists(theirs) => theirs,
     };
-    context.hooks.cross(Edge::CommitRecorded, epoch).await?;
+    context.hooks.hit(FailPoint::CommitRecorded, epoch).await?;
     if let (true, Some(end)) = (by == mine, end) {
         context.plan.source.release(&end).await?;
     }
-    Ok(Done::Recorded { epoch, by: by.generation })
+    Ok(TaskDone::Recorded { epoch, by: by.generation })
 }

@@ -1,103 +1,123 @@
-//! The coordinator: drives one generation from its claim to its end.
+//! The coordinator: runs one generation of a query from its claim to its end.
 //!
 //! ```text
-//! recover ─ claim, fence, restore
-//! planner ─ cut an epoch, durably
-//! feed    ─ source → inboxes of the workers
-//! flight  ─ what is known of an epoch on its way
-//! finish  ─ snapshot, stage, manifest, commit, record
-//! upkeep  ─ compaction and garbage
-//! run     ─ the loop that ties them together
+//! recover     claims a generation, fences the sink, restores the state
+//! planner     plans an epoch durably
+//! feed        reads the source and fills the inboxes of the workers
+//! in_flight   tracks an epoch between plan and commit
+//! finish      writes snapshot and manifest, stages and commits output
+//! maintenance compacts state and deletes garbage
+//! progress    converts a committed epoch to the reported progress
+//! run         the loop that decides what starts next
 //! ```
 //!
-//! One task decides, one at a time; I/O runs in tasks beside it and comes back as [`Done`]. Every
-//! step of the protocol is first asked of [`crate::machine::Machine`]. What always holds: after an
-//! error nothing more is written, so that what the checkpoint holds is what a crash would leave.
+//! One task makes all decisions; I/O runs in other tasks, which return a [`TaskDone`]. Each step of the
+//! protocol must be enabled by [`crate::machine::Machine`]. After an error nothing more is written, so that
+//! the checkpoint holds exactly what a crash at that moment would leave.
 
 mod feed;
 mod finish;
-mod flight;
+mod in_flight;
+mod maintenance;
 mod planner;
+mod progress;
 mod recover;
-mod report;
 mod run;
-mod upkeep;
 
 pub(crate) use recover::recover;
-pub(crate) use run::{Command, Coordinator};
+pub(crate) use run::{Coordinator, QueryCommand};
 
-/// Pieces of output that are written at once; further ones wait in the workers' reports.
+/// Chunks of output that are staged at once; further ones wait in the queue of reports.
 pub(crate) const STAGES_MAX: usize = 16;
-/// Callers that may wait until everything is committed.
-pub(crate) const CALLERS_MAX: usize = 1024;
+/// Callers of `process_all_available` that may wait at once.
+pub(crate) const WAITERS_MAX: usize = 1024;
 
-use crate::checkpoint::{FileRef, Files, OperatorFiles, Plan};
-use crate::hooks::Hooks;
+use crate::checkpoint::{CheckpointFiles, EpochPlan, FileRef, OperatorFiles};
 use crate::options::QueryOptions;
-use crate::rt::{Credits, Program};
+use crate::rt::{Credits, DataflowSpec, OutputChunkId};
 use crate::spec::StreamPlan;
+use crate::test_hooks::TestHooks;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Guarantee, Offset, Staged};
 
-/// The watermark before any event time was seen: 1970, as Spark has it. It never lies lower, so what is older
-/// is late from the first epoch on.
+/// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower,
+/// so rows before 1970 are late from the first epoch on.
 pub(crate) const NO_WATERMARK: i64 = 0;
-/// The watermark that closes everything.
+/// The watermark that closes all windows.
 pub(crate) const DRAINED: i64 = i64::MAX;
 
 /// What every task of a generation needs.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct GenerationContext {
     pub plan: StreamPlan,
     pub options: QueryOptions,
-    pub files: Files,
-    pub hooks: Hooks,
-    pub program: Program,
+    pub files: CheckpointFiles,
+    pub hooks: TestHooks,
+    pub dataflow: DataflowSpec,
     pub credits: Credits,
     pub generation: Generation,
 }
 
-impl Context {
-    /// Whether the sink remembers its commits; otherwise the checkpoint's record arbitrates.
+impl GenerationContext {
+    /// Returns whether the sink remembers its commits; otherwise the commit records of the checkpoint decide.
     pub(crate) fn sink_remembers(&self) -> bool {
         self.plan.sink.guarantee() == Guarantee::ExactlyOnce
     }
 }
 
-/// Where the next epoch goes on.
+/// The position from which the next epoch continues.
 #[derive(Debug, Clone)]
-pub(crate) struct Position {
+pub(crate) struct StreamPosition {
     pub offset: Option<Offset>,
     pub watermark_us: i64,
     pub event_time_max_ms: Option<i64>,
-    /// All windows were closed for good.
+    /// Whether the query was drained, so that all windows are closed for good.
     pub last: bool,
 }
 
-impl Default for Position {
+impl Default for StreamPosition {
     fn default() -> Self {
         Self { offset: None, watermark_us: NO_WATERMARK, event_time_max_ms: None, last: false }
     }
 }
 
-/// What a task did.
+/// The result of a task.
 #[derive(Debug)]
-pub(crate) enum Done {
-    Planned(planner::Planned),
+pub(crate) enum TaskDone {
+    Planned(planner::PlanOutcome),
+    /// A worker has got its share of an epoch.
     Fed,
-    Staged { epoch: Epoch, place: (usize, usize), staged: Option<Staged>, rows: u64 },
-    Snapshot { epoch: Epoch, file: Option<FileRef> },
+    Staged {
+        epoch: Epoch,
+        id: OutputChunkId,
+        staged: Option<Staged>,
+        rows: u64,
+    },
+    Snapshot {
+        epoch: Epoch,
+        file: Option<FileRef>,
+    },
     Manifest(Epoch),
-    Committed { epoch: Epoch, accepted: bool },
-    Recorded { epoch: Epoch, by: Generation },
-    Compacted { replaced: OperatorFiles, base: Option<FileRef> },
+    Committed {
+        epoch: Epoch,
+        accepted: bool,
+    },
+    Recorded {
+        epoch: Epoch,
+        by: Generation,
+    },
+    Compacted {
+        replaced: OperatorFiles,
+        base: Option<FileRef>,
+    },
     Collected,
 }
 
-/// A plan that was made durable, and how long that took.
+/// A durable plan, and how long planning and writing it took.
 #[derive(Debug, Clone)]
-pub(crate) struct Cut {
-    pub plan: Plan,
+pub(crate) struct PlannedEpoch {
+    pub plan: EpochPlan,
+    /// The newest offset of the source when the epoch was planned.
     pub latest: Option<Offset>,
     pub plan_ms: u64,
     pub write_ms: u64,

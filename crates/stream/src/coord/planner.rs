@@ -1,104 +1,120 @@
-//! Cutting an epoch: what it reads, its watermark and its time, durable before it starts.
+//! Plans an epoch: which offsets it reads, its watermark and its processing time.
 //!
-//! Whoever creates the plan of an epoch decides; everyone else adopts it. So an epoch that is done
-//! again computes the same, whatever the clock says and whatever has arrived meanwhile.
+//! The plan is durable before the epoch starts, and the first run that creates it decides; any other run
+//! adopts it. So a replayed epoch computes the same result, whatever the clock says and whatever has arrived
+//! meanwhile.
 
-use super::recover::still_newest;
-use super::{Context, Cut, DRAINED, Done, Position};
-use crate::checkpoint::{Created, Plan, plan_name};
+use super::recover::check_newest_generation;
+use super::{DRAINED, GenerationContext, PlannedEpoch, StreamPosition, TaskDone};
+use crate::checkpoint::{CreateOutcome, EpochPlan, plan_name};
 use crate::error::{corrupt, drained};
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Offset;
 
-/// What to plan.
+/// The epoch to plan, and what is known before it.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct PlanRequest {
     pub epoch: Epoch,
-    pub position: Position,
-    /// The watermark that the epochs so far give.
+    /// Where the previous epoch ended.
+    pub position: StreamPosition,
+    /// The watermark that follows from the event times of all previous epochs.
     pub watermark_us: i64,
-    /// A plan may be there already.
-    pub known: bool,
-    /// The end of the input is to be fixed first.
+    /// Whether an earlier run may have written this plan.
+    pub may_exist: bool,
+    /// Whether the end of the input is to be fixed first.
     pub freeze: bool,
-    /// If nothing is left, an epoch is due that closes everything.
+    /// Whether to plan a last epoch that closes all windows if no input is left.
     pub drain: bool,
-    /// A look at the generations is due.
-    pub check: bool,
+    /// Whether to check first that no later run has claimed the checkpoint.
+    pub check_generation: bool,
 }
 
-/// What came of it.
+/// The result of planning.
 #[derive(Debug)]
-pub(crate) enum Planned {
-    Epoch(Cut),
-    Nothing,
+pub(crate) enum PlanOutcome {
+    Planned(PlannedEpoch),
+    /// The source has no new data, and the watermark has not advanced.
+    NothingNew,
 }
 
-pub(crate) async fn plan(context: Arc<Context>, ask: Ask) -> Result<Done> {
-    if ask.check {
-        still_newest(&context).await?;
+/// Plans one epoch durably, or adopts the plan that exists.
+pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) -> Result<TaskDone> {
+    if request.check_generation {
+        check_newest_generation(&context).await?;
     }
-    if ask.freeze {
+    if request.freeze {
         context.plan.source.freeze().await?;
     }
-    let name = plan_name(ask.epoch);
-    if ask.known
+    let name = plan_name(request.epoch);
+    if request.may_exist
         && let Some(plan) = context.files.read(&name).await?
     {
-        return adopted(&context, &ask, plan, (0, 0)).await;
+        return adopt(&context, &request, plan, (0, 0)).await;
     }
-    let began = context.options.clock.now_us();
-    let end = context.plan.source.plan(ask.position.offset.as_ref()).await?;
-    let planned = context.options.clock.now_us();
-    let Some(proposal) = propose(&context, &ask, end)? else {
-        return Ok(Done::Planned(Planned::Nothing));
+    let began_us = context.options.clock.now_us();
+    let end = context.plan.source.plan(request.position.offset.as_ref()).await?;
+    let planned_us = context.options.clock.now_us();
+    let Some(proposal) = propose(&context, &request, end)? else {
+        return Ok(TaskDone::Planned(PlanOutcome::NothingNew));
     };
-    context.hooks.cross(Edge::PlanWrite, ask.epoch).await?;
+    context.hooks.hit(FailPoint::PlanWrite, request.epoch).await?;
     let plan = match context.files.create(&name, &proposal).await? {
-        Created::Mine => proposal,
-        Created::There(theirs) => theirs,
+        CreateOutcome::Created => proposal,
+        CreateOutcome::Exists(theirs) => theirs,
     };
-    context.hooks.cross(Edge::PlanWritten, ask.epoch).await?;
-    let took = (ms(planned - began), ms(context.options.clock.now_us() - planned));
-    adopted(&context, &ask, plan, took).await
+    context.hooks.hit(FailPoint::PlanWritten, request.epoch).await?;
+    let took_ms = (ms(planned_us - began_us), ms(context.options.clock.now_us() - planned_us));
+    adopt(&context, &request, plan, took_ms).await
 }
 
-/// What this generation would do next; none if there is nothing to do.
-fn propose(context: &Context, ask: &Ask, end: Option<Offset>) -> Result<Option<Plan>> {
+/// Computes the plan that this generation would write; `None` if there is nothing to do.
+fn propose(
+    context: &GenerationContext,
+    request: &PlanRequest,
+    end: Option<Offset>,
+) -> Result<Option<EpochPlan>> {
+    let position = &request.position;
     let reads = end.is_some();
-    if ask.position.last {
+    if position.last {
         return if reads { Err(drained()) } else { Ok(None) };
     }
-    let moved = ask.watermark_us > ask.position.watermark_us && context.program.closes_by_watermark();
-    let last = !reads && !moved && ask.drain;
-    if !reads && !moved && !last {
+    // As in Spark, an epoch without data follows a watermark that advanced, so that it closes groups.
+    let advanced = request.watermark_us > position.watermark_us && context.dataflow.closes_by_watermark();
+    let last = !reads && !advanced && request.drain;
+    if !reads && !advanced && !last {
         return Ok(None);
     }
-    Ok(Some(Plan {
-        epoch: ask.epoch,
+    Ok(Some(EpochPlan {
+        epoch: request.epoch,
         generation: context.generation,
-        start: ask.position.offset.clone(),
-        end: end.or_else(|| ask.position.offset.clone()),
+        start: position.offset.clone(),
+        end: end.or_else(|| position.offset.clone()),
         reads,
-        watermark_us: if last { DRAINED } else { ask.watermark_us },
-        late_us: ask.position.watermark_us,
+        watermark_us: if last { DRAINED } else { request.watermark_us },
+        late_us: position.watermark_us,
         processing_time_us: context.options.clock.now_us(),
         last,
     }))
 }
 
-async fn adopted(context: &Context, ask: &Ask, plan: Plan, took: (u64, u64)) -> Result<Done> {
-    if plan.epoch != ask.epoch || plan.start != ask.position.offset {
-        return Err(corrupt(&plan_name(ask.epoch), "it does not begin where the epoch before it ended"));
+/// Checks that a durable plan continues the previous epoch, and returns it.
+async fn adopt(
+    context: &GenerationContext,
+    request: &PlanRequest,
+    plan: EpochPlan,
+    (plan_ms, write_ms): (u64, u64),
+) -> Result<TaskDone> {
+    if plan.epoch != request.epoch || plan.start != request.position.offset {
+        return Err(corrupt(&plan_name(request.epoch), "it does not begin where the previous epoch ended"));
     }
     let latest = context.plan.source.latest().await?;
-    Ok(Done::Planned(Planned::Epoch(Cut { plan, latest, plan_ms: took.0, write_ms: took.1 })))
+    Ok(TaskDone::Planned(PlanOutcome::Planned(PlannedEpoch { plan, latest, plan_ms, write_ms })))
 }
 
-/// Microseconds as whole milliseconds; 0 if a clock ran backwards.
+/// Converts microseconds to whole milliseconds; 0 if the clock went backwards.
 pub(crate) fn ms(us: i64) -> u64 {
     u64::try_from(us / 1000).unwrap_or(0)
 }

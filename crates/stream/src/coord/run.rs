@@ -1,16 +1,21 @@
-//! The loop: hears what workers and tasks report, and starts whatever may start.
+//! Runs the epochs of one generation: a loop that takes reports and results and starts whatever may start
+//! next.
+//!
+//! The loop itself performs no I/O and waits for nothing but its four inputs: reports of workers, results of
+//! tasks, commands of handles, and the clock. Waiting for anything else could stop the workers, which wait
+//! for room in the queue of reports.
 
-use super::finish::Piece;
-use super::flight::{Flight, Snapshot};
-use super::planner::{Ask, Planned, ms};
+use super::finish::OutputChunk;
+use super::in_flight::{InFlightEpoch, SnapshotStatus};
+use super::planner::{PlanOutcome, PlanRequest, ms};
 use super::recover::Recovered;
 use super::{
-    CALLERS_MAX, Context, Cut, Done, NO_WATERMARK, Position, STAGES_MAX, feed, finish, planner, report,
-    upkeep,
+    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, StreamPosition, TaskDone, WAITERS_MAX, feed,
+    finish, maintenance, planner, progress,
 };
 use crate::checkpoint::{FileRef, MANIFEST_FORMAT, Manifest, OperatorFiles};
-use crate::error::{crowded, refused};
-use crate::machine::{Action, Machine};
+use crate::error::{protocol_error, too_many_waiters};
+use crate::machine::{Machine, ProtocolAction};
 use crate::options::Trigger;
 use crate::query::Shared;
 use crate::rt::{Report, Workers};
@@ -19,91 +24,101 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use thalweg_common::ids::Epoch;
-use thalweg_common::planted::{Bug, is};
+use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::Part;
+use thalweg_connectors::stream::Subtask;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-/// How often a source without news is asked again, if the trigger names no interval: Spark's delay.
-const POLL: Duration = Duration::from_millis(10);
-/// How often an idle query looks whether a later run has taken over.
-const CHECK_EVERY_US: i64 = 1_000_000;
+/// Delay before a source without new data is polled again. The same as Spark's `pollingDelay`.
+const POLL_DELAY: Duration = Duration::from_millis(10);
+/// Interval at which an idle query checks whether a later run has claimed the checkpoint.
+const GENERATION_CHECK_US: i64 = 1_000_000;
 
-/// Who waits for an answer.
-pub(crate) type Caller = oneshot::Sender<Result<()>>;
+/// Gets a message when everything that was available is committed, or the error that prevents it.
+pub(crate) type ProcessAllWaiter = oneshot::Sender<Result<()>>;
 
-/// What a handle tells the coordinator.
+/// A command that a query handle sends to the coordinator.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum QueryCommand {
     Stop,
-    /// Answer when everything that is there now is committed.
-    ProcessAll(Caller),
+    /// Notify the waiter when everything that is available now is committed.
+    ProcessAll(ProcessAllWaiter),
     Drain,
 }
 
-/// Why the loop goes on or not.
+/// Whether and when the loop ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,
-    /// No further epoch; ends when those in flight are committed.
-    AfterFlights,
+    /// No further epoch starts; the loop ends when those in flight are committed.
+    AfterInFlight,
     Now,
 }
 
-/// Where the compaction of state stands.
+/// Progress of compaction and garbage collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upkeep {
+enum Maintenance {
     Idle,
     Busy,
     /// A new base is written; the manifest of this epoch or a later one will name it.
     BaseWritten(Epoch),
 }
 
-/// One running generation.
+/// Runs one generation of a query.
 pub(crate) struct Coordinator {
-    context: Arc<Context>,
+    context: Arc<GenerationContext>,
     shared: Arc<Shared>,
     machine: Machine,
     workers: Workers,
     reports: mpsc::Receiver<Report>,
-    commands: mpsc::Receiver<Command>,
-    /// What runs beside the loop: at most a feed per worker and epoch in flight, [`STAGES_MAX`] pieces, a
-    /// snapshot per epoch in flight, one plan, one step of a commit and one of upkeep.
-    tasks: JoinSet<Result<Done>>,
-    /// Pieces of output that are being written.
+    commands: mpsc::Receiver<QueryCommand>,
+    /// Running tasks. Their number is bounded: a feed per worker and epoch in flight, [`STAGES_MAX`] stages,
+    /// a snapshot per epoch in flight, one plan, one step of a commit, and one of maintenance.
+    tasks: JoinSet<Result<TaskDone>>,
+    /// Chunks of output that are being staged.
     stages: usize,
     /// Where the newest planned epoch ends.
-    position: Position,
-    flights: BTreeMap<Epoch, Flight>,
-    chain: OperatorFiles,
+    position: StreamPosition,
+    in_flight: BTreeMap<Epoch, InFlightEpoch>,
+    /// The files that the next manifest names.
+    state_files: OperatorFiles,
+    /// Plans up to this epoch may exist.
     newest_plan: Option<Epoch>,
     planning: bool,
-    finishing: bool,
+    committing: bool,
+    /// Whether the next plan fixes the end of the input first.
     freeze: bool,
+    /// Whether the query ends when the input is used up.
     finite: bool,
-    /// Whether the plan under way may end the query by finding nothing.
-    asked_finite: bool,
+    /// Whether the query was finite already when the current plan was requested. A plan that was requested
+    /// before the input was frozen may find nothing although there is input left.
+    plan_may_end_query: bool,
     drain: bool,
     ending: Ending,
-    upkeep: Upkeep,
-    planned_here: u64,
+    maintenance: Maintenance,
+    epochs_planned: u64,
+    /// When the next plan is due by the trigger.
     due_us: i64,
-    checked_us: i64,
+    generation_checked_us: i64,
+    /// When the current plan was requested.
     triggered_us: i64,
-    before_us: Option<i64>,
-    waiting: Vec<Caller>,
-    /// Those that the plan under way answers if it finds nothing.
-    asking: Vec<Caller>,
+    /// When the epoch that was committed last was triggered.
+    previous_triggered_us: Option<i64>,
+    /// Waiters that the next plan will serve.
+    waiters: Vec<ProcessAllWaiter>,
+    /// Waiters that came before the current plan was requested: if it finds nothing new and nothing is in
+    /// flight, everything they wait for is committed.
+    waiters_on_plan: Vec<ProcessAllWaiter>,
 }
 
 impl Coordinator {
     pub(crate) fn new(
-        context: Arc<Context>,
+        context: Arc<GenerationContext>,
         shared: Arc<Shared>,
         recovered: Recovered,
         (workers, reports): (Workers, mpsc::Receiver<Report>),
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<QueryCommand>,
     ) -> Self {
         let finite = !matches!(context.options.trigger, Trigger::ProcessingTime { .. });
         let now = context.options.clock.now_us();
@@ -111,25 +126,25 @@ impl Coordinator {
             drain: finite && context.options.drain_at_end,
             machine: recovered.machine,
             position: recovered.position,
-            chain: recovered.chain,
+            state_files: recovered.state_files,
             newest_plan: recovered.newest_plan,
             tasks: JoinSet::new(),
             stages: 0,
-            flights: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             planning: false,
-            finishing: false,
+            committing: false,
             freeze: finite,
             finite,
-            asked_finite: finite,
+            plan_may_end_query: finite,
             ending: Ending::No,
-            upkeep: Upkeep::Idle,
-            planned_here: 0,
+            maintenance: Maintenance::Idle,
+            epochs_planned: 0,
             due_us: now,
-            checked_us: now,
+            generation_checked_us: now,
             triggered_us: now,
-            before_us: None,
-            waiting: Vec::new(),
-            asking: Vec::new(),
+            previous_triggered_us: None,
+            waiters: Vec::new(),
+            waiters_on_plan: Vec::new(),
             context,
             shared,
             workers,
@@ -138,16 +153,18 @@ impl Coordinator {
         }
     }
 
-    /// Runs to the end. Whatever the end, no task or thread is left when it returns.
+    /// Runs until the query ends. When it returns, no task or thread of the query is left.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let outcome = self.turns().await;
+        let outcome = self.run_loop().await;
         self.tasks.shutdown().await;
+        // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be
+        // joined.
         self.reports.close();
         self.workers.stop().await;
         outcome
     }
 
-    async fn turns(&mut self) -> Result<()> {
+    async fn run_loop(&mut self) -> Result<()> {
         loop {
             self.advance()?;
             if self.is_over() {
@@ -156,12 +173,14 @@ impl Coordinator {
             let wait = Duration::from_micros(u64::try_from(self.due_us - self.now()).unwrap_or(0));
             let clock = Arc::clone(&self.context.options.clock);
             tokio::select! {
-                Some(report) = self.reports.recv(), if self.stages < STAGES_MAX => self.hear(report)?,
+                // While the sink is busy with as many chunks as allowed, reports stay in their queue, and the
+                // workers wait: this is the back-pressure of the sink.
+                Some(report) = self.reports.recv(), if self.stages < STAGES_MAX => self.on_report(report)?,
                 Some(done) = self.tasks.join_next() => {
-                    let done = done.map_err(|e| Error::internal(format!("a stream's task ended early: {e}")))?;
-                    self.conclude(done?)?;
+                    let ended_early = |e| Error::internal(format!("a task of a streaming query ended early: {e}"));
+                    self.on_task_done(done.map_err(ended_early)??)?;
                 }
-                Some(command) = self.commands.recv() => self.obey(command),
+                Some(command) = self.commands.recv() => self.on_command(command),
                 () = clock.sleep(wait), if self.may_plan() && !wait.is_zero() => {}
             }
         }
@@ -175,62 +194,69 @@ impl Coordinator {
         match self.ending {
             Ending::No => false,
             Ending::Now => true,
-            Ending::AfterFlights => self.flights.is_empty() && !self.planning && self.upkeep != Upkeep::Busy,
+            Ending::AfterInFlight => {
+                self.in_flight.is_empty() && !self.planning && self.maintenance != Maintenance::Busy
+            }
         }
     }
 
     /// Starts everything that may start now.
     fn advance(&mut self) -> Result<()> {
-        if self.may_plan() && (self.now() >= self.due_us || !self.waiting.is_empty()) {
+        if self.may_plan() && (self.now() >= self.due_us || !self.waiters.is_empty()) {
             self.start_plan();
         }
         self.start_snapshots();
-        self.start_finish()
+        self.start_commit()
     }
 
-    /// The next epoch may be cut when the event times of all before it are known.
+    /// Returns whether the next epoch may be planned. Its watermark depends on the event times of all epochs
+    /// before it, so these must have been read.
     fn may_plan(&self) -> bool {
-        let once = self.context.options.trigger == Trigger::Once && self.planned_here > 0;
+        let once = self.context.options.trigger == Trigger::Once && self.epochs_planned > 0;
         !self.planning
             && !once
             && self.ending == Ending::No
             && self.machine.may_plan()
-            && self.flights.values().all(Flight::is_read)
+            && self.in_flight.values().all(InFlightEpoch::is_read)
     }
 
     fn start_plan(&mut self) {
         let epoch = self.machine.next_plan();
         let now = self.now();
-        let check = now - self.checked_us >= CHECK_EVERY_US;
-        if check {
-            self.checked_us = now;
+        let check_generation = now - self.generation_checked_us >= GENERATION_CHECK_US;
+        if check_generation {
+            self.generation_checked_us = now;
         }
-        let ask = Ask {
+        let request = PlanRequest {
             epoch,
             watermark_us: self.watermark(),
             position: self.position.clone(),
-            known: self.newest_plan.is_some_and(|newest| epoch <= newest),
+            may_exist: self.newest_plan.is_some_and(|newest| epoch <= newest),
             freeze: std::mem::take(&mut self.freeze),
-            drain: self.drain && self.context.program.drains(),
-            check,
+            drain: self.drain && self.context.dataflow.drains(),
+            check_generation,
         };
         self.planning = true;
-        self.asked_finite = self.finite;
+        self.plan_may_end_query = self.finite;
         self.triggered_us = now;
-        self.asking.append(&mut self.waiting);
+        self.waiters_on_plan.append(&mut self.waiters);
         self.due_us = self.next_due(now);
-        self.tasks.spawn(planner::plan(Arc::clone(&self.context), ask));
+        self.tasks.spawn(planner::plan(Arc::clone(&self.context), request));
     }
 
-    /// Spark's rule: the greatest event time of all epochs so far, less the delay, never back.
+    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay.
+    /// It never decreases.
     fn watermark(&self) -> i64 {
-        let delay = self.context.program.watermark_delay_us();
-        let seen = self.position.event_time_max_ms.zip(delay);
-        let mark = seen.map(|(max_ms, delay_us)| max_ms.saturating_mul(1000).saturating_sub(delay_us));
+        let delay = self.context.dataflow.watermark_delay_us();
+        let observed = self.position.event_time_max_ms.zip(delay);
+        let watermark =
+            observed.map(|(max_ms, delay_us)| max_ms.saturating_mul(1000).saturating_sub(delay_us));
         let least = self.position.watermark_us.max(NO_WATERMARK);
-        mark.map_or(least, |m| m.max(least))
+        watermark.map_or(least, |w| w.max(least))
     }
 
+    /// Returns when the plan after the one at `now` is due: at the next multiple of the interval, as in
+    /// Spark.
     fn next_due(&self, now: i64) -> i64 {
         match self.context.options.trigger {
             Trigger::ProcessingTime { interval: Some(interval) } if !interval.is_zero() && !self.finite => {
@@ -243,34 +269,34 @@ impl Coordinator {
 
     fn start_snapshots(&mut self) {
         let now = self.now();
-        for flight in self.flights.values_mut() {
-            if flight.snapshot == Snapshot::Waiting && flight.state_is_known() {
-                flight.snapshot = Snapshot::Writing;
-                flight.state_known_us = now;
-                let delta = flight.take_delta();
-                self.tasks.spawn(finish::snapshot(Arc::clone(&self.context), flight.epoch(), delta));
+        for in_flight in self.in_flight.values_mut() {
+            if in_flight.snapshot == SnapshotStatus::Waiting && in_flight.is_state_known() {
+                in_flight.snapshot = SnapshotStatus::Writing;
+                in_flight.phases.state_known_us = now;
+                let delta = in_flight.take_delta();
+                self.tasks.spawn(finish::snapshot(Arc::clone(&self.context), in_flight.epoch(), delta));
             }
         }
     }
 
-    /// Begins to commit the oldest epoch if it is processed.
-    fn start_finish(&mut self) -> Result<()> {
-        if self.finishing {
+    /// Begins to commit the oldest epoch if it is processed. Epochs are committed one after the other.
+    fn start_commit(&mut self) -> Result<()> {
+        if self.committing {
             return Ok(());
         }
         let now = self.now();
-        let manifest = |a: &Action| matches!(a, Action::Manifest(_));
-        let Some(Action::Manifest(epoch)) = self.machine.enabled().into_iter().find(manifest) else {
+        let manifest = |a: &ProtocolAction| matches!(a, ProtocolAction::Manifest(_));
+        let Some(ProtocolAction::Manifest(epoch)) = self.machine.enabled().into_iter().find(manifest) else {
             return Ok(());
         };
         if self.waits_to_mix(epoch) {
             return Ok(());
         }
-        let Some(flight) = self.flights.get_mut(&epoch).filter(|f| f.is_processed()) else {
+        let Some(in_flight) = self.in_flight.get_mut(&epoch).filter(|f| f.is_processed()) else {
             return Ok(());
         };
-        flight.processed_us = now;
-        self.finishing = true;
+        in_flight.phases.processed_us = now;
+        self.committing = true;
         let manifest = self.manifest(epoch)?;
         self.tasks.spawn(finish::manifest(Arc::clone(&self.context), manifest));
         Ok(())
@@ -278,15 +304,15 @@ impl Coordinator {
 
     fn manifest(&mut self, epoch: Epoch) -> Result<Manifest> {
         let mut files = vec![self.snapshot_of(epoch)];
-        if self.context.hooks.planted.mix_epochs() {
+        if self.context.hooks.injected.mix_epochs() {
             files.push(self.snapshot_of(epoch.next()));
         }
-        self.chain.deltas.extend(files.into_iter().flatten());
+        self.state_files.deltas.extend(files.into_iter().flatten());
         let generation = self.machine.generation();
         let fingerprint = self.context.plan.fingerprint.clone();
-        let operators = vec![self.chain.clone()];
-        let flight = self.flight(epoch)?;
-        let plan = flight.cut.plan.clone();
+        let operators = vec![self.state_files.clone()];
+        let in_flight = self.in_flight_epoch(epoch)?;
+        let plan = in_flight.planned.plan.clone();
         Ok(Manifest {
             format: MANIFEST_FORMAT,
             epoch,
@@ -295,228 +321,231 @@ impl Coordinator {
             key_hash: KEY_HASH.to_owned(),
             offset: plan.end,
             watermark_us: plan.watermark_us,
-            event_time_max_ms: flight.event_time_max_ms,
+            event_time_max_ms: in_flight.event_time_max_ms,
             last: plan.last,
-            staged: flight.staged.values().flatten().cloned().collect(),
+            staged: in_flight.staged(),
             operators,
         })
     }
 
-    /// Whether a bug that is planted into the process still lacks the snapshot of the epoch after, which it needs
-    /// for its damage. Tests in one process arrange that themselves.
+    /// Returns whether a bug that is injected into the process has to wait for the snapshot of the next
+    /// epoch, which it needs to do damage. Tests within one process arrange that themselves.
     fn waits_to_mix(&self, epoch: Epoch) -> bool {
-        let next = self.flights.get(&epoch.next());
-        let lacks = self.planning || next.is_some_and(|n| !matches!(n.snapshot, Snapshot::Written(_)));
-        is(Bug::MixEpochs) && lacks
+        let next = self.in_flight.get(&epoch.next());
+        let unwritten = next.is_some_and(|n| !matches!(n.snapshot, SnapshotStatus::Written(_)));
+        is_injected(InjectedBug::MixEpochs) && (self.planning || unwritten)
     }
 
     fn snapshot_of(&self, epoch: Epoch) -> Option<FileRef> {
-        match &self.flights.get(&epoch)?.snapshot {
-            Snapshot::Written(file) => file.clone(),
+        match &self.in_flight.get(&epoch)?.snapshot {
+            SnapshotStatus::Written(file) => file.clone(),
             _ => None,
         }
     }
 
-    fn flight(&mut self, epoch: Epoch) -> Result<&mut Flight> {
+    fn in_flight_epoch(&mut self, epoch: Epoch) -> Result<&mut InFlightEpoch> {
         let unknown = || Error::internal(format!("a report about epoch {epoch}, which is not in flight"));
-        self.flights.get_mut(&epoch).ok_or_else(unknown)
+        self.in_flight.get_mut(&epoch).ok_or_else(unknown)
     }
 
-    /// What a worker reported.
-    fn hear(&mut self, report: Report) -> Result<()> {
+    /// Handles a report of a worker.
+    fn on_report(&mut self, report: Report) -> Result<()> {
         match report {
             Report::Read { epoch, rows, times } => {
-                self.flight(epoch)?.read(rows, &times);
-                self.note_event_times(epoch)?;
+                self.in_flight_epoch(epoch)?.worker_read(rows, &times);
+                self.observe_event_times(epoch)?;
             }
-            Report::Output { epoch, worker, piece, rows, permits } => {
-                let piece = Piece { epoch, place: (worker, piece), rows };
-                let stage = finish::stage(Arc::clone(&self.context), piece);
+            Report::Output { epoch, id, rows, permits } => {
+                let stage = finish::stage(Arc::clone(&self.context), OutputChunk { epoch, id, rows });
                 self.stages += 1;
                 self.tasks.spawn(async move {
                     let done = stage.await;
+                    // The credits bound the bytes inside the query, and these rows are inside until staged.
                     drop(permits);
                     done
                 });
             }
             Report::State { epoch, worker, state } => {
-                self.flight(epoch)?.state.insert(worker, state);
+                self.in_flight_epoch(epoch)?.state.insert(worker, state);
             }
-            Report::Closed { epoch, pieces } => self.flight(epoch)?.closed(pieces),
+            Report::Closed { epoch, chunks } => self.in_flight_epoch(epoch)?.worker_closed(chunks),
             Report::Failed(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// The event times of an epoch count for the next one as soon as all of it is read.
-    fn note_event_times(&mut self, epoch: Epoch) -> Result<()> {
+    /// Makes the event times of an epoch count for the next watermark once the epoch is read by all workers.
+    fn observe_event_times(&mut self, epoch: Epoch) -> Result<()> {
         let before = self.position.event_time_max_ms;
-        let flight = self.flight(epoch)?;
-        if !flight.is_read() {
+        let in_flight = self.in_flight_epoch(epoch)?;
+        if !in_flight.is_read() {
             return Ok(());
         }
-        let seen = (flight.times.count > 0).then_some(flight.times.max_ms);
-        flight.event_time_max_ms = before.max(seen);
-        self.position.event_time_max_ms = flight.event_time_max_ms;
+        let observed = (in_flight.times.count > 0).then_some(in_flight.times.max_ms);
+        in_flight.event_time_max_ms = before.max(observed);
+        self.position.event_time_max_ms = in_flight.event_time_max_ms;
         Ok(())
     }
 
-    /// What a task did.
-    fn conclude(&mut self, done: Done) -> Result<()> {
+    /// Handles the result of a task.
+    fn on_task_done(&mut self, done: TaskDone) -> Result<()> {
         match done {
-            Done::Planned(planned) => self.planned(planned)?,
-            Done::Fed => {}
-            Done::Staged { epoch, place, staged, rows } => {
+            TaskDone::Planned(outcome) => self.on_planned(outcome)?,
+            TaskDone::Fed => {}
+            TaskDone::Staged { epoch, id, staged, rows } => {
                 self.stages -= 1;
-                let flight = self.flight(epoch)?;
-                flight.staged.insert(place, staged);
-                flight.rows_out += rows;
+                let in_flight = self.in_flight_epoch(epoch)?;
+                in_flight.staged.insert(id, staged);
+                in_flight.rows_out += rows;
             }
-            Done::Snapshot { epoch, file } => {
+            TaskDone::Snapshot { epoch, file } => {
                 let now = self.now();
-                let flight = self.flight(epoch)?;
-                flight.snapshot = Snapshot::Written(file);
-                flight.snapshot_us = now;
+                let in_flight = self.in_flight_epoch(epoch)?;
+                in_flight.snapshot = SnapshotStatus::Written(file);
+                in_flight.phases.snapshot_written_us = now;
             }
-            Done::Manifest(epoch) => {
-                self.machine.manifest_written(epoch).map_err(|why| refused(&why))?;
-                let staged = self.flight(epoch)?.staged.values().flatten().cloned().collect();
+            TaskDone::Manifest(epoch) => {
+                self.machine.manifest_written(epoch).map_err(|why| protocol_error(&why))?;
+                let staged = self.in_flight_epoch(epoch)?.staged();
                 self.tasks.spawn(finish::commit(Arc::clone(&self.context), epoch, staged));
             }
-            Done::Committed { epoch, accepted } => {
-                self.machine.committed(epoch, accepted).map_err(|why| refused(&why))?;
-                let end = self.flight(epoch)?.cut.plan.end.clone();
+            TaskDone::Committed { epoch, accepted } => {
+                self.machine.committed(epoch, accepted).map_err(|why| protocol_error(&why))?;
+                let end = self.in_flight_epoch(epoch)?.planned.plan.end.clone();
                 self.tasks.spawn(finish::record(Arc::clone(&self.context), epoch, end));
             }
-            Done::Recorded { epoch, by } => {
-                self.machine.recorded(epoch, by).map_err(|why| refused(&why))?;
-                self.recorded(epoch);
+            TaskDone::Recorded { epoch, by } => {
+                self.machine.recorded(epoch, by).map_err(|why| protocol_error(&why))?;
+                self.on_recorded(epoch);
             }
-            Done::Compacted { replaced, base } => self.compacted(&replaced, base),
-            Done::Collected => self.upkeep = Upkeep::Idle,
+            TaskDone::Compacted { replaced, base } => self.on_compacted(&replaced, base),
+            TaskDone::Collected => self.maintenance = Maintenance::Idle,
         }
         Ok(())
     }
 
-    fn planned(&mut self, planned: Planned) -> Result<()> {
+    fn on_planned(&mut self, outcome: PlanOutcome) -> Result<()> {
         self.planning = false;
-        match planned {
-            Planned::Nothing => self.nothing_to_plan(),
-            Planned::Epoch(cut) => {
-                self.machine.planned(cut.plan.epoch).map_err(|why| refused(&why))?;
-                self.waiting.append(&mut self.asking);
-                self.start_epoch(cut);
+        match outcome {
+            PlanOutcome::NothingNew => self.on_nothing_new(),
+            PlanOutcome::Planned(planned) => {
+                self.machine.planned(planned.plan.epoch).map_err(|why| protocol_error(&why))?;
+                self.waiters.append(&mut self.waiters_on_plan);
+                self.start_epoch(planned);
             }
         }
         Ok(())
     }
 
-    fn nothing_to_plan(&mut self) {
-        if self.asked_finite {
-            self.ending = Ending::AfterFlights;
+    fn on_nothing_new(&mut self) {
+        if self.plan_may_end_query {
+            self.ending = Ending::AfterInFlight;
         }
-        let poll = self.now() + i64::try_from(POLL.as_micros()).unwrap_or(0);
-        self.due_us = self.due_us.max(poll);
-        self.answer();
-        self.shared.say("Waiting for data to arrive", false, !self.flights.is_empty());
+        let poll_us = self.now() + i64::try_from(POLL_DELAY.as_micros()).unwrap_or(0);
+        self.due_us = self.due_us.max(poll_us);
+        self.notify_waiters();
+        self.shared.set_status("Waiting for data to arrive", false, !self.in_flight.is_empty());
     }
 
-    /// Answers those who asked for everything, if everything is committed; else the next plan will.
-    fn answer(&mut self) {
-        if self.flights.is_empty() {
-            for asking in self.asking.drain(..) {
-                // Nobody listens any more if the client went away.
-                let _ = asking.send(Ok(()));
+    /// Notifies the waiters of the current plan if everything is committed; otherwise the next plan serves
+    /// them.
+    fn notify_waiters(&mut self) {
+        if self.in_flight.is_empty() {
+            for waiter in self.waiters_on_plan.drain(..) {
+                // Sending fails if the client has gone away, and then nobody needs the notification.
+                let _ = waiter.send(Ok(()));
             }
         } else {
-            self.waiting.append(&mut self.asking);
+            self.waiters.append(&mut self.waiters_on_plan);
         }
     }
 
-    fn start_epoch(&mut self, cut: Cut) {
-        let plan = cut.plan.clone();
+    fn start_epoch(&mut self, planned: PlannedEpoch) {
+        let plan = planned.plan.clone();
         self.position.offset.clone_from(&plan.end);
         self.position.watermark_us = plan.watermark_us;
         self.position.last = plan.last;
-        self.planned_here += 1;
+        self.epochs_planned += 1;
         if plan.last || self.context.options.trigger == Trigger::Once {
-            self.ending = Ending::AfterFlights;
+            self.ending = Ending::AfterInFlight;
         }
-        self.shared.say("Processing new data", true, true);
-        let of = self.context.options.workers;
+        self.shared.set_status("Processing new data", true, true);
+        let parallelism = self.context.options.workers;
         for (index, inbox) in self.workers.inboxes.iter().enumerate() {
-            let part = Part { index, of };
-            self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), part));
+            let subtask = Subtask { index, parallelism };
+            self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), subtask));
         }
         let times = (self.triggered_us, self.now());
-        let flight = Flight::new(cut, of, self.context.program.is_stateful(), times);
-        self.flights.insert(plan.epoch, flight);
+        let in_flight = InFlightEpoch::new(planned, parallelism, self.context.dataflow.is_stateful(), times);
+        self.in_flight.insert(plan.epoch, in_flight);
     }
 
-    fn recorded(&mut self, epoch: Epoch) {
-        self.finishing = false;
-        let Some(flight) = self.flights.remove(&epoch) else { return };
-        let progress = report::progress(&self.context, &flight, self.before_us, self.now());
+    fn on_recorded(&mut self, epoch: Epoch) {
+        self.committing = false;
+        let Some(in_flight) = self.in_flight.remove(&epoch) else { return };
+        let progress = progress::progress(&self.context, &in_flight, self.previous_triggered_us, self.now());
         tracing::debug!(
             epoch = epoch.0,
-            rows = flight.rows,
-            took_ms = ms(self.now() - flight.triggered_us),
+            rows = in_flight.rows,
+            took_ms = ms(self.now() - in_flight.phases.triggered_us),
             "epoch committed"
         );
-        self.before_us = Some(flight.triggered_us);
-        self.shared.note(progress);
-        if self.flights.is_empty() {
-            self.shared.say("Waiting for next trigger", false, false);
+        self.previous_triggered_us = Some(in_flight.phases.triggered_us);
+        self.shared.add_progress(progress);
+        if self.in_flight.is_empty() {
+            self.shared.set_status("Waiting for next trigger", false, false);
         }
-        self.keep_up(epoch);
+        self.start_maintenance(epoch);
     }
 
-    /// Starts compaction or collection, one at a time.
-    fn keep_up(&mut self, epoch: Epoch) {
-        if let Upkeep::BaseWritten(named) = self.upkeep
+    /// Starts a compaction or a garbage collection after `epoch` if one is due and none is running.
+    fn start_maintenance(&mut self, epoch: Epoch) {
+        if let Maintenance::BaseWritten(named) = self.maintenance
             && epoch >= named
         {
-            self.upkeep = Upkeep::Idle;
+            self.maintenance = Maintenance::Idle;
         }
-        if self.upkeep != Upkeep::Idle {
+        if self.maintenance != Maintenance::Idle {
             return;
         }
-        if wants_compaction(&self.chain) {
-            self.upkeep = Upkeep::Busy;
-            let files = self.chain.clone();
-            self.tasks.spawn(upkeep::compaction(Arc::clone(&self.context), epoch, files));
-        } else if epoch.0 % upkeep::COLLECT_EVERY == upkeep::COLLECT_EVERY - 1 {
-            self.upkeep = Upkeep::Busy;
-            self.tasks.spawn(upkeep::collect(Arc::clone(&self.context), epoch));
+        if wants_compaction(&self.state_files) {
+            self.maintenance = Maintenance::Busy;
+            let files = self.state_files.clone();
+            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), epoch, files));
+        } else if epoch.0 % maintenance::COLLECT_EVERY == maintenance::COLLECT_EVERY - 1 {
+            self.maintenance = Maintenance::Busy;
+            self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch));
         }
     }
 
-    /// The next manifest names the new base instead of what it replaces. Deltas that came meanwhile stay.
-    fn compacted(&mut self, replaced: &OperatorFiles, base: Option<FileRef>) {
-        self.chain.base = base;
-        self.chain.deltas.drain(..replaced.deltas.len().min(self.chain.deltas.len()));
-        let manifest_under_way = self.finishing;
-        let next = self.flights.keys().next().copied().unwrap_or(self.machine.next_plan());
-        self.upkeep = Upkeep::BaseWritten(if manifest_under_way { next.next() } else { next });
+    /// Lets the next manifest name the new base instead of the files that it replaces. Deltas that were
+    /// written since the compaction started stay.
+    fn on_compacted(&mut self, replaced: &OperatorFiles, base: Option<FileRef>) {
+        self.state_files.base = base;
+        self.state_files.deltas.drain(..replaced.deltas.len().min(self.state_files.deltas.len()));
+        // A manifest that is being written was built before and names the old files.
+        let manifest_in_progress = self.committing;
+        let next = self.in_flight.keys().next().copied().unwrap_or(self.machine.next_plan());
+        self.maintenance = Maintenance::BaseWritten(if manifest_in_progress { next.next() } else { next });
     }
 
-    /// Keeps a caller until everything is committed. Callers that went away make room.
-    fn wait(&mut self, caller: Caller) {
-        self.waiting.retain(|c| !c.is_closed());
-        self.asking.retain(|c| !c.is_closed());
-        if self.waiting.len() + self.asking.len() < CALLERS_MAX {
-            self.waiting.push(caller);
+    /// Adds a waiter for everything that is available now. Waiters whose client has gone away make room.
+    fn add_waiter(&mut self, waiter: ProcessAllWaiter) {
+        self.waiters.retain(|w| !w.is_closed());
+        self.waiters_on_plan.retain(|w| !w.is_closed());
+        if self.waiters.len() + self.waiters_on_plan.len() < WAITERS_MAX {
+            self.waiters.push(waiter);
         } else {
-            let _ = caller.send(Err(crowded(CALLERS_MAX)));
+            let _ = waiter.send(Err(too_many_waiters(WAITERS_MAX)));
         }
     }
 
-    /// What a handle wants.
-    fn obey(&mut self, command: Command) {
+    /// Handles a command of a query handle.
+    fn on_command(&mut self, command: QueryCommand) {
         match command {
-            Command::Stop => self.ending = Ending::Now,
-            Command::ProcessAll(answer) => self.wait(answer),
-            Command::Drain => {
+            QueryCommand::Stop => self.ending = Ending::Now,
+            QueryCommand::ProcessAll(waiter) => self.add_waiter(waiter),
+            QueryCommand::Drain => {
                 (self.freeze, self.finite, self.drain) = (true, true, true);
                 self.due_us = self.now();
             }

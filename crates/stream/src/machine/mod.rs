@@ -1,71 +1,71 @@
-//! The protocol of one generation, as a pure state machine: what it may do next, and what it must
-//! conclude from what it saw.
+//! Defines the protocol of one generation as a pure state machine.
 //!
-//! The driver (and the model in the tests) asks [`Machine::enabled`], does one action, and tells the
-//! machine what came of it. The machine refuses everything out of order, so an I/O bug in the driver
-//! can't become a protocol violation.
+//! The coordinator (and the model in the tests) asks for the enabled actions, performs one, and reports its
+//! result to the machine, which decides what is enabled next. An action that is not enabled is an error, so a
+//! bug in the coordinator cannot violate the protocol.
 //!
 //! What always holds:
-//! * no plan, manifest or commit before the sink was fenced by this generation;
-//! * the manifest restored is the one of the sink's own last commit, never a newer one;
+//! * no plan, manifest or commit before this generation has fenced the sink;
+//! * the restored manifest is the one of the sink's last commit, never a newer one;
 //! * epochs are planned in order, at most [`EPOCHS_IN_FLIGHT`] ahead of the commits;
-//! * an epoch is committed after its manifest, epochs in order, none skipped;
-//! * after a refused commit nothing is enabled any more.
+//! * an epoch is committed after its manifest is written; epochs are committed in order and none is skipped;
+//! * after a refused commit no action is enabled.
 //!
-//! Deliberately not here: I/O, time, rows.
+//! Not here: I/O, time, rows.
 
 mod recover;
 
 #[cfg(test)]
 mod model;
 
-pub(crate) use recover::{Facts, garbage, next_generation, resume};
+pub(crate) use recover::{RecoveryFacts, garbage, next_generation, resume};
 
-use crate::planted::Planted;
+use crate::injected_bugs::InjectedBugs;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::Commit;
 
-/// Epochs that may be planned but not yet committed.
+/// Epochs that may be planned and not yet committed: with two, the workers process one epoch while the
+/// previous one is being committed.
 pub(crate) const EPOCHS_IN_FLIGHT: u64 = 2;
 
 /// Why a generation must end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Refusal {
-    /// Another generation fenced or committed: this one is over.
+pub(crate) enum ProtocolError {
+    /// Another generation has fenced the sink or committed.
     Fenced,
-    /// The sink remembers nothing, but the checkpoint recorded this commit.
+    /// The sink reports no commit, but the checkpoint has recorded this one.
     SinkForgot(Epoch),
-    /// The sink's last commit is older than one that the checkpoint recorded.
+    /// The sink's last commit is older than one that the checkpoint has recorded.
     SinkRolledBack { sink: Epoch, recorded: Epoch },
-    /// The sink and the checkpoint name different generations for one epoch.
+    /// Sink and checkpoint name different generations for one epoch.
     RecordDisagrees(Epoch),
-    /// The manifest of the last commit is not in the checkpoint.
+    /// The checkpoint does not contain the manifest of the last commit.
     ManifestMissing(Epoch, Generation),
-    /// The driver did something that was not enabled: a fault of ours.
+    /// The coordinator performed an action that was not enabled, which is a bug.
     OutOfOrder(&'static str),
 }
 
-/// What a generation may do next.
+/// An action that a generation may perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
-    /// Find out which generations there are.
+pub(crate) enum ProtocolAction {
+    /// List the existing generations.
     ListGenerations,
-    /// Create the object of this generation, if nobody has.
+    /// Create the object of this generation, unless it exists.
     Claim(Generation),
-    /// Read the newest commit record. Before the fence: then no record can be newer than the
-    /// sink's answer, unless the sink lost something.
+    /// Read the newest commit record. It is read before the fence: no record can then be newer than the
+    /// commit that the sink reports, unless the sink has lost commits.
     ReadRecords,
-    /// Fence the sink and learn its last commit.
+    /// Fence the sink and read its last commit.
     Fence(Generation),
-    /// Restore this commit's manifest, or start with nothing.
+    /// Restore the manifest of this commit, or start without state.
     Restore(Option<(Epoch, Generation)>),
-    /// Make the plan of an epoch durable (or adopt the one that is there) and start the epoch.
+    /// Make the plan of an epoch durable (or adopt the existing plan) and start the epoch.
     Plan(Epoch),
-    /// Write the manifest of an epoch whose deltas are durable and whose rows are staged.
+    /// Write the manifest of an epoch whose state deltas are durable and whose rows are staged.
     Manifest(Epoch),
-    /// Let the sink commit the epoch.
+    /// Commit the epoch in the sink.
     Commit(Epoch),
-    /// Write the commit record, and let go of what it makes superfluous.
+    /// Write the commit record, and release what is no longer needed.
     Record(Epoch),
 }
 
@@ -87,108 +87,115 @@ enum Next {
     Record,
 }
 
-/// Where one generation stands.
+/// The protocol state of one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Machine {
-    me: Generation,
+    generation: Generation,
     phase: Phase,
     /// The epoch to plan next.
     plan: Epoch,
-    /// The epoch to commit next; all below are committed and recorded.
+    /// The epoch to commit next; all before it are committed and recorded.
     commit: Epoch,
     recorded: Option<(Epoch, Generation)>,
     fenced: bool,
-    planted: Planted,
+    injected: InjectedBugs,
 }
 
-type Step = Result<(), Refusal>;
+type Transition = Result<(), ProtocolError>;
 
 impl Machine {
-    pub(crate) fn new(planted: Planted) -> Self {
+    pub(crate) fn new(injected: InjectedBugs) -> Self {
         Self {
-            me: Generation(0),
+            generation: Generation(0),
             phase: Phase::List,
             plan: Epoch(0),
             commit: Epoch(0),
             recorded: None,
             fenced: false,
-            planted,
+            injected,
         }
     }
 
-    /// This generation; 0 before it is known.
+    /// Returns the number of this generation; 0 before it is known.
     pub(crate) fn generation(&self) -> Generation {
-        self.me
+        self.generation
     }
 
-    /// What may be done now. Two actions are enabled at once when the next epoch may start while an
-    /// older one is being committed; they are independent.
-    pub(crate) fn enabled(&self) -> Vec<Action> {
+    /// Returns the enabled actions. There are two if an epoch may be planned while an older one is being
+    /// committed; these are independent of each other.
+    pub(crate) fn enabled(&self) -> Vec<ProtocolAction> {
         let mut actions = match self.phase {
-            Phase::List => vec![Action::ListGenerations],
-            Phase::Claim => vec![Action::Claim(self.me)],
-            Phase::ReadRecords => vec![Action::ReadRecords],
-            Phase::Fence => vec![Action::Fence(self.me)],
-            Phase::Restore(from) => vec![Action::Restore(from)],
-            Phase::Run(Next::Manifest) if self.commit < self.plan => vec![Action::Manifest(self.commit)],
-            Phase::Run(Next::Commit) => vec![Action::Commit(self.commit)],
-            Phase::Run(Next::Record) => vec![Action::Record(self.commit)],
+            Phase::List => vec![ProtocolAction::ListGenerations],
+            Phase::Claim => vec![ProtocolAction::Claim(self.generation)],
+            Phase::ReadRecords => vec![ProtocolAction::ReadRecords],
+            Phase::Fence => vec![ProtocolAction::Fence(self.generation)],
+            Phase::Restore(from) => vec![ProtocolAction::Restore(from)],
+            Phase::Run(Next::Manifest) if self.commit < self.plan => {
+                vec![ProtocolAction::Manifest(self.commit)]
+            }
+            Phase::Run(Next::Commit) => vec![ProtocolAction::Commit(self.commit)],
+            Phase::Run(Next::Record) => vec![ProtocolAction::Record(self.commit)],
             Phase::Run(Next::Manifest) | Phase::Stopped => vec![],
         };
         if self.may_plan() {
-            actions.push(Action::Plan(self.plan));
+            actions.push(ProtocolAction::Plan(self.plan));
         }
         actions
     }
 
-    /// Whether another epoch may start.
+    /// Returns whether another epoch may be planned.
     pub(crate) fn may_plan(&self) -> bool {
         matches!(self.phase, Phase::Run(_)) && self.plan.0 < self.commit.0 + EPOCHS_IN_FLIGHT
     }
 
-    /// The epoch that would be planned next.
+    /// Returns the epoch that is planned next.
     pub(crate) fn next_plan(&self) -> Epoch {
         self.plan
     }
 
-    fn must(&mut self, action: Action, what: &'static str) -> Step {
-        if self.enabled().contains(&action) { Ok(()) } else { self.stop(Refusal::OutOfOrder(what)) }
+    fn require(&mut self, action: ProtocolAction, what: &'static str) -> Transition {
+        if self.enabled().contains(&action) { Ok(()) } else { self.stop(ProtocolError::OutOfOrder(what)) }
     }
 
-    fn stop(&mut self, why: Refusal) -> Step {
+    fn stop(&mut self, why: ProtocolError) -> Transition {
         self.phase = Phase::Stopped;
         Err(why)
     }
 
-    /// These generations exist.
-    pub(crate) fn listed(&mut self, existing: &[Generation]) -> Step {
-        self.must(Action::ListGenerations, "list")?;
-        self.me = next_generation(existing);
+    /// Reports the generations that exist.
+    pub(crate) fn listed(&mut self, existing: &[Generation]) -> Transition {
+        self.require(ProtocolAction::ListGenerations, "list")?;
+        self.generation = next_generation(existing);
         self.phase = Phase::Claim;
         Ok(())
     }
 
-    /// The claim succeeded, or somebody else was first.
-    pub(crate) fn claimed(&mut self, won: bool) -> Step {
-        self.must(Action::Claim(self.me), "claim")?;
+    /// Reports whether the claim succeeded; otherwise another run was first.
+    pub(crate) fn claimed(&mut self, won: bool) -> Transition {
+        self.require(ProtocolAction::Claim(self.generation), "claim")?;
         self.phase = if won { Phase::ReadRecords } else { Phase::List };
         Ok(())
     }
 
-    /// The newest commit record.
-    pub(crate) fn records_read(&mut self, newest: Option<Commit>) -> Step {
-        self.must(Action::ReadRecords, "read records")?;
+    /// Reports the newest commit record.
+    pub(crate) fn records_read(&mut self, newest: Option<Commit>) -> Transition {
+        self.require(ProtocolAction::ReadRecords, "read records")?;
         self.recorded = newest.map(|c| (c.epoch, c.generation));
         self.phase = Phase::Fence;
         Ok(())
     }
 
-    /// The sink is fenced; `sink` is what it answered and `remembers` whether that counts.
-    pub(crate) fn fenced(&mut self, remembers: bool, sink: Option<Commit>, manifests: &[Commit]) -> Step {
-        self.must(Action::Fence(self.me), "fence")?;
+    /// Reports that the sink is fenced. `sink` is its last commit, which counts only if the sink `remembers`.
+    pub(crate) fn fenced(
+        &mut self,
+        remembers: bool,
+        sink: Option<Commit>,
+        manifests: &[Commit],
+    ) -> Transition {
+        self.require(ProtocolAction::Fence(self.generation), "fence")?;
         let record = self.recorded.map(|(epoch, generation)| Commit { epoch, generation });
-        let facts = Facts { me: self.me, remembers, sink, record, manifests };
-        let from = if self.planted.restore_newest() {
+        let facts = RecoveryFacts { generation: self.generation, remembers, sink, record, manifests };
+        let from = if self.injected.restore_newest() {
             manifests.iter().copied().max_by_key(|m| (m.epoch, m.generation))
         } else {
             match resume(&facts) {
@@ -201,14 +208,14 @@ impl Machine {
         Ok(())
     }
 
-    /// The state is restored (`found`), or the manifest vanished meanwhile: a newer generation
-    /// collected it, so this one is fenced.
-    pub(crate) fn restored(&mut self, found: bool) -> Step {
+    /// Reports that the state is restored. If the manifest was not found, a newer generation has deleted it,
+    /// so this one is fenced.
+    pub(crate) fn restored(&mut self, found: bool) -> Transition {
         let Phase::Restore(from) = self.phase else {
-            return self.stop(Refusal::OutOfOrder("restore"));
+            return self.stop(ProtocolError::OutOfOrder("restore"));
         };
         if !found {
-            return self.stop(Refusal::Fenced);
+            return self.stop(ProtocolError::Fenced);
         }
         self.plan = from.map_or(Epoch(0), |(epoch, _)| epoch.next());
         self.commit = self.plan;
@@ -216,38 +223,38 @@ impl Machine {
         Ok(())
     }
 
-    /// The plan of `epoch` is durable.
-    pub(crate) fn planned(&mut self, epoch: Epoch) -> Step {
-        self.must(Action::Plan(epoch), "plan")?;
+    /// Reports that the plan of `epoch` is durable.
+    pub(crate) fn planned(&mut self, epoch: Epoch) -> Transition {
+        self.require(ProtocolAction::Plan(epoch), "plan")?;
         self.plan = epoch.next();
         Ok(())
     }
 
-    /// The manifest of `epoch` is durable.
-    pub(crate) fn manifest_written(&mut self, epoch: Epoch) -> Step {
-        self.must(Action::Manifest(epoch), "manifest")?;
+    /// Reports that the manifest of `epoch` is durable.
+    pub(crate) fn manifest_written(&mut self, epoch: Epoch) -> Transition {
+        self.require(ProtocolAction::Manifest(epoch), "manifest")?;
         if !self.fenced {
-            return self.stop(Refusal::OutOfOrder("manifest before fence"));
+            return self.stop(ProtocolError::OutOfOrder("manifest before fence"));
         }
         self.phase = Phase::Run(Next::Commit);
         Ok(())
     }
 
-    /// The sink committed `epoch`, or refused because of another generation.
-    pub(crate) fn committed(&mut self, epoch: Epoch, accepted: bool) -> Step {
-        self.must(Action::Commit(epoch), "commit")?;
-        if !accepted && !self.planted.skip_refused() {
-            return self.stop(Refusal::Fenced);
+    /// Reports whether the sink accepted the commit of `epoch`; it refuses if another generation fenced it.
+    pub(crate) fn committed(&mut self, epoch: Epoch, accepted: bool) -> Transition {
+        self.require(ProtocolAction::Commit(epoch), "commit")?;
+        if !accepted && !self.injected.skip_refused() {
+            return self.stop(ProtocolError::Fenced);
         }
         self.phase = Phase::Run(Next::Record);
         Ok(())
     }
 
-    /// The commit record of `epoch` is there, and names `by`.
-    pub(crate) fn recorded(&mut self, epoch: Epoch, by: Generation) -> Step {
-        self.must(Action::Record(epoch), "record")?;
-        if by != self.me {
-            return self.stop(Refusal::Fenced);
+    /// Reports that the commit record of `epoch` exists and names the generation `by`.
+    pub(crate) fn recorded(&mut self, epoch: Epoch, by: Generation) -> Transition {
+        self.require(ProtocolAction::Record(epoch), "record")?;
+        if by != self.generation {
+            return self.stop(ProtocolError::Fenced);
         }
         self.commit = epoch.next();
         self.phase = Phase::Run(Next::Manifest);

@@ -1,64 +1,64 @@
-//! Every interleaving of the protocol, enumerated: several generations of one query over a model of
-//! the store and of the sink, each frozen, thawed or dead at any step.
+//! Enumerates all interleavings of several generations of one query over a model of checkpoint and sink.
 //!
-//! A process that is never scheduled again is a crashed one, so all crashes and all pauses are among
-//! the interleavings. In every reachable state the sink must hold a prefix of the input, each row
-//! once, with the state that belongs to it; and from every reachable state one more generation,
-//! left alone, must finish the job.
+//! A process that is never scheduled again has crashed, so all crashes and all pauses are among the
+//! interleavings. In every reachable state the sink must contain a prefix of the input, each row once,
+//! together with the matching state. From every reachable state one more generation that runs alone must
+//! complete the input.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Rows of the input: the numbers below it.
+/// The rows of the input are the numbers below this one.
 const INPUT: u8 = 4;
+/// A generation that runs alone needs fewer steps than this.
 const STEPS_MAX: usize = 200;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Snapshot {
+struct StateSnapshot {
     end: u8,
-    /// What a stateful operator saw: every row so far.
+    /// The state of a stateful operator that collects all rows.
     seen: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Output {
+struct EpochOutput {
     rows: Vec<u8>,
-    /// What the state said after the epoch.
+    /// The size of the state after the epoch.
     count: usize,
 }
 
-/// Store and sink: all that survives.
+/// Checkpoint and sink, which survive a crash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct World {
+struct DurableState {
     remembers: bool,
     generations: BTreeSet<u64>,
     plans: BTreeMap<u64, (u8, u8)>,
-    manifests: BTreeMap<(u64, u64), Snapshot>,
+    manifests: BTreeMap<(u64, u64), StateSnapshot>,
     records: BTreeMap<u64, u64>,
     fence: u64,
     last: Option<(u64, u64)>,
-    visible: Vec<Output>,
+    visible: Vec<EpochOutput>,
     violation: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Process {
+struct ModelProcess {
     machine: Machine,
-    planted: Planted,
-    now: Snapshot,
-    /// Processed, not yet committed.
-    epochs: BTreeMap<u64, (Output, Snapshot)>,
+    injected: InjectedBugs,
+    now: StateSnapshot,
+    /// Epochs that are processed and not yet committed.
+    epochs: BTreeMap<u64, (EpochOutput, StateSnapshot)>,
 }
 
 fn commit_of((epoch, generation): (u64, u64)) -> Commit {
     Commit { epoch: Epoch(epoch), generation: Generation(generation) }
 }
 
-impl World {
-    /// The least that a fenced sink with memory does: refuses lower generations and epochs that it
-    /// has. It does not notice a gap; that there is none is up to the protocol.
-    fn sink_commit(&mut self, epoch: u64, generation: u64, output: Output) -> bool {
+impl DurableState {
+    /// Commits as a sink with the minimal guarantees does: it refuses lower generations and epochs that are
+    /// committed. It does not detect a gap, which the protocol must prevent.
+    fn sink_commit(&mut self, epoch: u64, generation: u64, output: EpochOutput) -> bool {
         if self.remembers {
             if self.fence > generation || self.last.is_some_and(|(e, _)| e >= epoch) {
                 return false;
@@ -100,125 +100,131 @@ impl World {
     }
 }
 
-impl Process {
-    fn new(planted: Planted) -> Self {
-        Self { machine: Machine::new(planted), planted, now: Snapshot::default(), epochs: BTreeMap::new() }
+impl ModelProcess {
+    fn new(injected: InjectedBugs) -> Self {
+        Self {
+            machine: Machine::new(injected),
+            injected,
+            now: StateSnapshot::default(),
+            epochs: BTreeMap::new(),
+        }
     }
 
-    /// What can be done now: what the machine enables, without plans beyond the input's end.
-    fn enabled(&self) -> Vec<Action> {
-        let more = |a: &Action| !matches!(a, Action::Plan(_)) || self.now.end < INPUT;
+    /// Returns the enabled actions, without plans after the end of the input.
+    fn enabled(&self) -> Vec<ProtocolAction> {
+        let more = |a: &ProtocolAction| !matches!(a, ProtocolAction::Plan(_)) || self.now.end < INPUT;
         self.machine.enabled().into_iter().filter(more).collect()
     }
 
-    fn step(&mut self, world: &mut World, action: Action) {
+    fn step(&mut self, durable: &mut DurableState, action: ProtocolAction) {
         let me = self.machine.generation().0;
-        // A refusal stops the machine, which is all that a process does about it.
+        // An error stops the machine, and the process does nothing else about it.
         let _ = match action {
-            Action::ListGenerations => {
-                let all: Vec<_> = world.generations.iter().map(|g| Generation(*g)).collect();
+            ProtocolAction::ListGenerations => {
+                let all: Vec<_> = durable.generations.iter().map(|g| Generation(*g)).collect();
                 self.machine.listed(&all)
             }
-            Action::Claim(g) => self.machine.claimed(world.generations.insert(g.0)),
-            Action::ReadRecords => {
-                let newest = world.records.iter().next_back().map(|(e, g)| commit_of((*e, *g)));
+            ProtocolAction::Claim(g) => self.machine.claimed(durable.generations.insert(g.0)),
+            ProtocolAction::ReadRecords => {
+                let newest = durable.records.iter().next_back().map(|(e, g)| commit_of((*e, *g)));
                 self.machine.records_read(newest)
             }
-            Action::Fence(g) => self.fence(world, g.0),
-            Action::Restore(from) => self.restore(world, from),
-            Action::Plan(e) => self.plan(world, e.0),
-            Action::Manifest(e) => {
+            ProtocolAction::Fence(g) => self.fence(durable, g.0),
+            ProtocolAction::Restore(from) => self.restore(durable, from),
+            ProtocolAction::Plan(e) => self.plan(durable, e.0),
+            ProtocolAction::Manifest(e) => {
                 let mut snapshot = self.epochs.get(&e.0).unwrap().1.clone();
-                if self.planted.mix_epochs() {
+                if self.injected.mix_epochs() {
                     snapshot.seen = self.now.seen.clone();
                 }
-                assert!(world.manifests.insert((e.0, me), snapshot).is_none(), "a manifest written twice");
+                assert!(durable.manifests.insert((e.0, me), snapshot).is_none(), "a manifest written twice");
                 self.machine.manifest_written(e)
             }
-            Action::Commit(e) => {
+            ProtocolAction::Commit(e) => {
                 let output = self.epochs.get(&e.0).unwrap().0.clone();
-                let accepted = world.sink_commit(e.0, me, output);
+                let accepted = durable.sink_commit(e.0, me, output);
                 self.machine.committed(e, accepted)
             }
-            Action::Record(e) => self.record(world, e.0),
+            ProtocolAction::Record(e) => self.record(durable, e.0),
         };
     }
 
-    fn fence(&mut self, world: &mut World, g: u64) -> Step {
-        if !self.planted.skip_fence() {
-            if world.remembers && world.fence > g {
-                return self.machine.stop(Refusal::Fenced);
+    fn fence(&mut self, durable: &mut DurableState, g: u64) -> Transition {
+        if !self.injected.skip_fence() {
+            if durable.remembers && durable.fence > g {
+                return self.machine.stop(ProtocolError::Fenced);
             }
-            world.fence = g;
+            durable.fence = g;
         }
-        let manifests: Vec<_> = world.manifests.keys().copied().map(commit_of).collect();
-        self.machine.fenced(world.remembers, world.last.map(commit_of), &manifests)
+        let manifests: Vec<_> = durable.manifests.keys().copied().map(commit_of).collect();
+        self.machine.fenced(durable.remembers, durable.last.map(commit_of), &manifests)
     }
 
-    fn restore(&mut self, world: &World, from: Option<(Epoch, Generation)>) -> Step {
+    fn restore(&mut self, durable: &DurableState, from: Option<(Epoch, Generation)>) -> Transition {
         let found = match from {
-            None => Some(Snapshot::default()),
-            Some((e, g)) => world.manifests.get(&(e.0, g.0)).cloned(),
+            None => Some(StateSnapshot::default()),
+            Some((e, g)) => durable.manifests.get(&(e.0, g.0)).cloned(),
         };
         self.now = found.clone().unwrap_or_default();
         self.machine.restored(found.is_some())
     }
 
-    /// Every generation would cut elsewhere, so that adopting the durable plan matters.
-    fn plan(&mut self, world: &mut World, e: u64) -> Step {
-        let cut = 1 + ((e + self.machine.generation().0) % 2) as u8;
-        let mine = (self.now.end, (self.now.end + cut).min(INPUT));
-        let (start, end) = *world.plans.entry(e).or_insert(mine);
+    /// Plans an epoch. Each generation would choose another end, so a test fails if it does not adopt the
+    /// durable plan.
+    fn plan(&mut self, durable: &mut DurableState, e: u64) -> Transition {
+        let rows = 1 + ((e + self.machine.generation().0) % 2) as u8;
+        let mine = (self.now.end, (self.now.end + rows).min(INPUT));
+        let (start, end) = *durable.plans.entry(e).or_insert(mine);
         let rows: Vec<u8> = (start..end).collect();
         self.now.seen.extend(&rows);
         self.now.end = end;
-        let output = Output { rows, count: self.now.seen.len() };
+        let output = EpochOutput { rows, count: self.now.seen.len() };
         self.epochs.insert(e, (output, self.now.clone()));
         self.machine.planned(Epoch(e))
     }
 
-    fn record(&mut self, world: &mut World, e: u64) -> Step {
+    fn record(&mut self, durable: &mut DurableState, e: u64) -> Transition {
         let me = self.machine.generation().0;
-        let by = *world.records.entry(e).or_insert(me);
-        let manifests: Vec<_> = world.manifests.keys().copied().map(commit_of).collect();
+        let by = *durable.records.entry(e).or_insert(me);
+        let manifests: Vec<_> = durable.manifests.keys().copied().map(commit_of).collect();
         for m in garbage(&manifests, Epoch(e)) {
-            world.manifests.remove(&(m.epoch.0, m.generation.0));
+            durable.manifests.remove(&(m.epoch.0, m.generation.0));
         }
         self.epochs.remove(&e);
         self.machine.recorded(Epoch(e), Generation(by))
     }
 }
 
-/// One more generation, alone and sound, from here on.
-fn finishes(mut world: World) -> Result<(), &'static str> {
-    let mut process = Process::new(Planted::default());
+/// Runs one more generation, alone and without injected bugs, which must complete the input.
+fn check_recoverable(mut durable: DurableState) -> Result<(), &'static str> {
+    let mut process = ModelProcess::new(InjectedBugs::default());
     for _ in 0..STEPS_MAX {
         let Some(action) = process.enabled().first().copied() else { break };
-        process.step(&mut world, action);
+        process.step(&mut durable, action);
     }
-    world.check()?;
-    if world.complete() { Ok(()) } else { Err("the rest is never done") }
+    durable.check()?;
+    if durable.complete() { Ok(()) } else { Err("the input is never completed") }
 }
 
-/// Walks all interleavings of `processes` generations. Answers with the number of states, or the first
-/// violation.
-fn explore(processes: usize, remembers: bool, planted: Planted) -> Result<usize, &'static str> {
-    let start = (World { remembers, ..World::default() }, vec![Process::new(planted); processes]);
+/// Visits all interleavings of `processes` generations; returns the number of states, or the first violation.
+fn explore(processes: usize, remembers: bool, injected: InjectedBugs) -> Result<usize, &'static str> {
+    let start =
+        (DurableState { remembers, ..DurableState::default() }, vec![ModelProcess::new(injected); processes]);
     let mut seen = HashSet::from([start.clone()]);
     let mut recovered = HashSet::new();
     let mut todo = vec![start];
-    while let Some((world, all)) = todo.pop() {
-        world.check()?;
-        if recovered.insert(world.clone()) {
-            finishes(world.clone())?;
+    while let Some((durable, all)) = todo.pop() {
+        durable.check()?;
+        if recovered.insert(durable.clone()) {
+            check_recoverable(durable.clone())?;
         }
         for (i, process) in all.iter().enumerate() {
             for action in process.enabled() {
-                let (mut world, mut all) = (world.clone(), all.clone());
-                all[i].step(&mut world, action);
-                // Processes are alike: their order in the list says nothing.
+                let (mut durable, mut all) = (durable.clone(), all.clone());
+                all[i].step(&mut durable, action);
+                // Processes are interchangeable, so states that differ in their order only are the same.
                 all.sort_by_key(|p| p.machine.generation());
-                let state = (world, all);
+                let state = (durable, all);
                 if seen.insert(state.clone()) {
                     todo.push(state);
                 }
@@ -230,40 +236,40 @@ fn explore(processes: usize, remembers: bool, planted: Planted) -> Result<usize,
 
 #[test]
 fn two_generations_lose_nothing_and_repeat_nothing_in_any_interleaving() {
-    let states = explore(2, true, Planted::default()).unwrap();
-    assert!(states > 1_000, "only {states} states: the walk is not a walk");
+    let states = explore(2, true, InjectedBugs::default()).unwrap();
+    assert!(states > 1_000, "only {states} states were visited");
 }
 
 #[test]
-fn three_generations_neither() {
-    let states = explore(3, true, Planted::default()).unwrap();
-    assert!(states > 20_000, "only {states} states: the walk is not a walk");
+fn three_generations_lose_nothing_and_repeat_nothing_in_any_interleaving() {
+    let states = explore(3, true, InjectedBugs::default()).unwrap();
+    assert!(states > 20_000, "only {states} states were visited");
 }
 
 #[test]
 fn with_a_sink_that_cannot_remember_nothing_is_lost() {
-    explore(2, false, Planted::default()).unwrap();
+    explore(2, false, InjectedBugs::default()).unwrap();
 }
 
 #[test]
-fn planted_faults_are_noticed() {
-    let none = Planted::default();
-    let check = |planted, expect: &[&str]| {
-        let found = explore(2, true, planted).expect_err("the fault went unnoticed");
-        assert!(expect.contains(&found), "{planted:?} was noticed as {found}");
+fn injected_bugs_are_detected() {
+    let none = InjectedBugs::default();
+    let check = |injected, expect: &[&str]| {
+        let found = explore(2, true, injected).expect_err("the bug was not detected");
+        assert!(expect.contains(&found), "{injected:?} was detected as {found}");
     };
-    check(Planted { restore_newest: true, ..none }, &["lost", "state of another epoch"]);
-    check(Planted { mix_epochs: true, ..none }, &["twice", "state of another epoch"]);
-    check(Planted { skip_fence: true, ..none }, &["commit without fence"]);
+    check(InjectedBugs { restore_newest: true, ..none }, &["lost", "state of another epoch"]);
+    check(InjectedBugs { mix_epochs: true, ..none }, &["twice", "state of another epoch"]);
+    check(InjectedBugs { skip_fence: true, ..none }, &["commit without fence"]);
     check(
-        Planted { skip_fence: true, skip_refused: true, ..none },
+        InjectedBugs { skip_fence: true, skip_refused: true, ..none },
         &["commit without fence", "lost", "twice"],
     );
 }
 
 #[test]
 fn nothing_is_enabled_after_a_refused_commit_or_out_of_order() {
-    let mut m = Machine::new(Planted::default());
+    let mut m = Machine::new(InjectedBugs::default());
     m.listed(&[]).unwrap();
     m.claimed(true).unwrap();
     m.records_read(None).unwrap();
@@ -274,8 +280,8 @@ fn nothing_is_enabled_after_a_refused_commit_or_out_of_order() {
     assert!(!m.may_plan(), "a third epoch in flight");
     m.manifest_written(Epoch(0)).unwrap();
     let mut early = m.clone();
-    assert_eq!(early.recorded(Epoch(0), Generation(1)), Err(Refusal::OutOfOrder("record")));
-    assert_eq!(m.committed(Epoch(0), false), Err(Refusal::Fenced));
+    assert_eq!(early.recorded(Epoch(0), Generation(1)), Err(ProtocolError::OutOfOrder("record")));
+    assert_eq!(m.committed(Epoch(0), false), Err(ProtocolError::Fenced));
     for stopped in [m, early] {
         assert_eq!(stopped.enabled(), vec![]);
     }

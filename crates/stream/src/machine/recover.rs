@@ -1,22 +1,21 @@
-//! What a new generation concludes from what it finds: the number it takes, the commit it goes on
-//! from, and what nobody can need any more.
+//! Decides how a generation recovers: its number, the commit that it continues from, and what it may delete.
 //!
-//! Pure functions; the model in the tests and the driver call the same ones.
+//! These are pure functions, which the coordinator and the model in the tests share.
 
-use super::Refusal;
+use super::ProtocolError;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::Commit;
 
-/// One more than the highest there is; the first is 1.
+/// Returns the number after the highest existing one; the first generation is 1.
 pub(crate) fn next_generation(existing: &[Generation]) -> Generation {
     existing.iter().max().copied().unwrap_or_default().next()
 }
 
-/// What a generation knows after it fenced the sink.
+/// What a generation knows after it has fenced the sink.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts<'a> {
-    pub me: Generation,
-    /// Whether the sink remembers its commits; otherwise the checkpoint's record counts.
+pub(crate) struct RecoveryFacts<'a> {
+    pub generation: Generation,
+    /// Whether the sink remembers its commits; otherwise the commit record of the checkpoint counts.
     pub remembers: bool,
     pub sink: Option<Commit>,
     /// The newest commit record, read before the fence.
@@ -24,39 +23,39 @@ pub(crate) struct Facts<'a> {
     pub manifests: &'a [Commit],
 }
 
-/// The commit to go on from; none to start with nothing.
+/// Returns the commit to continue from; `None` to start without state.
 ///
-/// The sink arbitrates: a manifest that is newer than its last commit was never committed, whoever
-/// wrote it. A record can only follow a commit, so a record that the sink does not know means that
-/// the sink lost rows, and then going on would hide it.
-pub(crate) fn resume(facts: &Facts<'_>) -> Result<Option<Commit>, Refusal> {
-    let last = if facts.remembers { trusted(facts.sink, facts.record)? } else { facts.record };
+/// The sink decides: a manifest newer than its last commit was never committed, whoever wrote it. A record is
+/// only written after a commit, so a record of a commit that the sink does not report means that the sink has
+/// lost rows. Continuing would hide the loss.
+pub(crate) fn resume(facts: &RecoveryFacts<'_>) -> Result<Option<Commit>, ProtocolError> {
+    let last = if facts.remembers { sink_commit(facts.sink, facts.record)? } else { facts.record };
     let Some(last) = last else { return Ok(None) };
-    if last.generation >= facts.me {
-        return Err(Refusal::Fenced);
+    if last.generation >= facts.generation {
+        return Err(ProtocolError::Fenced);
     }
     if !facts.manifests.contains(&last) {
-        return Err(Refusal::ManifestMissing(last.epoch, last.generation));
+        return Err(ProtocolError::ManifestMissing(last.epoch, last.generation));
     }
     Ok(Some(last))
 }
 
-fn trusted(sink: Option<Commit>, record: Option<Commit>) -> Result<Option<Commit>, Refusal> {
+fn sink_commit(sink: Option<Commit>, record: Option<Commit>) -> Result<Option<Commit>, ProtocolError> {
     match (sink, record) {
-        (None, Some(r)) => Err(Refusal::SinkForgot(r.epoch)),
+        (None, Some(r)) => Err(ProtocolError::SinkForgot(r.epoch)),
         (Some(s), Some(r)) if s.epoch < r.epoch => {
-            Err(Refusal::SinkRolledBack { sink: s.epoch, recorded: r.epoch })
+            Err(ProtocolError::SinkRolledBack { sink: s.epoch, recorded: r.epoch })
         }
         (Some(s), Some(r)) if s.epoch == r.epoch && s.generation != r.generation => {
-            Err(Refusal::RecordDisagrees(s.epoch))
+            Err(ProtocolError::RecordDisagrees(s.epoch))
         }
         _ => Ok(sink),
     }
 }
 
-/// The manifests that nobody can need once `confirmed` is committed and recorded: those of older
-/// epochs. A manifest of the same or a later epoch stays, whoever wrote it: a commit of it may be
-/// under way in a sink that can't be fenced.
+/// Returns the manifests that no recovery needs once `confirmed` is committed and recorded: those of older
+/// epochs. A manifest of the same or a later epoch stays, whoever wrote it, since a sink that cannot be
+/// fenced may be committing it.
 pub(crate) fn garbage(manifests: &[Commit], confirmed: Epoch) -> Vec<Commit> {
     manifests.iter().copied().filter(|m| m.epoch < confirmed).collect()
 }
@@ -75,8 +74,8 @@ mod tests {
     fn check(remembers: bool, sink: &str, record: &str, manifests: &[&str], expect: &str) {
         let one = |t: &str| (t != "-").then(|| c(t));
         let manifests: Vec<_> = manifests.iter().map(|t| c(t)).collect();
-        let facts = Facts {
-            me: Generation(9),
+        let facts = RecoveryFacts {
+            generation: Generation(9),
             remembers,
             sink: one(sink),
             record: one(record),

@@ -1,10 +1,11 @@
-//! DataFusion's accumulators, used for one step and thrown away.
+//! Computes aggregates with DataFusion's accumulators, each of which is used for one step only.
 //!
-//! They can't drop or peek at a group, so none lives longer than an epoch: rows → partial state;
-//! stored state + partial state → new state; state → value. Between the steps state is plain Arrow.
+//! An accumulator can neither drop nor read a single group, so none lives longer than an epoch. The steps
+//! are: rows → partial state; stored state + partial state → new state; state → value. Between the steps the
+//! state is Arrow.
 
 use crate::error::from_datafusion;
-use crate::spec::AggregateCall;
+use crate::spec::AggregateFunctionCall;
 use arrow::array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
@@ -13,17 +14,17 @@ use datafusion::physical_expr::GroupsAccumulatorAdapter;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// One aggregate function and what its state looks like.
+/// An aggregate function whose states can be merged, and the types of its state.
 #[derive(Debug, Clone)]
-pub(crate) struct Function {
-    call: AggregateCall,
+pub(crate) struct MergeableAggregate {
+    call: AggregateFunctionCall,
     pub states: Vec<DataType>,
 }
 
-impl Function {
+impl MergeableAggregate {
     /// # Errors
-    /// If the function has no mergeable state.
-    pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
+    /// DataFusion's error if the function has no mergeable state.
+    pub(crate) fn new(call: &AggregateFunctionCall) -> Result<Self> {
         let fields = call.function.state_fields().map_err(from_datafusion)?;
         let states = fields.iter().map(|f| f.data_type().clone()).collect();
         Ok(Self { call: call.clone(), states })
@@ -37,17 +38,17 @@ impl Function {
         Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
     }
 
-    /// Begins the partial state of an epoch.
-    pub(crate) fn partial(&self) -> Result<Partial> {
-        Ok(Partial { scratch: self.fresh()?, states: self.states.clone() })
+    /// Starts the partial state of an epoch.
+    pub(crate) fn partial(&self) -> Result<PartialState> {
+        Ok(PartialState { scratch: self.fresh()?, states: self.states.clone() })
     }
 
-    /// Merges states of the same groups; each part says which group every of its rows belongs to.
+    /// Merges states of the same groups. Each part has its states and the group of each of its rows.
     pub(crate) fn merge(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Vec<ArrayRef>> {
         state_of(self.merged(parts, groups)?, &self.states)
     }
 
-    /// The values of states, one group per row.
+    /// Evaluates states, one group per row.
     pub(crate) fn values(&self, states: &[ArrayRef], groups: usize) -> Result<ArrayRef> {
         if groups == 0 {
             return Ok(new_empty_array(self.call.function.field().data_type()));
@@ -62,8 +63,8 @@ impl Function {
         if parts.is_empty() {
             return Ok(scratch);
         }
-        // All parts at once: DataFusion takes every group for seen as soon as one batch holds no null, so a
-        // part that covers only some groups would turn the nulls of the others into zeros.
+        // All parts are merged in one batch: DataFusion regards all groups as seen as soon as a batch holds
+        // no null, so a batch that covers only some groups would turn the nulls of the others into zeros.
         let column = |i: usize| {
             let of_parts: Vec<&dyn Array> =
                 parts.iter().filter_map(|(s, _)| s.get(i)).map(AsRef::as_ref).collect();
@@ -77,13 +78,13 @@ impl Function {
 }
 
 /// The state that the rows of one epoch add.
-pub(crate) struct Partial {
+pub(crate) struct PartialState {
     scratch: Box<dyn GroupsAccumulator>,
     states: Vec<DataType>,
 }
 
-impl Partial {
-    /// Adds rows; `of` says which group every row belongs to.
+impl PartialState {
+    /// Adds rows; `of` is the group of each row.
     pub(crate) fn update(
         &mut self,
         arguments: &[ArrayRef],
@@ -94,14 +95,14 @@ impl Partial {
         self.scratch.update_batch(arguments, of, filter, groups).map_err(from_datafusion)
     }
 
-    /// The state, one row per group.
+    /// Returns the state, one row per group.
     pub(crate) fn finish(self) -> Result<Vec<ArrayRef>> {
         state_of(self.scratch, &self.states)
     }
 }
 
-/// The state of an accumulator. DataFusion's adapter of row-wise accumulators answers with no columns
-/// at all where there is no group: then the columns are empty.
+/// Returns the state of an accumulator. Without groups, DataFusion's adapter of row-wise accumulators returns
+/// no columns at all; empty columns are returned instead.
 fn state_of(mut scratch: Box<dyn GroupsAccumulator>, types: &[DataType]) -> Result<Vec<ArrayRef>> {
     let states = scratch.state(EmitTo::All).map_err(from_datafusion)?;
     Ok(if states.is_empty() { types.iter().map(new_empty_array).collect() } else { states })

@@ -1,12 +1,12 @@
-//! Filter, project, unnest, and observing the event time: one batch in, at most one out.
+//! Applies stateless steps to a batch: filter, project, unnest, and observe the event time.
 //!
-//! Rows are kept in order. Memory is of the running epoch only: its time, which stands in for every
-//! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME), and the event times observed, which the
-//! runtime takes when the epoch has been read.
+//! A batch gives at most one batch, and rows keep their order. What is kept between batches belongs to the
+//! running epoch: its processing time, and the event times observed, which the runtime takes when the epoch
+//! has been read.
 
-use super::now::Timed;
-use crate::error::{from_arrow, from_datafusion, unbuildable};
-use crate::spec::Step;
+use super::processing_time::EpochTimeExprs;
+use crate::error::{from_arrow, from_datafusion, unsupported};
+use crate::spec::StatelessStep;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -22,7 +22,7 @@ const US_PER_MS: i64 = 1000;
 pub(crate) struct EventTimes {
     pub count: u64,
     pub sum_ms: i128,
-    /// Least and greatest; meaningless while `count` is 0.
+    /// Least and greatest; undefined while `count` is 0.
     pub min_ms: i64,
     pub max_ms: i64,
 }
@@ -33,7 +33,7 @@ impl EventTimes {
         self.merge(&Self { count: 1, sum_ms: i128::from(ms), min_ms: ms, max_ms: ms });
     }
 
-    /// Adds what another worker saw.
+    /// Adds the event times that another worker observed.
     pub(crate) fn merge(&mut self, other: &Self) {
         if other.count == 0 {
             return;
@@ -46,32 +46,32 @@ impl EventTimes {
     }
 }
 
-/// A chain of steps on one worker.
+/// A sequence of steps on one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
-    steps: Vec<(Step, Timed)>,
+    steps: Vec<(StatelessStep, EpochTimeExprs)>,
     times: EventTimes,
 }
 
 impl Steps {
-    pub(crate) fn new(steps: Vec<Step>) -> Self {
-        let timed = |step: Step| {
+    pub(crate) fn new(steps: Vec<StatelessStep>) -> Self {
+        let bindable = |step: StatelessStep| {
             let exprs = match &step {
-                Step::Filter(predicate) => vec![Arc::clone(predicate)],
-                Step::Project { exprs, .. } => exprs.clone(),
-                Step::Unnest { .. } | Step::Watermark { .. } => vec![],
+                StatelessStep::Filter(predicate) => vec![Arc::clone(predicate)],
+                StatelessStep::Project { exprs, .. } => exprs.clone(),
+                StatelessStep::Unnest { .. } | StatelessStep::Watermark { .. } => vec![],
             };
-            (step, Timed::new(exprs))
+            (step, EpochTimeExprs::new(exprs))
         };
-        Self { steps: steps.into_iter().map(timed).collect(), times: EventTimes::default() }
+        Self { steps: steps.into_iter().map(bindable).collect(), times: EventTimes::default() }
     }
 
-    /// Begins an epoch.
-    pub(crate) fn begin(&mut self, processing_time_us: i64) -> Result<()> {
-        self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.begin(processing_time_us))
+    /// Starts an epoch.
+    pub(crate) fn start_epoch(&mut self, processing_time_us: i64) -> Result<()> {
+        self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.start_epoch(processing_time_us))
     }
 
-    /// Passes a batch through all steps; none if no row is left.
+    /// Applies all steps to a batch; returns `None` if no row is left.
     pub(crate) fn apply(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let mut batch = batch;
         for (step, exprs) in &self.steps {
@@ -79,10 +79,10 @@ impl Steps {
                 return Ok(None);
             }
             batch = match step {
-                Step::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
-                Step::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
-                Step::Unnest { column, schema } => unnest(&batch, *column, schema)?,
-                Step::Watermark { column, .. } => {
+                StatelessStep::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
+                StatelessStep::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
+                StatelessStep::Unnest { column, schema } => unnest(&batch, *column, schema)?,
+                StatelessStep::Watermark { column, .. } => {
                     observe(&mut self.times, &batch, *column)?;
                     batch
                 }
@@ -91,7 +91,7 @@ impl Steps {
         Ok((batch.num_rows() > 0).then_some(batch))
     }
 
-    /// What was observed since the last call.
+    /// Takes the event times that were observed since the last call.
     pub(crate) fn take_times(&mut self) -> EventTimes {
         std::mem::take(&mut self.times)
     }
@@ -103,7 +103,7 @@ pub(crate) fn evaluate(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Res
     value.into_array(batch.num_rows()).map_err(from_datafusion)
 }
 
-/// A batch whose row count holds even without columns.
+/// Builds a batch of `rows` rows, which may have no columns.
 pub(crate) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(from_arrow)
@@ -114,7 +114,7 @@ fn filter(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Reco
     filter_record_batch(batch, &keep).map_err(from_arrow)
 }
 
-/// The Boolean array in `array`.
+/// Casts a condition to a Boolean array.
 pub(crate) fn boolean(array: &ArrayRef) -> Result<BooleanArray> {
     let found = array.as_boolean_opt().cloned();
     found.ok_or_else(|| Error::internal(format!("a condition of type {}", array.data_type())))
@@ -127,7 +127,7 @@ fn project(batch: &RecordBatch, exprs: &[Arc<dyn PhysicalExpr>], schema: &Schema
 
 fn unnest(batch: &RecordBatch, column: usize, schema: &SchemaRef) -> Result<RecordBatch> {
     let lists = batch.columns().get(column).and_then(|c| c.as_list_opt::<i32>());
-    let lists = lists.ok_or_else(|| unbuildable("unnesting a column that is no array"))?;
+    let lists = lists.ok_or_else(|| unsupported("unnesting a column that is not an array"))?;
     let (mut rows, mut elements) = (Vec::new(), Vec::new());
     for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
         let &[from, to] = bounds else { continue };
@@ -146,9 +146,9 @@ fn unnest(batch: &RecordBatch, column: usize, schema: &SchemaRef) -> Result<Reco
 }
 
 fn observe(times: &mut EventTimes, batch: &RecordBatch, column: usize) -> Result<()> {
-    let found = batch.columns().get(column).ok_or_else(|| unbuildable("a watermark without its column"))?;
+    let found = batch.columns().get(column).ok_or_else(|| unsupported("a watermark without its column"))?;
     let DataType::Timestamp(TimeUnit::Microsecond, _) = found.data_type() else {
-        return Err(unbuildable("a watermark on a column that is no timestamp"));
+        return Err(unsupported("a watermark on a column that is not a timestamp"));
     };
     let column = found.as_primitive::<TimestampMicrosecondType>();
     column.iter().flatten().for_each(|us| times.observe(us));

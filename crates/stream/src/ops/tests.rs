@@ -1,7 +1,7 @@
-//! Operators on their own: batches in, batches out, no runtime.
+//! Tests the operators without a runtime.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{Aggregate, Prepare, Steps};
+use super::{Aggregate, AggregateInput, Steps};
 use crate::spec::*;
 use arrow::array::*;
 use arrow::datatypes::*;
@@ -38,14 +38,14 @@ fn rows(rows: &[(Option<i64>, Option<i64>)]) -> RecordBatch {
 
 fn spec(grouped: bool) -> AggregateSpec {
     let v = || col("v", &schema()).unwrap();
-    let call = |function, name: &str| AggregateCall {
+    let call = |function, name: &str| AggregateFunctionCall {
         function: Arc::new(
             AggregateExprBuilder::new(function, vec![v()]).schema(schema()).alias(name).build().unwrap(),
         ),
         filter: None,
     };
     let distinct = AggregateExprBuilder::new(count_udaf(), vec![v()]).schema(schema()).alias("d").distinct();
-    let distinct = AggregateCall { function: Arc::new(distinct.build().unwrap()), filter: None };
+    let distinct = AggregateFunctionCall { function: Arc::new(distinct.build().unwrap()), filter: None };
     let mut fields = vec![
         Field::new("sum", DataType::Int64, true),
         Field::new("count", DataType::Int64, true),
@@ -64,10 +64,10 @@ fn spec(grouped: bool) -> AggregateSpec {
     }
 }
 
-fn build(spec: &AggregateSpec, mode: OutputMode) -> (Prepare, Aggregate) {
-    let prepare = Prepare::new(spec).unwrap();
-    let aggregate = Aggregate::new(spec, prepare.prepared(), mode).unwrap();
-    (prepare, aggregate)
+fn build(spec: &AggregateSpec, mode: OutputMode) -> (AggregateInput, Aggregate) {
+    let input = AggregateInput::new(spec).unwrap();
+    let aggregate = Aggregate::new(spec, input.layout(), mode).unwrap();
+    (input, aggregate)
 }
 
 /// (window end, sum, count, distinct) of emitted rows.
@@ -81,9 +81,9 @@ fn numbers(batch: &Option<RecordBatch>) -> Vec<(i64, i64, i64, i64)> {
 
 #[test]
 fn windows_close_in_order_and_a_null_window_only_at_the_end() {
-    let (prepare, mut aggregate) = build(&spec(true), OutputMode::Append);
+    let (evaluate, mut aggregate) = build(&spec(true), OutputMode::Append);
     let input = rows(&[(Some(20), Some(1)), (Some(10), Some(5)), (None, Some(7)), (Some(10), Some(5))]);
-    aggregate.update(&prepare.apply(&input).unwrap(), i64::MIN).unwrap();
+    aggregate.update(&evaluate.apply(&input).unwrap(), i64::MIN).unwrap();
     let first = aggregate.close(9).unwrap();
     assert_eq!((numbers(&first.emit), first.rows_total, first.delta.len()), (vec![], 3, 1));
     let late = rows(&[
@@ -94,7 +94,7 @@ fn windows_close_in_order_and_a_null_window_only_at_the_end() {
         (Some(8), Some(1)),
         (None, Some(1)),
     ]);
-    aggregate.update(&prepare.apply(&late).unwrap(), 9).unwrap();
+    aggregate.update(&evaluate.apply(&late).unwrap(), 9).unwrap();
     let second = aggregate.close(10).unwrap();
     assert_eq!(numbers(&second.emit), [(10, 10, 2, 1)]);
     assert_eq!((second.rows_late, second.groups_late), (3, 2), "Spark counts late groups");
@@ -107,11 +107,11 @@ fn windows_close_in_order_and_a_null_window_only_at_the_end() {
 
 #[test]
 fn what_was_written_restores_to_the_same_state_whatever_the_number_of_workers() {
-    let (prepare, mut whole) = build(&spec(true), OutputMode::Append);
+    let (evaluate, mut whole) = build(&spec(true), OutputMode::Append);
     let mut files = Vec::new();
     for (end, watermark) in [(10, 0), (20, 0), (10, 10), (30, 10), (20, 20)] {
         let input = rows(&[(Some(end + 5), Some(end)), (Some(end), Some(1)), (None, Some(3))]);
-        whole.update(&prepare.apply(&input).unwrap(), i64::MIN).unwrap();
+        whole.update(&evaluate.apply(&input).unwrap(), i64::MIN).unwrap();
         files.extend(whole.close(watermark).unwrap().delta);
     }
     let expect = numbers(&whole.close(i64::MAX).unwrap().emit);
@@ -119,9 +119,9 @@ fn what_was_written_restores_to_the_same_state_whatever_the_number_of_workers() 
     for workers in [1, 2, 5] {
         let mut got = Vec::new();
         for worker in 0..workers {
-            let (_, mut part) = build(&spec(true), OutputMode::Append);
-            files.iter().for_each(|f| part.restore(f, worker, workers).unwrap());
-            got.extend(numbers(&part.close(i64::MAX).unwrap().emit));
+            let (_, mut restored) = build(&spec(true), OutputMode::Append);
+            files.iter().for_each(|f| restored.restore(f, worker, workers).unwrap());
+            got.extend(numbers(&restored.close(i64::MAX).unwrap().emit));
         }
         let by_time = |r: &(i64, i64, i64, i64)| if r.0 < 0 { i64::MAX } else { r.0 };
         got.sort_by_key(by_time);
@@ -131,10 +131,10 @@ fn what_was_written_restores_to_the_same_state_whatever_the_number_of_workers() 
 
 #[test]
 fn one_global_group_has_the_empty_key() {
-    let (prepare, mut aggregate) = build(&spec(false), OutputMode::Update);
+    let (evaluate, mut aggregate) = build(&spec(false), OutputMode::Update);
     let mut sums = Vec::new();
     for v in [1, 2, 3] {
-        let input = prepare.apply(&rows(&[(None, Some(v)), (None, Some(v))])).unwrap();
+        let input = evaluate.apply(&rows(&[(None, Some(v)), (None, Some(v))])).unwrap();
         aggregate.update(&input, i64::MIN).unwrap();
         let closed = aggregate.close(i64::MIN).unwrap();
         let emit = closed.emit.unwrap();
@@ -168,7 +168,7 @@ fn unnest_drops_null_and_empty_lists_also_in_a_slice() {
         Field::new("n", DataType::Utf8, true),
     ]));
     let input = RecordBatch::try_new(Arc::new(nested), vec![Arc::new(lists), Arc::new(names)]).unwrap();
-    let mut steps = Steps::new(vec![Step::Unnest { column: 0, schema: flat }]);
+    let mut steps = Steps::new(vec![StatelessStep::Unnest { column: 0, schema: flat }]);
     let out = steps.apply(input.slice(1, 4)).unwrap().unwrap();
     let text = pretty_format_batches(&[out]).unwrap().to_string();
     let cells: Vec<Vec<&str>> = text

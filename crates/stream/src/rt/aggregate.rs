@@ -1,10 +1,12 @@
-//! The aggregate operator: applies the rows of the oldest open epoch at once, keeps those of the
-//! next aside, and closes epochs in order when the frontier has passed them.
+//! The aggregate operator: applies the rows of the oldest open epoch and closes epochs in order.
+//!
+//! Two epochs may be in flight, so rows of the next epoch can arrive early. They are buffered until the
+//! current epoch is closed; otherwise its snapshot would contain state of the next one.
 
-use super::build::{Epochs, Shape};
+use super::build::{EpochTable, OperatorContext};
 use super::chunk::Chunk;
-use super::workers::Outlet;
-use super::{Descriptor, Report, StateReport};
+use super::workers::Reporter;
+use super::{EpochDescriptor, Report, StateReport};
 use crate::ops::{Aggregate, Steps};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -15,20 +17,20 @@ use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Operator;
 
-struct Keyed {
+struct AggregateOperator {
     aggregate: Aggregate,
     after: Steps,
-    shape: Shape,
+    context: OperatorContext,
 }
 
-impl Keyed {
-    /// Closes an epoch: what to emit, in chunks, and the state to make durable.
-    fn close(&mut self, descriptor: Descriptor) -> Result<(Vec<RecordBatch>, StateReport)> {
-        self.after.begin(descriptor.processing_time_us)?;
+impl AggregateOperator {
+    /// Closes an epoch; returns the rows to emit, in chunks, and the state changes.
+    fn close(&mut self, descriptor: EpochDescriptor) -> Result<(Vec<RecordBatch>, StateReport)> {
+        self.after.start_epoch(descriptor.processing_time_us)?;
         let closed = self.aggregate.close(descriptor.watermark_us)?;
         let mut chunks = Vec::new();
         if let Some(emit) = closed.emit {
-            let step = self.shape.rows_per_chunk.min(emit.num_rows()).max(1);
+            let step = self.context.rows_per_chunk.min(emit.num_rows()).max(1);
             for from in (0..emit.num_rows()).step_by(step) {
                 let rows = step.min(emit.num_rows() - from);
                 chunks.extend(self.after.apply(emit.slice(from, rows))?);
@@ -50,45 +52,47 @@ impl Keyed {
 pub(super) fn aggregate<'scope, P>(
     rows: Stream<'scope, u64, Chunk>,
     pact: P,
-    (aggregate, after, shape): (Aggregate, Steps, Shape),
-    epochs: &Epochs,
-    (first, outlet): (Epoch, Outlet),
+    (aggregate, after, context): (Aggregate, Steps, OperatorContext),
+    epochs: &EpochTable,
+    (first, reporter): (Epoch, Reporter),
 ) -> Stream<'scope, u64, Chunk>
 where
     P: ParallelizationContract<u64, Chunk>,
 {
     let epochs = epochs.clone();
     let scope = rows.scope();
-    let mut keyed = Keyed { aggregate, after, shape };
-    let mut aside: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
+    let mut operator = AggregateOperator { aggregate, after, context };
+    let mut buffered: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
     rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(pact, "aggregate", |mut capability, info| {
         capability.downgrade(&first.0);
-        epochs.wake(scope.activator_for(info.address));
+        epochs.activate_on_start(scope.activator_for(info.address));
         move |(input, frontier), output| {
-            input.for_each(|time, chunk| aside.entry(*time.time()).or_default().push(std::mem::take(chunk)));
-            while !outlet.poisoned() {
+            input.for_each(|time, chunk| {
+                buffered.entry(*time.time()).or_default().push(std::mem::take(chunk));
+            });
+            while !reporter.is_stopping() {
                 let now = *capability.time();
-                // A peer may be ahead: its rows wait until this worker has heard of the epoch too.
-                let found = epochs.get(now);
-                let Some(descriptor) = found else { return };
-                let chunks = aside.remove(&now).unwrap_or_default();
-                let late = descriptor.late_us;
-                let batches = chunks.iter().filter_map(|c| c.batch.as_ref());
-                if let Err(error) = batches.into_iter().try_for_each(|b| keyed.aggregate.update(b, late)) {
-                    return outlet.fail(error);
+                // Another worker may have started the epoch already; its rows wait until this one starts it
+                // too.
+                let Some(descriptor) = epochs.get(now) else { return };
+                let chunks = buffered.remove(&now).unwrap_or_default();
+                let late_us = descriptor.late_us;
+                let mut batches = chunks.iter().filter_map(|c| c.batch.as_ref());
+                if let Err(error) = batches.try_for_each(|b| operator.aggregate.update(b, late_us)) {
+                    return reporter.fail(error);
                 }
                 if frontier.less_equal(&now) {
                     return;
                 }
-                let (emit, state) = match keyed.close(descriptor) {
+                let (emit, state) = match operator.close(descriptor) {
                     Ok(closed) => closed,
-                    Err(error) => return outlet.fail(error),
+                    Err(error) => return reporter.fail(error),
                 };
                 for batch in emit {
                     let mut chunk = Chunk { batch: Some(batch), permit: None };
                     output.session_with_builder(&capability).give_container(&mut chunk);
                 }
-                outlet.send(Report::State { epoch: Epoch(now), worker: shape.worker, state });
+                reporter.send(Report::State { epoch: Epoch(now), worker: context.worker, state });
                 capability.downgrade(&(now + 1));
             }
         }

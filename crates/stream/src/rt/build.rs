@@ -1,15 +1,15 @@
-//! From a plan's operators to a dataflow, the same one on every worker.
+//! Converts the operators of a plan to a timely dataflow, which is the same on every worker.
 
 use super::aggregate::aggregate;
 use super::chunk::Chunk;
-use super::exchange::ByKey;
+use super::exchange::KeyDistributor;
 use super::sink::sink;
-use super::source::{Intake, source};
-use super::workers::Outlet;
-use super::{Descriptor, Order};
-use crate::error::unbuildable;
-use crate::ops::{Aggregate, KeyHasher, Prepare, Steps};
-use crate::spec::{AggregateSpec, OperatorSpec, OutputMode, Step};
+use super::source::{SourceState, source};
+use super::workers::Reporter;
+use super::{EpochDescriptor, WorkerCommand};
+use crate::error::unsupported;
+use crate::ops::{Aggregate, AggregateInput, KeyEncoder, Steps};
+use crate::spec::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep};
 use arrow::record_batch::RecordBatch;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,68 +22,70 @@ use timely::scheduling::{Activator, SyncActivator};
 use timely::worker::Worker;
 use tokio::sync::mpsc;
 
-/// A chain of operators that the runtime can build.
+/// The operators of a query in the shape that the runtime can build: stateless steps, at most one aggregate,
+/// and stateless steps after it.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
-    before: Vec<Step>,
+pub(crate) struct DataflowSpec {
+    before: Vec<StatelessStep>,
     aggregate: Option<AggregateSpec>,
-    after: Vec<Step>,
+    after: Vec<StatelessStep>,
     mode: OutputMode,
     workers: usize,
     rows_per_chunk: usize,
-    /// Bytes of output that a worker collects before it hands them to the sink.
-    piece_bytes: usize,
+    /// Bytes of output that a worker collects before it reports them.
+    output_chunk_bytes: usize,
 }
 
 /// The operators of one worker.
 pub(crate) struct Operators {
     pub before: Steps,
-    pub keyed: Option<(Prepare, Aggregate)>,
+    pub keyed: Option<(AggregateInput, Aggregate)>,
     pub after: Steps,
-    pub shape: Shape,
+    pub context: OperatorContext,
 }
 
-/// What the operators of a worker know about their surroundings.
+/// What the operators of a worker need to know of the worker and of the bounds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
+pub(crate) struct OperatorContext {
     pub worker: usize,
     pub rows_per_chunk: usize,
-    pub piece_bytes: usize,
+    pub output_chunk_bytes: usize,
 }
 
-/// Descriptors of the epochs in flight. The frontier passes an epoch only after the source left it,
-/// so every operator finds the descriptor of the epoch that it closes.
+/// The descriptors of the epochs in flight, shared by the operators of a worker. The frontier passes an epoch
+/// only after the source has ended it, so an operator that closes an epoch always finds its descriptor.
 #[derive(Clone, Default)]
-pub(crate) struct Epochs {
-    table: Rc<RefCell<BTreeMap<u64, Descriptor>>>,
-    waiting: Rc<RefCell<Vec<Activator>>>,
+pub(crate) struct EpochTable {
+    table: Rc<RefCell<BTreeMap<u64, EpochDescriptor>>>,
+    on_start: Rc<RefCell<Vec<Activator>>>,
 }
 
-impl Epochs {
-    pub(super) fn get(&self, epoch: u64) -> Option<Descriptor> {
+impl EpochTable {
+    pub(super) fn get(&self, epoch: u64) -> Option<EpochDescriptor> {
         self.table.borrow().get(&epoch).copied()
     }
 
-    /// Starts an epoch and wakes the operators that may hold rows of it: a peer may have been
-    /// quicker, and what they hold keeps credits from everyone.
-    pub(super) fn start(&self, descriptor: Descriptor) {
+    /// Starts an epoch and activates the operators that may hold rows of it. Rows from a worker that started
+    /// the epoch earlier may be buffered, and as long as they are, they hold credits that the sources wait
+    /// for.
+    pub(super) fn start(&self, descriptor: EpochDescriptor) {
         self.table.borrow_mut().insert(descriptor.epoch.0, descriptor);
-        self.waiting.borrow().iter().for_each(Activator::activate);
+        self.on_start.borrow().iter().for_each(Activator::activate);
     }
 
     pub(super) fn end(&self, epoch: Epoch) {
         self.table.borrow_mut().remove(&epoch.0);
     }
 
-    /// Wakes this operator at the start of every epoch.
-    pub(super) fn wake(&self, operator: Activator) {
-        self.waiting.borrow_mut().push(operator);
+    /// Activates an operator at the start of every epoch.
+    pub(super) fn activate_on_start(&self, operator: Activator) {
+        self.on_start.borrow_mut().push(operator);
     }
 }
 
-impl Program {
+impl DataflowSpec {
     /// # Errors
-    /// `UNSUPPORTED_FEATURE` if the chain has more than one aggregate, or a watermark after it.
+    /// `UNSUPPORTED_FEATURE` if there is more than one aggregate or watermark, or a watermark after the aggregate.
     pub(crate) fn new(operators: &[OperatorSpec], mode: OutputMode, workers: usize) -> Result<Self> {
         let (mut before, mut after, mut aggregate) = (Vec::new(), Vec::new(), None);
         for operator in operators {
@@ -91,25 +93,26 @@ impl Program {
                 OperatorSpec::Stateless(steps) if aggregate.is_none() => before.extend(steps.iter().cloned()),
                 OperatorSpec::Stateless(steps) => after.extend(steps.iter().cloned()),
                 OperatorSpec::Aggregate(spec) if aggregate.is_none() => aggregate = Some(spec.clone()),
-                OperatorSpec::Aggregate(_) => return Err(unbuildable("more than one aggregation")),
+                OperatorSpec::Aggregate(_) => return Err(unsupported("more than one aggregation")),
             }
         }
-        let watermark = |s: &&Step| matches!(s, Step::Watermark { .. });
+        let watermark = |s: &&StatelessStep| matches!(s, StatelessStep::Watermark { .. });
         if after.iter().any(|s| watermark(&s)) {
-            return Err(unbuildable("a watermark after an aggregation"));
+            return Err(unsupported("a watermark after an aggregation"));
         }
         if before.iter().filter(watermark).count() > 1 {
-            return Err(unbuildable("more than one watermark"));
+            return Err(unsupported("more than one watermark"));
         }
-        let (rows_per_chunk, piece_bytes) = (usize::MAX, usize::MAX);
-        Ok(Self { before, aggregate, after, mode, workers, rows_per_chunk, piece_bytes })
+        let (rows_per_chunk, output_chunk_bytes) = (usize::MAX, usize::MAX);
+        Ok(Self { before, aggregate, after, mode, workers, rows_per_chunk, output_chunk_bytes })
     }
 
-    /// Bounds the chunks, and the pieces of output: a quarter of a worker's share of the credits, so
-    /// that collecting for the sink can't hold all of them.
+    /// Sets the bounds of chunks and of output chunks. An output chunk is a quarter of a worker's share of
+    /// the credits: rows that wait for the sink hold their credits, and with larger chunks they could hold
+    /// all of them while the source waits for some.
     pub(crate) fn bounded(mut self, rows_per_chunk: usize, bytes_in_flight: usize) -> Self {
         self.rows_per_chunk = rows_per_chunk.max(1);
-        self.piece_bytes = (bytes_in_flight / (4 * self.workers)).max(1);
+        self.output_chunk_bytes = (bytes_in_flight / (4 * self.workers)).max(1);
         self
     }
 
@@ -117,67 +120,67 @@ impl Program {
         self.aggregate.is_some()
     }
 
-    /// Whether a higher watermark closes groups.
+    /// Returns whether a higher watermark closes groups.
     pub(crate) fn closes_by_watermark(&self) -> bool {
         self.aggregate.as_ref().is_some_and(|a| a.event_time.is_some())
     }
 
-    /// Whether draining has anything to emit: in update mode every value has left already.
+    /// Returns whether draining emits rows. In update mode every value was emitted already.
     pub(crate) fn drains(&self) -> bool {
         self.is_stateful() && self.mode == OutputMode::Append
     }
 
-    /// The delay of the watermark, if there is one.
+    /// Returns the delay of the watermark, if there is one.
     pub(crate) fn watermark_delay_us(&self) -> Option<i64> {
         self.before.iter().find_map(|s| match s {
-            Step::Watermark { delay_us, .. } => Some(*delay_us),
+            StatelessStep::Watermark { delay_us, .. } => Some(*delay_us),
             _ => None,
         })
     }
 
-    /// The operators of a worker, with the state that it owns.
+    /// Creates the operators of a worker, with the state that the worker owns.
     pub(super) fn operators(&self, worker: usize, restored: &[RecordBatch]) -> Result<Operators> {
         let keyed = match &self.aggregate {
             None => None,
             Some(spec) => {
-                let prepare = Prepare::new(spec)?;
-                let mut aggregate = Aggregate::new(spec, prepare.prepared(), self.mode)?;
+                let input = AggregateInput::new(spec)?;
+                let mut aggregate = Aggregate::new(spec, input.layout(), self.mode)?;
                 restored.iter().try_for_each(|b| aggregate.restore(b, worker, self.workers))?;
-                Some((prepare, aggregate))
+                Some((input, aggregate))
             }
         };
-        let shape = Shape { worker, rows_per_chunk: self.rows_per_chunk, piece_bytes: self.piece_bytes };
+        let (rows_per_chunk, output_chunk_bytes) = (self.rows_per_chunk, self.output_chunk_bytes);
         Ok(Operators {
             before: Steps::new(self.before.clone()),
             keyed,
             after: Steps::new(self.after.clone()),
-            shape,
+            context: OperatorContext { worker, rows_per_chunk, output_chunk_bytes },
         })
     }
 }
 
-/// Builds the dataflow; answers with what wakes its source.
+/// Builds the dataflow; returns the activator of its source.
 pub(super) fn build(
     worker: &mut Worker,
     operators: Operators,
     first: Epoch,
-    inbox: mpsc::Receiver<Order>,
-    outlet: &Outlet,
+    inbox: mpsc::Receiver<WorkerCommand>,
+    reporter: &Reporter,
 ) -> Result<SyncActivator> {
-    let Operators { before, keyed, after, shape } = operators;
-    let epochs = Epochs::default();
-    let mut waker = None;
+    let Operators { before, keyed, after, context } = operators;
+    let epochs = EpochTable::default();
+    let mut activator = None;
     let mut failed = Ok(());
     worker.dataflow::<u64, _, _>(|scope| {
-        let (prepare, keyed) = keyed.map_or((None, None), |(p, a)| (Some(p), Some(a)));
-        let hasher = prepare.as_ref().map(|p| KeyHasher::new(p.prepared())).transpose();
-        let intake = Intake { inbox, steps: before, prepare, epochs: epochs.clone() };
-        let rows = source(scope, first, intake, outlet.clone(), &mut waker);
-        let rows: Stream<'_, u64, Chunk> = match (keyed, hasher) {
-            (Some(keyed), Ok(Some(hasher))) => {
-                let by_key = ByKey { hasher, outlet: outlet.clone() };
-                let pact = DistributorPact(|_| by_key);
-                aggregate(rows, pact, (keyed, after, shape), &epochs, (first, outlet.clone()))
+        let (aggregate_input, keyed) = keyed.map_or((None, None), |(i, a)| (Some(i), Some(a)));
+        let keys = aggregate_input.as_ref().map(|i| KeyEncoder::new(i.layout())).transpose();
+        let state = SourceState { inbox, steps: before, aggregate_input, epochs: epochs.clone() };
+        let rows = source(scope, first, state, reporter.clone(), &mut activator);
+        let rows: Stream<'_, u64, Chunk> = match (keyed, keys) {
+            (Some(keyed), Ok(Some(keys))) => {
+                let distributor = KeyDistributor { keys, reporter: reporter.clone() };
+                let pact = DistributorPact(|_| distributor);
+                aggregate(rows, pact, (keyed, after, context), &epochs, (first, reporter.clone()))
             }
             (_, Err(error)) => {
                 failed = Err(error);
@@ -185,8 +188,8 @@ pub(super) fn build(
             }
             _ => rows,
         };
-        sink(rows, (first, shape), epochs, outlet.clone());
+        sink(rows, (first, context), epochs, reporter.clone());
     });
     failed?;
-    waker.ok_or_else(|| Error::internal("a stream's source has no activator"))
+    activator.ok_or_else(|| Error::internal("the source of a streaming query has no activator"))
 }

@@ -1,4 +1,4 @@
-//! A chunk: the unit that travels between operators, and the credits that bound how many do.
+//! Defines the chunk, the unit that operators exchange, and the credits that bound the bytes in flight.
 
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use timely::container::Accountable;
 use timely::dataflow::channels::ContainerBytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that one credit stands for: a semaphore counts to 2^32 only where `usize` is small.
+/// Bytes per credit. A permit holds at most 2^32 - 1 credits, which with one byte each would be 4 GiB.
 const BYTES_PER_CREDIT: usize = 1024;
 
-/// Bounds the bytes of input that are inside a query.
+/// Bounds the bytes of input inside a query.
 #[derive(Debug, Clone)]
 pub(crate) struct Credits {
     semaphore: Arc<Semaphore>,
     all: usize,
 }
 
-/// Credits of one chunk; given back when nothing refers to it any more.
+/// The credits of one chunk. They are returned when the last reference is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     pub bytes: usize,
@@ -31,16 +31,17 @@ impl Credits {
         Self { semaphore: Arc::new(Semaphore::new(all)), all }
     }
 
-    /// Waits until `bytes` more may be inside. A chunk larger than everything waits to be alone.
+    /// Waits until `bytes` more may be in flight. A chunk larger than the bound waits until it is the only
+    /// one.
     pub(crate) async fn take(&self, bytes: usize) -> Result<Arc<Permit>> {
         let credits = bytes.div_ceil(BYTES_PER_CREDIT).clamp(1, self.all);
         let held = Arc::clone(&self.semaphore).acquire_many_owned(credits as u32).await;
-        let held = held.map_err(|_| Error::internal("the credits of a stream are gone"))?;
+        let held = held.map_err(|_| Error::internal("the credits of a streaming query are closed"))?;
         Ok(Arc::new(Permit { bytes: credits * BYTES_PER_CREDIT, _held: held }))
     }
 }
 
-/// Rows on their way. Default is the empty chunk, which timely needs and which never travels.
+/// Rows in flight. The default, an empty chunk, is required by timely and is never sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chunk {
     pub batch: Option<RecordBatch>,
@@ -48,14 +49,14 @@ pub(crate) struct Chunk {
 }
 
 impl Accountable for Chunk {
-    /// Progress tracking counts on it: the sum over the parts of a chunk is that of the chunk.
+    /// Timely's progress tracking requires that the shares of a split chunk add up to the count of the chunk.
     fn record_count(&self) -> i64 {
         self.batch.as_ref().map_or(0, |b| b.num_rows() as i64)
     }
 }
 
-/// Asked for by the type of the exchange, never called: workers are threads of one process and
-/// chunks move as pointers. A network transport has to implement it (Arrow IPC, encoded once).
+/// Required by the type of the exchange and never called: workers are threads of one process, and chunks move
+/// as pointers. A network transport would have to implement it.
 impl ContainerBytes for Chunk {
     fn from_bytes(_: Bytes) -> Self {
         unreachable!("chunks never leave the process")

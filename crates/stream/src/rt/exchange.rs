@@ -1,34 +1,35 @@
-//! The exchange: every row goes to the worker that owns its key group.
+//! The exchange: sends each row to the worker that owns its key group.
 
 use super::chunk::Chunk;
-use super::workers::Outlet;
-use crate::ops::KeyHasher;
+use super::workers::Reporter;
+use crate::ops::KeyEncoder;
 use timely::communication::Push;
 use timely::dataflow::channels::Message;
 use timely::dataflow::channels::pushers::exchange::Distributor;
 
 /// Splits chunks by key group. With one worker timely does not call it.
-pub(crate) struct ByKey {
-    pub hasher: KeyHasher,
-    pub outlet: Outlet,
+pub(crate) struct KeyDistributor {
+    pub keys: KeyEncoder,
+    pub reporter: Reporter,
 }
 
-impl Distributor<Chunk> for ByKey {
+impl Distributor<Chunk> for KeyDistributor {
     fn partition<T: Clone, P: Push<Message<T, Chunk>>>(&mut self, chunk: &mut Chunk, time: &T, to: &mut [P]) {
         let chunk = std::mem::take(chunk);
         let Some(batch) = &chunk.batch else { return };
-        let parts = match self.hasher.split(batch, to.len()) {
-            Ok(parts) => parts,
+        let batches = match self.keys.split(batch, to.len()) {
+            Ok(batches) => batches,
             Err(error) => {
-                // The rows still count for progress; what becomes of them does not matter any more.
-                self.outlet.fail(error);
+                // The generation ends. Timely still counts these rows as sent, so some worker has to get
+                // them.
+                self.reporter.fail(error);
                 vec![(0, batch.clone())]
             }
         };
-        for (worker, batch) in parts {
-            let mut part = Chunk { batch: Some(batch), permit: chunk.permit.clone() };
+        for (worker, batch) in batches {
+            let mut share = Chunk { batch: Some(batch), permit: chunk.permit.clone() };
             if let Some(pusher) = to.get_mut(worker) {
-                Message::push_at(&mut part, time.clone(), pusher);
+                Message::push_at(&mut share, time.clone(), pusher);
             }
         }
     }

@@ -1,13 +1,14 @@
-//! The runtime: one private set of timely workers per generation, on threads of their own.
+//! The runtime: runs one set of timely workers per generation, on threads of its own.
 //!
-//! The only folder that names timely, so that another runtime could take its place. What always
-//! holds: workers never block on I/O, never await, never read the clock; they get chunks and epoch
-//! descriptors through bounded inboxes and answer with reports, for which they wait for room (see
-//! [`workers::Outlet::send`] why that ends); every failure, a panic included, becomes one [`Report::Failed`]. Fault tolerance is not here: a failed set of workers is thrown
-//! away, and the next generation starts from the checkpoint.
+//! This is the only folder that names timely, so that another runtime can replace it. What always holds: a
+//! worker never blocks on I/O, never awaits and never reads the clock. It gets chunks and epoch descriptors
+//! through a bounded inbox and sends reports, for which it waits for room ([`workers::Reporter::send`]
+//! explains why that wait ends). Every failure, a panic included, becomes one [`Report::Failed`]. Fault
+//! tolerance is not here: a failed set of workers is dropped, and the next generation starts from the
+//! checkpoint.
 //!
-//! Dataflow of every worker: source and first stateless steps, in one operator → exchange by key →
-//! aggregate and last stateless steps → sink. Without an aggregate: source → sink.
+//! The dataflow of a worker: source with the first stateless steps → exchange by key → aggregate with the
+//! last stateless steps → sink. Without an aggregate: source → sink.
 
 mod aggregate;
 mod build;
@@ -17,7 +18,7 @@ mod sink;
 mod source;
 mod workers;
 
-pub(crate) use build::Program;
+pub(crate) use build::DataflowSpec;
 pub(crate) use chunk::Credits;
 pub(crate) use workers::{Inbox, Workers};
 
@@ -29,29 +30,31 @@ use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_common::ids::Epoch;
 
-/// Chunks and marks that may wait in one worker's inbox.
+/// Commands that may wait in the inbox of one worker. Credits bound the bytes; this bounds the number of
+/// chunks if they are small.
 pub(crate) const INBOX_MAX: usize = 64;
-/// Reports that may wait for the coordinator. No less than there are workers, so that each of them can tell why
-/// it did not start before anybody listens.
+/// Reports that may wait for the coordinator. At least one per worker, since all workers may report a failed
+/// start before the coordinator receives anything.
 pub(crate) const REPORTS_MAX: usize = 4 * WORKERS_MAX;
 
-/// What decides an epoch, as workers need it.
+/// What determines an epoch, as far as workers need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Descriptor {
+pub(crate) struct EpochDescriptor {
     pub epoch: Epoch,
     pub watermark_us: i64,
     pub late_us: i64,
     pub processing_time_us: i64,
 }
 
-/// What a worker is told.
+/// A command to one worker.
 #[derive(Debug)]
-pub(crate) enum Order {
-    Start(Descriptor),
-    /// Rows of the epoch that was started last.
+pub(crate) enum WorkerCommand {
+    /// Start the epoch. Epochs start in order.
+    StartEpoch(EpochDescriptor),
+    /// Process rows of the epoch that was started last.
     Rows(RecordBatch, Arc<Permit>),
     /// The epoch that was started last has no more rows for this worker.
-    End,
+    EndEpoch,
 }
 
 /// What one stateful operator of one worker did in an epoch.
@@ -61,23 +64,31 @@ pub(crate) struct StateReport {
     pub rows_total: u64,
     pub rows_updated: u64,
     pub rows_removed: u64,
-    /// Groups that were too late, and the rows that they had.
+    /// Late groups, and the number of their rows.
     pub groups_late: u64,
     pub rows_late: u64,
     pub memory_bytes: u64,
 }
 
-/// What a worker tells.
+/// Identifies a chunk of output within an epoch. Ordered by worker, then by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OutputChunkId {
+    pub worker: usize,
+    /// Counts the chunks of the worker from 0.
+    pub number: usize,
+}
+
+/// A report of one worker to the coordinator.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// All rows of the epoch passed the source.
+    /// All rows of the epoch have passed the source.
     Read { epoch: Epoch, rows: u64, times: EventTimes },
-    /// Rows for the sink. The permits live until they are staged.
-    Output { epoch: Epoch, worker: usize, piece: usize, rows: Vec<RecordBatch>, permits: Vec<Arc<Permit>> },
-    /// The state after the epoch.
+    /// Rows for the sink. The permits are held until the rows are staged.
+    Output { epoch: Epoch, id: OutputChunkId, rows: Vec<RecordBatch>, permits: Vec<Arc<Permit>> },
+    /// The state changes of the epoch.
     State { epoch: Epoch, worker: usize, state: StateReport },
-    /// The epoch left this worker in so many pieces of output.
-    Closed { epoch: Epoch, pieces: usize },
-    /// The worker can't go on.
+    /// The worker has closed the epoch after it reported this many chunks of output.
+    Closed { epoch: Epoch, chunks: usize },
+    /// The worker cannot continue.
     Failed(Error),
 }

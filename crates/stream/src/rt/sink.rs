@@ -1,11 +1,12 @@
-//! The sink operator: collects an epoch's output and hands it over in pieces that fit the credits.
+//! The sink operator: collects the output of an epoch and reports it in chunks.
 //!
-//! Writing is not its business: the coordinator stages pieces on tokio.
+//! It writes nothing: the coordinator stages the chunks on tokio. A chunk is bounded in bytes, so that
+//! collecting cannot hold all credits while the source waits for some.
 
-use super::Report;
-use super::build::{Epochs, Shape};
+use super::build::{EpochTable, OperatorContext};
 use super::chunk::{Chunk, Permit};
-use super::workers::Outlet;
+use super::workers::Reporter;
+use super::{OutputChunkId, Report};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,16 +16,19 @@ use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Operator;
 
+/// Output of one epoch that is not reported yet.
 #[derive(Default)]
-struct Pending {
+struct PendingOutput {
     rows: Vec<RecordBatch>,
     permits: Vec<Arc<Permit>>,
     bytes: usize,
-    pieces: usize,
+    /// Chunks that were reported.
+    chunks: usize,
 }
 
-impl Pending {
-    /// Counts what a chunk weighs or what it holds of the credits, whichever is more.
+impl PendingOutput {
+    /// Adds a chunk. It counts with its own size or with the credits that it holds, whichever is more: a
+    /// filtered chunk is small and still holds the credits of all its rows.
     fn add(&mut self, chunk: Chunk) {
         let Some(batch) = chunk.batch else { return };
         let held = chunk.permit.as_ref().map_or(0, |p| p.bytes);
@@ -33,39 +37,40 @@ impl Pending {
         self.permits.extend(chunk.permit);
     }
 
-    fn hand_over(&mut self, epoch: Epoch, worker: usize, outlet: &Outlet) {
+    fn report(&mut self, epoch: Epoch, worker: usize, reporter: &Reporter) {
         if self.rows.is_empty() {
             return;
         }
         let (rows, permits) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.permits));
-        outlet.send(Report::Output { epoch, worker, piece: self.pieces, rows, permits });
+        let id = OutputChunkId { worker, number: self.chunks };
+        reporter.send(Report::Output { epoch, id, rows, permits });
         self.bytes = 0;
-        self.pieces += 1;
+        self.chunks += 1;
     }
 }
 
 pub(super) fn sink(
     rows: Stream<'_, u64, Chunk>,
-    (first, shape): (Epoch, Shape),
-    epochs: Epochs,
-    outlet: Outlet,
+    (first, context): (Epoch, OperatorContext),
+    epochs: EpochTable,
+    reporter: Reporter,
 ) {
-    let mut pending: BTreeMap<u64, Pending> = BTreeMap::new();
+    let mut pending: BTreeMap<u64, PendingOutput> = BTreeMap::new();
     rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(Pipeline, "sink", |mut capability, _| {
         capability.downgrade(&first.0);
         move |(input, frontier), _output| {
             input.for_each(|time, chunk| {
-                let epoch = pending.entry(*time.time()).or_default();
-                epoch.add(std::mem::take(chunk));
-                if epoch.bytes >= shape.piece_bytes {
-                    epoch.hand_over(Epoch(*time.time()), shape.worker, &outlet);
+                let output = pending.entry(*time.time()).or_default();
+                output.add(std::mem::take(chunk));
+                if output.bytes >= context.output_chunk_bytes {
+                    output.report(Epoch(*time.time()), context.worker, &reporter);
                 }
             });
-            while !outlet.poisoned() && !frontier.less_equal(capability.time()) {
+            while !reporter.is_stopping() && !frontier.less_equal(capability.time()) {
                 let epoch = Epoch(*capability.time());
                 let mut rest = pending.remove(&epoch.0).unwrap_or_default();
-                rest.hand_over(epoch, shape.worker, &outlet);
-                outlet.send(Report::Closed { epoch, pieces: rest.pieces });
+                rest.report(epoch, context.worker, &reporter);
+                reporter.send(Report::Closed { epoch, chunks: rest.chunks });
                 epochs.end(epoch);
                 capability.downgrade(&epoch.next().0);
             }

@@ -1,11 +1,13 @@
-//! The source operator: takes orders from the inbox, applies the first stateless steps, and leaves
-//! an epoch when told that it has no more rows.
+//! The source operator: executes the commands of the inbox and applies the first stateless steps.
+//!
+//! It holds the capability of the open epoch until the coordinator ends the epoch, so the frontier passes an
+//! epoch only after all sources have ended it.
 
-use super::build::Epochs;
+use super::build::EpochTable;
 use super::chunk::{Chunk, Permit};
-use super::workers::Outlet;
-use super::{Descriptor, Order, Report};
-use crate::ops::{Prepare, Steps};
+use super::workers::Reporter;
+use super::{EpochDescriptor, Report, WorkerCommand};
+use crate::ops::{AggregateInput, Steps};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::ids::Epoch;
@@ -17,30 +19,30 @@ use timely::dataflow::{Scope, Stream};
 use timely::scheduling::SyncActivator;
 use tokio::sync::mpsc;
 
-/// Orders that are taken in one activation, so that other operators get their turn.
-const ORDERS_PER_TURN: usize = 16;
+/// Commands that are executed in one activation, so that other operators of the worker run in between.
+const COMMANDS_PER_ACTIVATION: usize = 16;
 
-/// What the source operator works with.
-pub(super) struct Intake {
-    pub inbox: mpsc::Receiver<Order>,
+/// The state of the source operator.
+pub(super) struct SourceState {
+    pub inbox: mpsc::Receiver<WorkerCommand>,
     pub steps: Steps,
-    /// Set if an aggregate follows.
-    pub prepare: Option<Prepare>,
-    pub epochs: Epochs,
+    /// Present if an aggregate follows.
+    pub aggregate_input: Option<AggregateInput>,
+    pub epochs: EpochTable,
 }
 
-impl Intake {
-    fn begin(&mut self, descriptor: Descriptor) -> Result<()> {
-        self.steps.begin(descriptor.processing_time_us)?;
-        self.prepare.iter_mut().try_for_each(|p| p.begin(descriptor.processing_time_us))?;
+impl SourceState {
+    fn start_epoch(&mut self, descriptor: EpochDescriptor) -> Result<()> {
+        self.steps.start_epoch(descriptor.processing_time_us)?;
+        self.aggregate_input.iter_mut().try_for_each(|a| a.start_epoch(descriptor.processing_time_us))?;
         self.epochs.start(descriptor);
         Ok(())
     }
 
-    fn chunk(&mut self, batch: RecordBatch, permit: Arc<Permit>) -> Result<Option<Chunk>> {
+    fn process(&mut self, batch: RecordBatch, permit: Arc<Permit>) -> Result<Option<Chunk>> {
         let Some(batch) = self.steps.apply(batch)? else { return Ok(None) };
-        let batch = match &self.prepare {
-            Some(prepare) => prepare.apply(&batch)?,
+        let batch = match &self.aggregate_input {
+            Some(aggregate_input) => aggregate_input.apply(&batch)?,
             None => batch,
         };
         Ok(Some(Chunk { batch: Some(batch), permit: Some(permit) }))
@@ -50,51 +52,51 @@ impl Intake {
 pub(super) fn source<'scope>(
     scope: Scope<'scope, u64>,
     first: Epoch,
-    mut intake: Intake,
-    outlet: Outlet,
-    waker: &mut Option<SyncActivator>,
+    mut state: SourceState,
+    reporter: Reporter,
+    activator: &mut Option<SyncActivator>,
 ) -> Stream<'scope, u64, Chunk> {
     timely_source::<_, NoopBuilder<Chunk>, _, _>(scope, "source", |mut capability: Capability<u64>, info| {
-        *waker = Some(scope.worker().sync_activator_for(info.address.to_vec()));
-        let again = scope.activator_for(info.address);
+        *activator = Some(scope.worker().sync_activator_for(info.address.to_vec()));
+        let reactivate = scope.activator_for(info.address);
         capability.downgrade(&first.0);
         let mut rows_read = 0u64;
         move |output| {
-            for _ in 0..ORDERS_PER_TURN {
-                if outlet.poisoned() {
+            for _ in 0..COMMANDS_PER_ACTIVATION {
+                if reporter.is_stopping() {
                     return;
                 }
-                let Ok(order) = intake.inbox.try_recv() else { return };
-                match order {
-                    Order::Start(d) if d.epoch.0 == *capability.time() => {
-                        if let Err(error) = intake.begin(d) {
-                            outlet.fail(error);
+                let Ok(command) = state.inbox.try_recv() else { return };
+                match command {
+                    WorkerCommand::StartEpoch(d) if d.epoch.0 == *capability.time() => {
+                        if let Err(error) = state.start_epoch(d) {
+                            reporter.fail(error);
                         }
                     }
-                    Order::Start(d) => {
+                    WorkerCommand::StartEpoch(d) => {
                         let open = *capability.time();
-                        outlet
-                            .fail(Error::internal(format!("epoch {} starts while {open} is open", d.epoch)));
+                        let message = format!("epoch {} starts while epoch {open} is open", d.epoch);
+                        reporter.fail(Error::internal(message));
                     }
-                    Order::Rows(batch, permit) => {
+                    WorkerCommand::Rows(batch, permit) => {
                         rows_read += batch.num_rows() as u64;
-                        match intake.chunk(batch, permit) {
+                        match state.process(batch, permit) {
                             Ok(None) => {}
                             Ok(Some(mut chunk)) => {
                                 output.session_with_builder(&capability).give_container(&mut chunk);
                             }
-                            Err(error) => outlet.fail(error),
+                            Err(error) => reporter.fail(error),
                         }
                     }
-                    Order::End => {
+                    WorkerCommand::EndEpoch => {
                         let epoch = Epoch(*capability.time());
-                        let (rows, times) = (std::mem::take(&mut rows_read), intake.steps.take_times());
-                        outlet.send(Report::Read { epoch, rows, times });
+                        let (rows, times) = (std::mem::take(&mut rows_read), state.steps.take_times());
+                        reporter.send(Report::Read { epoch, rows, times });
                         capability.downgrade(&epoch.next().0);
                     }
                 }
             }
-            again.activate();
+            reactivate.activate();
         }
     })
 }

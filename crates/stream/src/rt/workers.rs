@@ -1,11 +1,11 @@
-//! The threads: start, wake, stop, and what happens when one panics.
+//! Starts, wakes and stops the worker threads, and handles a panic in one of them.
 //!
-//! Threads are named and ours, since timely's own start-up has no way to stop or to catch. A panic
-//! in a worker leaves its peers waiting for ever, so it is caught, reported, and the coordinator
-//! poisons the set: every worker looks at the flag between two steps.
+//! The threads are spawned here, since timely's own start-up can neither be stopped nor catches panics. The
+//! peers of a worker that panics would wait for it for ever, so the panic is caught and reported, and a flag
+//! stops the whole set: every worker checks the flag between two steps.
 
-use super::build::{Program, build};
-use super::{INBOX_MAX, Order, REPORTS_MAX, Report};
+use super::build::{DataflowSpec, build};
+use super::{INBOX_MAX, REPORTS_MAX, Report, WorkerCommand};
 use arrow::record_batch::RecordBatch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,160 +20,171 @@ use timely::scheduling::SyncActivator;
 use timely::worker::Worker;
 use tokio::sync::{mpsc, oneshot};
 
-/// A worker that is never woken looks at the poison flag this often.
+/// Longest time that an idle worker sleeps before it checks the stop flag.
 const PARK_MAX: Duration = Duration::from_millis(100);
 
-/// Where a worker's reports go, and the flag that ends it.
+/// Sends the reports of a worker, and holds the flag that stops the set.
 #[derive(Debug, Clone)]
-pub(crate) struct Outlet {
+pub(crate) struct Reporter {
     reports: mpsc::Sender<Report>,
-    poison: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
 }
 
-impl Outlet {
-    /// Reports, waiting while [`REPORTS_MAX`] lie unheard; if nobody listens any more the generation is over and
-    /// the worker ends soon.
+impl Reporter {
+    /// Sends a report; waits while the queue holds [`REPORTS_MAX`]. After the receiver is gone the report is
+    /// dropped: the generation is over, and the worker ends soon.
     ///
-    /// Waiting ends, since what empties the queue never waits for a worker. The coordinator takes a report
-    /// without awaiting anything, unless [`STAGES_MAX`](crate::coord::STAGES_MAX) pieces of output are being
-    /// written: those end by themselves, being I/O of the sink that needs neither credits nor rows, and while
-    /// they last the coordinator goes on with everything else. Tasks that feed inboxes may wait for workers and
-    /// for credits, but nobody waits for such a task. Before the coordinator joins the threads it closes the
-    /// queue, which ends all waiting; and while nobody listens yet, a worker has at most one thing to tell.
+    /// The wait ends, since whatever empties the queue never waits for a worker:
+    ///
+    /// * The coordinator receives a report without awaiting anything else, unless
+    ///   [`STAGES_MAX`](crate::coord::STAGES_MAX) chunks of output are being staged. Staging ends by itself:
+    ///   it is I/O of the sink, which needs neither credits nor rows. Until then the coordinator does
+    ///   everything else.
+    /// * Tasks that fill inboxes may wait for workers and for credits, but nothing waits for such a task.
+    /// * Before the coordinator joins the threads it closes the queue, which ends all waits.
+    /// * Before the coordinator receives anything, a worker has at most one report to send.
     pub(crate) fn send(&self, report: Report) {
         let _ = self.reports.blocking_send(report);
     }
 
-    /// Reports an error and ends all workers.
+    /// Reports an error and stops all workers.
     pub(crate) fn fail(&self, error: Error) {
         self.send(Report::Failed(error));
-        self.poison.store(true, Ordering::SeqCst);
+        self.stop.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn poisoned(&self) -> bool {
-        self.poison.load(Ordering::SeqCst)
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 }
 
-/// The way into one worker.
+/// Sends commands to one worker.
 #[derive(Clone)]
 pub(crate) struct Inbox {
-    orders: mpsc::Sender<Order>,
-    wake: Arc<SyncActivator>,
+    commands: mpsc::Sender<WorkerCommand>,
+    source: Arc<SyncActivator>,
 }
 
 impl Inbox {
-    /// Hands an order over, waiting while the inbox is full. False if the worker has ended: it has
-    /// reported why, and that counts.
-    pub(crate) async fn send(&self, order: Order) -> bool {
-        let sent = self.orders.send(order).await.is_ok();
-        sent && self.wake.activate().is_ok()
+    /// Sends a command; waits while the inbox is full. Returns false if the worker has ended, which it has
+    /// then reported itself.
+    pub(crate) async fn send(&self, command: WorkerCommand) -> bool {
+        let sent = self.commands.send(command).await.is_ok();
+        sent && self.source.activate().is_ok()
     }
 }
 
 /// The workers of one generation. Dropping them stops them without waiting.
 pub(crate) struct Workers {
     pub inboxes: Vec<Inbox>,
-    outlet: Outlet,
+    reporter: Reporter,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// State to start with: the batches of the manifest's files, oldest first.
-pub(crate) type Restored = Arc<Vec<RecordBatch>>;
+/// The state to start from: the batches of the manifest's files, oldest first.
+pub(crate) type RestoredState = Arc<Vec<RecordBatch>>;
 
 impl Workers {
-    /// Starts `count` workers that continue with `first`. Returns when all have restored their state.
+    /// Starts `count` workers that continue with the epoch `first`. Returns when all have restored their
+    /// state.
     pub(crate) async fn start(
-        program: Program,
+        dataflow: DataflowSpec,
         count: usize,
         first: Epoch,
-        restored: Restored,
+        restored: RestoredState,
     ) -> Result<(Self, mpsc::Receiver<Report>)> {
         let (reports, reports_rx) = mpsc::channel(REPORTS_MAX);
-        let outlet = Outlet { reports, poison: Arc::new(AtomicBool::new(false)) };
-        let mut set = Self { inboxes: Vec::new(), outlet: outlet.clone(), threads: Vec::new() };
-        let mut ready = Vec::new();
+        let reporter = Reporter { reports, stop: Arc::new(AtomicBool::new(false)) };
+        let mut set = Self { inboxes: Vec::new(), reporter: reporter.clone(), threads: Vec::new() };
+        let mut starting = Vec::new();
         let peers = ProcessBuilder::new_typed_vector(count, Hooks::default().refill, None);
         for (index, peer) in peers.into_iter().enumerate() {
-            let (orders, inbox) = mpsc::channel(INBOX_MAX);
-            let (wake, woken) = oneshot::channel();
-            let seat =
-                Seat { index, first, program: program.clone(), restored: Arc::clone(&restored), inbox, wake };
-            let outlet = outlet.clone();
-            let run = move || {
-                let run = AssertUnwindSafe(|| run(peer, seat, &outlet));
-                if let Err(panic) = catch_unwind(run) {
-                    outlet.fail(Error::internal(format!("a stream's worker panicked: {}", text_of(&*panic))));
-                }
-            };
-            let thread = std::thread::Builder::new().name(format!("stream-{index}")).spawn(run);
-            set.threads
-                .push(thread.map_err(|e| Error::internal(format!("no thread for a stream's worker: {e}")))?);
-            ready.push((orders, woken));
+            let (commands, inbox) = mpsc::channel(INBOX_MAX);
+            let (started, on_started) = oneshot::channel();
+            let (dataflow, restored) = (dataflow.clone(), Arc::clone(&restored));
+            let start = WorkerStart { index, first, dataflow, restored, inbox, started };
+            let thread = spawn(peer, start, reporter.clone())?;
+            set.threads.push(thread);
+            starting.push((commands, on_started));
         }
-        for (orders, woken) in ready {
-            let wake = woken.await.map_err(|_| Error::internal("a stream's worker did not start"))??;
-            set.inboxes.push(Inbox { orders, wake: Arc::new(wake) });
+        for (commands, on_started) in starting {
+            let not_started = |_| Error::internal("a worker of a streaming query did not start");
+            let source = on_started.await.map_err(not_started)??;
+            set.inboxes.push(Inbox { commands, source: Arc::new(source) });
         }
         Ok((set, reports_rx))
     }
 
-    /// Stops all workers and waits until their threads have ended. Whoever has the reports closes them before,
-    /// since a worker may be waiting for room.
+    /// Stops all workers and waits until their threads have ended. The receiver of the reports must be closed
+    /// before, since a worker may be waiting for room.
     pub(crate) async fn stop(mut self) {
-        self.poison();
+        self.signal_stop();
         let threads = std::mem::take(&mut self.threads);
         // Joining blocks for at most one step of a worker. A panic was reported by the thread itself.
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())));
         let _ = joined.await;
     }
 
-    fn poison(&self) {
-        self.outlet.poison.store(true, Ordering::SeqCst);
+    fn signal_stop(&self) {
+        self.reporter.stop.store(true, Ordering::SeqCst);
         self.threads.iter().for_each(|t| t.thread().unpark());
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.poison();
+        self.signal_stop();
     }
 }
 
-/// What a worker's thread takes along.
-struct Seat {
+/// What the thread of a worker starts with.
+struct WorkerStart {
     index: usize,
     first: Epoch,
-    program: Program,
-    restored: Restored,
-    inbox: mpsc::Receiver<Order>,
-    wake: oneshot::Sender<Result<SyncActivator>>,
+    dataflow: DataflowSpec,
+    restored: RestoredState,
+    inbox: mpsc::Receiver<WorkerCommand>,
+    /// Gets the activator of the source when the state is restored.
+    started: oneshot::Sender<Result<SyncActivator>>,
 }
 
-fn run(peer: ProcessBuilder, seat: Seat, outlet: &Outlet) {
-    // Without a timer timely never parks but spins. No operator asks it: time comes with the epochs.
+fn spawn(peer: ProcessBuilder, start: WorkerStart, reporter: Reporter) -> Result<JoinHandle<()>> {
+    let name = format!("stream-{}", start.index);
+    let body = move || {
+        let run = AssertUnwindSafe(|| run(peer, start, &reporter));
+        if let Err(panic) = catch_unwind(run) {
+            let message = format!("a worker of a streaming query panicked: {}", panic_message(&*panic));
+            reporter.fail(Error::internal(message));
+        }
+    };
+    let spawned = std::thread::Builder::new().name(name).spawn(body);
+    spawned.map_err(|e| Error::internal(format!("starting the thread of a streaming query's worker: {e}")))
+}
+
+fn run(peer: ProcessBuilder, start: WorkerStart, reporter: &Reporter) {
+    // Without a timer timely spins instead of parking. No operator reads it: time comes with the epochs.
     #[allow(clippy::disallowed_methods)]
     let timer = Some(std::time::Instant::now());
     let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), timer);
-    let dataflow = worker.next_dataflow_index();
-    let Seat { index, first, program, restored, inbox, wake } = seat;
-    let operators = match program.operators(index, &restored) {
+    let index = worker.next_dataflow_index();
+    let operators = match start.dataflow.operators(start.index, &start.restored) {
         Ok(operators) => operators,
         Err(error) => {
-            let _ = wake.send(Err(error));
+            let _ = start.started.send(Err(error));
             return;
         }
     };
-    drop(restored);
-    let activator = build(&mut worker, operators, first, inbox, outlet);
-    let _ = wake.send(activator);
-    while !outlet.poisoned() {
+    // All workers share the batches, which can be dropped as soon as the last one has restored its state.
+    drop(start.restored);
+    let activator = build(&mut worker, operators, start.first, start.inbox, reporter);
+    let _ = start.started.send(activator);
+    while !reporter.is_stopping() {
         worker.step_or_park(Some(PARK_MAX));
     }
-    worker.drop_dataflow(dataflow);
+    worker.drop_dataflow(index);
 }
 
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

@@ -1,4 +1,7 @@
-//! Columns as bytes per row and back, in Arrow's row encoding, also for rows of no columns.
+//! Encodes columns to one byte string per row and decodes them, in Arrow's row encoding.
+//!
+//! Arrow's converter does not support rows without columns, which a global aggregate has as keys; these are
+//! encoded as empty strings.
 
 use crate::error::from_arrow;
 use arrow::array::ArrayRef;
@@ -8,36 +11,36 @@ use thalweg_common::Result;
 
 /// Encodes rows of fixed column types.
 #[derive(Debug)]
-pub(crate) struct Codec {
+pub(crate) struct RowCodec {
     converter: RowConverter,
     width: usize,
 }
 
 /// Encoded rows.
 #[derive(Debug)]
-pub(crate) struct Encoded {
-    /// None if rows have no columns: then every row is the empty string of bytes.
+pub(crate) struct EncodedRows {
+    /// `None` if rows have no columns; every row is then an empty byte string.
     rows: Option<Rows>,
     len: usize,
 }
 
-impl Codec {
+impl RowCodec {
     /// # Errors
-    /// If a type can't be encoded.
+    /// If Arrow cannot encode a type.
     pub(crate) fn new(types: &[DataType]) -> Result<Self> {
         let fields = types.iter().map(|t| SortField::new(t.clone())).collect();
         Ok(Self { converter: RowConverter::new(fields).map_err(from_arrow)?, width: types.len() })
     }
 
-    pub(crate) fn encode(&self, columns: &[ArrayRef], len: usize) -> Result<Encoded> {
+    pub(crate) fn encode(&self, columns: &[ArrayRef], len: usize) -> Result<EncodedRows> {
         let rows = match self.width {
             0 => None,
             _ => Some(self.converter.convert_columns(columns).map_err(from_arrow)?),
         };
-        Ok(Encoded { rows, len })
+        Ok(EncodedRows { rows, len })
     }
 
-    /// The columns of rows that this codec encoded.
+    /// Decodes rows that this codec encoded.
     pub(crate) fn decode<'a>(&self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
         if self.width == 0 {
             return Ok(Vec::new());
@@ -48,8 +51,8 @@ impl Codec {
     }
 }
 
-impl Encoded {
-    /// The bytes of row `index`.
+impl EncodedRows {
+    /// Returns the bytes of row `index`.
     pub(crate) fn get(&self, index: usize) -> &[u8] {
         match &self.rows {
             Some(rows) if index < rows.num_rows() => rows.row(index).data(),

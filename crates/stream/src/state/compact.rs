@@ -1,10 +1,10 @@
-//! Compaction: base and deltas become one new base, so that restoring stays cheap.
+//! Merges base and deltas into one new base, so that restoring stays cheap.
 //!
-//! Works on files only, beside the running query; the live state is never touched. What always
-//! holds: the new base restores to the same state as the files it replaces.
+//! Compaction reads files only and runs concurrently with the query; the state in memory is not touched. What
+//! always holds: the new base restores to the same state as the files that it replaces.
 
-use super::codec::Codec;
-use super::snapshot::{Layout, decode, encode};
+use super::codec::RowCodec;
+use super::snapshot::{StateLayout, decode, encode};
 use crate::checkpoint::OperatorFiles;
 use crate::error::from_arrow;
 use arrow::array::Array;
@@ -13,45 +13,47 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::HashMap;
 use thalweg_common::Result;
 
-/// Deltas that a manifest may list before the base is rewritten.
+/// Deltas after which the base is rewritten, whatever their size: each is one read at the next start.
 const DELTAS_MAX: usize = 32;
-/// Deltas that are kept in any case, however large.
+/// Deltas that are kept in any case, so that a small base is not rewritten with every epoch.
 const DELTAS_MIN: usize = 4;
 
-/// Whether restoring from `files` has become expensive: many deltas, or deltas that outweigh the base.
+/// Returns whether restoring from `files` has become expensive: there are many deltas, or they are larger
+/// than the base.
 pub(crate) fn wants_compaction(files: &OperatorFiles) -> bool {
     let base = files.base.as_ref().map_or(0, |f| f.bytes);
     let deltas: u64 = files.deltas.iter().map(|f| f.bytes).sum();
     files.deltas.len() >= DELTAS_MAX || (files.deltas.len() > DELTAS_MIN && base > 0 && deltas > base)
 }
 
-/// Merges the contents of base and deltas, oldest first. None if no key lives.
+/// Merges the contents of base and deltas, oldest first, and returns the new base and its rows. `None` if no
+/// key is left.
 pub(crate) fn compact(files: &[Vec<u8>]) -> Result<Option<(Vec<u8>, u64)>> {
     let mut batches: Vec<RecordBatch> = Vec::new();
     for file in files {
         batches.extend(decode(file)?);
     }
     let Some(first) = batches.first() else { return Ok(None) };
-    let layout = Layout::of(&first.schema());
-    let mut live = newest(&layout, &batches)?;
+    let layout = StateLayout::of(&first.schema());
+    let mut live = live_rows(&layout, &batches)?;
     live.sort_unstable();
     if live.is_empty() {
         return Ok(None);
     }
-    let places: Vec<(usize, usize)> = live.iter().map(|(_, _, place)| *place).collect();
+    let positions: Vec<(usize, usize)> = live.iter().map(|(_, _, position)| *position).collect();
     let all: Vec<&RecordBatch> = batches.iter().collect();
-    let merged = interleave_record_batch(&all, &places).map_err(from_arrow)?;
-    Ok(Some((encode(&[merged])?, places.len() as u64)))
+    let merged = interleave_record_batch(&all, &positions).map_err(from_arrow)?;
+    Ok(Some((encode(&[merged])?, positions.len() as u64)))
 }
 
-/// Which batch, and which row of it.
-type Place = (usize, usize);
-type Live = (u8, Box<[u8]>, Place);
+/// The number of a batch, and of a row in it.
+type RowPosition = (usize, usize);
+type LiveRow = (u8, Box<[u8]>, RowPosition);
 
-/// Where the last word about every living key is.
-fn newest(layout: &Layout, batches: &[RecordBatch]) -> Result<Vec<Live>> {
-    let codec = Codec::new(&layout.key_types())?;
-    let mut last: HashMap<Box<[u8]>, (u8, Place)> = HashMap::new();
+/// Finds the newest upsert of each key that is not deleted.
+fn live_rows(layout: &StateLayout, batches: &[RecordBatch]) -> Result<Vec<LiveRow>> {
+    let codec = RowCodec::new(&layout.key_types())?;
+    let mut last: HashMap<Box<[u8]>, (u8, RowPosition)> = HashMap::new();
     for (b, batch) in batches.iter().enumerate() {
         let (groups, live) = (layout.groups(batch)?, layout.live(batch)?);
         let keys = codec.encode(&layout.keys(batch), batch.num_rows())?;
@@ -64,5 +66,5 @@ fn newest(layout: &Layout, batches: &[RecordBatch]) -> Result<Vec<Live>> {
             }
         }
     }
-    Ok(last.into_iter().map(|(key, (group, place))| (group, key, place)).collect())
+    Ok(last.into_iter().map(|(key, (group, position))| (group, key, position)).collect())
 }

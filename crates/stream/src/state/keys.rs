@@ -1,18 +1,19 @@
-//! Which worker owns a key: 256 groups by a hash with a fixed seed, dealt out in ranges.
+//! Assigns keys to workers: a hash with a fixed seed gives one of 256 key groups, and each worker owns a
+//! range of them.
 //!
-//! The hash is part of the checkpoint's format ([`KEY_HASH`]): state files are sorted by group, and
-//! a worker restores the groups it owns. The number of workers is not, so it may change at a restart.
+//! The hash is part of the checkpoint's format ([`KEY_HASH`]), since state files contain the key group of
+//! each row. The number of workers is not, so it may change with every start.
 
-/// Key groups of every stateful operator; a worker owns a range of them.
+/// The number of key groups of a stateful operator.
 pub(crate) const KEY_GROUPS: usize = 256;
 
-/// Names the row encoding and the hash over it. Changes when either does.
+/// Identifies the row encoding and the hash over it in manifests. It must change when either changes.
 pub(crate) const KEY_HASH: &str = "arrow-row-59/mix-1/256";
 
 const SEED: u64 = 0x7468_616c_7765_6721;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The group of a key in Arrow's row encoding.
+/// Returns the key group of a key in Arrow's row encoding.
 pub(crate) fn key_group(key: &[u8]) -> u8 {
     let mut hash = SEED ^ (key.len() as u64).wrapping_mul(MULTIPLIER);
     for chunk in key.chunks(8) {
@@ -25,7 +26,7 @@ pub(crate) fn key_group(key: &[u8]) -> u8 {
     (mix(hash) >> 56) as u8
 }
 
-/// Spreads every bit over the word (the finaliser of MurmurHash3, with a golden-ratio step).
+/// Mixes the bits of a word (the finaliser of MurmurHash3, after adding the golden ratio).
 fn mix(word: u64) -> u64 {
     let mut x = word.wrapping_add(MULTIPLIER);
     x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -33,7 +34,7 @@ fn mix(word: u64) -> u64 {
     x ^ (x >> 33)
 }
 
-/// The worker that owns a group.
+/// Returns the worker that owns a key group.
 pub(crate) fn owner(group: u8, workers: usize) -> usize {
     usize::from(group) * workers / KEY_GROUPS
 }

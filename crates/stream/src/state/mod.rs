@@ -1,10 +1,10 @@
-//! Keyed state: how a worker holds it, how it is cut into files, and how it comes back.
+//! Stores the keyed state of operators: in memory, in the files of a checkpoint, and between the two.
 //!
-//! A logical table per operator: key columns, then state columns. In memory both are Arrow rows
-//! (bytes) in one hash table per event-time pane ([`table`]); in the checkpoint they are columns
-//! ([`snapshot`]), upserts and tombstones per epoch, merged into a base from time to time
-//! ([`compact`]). What always holds: a file holds only what its epoch touched, so the cost of an
-//! epoch follows what it touched, not what there is.
+//! The state of an operator is a table of key columns and state columns. In memory both are Arrow rows
+//! (bytes) in one hash table per event-time pane ([`table`]). In the checkpoint they are columns
+//! ([`snapshot`]): upserts and tombstones per epoch, which are merged into a base from time to time
+//! ([`compact`]). What always holds: the delta of an epoch contains only what the epoch touched, so its cost
+//! does not depend on the size of the state.
 
 mod codec;
 mod compact;
@@ -12,8 +12,8 @@ mod keys;
 mod snapshot;
 mod table;
 
-pub(crate) use codec::{Codec, Encoded};
+pub(crate) use codec::{EncodedRows, RowCodec};
 pub(crate) use compact::{compact, wants_compaction};
 pub(crate) use keys::{KEY_GROUPS, KEY_HASH, key_group, owner};
-pub(crate) use snapshot::{Layout, decode, encode};
-pub(crate) use table::{NEVER, Row, Table};
+pub(crate) use snapshot::{StateLayout, decode, encode};
+pub(crate) use table::{NEVER, StateRow, StateTable};

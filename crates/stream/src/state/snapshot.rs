@@ -1,8 +1,8 @@
-//! State as columns in a file: what an epoch touched, sorted by key group.
+//! Encodes and decodes state files: the keys that an epoch touched, with their state.
 //!
-//! A file is an Arrow IPC stream with zstd bodies. Columns: the key group, whether the key lives
-//! (an upsert) or is gone (a tombstone, state columns null), the key columns, the state columns.
-//! Restoring applies base and deltas in order; the last word about a key counts.
+//! A file is an Arrow IPC stream, compressed with zstd. Its columns are the key group, whether the row is an
+//! upsert (`live`) or a tombstone (state columns are null), the key columns, and the state columns. Restoring
+//! applies base and deltas in order, so that the newest row of a key counts.
 
 use crate::error::from_arrow;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, new_null_array};
@@ -15,20 +15,21 @@ use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// Rows of one batch inside a state file.
+/// Rows per batch of a state file, which bounds the memory of decoding one.
 const ROWS_PER_BATCH: usize = 64 * 1024;
 
 /// The columns of an operator's state.
 #[derive(Debug, Clone)]
-pub(crate) struct Layout {
+pub(crate) struct StateLayout {
     schema: SchemaRef,
     keys: usize,
 }
 
+/// Columns before the key columns: key group and `live`.
 const LEADING: usize = 2;
 
-impl Layout {
-    /// The layout for these key and state types.
+impl StateLayout {
+    /// Creates the layout for these key and state types.
     pub(crate) fn new(keys: &[DataType], states: &[DataType]) -> Self {
         let mut fields =
             vec![Field::new("group", DataType::UInt8, false), Field::new("live", DataType::Boolean, false)];
@@ -41,7 +42,7 @@ impl Layout {
         Self { schema: Arc::new(Schema::new(fields)), keys: keys.len() }
     }
 
-    /// Upserts of `keys` with `states`; without states, tombstones.
+    /// Builds upserts of `keys` with `states`, or tombstones if there are no states.
     pub(crate) fn batch(
         &self,
         groups: Vec<u8>,
@@ -81,7 +82,7 @@ impl Layout {
         self.schema.fields().iter().skip(LEADING).take(self.keys).map(|f| f.data_type().clone()).collect()
     }
 
-    /// The layout of a file that was read: everything before the first `state` column is the key.
+    /// Returns the layout of a file by the names of its columns.
     pub(crate) fn of(schema: &SchemaRef) -> Self {
         let keys = schema.fields().iter().filter(|f| f.name().starts_with("key")).count();
         Self { schema: Arc::clone(schema), keys }
@@ -93,8 +94,8 @@ fn column<T: 'static>(batch: &RecordBatch, index: usize) -> Result<&T> {
     found.ok_or_else(|| Error::internal(format!("column {index} of a state file has another type")))
 }
 
-/// Encodes the batches of one operator and epoch. They come from workers in order, each sorted by
-/// group, and workers own ascending ranges of groups: so the file is sorted by group.
+/// Encodes the batches of one operator and epoch. The batches must come in the order of workers, so that the
+/// key ranges of a file ascend.
 pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     let first = batches.first().ok_or_else(|| Error::internal("an empty state file"))?;
     let whole = concat_batches(&first.schema(), batches).map_err(from_arrow)?;
@@ -110,7 +111,7 @@ pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(from_arrow)
 }
 
-/// Decodes a file that [`encode`] made.
+/// Decodes a file that [`encode`] produced.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
     let reader = StreamReader::try_new(bytes, None).map_err(from_arrow)?;
     reader.collect::<Result<_, _>>().map_err(from_arrow)

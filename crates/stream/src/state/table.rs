@@ -1,37 +1,37 @@
-//! The state of one operator on one worker: a hash table from key to state per event-time pane.
+//! Stores the state of one operator on one worker: per event-time pane a hash table from key to state.
 //!
-//! Keys and states are Arrow rows. A pane holds the keys that close at the same event time, so
-//! closing is taking whole panes off the front of a sorted map: it costs what closes, not what stays.
-//! Keys that never close share the pane [`NEVER`].
+//! Keys and states are Arrow rows. A pane contains the keys that close at the same event time. Closing
+//! removes whole panes from the front of a sorted map, so its cost does not depend on the panes that stay
+//! open. Keys that never close share the pane [`NEVER`].
 
 use datafusion::common::HashMap;
 use std::collections::BTreeMap;
 
-/// The pane of keys that no watermark closes; only draining does.
+/// The pane of keys that only draining closes.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// Bytes that an entry costs beside its key and state: two boxes, hash table slot.
+/// Bytes of an entry besides its key and state: two boxes and the slot of the hash table.
 const ENTRY_OVERHEAD: usize = 48;
 
 type Pane = HashMap<Box<[u8]>, Box<[u8]>>;
 
 /// A key and its state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Row {
+pub(crate) struct StateRow {
     pub pane: i64,
     pub key: Box<[u8]>,
     pub state: Box<[u8]>,
 }
 
-/// All keys of one operator that a worker owns.
+/// The keys of one operator that a worker owns, with their state.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct StateTable {
     panes: BTreeMap<i64, Pane>,
     rows: usize,
     bytes: usize,
 }
 
-impl Table {
+impl StateTable {
     pub(crate) fn get(&self, pane: i64, key: &[u8]) -> Option<&[u8]> {
         self.panes.get(&pane)?.get(key).map(AsRef::as_ref)
     }
@@ -52,40 +52,40 @@ impl Table {
     pub(crate) fn remove(&mut self, pane: i64, key: &[u8]) {
         let Some(entries) = self.panes.get_mut(&pane) else { return };
         if let Some(old) = entries.remove(key) {
-            self.forget(key.len(), old.len());
+            self.subtract(key.len(), old.len());
         }
         if self.panes.get(&pane).is_some_and(HashMap::is_empty) {
             self.panes.remove(&pane);
         }
     }
 
-    fn forget(&mut self, key: usize, state: usize) {
+    fn subtract(&mut self, key: usize, state: usize) {
         self.rows -= 1;
         self.bytes -= key + state + ENTRY_OVERHEAD;
     }
 
-    /// Takes out every key that closes at `watermark` or before, in the order of pane and key.
-    pub(crate) fn close(&mut self, watermark: i64) -> Vec<Row> {
+    /// Removes and returns all keys that close at `watermark` or before, ordered by pane and key.
+    pub(crate) fn close(&mut self, watermark: i64) -> Vec<StateRow> {
         let mut closed = Vec::new();
         while let Some(first) = self.panes.first_entry().filter(|p| *p.key() <= watermark) {
             let pane = *first.key();
             let mut rows: Vec<_> =
-                first.remove().into_iter().map(|(key, state)| Row { pane, key, state }).collect();
+                first.remove().into_iter().map(|(key, state)| StateRow { pane, key, state }).collect();
             rows.sort_unstable();
             for row in &rows {
-                self.forget(row.key.len(), row.state.len());
+                self.subtract(row.key.len(), row.state.len());
             }
             closed.append(&mut rows);
         }
         closed
     }
 
-    /// Keys in the table.
+    /// Returns the number of keys.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Bytes that keys and states take.
+    /// Returns the bytes of keys and states, with the overhead of their entries.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn closing_takes_the_panes_up_to_the_watermark_and_accounts_for_them() {
-        let mut table = Table::default();
+        let mut table = StateTable::default();
         for (pane, key, state) in [(10, "b", "1"), (10, "a", "22"), (20, "a", "333"), (NEVER, "a", "4")] {
             table.put(pane, key.as_bytes(), state.as_bytes());
         }

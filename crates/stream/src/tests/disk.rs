@@ -1,7 +1,7 @@
-//! Disks that fail, files that rot, checkpoints of others: a clear error, nothing lost.
+//! Tests failing disks, corrupt files and checkpoints of other queries: a clear error, and no loss.
 
 use super::behaviour::rows;
-use super::world::*;
+use super::env::*;
 use crate::{OperatorSpec, OutputMode};
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -12,8 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A store whose n-th write fails, as on a full disk, and all after it until it is mended. A write
-/// may also happen and its acknowledgement be lost.
+/// A store whose n-th write and all later ones fail, as on a full disk. Alternatively the n-th write
+/// succeeds, but its acknowledgement is lost.
 #[derive(Debug)]
 struct Failing {
     inner: Arc<dyn ObjectStore>,
@@ -40,7 +40,7 @@ impl ObjectStore for Failing {
         }
         let done = self.inner.put_opts(location, payload.clone(), opts.clone()).await;
         if left == 0 && done.is_ok() && opts.mode == PutMode::Create {
-            // A client that got no answer tries again.
+            // A client that gets no acknowledgement tries again.
             return self.inner.put_opts(location, payload, opts).await;
         }
         done
@@ -76,20 +76,20 @@ impl ObjectStore for Failing {
 async fn a_checkpoint_on_a_real_disk_survives_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let all = rows(3, 90);
-    let mut world = World::new(&all[..50], &[3; 40]);
-    world.store = Arc::new(local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
-    world.run(&Run { drain: false, ..Run::new(windowed(5)).workers(3) }).await.unwrap();
-    world.source.append(&batch(&all[50..]));
-    world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
-    assert_eq!(world.answer().unwrap(), expect(&all));
+    let mut env = TestEnv::new(&all[..50], &[3; 40]);
+    env.store = Arc::new(local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    env.run(&RunOptions { drain: false, ..RunOptions::new(windowed(5)).workers(3) }).await.unwrap();
+    env.source.append(&batch(&all[50..]));
+    env.run(&RunOptions::new(windowed(5)).workers(2)).await.unwrap();
+    assert_eq!(env.answer().unwrap(), expect(&all));
     let taken = folder.path().join("q/generations").read_dir().unwrap().count();
     assert_eq!(taken, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_panics_ends_the_query_and_the_next_run_goes_on() {
+async fn a_panic_in_a_worker_ends_the_query_and_the_next_run_continues() {
     use datafusion::logical_expr::{Volatility, create_udf};
-    let world = World::new(&rows(3, 40), &CUTS);
+    let env = TestEnv::new(&rows(3, 40), &EPOCH_ROWS);
     let fun = create_udf(
         "panics",
         vec![arrow::datatypes::DataType::Int64],
@@ -105,66 +105,66 @@ async fn a_worker_that_panics_ends_the_query_and_the_next_run_goes_on() {
         Arc::default(),
     );
     let mut operators = windowed(5);
-    operators.insert(0, OperatorSpec::Stateless(vec![crate::Step::Filter(Arc::new(bad))]));
-    let error = world.run(&Run::new(operators).workers(3)).await.unwrap_err();
+    operators.insert(0, OperatorSpec::Stateless(vec![crate::StatelessStep::Filter(Arc::new(bad))]));
+    let error = env.run(&RunOptions::new(operators).workers(3)).await.unwrap_err();
     assert_eq!(error.class(), "INTERNAL_ERROR");
     assert!(error.message().contains("as the test wants"), "{error}");
-    world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
-    assert_eq!(world.answer().unwrap(), expect(&rows(3, 40)));
+    env.run(&RunOptions::new(windowed(5)).workers(2)).await.unwrap();
+    assert_eq!(env.answer().unwrap(), expect(&rows(3, 40)));
 }
 
-const CUTS: [usize; 6] = [9, 1, 20, 1, 9, 30];
+const EPOCH_ROWS: [usize; 6] = [9, 1, 20, 1, 9, 30];
 
 async fn with_failing_disk(
     writes: i64,
     lose_acknowledgement: bool,
-) -> (World, Result<(), thalweg_common::Error>) {
-    let mut world = World::new(&rows(3, 90), &CUTS);
-    let sound = Arc::clone(&world.store);
+) -> (TestEnv, Result<(), thalweg_common::Error>) {
+    let mut env = TestEnv::new(&rows(3, 90), &EPOCH_ROWS);
+    let sound = Arc::clone(&env.store);
     let writes_left = AtomicI64::new(writes);
-    world.store = Arc::new(Failing { inner: Arc::clone(&sound), writes_left, lose_acknowledgement });
-    let ended = world.run(&Run::new(windowed(5)).workers(2)).await.map(drop);
-    world.store = sound;
-    (world, ended)
+    env.store = Arc::new(Failing { inner: Arc::clone(&sound), writes_left, lose_acknowledgement });
+    let ended = env.run(&RunOptions::new(windowed(5)).workers(2)).await.map(drop);
+    env.store = sound;
+    (env, ended)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_at_any_write_is_a_clear_error_and_loses_nothing() {
     let mut failures = 0;
     for writes in 0..40 {
-        let (world, ended) = with_failing_disk(writes, false).await;
+        let (env, ended) = with_failing_disk(writes, false).await;
         if let Err(error) = ended {
             failures += 1;
             assert_eq!(error.class(), "CHECKPOINT_IO", "{error}");
             assert!(error.message().contains("no space left"), "{error}");
         }
-        world.run(&Run::new(windowed(5))).await.unwrap();
-        assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)), "write {writes}");
+        env.run(&RunOptions::new(windowed(5))).await.unwrap();
+        assert_eq!(env.answer().unwrap(), expect(&rows(3, 90)), "write {writes}");
     }
     assert!(failures > 20, "only {failures} failures");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_acknowledgement_at_any_write_is_no_error() {
+async fn a_lost_acknowledgement_of_any_write_is_not_an_error() {
     for write in 0..30 {
-        let (world, ended) = with_failing_disk(write, true).await;
+        let (env, ended) = with_failing_disk(write, true).await;
         ended.unwrap_or_else(|e| panic!("write {write}: {e}"));
-        assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)), "write {write}");
+        assert_eq!(env.answer().unwrap(), expect(&rows(3, 90)), "write {write}");
     }
 }
 
-async fn half_way() -> World {
+async fn partial_run() -> TestEnv {
     let all = rows(3, 90);
-    let world = World::new(&all[..60], &CUTS);
-    world.run(&Run { drain: false, ..Run::new(windowed(5)) }).await.unwrap();
-    world.source.append(&batch(&all[60..]));
-    world
+    let env = TestEnv::new(&all[..60], &EPOCH_ROWS);
+    env.run(&RunOptions { drain: false, ..RunOptions::new(windowed(5)) }).await.unwrap();
+    env.source.append(&batch(&all[60..]));
+    env
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_rots_is_named_and_putting_it_back_mends_it() {
-    let world = half_way().await;
-    let everything: Vec<_> = world.store.list(None).try_collect().await.unwrap();
+async fn a_corrupt_file_is_named_and_restoring_it_repairs_the_checkpoint() {
+    let env = partial_run().await;
+    let everything: Vec<_> = env.store.list(None).try_collect().await.unwrap();
     let newest = |folder: &str| {
         let inside = everything.iter().filter(|m| m.location.as_ref().contains(folder));
         inside.map(|m| m.location.clone()).max().unwrap()
@@ -173,31 +173,31 @@ async fn a_file_that_rots_is_named_and_putting_it_back_mends_it() {
         [("/state/", "flip"), ("/state/", "cut"), ("/state/", "gone"), ("/manifests/", "flip")]
     {
         let path = newest(folder);
-        let good = world.store.get(&path).await.unwrap().bytes().await.unwrap();
+        let good = env.store.get(&path).await.unwrap().bytes().await.unwrap();
         let mut bad = good.to_vec();
         let middle = bad.len() / 2;
         match damage {
             "flip" => bad[middle] ^= 1,
             "cut" => bad.truncate(middle),
-            _ => world.store.delete(&path).await.unwrap(),
+            _ => env.store.delete(&path).await.unwrap(),
         }
         if damage != "gone" {
-            world.store.put(&path, bad.into()).await.unwrap();
+            env.store.put(&path, bad.into()).await.unwrap();
         }
-        let error = world.start(&Run::new(windowed(5))).await.unwrap_err();
+        let error = env.start(&RunOptions::new(windowed(5))).await.unwrap_err();
         assert_eq!(error.class(), "STREAM_SNAPSHOT_CORRUPT", "{folder} {damage}: {error}");
         assert!(error.message().contains(path.filename().unwrap()), "{error} does not name {path}");
-        world.store.put(&path, good.into()).await.unwrap();
+        env.store.put(&path, good.into()).await.unwrap();
     }
-    world.run(&Run::new(windowed(5)).workers(3)).await.unwrap();
-    assert_eq!(world.answer().unwrap(), expect(&rows(3, 90)));
+    env.run(&RunOptions::new(windowed(5)).workers(3)).await.unwrap();
+    assert_eq!(env.answer().unwrap(), expect(&rows(3, 90)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_checkpoint_of_another_query_is_refused() {
-    let world = half_way().await;
-    let other = Run { fingerprint: "something else".to_owned(), ..Run::new(windowed(5)) };
-    let error = world.start(&other).await.unwrap_err();
+    let env = partial_run().await;
+    let other = RunOptions { fingerprint: "something else".to_owned(), ..RunOptions::new(windowed(5)) };
+    let error = env.start(&other).await.unwrap_err();
     assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
     for text in ["something else", "sum by window"] {
         assert!(error.message().contains(text), "{error}");
@@ -206,21 +206,22 @@ async fn the_checkpoint_of_another_query_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_lost_what_was_committed_is_refused() {
-    let world = half_way().await;
-    world.target.roll_back();
-    let back = world.start(&Run::new(windowed(5))).await.unwrap_err();
-    world.target.forget();
-    let forgot = world.start(&Run::new(windowed(5))).await.unwrap_err();
+    let env = partial_run().await;
+    env.target.roll_back();
+    let back = env.start(&RunOptions::new(windowed(5))).await.unwrap_err();
+    env.target.forget();
+    let forgot = env.start(&RunOptions::new(windowed(5))).await.unwrap_err();
     assert_eq!((back.class(), forgot.class()), ("STREAM_SINK_LOST_COMMITS", "STREAM_SINK_LOST_COMMITS"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expression_that_fails_ends_the_query_with_its_own_error() {
-    let world = World::new(&rows(3, 10), &CUTS);
-    let bad = OperatorSpec::Stateless(vec![crate::Step::Unnest { column: 0, schema: input_schema() }]);
-    let run = Run { mode: OutputMode::Append, ..Run::new(vec![bad]).workers(3) };
-    let error = world.run(&run).await.unwrap_err();
+    let env = TestEnv::new(&rows(3, 10), &EPOCH_ROWS);
+    let bad =
+        OperatorSpec::Stateless(vec![crate::StatelessStep::Unnest { column: 0, schema: input_schema() }]);
+    let run = RunOptions { mode: OutputMode::Append, ..RunOptions::new(vec![bad]).workers(3) };
+    let error = env.run(&run).await.unwrap_err();
     assert_eq!(error.class(), "UNSUPPORTED_FEATURE");
-    world.run(&Run::new(vec![])).await.unwrap();
-    assert_eq!(world.values().len(), 10);
+    env.run(&RunOptions::new(vec![])).await.unwrap();
+    assert_eq!(env.values().len(), 10);
 }

@@ -1,44 +1,44 @@
-//! The cost of an epoch follows what it touches, not what is there.
+//! Tests that the cost of an epoch depends on what it touches and not on the size of the state.
 
 use super::behaviour::row;
-use super::world::*;
-use crate::checkpoint::{Files, Manifest, manifest_name};
+use super::env::*;
+use crate::checkpoint::{CheckpointFiles, Manifest, manifest_name};
 use crate::{Checkpoint, OperatorSpec, OutputMode};
 use object_store::path::Path;
 use std::sync::Arc;
 
-async fn newest_manifest(world: &World) -> Manifest {
-    let checkpoint = Checkpoint { store: Arc::clone(&world.store), prefix: Path::from("q") };
-    let files = Files::new(&checkpoint);
+async fn newest_manifest(env: &TestEnv) -> Manifest {
+    let checkpoint = Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") };
+    let files = CheckpointFiles::new(&checkpoint);
     let newest = files.manifests().await.unwrap().into_iter().max_by_key(|m| m.epoch).unwrap();
     files.read(&manifest_name(newest)).await.unwrap().unwrap()
 }
 
-async fn bytes_of_state(world: &World) -> usize {
+async fn bytes_of_state(env: &TestEnv) -> usize {
     use futures::TryStreamExt;
-    let found: Vec<_> = world.store.list(Some(&Path::from("q"))).try_collect().await.unwrap();
+    let found: Vec<_> = env.store.list(Some(&Path::from("q"))).try_collect().await.unwrap();
     found.iter().map(|m| m.size as usize).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_million_keys_in_state_ten_touched_ones_add_less_than_100_kb() {
     const KEYS: usize = 1_000_000;
-    let mut rows: Vec<In> = (0..KEYS).map(|i| row(&format!("key-{i}"), 5, i as i64)).collect();
+    let mut rows: Vec<InputRow> = (0..KEYS).map(|i| row(&format!("key-{i}"), 5, i as i64)).collect();
     rows.extend((0..10).map(|i| row(&format!("key-{}", i * 99_999), 6, 1)));
-    let world = World::new(&rows, &[KEYS, 10]);
-    let run = Run {
+    let env = TestEnv::new(&rows, &[KEYS, 10]);
+    let run = RunOptions {
         mode: OutputMode::Update,
         trigger: crate::Trigger::Once,
         bytes: 64 << 20,
         rows_per_chunk: 8192,
-        ..Run::new(vec![OperatorSpec::Aggregate(aggregate(false))]).workers(2)
+        ..RunOptions::new(vec![OperatorSpec::Aggregate(aggregate(false))]).workers(2)
     };
-    let query = world.run(&run).await.unwrap();
-    let before = bytes_of_state(&world).await;
+    let query = env.run(&run).await.unwrap();
+    let before = bytes_of_state(&env).await;
     assert_eq!(query.last_progress().unwrap().state_operators[0].num_rows_total, KEYS as u64);
     // Another number of workers restores the same keys.
-    let query = world.run(&run.clone().workers(3)).await.unwrap();
-    let added = bytes_of_state(&world).await - before;
+    let query = env.run(&run.clone().workers(3)).await.unwrap();
+    let added = bytes_of_state(&env).await - before;
     assert!(added < 100_000, "ten keys added {added} bytes to {before}");
     let progress = query.last_progress().unwrap();
     let state = &progress.state_operators[0];
@@ -49,28 +49,31 @@ async fn with_a_million_keys_in_state_ten_touched_ones_add_less_than_100_kb() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_run_keeps_few_files_and_restores_from_them() {
     let rows = super::behaviour::rows(4, 150);
-    let world = World::new(&rows, &[1; 200]);
-    let run = Run { mode: OutputMode::Update, ..Run::new(vec![OperatorSpec::Aggregate(aggregate(false))]) };
-    world.run(&run).await.unwrap();
-    let manifest = newest_manifest(&world).await;
+    let env = TestEnv::new(&rows, &[1; 200]);
+    let run = RunOptions {
+        mode: OutputMode::Update,
+        ..RunOptions::new(vec![OperatorSpec::Aggregate(aggregate(false))])
+    };
+    env.run(&run).await.unwrap();
+    let manifest = newest_manifest(&env).await;
     assert_eq!(manifest.epoch.0, 149);
     let chain = &manifest.operators[0];
     assert!(chain.base.is_some() && chain.all().count() < 50, "{} files", chain.all().count());
-    let checkpoint = Checkpoint { store: Arc::clone(&world.store), prefix: Path::from("q") };
+    let checkpoint = Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") };
     for folder in ["manifests", "plans", "commits"] {
-        let count = Files::new(&checkpoint).list(folder).await.unwrap().len();
+        let count = CheckpointFiles::new(&checkpoint).list(folder).await.unwrap().len();
         assert!(count < 20, "{count} {folder}");
     }
-    let files = Files::new(&checkpoint).list("state").await.unwrap();
+    let files = CheckpointFiles::new(&checkpoint).list("state").await.unwrap();
     assert!(files.len() < 70, "{} state files", files.len());
     let more = super::behaviour::rows(4, 170);
-    world.source.append(&batch(&more[150..]));
-    let query = world.run(&run.workers(3)).await.unwrap();
+    env.source.append(&batch(&more[150..]));
+    let query = env.run(&run.workers(3)).await.unwrap();
     assert_eq!(
         query.last_progress().unwrap().state_operators[0].num_rows_total as usize,
         expect(&more).len()
     );
     let mut last = Answer::new();
-    world.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
+    env.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
     assert_eq!(last, expect(&more));
 }

@@ -1,15 +1,16 @@
-//! The kill matrix: generations that die, and generations that are frozen while the next one goes
-//! on and thawed afterwards, at every edge. The answer must be the batch answer, each row once.
+//! Kills generations at every fail point, and freezes them while the next generation runs.
+//!
+//! The result must be the batch answer, with each row once.
 
 use super::behaviour::rows;
-use super::world::*;
-use crate::hooks::Probe;
-use crate::planted::Planted;
+use super::env::*;
+use crate::injected_bugs::InjectedBugs;
+use crate::test_hooks::FailPointProbe;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
@@ -18,34 +19,34 @@ fn killed() -> Error {
     Error::new(ErrorKind::Internal, "KILLED", "XX000", "the test killed this generation")
 }
 
-/// Dies at the n-th crossing of an edge, or of any edge.
+/// Kills a generation at the n-th hit of one fail point, or of all fail points together.
 #[derive(Debug)]
-pub struct Kill {
-    edge: Option<Edge>,
+pub(crate) struct Kill {
+    point: Option<FailPoint>,
     left: AtomicUsize,
     dead: AtomicBool,
-    seen: Mutex<BTreeSet<Edge>>,
+    seen: Mutex<BTreeSet<FailPoint>>,
 }
 
 impl Kill {
-    pub fn new(edge: Option<Edge>, crossing: usize) -> Arc<Self> {
-        let (left, dead, seen) = (AtomicUsize::new(crossing), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { edge, left, dead, seen })
+    pub(crate) fn new(point: Option<FailPoint>, hit: usize) -> Arc<Self> {
+        let (left, dead, seen) = (AtomicUsize::new(hit), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { point, left, dead, seen })
     }
-    /// Crosses everything and remembers what.
+    /// Kills nothing and records the fail points that are hit.
     fn never() -> Arc<Self> {
         Self::new(None, usize::MAX)
     }
 }
 
 #[async_trait]
-impl Probe for Kill {
-    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
-        self.seen.lock().unwrap().insert(edge);
+impl FailPointProbe for Kill {
+    async fn on_hit(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        self.seen.lock().unwrap().insert(point);
         if self.dead.load(Ordering::SeqCst) {
             return Err(killed());
         }
-        if self.edge.is_none_or(|e| e == edge) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+        if self.point.is_none_or(|p| p == point) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.dead.store(true, Ordering::SeqCst);
             return Err(killed());
         }
@@ -53,26 +54,26 @@ impl Probe for Kill {
     }
 }
 
-/// Waits at the n-th crossing of an edge until it is thawed.
+/// Freezes a generation at the n-th hit of a fail point until it is thawed.
 #[derive(Debug)]
 struct Freeze {
-    edge: Edge,
+    point: FailPoint,
     left: AtomicUsize,
     frozen: Semaphore,
     thawed: Semaphore,
 }
 
 impl Freeze {
-    fn new(edge: Edge, crossing: usize) -> Arc<Self> {
+    fn new(point: FailPoint, hit: usize) -> Arc<Self> {
         let (frozen, thawed) = (Semaphore::new(0), Semaphore::new(0));
-        Arc::new(Self { edge, left: AtomicUsize::new(crossing), frozen, thawed })
+        Arc::new(Self { point, left: AtomicUsize::new(hit), frozen, thawed })
     }
 }
 
 #[async_trait]
-impl Probe for Freeze {
-    async fn at(&self, edge: Edge, _: Epoch) -> Result<()> {
-        if edge == self.edge && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+impl FailPointProbe for Freeze {
+    async fn on_hit(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        if point == self.point && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.frozen.add_permits(1);
             self.thawed.acquire().await.unwrap().forget();
         }
@@ -80,71 +81,79 @@ impl Probe for Freeze {
     }
 }
 
-const CUTS: [usize; 12] = [7, 1, 1, 20, 3, 1, 9, 30, 2, 1, 5, 11];
+const EPOCH_ROWS: [usize; 12] = [7, 1, 1, 20, 3, 1, 9, 30, 2, 1, 5, 11];
 
-fn world() -> (World, Answer) {
+fn env() -> (TestEnv, Answer) {
     let rows = rows(3, 120);
-    (World::new(&rows, &CUTS), expect(&rows))
+    (TestEnv::new(&rows, &EPOCH_ROWS), expect(&rows))
 }
 
-/// Every edge that a run crosses, in a run that is not disturbed.
-async fn edges_of_a_run() -> BTreeSet<Edge> {
-    let (world, _) = world();
+/// Returns the fail points that an undisturbed run hits.
+async fn points_of_a_run() -> BTreeSet<FailPoint> {
+    let (env, _) = env();
     let probe = Kill::never();
-    let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)) };
-    world.run(&run).await.unwrap();
+    let run = RunOptions { probe: Some(probe.clone()), ..RunOptions::new(windowed(5)) };
+    env.run(&run).await.unwrap();
     probe.seen.lock().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_crosses_every_edge_there_is() {
-    let crossed = edges_of_a_run().await;
-    let missing: Vec<_> = Edge::ALL.iter().filter(|e| !crossed.contains(e)).collect();
-    assert!(missing.is_empty(), "not crossed: {missing:?}");
+async fn a_run_hits_every_fail_point() {
+    let seen = points_of_a_run().await;
+    let missing: Vec<_> = FailPoint::ALL.iter().filter(|p| !seen.contains(p)).collect();
+    assert!(missing.is_empty(), "not hit: {missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_every_edge_at_several_crossings_a_stream_loses_nothing_and_repeats_nothing() {
+async fn kills_at_every_fail_point_lose_and_repeat_nothing() {
     let mut kills = 0;
-    for edge in Edge::ALL {
-        for crossing in [0, 1, 4, 9] {
-            let (world, expect) = world();
+    for point in FailPoint::ALL {
+        for hit in [0, 1, 4, 9] {
+            let (env, expect) = env();
             for (generation, workers) in [2, 3, 1].into_iter().enumerate() {
-                let probe = Kill::new(Some(*edge), crossing);
-                let run = Run { probe: Some(probe.clone()), ..Run::new(windowed(5)).workers(workers) };
-                match world.run(&run).await {
-                    Err(error) => assert_eq!(error.class(), "KILLED", "{edge:?} {generation}: {error}"),
-                    Ok(_) => assert!(!probe.dead.load(Ordering::SeqCst), "{edge:?}: a dead run ended well"),
+                let probe = Kill::new(Some(*point), hit);
+                let run = RunOptions {
+                    probe: Some(probe.clone()),
+                    ..RunOptions::new(windowed(5)).workers(workers)
+                };
+                match env.run(&run).await {
+                    Err(error) => assert_eq!(error.class(), "KILLED", "{point:?} {generation}: {error}"),
+                    Ok(_) => assert!(!probe.dead.load(Ordering::SeqCst), "{point:?}: a dead run ended well"),
                 }
                 kills += usize::from(probe.dead.load(Ordering::SeqCst));
             }
-            world.run(&Run::new(windowed(5)).workers(2)).await.unwrap();
-            assert_eq!(world.answer().as_ref(), Ok(&expect), "{edge:?} crossing {crossing}");
+            env.run(&RunOptions::new(windowed(5)).workers(2)).await.unwrap();
+            assert_eq!(env.answer().as_ref(), Ok(&expect), "{point:?} hit {hit}");
         }
     }
     assert!(kills > 100, "only {kills} kills");
 }
 
-/// One seeded life: generations die at random crossings until one gets through.
-async fn life(seed: u64, planted: Planted) -> Result<(), String> {
+/// Kills generations at random hits until one completes the input.
+async fn random_kills(seed: u64, injected: InjectedBugs) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let rows = rows(seed, 60 + random.usize(0..120));
-    let cuts: Vec<usize> = (0..60).map(|_| if random.bool() { 1 } else { random.usize(1..25) }).collect();
-    let world = World::new(&rows, &cuts);
+    let epoch_rows: Vec<usize> =
+        (0..60).map(|_| if random.bool() { 1 } else { random.usize(1..25) }).collect();
+    let env = TestEnv::new(&rows, &epoch_rows);
     for _ in 0..12 {
         let probe = Kill::new(None, random.usize(3..90));
-        let run = Run { probe: Some(probe), planted, ..Run::new(windowed(5)).workers(random.usize(1..4)) };
-        match world.run(&run).await {
+        let run = RunOptions {
+            probe: Some(probe),
+            injected,
+            ..RunOptions::new(windowed(5)).workers(random.usize(1..4))
+        };
+        match env.run(&run).await {
             Err(error) if error.class() == "KILLED" => {}
             Err(error) => return Err(error.to_string()),
             Ok(_) => break,
         }
     }
-    world.run(&Run { planted, ..Run::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
-    if world.target.unfenced_commits() > 0 {
+    env.run(&RunOptions { injected, ..RunOptions::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
+    if env.target.unfenced_commits() > 0 {
         return Err("committed without a fence".to_owned());
     }
-    let answer = world.answer()?;
+    let answer = env.answer()?;
     if answer != expect(&rows) {
         return Err(format!("{} groups instead of {}, or other sums", answer.len(), expect(&rows).len()));
     }
@@ -152,94 +161,95 @@ async fn life(seed: u64, planted: Planted) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lives_of_many_seeded_deaths_end_with_the_batch_answer() {
+async fn random_kills_do_not_change_the_answer() {
     for seed in 0..40 {
-        life(seed, Planted::default()).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        random_kills(seed, InjectedBugs::default()).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     }
 }
 
-/// Dies between manifest and commit; the next run must go on from the commit before.
-async fn uncommitted_manifest(planted: Planted) -> Result<(), String> {
-    let (world, expect) = world();
-    let probe = Kill::new(Some(Edge::ManifestWritten), 2);
-    let run = Run { probe: Some(probe), ..Run::new(windowed(5)).workers(2) };
-    assert_eq!(world.run(&run).await.unwrap_err().class(), "KILLED");
-    world.run(&Run { planted, ..Run::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
-    if world.target.unfenced_commits() > 0 {
+/// Kills a generation between manifest and commit; the next run must continue from the previous commit.
+async fn uncommitted_manifest(injected: InjectedBugs) -> Result<(), String> {
+    let (env, expect) = env();
+    let probe = Kill::new(Some(FailPoint::ManifestWritten), 2);
+    let run = RunOptions { probe: Some(probe), ..RunOptions::new(windowed(5)).workers(2) };
+    assert_eq!(env.run(&run).await.unwrap_err().class(), "KILLED");
+    env.run(&RunOptions { injected, ..RunOptions::new(windowed(5)) }).await.map_err(|e| e.to_string())?;
+    if env.target.unfenced_commits() > 0 {
         return Err("committed without a fence".to_owned());
     }
-    // The epoch itself may have had no output; its rows are in the windows that close later.
-    let epochs: Vec<u64> = world.target.epochs().iter().map(|(epoch, _)| *epoch).collect();
+    // The lost epoch may have had no output, since its rows are in windows that close later.
+    let epochs: Vec<u64> = env.target.epochs().iter().map(|(epoch, _)| *epoch).collect();
     if epochs != (0..epochs.len() as u64).collect::<Vec<_>>() {
         return Err(format!("an epoch is missing: {epochs:?}"));
     }
-    if world.answer()? == expect { Ok(()) } else { Err("another answer".to_owned()) }
+    if env.answer()? == expect { Ok(()) } else { Err("another answer".to_owned()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn planted_faults_are_noticed() {
-    let none = Planted::default();
+async fn injected_bugs_are_detected() {
+    let none = InjectedBugs::default();
     uncommitted_manifest(none).await.unwrap();
-    for planted in [Planted { restore_newest: true, ..none }, Planted { skip_fence: true, ..none }] {
-        uncommitted_manifest(planted).await.expect_err("a planted fault went unnoticed");
+    for injected in [InjectedBugs { restore_newest: true, ..none }, InjectedBugs { skip_fence: true, ..none }]
+    {
+        uncommitted_manifest(injected).await.expect_err("an injected bug was not detected");
     }
     let mut lost = 0;
     for seed in 0..20 {
-        lost += usize::from(life(seed, Planted { restore_newest: true, ..none }).await.is_err());
+        lost += usize::from(random_kills(seed, InjectedBugs { restore_newest: true, ..none }).await.is_err());
     }
-    assert!(lost > 0, "restoring the newest manifest lost nothing in 20 lives");
+    assert!(lost > 0, "restoring the newest manifest lost nothing with 20 seeds");
 }
 
-/// Holds the snapshot of epoch 2 back until that of epoch 3 is written, and dies when epoch 2 is
-/// committed: what is restored then is epoch 2, and nothing of epoch 3 may be in it.
+/// Delays the snapshot of epoch 2 until that of epoch 3 is written, and kills the generation when epoch 2 is
+/// committed. The next run restores epoch 2, whose state must contain nothing of epoch 3.
 #[derive(Debug)]
-struct Overtake {
+struct LateSnapshot {
     written: Semaphore,
 }
 
 #[async_trait]
-impl Probe for Overtake {
-    async fn at(&self, edge: Edge, epoch: Epoch) -> Result<()> {
-        match (edge, epoch.0) {
-            (Edge::SnapshotWritten, 2) => self.written.acquire().await.unwrap().forget(),
-            (Edge::SnapshotWritten, 3) => self.written.add_permits(1),
-            (Edge::CommitRecorded, 2) => return Err(killed()),
+impl FailPointProbe for LateSnapshot {
+    async fn on_hit(&self, point: FailPoint, epoch: Epoch) -> Result<()> {
+        match (point, epoch.0) {
+            (FailPoint::SnapshotWritten, 2) => self.written.acquire().await.unwrap().forget(),
+            (FailPoint::SnapshotWritten, 3) => self.written.add_permits(1),
+            (FailPoint::CommitRecorded, 2) => return Err(killed()),
             _ => {}
         }
         Ok(())
     }
 }
 
-async fn overtake(planted: Planted) -> Result<(), String> {
-    let (world, expect) = world();
-    let probe = Arc::new(Overtake { written: Semaphore::new(0) });
-    let run = Run { probe: Some(probe), planted, ..Run::new(windowed(5)).workers(2) };
-    assert_eq!(world.run(&run).await.unwrap_err().class(), "KILLED");
-    world.run(&Run::new(windowed(5))).await.map_err(|e| e.to_string())?;
-    if world.answer()? == expect { Ok(()) } else { Err("another answer".to_owned()) }
+async fn late_snapshot(injected: InjectedBugs) -> Result<(), String> {
+    let (env, expect) = env();
+    let probe = Arc::new(LateSnapshot { written: Semaphore::new(0) });
+    let run = RunOptions { probe: Some(probe), injected, ..RunOptions::new(windowed(5)).workers(2) };
+    assert_eq!(env.run(&run).await.unwrap_err().class(), "KILLED");
+    env.run(&RunOptions::new(windowed(5))).await.map_err(|e| e.to_string())?;
+    if env.answer()? == expect { Ok(()) } else { Err("another answer".to_owned()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_epoch_that_is_overtaken_keeps_its_own_state() {
-    overtake(Planted::default()).await.unwrap();
-    let mixed = Planted { mix_epochs: true, ..Planted::default() };
-    overtake(mixed).await.expect_err("two epochs were mixed, and nobody noticed");
+async fn an_epoch_whose_snapshot_is_written_late_contains_its_own_state_only() {
+    late_snapshot(InjectedBugs::default()).await.unwrap();
+    let mixed = InjectedBugs { mix_epochs: true, ..InjectedBugs::default() };
+    late_snapshot(mixed).await.expect_err("mixing two epochs was not detected");
 }
 
-/// Freezes a generation at an edge, runs the next one to its end, thaws the old one.
-async fn freeze(edge: Edge, crossing: usize, planted: Planted) -> Result<(), String> {
-    let (world, expect) = world();
-    let probe = Freeze::new(edge, crossing);
-    let run = Run { probe: Some(probe.clone()), planted, ..Run::new(windowed(5)).workers(2) };
+/// Freezes a generation at a fail point, runs the next one until it ends, and thaws the old one.
+async fn freeze(point: FailPoint, hit: usize, injected: InjectedBugs) -> Result<(), String> {
+    let (env, expect) = env();
+    let probe = Freeze::new(point, hit);
+    let run = RunOptions { probe: Some(probe.clone()), injected, ..RunOptions::new(windowed(5)).workers(2) };
     let old = async {
-        let ended = world.run(&run).await;
-        // A run that ends without having come by is not frozen, and nobody shall wait for it.
+        let ended = env.run(&run).await;
+        // A run that ends without hitting the fail point is not frozen, so the new run must not wait for it.
         probe.frozen.add_permits(1);
         ended
     };
     let new = async {
         probe.frozen.acquire().await.unwrap().forget();
-        let ended = world.run(&Run { planted, ..Run::new(windowed(5)).workers(3) }).await;
+        let ended = env.run(&RunOptions { injected, ..RunOptions::new(windowed(5)).workers(3) }).await;
         probe.thawed.add_permits(1);
         ended
     };
@@ -250,26 +260,26 @@ async fn freeze(edge: Edge, crossing: usize, planted: Planted) -> Result<(), Str
     {
         return Err(format!("the old run failed with {error}"));
     }
-    if world.target.unfenced_commits() > 0 {
+    if env.target.unfenced_commits() > 0 {
         return Err("committed without a fence".to_owned());
     }
-    let answer = world.answer()?;
+    let answer = env.answer()?;
     if answer == expect { Ok(()) } else { Err("another answer".to_owned()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frozen_at_every_edge_and_thawed_after_the_next_run_an_old_one_changes_nothing() {
-    for edge in Edge::ALL {
-        for crossing in [0, 2, 5] {
-            freeze(*edge, crossing, Planted::default())
+async fn a_run_frozen_at_any_fail_point_and_thawed_after_the_next_run_changes_nothing() {
+    for point in FailPoint::ALL {
+        for hit in [0, 2, 5] {
+            freeze(*point, hit, InjectedBugs::default())
                 .await
-                .unwrap_or_else(|e| panic!("{edge:?} crossing {crossing}: {e}"));
+                .unwrap_or_else(|e| panic!("{point:?} hit {hit}: {e}"));
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_its_fence_the_freeze_is_noticed() {
-    let planted = Planted { skip_fence: true, ..Planted::default() };
-    freeze(Edge::SinkCommit, 2, planted).await.expect_err("no fence, and nobody noticed");
+async fn freezing_detects_a_missing_fence() {
+    let injected = InjectedBugs { skip_fence: true, ..InjectedBugs::default() };
+    freeze(FailPoint::SinkCommit, 2, injected).await.expect_err("the missing fence was not detected");
 }

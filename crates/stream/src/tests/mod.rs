@@ -1,14 +1,14 @@
-//! The driver under test: real workers and real files, with a source and a sink in memory.
+//! Tests the coordinator with real workers and real checkpoints, and with a source and a sink in memory.
 //!
-//! Everything that a test does is data: rows with cuts, kills at edges, worker counts. Time is a
-//! manual clock and nothing sleeps.
+//! A test is data: rows of epochs, kills at fail points, numbers of workers. Tests set the clock, and nothing
+//! sleeps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod behaviour;
 mod disk;
+mod env;
 mod growth;
 mod kill;
-mod memory;
-mod now;
 mod pressure;
-mod world;
+mod processing_time;
+mod source_and_sink;

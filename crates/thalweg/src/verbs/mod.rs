@@ -8,7 +8,7 @@ pub mod sql;
 
 use crate::report::Failure;
 use thalweg_common::Result;
-use thalweg_common::config::{Origin, Settings};
+use thalweg_common::config::{Configuration, ValueOrigin};
 use thalweg_engine::EngineConfig;
 
 /// What to do.
@@ -21,7 +21,7 @@ pub enum Verb {
 
 impl Verb {
     /// Puts the flags that are settings over the settings.
-    pub fn prepare(&self, mut settings: Settings) -> Result<Settings> {
+    pub fn prepare(&self, mut settings: Configuration) -> Result<Configuration> {
         let flags: Vec<(&str, Option<String>)> = match self {
             Verb::Demo(_) => vec![],
             Verb::Serve(args) => args.settings(),
@@ -29,14 +29,14 @@ impl Verb {
         };
         for (key, value) in flags {
             if let Some(value) = value {
-                settings.set(key, &value, Origin::Flag)?;
+                settings.set(key, &value, ValueOrigin::Flag)?;
             }
         }
         Ok(settings)
     }
 
     /// Does it.
-    pub async fn run(self, settings: Settings) -> std::result::Result<(), Failure> {
+    pub async fn run(self, settings: Configuration) -> std::result::Result<(), Failure> {
         match self {
             Verb::Demo(args) => Ok(demo::run(args).await?),
             Verb::Serve(_) => Ok(serve::run(&settings).await?),
@@ -46,7 +46,7 @@ impl Verb {
 }
 
 /// How to open an engine with these settings.
-fn engine_config(settings: &Settings) -> EngineConfig {
+fn engine_config(settings: &Configuration) -> EngineConfig {
     let mut config = EngineConfig::new(settings.path("data.dir"));
     config.workers = settings.count("engine.workers");
     config.memory_limit = settings.bytes("engine.memory_limit");

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thalweg_common::Result;
-use thalweg_common::config::Settings;
+use thalweg_common::config::Configuration;
 use thalweg_engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,7 +49,7 @@ impl Args {
 }
 
 /// Serves until a signal.
-pub async fn run(settings: &Settings) -> Result<()> {
+pub async fn run(settings: &Configuration) -> Result<()> {
     let mut stop = Stop::new()?;
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
@@ -65,7 +65,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-async fn address(settings: &Settings) -> Result<SocketAddr> {
+async fn address(settings: &Configuration) -> Result<SocketAddr> {
     let host = settings.text("server.host");
     let mut found = tokio::net::lookup_host((host, settings.port("server.port")))
         .await

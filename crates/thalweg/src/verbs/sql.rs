@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::Error;
-use thalweg_common::config::Settings;
+use thalweg_common::config::Configuration;
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -70,7 +70,7 @@ impl Args {
 }
 
 /// Runs the statements.
-pub async fn run(args: Args, settings: &Settings) -> Result<(), Failure> {
+pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
     let text = args.text()?;
     let mut config = engine_config(settings);
     config.resume_jobs = false;

@@ -1,4 +1,4 @@
-//! The input of one trial, the job over it, and the answer, computed here.
+//! Creates the input of one trial and the job over it, and computes the expected rows.
 
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FILES: usize = 24;
 const ROWS_PER_FILE: usize = 12;
 const KEYS: u64 = 5;
-/// Width of a tumbling window and event time that one file covers, in minutes.
+/// Width of a tumbling window, and the event time that one file covers, in minutes.
 const WINDOW: u64 = 10;
 const FILE_SPAN: u64 = 7;
 
@@ -40,17 +40,17 @@ impl Trial {
         trial
     }
 
-    /// A data directory of the trial: one per machine that takes part.
+    /// Returns the data directory of one machine.
     pub fn data_dir(&self, machine: &str) -> PathBuf {
         self.folder.path().join(machine)
     }
 
-    /// A folder that all machines of the trial share.
+    /// Returns a folder that all machines share.
     pub fn shared(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Gives several machines the same checkpoints.
+    /// Lets several machines use the same checkpoints.
     pub fn share_checkpoints(&self, machines: &[&str]) {
         let shared = self.shared("checkpoints");
         std::fs::create_dir_all(&shared).unwrap();
@@ -60,7 +60,7 @@ impl Trial {
         }
     }
 
-    /// The file of a script.
+    /// Returns the file of a script.
     pub fn script(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.sql"))
     }
@@ -82,9 +82,9 @@ impl Trial {
         format!("SELECT unix_timestamp(w) AS w, k, s, c FROM delta.`{}`", self.shared("table").display())
     }
 
-    /// What is wrong with the rows of `csv`, the output of the read script: nothing if they are the answer,
-    /// each once.
-    pub fn fault_of(&self, csv: &str) -> Result<(), String> {
+    /// Compares the rows of `csv`, the output of the read script, with the expected rows; the error says what
+    /// differs.
+    pub fn verify(&self, csv: &str) -> Result<(), String> {
         let mut found = Answer::new();
         for line in csv.lines().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
@@ -99,16 +99,16 @@ impl Trial {
             match found.remove(key) {
                 Some((s, c)) if (s, c) == (*sum, *count) => {}
                 Some((_, c)) if c > *count => return Err(format!("rows of {key:?} count twice")),
-                Some(_) => return Err(format!("rows of {key:?} are lost or others")),
+                Some(_) => return Err(format!("rows of {key:?} are lost or changed")),
                 None => return Err(format!("{key:?} is lost")),
             }
         }
-        if found.is_empty() { Ok(()) } else { Err("rows that nobody sent".to_owned()) }
+        if found.is_empty() { Ok(()) } else { Err("rows that are not in the input".to_owned()) }
     }
 
-    /// Panics unless the rows of `csv` are the answer.
+    /// Panics unless the rows of `csv` are the expected ones.
     pub fn check(&self, csv: &str, context: &str) {
-        self.fault_of(csv).unwrap_or_else(|fault| panic!("{context}: {fault}"));
+        self.verify(csv).unwrap_or_else(|fault| panic!("{context}: {fault}"));
     }
 }
 

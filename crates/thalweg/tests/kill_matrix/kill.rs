@@ -1,85 +1,90 @@
-//! Kills at every edge, at several crossings each, in seeded orders.
+//! Kills processes at several hits of every fail point, in random orders.
 //!
-//! A trial is one input and one table. Its process is started with the next fault of the list; killed,
-//! it is started again with the one after it. A process that ends before its fault gives the fault
-//! back for a later trial. What no fresh trial reaches either is counted as never reached.
+//! A trial is one input and one table. Its process is started with the next fault of the list; after it was
+//! killed, it is started again with the fault after that. If a process ends before its fault, the fault is
+//! put back for a later trial. A fault that several trials do not reach counts as never reached.
 
 use crate::input::Trial;
-use crate::process::{End, Process, read};
+use crate::process::{Process, ProcessEnd, read};
 use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Mutex;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 
-/// What a process crosses once, before its first epoch.
-pub const AT_START: [Edge; 5] =
-    [Edge::GenerationClaim, Edge::GenerationClaimed, Edge::SinkFence, Edge::SinkFenced, Edge::StateRestored];
+/// Fail points that a process hits once, before its first epoch.
+pub const ONCE_PER_PROCESS: [FailPoint; 5] = [
+    FailPoint::GenerationClaim,
+    FailPoint::GenerationClaimed,
+    FailPoint::SinkFence,
+    FailPoint::SinkFenced,
+    FailPoint::StateRestored,
+];
 
-/// Orders of the whole list: 17 edges, 3 kills each. `TEST_SEEDS` asks for more.
+/// Random orders of the list of 17 fail points with 3 kills each. `TEST_SEEDS` sets another number.
 const SEEDS: u64 = 7;
-/// Trials side by side: two cores.
-const LANES: u64 = 2;
-/// A fault that this many trials did not reach is given up.
+/// Trials that run at the same time.
+const THREADS: u64 = 2;
+/// Trials after which a fault counts as never reached.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// Kills per edge.
+/// Kills per fail point.
 #[derive(Default)]
-pub struct Tally {
+pub struct KillCounts {
     kills: BTreeMap<&'static str, usize>,
     trials: usize,
 }
 
-impl Tally {
+impl KillCounts {
     pub fn kills(&self) -> usize {
         self.kills.values().sum()
     }
 
     pub fn never_reached(&self) -> Vec<&'static str> {
-        Edge::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
+        FailPoint::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
     }
 
-    fn add(&mut self, other: Tally) {
+    fn add(&mut self, other: KillCounts) {
         self.trials += other.trials;
-        for (edge, kills) in other.kills {
-            *self.kills.entry(edge).or_default() += kills;
+        for (point, kills) in other.kills {
+            *self.kills.entry(point).or_default() += kills;
         }
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for KillCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "killed {} processes in {} trials: 0 rows lost, 0 twice", self.kills(), self.trials)?;
-        for (edge, kills) in &self.kills {
-            writeln!(f, "  {edge:<20} {kills:>4}")?;
+        for (point, kills) in &self.kills {
+            writeln!(f, "  {point:<20} {kills:>4}")?;
         }
         write!(f, "  never reached: {:?}", self.never_reached())
     }
 }
 
 #[derive(Clone, Copy)]
-struct Fault {
-    edge: Edge,
-    crossing: u64,
+struct PlannedKill {
+    point: FailPoint,
+    hit: u64,
     attempts: u32,
 }
 
-/// Crossings at which a process is killed, from 1. A process claims, fences and restores once.
-fn crossings(edge: Edge) -> [u64; 3] {
-    if AT_START.contains(&edge) { [1, 1, 1] } else { [1, 2, 3] }
+/// Returns the hits at which a process is killed, from 1.
+fn hits(point: FailPoint) -> [u64; 3] {
+    if ONCE_PER_PROCESS.contains(&point) { [1, 1, 1] } else { [1, 2, 3] }
 }
 
-/// Runs all seeds.
-pub fn matrix() -> Tally {
-    let total = Mutex::new(Tally::default());
+/// Runs the trials of all seeds.
+pub fn matrix() -> KillCounts {
+    let total = Mutex::new(KillCounts::default());
     let seeds = std::env::var("TEST_SEEDS").map_or(SEEDS, |n| n.parse().unwrap());
     std::thread::scope(|scope| {
-        for lane in 0..LANES {
+        for thread in 0..THREADS {
             let total = &total;
             scope.spawn(move || {
-                for seed in (0..seeds).filter(|s| s % LANES == lane) {
-                    let tally = chain(seed);
-                    total.lock().unwrap().add(tally);
+                for seed in (0..seeds).filter(|s| s % THREADS == thread) {
+                    let counts = run_seed(seed);
+                    total.lock().unwrap().add(counts);
                 }
             });
         }
@@ -87,40 +92,42 @@ pub fn matrix() -> Tally {
     total.into_inner().unwrap()
 }
 
-/// One order of all faults, over as many trials as they need.
-fn chain(seed: u64) -> Tally {
+/// Kills processes in one order of all faults, over as many trials as that needs.
+fn run_seed(seed: u64) -> KillCounts {
     let mut rng = Rng::with_seed(seed);
-    let mut faults: Vec<Fault> = vec![];
-    for edge in Edge::ALL {
-        faults.extend(crossings(*edge).map(|crossing| Fault { edge: *edge, crossing, attempts: 0 }));
+    let mut faults: Vec<PlannedKill> = vec![];
+    for point in FailPoint::ALL {
+        faults.extend(hits(*point).map(|hit| PlannedKill { point: *point, hit, attempts: 0 }));
     }
     rng.shuffle(&mut faults);
     let mut faults = VecDeque::from(faults);
-    let mut tally = Tally::default();
+    let mut counts = KillCounts::default();
     while !faults.is_empty() {
-        trial(seed * 1000 + tally.trials as u64, &mut faults, &mut tally);
-        tally.trials += 1;
+        trial(seed * 1000 + counts.trials as u64, &mut faults, &mut counts);
+        counts.trials += 1;
     }
-    tally
+    counts
 }
 
-/// Kills until the input is used up or the list is empty; then checks the table.
-fn trial(seed: u64, faults: &mut VecDeque<Fault>, tally: &mut Tally) {
+/// Kills processes until the input is used up or the list is empty, then checks the table.
+fn trial(seed: u64, faults: &mut VecDeque<PlannedKill>, counts: &mut KillCounts) {
     let trial = Trial::new(seed);
     let mut history: Vec<String> = vec![];
     loop {
         let fault = faults.pop_front();
-        let text = fault.map(|f| format!("kill@{}:{}", f.edge.name(), f.crossing));
+        let text = fault.map(|f| format!("kill@{}:{}", f.point.name(), f.hit));
         history.extend(text.clone());
         match (Process::start(&trial, "one", "job", text.as_deref()).end(), fault) {
-            (End::Killed, Some(fault)) => *tally.kills.entry(fault.edge.name()).or_default() += 1,
-            (End::Done(_), fault) => {
-                let again = fault.map(|f| Fault { attempts: f.attempts + 1, ..f });
+            (ProcessEnd::Killed, Some(fault)) => *counts.kills.entry(fault.point.name()).or_default() += 1,
+            (ProcessEnd::Done(_), fault) => {
+                let again = fault.map(|f| PlannedKill { attempts: f.attempts + 1, ..f });
                 faults.extend(again.filter(|f| f.attempts < ATTEMPTS_MAX));
                 break;
             }
-            (End::Killed, None) => panic!("trial {seed} after {history:?}: killed by somebody else"),
-            (End::Failed(why), _) => panic!("trial {seed} after {history:?}: {why}"),
+            (ProcessEnd::Killed, None) => {
+                panic!("trial {seed} after {history:?}: killed, but not by the test")
+            }
+            (ProcessEnd::Failed(why), _) => panic!("trial {seed} after {history:?}: {why}"),
         }
     }
     trial.check(&read(&trial, "one"), &format!("trial {seed} after {history:?}"));

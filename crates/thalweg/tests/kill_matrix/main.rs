@@ -1,34 +1,34 @@
-//! Is a row lost or written twice when the process dies, or stalls, at any I/O edge?
+//! Kills and freezes real processes at every fail point, and checks that no row is lost or written twice.
 //!
 //! A finite streaming job runs as a real process, `thalweg sql -f job.sql`, which is killed by
-//! SIGKILL at an edge, started again, killed at the next one, and so on until its input is used up.
-//! Then the table must hold what this file computes from the rows that it wrote itself. The second
-//! half freezes a process at an edge, lets a replacement do the work, and thaws the first one.
-//! Waits only for processes; kills nothing that it did not start.
+//! SIGKILL at a fail point, started again, killed at the next one, and so on until its input is used up.
+//! Then the table must contain the rows that [`input`] computes. The second half freezes a process at a
+//! fail point, runs another one until it ends, and thaws the first one. The tests wait for processes
+//! only, and kill none that they did not start.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../../src/fault.rs"]
 mod fault;
 mod freeze;
+mod injected_bugs;
 mod input;
 mod kill;
-mod planted;
 mod process;
 
-/// The matrix counts real kills; fewer than this would prove little.
+/// Kills below which the test fails, since it would prove little.
 const KILLS_MIN: usize = 300;
 
 #[test]
-fn a_process_killed_at_every_edge_loses_no_row_and_writes_none_twice() {
-    let tally = kill::matrix();
-    println!("{tally}");
-    assert!(tally.kills() >= KILLS_MIN, "{tally}");
-    assert!(tally.never_reached().is_empty(), "{tally}");
+fn a_process_killed_at_every_fail_point_loses_no_row_and_writes_none_twice() {
+    let counts = kill::matrix();
+    println!("{counts}");
+    assert!(counts.kills() >= KILLS_MIN, "{counts}");
+    assert!(counts.never_reached().is_empty(), "{counts}");
 }
 
 #[test]
-fn a_process_frozen_at_every_edge_and_thawed_after_its_successor_changes_nothing() {
+fn a_process_frozen_at_every_fail_point_and_thawed_after_its_successor_changes_nothing() {
     let frozen = freeze::matrix();
     println!("froze and thawed {} processes: 0 rows lost, 0 twice", frozen.len());
 }

@@ -1,4 +1,4 @@
-//! Real processes: start one, wait for its end or its freezing, thaw it.
+//! Starts a process, waits until it ends or freezes, and thaws it.
 
 use crate::input::Trial;
 use std::io::{BufRead, BufReader, Read};
@@ -8,13 +8,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 const SIGKILL: i32 = 9;
 
 /// How a process ended.
-pub enum End {
+pub enum ProcessEnd {
     Killed,
     Done(String),
     Failed(String),
 }
 
-/// A process that is killed when nobody waits for it any more.
+/// A running process, which is killed when this is dropped.
 pub struct Process {
     child: Child,
 }
@@ -46,20 +46,20 @@ impl Process {
         Self { child: command.spawn().unwrap() }
     }
 
-    /// Waits for the end. Output is small, so that reading one pipe after the other can't block.
-    pub fn end(mut self) -> End {
+    /// Waits for the end. The output fits into a pipe, so reading one pipe after the other cannot block.
+    pub fn end(mut self) -> ProcessEnd {
         let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         let status: ExitStatus = self.child.wait().unwrap();
         match status.signal() {
-            Some(SIGKILL) => End::Killed,
-            None if status.success() => End::Done(out),
-            _ => End::Failed(format!("{status}: {err}")),
+            Some(SIGKILL) => ProcessEnd::Killed,
+            None if status.success() => ProcessEnd::Done(out),
+            _ => ProcessEnd::Failed(format!("{status}: {err}")),
         }
     }
 
-    /// Waits until the process has frozen itself; `None` if it ended before.
+    /// Waits until the process has frozen itself; returns `None` if it ended before.
     pub fn frozen(mut self) -> Option<Self> {
         let mut talk = BufReader::new(self.child.stderr.take().unwrap());
         let mut line = String::new();
@@ -69,7 +69,7 @@ impl Process {
                 return None;
             }
         }
-        // It has said so and is about to raise the signal: the kernel tells when it has stopped.
+        // The line is written before the signal is raised; the kernel reports when the process has stopped.
         let stat = format!("/proc/{}/stat", self.child.id());
         while state(&std::fs::read_to_string(&stat).unwrap()) != 'T' {
             std::thread::yield_now();
@@ -78,7 +78,7 @@ impl Process {
         Some(self)
     }
 
-    /// Lets a frozen process go on.
+    /// Lets a frozen process continue.
     pub fn thaw(&self) {
         let pid = self.child.id().to_string();
         let kill = Command::new("sh").args(["-c", "kill -CONT \"$1\"", "sh", &pid]).status().unwrap();
@@ -86,7 +86,7 @@ impl Process {
     }
 }
 
-/// The state letter of a process: it follows the program's name, which is in brackets.
+/// Returns the state letter of a process, which follows the name of the program in parentheses.
 fn state(stat: &str) -> char {
     stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap()
 }
@@ -94,8 +94,8 @@ fn state(stat: &str) -> char {
 /// Runs the read script on a machine and returns its rows.
 pub fn read(trial: &Trial, machine: &str) -> String {
     match Process::start(trial, machine, "read", None).end() {
-        End::Done(rows) => rows,
-        End::Killed => panic!("the reader was killed by somebody"),
-        End::Failed(why) => panic!("the table can't be read: {why}"),
+        ProcessEnd::Done(rows) => rows,
+        ProcessEnd::Killed => panic!("the reader was killed"),
+        ProcessEnd::Failed(why) => panic!("reading the table failed: {why}"),
     }
 }

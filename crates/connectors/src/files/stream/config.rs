@@ -1,22 +1,22 @@
-//! The options of reading a folder as a stream, next to those of its format.
+//! Reads the options of a folder that is read as a stream; the options of its format are read elsewhere.
 
 use crate::OptionMap;
 use crate::files::Listing;
 use crate::text::config::{count, refuse_unless_default};
 use thalweg_common::{Error, Result};
 
-/// How much one epoch takes, and what a folder's files are.
+/// How many files an epoch reads, and which files a folder contains.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamConfig {
     pub files_max: Option<u64>,
     pub bytes_max: Option<u64>,
-    /// Newest files first; what is old comes when nothing is new.
+    /// Whether to read the newest files first.
     pub latest_first: bool,
     pub listing: Listing,
 }
 
 impl StreamConfig {
-    /// Reads the options; those that would forget files or delete them are refused.
+    /// Reads the options. Options by which the source would forget or delete files are refused.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         refuse_unless_default(options, &[("modifiedBefore", ""), ("modifiedAfter", "")])?;
         let positive = |key: &str| match count(options, key)? {
@@ -42,7 +42,7 @@ impl StreamConfig {
     }
 }
 
-/// The one folder or pattern that a stream reads.
+/// Returns the one folder or pattern that a stream reads.
 pub(crate) fn single_path(paths: &[String]) -> Result<String> {
     match paths {
         [one] => Ok(one.clone()),

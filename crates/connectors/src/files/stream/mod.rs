@@ -1,10 +1,10 @@
-//! A folder that receives files, as an unbounded table.
+//! Reads a folder that receives files as an unbounded table.
 //!
-//! Each plan is an entry of the source's log: the files of one epoch by path, size and time of
-//! change, in the order of time and path. The entry decides: after a crash the same start yields
-//! the same files. An offset is the number of an entry. A file counts once, by its path. When an
-//! epoch is read, each file still has to be what was planned; one that changed or vanished is an
-//! error that names it, never half an epoch.
+//! Each plan is an entry of the source's log: the files of one epoch with path, size and modification time,
+//! ordered by time and path. An offset is the number of an entry. The entry determines the epoch: after a
+//! crash the same start yields the same files. A file is identified by its path and read once. When an epoch
+//! is read, each file must be unchanged since the plan; a file that was changed or deleted is an error that
+//! names it.
 
 mod config;
 mod plan;
@@ -13,4 +13,4 @@ mod source;
 mod tests;
 
 pub(crate) use config::StreamConfig;
-pub(crate) use source::{FileStreamSource, SourceParts};
+pub(crate) use source::{FileSourceArgs, FileStreamSource};

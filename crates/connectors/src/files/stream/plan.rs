@@ -1,7 +1,7 @@
-//! What one epoch reads: the files of an entry of the source's log.
+//! Selects the files of an epoch, and encodes them as an entry of the source's log.
 //!
-//! Pure but for the bytes of an entry: which files come next is a function of what is there, what
-//! was planned and the limits.
+//! The selection is a pure function of the existing files, the files that were planned before, and the
+//! limits.
 
 use crate::files::FileEntry;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// A file of an epoch, as it was when it was planned.
+/// A file of an epoch, as it was when the epoch was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PlannedFile {
     pub path: PathBuf,
@@ -20,22 +20,23 @@ pub(super) struct PlannedFile {
     pub folders: Vec<(String, String)>,
 }
 
-/// One entry of the log.
+/// An entry of the log, which is one epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct LogEntry {
     pub files: Vec<PlannedFile>,
-    /// In every [`COMPACT_EVERY`]th entry: all files up to and with this entry.
+    /// All files up to and including this entry; present in every [`SUMMARY_EVERY`]th entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<BTreeSet<PathBuf>>,
 }
 
-/// How many entries a restart reads at most, besides one that sums up all before them.
-pub(super) const COMPACT_EVERY: u64 = 100;
+/// Every entry of this number contains the files of all entries before it, so that a start reads at most this
+/// many entries.
+pub(super) const SUMMARY_EVERY: u64 = 100;
 
-impl Entry {
+impl LogEntry {
     pub fn to_bytes(&self) -> Result<Bytes> {
         let json = serde_json::to_vec(self)
-            .map_err(|e| Error::internal(format!("an entry of a file source: {e}")))?;
+            .map_err(|e| Error::internal(format!("encoding an entry of a file source's log: {e}")))?;
         Ok(json.into())
     }
 
@@ -45,29 +46,34 @@ impl Entry {
                 ErrorKind::Runtime,
                 "CHECKPOINT_CORRUPT",
                 "58030",
-                format!("Entry {number} of a file source's log is corrupt: {e}."),
+                format!("LogEntry {number} of a file source's log is corrupt: {e}."),
             )
             .param("entry", number.to_string())
         })
     }
 }
 
-/// The last entry below `until` that sums up all before it, if there is one.
-pub(super) fn last_compact(until: u64) -> Option<u64> {
-    (until / COMPACT_EVERY * COMPACT_EVERY).checked_sub(1)
+/// Returns the last entry below `until` that contains the files of all entries before it.
+pub(super) fn last_summary(until: u64) -> Option<u64> {
+    (until / SUMMARY_EVERY * SUMMARY_EVERY).checked_sub(1)
 }
 
-/// How much one epoch takes.
+/// The limits of one epoch, and the order in which it reads files.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Limits {
+pub(super) struct ReadLimits {
     pub files_max: Option<u64>,
     pub bytes_max: Option<u64>,
     pub latest_first: bool,
 }
 
-/// The next files: those not seen, in the order of time and path, within the limits; at least
-/// one, however large it is.
-pub(super) fn choose(there: Vec<FileEntry>, seen: &BTreeSet<PathBuf>, limits: Limits) -> Vec<PlannedFile> {
+/// Selects the next files: those that were not read before, ordered by time and path, within the limits. A
+/// file that is larger than the limit of bytes is selected alone, since the stream could not continue
+/// otherwise.
+pub(super) fn select_files(
+    there: Vec<FileEntry>,
+    seen: &BTreeSet<PathBuf>,
+    limits: ReadLimits,
+) -> Vec<PlannedFile> {
     let mut new: Vec<FileEntry> = there.into_iter().filter(|f| !seen.contains(&f.path)).collect();
     new.sort_by(|a, b| (a.modified_us, &a.path).cmp(&(b.modified_us, &b.path)));
     if limits.latest_first {
@@ -91,7 +97,7 @@ pub(super) fn choose(there: Vec<FileEntry>, seen: &BTreeSet<PathBuf>, limits: Li
     chosen
 }
 
-/// Refuses a file that is not what was planned any more.
+/// Checks that a file is unchanged since it was planned.
 pub(super) fn check_unchanged(planned: &PlannedFile) -> Result<()> {
     let change = crate::files::list::change(&planned.path, planned.size_bytes, planned.modified_us);
     change.map_or(Ok(()), |what| Err(changed(&planned.path, &what)))
@@ -107,7 +113,7 @@ fn changed(path: &Path, what: &str) -> Error {
     )
     .param("path", shown)
     .hint(
-        "Nothing of its epoch was written. Put the file back as it was and start the query again. Write files under a \
+        "Nothing of its epoch was written. Restore the file and start the query again. Write files under a \
          name that begins with '_' or '.' and rename them when they are complete.",
     )
 }
@@ -120,23 +126,23 @@ mod tests {
         FileEntry { path: path.into(), size_bytes, modified_us, folders: vec![] }
     }
 
-    fn check(limits: Limits, seen: &[&str], wanted: &[&str]) {
+    fn check(limits: ReadLimits, seen: &[&str], wanted: &[&str]) {
         let there = vec![entry("/c", 1, 10), entry("/a", 2, 10), entry("/b", 2, 30), entry("/d", 9, 5)];
         let seen = seen.iter().map(PathBuf::from).collect();
-        let chosen: Vec<_> = choose(there, &seen, limits).into_iter().map(|f| f.path).collect();
+        let chosen: Vec<_> = select_files(there, &seen, limits).into_iter().map(|f| f.path).collect();
         assert_eq!(chosen, wanted.iter().map(PathBuf::from).collect::<Vec<_>>(), "{limits:?} {seen:?}");
     }
 
     #[test]
     fn the_oldest_files_come_first_within_the_limits() {
-        let all = Limits::default();
+        let all = ReadLimits::default();
         check(all, &[], &["/c", "/a", "/b", "/d"]);
         check(all, &["/a", "/c"], &["/b", "/d"]);
         check(all, &["/a", "/b", "/c", "/d"], &[]);
-        check(Limits { files_max: Some(2), ..all }, &[], &["/c", "/a"]);
-        check(Limits { files_max: Some(2), ..all }, &["/c"], &["/a", "/b"]);
-        check(Limits { bytes_max: Some(20), ..all }, &[], &["/c", "/a"]);
-        check(Limits { bytes_max: Some(20), ..all }, &["/c", "/a"], &["/b"]);
-        check(Limits { latest_first: true, files_max: Some(1), ..all }, &[], &["/d"]);
+        check(ReadLimits { files_max: Some(2), ..all }, &[], &["/c", "/a"]);
+        check(ReadLimits { files_max: Some(2), ..all }, &["/c"], &["/a", "/b"]);
+        check(ReadLimits { bytes_max: Some(20), ..all }, &[], &["/c", "/a"]);
+        check(ReadLimits { bytes_max: Some(20), ..all }, &["/c", "/a"], &["/b"]);
+        check(ReadLimits { latest_first: true, files_max: Some(1), ..all }, &[], &["/d"]);
     }
 }

@@ -1,11 +1,11 @@
-//! The source itself: plans through the log, reads what an entry names.
+//! Implements the file source: plans epochs through its log and reads the files of an entry.
 
-use super::plan::{Entry, Limits, PlannedFile, check_unchanged, choose, last_compact};
+use super::plan::{LogEntry, PlannedFile, ReadLimits, check_unchanged, last_summary, select_files};
 use super::{StreamConfig, config};
 use crate::MetadataLog;
 use crate::files::scan::{blocking, read_split, with_folders};
 use crate::files::{FileEntry, FileReader, Split, partition, path};
-use crate::stream::{Guarantee, Offset, Part, StreamSource};
+use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
 use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, mpsc};
 
-/// How far a read runs ahead of its stream, in batches.
+/// Batches that are read ahead of their consumer.
 const BATCHES_AHEAD: usize = 2;
 
 /// A folder of files of one format as a stream.
@@ -31,16 +31,17 @@ pub(crate) struct FileStreamSource {
     schema: SchemaRef,
     config: StreamConfig,
     log: MetadataLog,
-    state: Mutex<State>,
+    state: Mutex<FileSourceState>,
 }
 
-/// What is known of the log and of the folder.
+/// What the source knows of its log and of the folder.
 #[derive(Debug, Default)]
-struct State {
-    /// Entries that were taken in: all below this number.
-    known: u64,
+struct FileSourceState {
+    /// The number of entries that were loaded.
+    loaded: u64,
+    /// The files of the loaded entries.
     seen: BTreeSet<PathBuf>,
-    /// What was there when the input was frozen.
+    /// The files that existed when the input was frozen.
     frozen: Option<Vec<FileEntry>>,
 }
 
@@ -53,8 +54,8 @@ impl fmt::Debug for FileStreamSource {
     }
 }
 
-/// What a source reads and where it plans.
-pub(crate) struct SourceParts {
+/// The arguments of a file source.
+pub(crate) struct FileSourceArgs {
     pub paths: Vec<String>,
     pub reader: Arc<dyn FileReader>,
     pub folders: Vec<Field>,
@@ -64,42 +65,42 @@ pub(crate) struct SourceParts {
 }
 
 impl FileStreamSource {
-    /// A source over one path; nothing is listed yet.
-    pub fn new(parts: SourceParts) -> Result<Self> {
-        let path = config::single_path(&parts.paths)?;
+    /// Creates a source over one path; nothing is listed yet.
+    pub fn new(args: FileSourceArgs) -> Result<Self> {
+        let path = config::single_path(&args.paths)?;
         Ok(Self {
-            schema: with_folders(parts.reader.schema(), &parts.folders),
+            schema: with_folders(args.reader.schema(), &args.folders),
             path,
-            reader: parts.reader,
-            folders: parts.folders,
-            zone: parts.zone,
-            config: parts.config,
-            log: parts.log,
+            reader: args.reader,
+            folders: args.folders,
+            zone: args.zone,
+            config: args.config,
+            log: args.log,
             state: Mutex::default(),
         })
     }
 
-    async fn entry(&self, number: u64) -> Result<Option<Entry>> {
+    async fn entry(&self, number: u64) -> Result<Option<LogEntry>> {
         match self.log.get(number).await? {
-            Some(bytes) => Entry::from_bytes(&bytes, number).map(Some),
+            Some(bytes) => LogEntry::from_bytes(&bytes, number).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Takes in the entries up to and without `until`; all of them have to be there.
-    async fn learn(&self, state: &mut State, until: u64) -> Result<()> {
-        if let Some(compact) = last_compact(until).filter(|c| *c > state.known) {
-            let entry = self.entry(compact).await?.ok_or_else(|| missing_entry(compact))?;
+    /// Loads the entries before `until`, all of which must exist.
+    async fn load_entries(&self, state: &mut FileSourceState, until: u64) -> Result<()> {
+        if let Some(summary) = last_summary(until).filter(|c| *c > state.loaded) {
+            let entry = self.entry(summary).await?.ok_or_else(|| missing_entry(summary))?;
             if let Some(seen) = entry.seen {
                 state.seen = seen;
-                state.known = compact + 1;
+                state.loaded = summary + 1;
             }
         }
-        while state.known < until {
-            let number = state.known;
+        while state.loaded < until {
+            let number = state.loaded;
             let entry = self.entry(number).await?.ok_or_else(|| missing_entry(number))?;
             state.seen.extend(entry.files.into_iter().map(|f| f.path));
-            state.known += 1;
+            state.loaded += 1;
         }
         Ok(())
     }
@@ -107,15 +108,15 @@ impl FileStreamSource {
     async fn list(&self) -> Result<Vec<FileEntry>> {
         let (listing, path) = (self.config.listing.clone(), self.path.clone());
         blocking(move || match listing.files(std::slice::from_ref(&path)) {
-            // A pattern that nothing matches yet is a stream without files; a folder has to be there.
+            // A pattern may match nothing yet; a folder must exist.
             Err(e) if e.class() == "PATH_NOT_FOUND" && path.contains(['*', '?', '[', '{']) => Ok(Vec::new()),
             other => other,
         })
         .await
     }
 
-    fn limits(&self) -> Limits {
-        Limits {
+    fn limits(&self) -> ReadLimits {
+        ReadLimits {
             files_max: self.config.files_max,
             bytes_max: self.config.bytes_max,
             latest_first: self.config.latest_first,
@@ -145,9 +146,9 @@ impl StreamSource for FileStreamSource {
     }
 
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
-        let next = next_entry(start)?;
+        let next = entry_after(start)?;
         let mut state = self.state.lock().await;
-        self.learn(&mut state, next).await?;
+        self.load_entries(&mut state, next).await?;
         if self.entry(next).await?.is_some() {
             return Ok(Some(offset(next)));
         }
@@ -155,16 +156,17 @@ impl StreamSource for FileStreamSource {
             Some(files) => files.clone(),
             None => self.list().await?,
         };
-        let files = choose(there, &state.seen, self.limits());
+        let files = select_files(there, &state.seen, self.limits());
         if files.is_empty() {
             return Ok(None);
         }
-        // Whoever creates the entry decides; another generation may have been quicker.
-        let seen = last_compact(next + 1).filter(|c| *c == next).map(|_| {
+        // The first run that creates the entry decides. If another one was first, its entry counts and not
+        // `files`.
+        let seen = last_summary(next + 1).filter(|c| *c == next).map(|_| {
             let new = files.iter().map(|f| f.path.clone());
             state.seen.iter().cloned().chain(new).collect()
         });
-        self.log.create_or_get(next, Entry { files, seen }.to_bytes()?).await?;
+        self.log.create_or_get(next, LogEntry { files, seen }.to_bytes()?).await?;
         Ok(Some(offset(next)))
     }
 
@@ -172,15 +174,16 @@ impl StreamSource for FileStreamSource {
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let (first, last) = (next_entry(start)?, number_of(end)?);
+        let (first, last) = (entry_after(start)?, entry_number(end)?);
         let mut files = Vec::new();
         for number in first..=last {
             files.extend(self.entry(number).await?.ok_or_else(|| missing_entry(number))?.files);
         }
-        let mine: Vec<PlannedFile> = files.into_iter().skip(part.index).step_by(part.of.max(1)).collect();
-        let work = Work {
+        let mine: Vec<PlannedFile> =
+            files.into_iter().skip(subtask.index).step_by(subtask.parallelism.max(1)).collect();
+        let task = FileReadTask {
             reader: Arc::clone(&self.reader),
             folders: self.folders.clone(),
             zone: self.zone,
@@ -189,8 +192,8 @@ impl StreamSource for FileStreamSource {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         tokio::task::spawn_blocking(move || {
             for file in &mine {
-                let sent = work.read(file, &sender);
-                // A reader that is gone wants no error either.
+                let sent = task.read(file, &sender);
+                // Sending fails if the consumer is gone, and then nobody needs the error.
                 if let Err(e) = sent {
                     let _ = sender.blocking_send(Err(e));
                     return;
@@ -204,29 +207,30 @@ impl StreamSource for FileStreamSource {
 
     async fn latest(&self) -> Result<Option<Offset>> {
         let mut state = self.state.lock().await;
-        while let Some(entry) = self.entry(state.known).await? {
+        while let Some(entry) = self.entry(state.loaded).await? {
             state.seen.extend(entry.files.into_iter().map(|f| f.path));
-            state.known += 1;
+            state.loaded += 1;
         }
-        Ok(state.known.checked_sub(1).map(offset))
+        Ok(state.loaded.checked_sub(1).map(offset))
     }
 
     async fn release(&self, _end: &Offset) -> Result<()> {
-        // The log is what tells new files from old ones, so nothing of it may be forgotten.
+        // The log distinguishes new files from those already read, so no entry can be deleted.
         Ok(())
     }
 }
 
-/// What a thread needs to read files.
-struct Work {
+/// Reads files on a thread that may block.
+struct FileReadTask {
     reader: Arc<dyn FileReader>,
     folders: Vec<Field>,
     zone: Zone,
     schema: SchemaRef,
 }
 
-impl Work {
-    /// Sends the rows of one file; it has to be the planned one before and after.
+impl FileReadTask {
+    /// Sends the rows of one file. The file must be unchanged both before and after it is read, since it
+    /// could be replaced in between.
     fn read(&self, planned: &PlannedFile, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
         check_unchanged(planned)?;
         let file = FileEntry {
@@ -238,12 +242,12 @@ impl Work {
         let values = self.values(&file)?;
         let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
         let split = Split::whole(Arc::new(file));
-        // A file that is being replaced fails in many ways; that it was replaced is what to tell.
-        let told = |e: Error| check_unchanged(planned).err().unwrap_or(e);
+        // Reading a file that is being replaced can fail with any error; the change is the cause to report.
+        let change_or = |e: Error| check_unchanged(planned).err().unwrap_or(e);
         let batches =
-            read_split(self.reader.as_ref(), &split, &columns, &self.schema, &values).map_err(told)?;
+            read_split(self.reader.as_ref(), &split, &columns, &self.schema, &values).map_err(change_or)?;
         for batch in batches {
-            if sender.blocking_send(Ok(batch.map_err(told)?)).is_err() {
+            if sender.blocking_send(Ok(batch.map_err(change_or)?)).is_err() {
                 return Ok(());
             }
         }
@@ -257,7 +261,10 @@ impl Work {
                 ErrorKind::Runtime,
                 "CONFLICTING_PARTITION_COLUMN_NAMES",
                 "KD009",
-                format!("{} is in other partition folders than the files before it.", path::uri(&file.path)),
+                format!(
+                    "The partition columns of {} differ from those of the files before it.",
+                    path::uri(&file.path)
+                ),
             ));
         }
         partition::values(file, &self.folders, self.zone)
@@ -268,19 +275,19 @@ fn offset(number: u64) -> Offset {
     json!({ "logOffset": number })
 }
 
-fn number_of(offset: &Offset) -> Result<u64> {
+fn entry_number(offset: &Offset) -> Result<u64> {
     offset.get("logOffset").and_then(serde_json::Value::as_u64).ok_or_else(|| {
         Error::new(
             ErrorKind::Runtime,
             "CHECKPOINT_CORRUPT",
             "58030",
-            format!("'{offset}' is no offset of a file source."),
+            format!("'{offset}' is not an offset of a file source."),
         )
     })
 }
 
-fn next_entry(start: Option<&Offset>) -> Result<u64> {
-    start.map_or(Ok(0), |s| number_of(s).map(|n| n + 1))
+fn entry_after(start: Option<&Offset>) -> Result<u64> {
+    start.map_or(Ok(0), |s| entry_number(s).map(|n| n + 1))
 }
 
 fn missing_entry(number: u64) -> Error {
@@ -288,7 +295,7 @@ fn missing_entry(number: u64) -> Error {
         ErrorKind::Runtime,
         "CHECKPOINT_CORRUPT",
         "58030",
-        format!("Entry {number} of a file source's log is missing."),
+        format!("LogEntry {number} of a file source's log is missing."),
     )
-    .hint("The checkpoint lost files; start the query with a new checkpoint.")
+    .hint("The checkpoint has lost files. Restore them from a backup, or start the query with a new checkpointLocation.")
 }

@@ -1,8 +1,8 @@
-//! A folder that receives files: plans, replays, limits, and files that change under the stream.
+//! Tests the file source: plans, replays, limits, and files that change while the stream reads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::MetadataLog;
-use crate::stream::{Offset, Part, StreamSource};
+use crate::stream::{Offset, StreamSource, Subtask};
 use crate::testing::{connector, ddl, lines, read};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use thalweg_common::Result;
 
-const WHOLE: Part = Part { index: 0, of: 1 };
+const WHOLE: Subtask = Subtask { index: 0, parallelism: 1 };
 
 fn log() -> MetadataLog {
     MetadataLog::new(Arc::new(InMemory::new()), StorePath::from("sources/0"))
@@ -36,9 +36,9 @@ async fn rows(
     source: &Arc<dyn StreamSource>,
     start: Option<&Offset>,
     end: &Offset,
-    part: Part,
+    subtask: Subtask,
 ) -> Vec<String> {
-    let batches = match source.read(start, end, part).await {
+    let batches = match source.read(start, end, subtask).await {
         Ok(batches) => batches.try_collect::<Vec<_>>().await,
         Err(e) => Err(e),
     };
@@ -64,7 +64,7 @@ async fn new_files_become_epochs_in_the_order_of_their_time() {
     let second = source.plan(Some(&first)).await.unwrap().unwrap();
     assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["3|c"]);
     assert_eq!(rows(&source, None, &second, WHOLE).await, ["1|b", "2|a", "3|c"]);
-    let halves = [Part { index: 0, of: 2 }, Part { index: 1, of: 2 }];
+    let halves = [Subtask { index: 0, parallelism: 2 }, Subtask { index: 1, parallelism: 2 }];
     assert_eq!(rows(&source, None, &second, halves[0]).await, ["1|b", "3|c"]);
     assert_eq!(rows(&source, None, &second, halves[1]).await, ["2|a"]);
 
@@ -93,7 +93,7 @@ async fn an_epoch_takes_no_more_than_its_limit() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_summed_up() {
+async fn a_long_log_is_summarised() {
     let dir = tempfile::tempdir().unwrap();
     let log = log();
     let source = open(dir.path(), &log, &[("maxFilesPerTrigger", "1")]).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_long_log_is_summed_up() {
         end = source.plan(end.as_ref()).await.unwrap();
         assert_eq!(end, Some(json!({"logOffset": n})));
     }
-    // The entries that were summed up are not read again, or this would fail.
+    // The entries before the summary do not exist in the copy, so reading them would fail.
     let store = Arc::new(InMemory::new());
     let copy = MetadataLog::new(Arc::clone(&store) as _, StorePath::from("sources/0"));
     for n in 199..205 {

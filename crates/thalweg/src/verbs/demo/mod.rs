@@ -19,13 +19,13 @@ use job::Job;
 use server::{Place, Server};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The slice that comes with the sources.
 const JANUARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/flights-2013-01.csv");
-/// The kill happens at one of these crossings of the edge between stage and commit.
-const CROSSINGS: std::ops::RangeInclusive<u64> = 4..=30;
+/// The kill happens at one of these hits of the fail point between stage and commit.
+const HITS: std::ops::RangeInclusive<u64> = 4..=30;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,9 +56,9 @@ pub async fn run(args: Args) -> Result<()> {
     let flights = flights::read(&args.input)?;
     let place = prepare(&args.dir)?;
     line("flights", &format!("{} rows of {}, by time of departure", flights.rows.len(), shown(&args.input)));
-    let crossing = fastrand::Rng::with_seed(args.seed).u64(CROSSINGS);
+    let hit = fastrand::Rng::with_seed(args.seed).u64(HITS);
     let mut first =
-        Server::start(&place, Some(&format!("hold@{}:{crossing}", Edge::SinkCommit.name()))).await?;
+        Server::start(&place, Some(&format!("hold@{}:{hit}", FailPoint::SinkCommit.name()))).await?;
     line("server", &format!("process {} at {}", first.pid(), first.url()));
     let job = Job::new(&place, &args.input)?;
     job.submit(first.client()).await?;

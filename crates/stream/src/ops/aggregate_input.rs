@@ -1,14 +1,14 @@
-//! Before the exchange: evaluates what an aggregate needs, so that only that travels and that the
-//! owner of a key never evaluates an expression.
+//! Evaluates the inputs of an aggregate before the exchange, so that only those columns are exchanged.
 //!
-//! A prepared batch has the group columns first, then per aggregate its arguments, its ordering and
-//! its filter. The exchange looks at the group columns only.
+//! An input batch has the group columns first, then per aggregate its arguments, its ordering and its filter.
+//! The exchange reads the group columns only, and the worker that owns a key evaluates no expression of the
+//! query.
 
-use super::now::Timed;
+use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, evaluate};
 use crate::error::{from_arrow, from_datafusion};
 use crate::spec::AggregateSpec;
-use crate::state::{Codec, Encoded, key_group, owner};
+use crate::state::{EncodedRows, RowCodec, key_group, owner};
 use arrow::array::{ArrayRef, UInt64Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -17,31 +17,31 @@ use std::ops::Range;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// Where the columns of a prepared batch are.
+/// The columns of an input batch.
 #[derive(Debug, Clone)]
-pub(crate) struct Prepared {
+pub(crate) struct AggregateInputLayout {
     /// Number of group columns; they come first.
     pub groups: usize,
-    /// Per aggregate: its arguments and ordering, and the column of its filter.
+    /// Per aggregate: the columns of its arguments and ordering, and the column of its filter.
     pub calls: Vec<(Range<usize>, Option<usize>)>,
     pub schema: SchemaRef,
 }
 
-impl Prepared {
+impl AggregateInputLayout {
     /// The types of the group columns.
     pub(crate) fn key_types(&self) -> Vec<DataType> {
         self.schema.fields().iter().take(self.groups).map(|f| f.data_type().clone()).collect()
     }
 }
 
-/// Makes prepared batches.
+/// Evaluates the inputs of an aggregate.
 #[derive(Debug, Clone)]
-pub(crate) struct Prepare {
-    exprs: Timed,
-    prepared: Prepared,
+pub(crate) struct AggregateInput {
+    exprs: EpochTimeExprs,
+    layout: AggregateInputLayout,
 }
 
-impl Prepare {
+impl AggregateInput {
     /// # Errors
     /// If an expression has no type over the input.
     pub(crate) fn new(spec: &AggregateSpec) -> Result<Self> {
@@ -62,54 +62,55 @@ impl Prepare {
         let fields: Vec<_> =
             types.into_iter().enumerate().map(|(i, t)| Field::new(format!("c{i}"), t, true)).collect();
         let schema = Arc::new(Schema::new(fields));
-        let prepared = Prepared { groups: spec.group.len(), calls, schema };
-        Ok(Self { exprs: Timed::new(exprs), prepared })
+        let layout = AggregateInputLayout { groups: spec.group.len(), calls, schema };
+        Ok(Self { exprs: EpochTimeExprs::new(exprs), layout })
     }
 
-    pub(crate) fn prepared(&self) -> &Prepared {
-        &self.prepared
+    pub(crate) fn layout(&self) -> &AggregateInputLayout {
+        &self.layout
     }
 
-    /// Begins an epoch.
-    pub(crate) fn begin(&mut self, processing_time_us: i64) -> Result<()> {
-        self.exprs.begin(processing_time_us)
+    /// Starts an epoch.
+    pub(crate) fn start_epoch(&mut self, processing_time_us: i64) -> Result<()> {
+        self.exprs.start_epoch(processing_time_us)
     }
 
+    /// Converts rows of the query to an input batch.
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = self.exprs.exprs().iter().map(|e| evaluate(e, batch)).collect::<Result<Vec<_>>>()?;
-        batch_of(&self.prepared.schema, columns, batch.num_rows())
+        batch_of(&self.layout.schema, columns, batch.num_rows())
     }
 }
 
-/// Encodes the group columns of prepared batches as keys.
+/// Encodes group columns as keys.
 #[derive(Debug)]
-pub(crate) struct KeyHasher {
-    codec: Codec,
+pub(crate) struct KeyEncoder {
+    codec: RowCodec,
     groups: usize,
 }
 
-impl KeyHasher {
-    pub(crate) fn new(prepared: &Prepared) -> Result<Self> {
-        Ok(Self { codec: Codec::new(&prepared.key_types())?, groups: prepared.groups })
+impl KeyEncoder {
+    pub(crate) fn new(layout: &AggregateInputLayout) -> Result<Self> {
+        Ok(Self { codec: RowCodec::new(&layout.key_types())?, groups: layout.groups })
     }
 
-    /// The key of every row.
-    pub(crate) fn keys(&self, batch: &RecordBatch) -> Result<Encoded> {
+    /// Encodes the key of every row of an input batch.
+    pub(crate) fn keys(&self, batch: &RecordBatch) -> Result<EncodedRows> {
         let columns: Vec<_> = batch.columns().iter().take(self.groups).cloned().collect();
         self.codec.encode(&columns, batch.num_rows())
     }
 
-    /// The keys of group columns.
-    pub(crate) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<Encoded> {
+    /// Encodes group columns.
+    pub(crate) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedRows> {
         self.codec.encode(columns, rows)
     }
 
-    /// The group columns of keys.
+    /// Decodes keys to group columns.
     pub(crate) fn columns<'a>(&self, keys: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
         self.codec.decode(keys)
     }
 
-    /// Splits a batch by the workers that own its keys. The parts have all rows, in order.
+    /// Splits an input batch by the workers that own its keys. Rows keep their order.
     pub(crate) fn split(&self, batch: &RecordBatch, workers: usize) -> Result<Vec<(usize, RecordBatch)>> {
         let keys = self.keys(batch)?;
         let mut rows: Vec<Vec<u64>> = vec![Vec::new(); workers];
@@ -118,10 +119,10 @@ impl KeyHasher {
                 mine.push(row as u64);
             }
         }
-        let part = |(worker, rows): (usize, Vec<u64>)| {
+        let batch_of_worker = |(worker, rows): (usize, Vec<u64>)| {
             let rows = UInt64Array::from(rows);
             take_record_batch(batch, &rows).map(|b| (worker, b)).map_err(from_arrow)
         };
-        rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(part).collect()
+        rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(batch_of_worker).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a streaming query can't hold, and how that is said.
+//! Builds the errors for what a streaming query does not support.
 
 use crate::error::from_datafusion;
 use datafusion::common::TableReference;
@@ -7,8 +7,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// Marked as volatile to keep them in their place, though an epoch that is done again gets the same from them.
-const REPEATABLE: [&str; 3] = [thalweg_plan::FENCE, PROCESSING_TIME, "raise_error"];
+/// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
+/// when an epoch is replayed.
+const REPLAYABLE: [&str; 3] = [thalweg_plan::FENCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(
@@ -20,7 +21,7 @@ fn refused(what: &str) -> Error {
     .param("operation", what)
 }
 
-/// A node that no streaming operator stands for.
+/// A plan node without a streaming operator.
 pub fn operator(plan: &LogicalPlan) -> Error {
     let what = match plan {
         LogicalPlan::Sort(_) => "Sorting",
@@ -36,22 +37,22 @@ pub fn operator(plan: &LogicalPlan) -> Error {
     refused(what)
 }
 
-/// A batch table where the stream should be.
+/// A bounded table in place of the stream.
 pub fn static_input(table: &TableReference) -> Error {
     refused(&format!("Reading the bounded table {table} inside a stream"))
 }
 
-/// `explode_outer` and its kin.
+/// A generator such as `explode_outer`.
 pub fn outer_generator() -> Error {
     refused("An outer generator")
 }
 
-/// `collect_list(x) ... ORDER BY` and its kin: state of two epochs can't be merged in order.
+/// An aggregate such as `collect_list(x) ... ORDER BY`: the states of two epochs cannot be merged in order.
 pub fn ordered_aggregate() -> Error {
     refused("An aggregate with ORDER BY")
 }
 
-/// Whether an expression holds a subquery.
+/// Returns whether an expression contains a subquery.
 pub fn is_subquery(expr: &Expr) -> bool {
     let found = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)));
     expr.exists(found).unwrap_or(true)
@@ -62,13 +63,13 @@ pub fn subquery(_expr: &Expr) -> Error {
     refused("A subquery in an expression")
 }
 
-/// Refuses what would give an epoch other rows when it is done again, such as random numbers.
-pub fn check_repeatable(expr: &Expr) -> Result<()> {
+/// Refuses functions that could give another result when an epoch is replayed, such as random numbers.
+pub fn check_replayable(expr: &Expr) -> Result<()> {
     let mut found = None;
     let look = |e: &Expr| {
         if let Expr::ScalarFunction(f) = e
             && e.is_volatile_node()
-            && !REPEATABLE.contains(&f.name())
+            && !REPLAYABLE.contains(&f.name())
         {
             found = Some(f.name().to_owned());
             return Ok(TreeNodeRecursion::Stop);
@@ -82,7 +83,7 @@ pub fn check_repeatable(expr: &Expr) -> Result<()> {
     }
 }
 
-/// Spark's refusal of an output mode.
+/// An output mode that Spark refuses for the operation.
 pub fn output_mode(mode: &str, operation: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,

@@ -1,8 +1,8 @@
-//! A source with given cuts, a sink that commits atomically, and a clock that stands still.
+//! Implements a source with given epochs, a sink that commits atomically, and a clock that a test sets.
 
-use crate::clock::Clock;
+use crate::clock::StreamClock;
 use crate::error::fenced;
-use crate::hooks::Probe;
+use crate::test_hooks::FailPointProbe;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::{Commit, Guarantee, Offset, Part, Staged, StreamSink, StreamSource};
+use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
-/// A clock that a test moves; sleeping moves it too, so that nothing waits.
+/// A clock that a test sets. Sleeping advances it, so that no test waits.
 #[derive(Debug, Default)]
-pub struct ManualClock(pub AtomicI64);
+pub(crate) struct ManualStreamClock(pub AtomicI64);
 
 #[async_trait]
-impl Clock for ManualClock {
+impl StreamClock for ManualStreamClock {
     fn now_us(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
@@ -33,28 +33,28 @@ impl Clock for ManualClock {
     }
 }
 
-/// Rows in order; every epoch takes as many as the next cut says.
+/// Rows in order; `epoch_rows` are the numbers of rows of the epochs.
 #[derive(Debug)]
-pub struct MemorySource {
+pub(crate) struct TestSource {
     pub rows: Mutex<RecordBatch>,
-    pub cuts: Vec<usize>,
-    /// Where the input was frozen.
+    pub epoch_rows: Vec<usize>,
+    /// The end at which the input was frozen.
     end: AtomicU64,
     pub released: AtomicU64,
 }
 
-impl MemorySource {
-    pub fn new(rows: RecordBatch, cuts: Vec<usize>) -> Self {
+impl TestSource {
+    pub(crate) fn new(rows: RecordBatch, epoch_rows: Vec<usize>) -> Self {
         let (end, released) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
-        Self { rows: Mutex::new(rows), cuts, end, released }
+        Self { rows: Mutex::new(rows), epoch_rows, end, released }
     }
 
-    pub fn append(&self, more: &RecordBatch) {
+    pub(crate) fn append(&self, more: &RecordBatch) {
         let mut rows = self.rows.lock().unwrap();
         *rows = arrow::compute::concat_batches(&more.schema(), [&*rows, more]).unwrap();
     }
 
-    fn there(&self) -> u64 {
+    fn available(&self) -> u64 {
         (self.rows.lock().unwrap().num_rows() as u64).min(self.end.load(Ordering::SeqCst))
     }
 }
@@ -64,7 +64,7 @@ fn position(offset: Option<&Offset>) -> u64 {
 }
 
 #[async_trait]
-impl StreamSource for MemorySource {
+impl StreamSource for TestSource {
     fn description(&self) -> String {
         "MemorySource".to_owned()
     }
@@ -79,37 +79,37 @@ impl StreamSource for MemorySource {
         self.end.store(rows, Ordering::SeqCst);
         Ok(())
     }
-    /// A cut begins where the sum of the cuts before it ends, so the same start has the same end.
+    /// An epoch ends at a sum of `epoch_rows`, so the same start has the same end.
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
-        let (start, there) = (position(start), self.there());
-        if start >= there {
+        let (start, available) = (position(start), self.available());
+        if start >= available {
             return Ok(None);
         }
         let mut end = 0;
-        let mut cuts = self.cuts.iter().copied().chain(std::iter::repeat(usize::MAX >> 1));
+        let mut epoch_rows = self.epoch_rows.iter().copied().chain(std::iter::repeat(usize::MAX >> 1));
         while end <= start {
-            end += cuts.next().unwrap() as u64;
+            end += epoch_rows.next().unwrap() as u64;
         }
-        Ok(Some(json!({ "row": end.min(there) })))
+        Ok(Some(json!({ "row": end.min(available) })))
     }
     async fn read(
         &self,
         start: Option<&Offset>,
         end: &Offset,
-        part: Part,
+        subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (from, to) = (position(start) as usize, position(Some(end)) as usize);
         let rows = self.rows.lock().unwrap().clone();
-        let (n, of) = (to - from, part.of);
-        let (a, b) = (from + n * part.index / of, from + n * (part.index + 1) / of);
-        // Two batches, so that a part is more than one order.
+        let (n, of) = (to - from, subtask.parallelism);
+        let (a, b) = (from + n * subtask.index / of, from + n * (subtask.index + 1) / of);
+        // Two batches, so that a subtask's share is more than one command.
         let mid = a.midpoint(b);
         let batches = [rows.slice(a, mid - a), rows.slice(mid, b - mid)];
         let batches: Vec<_> = batches.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
         Ok(futures::stream::iter(batches).boxed())
     }
     async fn latest(&self) -> Result<Option<Offset>> {
-        Ok(Some(json!({ "row": self.there() })))
+        Ok(Some(json!({ "row": self.available() })))
     }
     async fn release(&self, end: &Offset) -> Result<()> {
         self.released.store(position(Some(end)), Ordering::SeqCst);
@@ -117,9 +117,9 @@ impl StreamSource for MemorySource {
     }
 }
 
-/// What survives of a sink: shared by the sinks of all generations.
+/// What a sink stores, shared by the sinks of all generations.
 #[derive(Debug, Default)]
-pub struct Target {
+pub(crate) struct Target {
     inner: Mutex<Inner>,
 }
 
@@ -133,38 +133,42 @@ struct Inner {
 }
 
 impl Target {
-    /// The visible rows, epoch by epoch.
-    pub fn epochs(&self) -> Vec<(u64, Vec<RecordBatch>)> {
+    /// Returns the visible rows by epoch.
+    pub(crate) fn epochs(&self) -> Vec<(u64, Vec<RecordBatch>)> {
         let inner = self.inner.lock().unwrap();
         inner.committed.iter().map(|(c, rows)| (c.epoch.0, rows.clone())).collect()
     }
-    pub fn unfenced_commits(&self) -> usize {
+    pub(crate) fn unfenced_commits(&self) -> usize {
         self.inner.lock().unwrap().unfenced_commits
     }
-    /// As if the table had been replaced.
-    pub fn forget(&self) {
+    /// Forgets all commits, as if the table had been replaced.
+    pub(crate) fn forget(&self) {
         self.inner.lock().unwrap().last = None;
     }
-    /// As if the table had been set back.
-    pub fn roll_back(&self) {
+    /// Undoes the last commit, as if an older version of the table had been restored.
+    pub(crate) fn roll_back(&self) {
         let mut inner = self.inner.lock().unwrap();
         inner.committed.pop();
         inner.last = inner.committed.last().map(|(c, _)| *c);
     }
 }
 
-/// A sink of one generation. Keeps the least of the contract: it refuses lower generations and
-/// epochs that it has; a gap it does not notice.
+/// The sink of one generation. It does only what the contract requires: it refuses lower generations and
+/// committed epochs, but does not detect a gap.
 #[derive(Debug)]
-pub struct MemorySink {
+pub(crate) struct TestSink {
     pub target: Arc<Target>,
     pub guarantee: Guarantee,
-    pub probe: Option<Arc<dyn Probe>>,
+    pub probe: Option<Arc<dyn FailPointProbe>>,
     generation: AtomicU64,
 }
 
-impl MemorySink {
-    pub fn new(target: &Arc<Target>, guarantee: Guarantee, probe: Option<Arc<dyn Probe>>) -> Self {
+impl TestSink {
+    pub(crate) fn new(
+        target: &Arc<Target>,
+        guarantee: Guarantee,
+        probe: Option<Arc<dyn FailPointProbe>>,
+    ) -> Self {
         Self { target: Arc::clone(target), guarantee, probe, generation: AtomicU64::new(0) }
     }
 
@@ -174,14 +178,14 @@ impl MemorySink {
 }
 
 #[async_trait]
-impl StreamSink for MemorySink {
+impl StreamSink for TestSink {
     fn description(&self) -> String {
         "MemorySink".to_owned()
     }
     fn guarantee(&self) -> Guarantee {
         self.guarantee
     }
-    /// Generation 0, which no run has, only asks: a planted fault needs that.
+    /// Fences the sink, except for generation 0, which no run has and an injected bug uses to skip the fence.
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
         if !self.remembers() {
             return Ok(None);
@@ -196,14 +200,14 @@ impl StreamSink for MemorySink {
         self.generation.store(generation.0, Ordering::SeqCst);
         Ok(inner.last)
     }
-    async fn stage(&self, epoch: Epoch, part: Part, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), part.index);
+    async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), chunk);
         self.target.inner.lock().unwrap().staged.insert(token.clone(), rows);
         Ok(Some(json!(token)))
     }
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
         if let Some(probe) = &self.probe {
-            probe.at(Edge::SinkCommit, epoch).await?;
+            probe.on_hit(FailPoint::SinkCommit, epoch).await?;
         }
         let mut inner = self.target.inner.lock().unwrap();
         let generation = self.generation.load(Ordering::SeqCst);

@@ -1,38 +1,38 @@
-//! I/O edges: the named places where a process can die or stall between two durable effects.
+//! Fail points: the named places between two durable effects at which a process can die or stall.
 //!
-//! The exactly-once tests kill or freeze a process at every one of them. In normal runs crossing
-//! an edge costs one atomic load. The list below is the whole list: a test walks [`Edge::ALL`],
-//! so an edge that is not in it can't be crossed.
+//! The exactly-once tests kill or freeze a process at each of them. Without a hook, hitting a fail point
+//! costs one atomic load. The list is complete: the tests iterate over [`FailPoint::ALL`], and only
+//! its members can be hit.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-macro_rules! edges {
+macro_rules! fail_points {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A place between two durable effects.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Edge { $($(#[$doc])* $name,)* }
+        pub enum FailPoint { $($(#[$doc])* $name,)* }
 
-        impl Edge {
-            /// Every edge, in the order in which an epoch crosses them.
-            pub const ALL: &'static [Edge] = &[$(Edge::$name,)*];
+        impl FailPoint {
+            /// Every fail point, in the order in which a query and its epochs hit them.
+            pub const ALL: &'static [FailPoint] = &[$(FailPoint::$name,)*];
 
-            /// The name used in settings and messages.
+            /// The name used in `THALWEG_FAULT` and in messages.
             pub fn name(self) -> &'static str {
-                match self { $(Edge::$name => $text,)* }
+                match self { $(FailPoint::$name => $text,)* }
             }
         }
     };
 }
 
-edges! {
+fail_points! {
     /// Before the generation object is created.
     GenerationClaim = "generation.claim",
     /// After it exists, before the sink is fenced.
     GenerationClaimed = "generation.claimed",
     /// Before the sink's fence is written.
     SinkFence = "sink.fence",
-    /// After the sink is fenced and has told its last epoch.
+    /// After the sink is fenced and has reported its last epoch.
     SinkFenced = "sink.fenced",
     /// After state was restored, before the first epoch starts.
     StateRestored = "state.restored",
@@ -54,7 +54,7 @@ edges! {
     ManifestWritten = "manifest.written",
     /// Inside the sink, after it checked that it may commit, before the commit itself.
     SinkCommit = "sink.commit",
-    /// After the sink's commit is durable, before anyone knows.
+    /// After the sink's commit is durable, before the coordinator knows of it.
     SinkCommitted = "sink.committed",
     /// After the commit record is written.
     CommitRecorded = "commit.recorded",
@@ -62,27 +62,27 @@ edges! {
     GarbageCollect = "garbage.collect",
 }
 
-impl Edge {
-    /// The edge of that name.
+impl FailPoint {
+    /// Returns the fail point with this name, if there is one.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|e| e.name() == name)
     }
 }
 
-/// What a test does when an edge is crossed. It may end or stop the process, or return.
-pub type Hook = Box<dyn Fn(Edge, u64) + Send + Sync>;
+/// What a test does when a fail point is hit: it may end or stop the process, or return.
+pub type Hook = Box<dyn Fn(FailPoint, u64) + Send + Sync>;
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
-static CROSSINGS: AtomicU64 = AtomicU64::new(0);
+static HITS: AtomicU64 = AtomicU64::new(0);
 
-/// Installs the hook for this process. The first one stays; returns whether this was it.
+/// Installs the hook of this process. The first hook stays; returns whether this call installed it.
 pub fn install(hook: Hook) -> bool {
     HOOK.set(hook).is_ok()
 }
 
-/// Crosses an edge: calls the hook, if any, with the edge and the number of crossings so far.
-pub fn cross(edge: Edge) {
+/// Calls the hook, if there is one, with the fail point and the number of hits so far.
+pub fn hit(point: FailPoint) {
     if let Some(hook) = HOOK.get() {
-        hook(edge, CROSSINGS.fetch_add(1, Ordering::SeqCst));
+        hook(point, HITS.fetch_add(1, Ordering::SeqCst));
     }
 }

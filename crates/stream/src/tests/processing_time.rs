@@ -1,9 +1,9 @@
-//! The time of an epoch: one value on every worker, and the same when the epoch is done again.
+//! Tests the processing time of an epoch: one value on all workers, and the same value in a replay.
 
 use super::behaviour::row;
+use super::env::*;
 use super::kill::Kill;
-use super::world::*;
-use crate::{AggregateSpec, OperatorSpec, OutputMode, Step};
+use crate::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep};
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use datafusion::config::ConfigOptions;
@@ -14,23 +14,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use thalweg_common::clock::PROCESSING_TIME;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 
 const SECOND: i64 = 1_000_000;
 
 fn now() -> Arc<dyn PhysicalExpr> {
-    let unbound = |_: &[_]| datafusion::common::internal_err!("asked of no epoch");
+    let unbound = |_: &[_]| datafusion::common::internal_err!("evaluated outside of an epoch");
     let function = create_udf(PROCESSING_TIME, vec![], time(), Volatility::Volatile, Arc::new(unbound));
     let field = Arc::new(Field::new(PROCESSING_TIME, time(), false));
     let options = Arc::new(ConfigOptions::default());
     Arc::new(ScalarFunctionExpr::new(PROCESSING_TIME, Arc::new(function), vec![], field, options))
 }
 
-/// The first column of every output row is the time of its epoch.
+/// Queries whose first output column is the processing time of the epoch.
 fn queries() -> [(&'static str, Vec<OperatorSpec>); 3] {
     let input = input_schema();
     let fields = vec![Field::new("now", time(), true), input.field(0).clone()];
-    let project = |of: &Schema| Step::Project {
+    let project = |of: &Schema| StatelessStep::Project {
         exprs: vec![now(), col("k", of).unwrap()],
         schema: Arc::new(Schema::new(fields.clone())),
     };
@@ -45,20 +45,23 @@ fn queries() -> [(&'static str, Vec<OperatorSpec>); 3] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_epoch_that_is_done_again_has_the_time_that_it_had() {
-    let rows: Vec<In> = (0..40).map(|i| row(&format!("k{i}"), 1, 1)).collect();
+async fn a_replayed_epoch_has_the_same_processing_time() {
+    let rows: Vec<InputRow> = (0..40).map(|i| row(&format!("k{i}"), 1, 1)).collect();
     for (place, operators) in queries() {
         for workers in 1..=3 {
-            let world = World::new(&rows, &[10, 10, 10, 10]);
-            let run = Run { mode: OutputMode::Update, ..Run::new(operators.clone()).workers(workers) };
-            world.clock.0.store(5 * SECOND, Ordering::SeqCst);
-            // Epoch 0 is on its way and epoch 1 only planned.
-            let probe = Kill::new(Some(Edge::PlanWritten), 1);
-            world.run(&Run { probe: Some(probe), ..run.clone() }).await.unwrap_err();
-            world.clock.0.store(1000 * SECOND, Ordering::SeqCst);
-            world.run(&run.workers(4 - workers)).await.unwrap();
+            let env = TestEnv::new(&rows, &[10, 10, 10, 10]);
+            let run = RunOptions {
+                mode: OutputMode::Update,
+                ..RunOptions::new(operators.clone()).workers(workers)
+            };
+            env.clock.0.store(5 * SECOND, Ordering::SeqCst);
+            // Epoch 0 is in flight, and epoch 1 is only planned.
+            let probe = Kill::new(Some(FailPoint::PlanWritten), 1);
+            env.run(&RunOptions { probe: Some(probe), ..run.clone() }).await.unwrap_err();
+            env.clock.0.store(1000 * SECOND, Ordering::SeqCst);
+            env.run(&run.workers(4 - workers)).await.unwrap();
             let mut times: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
-            for (epoch, batches) in world.target.epochs() {
+            for (epoch, batches) in env.target.epochs() {
                 let seen = times.entry(epoch).or_default();
                 for batch in &batches {
                     let column = batch.column(0).as_primitive::<TimestampMicrosecondType>();

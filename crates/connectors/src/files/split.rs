@@ -1,7 +1,8 @@
-//! Rows dealt out to the folders of their partition values.
+//! Splits batches by the values of their partition columns, one batch per partition folder.
 //!
-//! A folder's name is `k=v` per partition column with the value as text; nulls and empty strings
-//! share the folder of nulls, as in Spark. Row order inside a folder is kept.
+//! The folder of a partition is `k=v` per partition column, with the value as text. Nulls and empty strings
+//! share the folder of nulls, as in Spark. The order of rows within a partition is kept. Nothing is written
+//! here.
 
 use super::partition::{NULL_FOLDER, escape};
 use crate::text::Zone;
@@ -14,35 +15,42 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// Which columns make the folders.
+/// Splits batches of one schema by its partition columns.
 #[derive(Debug, Clone)]
-pub(crate) struct Dealer {
+pub(crate) struct PartitionSplitter {
     names: Vec<String>,
-    places: Vec<usize>,
-    rest: Vec<usize>,
-    /// The columns that stay in the files.
+    /// Positions of the partition columns in the schema, in the order of `names`.
+    partition_columns: Vec<usize>,
+    /// Positions of all other columns.
+    data_columns: Vec<usize>,
+    /// The data columns: Spark writes partition values into folder names only.
     pub file_schema: SchemaRef,
     zone: Zone,
 }
 
-/// The rows of one folder.
+/// The rows of one partition.
 #[derive(Debug)]
-pub(crate) struct Dealt {
-    /// The value of each partition column as text, none for a null.
+pub(crate) struct PartitionBatch {
+    /// The value of each partition column as text, `None` for a null or an empty string.
     pub values: Vec<Option<String>>,
+    /// The data columns of the rows.
     pub rows: RecordBatch,
 }
 
-impl Dealer {
-    /// Deals by the columns `by` of `schema`; timestamps are written as of `zone`.
+impl PartitionSplitter {
+    /// Splits by the columns `by` of `schema`; timestamps are formatted in `zone`.
+    ///
+    /// # Errors
+    /// `COLUMN_NOT_DEFINED_IN_TABLE`, `ALL_PARTITION_COLUMNS_NOT_ALLOWED`.
     pub fn new(schema: &SchemaRef, by: &[String], zone: Zone) -> Result<Self> {
         let find = |name: &String| {
-            let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
-            place.ok_or_else(|| missing(name, schema))
+            let column = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+            column.ok_or_else(|| missing(name, schema))
         };
-        let places = by.iter().map(find).collect::<Result<Vec<_>>>()?;
-        let rest: Vec<usize> = (0..schema.fields().len()).filter(|i| !places.contains(i)).collect();
-        if rest.is_empty() && !by.is_empty() {
+        let partition_columns = by.iter().map(find).collect::<Result<Vec<_>>>()?;
+        let data_columns: Vec<usize> =
+            (0..schema.fields().len()).filter(|i| !partition_columns.contains(i)).collect();
+        if data_columns.is_empty() && !by.is_empty() {
             return Err(Error::new(
                 ErrorKind::Analysis,
                 "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
@@ -50,25 +58,33 @@ impl Dealer {
                 "Cannot use all columns for partition columns.",
             ));
         }
-        let file_schema = schema.project(&rest).map_err(|e| Error::internal(format!("a projection: {e}")))?;
-        let names = places.iter().filter_map(|p| schema.fields().get(*p)).map(|f| f.name().clone()).collect();
-        Ok(Self { names, places, rest, file_schema: Arc::new(file_schema), zone })
+        let file_schema =
+            schema.project(&data_columns).map_err(|e| Error::internal(format!("a projection: {e}")))?;
+        let names = partition_columns
+            .iter()
+            .filter_map(|p| schema.fields().get(*p))
+            .map(|f| f.name().clone())
+            .collect();
+        Ok(Self { names, partition_columns, data_columns, file_schema: Arc::new(file_schema), zone })
     }
 
-    /// The names of the partition columns.
+    /// The names of the partition columns, as the schema spells them.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The rows of each folder, folders in a fixed order.
-    pub fn deal(&self, rows: &RecordBatch) -> Result<Vec<Dealt>> {
+    /// Splits a batch; partitions come in the order of their values.
+    pub fn split(&self, rows: &RecordBatch) -> Result<Vec<PartitionBatch>> {
         let wrong = |e| Error::internal(format!("rows of a partition: {e}"));
-        let inner = rows.project(&self.rest).map_err(wrong)?;
-        if self.places.is_empty() {
-            return Ok(vec![Dealt { values: vec![], rows: inner }]);
+        let inner = rows.project(&self.data_columns).map_err(wrong)?;
+        if self.partition_columns.is_empty() {
+            return Ok(vec![PartitionBatch { values: vec![], rows: inner }]);
         }
-        let texts =
-            self.places.iter().map(|p| texts(rows.column(*p), self.zone)).collect::<Result<Vec<_>>>()?;
+        let texts = self
+            .partition_columns
+            .iter()
+            .map(|p| texts(rows.column(*p), self.zone))
+            .collect::<Result<Vec<_>>>()?;
         let mut groups: BTreeMap<Vec<Option<String>>, Vec<u32>> = BTreeMap::new();
         for (row, index) in (0..rows.num_rows()).zip(0u32..) {
             let value = |t: &StringArray| {
@@ -78,12 +94,12 @@ impl Dealer {
         }
         let take = |(values, rows): (Vec<Option<String>>, Vec<u32>)| {
             let rows = take_record_batch(&inner, &UInt32Array::from(rows)).map_err(wrong)?;
-            Ok(Dealt { values, rows })
+            Ok(PartitionBatch { values, rows })
         };
         groups.into_iter().map(take).collect()
     }
 
-    /// The folder of those values, relative to the table.
+    /// Returns the folder of a partition, relative to the table.
     pub fn folder(&self, values: &[Option<String>]) -> PathBuf {
         let name = |(name, value): (&String, &Option<String>)| {
             let value = value.as_deref().map_or(NULL_FOLDER.to_owned(), escape);
@@ -93,7 +109,7 @@ impl Dealer {
     }
 }
 
-/// Values as folder names have them.
+/// Converts partition values to the text that Spark writes into folder names.
 fn texts(column: &ArrayRef, zone: Zone) -> Result<StringArray> {
     if let DataType::Timestamp(TimeUnit::Microsecond, instant) = column.data_type() {
         let pattern = Pattern::compile("partition", "yyyy-MM-dd HH:mm:ss")?;
@@ -129,7 +145,7 @@ fn missing(name: &str, schema: &SchemaRef) -> Error {
         ),
     )
     .param("colName", name)
-    .hint("Partition columns are columns of what is written.")
+    .hint("Partition by columns of the rows that are written.")
 }
 
 #[cfg(test)]
@@ -140,7 +156,7 @@ mod tests {
     use arrow::array::{Int32Array, TimestampMicrosecondArray};
 
     #[test]
-    fn rows_go_to_the_folder_of_their_values() {
+    fn rows_are_split_by_their_partition_values() {
         let schema = ddl("v int, k string, t timestamp");
         let times =
             TimestampMicrosecondArray::from(vec![Some(0), Some(0), Some(500_000), None]).with_timezone("UTC");
@@ -150,12 +166,13 @@ mod tests {
             Arc::new(times),
         ];
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-        let dealer = Dealer::new(&schema, &["K".to_owned(), "t".to_owned()], Zone::Fixed(3600)).unwrap();
-        let dealt = dealer.deal(&rows).unwrap();
-        let shown: Vec<_> = dealt
+        let splitter =
+            PartitionSplitter::new(&schema, &["K".to_owned(), "t".to_owned()], Zone::Fixed(3600)).unwrap();
+        let partitions = splitter.split(&rows).unwrap();
+        let shown: Vec<_> = partitions
             .iter()
             .map(|d| {
-                format!("{} {:?}", dealer.folder(&d.values).display(), lines(std::slice::from_ref(&d.rows)))
+                format!("{} {:?}", splitter.folder(&d.values).display(), lines(std::slice::from_ref(&d.rows)))
             })
             .collect();
         assert_eq!(
@@ -166,6 +183,9 @@ mod tests {
                 "k=a%2Fb/t=1970-01-01 01%3A00%3A00 [\"1\", \"2\"]".to_owned(),
             ]
         );
-        assert_eq!(Dealer::new(&schema, &["x".to_owned()], Zone::Fixed(0)).unwrap_err().sqlstate(), "42703");
+        assert_eq!(
+            PartitionSplitter::new(&schema, &["x".to_owned()], Zone::Fixed(0)).unwrap_err().sqlstate(),
+            "42703"
+        );
     }
 }

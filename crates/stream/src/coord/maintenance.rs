@@ -1,10 +1,10 @@
-//! Keeping the checkpoint small: compaction of state, and collecting what no manifest needs.
+//! Keeps the checkpoint small: compacts state files, and deletes objects that no manifest needs.
 //!
-//! Both run beside the epochs, never both at once, so that a base that is written but not yet named
-//! by a recorded manifest can't be taken for garbage.
+//! Both run concurrently with the epochs but never with each other. A compacted base is not in any manifest
+//! until the next epoch names it, so a collection in between would delete it.
 
-use super::finish::{OPERATOR, blocking, write_state};
-use super::{Context, Done};
+use super::finish::{OPERATOR, spawn_blocking, write_state};
+use super::{GenerationContext, TaskDone};
 use crate::checkpoint::{
     Manifest, OperatorFiles, commit_name, epoch_and_generation, manifest_name, plan_epoch, state_name,
 };
@@ -13,31 +13,36 @@ use crate::state::compact;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_common::edge::Edge;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Commit;
 
-/// Epochs between two collections.
+/// Epochs between two garbage collections. A collection lists four folders, so it does not run with every
+/// epoch.
 pub(crate) const COLLECT_EVERY: u64 = 8;
 
-/// Rewrites the files of a committed epoch as one base.
-pub(crate) async fn compaction(context: Arc<Context>, epoch: Epoch, replaced: OperatorFiles) -> Result<Done> {
+/// Rewrites the state files of a committed epoch as one base.
+pub(crate) async fn compact_state(
+    context: Arc<GenerationContext>,
+    epoch: Epoch,
+    replaced: OperatorFiles,
+) -> Result<TaskDone> {
     let mut contents = Vec::new();
     for file in replaced.all() {
         contents.push(context.files.state_file(file).await?.to_vec());
     }
-    let base = match blocking(move || compact(&contents)).await? {
+    let base = match spawn_blocking(move || compact(&contents)).await? {
         None => None,
         Some((bytes, rows)) => {
             let name = state_name(OPERATOR, Commit { epoch, generation: context.generation }, "base");
             Some(write_state(&context, name, bytes, rows).await?)
         }
     };
-    Ok(Done::Compacted { replaced, base })
+    Ok(TaskDone::Compacted { replaced, base })
 }
 
-/// Deletes what nobody needs once `confirmed` is recorded: manifests first, then what none names.
-pub(crate) async fn collect(context: Arc<Context>, confirmed: Epoch) -> Result<Done> {
+/// Deletes the objects that no recovery can need once the commit of `confirmed` is recorded.
+pub(crate) async fn collect_garbage(context: Arc<GenerationContext>, confirmed: Epoch) -> Result<TaskDone> {
     let manifests = context.files.manifests().await?;
     let old = garbage(&manifests, confirmed);
     let mut needed = BTreeSet::new();
@@ -51,13 +56,15 @@ pub(crate) async fn collect(context: Arc<Context>, confirmed: Epoch) -> Result<D
     let plans = context.files.list("plans").await?;
     let records = context.files.list("commits").await?;
     let before = |name: &&String| plan_epoch(name).is_some_and(|e| e < confirmed);
+    // Manifests are deleted before the files that they name: a crash in between leaves unnamed files, which
+    // the next collection deletes, and never a manifest whose files are missing.
     let mut names: Vec<String> = old.into_iter().map(manifest_name).collect();
     names.extend(state.into_iter().filter(|name| is_old(name) && !needed.contains(name)));
     names.extend(plans.iter().chain(&records).filter(before).cloned());
     names.retain(|name| *name != commit_name(confirmed));
     for name in names {
-        context.hooks.cross(Edge::GarbageCollect, confirmed).await?;
+        context.hooks.hit(FailPoint::GarbageCollect, confirmed).await?;
         context.files.delete(&name).await?;
     }
-    Ok(Done::Collected)
+    Ok(TaskDone::Collected)
 }

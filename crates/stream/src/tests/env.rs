@@ -1,12 +1,12 @@
-//! A world to run queries in: one input, one checkpoint, one target, any number of generations.
+//! Runs queries in a test: one input, one checkpoint and one target for any number of generations.
 
-use super::memory::{ManualClock, MemorySink, MemorySource, Target};
-use crate::hooks::{Hooks, Probe};
-use crate::planted::Planted;
+use super::source_and_sink::{ManualStreamClock, Target, TestSink, TestSource};
+use crate::injected_bugs::InjectedBugs;
 use crate::query::start_with;
+use crate::test_hooks::{FailPointProbe, TestHooks};
 use crate::{
-    AggregateCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    QueryOptions, Step, StreamPlan, StreamingQuery, Trigger,
+    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    QueryOptions, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -28,17 +28,17 @@ use thalweg_common::Result;
 use thalweg_connectors::stream::{Guarantee, StreamSource};
 
 /// A row of input: key, event time in seconds, value.
-pub type In = (String, i64, i64);
+pub(crate) type InputRow = (String, i64, i64);
 
 const SECOND: i64 = 1_000_000;
 /// Length of the windows in seconds.
-pub const WINDOW: i64 = 10;
+pub(crate) const WINDOW: i64 = 10;
 
-pub fn time() -> DataType {
+pub(crate) fn time() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-pub fn input_schema() -> SchemaRef {
+pub(crate) fn input_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("k", DataType::Utf8, true),
         Field::new("t", time(), true),
@@ -47,9 +47,9 @@ pub fn input_schema() -> SchemaRef {
     ]))
 }
 
-/// Rows as a batch; the last column is the end of the row's window.
-pub fn batch(rows: &[In]) -> RecordBatch {
-    let times = |of: &dyn Fn(&In) -> i64| -> ArrayRef {
+/// Builds a batch; its last column is the end of the row's window.
+pub(crate) fn batch(rows: &[InputRow]) -> RecordBatch {
+    let times = |of: &dyn Fn(&InputRow) -> i64| -> ArrayRef {
         let times: TimestampMicrosecondArray = rows.iter().map(|r| Some(of(r) * SECOND)).collect();
         Arc::new(times.with_timezone("UTC"))
     };
@@ -67,8 +67,8 @@ fn expr(name: &str) -> Arc<dyn PhysicalExpr> {
 }
 
 /// Sum and count per window end and key, and an average of those above 0.
-pub fn aggregate(with_time: bool) -> AggregateSpec {
-    let call = |function, args: Vec<Arc<dyn PhysicalExpr>>, name: &str, filter| AggregateCall {
+pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
+    let call = |function, args: Vec<Arc<dyn PhysicalExpr>>, name: &str, filter| AggregateFunctionCall {
         function: Arc::new(
             AggregateExprBuilder::new(function, args).schema(input_schema()).alias(name).build().unwrap(),
         ),
@@ -97,15 +97,15 @@ pub fn aggregate(with_time: bool) -> AggregateSpec {
 }
 
 /// Operators of a windowed count with a watermark of `delay` seconds.
-pub fn windowed(delay: i64) -> Vec<OperatorSpec> {
+pub(crate) fn windowed(delay: i64) -> Vec<OperatorSpec> {
     vec![
-        OperatorSpec::Stateless(vec![Step::Watermark { column: 1, delay_us: delay * SECOND }]),
+        OperatorSpec::Stateless(vec![StatelessStep::Watermark { column: 1, delay_us: delay * SECOND }]),
         OperatorSpec::Aggregate(aggregate(true)),
     ]
 }
 
-/// Every row in its own window and in the next one, by way of a list of windows.
-pub fn sliding(delay: i64) -> Vec<OperatorSpec> {
+/// Operators that count each row in its own window and in the next one.
+pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
     let int = cast(expr("w"), &input_schema(), DataType::Int64).unwrap();
     let next = binary(int, Operator::Plus, lit(WINDOW * SECOND), &input_schema()).unwrap();
     let next = cast(next, &input_schema(), time()).unwrap();
@@ -120,20 +120,20 @@ pub fn sliding(delay: i64) -> Vec<OperatorSpec> {
     ));
     let mut fields: Vec<_> = input_schema().fields().iter().take(3).cloned().collect();
     fields.push(Arc::new(listed));
-    let project = Step::Project {
+    let project = StatelessStep::Project {
         exprs: vec![expr("k"), expr("t"), expr("v"), windows],
         schema: Arc::new(Schema::new(fields)),
     };
-    let unnest = Step::Unnest { column: 3, schema: input_schema() };
-    let mark = Step::Watermark { column: 1, delay_us: delay * SECOND };
-    vec![OperatorSpec::Stateless(vec![mark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
+    let unnest = StatelessStep::Unnest { column: 3, schema: input_schema() };
+    let watermark = StatelessStep::Watermark { column: 1, delay_us: delay * SECOND };
+    vec![OperatorSpec::Stateless(vec![watermark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
 }
 
 /// Result rows: (window end in seconds, key) → (sum, count).
-pub type Answer = BTreeMap<(i64, String), (i64, i64)>;
+pub(crate) type Answer = BTreeMap<(i64, String), (i64, i64)>;
 
-/// The batch answer over the same rows.
-pub fn expect(rows: &[In]) -> Answer {
+/// Computes the batch answer over the same rows.
+pub(crate) fn expect(rows: &[InputRow]) -> Answer {
     let mut answer = Answer::new();
     for (k, t, v) in rows {
         let slot = answer.entry(((t.div_euclid(WINDOW) + 1) * WINDOW, k.clone())).or_default();
@@ -143,8 +143,8 @@ pub fn expect(rows: &[In]) -> Answer {
     answer
 }
 
-/// Rows of an aggregate as (window end, key, sum, count).
-pub fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
+/// Decodes the rows of an aggregate: (window end, key) and (sum, count).
+pub(crate) fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
     let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
     let keys = batch.column(1).as_string::<i32>();
     let (sums, counts) =
@@ -156,16 +156,16 @@ pub fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-pub struct World {
+pub(crate) struct TestEnv {
     pub store: Arc<dyn ObjectStore>,
-    pub source: Arc<MemorySource>,
+    pub source: Arc<TestSource>,
     pub target: Arc<Target>,
-    pub clock: Arc<ManualClock>,
+    pub clock: Arc<ManualStreamClock>,
 }
 
 /// How one generation runs.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub(crate) struct RunOptions {
     pub workers: usize,
     pub trigger: Trigger,
     pub drain: bool,
@@ -175,12 +175,12 @@ pub struct Run {
     pub fingerprint: String,
     pub bytes: usize,
     pub rows_per_chunk: usize,
-    pub probe: Option<Arc<dyn Probe>>,
-    pub planted: Planted,
+    pub probe: Option<Arc<dyn FailPointProbe>>,
+    pub injected: InjectedBugs,
 }
 
-impl Run {
-    pub fn new(operators: Vec<OperatorSpec>) -> Self {
+impl RunOptions {
+    pub(crate) fn new(operators: Vec<OperatorSpec>) -> Self {
         Self {
             workers: 1,
             trigger: Trigger::AvailableNow,
@@ -192,27 +192,27 @@ impl Run {
             bytes: 1 << 20,
             rows_per_chunk: 3,
             probe: None,
-            planted: Planted::default(),
+            injected: InjectedBugs::default(),
         }
     }
-    pub fn workers(mut self, workers: usize) -> Self {
+    pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 }
 
-impl World {
-    pub fn new(rows: &[In], cuts: &[usize]) -> Self {
+impl TestEnv {
+    pub(crate) fn new(rows: &[InputRow], epoch_rows: &[usize]) -> Self {
         Self {
             store: Arc::new(InMemory::new()),
-            source: Arc::new(MemorySource::new(batch(rows), cuts.to_vec())),
+            source: Arc::new(TestSource::new(batch(rows), epoch_rows.to_vec())),
             target: Arc::default(),
             clock: Arc::default(),
         }
     }
 
-    pub async fn start(&self, run: &Run) -> Result<StreamingQuery> {
-        let sink = MemorySink::new(&self.target, run.guarantee, run.probe.clone());
+    pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
+        let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
         let plan = StreamPlan {
             source: Arc::clone(&self.source) as Arc<dyn StreamSource>,
             operators: run.operators.clone(),
@@ -230,18 +230,18 @@ impl World {
             clock: self.clock.clone(),
             ..QueryOptions::new("the-query", "a-run", checkpoint)
         };
-        start_with(plan, options, Hooks { planted: run.planted, probe: run.probe.clone() }).await
+        start_with(plan, options, TestHooks { injected: run.injected, probe: run.probe.clone() }).await
     }
 
-    /// Runs one generation to its end.
-    pub async fn run(&self, run: &Run) -> Result<StreamingQuery> {
+    /// Runs one generation until it ends.
+    pub(crate) async fn run(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let query = self.start(run).await?;
         query.await_termination(None).await?;
         Ok(query)
     }
 
-    /// What is visible, with duplicates refused.
-    pub fn answer(&self) -> Result<Answer, String> {
+    /// Returns the visible rows; an error if a group is there twice.
+    pub(crate) fn answer(&self) -> Result<Answer, String> {
         let mut answer = Answer::new();
         for (epoch, batches) in self.target.epochs() {
             for (key, value) in batches.iter().flat_map(decode) {
@@ -253,8 +253,8 @@ impl World {
         Ok(answer)
     }
 
-    /// What is visible of rows that passed without an aggregate: values in order.
-    pub fn values(&self) -> Vec<i64> {
+    /// Returns the visible values of a query without an aggregate, in order.
+    pub(crate) fn values(&self) -> Vec<i64> {
         let values = |b: &RecordBatch| b.column(2).as_primitive::<Int64Type>().values().to_vec();
         self.target.epochs().iter().flat_map(|(_, b)| b.iter().flat_map(values).collect::<Vec<_>>()).collect()
     }

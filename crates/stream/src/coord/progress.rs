@@ -1,0 +1,127 @@
+//! Converts a committed epoch to the progress that the query reports.
+
+use super::in_flight::InFlightEpoch;
+use super::planner::ms;
+use super::{DRAINED, GenerationContext, NO_WATERMARK};
+use crate::progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress};
+use crate::rt::StateReport;
+use crate::state::KEY_GROUPS;
+use chrono::{DateTime, SecondsFormat};
+use std::collections::BTreeMap;
+use thalweg_connectors::stream::Guarantee;
+
+/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
+/// rows after it has grouped them.
+const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
+
+/// Builds the progress of an epoch that was committed at `now_us`; the previous epoch was triggered at
+/// `previous_triggered_us`.
+pub(crate) fn progress(
+    context: &GenerationContext,
+    epoch: &InFlightEpoch,
+    previous_triggered_us: Option<i64>,
+    now_us: i64,
+) -> Progress {
+    let duration = ms(now_us - epoch.phases.triggered_us);
+    let rate = |per_ms: u64| if per_ms == 0 { 0.0 } else { epoch.rows as f64 * 1000.0 / per_ms as f64 };
+    let input_rate = previous_triggered_us.map_or(0.0, |before| rate(ms(epoch.phases.triggered_us - before)));
+    Progress {
+        id: context.options.id.clone(),
+        run_id: context.options.run_id.clone(),
+        name: context.options.name.clone(),
+        timestamp: iso(epoch.phases.triggered_us / 1000),
+        batch_id: epoch.epoch().0,
+        batch_duration: duration,
+        num_input_rows: epoch.rows,
+        input_rows_per_second: input_rate,
+        processed_rows_per_second: rate(duration),
+        duration_ms: durations(epoch, duration, now_us),
+        event_time: event_time(context, epoch),
+        state_operators: state_operators(context, epoch),
+        sources: vec![SourceProgress {
+            description: context.plan.source.description(),
+            start_offset: epoch.planned.plan.start.clone(),
+            end_offset: epoch.planned.plan.end.clone(),
+            latest_offset: epoch.planned.latest.clone(),
+            num_input_rows: epoch.rows,
+            input_rows_per_second: input_rate,
+            processed_rows_per_second: rate(duration),
+            guarantee: name_of(context.plan.source.guarantee()),
+        }],
+        sink: SinkProgress {
+            description: context.plan.sink.description(),
+            num_output_rows: epoch.rows_out,
+            guarantee: name_of(context.plan.sink.guarantee()),
+        },
+    }
+}
+
+/// Computes the durations of the phases under Spark's names.
+fn durations(epoch: &InFlightEpoch, all: u64, now_us: i64) -> BTreeMap<String, u64> {
+    let phases = [
+        ("latestOffset", epoch.planned.plan_ms),
+        ("walCommit", epoch.planned.write_ms),
+        ("addBatch", ms(epoch.phases.processed_us - epoch.phases.started_us)),
+        ("commitOffsets", ms(now_us - epoch.phases.processed_us)),
+        ("triggerExecution", all),
+    ];
+    phases.into_iter().map(|(name, ms)| (name.to_owned(), ms)).collect()
+}
+
+fn event_time(context: &GenerationContext, epoch: &InFlightEpoch) -> BTreeMap<String, String> {
+    if context.dataflow.watermark_delay_us().is_none() {
+        return BTreeMap::new();
+    }
+    let mut times = BTreeMap::from([("watermark".to_owned(), watermark(epoch))]);
+    let seen = &epoch.times;
+    if seen.count > 0 {
+        let avg = i64::try_from(seen.sum_ms.div_euclid(i128::from(seen.count))).unwrap_or(i64::MAX);
+        for (name, at) in [("avg", avg), ("max", seen.max_ms), ("min", seen.min_ms)] {
+            times.insert(name.to_owned(), iso(at));
+        }
+    }
+    times
+}
+
+/// Formats the watermark; a drained query shows the last watermark that came from data.
+fn watermark(epoch: &InFlightEpoch) -> String {
+    let plan = &epoch.planned.plan;
+    let us = if plan.watermark_us == DRAINED { plan.late_us } else { plan.watermark_us };
+    iso(us.max(NO_WATERMARK).div_euclid(1000))
+}
+
+fn state_operators(context: &GenerationContext, epoch: &InFlightEpoch) -> Vec<StateOperatorProgress> {
+    if !context.dataflow.is_stateful() {
+        return Vec::new();
+    }
+    let sum = |of: fn(&StateReport) -> u64| epoch.state.values().map(of).sum::<u64>();
+    vec![StateOperatorProgress {
+        operator_name: "stateStoreSave".to_owned(),
+        num_rows_total: sum(|s| s.rows_total),
+        num_rows_updated: sum(|s| s.rows_updated),
+        num_rows_removed: sum(|s| s.rows_removed),
+        num_rows_dropped_by_watermark: sum(|s| s.groups_late),
+        // Operators do not read the clock, so updates and removals are measured as one phase.
+        all_updates_time_ms: ms(epoch.phases.state_known_us - epoch.phases.started_us),
+        all_removals_time_ms: 0,
+        commit_time_ms: ms(epoch.phases.snapshot_written_us - epoch.phases.state_known_us),
+        memory_used_bytes: sum(|s| s.memory_bytes),
+        num_shuffle_partitions: KEY_GROUPS as u64,
+        num_state_store_instances: context.options.workers as u64,
+        custom_metrics: BTreeMap::from([(INPUT_ROWS_LATE.to_owned(), sum(|s| s.rows_late))]),
+    }]
+}
+
+fn name_of(guarantee: Guarantee) -> &'static str {
+    match guarantee {
+        Guarantee::AtMostOnce => "at-most-once",
+        Guarantee::AtLeastOnce => "at-least-once",
+        Guarantee::ExactlyOnce => "exactly-once",
+    }
+}
+
+/// Formats milliseconds since 1970 as Spark does: `2013-01-01T10:00:00.000Z`.
+pub(crate) fn iso(ms: i64) -> String {
+    let time = DateTime::from_timestamp_millis(ms);
+    time.map_or_else(|| format!("{ms} ms"), |t| t.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
