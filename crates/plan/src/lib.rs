@@ -9,6 +9,7 @@ mod catalog;
 mod errors;
 mod generate;
 mod interval;
+mod keep_sorts;
 mod lambda;
 mod literal;
 mod naming;

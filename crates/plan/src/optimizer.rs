@@ -3,6 +3,7 @@
 //! A rule is on the list after a reading for what it does to expressions that can raise, to null and to types.
 //! One that a new version adds runs only after such a reading: an unknown name is left out.
 
+use crate::keep_sorts::KeepSorts;
 use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -71,10 +72,14 @@ pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned()).collect()
 }
 
+/// The rule of the physical optimizer that adds the sorts that operators require, and removes all others.
+const REMOVES_SORTS: &str = "EnsureRequirements";
+
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order, two of them in forms that respect guards.
+/// The physical optimizer's rules in DataFusion's order: two of them in forms that respect guards, and one of ours
+/// before the rule that removes sorts.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
@@ -83,7 +88,11 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
             _ => rule,
         }
     };
-    PhysicalOptimizer::new().rules.into_iter().map(guarded).collect()
+    let mut rules: Vec<PhysicalRule> = PhysicalOptimizer::new().rules.into_iter().map(guarded).collect();
+    if let Some(at) = rules.iter().position(|rule| rule.name() == REMOVES_SORTS) {
+        rules.insert(at, Arc::new(KeepSorts));
+    }
+    rules
 }
 
 /// Settings that the resolver's plans count on.
@@ -109,7 +118,7 @@ mod tests {
     #[test]
     fn the_physical_rules_that_need_another_form_are_there() {
         let names: Vec<String> = PhysicalOptimizer::new().rules.iter().map(|r| r.name().to_owned()).collect();
-        for name in ["ProjectionPushdown", "FilterPushdown"] {
+        for name in ["ProjectionPushdown", "FilterPushdown", REMOVES_SORTS] {
             assert!(names.iter().any(|n| n == name), "{name} is not one of {names:?}");
         }
     }
