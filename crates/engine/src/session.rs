@@ -7,7 +7,7 @@ use crate::persisted::{Persisted, StorageLevel};
 use crate::settings::SessionConfig;
 use crate::statement;
 use arrow::array::RecordBatch;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use futures::stream::BoxStream;
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
@@ -35,10 +35,9 @@ impl Output {
         Self { schema: StructType::default(), rows: futures::stream::empty().boxed(), query: None }
     }
 
-    /// All rows at once.
+    /// All rows at once, or the first error: some operators repeat theirs without end.
     pub async fn collect(self) -> Result<Vec<RecordBatch>> {
-        let batches: Vec<Result<RecordBatch>> = self.rows.collect().await;
-        batches.into_iter().collect()
+        self.rows.try_collect().await
     }
 }
 

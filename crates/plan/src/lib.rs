@@ -5,6 +5,7 @@
 //! DataFusion's type coercion finds nothing to do. An expression that can raise is never evaluated on a row
 //! that an earlier conjunct, CASE branch, COALESCE or IF excludes.
 
+mod careful_simplify;
 mod catalog;
 mod errors;
 mod generate;
@@ -14,6 +15,7 @@ mod lambda;
 mod literal;
 mod naming;
 mod naming_table;
+mod null_safe;
 mod optimizer;
 mod pushdown;
 mod resolver;

@@ -3,7 +3,9 @@
 //! A rule is on the list after a reading for what it does to expressions that can raise, to null and to types.
 //! One that a new version adds runs only after such a reading: an unknown name is left out.
 
+use crate::careful_simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
+use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -63,13 +65,25 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
 
 /// The optimizer's rules in DataFusion's order: those of the reviewed list.
 pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name())).collect()
+    Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name())).map(in_our_form).collect()
 }
 
 /// The rules that remain where a query runs unoptimised, to be compared with its optimised twin.
 pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let all = Optimizer::new().rules;
-    REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned()).collect()
+    let required = REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned());
+    required.map(in_our_form).collect()
+}
+
+type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// The rule, in a form that keeps null apart from false and from null where its own does not.
+fn in_our_form(rule: Rule) -> Rule {
+    match rule.name() {
+        "simplify_expressions" => Arc::new(CarefulSimplify(rule)),
+        "extract_equijoin_predicate" => Arc::new(PlainEquijoins(rule)),
+        _ => rule,
+    }
 }
 
 /// The rule of the physical optimizer that adds the sorts that operators require, and removes all others.
@@ -78,13 +92,14 @@ const REMOVES_SORTS: &str = "EnsureRequirements";
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order: two of them in forms that respect guards, and one of ours
+/// The physical optimizer's rules in DataFusion's order: three of them in forms that respect guards, and one of ours
 /// before the rule that removes sorts.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
             "ProjectionPushdown" => Arc::new(CalmProjectionPushdown),
-            "FilterPushdown" => Arc::new(WalledFilterPushdown(rule)),
+            "FilterPushdown" => Arc::new(WalledFilterPushdown::at_fences(rule)),
+            "FilterPushdown(Post)" => Arc::new(WalledFilterPushdown::at_nested_keys(rule)),
             _ => rule,
         }
     };
@@ -118,8 +133,16 @@ mod tests {
     #[test]
     fn the_physical_rules_that_need_another_form_are_there() {
         let names: Vec<String> = PhysicalOptimizer::new().rules.iter().map(|r| r.name().to_owned()).collect();
-        for name in ["ProjectionPushdown", "FilterPushdown", REMOVES_SORTS] {
+        for name in ["ProjectionPushdown", "FilterPushdown", "FilterPushdown(Post)", REMOVES_SORTS] {
             assert!(names.iter().any(|n| n == name), "{name} is not one of {names:?}");
+        }
+    }
+
+    #[test]
+    fn the_rules_that_need_another_form_are_there() {
+        let names: Vec<String> = optimizer_rules().iter().map(|r| format!("{r:?}")).collect();
+        for form in ["CarefulSimplify", "PlainEquijoins"] {
+            assert!(names.iter().any(|n| n.starts_with(form)), "{form} is not one of {names:?}");
         }
     }
 

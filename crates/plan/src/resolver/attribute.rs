@@ -3,7 +3,7 @@
 use super::env::{Env, Outputs, Typed};
 use super::{Resolver, column};
 use crate::errors::{
-    ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, quoted, unresolved_column,
+    ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
 use crate::scope::{Found, Lookup, Scope, ScopeColumn};
 use crate::types::to_arrow;
@@ -77,6 +77,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Looks a name up in the query around this one; as in Spark, not in those further out.
     fn seen_outside<'e>(
         &self,
         name: &[String],
@@ -90,14 +91,6 @@ impl Resolver<'_> {
             typed.expr =
                 Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(&found.column.id));
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
-        }
-        let mut further = outer.outer;
-        while let Some(env) = further {
-            if in_scope(name, plan_id, env.scope)?.is_some() {
-                let what = format!("a subquery that names {} of a query two levels up", quoted(name));
-                return Err(Error::unsupported(what));
-            }
-            further = env.outer;
         }
         Ok(None)
     }

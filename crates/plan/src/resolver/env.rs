@@ -144,8 +144,6 @@ pub(super) struct Env<'e> {
     pub calls: Option<&'e RefCell<Calls>>,
     pub aggregates: bool,
     pub windows: bool,
-    /// Whether null counts as false here, as in WHERE and below its ANDs and ORs.
-    pub null_is_false: bool,
     /// The clause, for messages.
     pub clause: &'static str,
 }
@@ -161,7 +159,6 @@ impl<'e> Env<'e> {
             calls: None,
             aggregates: false,
             windows: false,
-            null_is_false: false,
             clause: "expression",
         }
     }

@@ -22,7 +22,6 @@ use thalweg_sql::types::DataType;
 impl Resolver<'_> {
     /// Resolves an expression.
     pub(super) fn expr(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
-        let env = &Env { null_is_false: env.null_is_false && keeps_null_as_false(expr), ..*env };
         let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
         self.located(typed, expr.origin)
     }
@@ -172,15 +171,6 @@ impl Resolver<'_> {
             return Ok(None);
         }
         evaluate(&typed.expr).map(Some).map_err(from_datafusion)
-    }
-}
-
-/// Whether this node lets null count as false below it: connectives do, and what they hold is reached as such.
-fn keeps_null_as_false(expr: &ir::Expr) -> bool {
-    match &expr.node {
-        ExprNode::Function(call) => matches!(super::function::call_name(call).as_str(), "and" | "&&" | "or"),
-        ExprNode::Subquery { .. } | ExprNode::SubqueryReference { .. } => true,
-        _ => false,
     }
 }
 

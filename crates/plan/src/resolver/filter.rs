@@ -52,18 +52,19 @@ impl Resolver<'_> {
     pub(super) fn conjuncts(&self, condition: &ir::Expr, env: &Env) -> Result<Vec<Typed>> {
         let mut parts = vec![];
         split(condition, &mut parts);
-        let env = Env { null_is_false: true, ..*env };
-        parts.into_iter().map(|part| self.predicate(part, &env)).collect()
+        parts.into_iter().map(|part| self.conjunct(part, env)).collect()
+    }
+
+    fn conjunct(&self, condition: &ir::Expr, env: &Env) -> Result<Typed> {
+        match self.membership_conjunct(condition, env)? {
+            Some(typed) => Ok(typed),
+            None => self.predicate(condition, env),
+        }
     }
 
     /// A boolean expression.
     pub(super) fn predicate(&self, condition: &ir::Expr, env: &Env) -> Result<Typed> {
-        let membership = membership(condition).filter(|_| env.null_is_false);
-        let typed = match membership {
-            Some((true, values, relation)) => self.in_conjunct(values, relation, env)?,
-            Some((false, values, relation)) => self.not_in_subquery(values, relation, env)?,
-            None => self.expr(condition, env)?,
-        };
+        let typed = self.expr(condition, env)?;
         match typed.data_type {
             Arrow::Boolean => Ok(typed),
             Arrow::Null => Ok(Typed::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
@@ -162,22 +163,6 @@ fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
         return;
     }
     parts.push(condition);
-}
-
-/// The parts of `values IN (subquery)` (true) and `values NOT IN (subquery)` (false).
-fn membership(condition: &ir::Expr) -> Option<(bool, &[ir::Expr], &Relation)> {
-    match &condition.node {
-        ExprNode::Subquery { kind: ir::SubqueryKind::In { values }, relation } => {
-            Some((true, values, relation))
-        }
-        ExprNode::Function(call) => {
-            let ([name], [inner]) = (call.name.as_slice(), call.args.as_slice()) else { return None };
-            let negated = name.eq_ignore_ascii_case("not") || name == "!";
-            let (positive, values, relation) = membership(inner).filter(|_| negated)?;
-            Some((!positive, values, relation))
-        }
-        _ => None,
-    }
 }
 
 /// The name of the function that is true on every row and that nothing may move past.

@@ -39,6 +39,17 @@ impl Resolver<'_> {
             ("or", [left, right]) => {
                 Ok(self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?))
             }
+            ("not" | "!", [argument]) => match self.not_over_in(argument, env)? {
+                Some(typed) => Ok(typed),
+                None => self.registered(&name, call, env),
+            },
+            // As Spark does, which simplifies this before it looks for subqueries.
+            ("=" | "==", [side, other]) | ("=" | "==", [other, side])
+                if is_false(other) && self.holds_membership(side)? =>
+            {
+                let negation = FunctionCall::new("not", vec![side.clone()]);
+                self.function(&negation, env)
+            }
             ("between", [value, low, high]) => {
                 self.plain(&name, call)?;
                 self.between(self.expr(value, env)?, self.expr(low, env)?, self.expr(high, env)?)
@@ -412,6 +423,10 @@ impl Resolver<'_> {
 /// The lower-case name of a call, without the schema that built-in functions may be qualified with.
 pub(super) fn call_name(call: &FunctionCall) -> String {
     call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
+}
+
+fn is_false(expr: &ir::Expr) -> bool {
+    matches!(expr.node, ExprNode::Literal(ir::Literal::Boolean(false)))
 }
 
 fn note_time(calls: &RefCell<super::env::Calls>, time: &Typed) {

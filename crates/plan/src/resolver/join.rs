@@ -3,11 +3,14 @@
 use super::env::{Env, Typed};
 use super::expr::masked;
 use super::filter::is_risky;
+use super::unnest::refused::{correlated_to_both, scalar_in};
+use super::unnest::subquery_of;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion, quoted};
 use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
 
 impl Resolver<'_> {
@@ -52,18 +55,18 @@ impl Resolver<'_> {
         let both = joined_scope(&left.scope, &right.scope);
         let streaming = left.streaming || right.streaming;
         let (mut left, mut right) = (left, right);
-        let (risky, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|c| is_risky(c, &both) || holds_subquery(&c.expr));
         let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
+        for conjunct in &conjuncts {
+            refuse_correlated(&conjunct.expr, &left.scope, &right.scope)?;
+        }
+        let (risky, plain): (Vec<_>, Vec<_>) =
+            conjuncts.into_iter().partition(|c| is_risky(c, &both) || (inner && holds_subquery(&c.expr)));
         let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
         let mut above = vec![];
         for conjunct in risky {
             if inner {
                 above.push(conjunct);
                 continue;
-            }
-            if holds_subquery(&conjunct.expr) {
-                return Err(Error::unsupported("a subquery in the condition of an outer, semi or anti join"));
             }
             // Both fences, so that neither side's filters meet the expression again below the join.
             let fences = [self.fence(&mut left)?, self.fence(&mut right)?];
@@ -136,10 +139,27 @@ fn keys_first(mut rel: Rel, pairs: &[(ScopeColumn, ScopeColumn)]) -> Rel {
 }
 
 fn holds_subquery(expr: &Expr) -> bool {
-    use datafusion::common::tree_node::TreeNode;
-    let is_subquery =
-        |e: &Expr| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
-    expr.exists(is_subquery).unwrap_or(true)
+    expr.exists(|e| Ok(subquery_of(e).is_some())).unwrap_or(true)
+}
+
+/// Refuses what Spark does in a join condition: correlated values, and subqueries correlated to both sides.
+fn refuse_correlated(condition: &Expr, left: &Scope, right: &Scope) -> Result<()> {
+    let mut refused = None;
+    let names = |scope: &Scope, outer: &[Expr]| {
+        outer.iter().any(|e| matches!(e, Expr::OuterReferenceColumn(_, c) if scope.by_id(&c.name).is_some()))
+    };
+    let walk = condition.apply(|e| {
+        let outer = subquery_of(e).map_or(&[][..], |s| s.outer_ref_columns.as_slice());
+        let (of_left, of_right) = (names(left, outer), names(right, outer));
+        if of_left && of_right {
+            refused = Some(correlated_to_both());
+        } else if (of_left || of_right) && matches!(e, Expr::ScalarSubquery(_)) {
+            refused = Some(scalar_in("a join condition"));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walk.map_err(from_datafusion)?;
+    refused.map_or(Ok(()), Err)
 }
 
 fn join_type(kind: JoinKind) -> JoinType {

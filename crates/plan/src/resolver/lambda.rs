@@ -203,14 +203,7 @@ impl Resolver<'_> {
         }
         let before = self.lambda_variables.borrow().len();
         self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
-        let env = Env {
-            aggregates: false,
-            windows: false,
-            calls: None,
-            null_is_false: false,
-            clause: "a lambda",
-            ..*env
-        };
+        let env = Env { aggregates: false, windows: false, calls: None, clause: "a lambda", ..*env };
         let typed = self.expr(body, &env);
         self.lambda_variables.borrow_mut().truncate(before);
         let typed = typed?;

@@ -25,6 +25,7 @@ mod set;
 mod sort;
 mod source;
 mod subquery;
+mod unnest;
 mod window;
 
 use crate::catalog::{Catalog, Context, Resolved};
@@ -97,6 +98,7 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         text: RefCell::new(ctx.text.clone()),
         arguments: RefCell::new(None),
         lambda_variables: RefCell::new(vec![]),
+        subqueries: RefCell::new(vec![]),
     };
     let answer = run(&resolver);
     match resolver.missing.into_inner() {
@@ -138,6 +140,8 @@ struct Resolver<'a> {
     arguments: RefCell<Option<Rc<ir::Arguments>>>,
     /// The parameters of the lambdas around an expression, innermost last.
     lambda_variables: RefCell<Vec<(String, env::Typed)>>,
+    /// The correlated subqueries so far, by what they are and where.
+    subqueries: RefCell<Vec<(String, env::Typed)>>,
 }
 
 impl Resolver<'_> {
@@ -147,6 +151,8 @@ impl Resolver<'_> {
         let ids: Vec<_> = columns.iter().map(|c| c.id.as_str()).collect();
         let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
         let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
+        // A stream refuses subqueries as they are written.
+        let plan = if rel.streaming { plan } else { self.unnested(plan)? };
         Ok(Resolved { plan, columns, streaming: rel.streaming })
     }
 

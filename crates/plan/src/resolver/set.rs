@@ -8,6 +8,7 @@ use super::{Rel, Resolver, column, columns_mismatch, project};
 use crate::errors::{analysis, from_datafusion, quoted};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use datafusion::common::{JoinConstraint, NullEquality, ScalarValue};
+use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
     Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame, WindowFrameBound,
     WindowFrameUnits, lit,
@@ -121,9 +122,22 @@ impl Resolver<'_> {
 
     /// Adds a row number within equal `keys`; returns its id.
     pub(super) fn row_numbers(&self, mut rel: Rel, keys: Vec<Expr>) -> Result<(Rel, String)> {
+        let (plan, id) = self.numbered_rows(rel.plan, keys, vec![])?;
+        rel.plan = plan;
+        Ok((rel, id))
+    }
+
+    /// Adds each row's number in this order within equal `keys`; returns its id.
+    pub(super) fn numbered_rows(
+        &self,
+        plan: LogicalPlan,
+        keys: Vec<Expr>,
+        order: Vec<Sort>,
+    ) -> Result<(LogicalPlan, String)> {
         let bound = thalweg_functions::bind_window("row_number", vec![], None, &self.binding())?;
         let mut function = bound.function;
         function.params.partition_by = keys;
+        function.params.order_by = order;
         function.params.window_frame = WindowFrame::new_bounds(
             WindowFrameUnits::Rows,
             WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
@@ -132,12 +146,11 @@ impl Resolver<'_> {
         let id = self.new_id();
         let window = Expr::from(function);
         let raw = column(&window.schema_name().to_string());
-        let before = rel.plan.schema().columns();
-        let plan = LogicalPlanBuilder::window_plan(rel.plan, [window]).map_err(from_datafusion)?;
+        let before = plan.schema().columns();
+        let plan = LogicalPlanBuilder::window_plan(plan, [window]).map_err(from_datafusion)?;
         let number = bound.finish.map_or(raw.clone(), |finish| finish(raw));
         let exprs = before.into_iter().map(Expr::Column).chain([number.alias(&id)]);
-        rel.plan = project(plan, exprs.collect::<Vec<_>>())?;
-        Ok((rel, id))
+        Ok((project(plan, exprs.collect::<Vec<_>>())?, id))
     }
 
     /// Each row once.

@@ -4,6 +4,7 @@
 //! by what stands for a value as a key, so that equal floats are equal here too.
 
 use super::env::{Env, Outputs, Typed};
+use super::unnest::refused::correlated_reference;
 use super::{Resolver, column, project};
 use crate::errors::{analysis, from_datafusion};
 use datafusion::logical_expr::expr::Sort;
@@ -34,11 +35,19 @@ impl Resolver<'_> {
                         self.at(bad_position(*position, outputs.exprs.len()), key.expr.origin)
                     })?
                 }
-                _ => self.expr(&key.expr, env)?,
+                _ => self.sort_key(&key.expr, env)?,
             };
             keys.push((typed, key.clone()));
         }
         Ok(keys)
+    }
+
+    fn sort_key(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
+        let typed = self.expr(expr, env)?;
+        match typed.expr.contains_outer() {
+            true => Err(self.at(correlated_reference(&self.name_of(expr, env)), expr.origin)),
+            false => Ok(typed),
+        }
     }
 
     /// Whether an expression is the word ALL, and no column in sight.

@@ -215,7 +215,7 @@ impl Resolver<'_> {
             if row.len() != width {
                 return Err(inline_width(width, row.len(), i));
             }
-            typed_rows.push(row.iter().map(|e| self.expr(e, &env)).collect::<Result<_>>()?);
+            typed_rows.push(row.iter().map(|e| self.cell(e, &env)).collect::<Result<_>>()?);
         }
         let mut columns = vec![];
         let mut targets = vec![];
@@ -239,6 +239,19 @@ impl Resolver<'_> {
         let exprs = read.into_iter().zip(&columns).map(|(c, to)| Expr::Column(c).alias(&to.id));
         let plan = project(plan, exprs.collect::<Vec<_>>())?;
         Ok(Rel { plan, scope: Scope::new(columns), streaming: false, excludes: false })
+    }
+
+    fn cell(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
+        let typed = self.expr(expr, env)?;
+        if !typed.expr.contains_outer() {
+            return Ok(typed);
+        }
+        let shown = self.name_of(expr, env);
+        let text = format!(
+            "Invalid inline table. Cannot evaluate the expression \"{shown}\" in inline table definition."
+        );
+        let class = "INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE";
+        Err(self.at(analysis(class, "42000", text).param("expr", format!("\"{shown}\"")), expr.origin))
     }
 
     pub(super) fn with(

@@ -1,23 +1,31 @@
 //! Subqueries: scalar, EXISTS and IN, correlated by columns of the query around them.
 //!
-//! DataFusion turns them into joins. Where its form would not have SQL's three-valued answer (IN with nulls
-//! under NOT or in a select list), an equivalent one is built that has.
+//! DataFusion turns them into joins, and [`super::unnest`] those that it can't. IN and NOT IN are never null, as in
+//! Spark: IN is true where a row is equal, and NOT IN, which is no negation of it, where no row is equal or unknown.
 
 use super::env::{Env, Typed};
+use super::unnest::outer::outer_references;
+use super::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
+use super::unnest::subquery_of;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion};
 use arrow::datatypes::DataType as Arrow;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Subquery, lit};
+use datafusion::logical_expr::{Aggregate, Expr, FetchType, LogicalPlan, Subquery, lit};
+use regex::Regex;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
-use thalweg_sql::ir::{self, Relation, SubqueryKind};
+use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
 
 /// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
 const NESTED_MAX: usize = 12;
+
+/// The values and the relation of `values IN (subquery)`.
+type Membership = (Vec<ir::Expr>, Rc<Relation>);
 
 impl Resolver<'_> {
     /// The relation of a subquery of an expression.
@@ -27,19 +35,30 @@ impl Resolver<'_> {
             let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
             return Err(Error::unsupported(what));
         }
-        self.relation(relation, Some(env))
+        let rel = self.relation(relation, Some(env))?;
+        refuse_inaccessible(&rel.plan)?;
+        Ok(rel)
     }
 
     pub(super) fn subquery(&self, kind: &SubqueryKind, relation: &Relation, env: &Env) -> Result<Typed> {
+        let place = place_of(kind, relation, env).filter(|_| self.lambda_variables.borrow().is_empty());
+        let known = |(other, _): &&(String, Typed)| Some(other) == place.as_ref();
+        if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
+            return Ok(typed.clone());
+        }
         let rel = self.inner_relation(relation, env)?;
-        match kind {
-            SubqueryKind::Scalar => self.scalar_subquery(rel),
+        let typed = match kind {
+            SubqueryKind::Scalar => self.scalar_subquery(rel, env),
             SubqueryKind::Exists => self.exists(rel.plan, env),
             SubqueryKind::In { values } => self.in_subquery(values, rel, env),
+        }?;
+        if let Some(place) = place.filter(|_| holds_correlated(&typed.expr)) {
+            self.subqueries.borrow_mut().push((place, typed.clone()));
         }
+        Ok(typed)
     }
 
-    fn scalar_subquery(&self, rel: Rel) -> Result<Typed> {
+    fn scalar_subquery(&self, rel: Rel, env: &Env) -> Result<Typed> {
         let [only] = rel.scope.columns.as_slice() else {
             let count = rel.scope.columns.len();
             let text = format!("Scalar subquery must return only one column, but got {count}.");
@@ -51,14 +70,8 @@ impl Resolver<'_> {
             .param("number", count.to_string()));
         };
         let mut typed = super::attribute::value_of(only);
-        if !rel.plan.all_out_ref_exprs().is_empty() && !is_one_row(&rel.plan) {
-            let text = "Unsupported subquery expression: Correlated scalar subqueries must be aggregated to return \
-                        at most one row.";
-            return Err(analysis(
-                "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.MUST_AGGREGATE_CORRELATED_SCALAR_SUBQUERY",
-                "0A000",
-                text.to_owned(),
-            ));
+        if env.clause == "ORDER BY" && is_correlated(&rel.plan) {
+            return Err(scalar_in(env.clause));
         }
         let plan = project(rel.plan, [column(&only.id)])?;
         typed.expr = Expr::ScalarSubquery(subquery(plan));
@@ -67,9 +80,13 @@ impl Resolver<'_> {
         Ok(typed)
     }
 
-    /// EXISTS: a semi join in a predicate, a count elsewhere, where DataFusion knows no such join.
+    /// EXISTS: a join where it is correlated or a predicate, a count elsewhere, where DataFusion knows no such join.
     fn exists(&self, plan: LogicalPlan, env: &Env) -> Result<Typed> {
-        if matches!(env.clause, "filter" | "HAVING" | "QUALIFY") {
+        let correlated = is_correlated(&plan);
+        if correlated && env.clause == "ORDER BY" {
+            return Err(predicate_in(env.clause));
+        }
+        if correlated || is_predicate(env) {
             let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
             return Ok(Typed::new(expr, Arrow::Boolean, false));
         }
@@ -95,72 +112,150 @@ impl Resolver<'_> {
         let values = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
         let (values, rel) = self.comparable(values, rel)?;
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
-        let equal = equality(&values, &rel, env);
-        let found = self.exists(super::filtered(rel.plan.clone(), equal)?, env)?;
-        if env.null_is_false || !nullable {
-            return Ok(found);
+        if is_null(&values) {
+            return self.null_in(rel, env, false);
         }
-        let ([value], [c]) = (values.as_slice(), rel.scope.columns.as_slice()) else {
-            return Err(Error::unsupported("IN of several nullable values outside of WHERE"));
-        };
-        // Without a match, the answer is unknown if there is a row and one of the two sides is null.
-        let is_null = super::filtered(rel.plan.clone(), column(&c.id).is_null())?;
-        let any = self.exists(rel.plan, env)?;
-        let null_row = self.exists(is_null, env)?;
-        let unknown = value.expr.clone().is_null().and(any.expr).or(null_row.expr);
-        let expr = Expr::Case(Case {
-            expr: Some(Box::new(lit(true))),
-            when_then_expr: vec![
-                (Box::new(found.expr), Box::new(lit(true))),
-                (Box::new(unknown), Box::new(lit(ScalarValue::Boolean(None)))),
-            ],
-            else_expr: Some(Box::new(lit(false))),
-        });
-        Ok(Typed::new(expr, Arrow::Boolean, true))
+        let fallible = values.iter().any(|v| v.fallible);
+        let equal = equality(&values, &rel, env);
+        let found = self.exists(super::filtered(rel.plan, equal)?, env)?;
+        Ok(Typed { nullable, fallible, ..found })
+    }
+
+    /// `NULL IN (subquery)`, which is null where there is a row, and this otherwise.
+    fn null_in(&self, rel: Rel, env: &Env, otherwise: bool) -> Result<Typed> {
+        let any = self.exists(rel.plan, env)?.expr;
+        let null = (Box::new(any), Box::new(lit(ScalarValue::Boolean(None))));
+        let expr = Case::new(Some(Box::new(lit(true))), vec![null], Some(Box::new(lit(otherwise))));
+        Ok(Typed::new(Expr::Case(expr), Arrow::Boolean, true))
     }
 
     /// `value IN (subquery)` as a conjunct of its own: a semi join.
-    pub(super) fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &Env) -> Result<Typed> {
+    fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &Env) -> Result<Typed> {
         let rel = self.inner_relation(relation, env)?;
-        let ([value], true) = (values, rel.plan.all_out_ref_exprs().is_empty()) else {
+        let ([value], true) = (values, is_predicate(env) && !is_correlated(&rel.plan)) else {
             return self.in_subquery(values, rel, env);
         };
         if rel.scope.columns.len() != 1 {
             return self.in_subquery(values, rel, env);
         }
-        let (typed, rel) = self.comparable(vec![self.expr(value, env)?], rel)?;
+        let typed = self.expr(value, env)?;
+        // Evaluated behind a guard it would be no conjunct any more.
+        if typed.fallible {
+            return self.in_subquery(values, rel, env);
+        }
+        let (typed, rel) = self.comparable(vec![typed], rel)?;
         let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
         let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
-        Ok(Typed { fallible: value.fallible, ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true) })
+        Ok(Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true))
     }
 
-    /// `values NOT IN (subquery)` where null counts as false: no row that is equal or unknown.
-    pub(super) fn not_in_subquery(
-        &self,
-        values: &[ir::Expr],
-        relation: &Relation,
-        env: &Env,
-    ) -> Result<Typed> {
+    /// `values NOT IN (subquery)`: no row that is equal or unknown.
+    fn not_in_subquery(&self, (values, relation): Membership, env: &Env, conjunct: bool) -> Result<Typed> {
+        let (values, relation) = (values.as_slice(), relation.as_ref());
         let rel = self.inner_relation(relation, env)?;
         let typed = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
         if typed.len() != rel.scope.columns.len() {
             return self.in_subquery(values, rel, env);
         }
         let (values, rel) = self.comparable(typed, rel)?;
-        let correlated = !rel.plan.all_out_ref_exprs().is_empty();
+        if is_null(&values) {
+            return self.null_in(rel, env, true);
+        }
+        let correlated = is_correlated(&rel.plan);
+        let joins = conjunct && is_predicate(env) && !correlated;
         // Only a join with a key knows of nulls, and a constant is no key.
-        if let ([value], false) = (values.as_slice(), correlated)
-            && !value.expr.column_refs().is_empty()
+        if let ([value], true) = (values.as_slice(), joins)
+            && !(value.fallible || value.expr.column_refs().is_empty())
         {
             let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
             return Ok(Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true));
         }
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
+        let fallible = values.iter().any(|v| v.fallible);
+        if let ([value], [c], true, false) =
+            (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)
+        {
+            let unknown = self.in_is_unknown(value, &c.id, &rel.plan, env)?;
+            let found = self.exists(super::filtered(rel.plan, equal)?, env)?.expr;
+            let expr = Expr::Not(Box::new(found.or(unknown)));
+            return Ok(Typed { nullable, fallible, ..Typed::new(expr, Arrow::Boolean, false) });
+        }
         let against = if nullable { equal.is_not_false() } else { equal };
-        let expr =
-            Expr::Exists(Exists { subquery: subquery(super::filtered(rel.plan, against)?), negated: true });
-        Ok(Typed::new(expr, Arrow::Boolean, false))
+        let found = self.exists(super::filtered(rel.plan, against)?, env)?;
+        let expr = match found.expr {
+            Expr::Exists(Exists { subquery, .. }) => Expr::Exists(Exists { subquery, negated: true }),
+            count => Expr::Not(Box::new(count)),
+        };
+        Ok(Typed { nullable, fallible, ..Typed::new(expr, Arrow::Boolean, false) })
+    }
+
+    /// Whether `value IN (plan)` is unknown where no row is equal: there is a row, and one of the two sides is null.
+    fn in_is_unknown(&self, value: &Typed, id: &str, plan: &LogicalPlan, env: &Env) -> Result<Expr> {
+        let null_row = self.exists(super::filtered(plan.clone(), column(id).is_null())?, env)?;
+        let any = self.exists(plan.clone(), env)?;
+        Ok(value.expr.clone().is_null().and(any.expr).or(null_row.expr))
+    }
+
+    /// `NOT argument` where the argument holds IN over a subquery: NOT moves inward, down to the IN.
+    pub(super) fn not_over_in(&self, argument: &ir::Expr, env: &Env) -> Result<Option<Typed>> {
+        if let Some(membership) = self.membership(argument)? {
+            return self.not_in_subquery(membership, env, false).map(Some);
+        }
+        let ExprNode::Function(call) = &argument.node else { return Ok(None) };
+        if !self.holds_membership(argument)? {
+            return Ok(None);
+        }
+        let negated =
+            |e: &ir::Expr| ir::Expr::at(ir::Expr::call("not", vec![e.clone()]).node, argument.origin);
+        let inward = match (super::function::call_name(call).as_str(), call.args.as_slice()) {
+            ("not" | "!", [inner]) => inner.clone(),
+            ("and" | "&&", [left, right]) => ir::Expr::call("or", vec![negated(left), negated(right)]),
+            ("or", [left, right]) => ir::Expr::call("and", vec![negated(left), negated(right)]),
+            _ => return Ok(None),
+        };
+        self.expr(&inward, env).map(Some)
+    }
+
+    /// A conjunct that is IN over a subquery or its negation; none for others.
+    pub(super) fn membership_conjunct(&self, condition: &ir::Expr, env: &Env) -> Result<Option<Typed>> {
+        if let Some((values, relation)) = self.membership(condition)? {
+            return self.in_conjunct(&values, &relation, env).map(Some);
+        }
+        let ExprNode::Function(call) = &condition.node else { return Ok(None) };
+        let ("not" | "!", [inner]) = (super::function::call_name(call).as_str(), call.args.as_slice()) else {
+            return Ok(None);
+        };
+        match self.membership(inner)? {
+            Some(membership) => self.not_in_subquery(membership, env, true).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn holds_membership(&self, expr: &ir::Expr) -> Result<bool> {
+        if self.membership(expr)?.is_some() {
+            return Ok(true);
+        }
+        let ExprNode::Function(call) = &expr.node else { return Ok(false) };
+        match super::function::call_name(call).as_str() {
+            "not" | "!" | "and" | "&&" | "or" => {
+                call.args.iter().try_fold(false, |found, e| Ok(found || self.holds_membership(e)?))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The values and the relation of `values IN (subquery)`.
+    fn membership(&self, expr: &ir::Expr) -> Result<Option<Membership>> {
+        Ok(match &expr.node {
+            ExprNode::Subquery { kind: SubqueryKind::In { values }, relation } => {
+                Some((values.clone(), Rc::new(relation.as_ref().clone())))
+            }
+            ExprNode::SubqueryReference { kind: SubqueryKind::In { values }, plan_id } => {
+                Some((values.clone(), self.reference(*plan_id)?))
+            }
+            _ => None,
+        })
     }
 
     /// Brings both sides of an IN to common types, as keys; the subquery keeps its visible columns only.
@@ -216,20 +311,51 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a plan has at most one row for each row of the query around it: an aggregate without keys.
-fn is_one_row(plan: &LogicalPlan) -> bool {
+fn holds_correlated(expr: &Expr) -> bool {
+    let correlated = |e: &Expr| Ok(subquery_of(e).is_some_and(|s| !s.outer_ref_columns.is_empty()));
+    expr.exists(correlated).unwrap_or(false)
+}
+
+fn is_correlated(plan: &LogicalPlan) -> bool {
+    !outer_references(plan).is_empty()
+}
+
+/// Whether an expression of this clause becomes a filter's, where DataFusion makes joins of EXISTS and IN.
+fn is_predicate(env: &Env) -> bool {
+    matches!(env.clause, "filter" | "HAVING" | "QUALIFY")
+}
+
+fn is_null(values: &[Typed]) -> bool {
+    matches!(values, [Typed { expr: Expr::Literal(value, _), .. }] if value.is_null())
+}
+
+/// Where things stood in a text.
+static ORIGINS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"Some\(Span \{[^}]*\}\)").ok());
+
+/// What stands for equal subqueries at one place, wherever in the text: a key of GROUP BY is found again by it.
+fn place_of(kind: &SubqueryKind, relation: &Relation, env: &Env) -> Option<String> {
+    let ids: Vec<&str> = env.scope.columns.iter().map(|c| c.id.as_str()).collect();
+    let manner = (is_predicate(env), env.clause == "ORDER BY");
+    let text = format!("{manner:?} {ids:?} {kind:?} {relation:?}");
+    Some(ORIGINS.as_ref()?.replace_all(&text, "").into_owned())
+}
+
+/// Whether a plan has at most one row for each row of the query around it.
+pub(super) fn is_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         LogicalPlan::Projection(p) => is_one_row(&p.input),
         LogicalPlan::Filter(f) => is_one_row(&f.input),
         LogicalPlan::Sort(s) => is_one_row(&s.input),
-        LogicalPlan::Limit(l) => is_one_row(&l.input),
+        LogicalPlan::Limit(l) => {
+            matches!(l.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1)))) || is_one_row(&l.input)
+        }
         _ => false,
     }
 }
 
 fn subquery(plan: LogicalPlan) -> Subquery {
-    let outer_ref_columns = plan.all_out_ref_exprs();
+    let outer_ref_columns = outer_references(&plan);
     Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
 }
 
