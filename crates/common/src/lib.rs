@@ -1,7 +1,8 @@
-//! What every crate may use: the one error, suggestions, configuration, clock, identifiers and I/O edges.
+//! What every crate may use: the one error, cancellation, suggestions, configuration, clock, identifiers and I/O edges.
 //!
 //! Stands below everything; knows nothing of Arrow, DataFusion, protobuf, SQL or sessions.
 
+pub mod cancel;
 pub mod clock;
 pub mod config;
 pub mod edge;
