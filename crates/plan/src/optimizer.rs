@@ -4,7 +4,10 @@
 //! One that a new version adds runs only after such a reading: an unknown name is left out.
 
 use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -60,13 +63,32 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("push_down_leaf_projections", "the second half of extract_leaf_expressions"),
 ];
 
-/// The optimizer's rules in DataFusion's order: those of the reviewed list.
-pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name())).collect()
+/// A rule of the optimizer.
+type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// The optimizer's rules in DataFusion's order: those of the reviewed list. Between them a query that was
+/// cancelled ends.
+pub fn optimizer_rules() -> Vec<LogicalRule> {
+    let reviewed = Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name()));
+    reviewed.flat_map(|rule| [Arc::new(StillWanted) as LogicalRule, rule]).collect()
+}
+
+/// Changes nothing, and ends the planning of what nobody wants any more.
+#[derive(Debug)]
+struct StillWanted;
+
+impl OptimizerRule for StillWanted {
+    fn name(&self) -> &str {
+        "still_wanted"
+    }
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        thalweg_common::cancel::check().map_err(|e| DataFusionError::External(Box::new(e)))?;
+        Ok(Transformed::no(plan))
+    }
 }
 
 /// The rules that remain where a query runs unoptimised, to be compared with its optimised twin.
-pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub fn required_rules() -> Vec<LogicalRule> {
     let all = Optimizer::new().rules;
     REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned()).collect()
 }
@@ -108,6 +130,21 @@ mod tests {
         for name in ["ProjectionPushdown", "FilterPushdown"] {
             assert!(names.iter().any(|n| n == name), "{name} is not one of {names:?}");
         }
+    }
+
+    #[test]
+    fn a_query_that_was_cancelled_is_not_optimized_further() {
+        let cancellation = thalweg_common::cancel::Cancellation::default();
+        let optimizer = Optimizer::with_rules(optimizer_rules());
+        let optimized = || {
+            let plan = datafusion::logical_expr::LogicalPlanBuilder::empty(true).build();
+            let config = datafusion::optimizer::OptimizerContext::new().with_skip_failing_rules(false);
+            plan.and_then(|plan| optimizer.optimize(plan, &config, |_, _| {}))
+        };
+        let _entered = cancellation.enter();
+        assert!(optimized().is_ok());
+        cancellation.cancel();
+        assert!(optimized().is_err_and(|e| e.to_string().contains("OPERATION_CANCELED")));
     }
 
     #[test]
