@@ -10,6 +10,7 @@ import tempfile
 import sys
 import textwrap
 import threading
+import time
 import uuid
 
 import pyspark.sql.connect.proto as pb2
@@ -19,6 +20,7 @@ from pyspark.sql.connect.session import SparkSession
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30
+REST_SECONDS_MAX = 15
 
 
 def impatient(session):
@@ -61,6 +63,21 @@ class Server:
 
     def session(self):
         return impatient(SparkSession.builder.remote(self.url).create())
+
+    def rests(self):
+        """Whether it comes to rest soon: a second in which its threads compute hardly at all."""
+        end = time.monotonic() + REST_SECONDS_MAX
+        while time.monotonic() < end:
+            before = self._computed()
+            time.sleep(1)
+            if self._computed() - before < 0.2:
+                return True
+        return False
+
+    def _computed(self):
+        """The seconds that all its threads have computed so far."""
+        after_name = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from conftest import client_that_vanishes, request, rows
+from conftest import Server, client_that_vanishes, request, rows
 
 CUT = "thalweg.connect.stream.messagesMax"
 WAIT_SECONDS_MAX = 30
@@ -93,6 +93,63 @@ def test_interrupt_ends_what_it_means(spark, how):
     assert not thread.is_alive()
     assert "OPERATION_CANCELED" in str(errors[0])
     assert spark.range(1).count() == 1
+
+
+# They compute for hours without a pause.
+UNRESTING = [
+    "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b ON a.id < b.id",
+    "SELECT count(*) FROM range(3000000) a CROSS JOIN range(3000000) b WHERE a.id * b.id % 7 = 8",
+    "SELECT count(*) FROM range(3000000) a WHERE NOT EXISTS (SELECT 1 FROM range(3000000) b WHERE a.id + b.id < 0)",
+    "SELECT max(x) FROM (SELECT explode(sequence(1, 100000)) AS x FROM range(100000000))",
+    "SELECT count(*) FROM (SELECT id % 2 AS k, id FROM range(1000000)) a"
+    " JOIN (SELECT id % 2 AS k, id FROM range(1000000)) b ON a.k = b.k AND a.id + b.id < 0",
+]
+
+
+def unresting(session, query):
+    """Starts a query that does not rest, and returns its responses when it runs: rows come before its own."""
+    req = request(session, f"SELECT id FROM range(1000000) UNION ALL {query}")
+    responses = session.client._stub.ExecutePlan(req, timeout=3 * WAIT_SECONDS_MAX)
+    next(responses)
+    return responses
+
+
+def answers(session):
+    """A small query, which may take a while but not for ever."""
+    responses = session.client._stub.ExecutePlan(request(session, "SELECT 1"), timeout=WAIT_SECONDS_MAX)
+    return any(response.HasField("result_complete") for response in responses)
+
+
+def test_queries_that_do_not_rest_hold_up_no_others_and_end_when_they_are_interrupted(server, spark):
+    other = server.session()
+    started = [unresting(spark, query) for query in UNRESTING]
+    assert answers(other) and answers(spark)
+    assert len(spark.interruptAll()) == len(UNRESTING)
+    assert ["OPERATION_CANCELED" in status_of(lambda: responses) for responses in started] == [True] * len(UNRESTING)
+    assert answers(other) and answers(spark)
+    assert server.rests()
+    other.stop()
+
+
+def test_a_client_that_vanishes_takes_its_queries_with_it(server, spark):
+    for query in UNRESTING:
+        req = request(spark, f"SELECT id FROM range(1000000) UNION ALL {query}")
+        del req.request_options[:]
+        responses = spark.client._stub.ExecutePlan(req)
+        next(responses)
+        responses.cancel()
+    assert answers(spark)
+    assert server.rests()
+
+
+def test_a_server_ends_though_queries_do_not_rest(tmp_path):
+    server = Server(tmp_path)
+    session = server.session()
+    started = [unresting(session, query) for query in UNRESTING]
+    server.stop()
+    for responses in started:
+        status_of(lambda: responses)
+    session.stop()
 
 
 def reattach(session, operation_id, last=None):

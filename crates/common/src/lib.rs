@@ -1,5 +1,5 @@
-//! Shared by every crate: the error type, name suggestions, configuration, clocks, identifiers and fail
-//! points.
+//! Shared by every crate: the error type, cancellation, name suggestions, configuration, clocks, identifiers and
+//! fail points.
 //!
 //! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL
 //! or sessions.
@@ -21,6 +21,7 @@
 //! ```
 #![deny(missing_docs, unreachable_pub)]
 
+pub mod cancel;
 pub mod clock;
 pub mod config;
 pub mod error;

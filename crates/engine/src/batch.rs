@@ -18,6 +18,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_common::cancel::{CancelOnDrop, Cancellation};
 use thalweg_plan::{Resolved, WatermarkNode};
 
 /// Share of the machine's memory that batch queries may hold together, unless configured.
@@ -88,12 +89,20 @@ impl Runtime {
         Ok((state, physical))
     }
 
-    /// Runs a bounded query; the columns still have their inner ids.
+    /// Runs a bounded query; the columns still have their inner ids. It ends when the work that asks for it is
+    /// cancelled, and when its rows are dropped.
     pub async fn run(&self, plan: &LogicalPlan, manner: Manner) -> Result<SendableRecordBatchStream> {
         let (state, physical) = self.physical(plan, manner).await?;
+        let cancellation = Cancellation::current().part();
+        let physical = thalweg_plan::interruptible(physical, &cancellation).map_err(from_datafusion)?;
         let schema = physical.schema();
         let parts = execute_stream_partitioned(physical, state.task_ctx()).map_err(from_datafusion)?;
-        Ok(one_after_another(schema, parts))
+        let rows = one_after_another(schema.clone(), parts);
+        let unwanted = CancelOnDrop(cancellation);
+        let rows = rows.inspect(move |_| {
+            let _held_as_long_as_the_rows = &unwanted;
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 }
 

@@ -23,6 +23,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
 
+/// How often loops over rows look whether their result is still wanted.
+const ROWS_PER_LOOK: usize = 32;
+
 /// Computes a result array of `Batch::rows` rows.
 pub(crate) type Run = fn(&Batch) -> Result<ArrayRef>;
 
@@ -382,6 +385,7 @@ impl<'a> Batch<'a> {
     ) -> Result<ArrayRef> {
         let mut builder = PrimitiveBuilder::<T>::with_capacity(self.rows);
         for row in 0..self.rows {
+            still_wanted(row)?;
             builder.append_option(value(row)?);
         }
         Ok(Arc::new(builder.finish().with_data_type(self.returns.clone())))
@@ -394,6 +398,7 @@ impl<'a> Batch<'a> {
     ) -> Result<ArrayRef> {
         let mut builder = StringBuilder::with_capacity(self.rows, self.rows * 8);
         for row in 0..self.rows {
+            still_wanted(row)?;
             builder.append_option(value(row)?);
         }
         Ok(Arc::new(builder.finish()))
@@ -406,6 +411,7 @@ impl<'a> Batch<'a> {
     ) -> Result<ArrayRef> {
         let mut builder = BinaryBuilder::with_capacity(self.rows, self.rows * 8);
         for row in 0..self.rows {
+            still_wanted(row)?;
             builder.append_option(value(row)?);
         }
         Ok(Arc::new(builder.finish()))
@@ -418,9 +424,18 @@ impl<'a> Batch<'a> {
     ) -> Result<ArrayRef> {
         let mut builder = BooleanBuilder::with_capacity(self.rows);
         for row in 0..self.rows {
+            still_wanted(row)?;
             builder.append_option(value(row)?);
         }
         Ok(Arc::new(builder.finish()))
+    }
+}
+
+/// Ends a loop over rows, each of which may take long, once its query is cancelled.
+pub(crate) fn still_wanted(row: usize) -> Result<()> {
+    match row % ROWS_PER_LOOK {
+        0 => thalweg_common::cancel::check(),
+        _ => Ok(()),
     }
 }
 
@@ -431,4 +446,39 @@ fn wrong_layout(i: usize, actual: &DataType) -> Error {
 /// Runs `f` and turns Arrow's error into ours.
 pub(crate) fn arrow<T>(result: std::result::Result<T, arrow::error::ArrowError>) -> Result<T> {
     result.map_err(from_arrow)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::datatypes::Int64Type;
+    use thalweg_common::cancel::Cancellation;
+
+    #[test]
+    fn the_rows_of_a_cancelled_query_are_not_computed() {
+        type Build = fn(&Batch, &mut dyn FnMut(usize) -> bool) -> Result<ArrayRef>;
+        let builds: [Build; 4] = [
+            |b, at| b.build::<Int64Type>(|row| Ok(at(row).then_some(1))),
+            |b, at| b.build_text(|row| Ok(at(row).then_some("a"))),
+            |b, at| b.build_bytes(|row| Ok(at(row).then_some("a"))),
+            |b, at| b.build_bool(|row| Ok(at(row).then_some(true))),
+        ];
+        let returns = DataType::Int64;
+        let batch = Batch { args: &[], rows: 8_192, returns: &returns, setting: &Setting::default() };
+        for build in builds {
+            let cancellation = Cancellation::default();
+            let _entered = cancellation.enter();
+            let mut last = 0;
+            let made = build(&batch, &mut |row| {
+                last = row;
+                if row == 100 {
+                    cancellation.cancel();
+                }
+                true
+            });
+            assert_eq!(made.unwrap_err().class(), "OPERATION_CANCELED");
+            assert!(last < 100 + ROWS_PER_LOOK, "{last}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The caller sets partition, order and frame. DataFusion counts ranks unsigned; `finish` makes them INT.
 
-use crate::aggregate::{AggregateCall, bind_aggregate};
+use crate::aggregate::{AggregateCall, bind_aggregate, windowed};
 use crate::binding::{Arg, BindContext};
 use crate::coerce::{coerce_argument, common_type, to_type};
 use crate::errors::{bad_value, data_diff_types, not_constant, wrong_num_args};
@@ -229,7 +229,7 @@ fn over_window(
         null_treatment: f.params.null_treatment,
         distinct: f.params.distinct,
     };
-    let function = WindowFunction { fun: WindowFunctionDefinition::AggregateUDF(f.func), params };
+    let function = WindowFunction { fun: WindowFunctionDefinition::AggregateUDF(windowed(f.func)), params };
     Ok(BoundWindow {
         function,
         data_type: bound.data_type,

@@ -9,6 +9,7 @@ mod careful_simplify;
 mod catalog;
 mod errors;
 mod generate;
+mod interrupt;
 mod interval;
 mod keep_sorts;
 mod lambda;
@@ -26,6 +27,7 @@ mod watermark;
 
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
 pub use generate::{GenerateNode, query_planner};
+pub use interrupt::interruptible;
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
 pub use resolver::{FENCE, resolve, resolve_expression_type};
 /// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.

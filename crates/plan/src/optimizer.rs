@@ -7,7 +7,10 @@ use crate::careful_simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -63,22 +66,39 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("push_down_leaf_projections", "the second half of extract_leaf_expressions"),
 ];
 
-/// The optimizer's rules in DataFusion's order: those of the reviewed list.
-pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name())).map(in_our_form).collect()
+/// A rule of the optimizer.
+type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// The optimizer's rules in DataFusion's order: those of the reviewed list. Between them a query that was
+/// cancelled ends.
+pub fn optimizer_rules() -> Vec<LogicalRule> {
+    let reviewed = Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name()));
+    reviewed.flat_map(|rule| [Arc::new(StillWanted) as LogicalRule, in_our_form(rule)]).collect()
+}
+
+/// Changes nothing, and ends the planning of what nobody wants any more.
+#[derive(Debug)]
+struct StillWanted;
+
+impl OptimizerRule for StillWanted {
+    fn name(&self) -> &str {
+        "still_wanted"
+    }
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        thalweg_common::cancel::check().map_err(|e| DataFusionError::External(Box::new(e)))?;
+        Ok(Transformed::no(plan))
+    }
 }
 
 /// The rules that remain where a query runs unoptimised, to be compared with its optimised twin.
-pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub fn required_rules() -> Vec<LogicalRule> {
     let all = Optimizer::new().rules;
     let required = REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned());
     required.map(in_our_form).collect()
 }
 
-type Rule = Arc<dyn OptimizerRule + Send + Sync>;
-
 /// The rule, in a form that keeps null apart from false and from null where its own does not.
-fn in_our_form(rule: Rule) -> Rule {
+fn in_our_form(rule: LogicalRule) -> LogicalRule {
     match rule.name() {
         "simplify_expressions" => Arc::new(CarefulSimplify(rule)),
         "extract_equijoin_predicate" => Arc::new(PlainEquijoins(rule)),
@@ -144,6 +164,21 @@ mod tests {
         for form in ["CarefulSimplify", "PlainEquijoins"] {
             assert!(names.iter().any(|n| n.starts_with(form)), "{form} is not one of {names:?}");
         }
+    }
+
+    #[test]
+    fn a_query_that_was_cancelled_is_not_optimized_further() {
+        let cancellation = thalweg_common::cancel::Cancellation::default();
+        let optimizer = Optimizer::with_rules(optimizer_rules());
+        let optimized = || {
+            let plan = datafusion::logical_expr::LogicalPlanBuilder::empty(true).build();
+            let config = datafusion::optimizer::OptimizerContext::new().with_skip_failing_rules(false);
+            plan.and_then(|plan| optimizer.optimize(plan, &config, |_, _| {}))
+        };
+        let _entered = cancellation.enter();
+        assert!(optimized().is_ok());
+        cancellation.cancel();
+        assert!(optimized().is_err_and(|e| e.to_string().contains("OPERATION_CANCELED")));
     }
 
     #[test]

@@ -12,23 +12,27 @@ use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete, S
 use spark_connect_proto::relation::RelType;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_common::cancel::Cancellation;
 use thalweg_engine::{Engine, Output};
 use thalweg_sql::ir;
 
 /// Runs an operation, which ends with its work or when it is canceled. The work is on the executor's
-/// threads: one that never pauses can neither hold up its own cancel nor other clients.
+/// threads: one that never pauses can neither hold up its own cancel nor other clients. What is canceled
+/// ends where it next pauses, or looks at its flag.
 pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
     let Start { session, operation, plan } = start;
     let work = {
         let (session, operation) = (session.clone(), operation.clone());
         async move { run(&engine, &session, &operation, plan).await }
     };
-    let mut task = executor.spawn(work);
+    let cancellation = Cancellation::default();
+    let mut task = executor.spawn(cancellation.scope(work));
     tokio::spawn(async move {
         let result = tokio::select! {
             // Whoever was told that it interrupted a running operation finds it interrupted.
             biased;
             error = operation.canceled() => {
+                cancellation.cancel();
                 task.abort();
                 Err(error)
             }

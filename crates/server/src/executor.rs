@@ -1,29 +1,36 @@
 //! On which threads do queries run?
 //!
 //! On threads of their own, so that a query that computes for long without a pause does not hold up
-//! the calls of other clients, heartbeats and interrupts.
+//! the calls of other clients, heartbeats and interrupts. And each on threads of its own, so that it does
+//! not hold up other queries either: threads are in groups of one per core, and work gets a group where
+//! nothing else runs, unless there are [`GROUPS_MAX`] already. The system shares the cores out among them.
 
+use crate::locked;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use thalweg_common::cancel::{CancelOnDrop, Cancellation};
 use thalweg_common::{Error, ErrorKind, Result};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
 /// The stack of a thread: plans are trees that are walked by recursion, and a stack that runs over
 /// ends the whole process. What is not touched costs address space only.
 const STACK_BYTES: usize = 64 << 20;
+/// How many pieces of work have threads of their own; more share those of others.
+const GROUPS_MAX: usize = 32;
 
-/// The threads that queries run on: one per core.
-pub(crate) struct Executor(Option<Runtime>);
+/// The threads that queries run on. Groups are made when they are needed, and stay.
+pub(crate) struct Executor(Mutex<Vec<Group>>);
 
 impl Executor {
-    /// Starts the threads.
+    /// Starts the threads of the first group.
     pub(crate) fn start() -> Result<Self> {
-        let mut builder = Builder::new_multi_thread();
-        builder.thread_name("query").thread_stack_size(STACK_BYTES).enable_all();
-        builder.build().map(|runtime| Self(Some(runtime))).map_err(|e| {
+        let group = Group::start().map_err(|e| {
             let text = format!("The threads for queries cannot be started: {e}.");
             Error::new(ErrorKind::Runtime, "SERVER_FAILED", "53000", text)
-        })
+        })?;
+        Ok(Self(Mutex::new(vec![group])))
     }
 
     /// Runs work in a task on these threads.
@@ -31,28 +38,73 @@ impl Executor {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        match &self.0 {
-            Some(runtime) => runtime.spawn(work),
-            // Only a drop takes the runtime away.
-            None => tokio::spawn(work),
-        }
+        let Some((threads, place)) = self.place() else { return tokio::spawn(work) };
+        threads.spawn(async move {
+            let _place = place;
+            work.await
+        })
     }
 
-    /// Runs work on these threads and waits for it.
+    /// Runs work on these threads and waits for it. If nobody waits any more, it is cancelled.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.spawn(work).await.unwrap_or_else(|e| Err(broken(&e)))
+        let unwanted = CancelOnDrop(Cancellation::default());
+        self.spawn(unwanted.0.scope(work)).await.unwrap_or_else(|e| Err(broken(&e)))
+    }
+
+    /// A place in a group where nothing runs, or else in that where the least does.
+    fn place(&self) -> Option<(Handle, Place)> {
+        let mut groups = locked(&self.0);
+        if groups.iter().all(|group| group.load() != (0, 0)) && groups.len() < GROUPS_MAX {
+            match Group::start() {
+                Ok(group) => groups.push(group),
+                Err(error) => tracing::warn!(%error, "queries have to share their threads"),
+            }
+        }
+        groups.iter().min_by_key(|group| group.load()).map(Group::place)
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
         // A runtime must not wait for its threads where async code runs.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
+        locked(&self.0).drain(..).for_each(|group| group.runtime.shutdown_background());
+    }
+}
+
+/// Threads that take turns at the tasks of what runs here.
+struct Group {
+    runtime: Runtime,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Group {
+    fn start() -> std::io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.thread_name("query").thread_stack_size(STACK_BYTES).enable_all().build()?;
+        Ok(Self { runtime, taken: Arc::default() })
+    }
+
+    /// How much work was placed here that has not ended, and how many tasks there are: work that has ended
+    /// may have left some, such as those of a stream.
+    fn load(&self) -> (usize, usize) {
+        (self.taken.load(Ordering::Relaxed), self.runtime.metrics().num_alive_tasks())
+    }
+
+    fn place(&self) -> (Handle, Place) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        (self.runtime.handle().clone(), Place(self.taken.clone()))
+    }
+}
+
+/// What a piece of work takes up in its group while it lives.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -72,5 +124,55 @@ mod tests {
         let broken: Result<i32> = executor.run(async { panic!("oh") }).await;
         assert_eq!(broken.map_err(|e| e.class().to_owned()), Err("INTERNAL_ERROR".to_owned()));
         assert_eq!(executor.run(async { Ok(7) }).await, Ok(7));
+    }
+
+    /// Work that computes until it is told to end, and never pauses.
+    fn unresting(executor: &Executor) -> (Cancellation, JoinHandle<()>) {
+        let cancellation = Cancellation::default();
+        let work = async {
+            while thalweg_common::cancel::check().is_ok() {
+                std::hint::spin_loop();
+            }
+        };
+        (cancellation.clone(), executor.spawn(cancellation.scope(work)))
+    }
+
+    #[tokio::test]
+    async fn work_that_never_pauses_holds_no_other_up() {
+        let Ok(executor) = Executor::start() else { return assert_eq!("started", "failed") };
+        // More than there are threads in a group, unless the machine is large.
+        let unresting: Vec<_> = (0..9).map(|_| unresting(&executor)).collect();
+        assert_eq!(executor.run(async { Ok(7) }).await, Ok(7));
+        for (cancellation, task) in unresting {
+            cancellation.cancel();
+            assert!(task.await.is_ok());
+        }
+        let groups = locked(&executor.0).len();
+        assert!((10..=11).contains(&groups), "{groups} groups");
+        // All have room again, so no more are made.
+        while locked(&executor.0).iter().any(|group| group.load() != (0, 0)) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(executor.run(async { Ok(7) }).await, Ok(7));
+        assert_eq!(locked(&executor.0).len(), groups);
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_is_told_to_end() {
+        let Ok(executor) = Executor::start() else { return assert_eq!("started", "failed") };
+        let (told, hears) = tokio::sync::oneshot::channel();
+        let mut run = Box::pin(executor.run(async move {
+            let error = loop {
+                if let Err(error) = thalweg_common::cancel::check() {
+                    break error;
+                }
+                tokio::task::yield_now().await;
+            };
+            drop(told.send(error.class().to_owned()));
+            Ok(())
+        }));
+        assert!(futures::poll!(&mut run).is_pending());
+        drop(run);
+        assert_eq!(hears.await, Ok("OPERATION_CANCELED".to_owned()));
     }
 }

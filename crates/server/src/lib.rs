@@ -90,9 +90,10 @@ pub async fn serve(
         served = server.fuse() => served.map_err(|e| {
             Error::new(ErrorKind::Runtime, "SERVER_FAILED", "08006", format!("The server failed: {e}."))
         }),
-        () = sweep(sessions).fuse() => Ok(()),
+        () = sweep(sessions.clone()).fuse() => Ok(()),
         () = Box::pin(shutdown).fuse() => Ok(()),
     };
+    sessions.cancel_all();
     // Streaming queries may have tasks on the executor's threads, so they end first.
     engine.shutdown().await;
     drop(executor);

@@ -244,6 +244,11 @@ impl Sessions {
         }
     }
 
+    /// Ends all operations.
+    pub(crate) fn cancel_all(&self) {
+        locked(&self.all).values().for_each(|session| session.close());
+    }
+
     /// Abandons what nobody has used for long.
     pub(crate) fn sweep(&self, now: Instant) {
         let all: Vec<_> = locked(&self.all).values().cloned().collect();

@@ -19,7 +19,7 @@ use verbs::Verb;
 const STACK_BYTES: usize = 16 << 20;
 const USAGE: u8 = 2;
 /// How long a thread that writes files has to take back what it wrote.
-const TIDY_UP_MAX: std::time::Duration = std::time::Duration::from_secs(2);
+const TIDY_UP_MAX: std::time::Duration = std::time::Duration::from_millis(700);
 
 const EXAMPLES: &str = "\
 Examples:

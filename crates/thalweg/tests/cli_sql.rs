@@ -4,7 +4,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A command in a folder with `a.csv`, `b.json`, `dir/c.csv` and `it's.csv`.
 fn thalweg(folder: &Path, args: &[&str]) -> Command {
@@ -138,6 +139,38 @@ fn a_reader_that_has_enough_ends_the_run_quietly() {
     }
 }
 
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &pid]).status().unwrap().success());
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)]
+fn an_interrupt_ends_what_computes_without_a_pause() {
+    let queries = [
+        "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b ON a.id < b.id",
+        "SELECT max(x) FROM (SELECT explode(sequence(1, 100000)) AS x FROM range(100000000))",
+        // One step of many seconds, which the process does not wait for.
+        "SELECT sum(n) FROM (SELECT count(*) OVER (ORDER BY id DESC) AS n FROM range(100000000))",
+    ];
+    for query in queries {
+        let dir = tempfile::tempdir().unwrap();
+        let sql = format!("SELECT 0L AS ready UNION ALL {query}");
+        let mut child = thalweg(dir.path(), &["sql", "--format", "csv", "-c", &sql]).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        for wanted in ["ready\n", "0\n"] {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            assert_eq!(line, wanted);
+        }
+        let start = Instant::now();
+        interrupt(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{query}");
+        // About one, on a machine with nothing else to do.
+        assert!(start.elapsed() < Duration::from_secs(10), "{query}");
+    }
+}
+
 #[test]
 fn an_interrupt_ends_the_run_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
@@ -151,8 +184,7 @@ fn an_interrupt_ends_the_run_and_leaves_nothing_behind() {
         out.read_line(&mut line).unwrap();
         assert_eq!(line, wanted);
     }
-    let pid = child.id().to_string();
-    assert!(Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &pid]).status().unwrap().success());
+    interrupt(&child);
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{talk}");

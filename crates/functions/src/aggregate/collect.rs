@@ -5,7 +5,7 @@
 use super::Aggregate;
 use crate::binding::BoundAggregate;
 use crate::errors::{external, from_arrow};
-use crate::kernel::Setting;
+use crate::kernel::{Setting, still_wanted};
 use crate::types::{array_of, array_with, element_field};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, UInt64Array, new_empty_array};
 use arrow::buffer::OffsetBuffer;
@@ -150,8 +150,13 @@ pub(crate) fn distinct(values: &ArrayRef) -> Result<ArrayRef> {
         RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
     let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(from_arrow)?;
     let mut seen = HashSet::with_capacity(values.len());
-    let firsts: Vec<u64> =
-        (0..values.len()).filter(|i| seen.insert(rows.row(*i))).map(|i| i as u64).collect();
+    let mut firsts = vec![];
+    for i in 0..values.len() {
+        still_wanted(i)?;
+        if seen.insert(rows.row(i)) {
+            firsts.push(i as u64);
+        }
+    }
     if firsts.len() == values.len() {
         return Ok(Arc::clone(values));
     }

@@ -7,6 +7,7 @@ mod by;
 mod checked;
 mod collect;
 mod statistics;
+mod windowed;
 
 use crate::binding::{Arg, BindContext, BoundAggregate};
 use crate::coerce::{as_arg, coerce_argument};
@@ -25,6 +26,8 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr, SortExpr};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use thalweg_common::{Error, Result};
+
+pub(crate) use windowed::windowed;
 
 /// The clauses of an aggregate call.
 #[derive(Debug, Clone, Default, PartialEq)]

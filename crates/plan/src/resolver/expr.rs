@@ -22,6 +22,7 @@ use thalweg_sql::types::DataType;
 impl Resolver<'_> {
     /// Resolves an expression.
     pub(super) fn expr(&self, expr: &ir::Expr, env: &Env) -> Result<Typed> {
+        thalweg_common::cancel::check()?;
         let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
         self.located(typed, expr.origin)
     }

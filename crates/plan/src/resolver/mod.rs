@@ -158,6 +158,7 @@ impl Resolver<'_> {
 
     /// Resolves a relation; `outer` is what a correlated subquery may name.
     fn relation(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
+        thalweg_common::cancel::check()?;
         if self.depth.get() >= DEPTH_MAX {
             return Err(Error::unsupported(format!("a query nested deeper than {DEPTH_MAX} levels")));
         }

@@ -11,10 +11,15 @@ use futures::StreamExt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use thalweg_common::Error;
+use thalweg_common::cancel::Cancellation;
 use thalweg_common::config::Configuration;
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long an interrupted statement has to notice. One that does not is left behind.
+const NOTICE_MAX: Duration = Duration::from_millis(200);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,19 +96,31 @@ pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
     let engine = Engine::open(config).await?;
+    // In a task of their own, so that statements that compute without a pause do not hold the interrupt up.
+    let cancellation = Cancellation::default();
+    let work = statement_by_statement(engine.clone(), statements, text, args);
+    let mut work = tokio::spawn(cancellation.scope(work));
     let done = tokio::select! {
-        done = statement_by_statement(&engine, statements, &text, &args) => done,
-        _ = interrupt.recv() => Err(interrupted().into()),
+        done = &mut work => {
+            done.unwrap_or_else(|e| Err(Error::internal(format!("the execution broke off: {e}")).into()))
+        }
+        _ = interrupt.recv() => {
+            cancellation.cancel();
+            work.abort();
+            // It may be about to start a stream, which is then stopped below.
+            let _ = tokio::time::timeout(NOTICE_MAX, work).await;
+            Err(interrupted().into())
+        }
     };
     engine.shutdown().await;
     done
 }
 
 async fn statement_by_statement(
-    engine: &Engine,
+    engine: Arc<Engine>,
     statements: Vec<ParsedStatement>,
-    text: &str,
-    args: &Args,
+    text: String,
+    args: Args,
 ) -> Result<(), Failure> {
     let session = engine.session("thalweg", "sql");
     let mut from = 0;
@@ -115,7 +132,7 @@ async fn statement_by_statement(
         let place: Arc<str> = statement.text.as_str().into();
         let output = session.execute(statement.statement, Some(place)).await;
         let printed = match output {
-            Ok(output) => print(&session, output, args).await,
+            Ok(output) => print(&session, output, &args).await,
             Err(error) => Err(error),
         };
         printed.map_err(|error| Failure { error, text: statement.text, first_line })?;

@@ -17,7 +17,7 @@ use ::arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Int64Type, IntervalYearMonthType, TimestampMicrosecondType,
 };
 use std::sync::Arc;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::{Error, ErrorKind, Result, cancel};
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence)];
 
@@ -89,6 +89,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
         };
         let known = ends.zip(step);
         if let Some(((start, stop), step)) = known {
+            cancel::check()?;
             fill(&mut values, start, stop, step, if dates || timed { Some(zone) } else { None })?;
         }
         lengths.push(values.len() - before);

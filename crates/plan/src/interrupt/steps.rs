@@ -1,0 +1,181 @@
+//! An operator's rows in steps: after a bounded amount of work it gives way to other tasks.
+//!
+//! What a step's work is depends on who reads the rows: each row is one piece, but each probe row of a join
+//! that may drop pairs is as many pieces as there are build rows.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::SchedulingType;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{Stream, StreamExt};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use thalweg_common::cancel::Cancellation;
+
+/// The work of a step: looking at a pair of rows is 1, some tens of milliseconds together.
+const WORK_PER_STEP: usize = 1 << if cfg!(test) { 18 } else { 25 };
+const WORK_PER_ROW: usize = 1 << 8;
+/// What a batch counts as besides its rows.
+const ROWS_PER_BATCH: usize = 1 << 10;
+
+/// Who reads the rows.
+#[derive(Debug, Clone)]
+pub(super) enum Role {
+    /// An operator that looks at each row once, or a few times.
+    Rows,
+    /// A join that keeps them all; they are counted here.
+    Build(Arc<AtomicUsize>),
+    /// A join that may compare each with all rows of the build side, which were counted here. No fewer rows than
+    /// `least` at once, for they would make it slow.
+    Probe { build: Arc<AtomicUsize>, least: usize },
+}
+
+/// The input's rows in steps.
+#[derive(Debug)]
+pub(super) struct StepsExec {
+    input: Arc<dyn ExecutionPlan>,
+    cancellation: Cancellation,
+    role: Role,
+    properties: Arc<PlanProperties>,
+}
+
+impl StepsExec {
+    /// Steps over `input`, in place of those that may be there.
+    pub(super) fn over(
+        input: Arc<dyn ExecutionPlan>,
+        cancellation: &Cancellation,
+        role: Role,
+    ) -> Arc<dyn ExecutionPlan> {
+        let input = input.downcast_ref::<Self>().map_or_else(|| Arc::clone(&input), |s| Arc::clone(&s.input));
+        let properties =
+            PlanProperties::clone(input.properties()).with_scheduling_type(SchedulingType::Cooperative);
+        Arc::new(Self { input, cancellation: cancellation.clone(), role, properties: Arc::new(properties) })
+    }
+}
+
+impl DisplayAs for StepsExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "StepsExec")
+    }
+}
+
+impl ExecutionPlan for StepsExec {
+    fn name(&self) -> &str {
+        "StepsExec"
+    }
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input =
+            children.pop().ok_or_else(|| DataFusionError::Internal("steps need an input".to_owned()))?;
+        Ok(Self::over(input, &self.cancellation, self.role.clone()))
+    }
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let _entered = self.cancellation.enter();
+        Ok(Box::pin(Steps {
+            rows: self.input.execute(partition, context)?,
+            cancellation: self.cancellation.clone(),
+            role: self.role.clone(),
+            rest: None,
+            work: 0,
+        }))
+    }
+}
+
+struct Steps {
+    rows: SendableRecordBatchStream,
+    cancellation: Cancellation,
+    role: Role,
+    /// What is left of a batch that was too large for a step.
+    rest: Option<RecordBatch>,
+    /// What was handed on since the last pause, as a share of a step's work.
+    work: usize,
+}
+
+impl Steps {
+    /// As much of the batch as a step may have; the rest waits for the next poll.
+    fn step(&mut self, batch: RecordBatch) -> RecordBatch {
+        let Role::Probe { build, least } = &self.role else { return batch };
+        let rows = (WORK_PER_STEP / build.load(Ordering::Relaxed).max(1)).max(*least);
+        if batch.num_rows() <= rows {
+            return batch;
+        }
+        self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
+        batch.slice(0, rows)
+    }
+
+    /// Counts what is handed on.
+    fn count(&mut self, batch: &RecordBatch) {
+        let rows = batch.num_rows();
+        self.work += (rows + ROWS_PER_BATCH) * WORK_PER_ROW;
+        match &self.role {
+            Role::Rows => {}
+            Role::Build(counted) => drop(counted.fetch_add(rows, Ordering::Relaxed)),
+            Role::Probe { build, least: _ } => {
+                let pairs = rows.saturating_mul(build.load(Ordering::Relaxed));
+                self.work = self.work.saturating_add(pairs);
+            }
+        }
+    }
+}
+
+impl Stream for Steps {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Err(canceled) = this.cancellation.check() {
+            return Poll::Ready(Some(Err(DataFusionError::External(Box::new(canceled)))));
+        }
+        if this.work >= WORK_PER_STEP {
+            this.work = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let batch = match this.rest.take() {
+            Some(rest) => rest,
+            None => {
+                let _entered = this.cancellation.enter();
+                match ready!(this.rows.poll_next_unpin(cx)) {
+                    Some(Ok(batch)) => batch,
+                    other => return Poll::Ready(other),
+                }
+            }
+        };
+        let batch = this.step(batch);
+        this.count(&batch);
+        Poll::Ready(Some(Ok(batch)))
+    }
+}
+
+impl RecordBatchStream for Steps {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
