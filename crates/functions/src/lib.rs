@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod display;
+pub mod java_regex;
 
 mod aggregate;
 mod cast;
