@@ -79,6 +79,25 @@ fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
     (0..batch.num_rows()).map(|row| batch.columns().iter().map(|c| cell(c, row)).collect()).collect()
 }
 
+/// The rows with intervals as texts, which the fields of their types decide.
+fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(&schema.fields).map(|(column, field)| match &field.data_type {
+        DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end } => {
+            display::intervals(column, (*start, *end))
+        }
+        _ => Arc::clone(column),
+    });
+    let columns = columns.collect::<Vec<_>>();
+    let named = batch
+        .schema()
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(f, c)| Field::new(f.name(), c.data_type().clone(), true))
+        .collect::<Vec<_>>();
+    RecordBatch::try_new(Arc::new(Schema::new(named)), columns).map_err(|e| Error::internal(e.to_string()))
+}
+
 async fn fetch(
     session: &Session,
     input: &ir::Relation,
@@ -92,8 +111,10 @@ async fn fetch(
     let output = Box::pin(session.query(&limited, text)).await?;
     let header = output.schema.fields.iter().map(|f| escape(&f.name)).collect();
     let zone = session.config().time_zone();
+    let output_schema = output.schema.clone();
     let mut rows = vec![];
     for batch in output.collect().await? {
+        let batch = intervals_as_texts(&batch, &output_schema)?;
         rows.extend(texts(&batch, &zone, style.truncate));
     }
     let more = rows.len() > shown;
@@ -190,9 +211,9 @@ fn pad(text: &str, to: usize, right: bool) -> String {
     if right { spaces + text } else { text.to_owned() + &spaces }
 }
 
-/// Columns on a terminal: East Asian wide characters take two, in the ranges that Spark counts so.
+/// Columns on a terminal as Spark counts them: UTF-16 units, and two for what is wide in East Asia.
 fn width(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+    text.chars().map(|c| if is_wide(c) { 2 } else { c.len_utf16() }).sum()
 }
 
 fn is_wide(c: char) -> bool {

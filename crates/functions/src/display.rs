@@ -5,13 +5,14 @@
 
 use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::time::zone::Zone;
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
     Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit,
     TimestampMicrosecondType,
 };
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Who reads the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,11 +147,11 @@ fn write_flat(out: &mut String, data_type: &DataType, array: &dyn Array, row: us
             Ok(())
         }
         DataType::Duration(TimeUnit::Microsecond) => {
-            write_day_time(out, array.as_primitive::<DurationMicrosecondType>().value(row));
+            write_day_time(out, array.as_primitive::<DurationMicrosecondType>().value(row), (0, 3));
             Ok(())
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
-            write_year_month(out, array.as_primitive::<IntervalYearMonthType>().value(row));
+            write_year_month(out, array.as_primitive::<IntervalYearMonthType>().value(row), (0, 1));
             Ok(())
         }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
@@ -260,23 +261,71 @@ fn write_fraction(out: &mut String, micros: i64) {
     }
 }
 
-/// `INTERVAL '1 02:03:04.5' DAY TO SECOND`.
-fn write_day_time(out: &mut String, micros: i64) {
-    let sign = if micros < 0 { "-" } else { "" };
-    let m = micros.unsigned_abs();
-    let unit = |u: i64| u.unsigned_abs();
-    let (days, rest) = (m / unit(DAY), m % unit(DAY));
-    let (h, min, s) = (rest / unit(HOUR), rest / unit(MINUTE) % 60, rest / unit(SECOND) % 60);
-    let _ = write!(out, "INTERVAL '{sign}{days} {h:02}:{min:02}:{s:02}");
-    write_fraction(out, (rest % unit(SECOND)) as i64);
-    out.push_str("' DAY TO SECOND");
+/// A column of intervals as texts of these fields; any other column as it is.
+pub fn intervals(column: &ArrayRef, fields: (u8, u8)) -> ArrayRef {
+    let texts: StringArray = if let Some(values) = column.as_primitive_opt::<DurationMicrosecondType>() {
+        values.iter().map(|v| v.map(|v| day_time(v, fields))).collect()
+    } else if let Some(values) = column.as_primitive_opt::<IntervalYearMonthType>() {
+        values.iter().map(|v| v.map(|v| year_month(v, fields))).collect()
+    } else {
+        return Arc::clone(column);
+    };
+    Arc::new(texts)
 }
 
-/// `INTERVAL '1-2' YEAR TO MONTH`.
-fn write_year_month(out: &mut String, months: i32) {
-    let sign = if months < 0 { "-" } else { "" };
-    let m = months.unsigned_abs();
-    let _ = write!(out, "INTERVAL '{sign}{}-{}' YEAR TO MONTH", m / 12, m % 12);
+/// The fields of a day-time interval: name and microseconds.
+const DAY_TIME: [(&str, i64); 4] = [("DAY", DAY), ("HOUR", HOUR), ("MINUTE", MINUTE), ("SECOND", SECOND)];
+
+/// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, from the first to the last of the fields.
+pub fn day_time(micros: i64, fields: (u8, u8)) -> String {
+    let mut out = String::new();
+    write_day_time(&mut out, micros, fields);
+    out
+}
+
+fn write_day_time(out: &mut String, micros: i64, (start, end): (u8, u8)) {
+    let mut rest = micros.unsigned_abs();
+    out.push_str(if micros < 0 { "INTERVAL '-" } else { "INTERVAL '" });
+    let fields = DAY_TIME.iter().enumerate().skip(usize::from(start));
+    let count = usize::from(end.saturating_sub(start)) + 1;
+    for (i, (_, unit)) in fields.take(count) {
+        let value = rest / unit.unsigned_abs();
+        rest %= unit.unsigned_abs();
+        let separator = match i {
+            _ if i == usize::from(start) => "",
+            1 => " ",
+            _ => ":",
+        };
+        let _ = if i == 0 { write!(out, "{value}") } else { write!(out, "{separator}{value:02}") };
+    }
+    if end == 3 {
+        write_fraction(out, rest as i64);
+    }
+    let name = |field: u8| DAY_TIME.get(usize::from(field)).map_or("?", |(name, _)| name);
+    write_fields(out, name(start), name(end));
+}
+
+/// `INTERVAL '1-2' YEAR TO MONTH`, or one of the fields alone.
+pub fn year_month(months: i32, fields: (u8, u8)) -> String {
+    let mut out = String::new();
+    write_year_month(&mut out, months, fields);
+    out
+}
+
+fn write_year_month(out: &mut String, months: i32, (start, end): (u8, u8)) {
+    out.push_str(if months < 0 { "INTERVAL '-" } else { "INTERVAL '" });
+    let all = months.unsigned_abs();
+    let _ = match (start, end) {
+        (0, 0) => write!(out, "{}", all / 12),
+        (1, 1) => write!(out, "{all}"),
+        _ => write!(out, "{}-{}", all / 12, all % 12),
+    };
+    let name = |field: u8| if field == 0 { "YEAR" } else { "MONTH" };
+    write_fields(out, name(start), name(end));
+}
+
+fn write_fields(out: &mut String, start: &str, end: &str) {
+    let _ = if start == end { write!(out, "' {start}") } else { write!(out, "' {start} TO {end}") };
 }
 
 /// `1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds`; parts of 0 are left out.
@@ -303,4 +352,30 @@ fn write_calendar(out: &mut String, months: i64, days: i64, micros: i64) {
     }
     out.push_str(if parts.is_empty() { "0 seconds" } else { "" });
     out.push_str(&parts.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_have_the_fields_of_their_types() {
+        let cases = [
+            (86_400_000_000, (0, 0), "INTERVAL '1' DAY"),
+            (93_784_500_000, (0, 3), "INTERVAL '1 02:03:04.5' DAY TO SECOND"),
+            (-7_200_000_000, (1, 1), "INTERVAL '-02' HOUR"),
+            (361_800_000_000, (1, 2), "INTERVAL '100:30' HOUR TO MINUTE"),
+            (5_250_000, (3, 3), "INTERVAL '05.25' SECOND"),
+        ];
+        for (micros, fields, expect) in cases {
+            assert_eq!(day_time(micros, fields), expect);
+        }
+        assert_eq!(year_month(14, (0, 1)), "INTERVAL '1-2' YEAR TO MONTH");
+        assert_eq!(year_month(-15, (1, 1)), "INTERVAL '-15' MONTH");
+        assert_eq!(year_month(60, (0, 0)), "INTERVAL '5' YEAR");
+        let column: ArrayRef =
+            Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(0), None, Some(3_600_000_000)]));
+        let texts = intervals(&column.slice(1, 2), (1, 1));
+        assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), [None, Some("INTERVAL '01' HOUR")]);
+    }
 }

@@ -3,6 +3,7 @@
 //! Class names, parameters and texts follow Spark, since programs match on them. Nothing here decides
 //! when an error is raised.
 
+use crate::java_regex::Bad;
 use crate::types::sql_name;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -19,6 +20,21 @@ pub(crate) fn divide_by_zero() -> Error {
 /// `[REMAINDER_BY_ZERO]`.
 pub(crate) fn remainder_by_zero() -> Error {
     zero_divisor("REMAINDER_BY_ZERO", "Remainder by zero. Use `try_mod`")
+}
+
+/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION]`.
+pub(crate) fn interval_overflow(function: &str) -> Error {
+    let text = format!(
+        "Integer overflow while operating with intervals. Use `{function}` to tolerate overflow and return NULL instead."
+    );
+    Error::new(ErrorKind::Arithmetic, "INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", "22015", text)
+        .param("functionName", format!("`{function}`"))
+}
+
+/// `[INTERVAL_DIVIDED_BY_ZERO]`.
+pub(crate) fn interval_divided_by_zero() -> Error {
+    let text = "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.";
+    Error::new(ErrorKind::Arithmetic, "INTERVAL_DIVIDED_BY_ZERO", "22012", text)
 }
 
 fn zero_divisor(class: &str, start: &str) -> Error {
@@ -152,6 +168,41 @@ pub(crate) fn bad_value(function: &str, parameter: &str, expected: &str, value: 
         .param("functionName", format!("`{function}`"))
 }
 
+/// `[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]`: a constant outside of what the function takes.
+pub(crate) fn value_out_of_range(function: &str, expression: &str, range: &str, value: &str) -> Error {
+    let why = format!("The {expression} must be between {range} (current value = {value})");
+    mismatch("VALUE_OUT_OF_RANGE", function, &why)
+        .param("exprName", expression)
+        .param("valueRange", range)
+        .param("currentValue", value)
+}
+
+/// `[INVALID_PARAMETER_VALUE.PATTERN]`: a pattern that Java refuses; another error for one that is not known here.
+pub(crate) fn bad_pattern(function: &str, pattern: &str, bad: Bad) -> Error {
+    if let Bad::Unsupported(what) = bad {
+        return Error::unsupported(format!("{what} in the regular expression '{pattern}'"));
+    }
+    let value = pattern.replace('\\', "\\\\").replace('\'', "\\'");
+    let text = format!("The value of parameter(s) `regexp` in `{function}` is invalid: '{value}'.");
+    Error::new(ErrorKind::Runtime, "INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
+        .param("parameter", "`regexp`")
+        .param("functionName", format!("`{function}`"))
+        .param("value", format!("'{value}'"))
+}
+
+/// `[INVALID_REGEXP_REPLACE]`: a replacement that names no group or ends in an escape.
+pub(crate) fn bad_replacement(source: &str, pattern: &str, replacement: &str, position: i32) -> Error {
+    let text = format!(
+        "Could not perform regexp_replace for source = \"{source}\", pattern = \"{pattern}\", \
+         replacement = \"{replacement}\" and position = {position}."
+    );
+    Error::new(ErrorKind::Runtime, "INVALID_REGEXP_REPLACE", "22023", text)
+        .param("source", source)
+        .param("pattern", pattern)
+        .param("replacement", replacement)
+        .param("position", position.to_string())
+}
+
 /// `[WRONG_NUM_ARGS.WITHOUT_SUGGESTION]`; `expected` is `2`, `[1, 2]` or `> 0`.
 pub(crate) fn wrong_num_args(function: &str, expected: &str, actual: usize) -> Error {
     let text = format!(
@@ -246,6 +297,36 @@ pub(crate) fn data_diff_types(function: &str, types: &[DataType]) -> Error {
     mismatch("DATA_DIFF_TYPES", function, &why)
         .param("functionName", format!("`{function}`"))
         .param("dataType", format!("({list})"))
+}
+
+/// `[INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE]`: a text that is no interval of its type.
+pub(crate) fn bad_interval(input: &str) -> Error {
+    let text = format!(
+        "Error parsing '{input}' to interval. Please ensure that the value provided is in a valid format for defining \
+         an interval, and that it has the fields of the type."
+    );
+    let class = "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE";
+    Error::new(ErrorKind::IllegalArgument, class, "22006", text).param("input", input)
+}
+
+/// `[INVALID_CORRUPT_RECORD_TYPE]`: the column for malformed texts is not a text.
+pub(crate) fn corrupt_type(column: &str, actual: &DataType) -> Error {
+    let text = format!(
+        "The column `{column}` for corrupt records must have the nullable STRING type, but got {}.",
+        quoted_type(actual)
+    );
+    Error::new(ErrorKind::Analysis, "INVALID_CORRUPT_RECORD_TYPE", "42804", text)
+        .param("columnName", format!("`{column}`"))
+        .param("actualType", quoted_type(actual))
+}
+
+/// `[DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION]`: a cast that exists without ANSI mode only.
+pub(crate) fn cannot_cast_in_ansi(from: &DataType, to: &DataType) -> Error {
+    let (from, to) = (quoted_type(from), quoted_type(to));
+    let why = format!(
+        "cannot cast {from} to {to} with ANSI mode on. If you have to cast {from} to {to}, you can set {ANSI_KEY} as 'false'"
+    );
+    mismatch("CAST_WITH_CONF_SUGGESTION", "CAST", &why).param("srcType", from).param("targetType", to)
 }
 
 /// `[DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION]`.

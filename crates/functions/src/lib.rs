@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod display;
+pub mod java_regex;
 
 mod aggregate;
 mod cast;
@@ -20,7 +21,9 @@ mod window;
 
 pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
-pub use cast::cast;
+pub use cast::{
+    cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
+};
 pub use coerce::{common_type, implicit_cast};
 pub use kernel::located;
 pub use operators::key::key;

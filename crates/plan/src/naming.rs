@@ -5,6 +5,7 @@
 
 use crate::naming_table::{shown_args, shown_name};
 use crate::types::sql_name;
+use thalweg_functions::display;
 use thalweg_sql::ir::{
     CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind, WindowCall,
     WindowFrame,
@@ -77,10 +78,8 @@ pub(crate) fn literal_name(literal: &Literal) -> String {
         Literal::Timestamp(us) => format!("TIMESTAMP '{}'", timestamp(*us)),
         Literal::TimestampText(text) => format!("TIMESTAMP '{text}'"),
         Literal::TimestampNtz(us) => format!("TIMESTAMP_NTZ '{}'", timestamp(*us)),
-        Literal::DayTimeInterval { micros, start, end } => crate::interval::day_time(*micros, *start, *end),
-        Literal::YearMonthInterval { months, start, end } => {
-            crate::interval::year_month(*months, *start, *end)
-        }
+        Literal::DayTimeInterval { micros, start, end } => display::day_time(*micros, (*start, *end)),
+        Literal::YearMonthInterval { months, start, end } => display::year_month(*months, (*start, *end)),
         Literal::CalendarInterval { months, days, micros } => {
             crate::interval::calendar(*months, *days, *micros)
         }
@@ -192,6 +191,11 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("trim", [what, from]) => format!("TRIM(BOTH {what} FROM {from})"),
         ("ltrim", [what, from]) => format!("TRIM(LEADING {what} FROM {from})"),
         ("rtrim", [what, from]) => format!("TRIM(TRAILING {what} FROM {from})"),
+        // A map has no name but that of its entries.
+        ("from_json", [_, schema, ..]) if schema.trim_start().to_lowercase().starts_with("map<") => {
+            "entries".to_owned()
+        }
+        ("from_json", [text, _, ..]) => format!("from_json({text})"),
         ("isnull", [inner]) => format!("({inner} IS NULL)"),
         ("isnotnull", [inner]) => format!("({inner} IS NOT NULL)"),
         ("in", [value, rest @ ..]) => format!("({value} IN ({}))", rest.join(", ")),

@@ -1,15 +1,19 @@
-//! SUM of integers and decimals and AVG of decimals: exact, and raising where the result does not fit.
+//! SUM of integers, decimals and intervals, and AVG of the latter two: exact, and raising where the result does not fit.
 //!
 //! Sums are kept in 128 bits, so that only the final result can overflow and no order of the rows matters.
 
 use crate::cast::{exceeds, pow10};
-use crate::errors::{external, overflow};
-use crate::types::{decimal_bounded, integral_digits};
+use crate::errors::{external, interval_overflow, overflow};
+use crate::types::{decimal_bounded, integral_digits, is_interval};
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray, PrimitiveArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, DurationMicrosecondArray,
+    Int64Array, IntervalYearMonthArray, ListArray, PrimitiveArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type, i256};
+use arrow::datatypes::{
+    DataType, Decimal128Type, DurationMicrosecondType, Field, FieldRef, Int64Type, IntervalYearMonthType,
+    i256,
+};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -37,7 +41,7 @@ struct Checked {
     signature: Signature,
 }
 
-/// SUM of BIGINT or of a decimal, and its type.
+/// SUM of BIGINT, of a decimal or of an interval, and its type.
 pub(super) fn sum(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
     let returns = match &input {
         DataType::Decimal128(p, s) => decimal_bounded(i32::from(*p) + 10, i32::from(*s)),
@@ -46,8 +50,11 @@ pub(super) fn sum(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<A
     make(Kind::Sum, input, returns, tries)
 }
 
-/// AVG of a decimal, and its type.
+/// AVG of a decimal or of an interval, and its type.
 pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
+    if is_interval(&input) {
+        return make(Kind::Average, input.clone(), input, tries);
+    }
     let (p, s) = integral_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
     make(Kind::Average, input, decimal_bounded(p + 4, s + 4), tries)
 }
@@ -125,6 +132,7 @@ impl Checked {
         let function = if self.kind == Kind::Sum { "try_sum" } else { "try_avg" };
         match self.input {
             DataType::Int64 => external(overflow("long overflow", Some(function))),
+            DataType::Duration(_) | DataType::Interval(_) => external(interval_overflow(function)),
             _ => external(overflow("Overflow in sum of decimals", Some(function))),
         }
     }
@@ -134,7 +142,9 @@ impl Checked {
             return Ok(None);
         }
         let made = match (self.kind, &self.returns) {
-            (Kind::Sum, DataType::Int64) => i64::try_from(sum).ok().map(i128::from),
+            (Kind::Sum, DataType::Int64 | DataType::Duration(_)) => i64::try_from(sum).ok().map(i128::from),
+            (Kind::Sum, DataType::Interval(_)) => i32::try_from(sum).ok().map(i128::from),
+            (Kind::Average, DataType::Duration(_) | DataType::Interval(_)) => quotient(sum, 1, count),
             (Kind::Sum, DataType::Decimal128(p, _)) => (!exceeds(sum, *p)).then_some(sum),
             (Kind::Average, DataType::Decimal128(p, s)) => {
                 quotient(sum, pow10(s - self.scale()), count).filter(|v| !exceeds(*v, *p))
@@ -152,6 +162,14 @@ impl Checked {
             DataType::Int64 => {
                 let narrow = values.into_iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
                 Arc::new(narrow.collect::<Int64Array>())
+            }
+            DataType::Duration(_) => {
+                let narrow = values.into_iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
+                Arc::new(narrow.collect::<DurationMicrosecondArray>())
+            }
+            DataType::Interval(_) => {
+                let narrow = values.into_iter().map(|v| v.and_then(|v| i32::try_from(v).ok()));
+                Arc::new(narrow.collect::<IntervalYearMonthArray>())
             }
             t => Arc::new(values.into_iter().collect::<Decimal128Array>().with_data_type(t.clone())),
         }
@@ -178,19 +196,25 @@ fn downcast<T: arrow::datatypes::ArrowPrimitiveType>(
 }
 
 /// The values of an input column as 128 bits.
-fn each(values: &[ArrayRef], mut f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
-    if let Ok(ints) = downcast::<Int64Type>(values, 0) {
-        for row in 0..ints.len() {
-            if ints.is_valid(row) {
-                f(row, i128::from(ints.value(row)))?;
-            }
-        }
-        return Ok(());
+fn each(values: &[ArrayRef], f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+    match values.first().map(|a| a.data_type()) {
+        Some(DataType::Int64) => each_of(downcast::<Int64Type>(values, 0)?, f),
+        Some(DataType::Duration(_)) => each_of(downcast::<DurationMicrosecondType>(values, 0)?, f),
+        Some(DataType::Interval(_)) => each_of(downcast::<IntervalYearMonthType>(values, 0)?, f),
+        _ => each_of(downcast::<Decimal128Type>(values, 0)?, f),
     }
-    let decimals = downcast::<Decimal128Type>(values, 0)?;
-    for row in 0..decimals.len() {
-        if decimals.is_valid(row) {
-            f(row, decimals.value(row))?;
+}
+
+fn each_of<T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    mut f: impl FnMut(usize, i128) -> Result<()>,
+) -> Result<()>
+where
+    i128: From<T::Native>,
+{
+    for row in 0..values.len() {
+        if values.is_valid(row) {
+            f(row, i128::from(values.value(row)))?;
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::errors::{not_constant, unexpected_type, wrong_num_args};
 use crate::kernel::{Batch, Kernel};
 use crate::operators::key::{key, of_order, order};
 use crate::registry::{MANY, unknown};
-use crate::types::{is_float, is_integral, is_interval, is_nested, is_numeric, is_string};
+use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
@@ -228,15 +228,13 @@ fn summand(a: &Aggregate) -> Result<DataType> {
     match a.type_of(0) {
         t if is_integral(&t) => Ok(DataType::Int64),
         t @ DataType::Decimal128(..) => Ok(t),
+        t if t == DAY_TIME || t == YEAR_MONTH => Ok(t),
         t if is_float(&t) || is_string(&t) || t == DataType::Null => Ok(DataType::Float64),
         other => Err(unexpected_type(a.name, 0, "NUMERIC", &other)),
     }
 }
 
 fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    if is_interval(&a.type_of(0)) {
-        return Err(Error::unsupported(format!("{} of intervals", a.name)));
-    }
     let input = summand(&a)?;
     a.coerce(0, &input)?;
     if input == DataType::Float64 {
@@ -248,9 +246,6 @@ fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
 }
 
 fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    if is_interval(&a.type_of(0)) {
-        return Err(Error::unsupported(format!("{} of intervals", a.name)));
-    }
     let input = match summand(&a)? {
         DataType::Int64 => DataType::Float64,
         other => other,

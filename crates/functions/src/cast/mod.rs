@@ -3,27 +3,29 @@
 //! A cast that keeps every value is DataFusion's, so that pruning and join keys see through it. All others
 //! follow Spark's ANSI rules: a value that does not fit raises, or is null for TRY_CAST.
 
+mod interval;
 mod number;
 mod text;
 mod when;
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
-use crate::errors::cannot_cast;
+use crate::errors::{cannot_cast, cannot_cast_in_ansi};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
 use crate::time::zone::Zone;
 use crate::types::{
     integral_digits, is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric,
     is_string, map_types,
 };
-use ::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, StructArray, new_null_array,
-};
+use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
 use ::arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+pub use interval::{
+    interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
+};
 pub(crate) use number::{exceeds, parse_decimal, pow10, rescale};
 
 /// How one cast runs.
@@ -54,6 +56,9 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
     }
     if from == DataType::Null {
         return null_of(to);
+    }
+    if mode == CastMode::Ansi && is_integral(&from) && to == &DataType::Binary {
+        return Err(cannot_cast_in_ansi(&from, to));
     }
     if !castable(&from, to) {
         return Err(cannot_cast(&from, to));
@@ -91,7 +96,6 @@ fn castable(from: &DataType, to: &DataType) -> bool {
         (f, t) if is_datetime(f) && is_datetime(t) => true,
         (f, Timestamp(_, Some(_))) => is_numeric(f),
         (Timestamp(_, Some(_)), t) => is_numeric(t),
-        (f, Binary) => is_integral(f),
         (List(f), List(t)) => castable(f.data_type(), t.data_type()),
         (Map(f, _), Map(t, _)) => {
             let ((kf, vf), (kt, vt)) = (map_types(f), map_types(t));
@@ -181,7 +185,6 @@ pub(crate) fn cast_array(array: &ArrayRef, to: &DataType, rules: Rules) -> Resul
         _ if is_nested(from) && is_nested(to) => nested(array, to, rules),
         (_, DataType::Utf8) => text::to_text(array, rules),
         (DataType::Utf8, _) => text::from_text(array, to, rules),
-        (_, DataType::Binary) => integral_to_binary(array),
         _ if is_datetime(from) || is_datetime(to) => when::cast_time(array, to, rules),
         _ => number::cast_number(array, to, rules),
     }
@@ -253,23 +256,4 @@ fn masked(child: &ArrayRef, parent: &StructArray) -> Result<ArrayRef> {
             arrow(::arrow::compute::nullif(child, &hidden))
         }
     }
-}
-
-/// An integer's bytes, most significant first.
-fn integral_to_binary(array: &ArrayRef) -> Result<ArrayRef> {
-    use ::arrow::datatypes::{Int8Type, Int16Type, Int32Type, Int64Type};
-    let made: BinaryArray = match array.data_type() {
-        DataType::Int8 => array.as_primitive::<Int8Type>().iter().map(|v| v.map(i8::to_be_bytes)).collect(),
-        DataType::Int16 => {
-            array.as_primitive::<Int16Type>().iter().map(|v| v.map(i16::to_be_bytes)).collect()
-        }
-        DataType::Int32 => {
-            array.as_primitive::<Int32Type>().iter().map(|v| v.map(i32::to_be_bytes)).collect()
-        }
-        DataType::Int64 => {
-            array.as_primitive::<Int64Type>().iter().map(|v| v.map(i64::to_be_bytes)).collect()
-        }
-        other => return Err(cannot_cast(other, &DataType::Binary)),
-    };
-    Ok(Arc::new(made))
 }

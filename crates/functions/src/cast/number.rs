@@ -5,6 +5,7 @@
 use super::Rules;
 use crate::display::{Printer, Style, Width, write_decimal, write_float};
 use crate::errors::{cannot_cast, cast_overflow, decimal_out_of_range};
+use crate::java_regex::DIGITS;
 use crate::kernel::arrow;
 use crate::types::{is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder};
@@ -12,6 +13,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -209,8 +211,10 @@ pub(crate) fn divide_half_up(value: i128, by: i128) -> i128 {
 
 /// A number's text with optional fraction and exponent as a decimal of (p, s), rounded half up.
 pub(crate) fn parse_decimal(text: &str, p: u8, s: i8) -> Option<i128> {
+    let plain = ascii_digits(text);
+    let text: &str = &plain;
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((m, e)) => (m, e.parse::<i64>().ok()?),
+        Some((m, e)) => (m, e.parse::<i32>().ok().map(i64::from)?),
         None => (text, 0),
     };
     let (negative, digits) = match mantissa.as_bytes().first()? {
@@ -228,6 +232,21 @@ pub(crate) fn parse_decimal(text: &str, p: u8, s: i8) -> Option<i128> {
     let value = shifted(all, shift)?;
     let value = if negative { -value } else { value };
     (!exceeds(value, p)).then_some(value)
+}
+
+/// A text with the decimal digits of all scripts as those of ASCII, which Java's decimals are read from.
+fn ascii_digits(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| decimal_digit(c).and_then(|d| char::from_digit(d, 10)).unwrap_or(c)).collect()
+}
+
+/// The value of a decimal digit. Unicode keeps the ten of a script together, from zero up.
+fn decimal_digit(c: char) -> Option<u32> {
+    let zeros = DIGITS.ranges();
+    let (low, _) = zeros.iter().find(|(low, high)| (*low..=*high).contains(&c))?;
+    Some((u32::from(c) - u32::from(*low)) % 10)
 }
 
 /// A row of digits times 10^shift, rounded half up; none beyond 38 digits.
@@ -291,6 +310,9 @@ mod tests {
             ("9.99", 3, 1, Some(100)),
             ("0.04", 5, 1, Some(0)),
             ("0.05", 5, 1, Some(1)),
+            ("٣.٥", 5, 1, Some(35)),
+            ("２e١", 5, 0, Some(20)),
+            ("1e5000000000", 5, 0, None),
         ];
         for (text, p, s, expect) in cases {
             assert_eq!(parse_decimal(text, p, s), expect, "{text}");

@@ -177,5 +177,7 @@ fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<Array
 
 fn is_number(text: &str) -> bool {
     let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'));
-    plain && text.parse::<f64>().is_ok()
+    // A number whose exponent has more than 32 bits is none to Java.
+    let exponent = text.split_once(['e', 'E']).is_none_or(|(_, e)| e.parse::<i32>().is_ok());
+    plain && exponent && text.parse::<f64>().is_ok()
 }

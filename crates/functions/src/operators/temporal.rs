@@ -3,13 +3,16 @@
 //! Days and months are added on the session's calendar, microseconds on the line of instants. A day-time
 //! interval that is a literal of whole days keeps a DATE a DATE; any other makes it a TIMESTAMP.
 
-use crate::binding::{Arg, BindContext, Bound};
-use crate::coerce::to_type;
-use crate::errors::{datetime_overflow, different_types, divide_by_zero, overflow};
+use crate::binding::{Arg, BindContext, Bound, CastMode};
+use crate::cast::cast;
+use crate::coerce::{as_arg, to_type};
+use crate::errors::{datetime_overflow, different_types, interval_divided_by_zero, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
 use crate::time::civil::{self, DAY};
 use crate::time::zone::Zone;
-use crate::types::{CALENDAR, DAY_TIME, YEAR_MONTH, is_decimal, is_integral, is_numeric, timestamp};
+use crate::types::{
+    CALENDAR, DAY_TIME, YEAR_MONTH, is_decimal, is_integral, is_interval, is_numeric, is_string, timestamp,
+};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type,
@@ -26,12 +29,16 @@ pub(super) fn bind(
     right: Arg,
     ctx: &BindContext,
 ) -> Result<Bound> {
+    let (left, right) = untyped(symbol, left, right, ctx)?;
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     let refused = || different_types(symbol, &l, &r);
     if tries {
         return Err(refused());
     }
     match symbol {
+        "+" if is_string(&l) && has_time(&r) => text_moved(left, right, 1, ctx),
+        "+" if is_string(&r) && has_time(&l) => text_moved(right, left, 1, ctx),
+        "-" if is_string(&l) && has_time(&r) => text_moved(left, right, -1, ctx),
         "+" if !is_point(&l) && is_point(&r) => add(right, left, 1, ctx).ok_or_else(refused)?,
         "+" => add(left, right, 1, ctx).ok_or_else(refused)?,
         "-" if is_point(&l) && is_point(&r) => difference(left, right, ctx),
@@ -41,6 +48,41 @@ pub(super) fn bind(
         "/" => scale(left, right, true, ctx).ok_or_else(refused)?,
         _ => Err(refused()),
     }
+}
+
+/// Gives NULL the type of the interval that it meets, and a text that of the time that it is subtracted from,
+/// or of the number that an interval is scaled by.
+fn untyped(symbol: &str, left: Arg, right: Arg, ctx: &BindContext) -> Result<(Arg, Arg)> {
+    let (l, r) = (left.data_type.clone(), right.data_type.clone());
+    let null = |t: &DataType| *t == DataType::Null;
+    let sum = matches!(symbol, "+" | "-");
+    let number = DataType::Float64;
+    Ok(match (symbol, &l, &r) {
+        (_, l, r) if sum && null(r) && is_interval(l) => (left, to_type(right, l, ctx)?),
+        (_, l, r) if sum && null(l) && is_interval(r) => (to_type(left, r, ctx)?, right),
+        ("-", l, r) if is_string(r) && is_point(l) => (left, to_type(right, l, ctx)?),
+        ("-", l, r) if is_string(l) && is_point(r) => (to_type(left, r, ctx)?, right),
+        ("*" | "/", l, r) if is_interval(l) && (is_string(r) || null(r)) => {
+            (left, to_type(right, &number, ctx)?)
+        }
+        ("*", l, r) if is_interval(r) && (is_string(l) || null(l)) => (to_type(left, &number, ctx)?, right),
+        _ => (left, right),
+    })
+}
+
+/// Whether an interval has a time of day: only such a one moves a text.
+fn has_time(t: &DataType) -> bool {
+    *t == DAY_TIME || *t == CALENDAR
+}
+
+/// A text as a TIMESTAMP, moved, as a text.
+fn text_moved(text: Arg, by: Arg, sign: i64, ctx: &BindContext) -> Result<Bound> {
+    let time = to_type(text, &timestamp(), ctx)?;
+    let moved =
+        add(time, by, sign, ctx).ok_or_else(|| Error::internal("a timestamp moves by any interval"))??;
+    let fallible = moved.fallible;
+    let text = cast(as_arg(moved), &DataType::Utf8, CastMode::Ansi, ctx)?;
+    Ok(Bound { fallible: fallible || text.fallible, ..text })
 }
 
 fn is_point(t: &DataType) -> bool {
@@ -284,7 +326,7 @@ fn scale_rounded(b: &Batch, divides: bool) -> Result<ArrayRef> {
     let by = b.prims::<Float64Type>(1)?;
     let scaled = |v: f64, n: f64| -> Result<f64> {
         if divides && n == 0.0 {
-            return Err(divide_by_zero());
+            return Err(interval_divided_by_zero());
         }
         // f64::round goes half away from zero, as Spark rounds here.
         Ok(if divides { v / n } else { v * n }.round())

@@ -13,7 +13,6 @@ use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
-use thalweg_sql::types::DataType;
 
 /// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
 pub(super) struct Seen<'e> {
@@ -113,7 +112,8 @@ impl Resolver<'_> {
             return Ok(self.finished(bound, &[of, key]));
         }
         let bound = thalweg_functions::field(of.arg(), name)?;
-        Ok(Typed::of_bound(bound, &[of]))
+        let spark = of.spark.as_ref().and_then(|t| super::interval_fields::of_field(t, name));
+        Ok(Typed { spark, ..Typed::of_bound(bound, &[of]) })
     }
 
     /// How many parts of a name are its qualifier: what Spark leaves out of column names.
@@ -141,7 +141,7 @@ impl Resolver<'_> {
 pub(super) fn value_of(c: &ScopeColumn) -> Typed {
     let mut typed = Typed::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
     typed.event_delay = c.event_delay;
-    if matches!(c.data_type, DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. }) {
+    if super::interval_fields::holds_fields(&c.data_type) {
         typed.spark = Some(c.data_type.clone());
     }
     typed

@@ -90,9 +90,12 @@ impl Resolver<'_> {
             ir::CastMode::Ansi => CastMode::Ansi,
             ir::CastMode::Try => CastMode::Try,
         };
-        let bound = thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?;
+        let bound = match self.cast_interval(&typed, to, mode)? {
+            Some(bound) => bound,
+            None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
+        };
         let mut cast = self.finished(bound, &[typed]);
-        if matches!(to, DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. }) {
+        if super::interval_fields::holds_fields(to) {
             cast.spark = Some(to.clone());
         }
         Ok(cast)
@@ -115,7 +118,10 @@ impl Resolver<'_> {
             _ => {
                 let key = self.expr(extraction, env)?;
                 let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
-                Ok(self.finished(bound, &[of, key]))
+                let args = [of, key];
+                let mut typed = self.finished(bound, &args);
+                typed.spark = super::interval_fields::of_call("element_at", &typed.data_type, &args);
+                Ok(typed)
             }
         }
     }
@@ -260,6 +266,11 @@ fn evaluate(expr: &Expr) -> datafusion::error::Result<ScalarValue> {
         ColumnarValue::Scalar(value) => Ok(value),
         ColumnarValue::Array(array) => ScalarValue::try_from_array(&array, 0),
     }
+}
+
+/// A constant text.
+pub(super) fn text(value: &str) -> Typed {
+    Typed::new(lit(value), Arrow::Utf8, false)
 }
 
 /// A column's value as an expression of that id.

@@ -3,6 +3,7 @@
 use super::Resolver;
 use super::env::{AggregateFound, Env, GroupingFound, Typed, UnnestFound};
 use super::expr::placeholder;
+use super::interval_fields;
 use crate::errors::{analysis, from_datafusion};
 use crate::types::to_arrow;
 use arrow::datatypes::DataType as Arrow;
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use thalweg_common::{Error, Result};
 use thalweg_functions::{AggregateCall, FunctionClass};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+use thalweg_sql::types::DataType;
 
 impl Resolver<'_> {
     pub(super) fn function(&self, call: &FunctionCall, env: &Env) -> Result<Typed> {
@@ -101,9 +103,17 @@ impl Resolver<'_> {
 
     /// A scalar function over resolved arguments.
     pub(super) fn scalar(&self, name: &str, args: Vec<Typed>) -> Result<Typed> {
+        let args = self.by_fields(name, args)?;
+        if let ("typeof", [arg]) = (name, args.as_slice())
+            && let Some(spark) = &arg.spark
+        {
+            return Ok(super::expr::text(&spark.to_string()));
+        }
         let given = args.iter().map(Typed::arg).collect();
         let bound = thalweg_functions::bind_scalar(name, given, &self.binding())?;
-        Ok(self.finished(bound, &args))
+        let mut typed = self.finished(bound, &args);
+        typed.spark = interval_fields::of_call(name, &typed.data_type, &args);
+        Ok(typed)
     }
 
     /// Refuses the clauses that only aggregates have.
@@ -227,7 +237,7 @@ impl Resolver<'_> {
         let Some(calls) = env.calls.filter(|_| env.aggregates) else {
             return Err(self.misplaced_aggregate(name, call, env));
         };
-        let bound = self.bound_aggregate(name, call, &env.inside_aggregate())?;
+        let (bound, spark) = self.bound_aggregate(name, call, &env.inside_aggregate())?;
         let mut calls = calls.borrow_mut();
         let same = calls
             .aggregates
@@ -244,16 +254,16 @@ impl Resolver<'_> {
             });
             id
         });
-        Ok(placeholder(&id, bound.data_type, bound.nullable))
+        Ok(Typed { spark, ..placeholder(&id, bound.data_type, bound.nullable) })
     }
 
-    /// Binds an aggregate call; where a FILTER leaves rows out, its arguments are not evaluated on them.
+    /// Binds an aggregate call, and gives Spark's type of its result where Arrow's does not say it; where a FILTER leaves rows out, its arguments are not evaluated on them.
     pub(super) fn bound_aggregate(
         &self,
         name: &str,
         call: &FunctionCall,
         env: &Env,
-    ) -> Result<thalweg_functions::BoundAggregate> {
+    ) -> Result<(thalweg_functions::BoundAggregate, Option<DataType>)> {
         let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
         let args = match call.args.as_slice() {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
@@ -269,6 +279,7 @@ impl Resolver<'_> {
             }
             (_, order) => (args, order),
         };
+        let known = args.clone();
         let args: Vec<_> = match &filter {
             Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
             None => args,
@@ -280,7 +291,9 @@ impl Resolver<'_> {
             ignore_nulls: call.ignore_nulls,
         };
         let given = args.iter().map(Typed::arg).collect();
-        thalweg_functions::bind_aggregate(name, given, clauses, &self.binding())
+        let bound = thalweg_functions::bind_aggregate(name, given, clauses, &self.binding())?;
+        let spark = interval_fields::of_call(name, &bound.data_type, &known);
+        Ok((bound, spark))
     }
 
     /// The arguments of `f(p) WITHIN GROUP (ORDER BY x)`: x, p, and whether the order falls.

@@ -88,7 +88,9 @@ impl Resolver<'_> {
     fn exploded(&self, arg: &Typed, element: &dyn Fn(&Arrow, bool) -> Typed) -> Result<Made> {
         match &arg.data_type {
             Arrow::List(field) => {
-                let value = element(field.data_type(), field.is_nullable());
+                let mut value = element(field.data_type(), field.is_nullable());
+                let args = std::slice::from_ref(arg);
+                value.spark = super::interval_fields::of_call("explode", field.data_type(), args);
                 Ok((arg.expr.clone(), vec![("col".to_owned(), value)]))
             }
             Arrow::Map(_, _) => {

@@ -12,6 +12,7 @@ mod expr;
 mod filter;
 mod function;
 mod generate;
+mod interval_fields;
 mod join;
 mod kernels;
 mod lambda;

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use thalweg_common::{Error, Result};
+use thalweg_functions::java_regex::{Bad, JavaRegex};
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
 
 /// A select with the clauses around it, as one relation nests them.
@@ -525,10 +526,20 @@ fn of_plan(scope: &Scope, plan_id: i64) -> Vec<ScopeColumn> {
 
 fn by_pattern(pattern: &str, scope: &Scope) -> Result<Vec<ScopeColumn>> {
     let bare = pattern.trim_matches('`');
-    let regex = regex::Regex::new(&format!("(?i)^(?:{bare})$")).map_err(|e| {
-        analysis("INVALID_PARAMETER_VALUE.PATTERN", "22023", format!("The pattern {bare} is invalid: {e}."))
+    let regex = JavaRegex::new(&format!("(?i)\\A(?:{bare})\\z")).map_err(|bad| match bad {
+        Bad::Invalid => {
+            let text = format!("The pattern {bare} is invalid.");
+            analysis("INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
+        }
+        Bad::Unsupported(what) => Error::unsupported(format!("{what} in the pattern {bare}")),
     })?;
-    Ok(scope.columns.iter().filter(|c| regex.is_match(&c.name)).cloned().collect())
+    let mut found = vec![];
+    for column in &scope.columns {
+        if regex.is_match(&column.name)? {
+            found.push(column.clone());
+        }
+    }
+    Ok(found)
 }
 
 fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {

@@ -58,8 +58,12 @@ impl Resolver<'_> {
             let (lv, rv) = (super::attribute::value_of(l), super::attribute::value_of(r));
             let common = thalweg_functions::common_type(&[lv.data_type.clone(), rv.data_type.clone()]);
             let common = common.ok_or_else(|| incompatible(what, i, &lv, &rv))?;
+            let data_type = match super::interval_fields::of_alternatives(&common, &[&lv, &rv]) {
+                _ if l.data_type == r.data_type => l.data_type.clone(),
+                Some(widest) => widest,
+                None => Typed::new(lit(ScalarValue::Null), common.clone(), true).spark_type()?,
+            };
             let (lv, rv) = (self.coerced(lv, &common)?, self.coerced(rv, &common)?);
-            let data_type = if l.data_type == r.data_type { l.data_type.clone() } else { lv.spark_type()? };
             let id = self.new_id();
             let mut c = ScopeColumn::new(id.clone(), &l.name, data_type, l.nullable || r.nullable);
             c.guarded = l.guarded || r.guarded || lv.fallible || rv.fallible;

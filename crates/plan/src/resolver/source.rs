@@ -223,7 +223,10 @@ impl Resolver<'_> {
             let cells: Vec<&Typed> = typed_rows.iter().filter_map(|r| r.get(i)).collect();
             let types: Vec<Arrow> = cells.iter().map(|c| c.data_type.clone()).collect();
             let target = thalweg_functions::common_type(&types).ok_or_else(|| incompatible(i, &types))?;
-            let typed = Typed::new(lit(ScalarValue::Null), target.clone(), false).spark_type()?;
+            let typed = match super::interval_fields::of_alternatives(&target, &cells) {
+                Some(typed) => typed,
+                None => Typed::new(lit(ScalarValue::Null), target.clone(), false).spark_type()?,
+            };
             let nullable = cells.iter().any(|c| c.nullable);
             columns.push(ScopeColumn::new(self.new_id(), format!("col{}", i + 1), typed, nullable));
             targets.push(target);

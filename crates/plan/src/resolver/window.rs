@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameU
 use thalweg_common::{Error, Result};
 use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
+use thalweg_sql::types::DataType;
 
 impl Resolver<'_> {
     pub(super) fn window(&self, call: &WindowCall, env: &Env) -> Result<Typed> {
@@ -20,7 +21,7 @@ impl Resolver<'_> {
             return Err(analysis("UNSUPPORTED_EXPR_FOR_WINDOW", "42P20", text));
         };
         let inside = env.inside_window();
-        let bound = self.bound_window(call, &inside)?;
+        let (bound, spark) = self.bound_window(call, &inside)?;
         let data_type = bound.data_type.clone();
         let (nullable, finish) = (bound.nullable, bound.finish);
         let window = self.placed(bound, call, &inside)?;
@@ -31,10 +32,11 @@ impl Resolver<'_> {
             calls.windows.push(WindowFound { id: id.clone(), window, data_type: data_type.clone(), finish });
             id
         });
-        Ok(placeholder(&id, data_type, nullable))
+        Ok(Typed { spark, ..placeholder(&id, data_type, nullable) })
     }
 
-    fn bound_window(&self, call: &WindowCall, env: &Env) -> Result<BoundWindow> {
+    /// Binds the function, and gives Spark's type of its result where Arrow's does not say it.
+    fn bound_window(&self, call: &WindowCall, env: &Env) -> Result<(BoundWindow, Option<DataType>)> {
         let ExprNode::Function(function) = &call.function.node else {
             return Err(Error::unsupported("OVER behind an expression that is no function call"));
         };
@@ -62,7 +64,8 @@ impl Resolver<'_> {
             );
             return Err(analysis("_LEGACY_ERROR_TEMP_1037", "42601", text).param("wf", format!("{name}()")));
         }
-        Ok(bound)
+        let spark = super::interval_fields::of_call(&name, &bound.data_type, &args);
+        Ok((bound, spark))
     }
 
     /// The call with its partition, order and frame.

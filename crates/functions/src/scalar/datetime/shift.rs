@@ -126,18 +126,15 @@ fn difference(mut call: Call) -> Result<Bound> {
     Ok(kernel.call(call.args))
 }
 
-/// Whole units from start to end, towards zero.
+/// Whole units from start to end, towards zero, as the wall clock shows both.
 fn units_between(b: &Batch) -> Result<ArrayRef> {
     let (start, end, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
     let [months, days, micros] = b.setting.numbers;
     b.build::<Int64Type>(|i| {
         let Some((s, e)) = start.get(i).zip(end.get(i)) else { return Ok(None) };
-        if micros != 0 {
-            return Ok(Some(e.saturating_sub(s) / micros));
-        }
         let (s, e) = (zone.to_local(s), zone.to_local(e));
         Ok(Some(match months {
-            0 => e.saturating_sub(s) / (days * DAY),
+            0 => e.saturating_sub(s) / (days * DAY + micros),
             _ => whole_months(s, e) / months,
         }))
     })

@@ -2,13 +2,14 @@
 //!
 //! The schema comes as the type of a null: only the caller can read Spark's types. A field that does not fit its
 //! type is null and leaves its siblings alone; an array or a map with such an element is null as a whole. What is
-//! no JSON is a row of nulls, or an error in the mode FAILFAST. An option that is not known here is refused.
+//! no JSON is a row of nulls, or an error in the mode FAILFAST; a column of the root may take the text of a row that
+//! is not whole. An option that is not known here is refused.
 
-use super::tree::Json;
+use super::tree::{Json, NON_NUMERIC};
 use crate::binding::{Arg, Bound};
 use crate::cast::parse_decimal;
 use crate::coerce::constant_of;
-use crate::errors::{malformed_json, not_constant, unexpected_type};
+use crate::errors::{corrupt_type, malformed_json, not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
 use crate::registry::{Call, Entry};
 use crate::scalar::text::from_base64;
@@ -32,7 +33,7 @@ use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_json)];
 
-/// The field that Spark would put a malformed text into.
+/// The field that takes the text of a row that is not whole, unless an option names another.
 const CORRUPT: &str = "_corrupt_record";
 
 fn from_json(mut call: Call) -> Result<Bound> {
@@ -42,35 +43,45 @@ fn from_json(mut call: Call) -> Result<Bound> {
         return Err(unexpected_type("from_json", 1, "STRUCT, ARRAY or MAP", &returns));
     }
     check_type(&returns)?;
-    if matches!(&returns, DataType::Struct(fields) if fields.iter().any(|f| f.name() == CORRUPT)) {
-        return Err(Error::unsupported(format!("the column {CORRUPT} of from_json")));
-    }
     let zone = call.ctx.time_zone.to_owned();
     let options = match call.args.get(2) {
         Some(arg) => options_of("from_json", arg)?,
         None => vec![],
     };
     let (mut date, mut time, mut fail_fast) = (String::new(), String::new(), false);
+    let (mut corrupt, mut non_numeric) = (CORRUPT.to_owned(), true);
     for (key, value) in options {
         match key.to_ascii_lowercase().as_str() {
             "mode" if value.eq_ignore_ascii_case("PERMISSIVE") => {}
             "mode" if value.eq_ignore_ascii_case("FAILFAST") => fail_fast = true,
             "dateformat" => date = value,
             "timestampformat" => time = value,
+            "columnnameofcorruptrecord" => corrupt = value,
+            "allownonnumericnumbers" if value.eq_ignore_ascii_case("true") => {}
+            "allownonnumericnumbers" if value.eq_ignore_ascii_case("false") => non_numeric = false,
             _ => return Err(Error::unsupported(format!("the option {key}={value} of from_json"))),
         }
     }
     for pattern in [&date, &time] {
         Pattern::read(pattern)?;
     }
+    check_corrupt(&returns, &corrupt)?;
     let setting = Setting {
         text: zone.into(),
-        pattern: format!("{date}\n{time}").into(),
-        numbers: [i64::from(fail_fast), 0, 0],
+        pattern: format!("{date}\n{time}\n{corrupt}").into(),
+        numbers: [i64::from(fail_fast), i64::from(non_numeric), 0],
     };
     call.args.truncate(1);
     let kernel = Kernel::new("from_json", returns, read).setting(setting).nulls(Nulls::Always);
     Ok(kernel.fallible(fail_fast).call(call.args))
+}
+
+fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
+    let DataType::Struct(fields) = returns else { return Ok(()) };
+    match fields.iter().find(|f| f.name() == corrupt) {
+        Some(field) if field.data_type() != &DataType::Utf8 => Err(corrupt_type(corrupt, field.data_type())),
+        _ => Ok(()),
+    }
 }
 
 /// The entries of a constant map of options.
@@ -122,13 +133,38 @@ struct Reader {
     zone: Zone,
     date: Option<Pattern>,
     time: Option<Pattern>,
+    /// Whether `NaN` and the like are numbers.
+    non_numeric: bool,
+    /// The column for texts of rows that are not whole.
+    corrupt: String,
 }
 
 impl Reader {
     fn of(setting: &Setting) -> Result<Self> {
-        let (date, time) = setting.pattern.split_once('\n').unwrap_or_default();
+        let mut patterns = setting.pattern.splitn(3, '\n');
+        let mut next = || patterns.next().unwrap_or_default();
+        let (date, time, corrupt) = (next(), next(), next().to_owned());
+        let non_numeric = setting.numbers[1] == 1;
         let pattern = |text: &str| if text.is_empty() { Ok(None) } else { Pattern::read(text).map(Some) };
-        Ok(Self { zone: Zone::named(&setting.text)?, date: pattern(date)?, time: pattern(time)? })
+        let (date, time) = (pattern(date)?, pattern(time)?);
+        Ok(Self { zone: Zone::named(&setting.text)?, date, time, non_numeric, corrupt })
+    }
+
+    fn parse(&self, text: &str) -> Option<Json> {
+        if self.non_numeric { Json::parse_with_non_numeric(text) } else { Json::parse(text) }
+    }
+
+    /// The columns of the root with the texts of the rows that are not whole in the one for them.
+    fn with_corrupt(&self, made: ArrayRef, texts: &[Option<&str>]) -> Result<ArrayRef> {
+        let Some(structs) = made.as_struct_opt() else { return Ok(made) };
+        let Some(place) = structs.fields().iter().position(|f| *f.name() == self.corrupt) else {
+            return Ok(made);
+        };
+        let (fields, mut columns, nulls) = structs.clone().into_parts();
+        if let Some(column) = columns.get_mut(place) {
+            *column = Arc::new(texts.iter().copied().collect::<StringArray>());
+        }
+        Ok(Arc::new(arrow(StructArray::try_new_with_length(fields, columns, nulls, texts.len()))?))
     }
 }
 
@@ -139,7 +175,7 @@ fn read(b: &Batch) -> Result<ArrayRef> {
     let mut roots = Vec::with_capacity(b.rows);
     for row in 0..b.rows {
         let text = texts.get(row).filter(|t| !t.trim().is_empty());
-        roots.push(text.map(|t| root(Json::parse(t), b.returns, &reader)));
+        roots.push(text.map(|t| root(reader.parse(t), b.returns, &reader)));
     }
     let is_bad = |r: &Option<Root>| match r {
         None => false,
@@ -160,7 +196,9 @@ fn read(b: &Batch) -> Result<ArrayRef> {
             Some(Root::Malformed) => is_struct.then_some(&empty),
         })
         .collect();
-    reader.build(b.returns, &rows)
+    let bad = roots.iter().enumerate().map(|(row, root)| texts.get(row).filter(|_| is_bad(root)));
+    let bad: Vec<_> = bad.collect();
+    reader.with_corrupt(reader.build(b.returns, &rows)?, &bad)
 }
 
 enum Root {
@@ -197,7 +235,7 @@ impl Reader {
             (_, DataType::Int16) => integer::<i16>(json).is_some(),
             (_, DataType::Int32) => integer::<i32>(json).is_some(),
             (_, DataType::Int64) => integer::<i64>(json).is_some(),
-            (_, DataType::Float32 | DataType::Float64) => double(json).is_some(),
+            (_, DataType::Float32 | DataType::Float64) => double(json, self.non_numeric).is_some(),
             (_, DataType::Decimal128(p, s)) => decimal(json, *p, *s).is_some(),
             (_, DataType::Binary) => binary(json).is_some(),
             (_, DataType::Date32) => self.date(json).is_some(),
@@ -245,8 +283,8 @@ impl Reader {
             DataType::Int16 => made::<Int16Type>(t, rows, integer),
             DataType::Int32 => made::<Int32Type>(t, rows, integer),
             DataType::Int64 => made::<Int64Type>(t, rows, integer),
-            DataType::Float32 => made::<Float32Type>(t, rows, |j| double(j).map(|v| v as f32)),
-            DataType::Float64 => made::<Float64Type>(t, rows, double),
+            DataType::Float32 => made::<Float32Type>(t, rows, |j| double(j, true).map(|v| v as f32)),
+            DataType::Float64 => made::<Float64Type>(t, rows, |j| double(j, true)),
             DataType::Decimal128(p, s) => made::<Decimal128Type>(t, rows, |j| decimal(j, *p, *s)),
             DataType::Date32 => made::<Date32Type>(t, rows, |j| self.date(j)),
             DataType::Timestamp(_, zone) => {
@@ -360,15 +398,13 @@ fn integer<T: FromStr>(json: &Json) -> Option<T> {
     }
 }
 
-fn double(json: &Json) -> Option<f64> {
+fn double(json: &Json, non_numeric: bool) -> Option<f64> {
     match json {
         Json::Number(text) => text.parse().ok(),
-        Json::Text(text) => match text.as_str() {
-            "NaN" => Some(f64::NAN),
-            "Infinity" | "+Infinity" | "+INF" | "INF" => Some(f64::INFINITY),
-            "-Infinity" | "-INF" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
+        Json::Text(text) if non_numeric => {
+            let found = NON_NUMERIC.iter().find(|(word, _)| word == text);
+            found.and_then(|(_, value)| value.parse().ok())
+        }
         _ => None,
     }
 }

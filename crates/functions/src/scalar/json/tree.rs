@@ -22,7 +22,12 @@ pub(super) enum Json {
 impl Json {
     /// The first value of a text; none if it is no JSON.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Parser { rest: text }.value(0)
+        Parser { rest: text, non_numeric: false }.value(0)
+    }
+
+    /// The same where `NaN`, `Infinity` and the like may stand for numbers.
+    pub(super) fn parse_with_non_numeric(text: &str) -> Option<Self> {
+        Parser { rest: text, non_numeric: true }.value(0)
     }
 
     /// Appends the compact text.
@@ -63,6 +68,9 @@ impl Json {
 
 /// A number as Java prints it: integers as they are, all others as doubles.
 fn number_text(text: &str) -> String {
+    if NON_NUMERIC.iter().any(|(_, value)| *value == text) {
+        return format!("\"{text}\"");
+    }
     if text.contains(['.', 'e', 'E']) {
         return text.parse::<f64>().map_or_else(|_| text.to_owned(), crate::display::double);
     }
@@ -90,8 +98,19 @@ pub(super) fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// What stands for a number that JSON can't write, and how Java writes it.
+pub(super) const NON_NUMERIC: &[(&str, &str)] = &[
+    ("NaN", "NaN"),
+    ("Infinity", "Infinity"),
+    ("+Infinity", "Infinity"),
+    ("-Infinity", "-Infinity"),
+    ("+INF", "Infinity"),
+    ("-INF", "-Infinity"),
+];
+
 struct Parser<'t> {
     rest: &'t str,
+    non_numeric: bool,
 }
 
 impl Parser<'_> {
@@ -105,8 +124,8 @@ impl Parser<'_> {
             '{' => self.object(depth),
             '[' => self.list(depth),
             '"' | '\'' => self.text().map(Json::Text),
-            '-' | '0'..='9' => self.number(),
-            _ => self.word(),
+            '-' | '0'..='9' => self.number().or_else(|| self.non_number()),
+            _ => self.word().or_else(|| self.non_number()),
         }
     }
 
@@ -132,6 +151,12 @@ impl Parser<'_> {
         self.ends_word().then_some(value)
     }
 
+    fn non_number(&mut self) -> Option<Json> {
+        let (word, value) = NON_NUMERIC.iter().find(|(word, _)| self.rest.starts_with(word))?;
+        self.rest = self.rest.get(word.len()..)?;
+        (self.non_numeric && self.ends_word()).then(|| Json::Number((*value).to_owned()))
+    }
+
     /// Whether a word or number ends here.
     fn ends_word(&self) -> bool {
         self.rest.chars().next().is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '+' | '-'))
@@ -141,8 +166,11 @@ impl Parser<'_> {
         let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
         let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
+        if !is_number(text) {
+            return None;
+        }
         self.rest = rest;
-        (is_number(text) && self.ends_word()).then(|| Json::Number(text.to_owned()))
+        self.ends_word().then(|| Json::Number(text.to_owned()))
     }
 
     fn list(&mut self, depth: usize) -> Option<Json> {

@@ -16,7 +16,7 @@ use thalweg_common::{Error, Result};
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["upper", "ucase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_uppercase()))),
     Entry::plain(&["lower", "lcase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_lowercase()))),
-    Entry::plain(&["initcap"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(initcap(s)))),
+    Entry::plain(&["initcap"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(super::case::initcap(s)))),
     Entry::plain(&["soundex"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(soundex(s)))),
     Entry::plain(&["quote"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(quoted(s)))),
     Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| cut(b, true, true))),
@@ -45,23 +45,6 @@ pub(super) const ENTRIES: &[Entry] = &[
 fn map(b: &Batch, f: fn(&str) -> Cow<str>) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     b.build_text(|i| Ok(text.get(i).map(f)))
-}
-
-/// The first letter of each word upper case, the others lower; only spaces end words.
-fn initcap(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut first = true;
-    for c in text.to_lowercase().chars() {
-        let upper = c.to_uppercase();
-        // A letter whose upper case is two letters has none as a title.
-        if first && upper.len() == 1 {
-            out.extend(upper)
-        } else {
-            out.push(c)
-        }
-        first = c == ' ';
-    }
-    out
 }
 
 fn soundex(text: &str) -> String {

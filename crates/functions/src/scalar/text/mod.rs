@@ -1,6 +1,7 @@
 //! Functions of texts.
 
 mod bytes;
+mod case;
 mod edit;
 mod find;
 mod format;

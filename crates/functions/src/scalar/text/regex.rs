@@ -1,25 +1,22 @@
 //! Regular expressions: `rlike`, `regexp_*` and `split`.
 //!
-//! Patterns are Java's. What means the same is handed to the regex crate, ASCII classes are spelled out;
-//! look-around and back references don't exist there and are refused, never approximated.
+//! Patterns, matches and replacements are Java's. A place in a text is counted as Spark does: in UTF-16 units.
 
 use crate::binding::Bound;
-use crate::errors::bad_value;
+use crate::errors::{bad_pattern, bad_replacement, not_constant, value_out_of_range};
+use crate::java_regex::{Found, JavaRegex};
 use crate::kernel::{Batch, Kernel, Nulls, Prims, Strings};
 use crate::registry::{Call, Entry, Ty};
 use crate::types::array_with;
 use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
-use regex::Regex;
-use std::borrow::Cow;
+use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["rlike", "regexp", "regexp_like"], &[Ty::Text, Ty::Text], Ty::Bool, rlike).fallible(),
-    Entry::plain(&["regexp_replace"], &[Ty::Text, Ty::Text, Ty::Text, Ty::Int], Ty::Text, regexp_replace)
-        .optional(1)
-        .fallible(),
+    Entry::bind(&["regexp_replace"], 3, 4, bind_replace),
     Entry::plain(&["regexp_extract"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, regexp_extract)
         .optional(1)
         .fallible(),
@@ -32,139 +29,22 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["split"], 2, 3, split),
 ];
 
-/// Java's ASCII classes: outside and inside of brackets.
-fn class_of(c: char) -> Option<(&'static str, &'static str)> {
-    match c {
-        'd' => Some(("[0-9]", "0-9")),
-        'D' => Some(("[^0-9]", "")),
-        'w' => Some(("[a-zA-Z_0-9]", "a-zA-Z_0-9")),
-        'W' => Some(("[^a-zA-Z_0-9]", "")),
-        's' => Some(("[ \\t\\n\\x0B\\f\\r]", " \\t\\n\\x0B\\f\\r")),
-        'S' => Some(("[^ \\t\\n\\x0B\\f\\r]", "")),
-        'b' => Some(("(?-u:\\b)", "")),
-        'B' => Some(("(?-u:\\B)", "")),
-        'h' => Some(("[ \\t\\x{A0}]", " \\t\\x{A0}")),
-        'Z' => Some(("\\n?\\z", "")),
-        _ => None,
-    }
-}
-
-/// Java's POSIX classes, which are ASCII.
-fn posix_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "Lower" => "a-z",
-        "Upper" => "A-Z",
-        "Alpha" => "a-zA-Z",
-        "Digit" => "0-9",
-        "Alnum" => "a-zA-Z0-9",
-        "Punct" => "!-/:-@\\[-`{-~",
-        "Space" => " \\t\\n\\x0B\\f\\r",
-        "XDigit" => "0-9a-fA-F",
-        _ => return None,
-    })
-}
-
-/// A Java pattern in the regex crate's language; none for what that one lacks.
-fn translated(pattern: &str) -> Option<String> {
-    let mut out = String::with_capacity(pattern.len() + 8);
-    let mut rest = pattern.chars().peekable();
-    let mut depth = 0usize;
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' => escape(rest.next()?, depth > 0, &mut rest, &mut out)?,
-            '[' => {
-                depth += 1;
-                out.push('[');
-            }
-            ']' if depth > 0 => {
-                depth -= 1;
-                out.push(']');
-            }
-            // Java's `$` also stands before a last line break.
-            '$' if depth == 0 => out.push_str("(?:\\n?\\z)"),
-            // Possessive quantifiers are Java's alone.
-            '+' if depth == 0
-                && matches!(out.chars().last(), Some('*' | '+' | '?' | '}'))
-                && quantified(&out) =>
-            {
-                return None;
-            }
-            c => out.push(c),
-        }
-    }
-    Some(out)
-}
-
-/// Whether the text ends with a quantifier, not with an escaped sign.
-fn quantified(out: &str) -> bool {
-    let mut before = out.chars().rev().skip(1);
-    before.next() != Some('\\')
-}
-
-fn escape(
-    c: char,
-    in_class: bool,
-    rest: &mut std::iter::Peekable<std::str::Chars>,
-    out: &mut String,
-) -> Option<()> {
-    if c == 'p' || c == 'P' {
-        let name: String = match rest.peek() {
-            Some('{') => rest.by_ref().skip(1).take_while(|c| *c != '}').collect(),
-            _ => rest.next()?.to_string(),
-        };
-        match (posix_of(&name), c, in_class) {
-            (Some(ascii), 'p', true) => out.push_str(ascii),
-            (Some(ascii), 'p', false) => out.push_str(&format!("[{ascii}]")),
-            (Some(ascii), _, false) => out.push_str(&format!("[^{ascii}]")),
-            (Some(_), ..) => return None,
-            (None, ..) => out.push_str(&format!("\\{c}{{{}}}", name.strip_prefix("Is").unwrap_or(&name))),
-        }
-        return Some(());
-    }
-    match class_of(c) {
-        Some((outside, _)) if !in_class => out.push_str(outside),
-        Some((_, "")) => return None,
-        Some((_, inside)) => out.push_str(inside),
-        // Back references and quotations don't exist in the regex crate.
-        None if c.is_ascii_digit() || matches!(c, 'k' | 'Q' | 'E' | 'R' | 'G' | 'X') => return None,
-        None => {
-            out.push('\\');
-            out.push(c);
-        }
-    }
-    Some(())
-}
-
-/// Compiles a Java pattern.
-fn compile(function: &str, pattern: &str) -> Result<Regex> {
-    let compiled = translated(pattern).and_then(|p| Regex::new(&p).ok());
-    compiled.ok_or_else(|| {
-        let text = format!(
-            "The value of parameter(s) `regexp` in `{function}` is invalid: '{pattern}' is no regular expression, \
-             or uses look-around, back references or possessive quantifiers, which are not supported."
-        );
-        Error::new(ErrorKind::Runtime, "INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
-            .param("parameter", "`regexp`")
-            .param("functionName", format!("`{function}`"))
-            .param("value", format!("'{pattern}'"))
-    })
-}
-
 /// The pattern of each row, compiled once if it is constant and once per run of equal ones.
 struct Patterns<'a> {
     function: &'static str,
     texts: Strings<'a>,
-    last: Option<(String, Regex)>,
+    last: Option<(String, JavaRegex)>,
 }
 
 impl<'a> Patterns<'a> {
     fn new(b: &Batch<'a>, i: usize, function: &'static str) -> Result<Self> {
         Ok(Self { function, texts: b.strings(i)?, last: None })
     }
-    fn get(&mut self, row: usize) -> Result<Option<&Regex>> {
+    fn get(&mut self, row: usize) -> Result<Option<&JavaRegex>> {
         let Some(text) = self.texts.get(row) else { return Ok(None) };
         if self.last.as_ref().is_none_or(|(known, _)| known != text) {
-            self.last = Some((text.to_owned(), compile(self.function, text)?));
+            let made = JavaRegex::new(text).map_err(|bad| bad_pattern(self.function, text, bad))?;
+            self.last = Some((text.to_owned(), made));
         }
         Ok(self.last.as_ref().map(|(_, regex)| regex))
     }
@@ -174,55 +54,98 @@ fn rlike(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "rlike")?);
     b.build_bool(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
-        Ok(patterns.get(i)?.map(|r| r.is_match(s)))
+        patterns.get(i)?.map(|r| r.is_match(s)).transpose()
     })
 }
 
-/// A Java replacement in the regex crate's language: `$1` and `${name}` are groups, `\` escapes.
-fn replacement(text: &str, groups: usize) -> Result<String> {
-    let mut out = String::new();
+/// A piece of a replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Group(usize),
+}
+
+/// A Java replacement: `$1` and `${name}` are groups, `\` escapes. None if it is none for the pattern.
+fn replacement(text: &str, regex: &JavaRegex) -> Option<Vec<Piece>> {
+    let mut out = Vec::new();
+    let mut plain = String::new();
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
-        match c {
-            '\\' => match rest.next() {
-                Some('$') => out.push_str("$$"),
-                Some(next) => out.push(next),
-                None => {
-                    return Err(bad_value("regexp_replace", "rep", "no single backslash at the end", text));
-                }
-            },
-            '$' if rest.peek() == Some(&'{') => {
-                out.push('$');
-                out.extend(rest.by_ref().take_while(|c| *c != '}'));
-                out.push('}');
+        let group = match c {
+            '\\' => {
+                plain.push(rest.next()?);
+                continue;
             }
-            '$' => out.push_str(&format!("${{{}}}", group(&mut rest, groups, text)?)),
-            c => out.push(c),
-        }
+            '$' if rest.peek() == Some(&'{') => {
+                let inner: String = rest.by_ref().skip(1).take_while(|c| *c != '}').collect();
+                regex.group_named(&inner)?
+            }
+            '$' => group(&mut rest, regex.groups())?,
+            c => {
+                plain.push(c);
+                continue;
+            }
+        };
+        out.extend([Piece::Text(std::mem::take(&mut plain)), Piece::Group(group)]);
     }
-    Ok(out)
+    out.push(Piece::Text(plain));
+    Some(out)
 }
 
 /// The digits of a group: as many as make a group that exists.
-fn group(rest: &mut std::iter::Peekable<std::str::Chars>, groups: usize, text: &str) -> Result<usize> {
-    let refused = || bad_value("regexp_replace", "rep", "references to groups that exist", text);
-    let mut number = rest.next().and_then(|c| c.to_digit(10)).ok_or_else(refused)? as usize;
-    if number >= groups {
-        return Err(refused());
-    }
+fn group(rest: &mut std::iter::Peekable<std::str::Chars>, groups: usize) -> Option<usize> {
+    let mut number = rest.next()?.to_digit(10).filter(|n| *n as usize <= groups)? as usize;
     while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)) {
         let longer = number * 10 + digit as usize;
-        if longer >= groups {
+        if longer > groups {
             break;
         }
         number = longer;
         rest.next();
     }
-    Ok(number)
+    Some(number)
 }
 
 fn optional_int<'a>(b: &Batch<'a>, i: usize, default: i32) -> Result<Prims<'a, Int32Type>> {
     if b.len() > i { b.prims::<Int32Type>(i) } else { Ok(Prims::Constant(Some(default))) }
+}
+
+/// The byte offset of UTF-16 unit `n`; none beyond the text, and none at its end but for an empty one.
+fn utf16_offset(text: &str, n: usize) -> Option<usize> {
+    if n == 0 {
+        return Some(0);
+    }
+    let mut units = 0;
+    for (at, c) in text.char_indices() {
+        if units >= n {
+            return Some(at);
+        }
+        units += c.len_utf16();
+    }
+    None
+}
+
+/// `regexp_replace(text, pattern, replacement [, position])`; the position is a constant.
+fn bind_replace(mut call: Call) -> Result<Bound> {
+    for i in 0..3 {
+        call.coerce(i, &DataType::Utf8)?;
+    }
+    call.coerce(3, &DataType::Int32)?;
+    if let Some(position) = call.args.get(3) {
+        match crate::coerce::constant_of(position) {
+            Some(ScalarValue::Int32(Some(p))) if p < 1 => {
+                return Err(value_out_of_range(
+                    "regexp_replace",
+                    "position",
+                    "(0, 2147483647]",
+                    &p.to_string(),
+                ));
+            }
+            Some(_) => {}
+            None => return Err(not_constant("regexp_replace", "position", "INT")),
+        }
+    }
+    Ok(Kernel::new("regexp_replace", DataType::Utf8, regexp_replace).fallible(true).call(call.args))
 }
 
 fn regexp_replace(b: &Batch) -> Result<ArrayRef> {
@@ -232,21 +155,55 @@ fn regexp_replace(b: &Batch) -> Result<ArrayRef> {
         let (Some(s), Some(with), Some(from)) = (text.get(i), with.get(i), from.get(i)) else {
             return Ok(None);
         };
-        if from < 1 {
-            return Err(bad_value("regexp_replace", "position", "a positive integer", &from.to_string()));
-        }
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
-        let start = super::offset_of(s, from as usize - 1);
-        let (head, tail) = s.split_at_checked(start).unwrap_or((s, ""));
-        let replaced = regex.replace_all(tail, replacement(with, regex.captures_len())?.as_str());
-        Ok(Some(
-            if head.is_empty() { replaced } else { Cow::Owned(format!("{head}{replaced}")) }.into_owned(),
-        ))
+        let start = usize::try_from(from - 1).ok().and_then(|n| utf16_offset(s, n));
+        let Some((head, tail)) = start.and_then(|start| s.split_at_checked(start)) else {
+            return Ok(Some(s.to_owned()));
+        };
+        let mut out = head.to_owned();
+        let done = replaced(regex, tail, with, &mut out)?;
+        if !done {
+            let pattern = patterns.texts.get(i).unwrap_or_default();
+            return Err(bad_replacement(s, pattern, with, from));
+        }
+        Ok(Some(out))
     })
 }
 
-fn check_group(function: &str, regex: &Regex, group: i32) -> Result<usize> {
-    let most = regex.captures_len() - 1;
+/// Appends a text with all matches replaced; false if the replacement is none. A text without a match does
+/// not look at it.
+fn replaced(regex: &JavaRegex, text: &str, with: &str, out: &mut String) -> Result<bool> {
+    let (mut pieces, mut from, mut good) = (None, 0, true);
+    regex.for_each(text, |found| {
+        if pieces.is_none() {
+            pieces = replacement(with, regex);
+        }
+        let Some(pieces) = &pieces else {
+            good = false;
+            return Ok(false);
+        };
+        let (start, end) = found.span();
+        out.push_str(text.get(from..start).unwrap_or(""));
+        for piece in pieces {
+            match piece {
+                Piece::Text(plain) => out.push_str(plain),
+                Piece::Group(group) => out.push_str(part(text, found, *group)),
+            }
+        }
+        from = end;
+        Ok(true)
+    })?;
+    out.push_str(text.get(from..).unwrap_or(""));
+    Ok(good)
+}
+
+/// What a group matched; nothing if it took no part.
+fn part<'a>(text: &'a str, found: &Found, group: usize) -> &'a str {
+    found.group(group).and_then(|(start, end)| text.get(start..end)).unwrap_or("")
+}
+
+fn check_group(function: &str, regex: &JavaRegex, group: i32) -> Result<usize> {
+    let most = regex.groups();
     match usize::try_from(group) {
         Ok(g) if g <= most => Ok(g),
         _ => {
@@ -266,9 +223,8 @@ fn regexp_extract(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| {
         let (Some(s), Some(g)) = (text.get(i), group.get(i)) else { return Ok(None) };
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
-        let g = check_group("regexp_extract", regex, g)?;
-        let found = regex.captures(s).and_then(|c| c.get(g));
-        Ok(Some(found.map_or("", |m| m.as_str())))
+        let Some(found) = regex.find_at(s, 0)? else { return Ok(Some("")) };
+        Ok(Some(part(s, &found, check_group("regexp_extract", regex, g)?)))
     })
 }
 
@@ -276,24 +232,34 @@ fn regexp_count(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_count")?);
     b.build::<Int32Type>(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
-        Ok(patterns.get(i)?.map(|r| r.find_iter(s).count() as i32))
+        let Some(regex) = patterns.get(i)? else { return Ok(None) };
+        let mut count = 0;
+        regex.for_each(s, |_| {
+            count += 1;
+            Ok(true)
+        })?;
+        Ok(Some(count))
     })
 }
 
 fn regexp_instr(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_instr")?);
+    let group = optional_int(b, 2, 0)?;
     b.build::<Int32Type>(|i| {
-        let Some(s) = text.get(i) else { return Ok(None) };
-        let place = |at: usize| s.get(..at).map_or(0, super::chars) as i32 + 1;
-        Ok(patterns.get(i)?.map(|r| r.find(s).map_or(0, |m| place(m.start()))))
+        let (Some(s), Some(_)) = (text.get(i), group.get(i)) else { return Ok(None) };
+        let Some(regex) = patterns.get(i)? else { return Ok(None) };
+        let place = |at: usize| s.get(..at).map_or(0, |head| head.encode_utf16().count()) as i32 + 1;
+        Ok(Some(regex.find_at(s, 0)?.map_or(0, |found| place(found.span().0))))
     })
 }
 
+/// The first match; null if there is none, and if it is empty.
 fn regexp_substr(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_substr")?);
     b.build_text(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
-        Ok(patterns.get(i)?.and_then(|r| r.find(s)).map(|m| m.as_str()))
+        let Some(regex) = patterns.get(i)? else { return Ok(None) };
+        Ok(regex.find_at(s, 0)?.map(|found| part(s, &found, 0)).filter(|found| !found.is_empty()))
     })
 }
 
@@ -324,10 +290,11 @@ fn extract_all(b: &Batch) -> Result<ArrayRef> {
             out.append(false);
             continue;
         };
-        let g = check_group("regexp_extract_all", regex, g)?;
-        for found in regex.captures_iter(s) {
-            out.values().append_value(found.get(g).map_or("", |m| m.as_str()));
-        }
+        regex.for_each(s, |found| {
+            let g = check_group("regexp_extract_all", regex, g)?;
+            out.values().append_value(part(s, found, g));
+            Ok(true)
+        })?;
         out.append(true);
     }
     Ok(Arc::new(out.finish()))
@@ -345,36 +312,58 @@ fn split_all(b: &Batch) -> Result<ArrayRef> {
     let limit = optional_int(b, 2, -1)?;
     let mut out = list_builder();
     for i in 0..b.rows {
-        let (Some(s), Some(n), Some(regex)) = (text.get(i), limit.get(i), patterns.get(i)?) else {
+        let (Some(s), Some(n)) = (text.get(i), limit.get(i)) else {
             out.append(false);
             continue;
         };
         let limit = if n > 0 { n as usize } else { usize::MAX };
-        for part in parts(s, regex, limit) {
-            out.values().append_value(part);
-        }
+        let empty = patterns.texts.get(i) == Some("");
+        let Some(regex) = patterns.get(i)? else {
+            out.append(false);
+            continue;
+        };
+        let parts = if empty { characters(s, limit) } else { parts(s, regex, limit)? };
+        parts.into_iter().for_each(|part| out.values().append_value(part));
         out.append(true);
     }
     Ok(Arc::new(out.finish()))
 }
 
-/// At most `limit` parts. An empty pattern splits into characters; an empty match at the start splits nothing.
-fn parts<'a>(text: &'a str, regex: &Regex, limit: usize) -> Vec<&'a str> {
+/// The characters of a text; the last of at most `limit` parts holds the rest.
+fn characters(text: &str, limit: usize) -> Vec<&str> {
     let mut out = Vec::new();
-    let mut from = 0;
-    for found in regex.find_iter(text) {
-        if out.len() + 1 >= limit {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if out.len() + 1 == limit {
             break;
         }
-        let empty_edge = found.is_empty() && (found.start() == 0 || found.start() == text.len());
-        if empty_edge {
-            continue;
-        }
-        out.extend(text.get(from..found.start()));
-        from = found.end();
+        let (head, tail) = rest.split_at(c.len_utf8());
+        out.push(head);
+        rest = tail;
     }
-    out.extend(text.get(from..));
+    if !rest.is_empty() || out.is_empty() {
+        out.push(rest);
+    }
     out
+}
+
+/// At most `limit` parts. An empty match at the start splits nothing.
+fn parts<'a>(text: &'a str, regex: &JavaRegex, limit: usize) -> Result<Vec<&'a str>> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    regex.for_each(text, |found| {
+        if out.len() + 1 >= limit {
+            return Ok(false);
+        }
+        let (start, end) = found.span();
+        if end > 0 {
+            out.extend(text.get(from..start));
+            from = end;
+        }
+        Ok(true)
+    })?;
+    out.extend(text.get(from..));
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -382,47 +371,54 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
-    #[test]
-    fn java_patterns_become_equivalents_or_are_refused() {
-        let cases = [
-            ("\\d+", Some("[0-9]+")),
-            ("[\\d.]", Some("[0-9.]")),
-            ("a(?=b)", Some("a(?=b)")),
-            ("\\1", None),
-            ("\\p{Alpha}", Some("[a-zA-Z]")),
-            ("[\\D]", None),
-            ("a++", None),
-            ("\\+", Some("\\+")),
-            ("\\++", Some("\\++")),
-        ];
-        for (pattern, expect) in cases {
-            assert_eq!(translated(pattern).as_deref(), expect, "{pattern}");
-        }
-        assert!(compile("rlike", "a(?=b)").is_err());
-        assert!(compile("rlike", "a$").unwrap().is_match("ba\n"));
+    fn compiled(pattern: &str) -> JavaRegex {
+        JavaRegex::new(pattern).unwrap()
     }
 
     #[test]
     fn texts_split_as_java_splits_them() {
         let check = |text, pattern, limit, expect: &[&str]| {
-            assert_eq!(
-                parts(text, &compile("split", pattern).unwrap(), limit),
-                expect,
-                "{text} by {pattern}"
-            );
+            assert_eq!(parts(text, &compiled(pattern), limit).unwrap(), expect, "{text} by {pattern}");
         };
         check("oneAtwoBthreeC", "[ABC]", usize::MAX, &["one", "two", "three", ""]);
         check("oneAtwoBthreeC", "[ABC]", 2, &["one", "twoBthreeC"]);
-        check("abc", "", usize::MAX, &["a", "b", "c"]);
-        check("abc", "", 2, &["a", "bc"]);
+        check("abc", "x*", usize::MAX, &["a", "b", "c", ""]);
+        check("abc", "x*", 2, &["a", "bc"]);
+        check("abc", "(?=b)", usize::MAX, &["a", "bc"]);
+        check("abc", "$", usize::MAX, &["abc", ""]);
         check("", ",", usize::MAX, &[""]);
+        assert_eq!(characters("a😀c", usize::MAX), ["a", "😀", "c"]);
+        assert_eq!(characters("abc", 2), ["a", "bc"]);
+        assert_eq!(characters("", 2), [""]);
     }
 
     #[test]
     fn replacements_name_groups() {
-        assert_eq!(replacement("$1a", 2).unwrap(), "${1}a");
-        assert_eq!(replacement("$12", 2).unwrap(), "${1}2");
-        assert_eq!(replacement("\\$", 1).unwrap(), "$$");
-        assert!(replacement("$2", 2).is_err());
+        let check = |text: &str, pattern: &str, with: &str, expect: Option<&str>| {
+            let mut out = String::new();
+            let good = replaced(&compiled(pattern), text, with, &mut out).unwrap();
+            assert_eq!(good.then_some(out.as_str()), expect, "{text} {pattern} {with}");
+        };
+        check("abc", "(b)", "[$1]", Some("a[b]c"));
+        check("abc", "(b)", "[$12]", Some("a[b2]c"));
+        check("abc", "(?<x>b)", "[${x}]", Some("a[b]c"));
+        check("abc", "b", "\\$", Some("a$c"));
+        check("abc", "(b)|(c)", "[$2]", Some("a[][c]"));
+        check("abc", "(b)", "$2", None);
+        check("abc", "b", "$", None);
+        check("abc", "b", "x\\", None);
+        check("abc", "b", "${y}", None);
+        check("abc", "z", "$2", Some("abc"));
+        check("aaa", "a*", "X", Some("XX"));
+        check("a\nb\n", "(?m)$", ";", Some("a;\nb;\n;"));
+    }
+
+    #[test]
+    fn positions_count_utf16_units() {
+        let cases = [("abc", 0, Some(0)), ("abc", 2, Some(2)), ("abc", 3, None), ("", 0, Some(0))];
+        for (text, n, expect) in cases {
+            assert_eq!(utf16_offset(text, n), expect, "{text} {n}");
+        }
+        assert_eq!(utf16_offset("😀b", 2), Some(4));
     }
 }
