@@ -39,6 +39,8 @@ pub struct WriteRequest {
     pub path: String,
     pub mode: WriteMode,
     pub partition_by: Vec<String>,
+    /// Whether an overwrite also replaces the columns and the partitioning of a table that keeps its own.
+    pub replace: bool,
     pub options: OptionMap,
     pub time_zone: String,
 }
@@ -57,6 +59,8 @@ pub struct SinkRequest {
     pub partition_by: Vec<String>,
     pub options: OptionMap,
     pub query_id: String,
+    /// The zone in which dates become timestamps.
+    pub time_zone: String,
     /// `append` or `update`; a sink refuses what it can't do.
     pub output_mode: String,
 }
@@ -74,6 +78,10 @@ pub trait Connector: Send + Sync + Debug {
     /// Writes a bounded result and commits it once.
     async fn write(&self, _request: WriteRequest, _rows: SendableRecordBatchStream) -> Result<WriteReport> {
         Err(cannot(self.name(), "batch writing"))
+    }
+    /// Makes an empty table with those columns, where a format keeps the columns of its tables.
+    async fn create_table(&self, _request: WriteRequest, _columns: SchemaRef) -> Result<()> {
+        Err(cannot(self.name(), "tables that keep their columns"))
     }
     /// The schema of an unbounded table, without starting to read it.
     async fn stream_schema(&self, _request: &ReadRequest) -> Result<SchemaRef> {
