@@ -6,6 +6,7 @@
 use super::fit;
 use super::log::{cause_of, corrupt};
 use crate::files::deal::Dealer;
+use crate::files::scan::check_not_empty;
 use crate::parquet::sink::can_hold;
 use crate::parquet::types::table_schema;
 use crate::text::Zone;
@@ -86,6 +87,7 @@ impl Definition {
 
     /// A table that is to be made for rows of that schema; every column may be null.
     pub fn of_rows(rows: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
+        check_not_empty("Delta", rows)?;
         can_be_held(rows)?;
         Self::declared(&table_schema(rows)?, partition_by, created_ms)
     }

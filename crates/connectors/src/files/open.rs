@@ -129,6 +129,7 @@ impl<F: FileFormat> Connector for F {
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
+        scan::check_not_empty(FileFormat::name(self), &rows.schema())?;
         let format = self.writing(&request)?;
         know_readers(self, &request)?;
         request.options.finish(FileFormat::name(self))?;

@@ -143,6 +143,23 @@ pub(crate) fn check_names(schema: &Schema) -> Result<()> {
     }
 }
 
+/// Refuses to write rows without columns, of which nothing would be left.
+pub(crate) fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
+    if !schema.fields().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE",
+        "0A000",
+        format!(
+            "The {format} datasource does not support writing empty or nested empty schemas. \
+             Please make sure the data schema has at least one or more column(s)."
+        ),
+    )
+    .param("format", format))
+}
+
 /// Runs file work where a thread may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
