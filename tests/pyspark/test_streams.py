@@ -5,7 +5,7 @@ import pathlib
 import uuid
 
 import pytest
-from pyspark.errors import PySparkException
+from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import functions as F
 
 from conftest import Server, client_that_vanishes, rows
@@ -190,11 +190,20 @@ def test_a_failed_query_tells_why(spark, tmp_path):
     query = (
         source(spark, tmp_path / "in").select(F.expr("1 / v")).writeStream.format("memory").queryName("failing").start()
     )
-    with pytest.raises(PySparkException) as caught:
-        query.awaitTermination(60)
-    assert "DIVIDE_BY_ZERO" in str(caught.value)
+    for wait in (lambda: query.awaitTermination(60), query.awaitTermination, query.processAllAvailable):
+        with pytest.raises(StreamingQueryException) as caught:
+            wait()
+        error = caught.value
+        assert error.getCondition() == "STREAM_FAILED" and error.getSqlState() == "XXKST"
+        assert {**error.getMessageParameters(), "message": ""} == {"id": query.id, "runId": query.runId, "message": ""}
+        assert "[DIVIDE_BY_ZERO]" in error.getMessageParameters()["message"]
+        assert f"[STREAM_FAILED] Query [id = {query.id}, runId = {query.runId}]" in str(error)
+        assert "terminated with exception: [DIVIDE_BY_ZERO] Division by zero." in str(error)
     assert not query.isActive
-    assert "DIVIDE_BY_ZERO" in str(query.exception())
+    failure = query.exception()
+    assert isinstance(failure, StreamingQueryException)
+    assert str(failure).startswith("(STREAM_FAILED) [DIVIDE_BY_ZERO] Division by zero.")
+    query.stop()
 
 
 def test_await_any_termination(spark, tmp_path):
@@ -203,6 +212,18 @@ def test_await_any_termination(spark, tmp_path):
     query = source(spark, tmp_path / "in").writeStream.format("memory").queryName("any").trigger(availableNow=True).start()
     assert spark.streams.awaitAnyTermination(60)
     assert query.awaitTermination(1)
+    # A failure is told whatever else has ended, until it is reset.
+    put(tmp_path / "zero", "a.json", event(0, "x", 0))
+    failing = source(spark, tmp_path / "zero").select(F.expr("1 / v"))
+    failing = failing.writeStream.format("memory").queryName("any_failing").trigger(availableNow=True).start()
+    with pytest.raises(StreamingQueryException):
+        failing.awaitTermination(60)
+    for wait in (spark.streams.awaitAnyTermination, lambda: spark.streams.awaitAnyTermination(60)):
+        with pytest.raises(StreamingQueryException) as caught:
+            wait()
+        assert caught.value.getMessageParameters()["id"] == failing.id
+    spark.streams.resetTerminated()
+    assert not spark.streams.awaitAnyTermination(1)
 
 
 def test_the_current_time_is_one_value_per_epoch(spark, tmp_path):

@@ -50,6 +50,8 @@ pub struct WriteRequest {
     pub mode: WriteMode,
     /// The columns whose values become folder names.
     pub partition_by: Vec<String>,
+    /// Whether an overwrite also replaces the columns and the partitioning of a table that keeps its own.
+    pub replace: bool,
     /// The options of the writer.
     pub options: OptionMap,
     /// IANA name of the zone in which timestamps are formatted.
@@ -76,6 +78,8 @@ pub struct SinkRequest {
     pub options: OptionMap,
     /// Identifies the query in all its generations.
     pub query_id: String,
+    /// IANA name of the zone in which dates become timestamps.
+    pub time_zone: String,
     /// `append` or `update`. A sink refuses a mode that it does not support.
     pub output_mode: String,
 }
@@ -136,6 +140,10 @@ pub trait Connector: Send + Sync + Debug {
     /// Writes a bounded result and commits it in one step.
     async fn write(&self, _request: WriteRequest, _rows: SendableRecordBatchStream) -> Result<WriteReport> {
         Err(cannot(self.name(), "batch writing"))
+    }
+    /// Creates an empty table with those columns, in a format that keeps the columns of its tables.
+    async fn create_table(&self, _request: WriteRequest, _columns: SchemaRef) -> Result<()> {
+        Err(cannot(self.name(), "tables that keep their columns"))
     }
     /// Returns the schema of an unbounded table, without starting to read it.
     async fn stream_schema(&self, _request: &ReadRequest) -> Result<SchemaRef> {

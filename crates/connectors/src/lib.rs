@@ -4,6 +4,7 @@
 //! streams (a [`StreamSource`], a [`StreamSink`]). The [`ConnectorRegistry`] is the only place that knows
 //! connectors by name. A connector knows no query, no session and no SQL.
 
+mod cast;
 pub mod connector;
 pub mod console;
 pub mod csv;

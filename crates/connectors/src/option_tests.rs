@@ -219,6 +219,7 @@ async fn write(format: &str, path: &Path, options: OptionMap) -> thalweg_common:
         path: path.to_string_lossy().into_owned(),
         mode: WriteMode::ErrorIfExists,
         partition_by: vec![],
+        replace: false,
         options,
         time_zone: "UTC".to_owned(),
     };

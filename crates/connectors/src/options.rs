@@ -6,23 +6,47 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The options of one read or write. Every key has to be asked for before [`OptionMap::finish`],
-/// which refuses those that nobody knew.
+/// which refuses those that nobody knew. Options that a table keeps may be about reading or about writing it.
 #[derive(Debug, Default)]
 pub struct OptionMap {
     entries: Vec<(String, String)>,
     known: Mutex<BTreeSet<String>>,
+    /// Lower-case keys that a table keeps.
+    kept: BTreeSet<String>,
 }
 
 impl Clone for OptionMap {
     fn clone(&self) -> Self {
-        Self::new(self.entries.clone())
+        Self { kept: self.kept.clone(), ..Self::new(self.entries.clone()) }
     }
 }
 
 impl OptionMap {
     /// Keeps the last value of each key.
     pub fn new(entries: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { entries: entries.into_iter().collect(), known: Mutex::default() }
+        Self { entries: entries.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The options that a table keeps, before those of one read or write of it.
+    pub fn of_table<'a>(
+        kept: impl IntoIterator<Item = &'a (String, String)>,
+        more: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let entries: Vec<_> = kept.into_iter().cloned().collect();
+        let kept = entries.iter().map(|(key, _)| key.to_lowercase()).collect();
+        Self { kept, ..Self::new(entries.into_iter().chain(more)) }
+    }
+
+    /// Whether there are options that a table keeps.
+    pub(crate) fn are_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Takes as known what the other direction, which got a clone of these options, knows of the kept ones.
+    pub(crate) fn excuse(&self, other: &Self) {
+        if let (Ok(mut known), Ok(theirs)) = (self.known.lock(), other.known.lock()) {
+            known.extend(theirs.intersection(&self.kept).cloned());
+        }
     }
 
     /// The value of `key`, whatever its case; marks the key as known.
@@ -82,6 +106,20 @@ fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_s_option_may_be_of_the_other_direction() {
+        let pair = |key: &str| (key.to_owned(), "x".to_owned());
+        let reading = OptionMap::of_table(&[pair("Codec"), pair("sep")], [pair("quote")]);
+        let writing = reading.clone();
+        writing.get("codec");
+        writing.get("quote");
+        reading.get("sep");
+        reading.excuse(&writing);
+        let e = reading.finish("csv").map_err(|e| e.to_string());
+        assert!(e.is_err_and(|e| e.contains("`quote`")));
+        assert!(OptionMap::new([pair("codec")]).finish("csv").is_err());
+    }
 
     #[test]
     fn an_unknown_option_is_refused_with_the_nearest_name() {

@@ -34,11 +34,7 @@ const READS: &[(&str, &str, &str)] = &[
     ("csv: folders: ignoreMissingFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
     ("csv: folders: ignoreCorruptFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
     ("csv: folders: a file beside", "CONFLICTING_PARTITION_COLUMN_NAMES", "Spark leaves its rows out"),
-    ("parquet: int as decimal", MISMATCH, "refused: declare it as an int"),
     ("parquet: int as smallint", MISMATCH, "refused: a value may not fit"),
-    ("parquet: string as binary", MISMATCH, "refused: declare it as a string"),
-    ("parquet: fewer fields of a struct", MISMATCH, "refused: declare it whole"),
-    ("parquet: more fields of a struct", MISMATCH, "refused: declare it whole"),
     ("json: names by case, inferred", "COLUMN_ALREADY_EXISTS", "Spark leaves the second name's values out"),
     (
         "csv: bytes that are not UTF-8",
@@ -167,6 +163,7 @@ fn write_request(path: &Path, pairs: Vec<(String, String)>) -> WriteRequest {
         path: path.to_string_lossy().into_owned(),
         mode: WriteMode::ErrorIfExists,
         partition_by: vec![],
+        replace: false,
         options: crate::OptionMap::new(pairs),
         time_zone: "UTC".to_owned(),
     }

@@ -1,6 +1,18 @@
-//! What a type is called in messages: Spark's name, never Arrow's.
+//! What a type is called in messages (Spark's name, never Arrow's), and how many digits it has.
 
 use arrow::datatypes::{DataType, Fields, IntervalUnit};
+
+/// The precision and scale of the decimals that hold every value of an exact number.
+pub(crate) fn exact_digits(data_type: &DataType) -> Option<(i16, i8)> {
+    match data_type {
+        DataType::Int8 => Some((3, 0)),
+        DataType::Int16 => Some((5, 0)),
+        DataType::Int32 => Some((10, 0)),
+        DataType::Int64 => Some((20, 0)),
+        DataType::Decimal128(precision, scale) => Some((i16::from(*precision), *scale)),
+        _ => None,
+    }
+}
 
 /// Spark's name of a type, such as `array<int>`; Arrow's for a type that Spark lacks.
 pub(crate) fn spark_name(data_type: &DataType) -> String {

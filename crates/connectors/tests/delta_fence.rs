@@ -43,6 +43,7 @@ async fn sink(path: &Path) -> Arc<dyn StreamSink> {
         schema: schema(),
         partition_by: vec![],
         options: OptionMap::default(),
+        time_zone: "UTC".to_owned(),
         query_id: "q".to_owned(),
         output_mode: "append".to_owned(),
     };

@@ -8,6 +8,9 @@ use thalweg_stream::StreamingQuery;
 /// Ended queries that are kept, the default of Spark's `spark.sql.streaming.numRetainedQueries`.
 pub const ENDED_MAX: usize = 100;
 
+/// The class of the failure of a query, whatever its cause.
+pub const STREAM_FAILED: &str = "STREAM_FAILED";
+
 /// A streaming query, and how it was started.
 #[derive(Debug, Clone)]
 pub struct JobInfo {
@@ -20,6 +23,42 @@ pub struct JobInfo {
     pub table: Option<(String, String)>,
     /// The plan as text, for `explain()`.
     pub plan: String,
+}
+
+impl JobInfo {
+    /// The error that ended the query as its client sees it: class `STREAM_FAILED` around the cause.
+    pub fn exception(&self) -> Option<Error> {
+        let cause = self.query.exception()?;
+        let (id, run_id) = (self.query.id(), self.query.run_id());
+        let failed = Error::new(
+            ErrorKind::StreamingQuery,
+            STREAM_FAILED,
+            "XXKST",
+            format!("Query [id = {id}, runId = {run_id}] terminated with exception: {cause}"),
+        )
+        .param("id", id)
+        .param("runId", run_id)
+        .param("message", cause.to_string())
+        .caused_by(&cause);
+        Some(match cause.hint_text() {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        })
+    }
+
+    /// Waits for the end: true if it ended, false after `timeout`; raises what [`Self::exception`] says.
+    pub async fn await_termination(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.as_client_sees(self.query.await_termination(timeout).await)
+    }
+
+    /// Waits until everything that is in the source now is committed in the sink.
+    pub async fn process_all_available(&self) -> Result<()> {
+        self.as_client_sees(self.query.process_all_available().await)
+    }
+
+    fn as_client_sees<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.map_err(|error| self.exception().unwrap_or(error))
+    }
 }
 
 /// The streaming queries of a process.
@@ -68,16 +107,19 @@ impl Jobs {
     /// Waits until a query of the session ends; returns false if none has ended after `timeout`.
     ///
     /// # Errors
-    /// The error of a query that failed.
+    /// The error of a query that has failed since the last reset, whichever ended first.
     pub async fn await_any_termination(&self, session: &str, timeout: Option<Duration>) -> Result<bool> {
         let mine: Vec<_> = self.all().into_iter().filter(|j| j.session == session).collect();
-        if let Some(ended) = mine.iter().find(|j| !j.query.is_active()) {
-            return ended.query.exception().map_or(Ok(true), Err);
+        if let Some(error) = mine.iter().rev().find_map(JobInfo::exception) {
+            return Err(error);
+        }
+        if mine.iter().any(|j| !j.query.is_active()) {
+            return Ok(true);
         }
         if mine.is_empty() {
             return Ok(false);
         }
-        let waits = mine.iter().map(|j| Box::pin(j.query.await_termination(timeout)));
+        let waits = mine.iter().map(|j| Box::pin(j.await_termination(timeout)));
         futures::future::select_all(waits).await.0
     }
 

@@ -19,7 +19,7 @@ mod source;
 mod statement;
 
 pub use engine::{Engine, EngineConfig};
-pub use jobs::{JobInfo, Jobs};
+pub use jobs::{JobInfo, Jobs, STREAM_FAILED};
 pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};

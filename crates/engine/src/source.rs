@@ -22,8 +22,8 @@ pub struct SourceRequest {
     pub schema: Option<StructType>,
     pub options: ir::Options,
     pub streaming: bool,
-    /// Whether the options are those of a lasting table, which is read as a stream and as a whole.
-    pub of_table: bool,
+    /// Options that a lasting table keeps, which is read as a stream and as a whole, and written.
+    pub kept: ir::Options,
 }
 
 /// A table that can be planned.
@@ -41,9 +41,9 @@ impl SourceRequest {
             format: definition.format.clone(),
             paths: vec![definition.location.clone()],
             schema,
-            options: definition.options.clone(),
+            options: vec![],
             streaming: false,
-            of_table: true,
+            kept: definition.options.clone(),
         })
     }
 
@@ -70,7 +70,7 @@ impl SourceRequest {
             schema: source.schema.clone(),
             options,
             streaming: source.streaming,
-            of_table: false,
+            kept: vec![],
         })
     }
 }
@@ -133,14 +133,14 @@ pub async fn open(
 }
 
 fn read_request(mut request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
-    if request.of_table && !request.streaming {
-        request.options.retain(|(key, _)| !STREAM_ONLY.contains(&key.to_lowercase().as_str()));
+    if !request.streaming {
+        request.kept.retain(|(key, _)| !STREAM_ONLY.contains(&key.to_lowercase().as_str()));
     }
     let schema = request.schema.map(|s| Arc::new(Schema::new(types::struct_fields(&nullable(s)))));
     Ok(ReadRequest {
         paths: request.paths,
         schema,
-        options: OptionMap::new(request.options),
+        options: OptionMap::of_table(&request.kept, request.options),
         time_zone: config.time_zone(),
         corrupt_column: config.get("spark.sql.columnNameOfCorruptRecord")?,
     })
@@ -194,7 +194,7 @@ pub fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Op
             schema: None,
             options: options.clone(),
             streaming,
-            of_table: false,
+            kept: vec![],
         }),
         _ => None,
     }

@@ -11,7 +11,7 @@ use spark_connect_proto::streaming_query_manager_command as manager;
 use spark_connect_proto::streaming_query_manager_command_result as manager_answer;
 use std::time::Duration;
 use thalweg_common::{Error, Result};
-use thalweg_engine::{JobInfo, Jobs, StreamingQuery, StreamingQueryInfo};
+use thalweg_engine::{JobInfo, Jobs, STREAM_FAILED, StreamingQuery, StreamingQueryInfo};
 
 /// The answer to the start of a query.
 pub(crate) fn started(query: StreamingQueryInfo) -> ResponseType {
@@ -45,7 +45,7 @@ async fn answered(job: &JobInfo, command: Command) -> Result<Option<answer::Resu
             None
         }
         Command::ProcessAllAvailable(_) => {
-            query.process_all_available().await?;
+            job.process_all_available().await?;
             None
         }
         Command::Explain(ExplainCommand { extended: _ }) => {
@@ -53,7 +53,7 @@ async fn answered(job: &JobInfo, command: Command) -> Result<Option<answer::Resu
         }
         Command::Exception(_) => Some(exception(query.exception().as_ref())),
         Command::AwaitTermination(AwaitTerminationCommand { timeout_ms }) => {
-            let terminated = query.await_termination(timeout(timeout_ms)).await?;
+            let terminated = job.await_termination(timeout(timeout_ms)).await?;
             Some(answer::ResultType::AwaitTermination(answer::AwaitTerminationResult { terminated }))
         }
     })
@@ -75,12 +75,12 @@ fn progress<T: serde::Serialize>(all: impl Iterator<Item = T>) -> Result<answer:
     Ok(answer::ResultType::RecentProgress(answer::RecentProgressResult { recent_progress_json }))
 }
 
-/// The client cuts the name of the Java class, up to the first colon.
+/// The cause under the class of the failure. The client cuts the name of the Java class, up to the first colon.
 fn exception(error: Option<&Error>) -> answer::ResultType {
     answer::ResultType::Exception(answer::ExceptionResult {
         exception_message: error
             .map(|e| format!("org.apache.spark.sql.streaming.StreamingQueryException: {e}")),
-        error_class: error.map(|e| e.class().to_owned()),
+        error_class: error.map(|_| STREAM_FAILED.to_owned()),
         stack_trace: None,
     })
 }

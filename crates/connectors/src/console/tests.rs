@@ -22,6 +22,7 @@ async fn an_epoch_is_printed_under_its_number() {
         schema: ddl("n int"),
         partition_by: vec![],
         options: options(pairs),
+        time_zone: "UTC".to_owned(),
         query_id: "q".to_owned(),
         output_mode: mode.to_owned(),
     };

@@ -2,7 +2,8 @@
 //!
 //! An append adds files and holds on to nothing, so it goes after whatever others commit, unless
 //! they change the columns. An overwrite takes out exactly the files of the version that it goes
-//! against; if another writer comes first, it looks again.
+//! against; if another writer comes first, it looks again. What the rows may do to the columns is said by
+//! `mergeSchema`, `overwriteSchema` and [`WriteRequest::replace`]; otherwise they have to fit.
 
 use super::definition::{Definition, check_partitions};
 use super::log::{AppIds, Log, commit_info, now_ms};
@@ -11,11 +12,13 @@ use crate::connector::{WriteMode, WriteReport, WriteRequest};
 use crate::files::path::uri;
 use crate::files::write::feed;
 use crate::parquet::sink::ParquetSink;
+use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use deltalake_core::kernel::Action;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
+use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
@@ -24,7 +27,30 @@ const COMMIT_ATTEMPTS_MAX: usize = 100;
 /// What a write may change besides rows.
 struct Settings {
     format: ParquetSink,
+    zone: Zone,
+    merge_schema: bool,
     overwrite_schema: bool,
+}
+
+impl Settings {
+    fn of(request: &WriteRequest) -> Result<Self> {
+        let options = &request.options;
+        let settings = Self {
+            format: ParquetSink::from_options(options)?,
+            zone: Zone::of_session(&request.time_zone)?,
+            merge_schema: options.flag("mergeSchema", false)?,
+            overwrite_schema: options.flag("overwriteSchema", false)?,
+        };
+        options.finish("delta")?;
+        Ok(settings)
+    }
+}
+
+/// The table that rows are written for, and the one that was there.
+struct Plan {
+    old: Option<Definition>,
+    target: Definition,
+    mode: WriteMode,
 }
 
 /// Writes all rows in one commit.
@@ -33,34 +59,50 @@ pub(super) async fn write(
     request: WriteRequest,
     rows: SendableRecordBatchStream,
 ) -> Result<WriteReport> {
-    if request.options.flag("mergeSchema", false)? {
-        return Err(request.options.bad("mergeSchema", "false"));
-    }
-    let settings = Settings {
-        format: ParquetSink::from_options(&request.options)?,
-        overwrite_schema: request.options.flag("overwriteSchema", false)?,
-    };
-    request.options.finish("delta")?;
-    let old = current(&log).await?;
-    match (&old, request.mode) {
-        (Some(_), WriteMode::ErrorIfExists) => return Err(path_exists(&log)),
-        (Some(_), WriteMode::Ignore) => return Ok(WriteReport::default()),
-        (None, _) if has_other_files(&log) => return Err(path_exists(&log)),
-        _ => {}
-    }
+    let settings = Settings::of(&request)?;
+    let Some(old) = replaceable(&log, request.mode).await? else { return Ok(WriteReport::default()) };
     let target = target(old.as_ref(), &request, &settings, &rows.schema())?;
-    target.check_writable(&log.root)?;
-    let (root, definition, format) = (log.root.clone(), target.clone(), settings.format);
+    let plan = Plan { old, target, mode: request.mode };
+    plan.check(&log)?;
+    let (root, definition) = (log.root.clone(), plan.target.clone());
     let (adds, count) = feed(rows, move |batches| {
-        let mut stager = Stager::new(&root, &definition, &format, 0)?;
+        let mut stager = Stager::new(&root, &definition, (&settings.format, settings.zone), 0)?;
         for batch in batches {
             stager.write(&batch?)?;
         }
         stager.finish()
     })
     .await?;
-    commit(&log, request.mode, &target, &adds).await?;
+    commit(&log, &plan, &adds).await?;
     Ok(WriteReport { rows: count })
+}
+
+/// Makes a table without rows. One that is there stays if it has those columns, unless it is replaced.
+pub(super) async fn create(log: Log, request: WriteRequest, columns: &SchemaRef) -> Result<()> {
+    Settings::of(&request)?;
+    let old = current(&log).await?;
+    let target = Definition::declared(columns, &request.partition_by, now_ms())?;
+    match &old {
+        Some(_) if request.replace => {}
+        Some(old) if old.same_layout(&target) => return Ok(()),
+        Some(_) => return Err(other_columns(&log)),
+        None if has_other_files(&log.root) => return Err(path_exists(&log)),
+        None => {}
+    }
+    let plan = Plan { old, target, mode: WriteMode::Overwrite };
+    plan.check(&log)?;
+    commit(&log, &plan, &[]).await
+}
+
+/// The table that is there, if any; none if nothing is to be written.
+async fn replaceable(log: &Log, mode: WriteMode) -> Result<Option<Option<Definition>>> {
+    let old = current(log).await?;
+    match (&old, mode) {
+        (Some(_), WriteMode::ErrorIfExists) => Err(path_exists(log)),
+        (Some(_), WriteMode::Ignore) => Ok(None),
+        (None, _) if has_other_files(&log.root) => Err(path_exists(log)),
+        _ => Ok(Some(old)),
+    }
 }
 
 /// The definition that the files are written for.
@@ -70,13 +112,33 @@ fn target(
     settings: &Settings,
     rows: &SchemaRef,
 ) -> Result<Definition> {
-    let Some(old) = old else { return Definition::new(rows, &request.partition_by, now_ms()) };
-    if request.mode == WriteMode::Overwrite && settings.overwrite_schema {
-        return Definition::new(rows, &request.partition_by, now_ms());
+    let new = || Definition::of_rows(rows, &request.partition_by, now_ms());
+    let Some(old) = old else { return new() };
+    if request.mode == WriteMode::Overwrite && (settings.overwrite_schema || request.replace) {
+        return new();
     }
     check_partitions(&request.partition_by, &old.partition_by)?;
+    if settings.merge_schema {
+        return old.merged_with(rows);
+    }
     old.check_rows(rows)?;
     Ok(old.clone())
+}
+
+impl Plan {
+    fn check(&self, log: &Log) -> Result<()> {
+        self.old.iter().chain([&self.target]).try_for_each(|d| d.check_writable(&log.root))
+    }
+
+    /// What has to become of the columns of the table that is there now.
+    fn change(&self, log: &Log, now: Option<&Definition>) -> Result<Vec<Value>> {
+        match (now, &self.old) {
+            (None, None) => Ok(self.target.actions().into()),
+            (Some(now), _) if now.same_layout(&self.target) => Ok(Vec::new()),
+            (Some(now), Some(old)) if now.same_layout(old) => Ok(self.target.replacing(now)),
+            _ => Err(changed(log)),
+        }
+    }
 }
 
 async fn current(log: &Log) -> Result<Option<Definition>> {
@@ -86,20 +148,17 @@ async fn current(log: &Log) -> Result<Option<Definition>> {
     }
 }
 
-async fn commit(log: &Log, mode: WriteMode, target: &Definition, adds: &[Value]) -> Result<()> {
+async fn commit(log: &Log, plan: &Plan, adds: &[Value]) -> Result<()> {
     let ids = AppIds::of("");
     for _ in 0..COMMIT_ATTEMPTS_MAX {
         let head = log.load(&ids).await?;
-        let shown = if mode == WriteMode::Overwrite { "Overwrite" } else { "Append" };
-        let parameters = json!({"mode": shown, "partitionBy": json!(target.partition_by).to_string()});
+        let overwrites = plan.mode == WriteMode::Overwrite;
+        let shown = if overwrites { "Overwrite" } else { "Append" };
+        let by = json!(plan.target.partition_by).to_string();
+        let parameters = json!({"mode": shown, "partitionBy": by});
         let mut actions = vec![commit_info("WRITE", &parameters, &Uuid::new_v4().to_string())];
-        match &head.definition {
-            None => actions.extend(target.actions()),
-            Some(now) if now.schema == target.schema && now.partition_by == target.partition_by => {}
-            Some(now) if mode == WriteMode::Overwrite => actions.push(target.replacing(now)),
-            Some(_) => return Err(changed(log)),
-        }
-        if mode == WriteMode::Overwrite && head.version.is_some() {
+        actions.extend(plan.change(log, head.definition.as_ref())?);
+        if overwrites && head.version.is_some() {
             actions.extend(removes(log, head.version).await?);
         }
         actions.extend(adds.iter().cloned());
@@ -140,10 +199,24 @@ async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
     files.iter().map(remove).collect()
 }
 
-/// Whether the folder holds something that is no Delta table.
-fn has_other_files(log: &Log) -> bool {
-    std::fs::read_dir(&log.root)
-        .is_ok_and(|mut entries| entries.any(|e| e.is_ok_and(|e| e.file_name() != "_delta_log")))
+/// Whether the folder holds files that are not a Delta table's. Folders that a write left empty are none.
+fn has_other_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|e| e.file_name() != "_delta_log" && (!e.path().is_dir() || has_other_files(&e.path())))
+    })
+}
+
+fn other_columns(log: &Log) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "DELTA_CREATE_TABLE_SCHEME_MISMATCH",
+        "42KD7",
+        format!("The specified columns do not match the existing table at {}.", uri(&log.root)),
+    )
+    .param("path", uri(&log.root))
+    .hint("Leave the column list out, or use CREATE OR REPLACE TABLE.")
 }
 
 fn path_exists(log: &Log) -> Error {

@@ -3,11 +3,16 @@
 //! A table that asks its writers or readers for more than is here is refused by the name of what
 //! it asks for. Types are the platform's; Delta's own are its kernel's business.
 
-use super::log::corrupt;
+use super::fit;
+use super::log::{cause_of, corrupt};
+use crate::files::scan::check_not_empty;
 use crate::files::split::PartitionSplitter;
+use crate::parquet::sink::can_hold;
 use crate::parquet::types::table_schema;
 use crate::text::Zone;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use crate::text::cell::unsupported_type;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::{EagerSnapshot, StructType};
 use serde_json::{Value, json};
@@ -16,18 +21,48 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
-/// What an appending writer understands.
-const WRITER_FEATURES: [&str; 4] = ["appendOnly", "invariants", "timestampNtz", "changeDataFeed"];
+/// What a writer understands, which for some means to see that a table does not use them.
+const WRITER_FEATURES: [&str; 9] = [
+    "allowColumnDefaults",
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "deletionVectors",
+    "generatedColumns",
+    "identityColumns",
+    "invariants",
+    NTZ,
+];
+/// Marks in the metadata of a column, and the feature that a table uses with them.
+const COLUMN_MARKS: [(&str, &str); 4] = [
+    ("\"delta.invariants\"", "column invariants"),
+    ("\"delta.generationExpression\"", "generatedColumns"),
+    ("\"delta.identity.", "identityColumns"),
+    ("\"CURRENT_DEFAULT\"", "allowColumnDefaults"),
+];
 /// What a reader understands.
-const READER_FEATURES: [&str; 1] = ["timestampNtz"];
-/// The highest writer version without feature names whose features are all understood.
-const LEGACY_WRITER_VERSION_MAX: u64 = 2;
+const READER_FEATURES: [&str; 2] = [NTZ, "deletionVectors"];
+const NTZ: &str = "timestampNtz";
+/// The features that writer versions stand for, each with those of the versions below it.
+const LEGACY_WRITER_FEATURES: [(u64, &str); 7] = [
+    (2, "appendOnly"),
+    (2, "invariants"),
+    (3, "checkConstraints"),
+    (4, "changeDataFeed"),
+    (4, "generatedColumns"),
+    (5, "columnMapping"),
+    (6, "identityColumns"),
+];
+/// The versions of readers and writers from which on features have names.
+const NAMED_FEATURES: (u64, u64) = (3, 7);
 
 /// Columns and layout of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Definition {
-    /// All columns, partition columns included, in the order of the table.
+    /// All columns, partition columns included, in the order of the table. Inside a column all may be null.
     pub schema: SchemaRef,
+    /// The same columns with what the table says about nulls at any depth.
+    declared: SchemaRef,
     pub partition_by: Vec<String>,
     metadata: Value,
     protocol: Value,
@@ -40,42 +75,58 @@ impl Definition {
             |v: serde_json::Result<Value>| v.map_err(|e| Error::internal(format!("Delta metadata: {e}")));
         let metadata = value(serde_json::to_value(snapshot.metadata()))?;
         let partition_by = strings(&metadata, "partitionColumns");
+        let declared = snapshot.arrow_schema();
         Ok(Self {
-            schema: table_schema(&snapshot.arrow_schema())?,
+            schema: with_nulls_of(table_schema(&declared)?.as_ref(), &declared),
+            declared,
             partition_by,
             protocol: value(serde_json::to_value(snapshot.protocol()))?,
             metadata,
         })
     }
 
-    /// A table that is to be made.
-    pub fn new(schema: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
-        let nullable =
-            schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true).with_metadata([].into()));
-        let schema = Arc::new(Schema::new(nullable.collect::<Vec<Field>>()));
+    /// A table that is to be made for rows of that schema; every column may be null.
+    pub fn of_rows(rows: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
+        check_not_empty("Delta", rows)?;
+        can_be_held(rows)?;
+        Self::declared(&table_schema(rows)?, partition_by, created_ms)
+    }
+
+    /// A table that is to be made with those columns.
+    pub fn declared(declared: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
+        can_be_held(declared)?;
+        let declared = without_metadata(declared);
+        let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
         // The table's own spelling of the names, and an error for names that it has not.
         let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
-        let kernel: StructType = schema
-            .as_ref()
-            .try_into_kernel()
-            .map_err(|e| Error::unsupported(format!("a Delta table of these columns ({e})")))?;
-        let text =
-            serde_json::to_string(&kernel).map_err(|e| Error::internal(format!("a Delta schema: {e}")))?;
         let metadata = json!({
             "id": Uuid::new_v4().to_string(),
             "format": {"provider": "parquet", "options": {}},
-            "schemaString": text,
+            "schemaString": schema_string(&declared)?,
             "partitionColumns": partition_by,
             "configuration": {},
             "createdTime": created_ms,
         });
-        let protocol = if schema.fields().iter().any(|f| has_ntz(f.data_type())) {
-            let features = json!(["timestampNtz"]);
-            json!({"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features})
-        } else {
-            json!({"minReaderVersion": 1, "minWriterVersion": 2})
-        };
-        Ok(Self { schema, partition_by, metadata, protocol })
+        let protocol = with_ntz_if_needed(&json!({"minReaderVersion": 1, "minWriterVersion": 2}), &schema);
+        Ok(Self { schema, declared, partition_by, metadata, protocol })
+    }
+
+    /// The same table with the columns that rows have in addition.
+    pub fn merged_with(&self, rows: &SchemaRef) -> Result<Self> {
+        let new = table_schema(rows)?;
+        let schema = fit::merged(&self.schema, &new);
+        fit::check(&schema, rows)?;
+        can_be_held(&schema)?;
+        if schema == self.schema {
+            return Ok(self.clone());
+        }
+        let declared = fit::merged(&self.declared, &new);
+        let mut metadata = self.metadata.clone();
+        if let Some(map) = metadata.as_object_mut() {
+            map.insert("schemaString".to_owned(), schema_string(&declared)?.into());
+        }
+        let protocol = with_ntz_if_needed(&self.protocol, &schema);
+        Ok(Self { schema, declared, partition_by: self.partition_by.clone(), metadata, protocol })
     }
 
     /// The actions that make the table.
@@ -83,24 +134,32 @@ impl Definition {
         [json!({"protocol": self.protocol}), json!({"metaData": self.metadata})]
     }
 
-    /// The action that gives a table that is there these columns; its identity and settings stay.
-    pub fn replacing(&self, old: &Self) -> Value {
+    /// The actions that give a table that is there these columns; its identity and settings stay.
+    pub fn replacing(&self, old: &Self) -> Vec<Value> {
         let mut metadata = self.metadata.clone();
         for key in ["id", "configuration", "createdTime", "name", "description"] {
             if let (Some(value), Some(map)) = (old.metadata.get(key), metadata.as_object_mut()) {
                 map.insert(key.to_owned(), value.clone());
             }
         }
-        json!({"metaData": metadata})
+        let mut actions = vec![json!({"metaData": metadata})];
+        let protocol = with_ntz_if_needed(&old.protocol, &self.schema);
+        if protocol != old.protocol {
+            actions.push(json!({"protocol": protocol}));
+        }
+        actions
+    }
+
+    /// Whether files that were written for one of them fit the other.
+    pub fn same_layout(&self, other: &Self) -> bool {
+        without_metadata(&self.declared) == without_metadata(&other.declared)
+            && self.partition_by == other.partition_by
     }
 
     /// Refuses tables whose readers have to understand more than ours does.
     pub fn check_readable(&self, root: &Path) -> Result<()> {
         let unknown = strings(&self.protocol, "readerFeatures");
-        match unknown
-            .iter()
-            .find(|f| !READER_FEATURES.contains(&f.as_str()) && f.as_str() != "deletionVectors")
-        {
+        match unknown.iter().find(|f| !READER_FEATURES.contains(&f.as_str())) {
             Some(feature) => Err(unsupported_feature(root, feature)),
             None if self.setting("delta.columnMapping.mode").is_some_and(|m| m != "none") => {
                 Err(unsupported_feature(root, "columnMapping"))
@@ -113,19 +172,15 @@ impl Definition {
     pub fn check_writable(&self, root: &Path) -> Result<()> {
         self.check_readable(root)?;
         let version = self.protocol.get("minWriterVersion").and_then(Value::as_u64).unwrap_or(u64::MAX);
-        if version != 7 && version > LEGACY_WRITER_VERSION_MAX {
+        if version > NAMED_FEATURES.1 {
             return Err(unsupported_feature(root, &format!("writer version {version}")));
         }
         let features = strings(&self.protocol, "writerFeatures");
         if let Some(feature) = features.iter().find(|f| !WRITER_FEATURES.contains(&f.as_str())) {
             return Err(unsupported_feature(root, feature));
         }
-        let schema = self.metadata.get("schemaString").and_then(Value::as_str).unwrap_or_default();
-        if schema.contains("\"delta.invariants\"") {
-            return Err(unsupported_feature(root, "column invariants"));
-        }
-        if let Some(column) = required_column(schema) {
-            return Err(unsupported_feature(root, &format!("NOT NULL column `{column}`")));
+        if let Some(feature) = self.used_feature() {
+            return Err(unsupported_feature(root, feature));
         }
         // Forgotten transactions would let an epoch in twice.
         match self.setting("delta.setTransactionRetentionDuration") {
@@ -134,36 +189,30 @@ impl Definition {
         }
     }
 
+    /// A feature that the columns or settings make use of and that a writer here does not know.
+    fn used_feature(&self) -> Option<&'static str> {
+        let settings = self.metadata.get("configuration").and_then(Value::as_object);
+        if settings.is_some_and(|s| s.keys().any(|key| key.starts_with("delta.constraints."))) {
+            return Some("checkConstraints");
+        }
+        let schema = self.metadata.get("schemaString").and_then(Value::as_str).unwrap_or_default();
+        COLUMN_MARKS.iter().find(|(mark, _)| schema.contains(mark)).map(|(_, feature)| *feature)
+    }
+
     /// Whether rows are never taken out again.
     pub fn is_append_only(&self) -> bool {
         self.setting("delta.appendOnly").is_some_and(|v| v == "true")
     }
 
-    /// Refuses rows whose columns are none of the table's or have another type.
+    /// Refuses rows that do not fit the columns.
     pub fn check_rows(&self, rows: &SchemaRef) -> Result<()> {
-        let mut wrong = Vec::new();
-        for field in rows.fields() {
-            match self.schema.fields().iter().find(|f| f.name().eq_ignore_ascii_case(field.name())) {
-                None => wrong.push(format!("column `{}` is not in the table", field.name())),
-                Some(own) if !same_type(own.data_type(), field.data_type()) => wrong.push(format!(
-                    "column `{}` is {} but the table has {}",
-                    field.name(),
-                    field.data_type(),
-                    own.data_type()
-                )),
-                Some(_) => {}
-            }
-        }
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Analysis,
-            "DELTA_METADATA_MISMATCH",
-            "42KDG",
-            format!("A schema mismatch detected when writing to the Delta table: {}.", wrong.join("; ")),
-        )
-        .hint("Cast the columns to the table's types, or write with overwriteSchema in mode overwrite."))
+        fit::check(&self.schema, rows)
+    }
+
+    /// Rows that fit, as the table has them; class `DELTA_NOT_NULL_CONSTRAINT_VIOLATED` for a null that
+    /// the table does not allow.
+    pub fn fitted(&self, rows: &RecordBatch, zone: Zone) -> Result<RecordBatch> {
+        fit::fitted(rows, &self.schema, &self.declared, zone)
     }
 
     fn setting(&self, key: &str) -> Option<&str> {
@@ -191,33 +240,59 @@ pub(super) fn actions(entry: &[u8], path: &Path) -> Result<Vec<Value>> {
     lines.map(|l| serde_json::from_slice(l).map_err(|e| corrupt(path, &e))).collect()
 }
 
-/// The first column of a Delta schema that may not be null. Inside, all of ours may.
-fn required_column(schema: &str) -> Option<String> {
-    let schema: Value = serde_json::from_str(schema).ok()?;
-    let required = |f: &&Value| f.get("nullable") == Some(&Value::Bool(false));
-    let column = schema.get("fields")?.as_array()?.iter().find(required)?;
-    Some(column.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
-}
-
 fn strings(value: &Value, key: &str) -> Vec<String> {
     let items = value.get(key).and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn same_type(a: &DataType, b: &DataType) -> bool {
-    a == b
-        || match (a, b) {
-            (DataType::List(x), DataType::List(y)) | (DataType::Map(x, _), DataType::Map(y, _)) => {
-                same_type(x.data_type(), y.data_type())
-            }
-            (DataType::Struct(x), DataType::Struct(y)) => {
-                x.len() == y.len()
-                    && x.iter()
-                        .zip(y)
-                        .all(|(f, g)| f.name() == g.name() && same_type(f.data_type(), g.data_type()))
-            }
-            _ => false,
-        }
+fn can_be_held(schema: &Schema) -> Result<()> {
+    match schema.fields().iter().find(|f| !can_hold(f.data_type())) {
+        None => Ok(()),
+        Some(field) => Err(unsupported_type("Delta", field.name(), field.data_type())),
+    }
+}
+
+/// The columns of `schema`, each of which may be null if it may in `declared`.
+fn with_nulls_of(schema: &Schema, declared: &Schema) -> SchemaRef {
+    let field = |(field, declared): (&FieldRef, &FieldRef)| {
+        field.as_ref().clone().with_nullable(declared.is_nullable())
+    };
+    let fields = schema.fields().iter().zip(declared.fields()).map(field);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn without_metadata(schema: &Schema) -> SchemaRef {
+    let plain = |f: &FieldRef| f.as_ref().clone().with_metadata([].into());
+    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
+}
+
+fn schema_string(declared: &SchemaRef) -> Result<String> {
+    let kernel: StructType = declared
+        .as_ref()
+        .try_into_kernel()
+        .map_err(|e| Error::unsupported(format!("a Delta table of these columns ({})", cause_of(&e))))?;
+    serde_json::to_string(&kernel).map_err(|e| Error::internal(format!("a Delta schema: {e}")))
+}
+
+/// A protocol that allows TIMESTAMP_NTZ if the columns need it; what it asked for before, it still does.
+fn with_ntz_if_needed(protocol: &Value, schema: &Schema) -> Value {
+    let is_there = strings(protocol, "writerFeatures").iter().any(|f| f == NTZ);
+    if is_there || !schema.fields().iter().any(|f| has_ntz(f.data_type())) {
+        return protocol.clone();
+    }
+    let version = |key: &str| protocol.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mut writers = strings(protocol, "writerFeatures");
+    let old = version("minWriterVersion");
+    if old < NAMED_FEATURES.1 {
+        // What the version stood for has to be named from now on.
+        let named = LEGACY_WRITER_FEATURES.iter().filter(|(since, _)| *since <= old);
+        writers.extend(named.map(|(_, feature)| (*feature).to_owned()));
+    }
+    let mut readers = strings(protocol, "readerFeatures");
+    writers.push(NTZ.to_owned());
+    readers.push(NTZ.to_owned());
+    let (reader, writer) = NAMED_FEATURES;
+    json!({"minReaderVersion": reader, "minWriterVersion": writer, "readerFeatures": readers, "writerFeatures": writers})
 }
 
 fn has_ntz(data_type: &DataType) -> bool {
@@ -229,7 +304,7 @@ fn has_ntz(data_type: &DataType) -> bool {
     }
 }
 
-fn unsupported_feature(root: &Path, feature: &str) -> Error {
+pub(super) fn unsupported_feature(root: &Path, feature: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
         "DELTA_UNSUPPORTED_FEATURES",

@@ -5,7 +5,7 @@
 //! tells that someone else did; then the caller has to [`Log::advance`] and check again. Entries
 //! are created whole, durable and once. Log entries are never changed or deleted here.
 
-use super::definition::{Definition, actions};
+use super::definition::{Definition, actions, unsupported_feature};
 use crate::files::durable;
 use crate::files::path::uri;
 use deltalake_core::kernel::EagerSnapshot;
@@ -195,9 +195,10 @@ impl Log {
     }
 
     pub fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {
-        // The library's errors go on with a backtrace where the environment asks for one.
-        let cause = cause.to_string();
-        let cause = cause.lines().next().unwrap_or_default();
+        let cause = cause_of(cause);
+        if let Some(feature) = cause.strip_prefix("Kernel error: Unsupported: ") {
+            return unsupported_feature(&self.root, feature);
+        }
         let error = Error::new(
             ErrorKind::Runtime,
             "DELTA_LOG_IO",
@@ -212,6 +213,11 @@ impl Log {
             _ => error,
         }
     }
+}
+
+/// What went wrong in the library, whose errors go on with a backtrace where the environment asks for one.
+pub(super) fn cause_of(error: &dyn std::fmt::Display) -> String {
+    error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 /// The action that says who commits what, with a mark by which a writer knows its own entry.

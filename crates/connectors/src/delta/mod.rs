@@ -6,6 +6,8 @@
 
 mod batch;
 mod definition;
+mod fit;
+mod history;
 mod log;
 mod sink;
 mod stage;

@@ -15,6 +15,7 @@ use crate::files::path::uri;
 use crate::files::scan::blocking;
 use crate::parquet::sink::ParquetSink;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
+use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -40,6 +41,8 @@ pub(super) struct DeltaSink {
     schema: SchemaRef,
     partition_by: Vec<String>,
     format: ParquetSink,
+    zone: Zone,
+    merge_schema: bool,
     /// What is known of the log since the fence.
     state: Mutex<Option<Fenced>>,
 }
@@ -52,26 +55,45 @@ struct Fenced {
 
 impl DeltaSink {
     /// A sink that writes below the root of `log`; nothing is written yet.
-    pub fn new(log: Log, request: SinkRequest, format: ParquetSink) -> Self {
-        Self {
+    pub fn new(log: Log, request: SinkRequest) -> Result<Self> {
+        let format = ParquetSink::from_options(&request.options)?;
+        let merge_schema = request.options.flag("mergeSchema", false)?;
+        request.options.finish("delta")?;
+        Ok(Self {
             log,
             ids: AppIds::of(&request.query_id),
             query_id: request.query_id,
             schema: request.schema,
             partition_by: request.partition_by,
             format,
+            zone: Zone::of_session(&request.time_zone)?,
+            merge_schema,
             state: Mutex::new(None),
-        }
+        })
     }
 
     /// The table's definition in `head`, checked against what the query writes.
     fn definition(&self, head: &Head) -> Result<Option<Definition>> {
         if let Some(definition) = &head.definition {
             definition.check_writable(&self.log.root)?;
-            definition.check_rows(&self.schema)?;
             check_partitions(&self.partition_by, &definition.partition_by)?;
+            if !self.merge_schema {
+                definition.check_rows(&self.schema)?;
+            }
         }
         Ok(head.definition.clone())
+    }
+
+    /// The definition that the query writes for, and the actions that lead to it.
+    fn target(&self, head: &Head) -> Result<(Definition, Vec<Value>)> {
+        let Some(own) = self.definition(head)? else {
+            let created = Definition::of_rows(&self.schema, &self.partition_by, now_ms())?;
+            let actions = created.actions().into();
+            return Ok((created, actions));
+        };
+        let target = if self.merge_schema { own.merged_with(&self.schema)? } else { own.clone() };
+        let actions = if target.same_layout(&own) { Vec::new() } else { target.replacing(&own) };
+        Ok((target, actions))
     }
 
     async fn fence_against(&self, head: Head, generation: Generation) -> Result<Option<Fenced>> {
@@ -82,14 +104,8 @@ impl DeltaSink {
         let mark = Uuid::new_v4().to_string();
         let parameters = json!({"queryId": self.query_id, "generation": generation.to_string()});
         let mut actions = vec![commit_info("STREAMING FENCE", &parameters, &mark)];
-        let definition = match self.definition(&head)? {
-            Some(definition) => definition,
-            None => {
-                let created = Definition::new(&self.schema, &self.partition_by, now_ms())?;
-                actions.extend(created.actions());
-                created
-            }
-        };
+        let (definition, changes) = self.target(&head)?;
+        actions.extend(changes);
         actions.push(transaction(&self.ids.epoch, head.epoch.unwrap_or(-1))?);
         actions.push(transaction(&self.ids.generation, as_version(generation))?);
         if !self.create(&head, actions, &mark).await? {
@@ -213,9 +229,9 @@ impl StreamSink for DeltaSink {
             return Err(Error::internal("rows were staged before the sink was fenced"));
         };
         hit(FailPoint::SinkStage);
-        let (root, format) = (self.log.root.clone(), self.format.clone());
+        let (root, format, zone) = (self.log.root.clone(), self.format.clone(), self.zone);
         let (adds, rows) = blocking(move || {
-            let mut stager = Stager::new(&root, &definition, &format, chunk)?;
+            let mut stager = Stager::new(&root, &definition, (&format, zone), chunk)?;
             for batch in &rows {
                 definition.check_rows(&batch.schema())?;
                 stager.write(batch)?;
@@ -272,18 +288,13 @@ pub(super) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>
         .param("outputMode", request.output_mode)
         .hint("Use outputMode(\"append\"); with a watermark, windows are written once they are final."));
     }
-    if request.options.flag("mergeSchema", false)? {
-        return Err(request.options.bad("mergeSchema", "false"));
-    }
-    let format = ParquetSink::from_options(&request.options)?;
-    request.options.finish("delta")?;
-    Ok(Arc::new(DeltaSink::new(log, request, format)))
+    Ok(Arc::new(DeltaSink::new(log, request)?))
 }
 
 /// Whether files that were staged for one definition fit the other.
 fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => a.schema == b.schema && a.partition_by == b.partition_by,
+        (Some(a), Some(b)) => a.same_layout(b),
         _ => false,
     }
 }

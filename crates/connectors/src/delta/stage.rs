@@ -10,7 +10,6 @@ use crate::files::durable;
 use crate::files::split::PartitionSplitter;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::parquet::sink::ParquetSink;
-use crate::parquet::source::conform;
 use crate::text::Zone;
 use arrow::array::RecordBatch;
 use deltalake_core::kernel::{Action, Add};
@@ -29,6 +28,8 @@ pub(super) struct Stager<'a> {
     definition: &'a Definition,
     splitter: PartitionSplitter,
     format: &'a ParquetSink,
+    /// In which dates become timestamps.
+    zone: Zone,
     index: usize,
     open: BTreeMap<PathBuf, OpenFile>,
     adds: Vec<Value>,
@@ -50,7 +51,7 @@ impl<'a> Stager<'a> {
     pub fn new(
         root: &'a Path,
         definition: &'a Definition,
-        format: &'a ParquetSink,
+        (format, zone): (&'a ParquetSink, Zone),
         index: usize,
     ) -> Result<Self> {
         let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
@@ -60,6 +61,7 @@ impl<'a> Stager<'a> {
             definition,
             splitter,
             format,
+            zone,
             index,
             open: BTreeMap::new(),
             adds: Vec::new(),
@@ -68,12 +70,12 @@ impl<'a> Stager<'a> {
         })
     }
 
-    /// Writes a batch; its columns have to fit the table.
+    /// Writes a batch, whose columns were checked to fit the table; its nulls are checked here.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let batch = conform(batch, &self.definition.schema, self.root)?;
+        let batch = self.definition.fitted(batch, self.zone)?;
         for partition in self.splitter.split(&batch)? {
             let folder = self.splitter.folder(&partition.values);
             if !self.open.contains_key(&folder) {

@@ -2,15 +2,15 @@
 
 use super::definition::Definition;
 use super::log::Log;
-use super::{batch, sink};
+use super::{batch, history, sink};
 use crate::connector::{Connector, ReadRequest, SinkRequest, WriteReport, WriteRequest};
 use crate::files::path::{local, uri};
-use crate::files::scan::{blocking, without_folders};
+use crate::files::scan::blocking;
 use crate::files::{FileEntry, list, partition};
 use crate::parquet::files::{DataFile, ParquetFiles};
 use crate::stream::StreamSink;
 use crate::text::{Zone, datetime};
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::DateTime;
 use datafusion::catalog::TableProvider;
@@ -59,6 +59,10 @@ impl Connector for Delta {
         batch::write(Log { root: local(&request.path)? }, request, rows).await
     }
 
+    async fn create_table(&self, request: WriteRequest, columns: SchemaRef) -> Result<()> {
+        batch::create(Log { root: local(&request.path)? }, request, &columns).await
+    }
+
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
         let path = request.path.clone().ok_or_else(|| {
             Error::new(
@@ -92,6 +96,8 @@ async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
         return Err(options.bad("versionAsOf", "nothing, since timestampAsOf is given too"));
     }
     options.finish("delta")?;
+    version.map_or(Ok(()), |version| history::check_version(log, version))?;
+    time.map_or(Ok(()), |time| history::check_time(log, time))?;
     let Some(mut table) = log.open(version).await? else { return Err(missing(log)) };
     if let Some(time) = time {
         table.load_with_datetime(time).await.map_err(|e| log.failed("read", &e))?;
@@ -107,7 +113,10 @@ fn provider(log: &Log, definition: &Definition, files: &[LogicalFileView]) -> Re
         .cloned()
         .collect();
     let data = files.iter().map(|f| data_file(log, f, &folders)).collect::<Result<Vec<_>>>()?;
-    let file_schema = without_folders(&definition.schema, &folders);
+    // Unlike other files, these promise what the table says about nulls.
+    let in_files = |f: &&FieldRef| !definition.partition_by.iter().any(|p| p == f.name());
+    let file_schema: Vec<FieldRef> = definition.schema.fields().iter().filter(in_files).cloned().collect();
+    let file_schema = Arc::new(Schema::new(file_schema));
     ParquetFiles::open(file_schema, folders, &data)?.ordered_as(&definition.schema)
 }
 

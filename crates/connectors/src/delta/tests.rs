@@ -15,6 +15,7 @@ async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
         schema: ddl("n int, s string"),
         partition_by: vec![],
         options: options(&[]),
+        time_zone: "UTC".to_owned(),
         query_id: "q-1".to_owned(),
         output_mode: mode.to_owned(),
     };
@@ -117,7 +118,7 @@ async fn what_the_sink_can_t_do_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
     assert_eq!(class(sink(&path, "update").await), "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE");
-    write(&path, WriteMode::Append, ("n bigint, s string", &[&["1", "a"]]), (&[], &[])).await.unwrap();
+    write(&path, WriteMode::Append, ("n date, s string", &[&["2013-01-01", "a"]]), (&[], &[])).await.unwrap();
     let other = sink(&path, "append").await.unwrap();
     assert_eq!(class(other.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
 }
@@ -132,6 +133,7 @@ async fn write(
         path: path.to_string_lossy().into_owned(),
         mode,
         partition_by: by.iter().map(|s| (*s).to_owned()).collect(),
+        replace: false,
         options: options(pairs),
         time_zone: "UTC".to_owned(),
     };
@@ -158,7 +160,13 @@ async fn a_batch_write_is_read_back() {
     assert_eq!(put(WriteMode::Overwrite, &[&["z", "9"]]).await, Ok(1));
     assert_eq!(rows("delta", read(&path, None, &[])).await, ["z|9"]);
     assert_eq!(rows("delta", read(&path, None, &[("versionAsOf", "1")])).await.len(), 3);
-    assert_eq!(rows("delta", read(&path, None, &[("timestampAsOf", "2999-01-01")])).await, ["z|9"]);
+    for (option, value, class) in [
+        ("versionAsOf", "3", "DELTA_VERSION_NOT_FOUND"),
+        ("timestampAsOf", "2999-01-01", "DELTA_TIMESTAMP_GREATER_THAN_COMMIT"),
+        ("timestampAsOf", "1999-01-01", "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION"),
+    ] {
+        assert_eq!(rows("delta", read(&path, None, &[(option, value)])).await, [class]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,6 +178,7 @@ async fn columns_are_checked_and_replaced_only_when_asked() {
     };
     put(WriteMode::Append, "n int, t timestamp_ntz", &[&["1", "2013-01-01"]], &[]).await.unwrap();
     assert_eq!(class(put(WriteMode::Append, "n string", &[&["x"]], &[]).await), "DELTA_METADATA_MISMATCH");
+    assert_eq!(class(put(WriteMode::Append, "n bigint", &[&["1"]], &[]).await), "DELTA_METADATA_MISMATCH");
     assert_eq!(class(put(WriteMode::Append, "m int", &[&["1"]], &[]).await), "DELTA_METADATA_MISMATCH");
     put(WriteMode::Append, "N int", &[&["2"]], &[]).await.unwrap();
     assert_eq!(rows("delta", read(&path, None, &[])).await.len(), 2);
@@ -220,4 +229,124 @@ async fn what_a_dead_writer_left_behind_is_no_table_and_no_harm() {
     assert_eq!(stream.fence(Generation(1)).await.unwrap(), None);
     put(&stream, 0, "0").await.unwrap();
     assert_eq!(numbers(&path).await, ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_fitted_by_name_and_by_widening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    let schema = "id bigint, v double, d decimal(20,4), t timestamp_ntz, s string";
+    let put = async |mode, schema: &str, cells: &[&[&str]], pairs: &[(&str, &str)]| {
+        write(&path, mode, (schema, cells), (&[], pairs)).await
+    };
+    put(WriteMode::Append, schema, &[&["1", "1.5", "1", "2024-01-01", "a"]], &[]).await.unwrap();
+    let narrow = "S string, D decimal(5,2), ID int, V float, T date";
+    put(WriteMode::Append, narrow, &[&["b", "2.50", "2", "2.5", "2024-07-01"]], &[]).await.unwrap();
+    put(WriteMode::Append, "v int, d smallint", &[&["3", "3"]], &[]).await.unwrap();
+    let mut found = rows("delta", read(&path, None, &[])).await;
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "1|1.5|1.0000|2024-01-01T00:00:00|a",
+            "2|2.5|2.5000|2024-07-01T00:00:00|b",
+            "NULL|3.0|3.0000|NULL|NULL",
+        ]
+    );
+    for schema in ["id double", "id string", "s int", "d decimal(38,0)", "d double", "v bigint", "id date"] {
+        let cells: &[&[&str]] = &[&["1"]];
+        let cells = if schema.ends_with("date") { &[&["2024-01-01"] as &[&str]] } else { cells };
+        assert_eq!(
+            class(put(WriteMode::Append, schema, cells, &[]).await),
+            "DELTA_METADATA_MISMATCH",
+            "{schema}"
+        );
+    }
+    let merge = [("mergeSchema", "true")];
+    assert_eq!(
+        class(put(WriteMode::Append, "id string", &[&["1"]], &merge).await),
+        "DELTA_METADATA_MISMATCH"
+    );
+    put(WriteMode::Append, "extra timestamp_ntz, id int", &[&["2024-01-01", "4"]], &merge).await.unwrap();
+    let sql = "SELECT id, s, extra FROM t WHERE id > 1 ORDER BY id";
+    let found = query("delta", read(&path, None, &[]), sql).await.unwrap();
+    assert_eq!(crate::testing::lines(&found), ["2|b|NULL", "4|NULL|2024-01-01T00:00:00"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_adds_columns_if_it_is_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    write(&path, WriteMode::Append, ("n bigint", &[&["0"]]), (&[], &[])).await.unwrap();
+    let plain = sink(&path, "append").await.unwrap();
+    assert_eq!(class(plain.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
+    let request = SinkRequest {
+        path: Some(path.to_string_lossy().into_owned()),
+        schema: ddl("n int, s string"),
+        partition_by: vec![],
+        options: options(&[("mergeSchema", "true")]),
+        time_zone: "UTC".to_owned(),
+        query_id: "q-1".to_owned(),
+        output_mode: "append".to_owned(),
+    };
+    let merging = connector("delta").sink(request).await.unwrap();
+    merging.fence(Generation(1)).await.unwrap();
+    put(&merging, 0, "1").await.unwrap();
+    let mut found = rows("delta", read(&path, None, &[])).await;
+    found.sort();
+    assert_eq!(found, ["0|NULL", "1|x"]);
+}
+
+/// A table whose newest entry has this protocol, these settings and this metadata of the column `n`.
+async fn foreign(path: &Path, protocol: &str, settings: &str, column: &str) {
+    write(path, WriteMode::Append, ("n int", &[&["1"]]), (&[], &[])).await.unwrap();
+    let entry = path.join("_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    let changed = text
+        .replace("\"minReaderVersion\":1,\"minWriterVersion\":2", protocol)
+        .replace("\"configuration\":{}", &format!("\"configuration\":{{{settings}}}"))
+        .replace("\\\"metadata\\\":{}", &format!("\\\"metadata\\\":{{{column}}}"));
+    assert_ne!(text, changed);
+    std::fs::write(&entry, changed).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_writer_asks_of_a_table_is_done_or_refused() {
+    let named = |r: &str, w: &str| {
+        format!(
+            "\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[{r}],\"writerFeatures\":[{w}]"
+        )
+    };
+    let legacy = |version: u8| format!("\"minReaderVersion\":1,\"minWriterVersion\":{version}");
+    let features = "DELTA_UNSUPPORTED_FEATURES";
+    let check = "\"delta.constraints.c\":\"n > 0\"";
+    let mapped = "\"delta.columnMapping.mode\":\"name\"";
+    let mapping = r#"\"delta.columnMapping.id\":1,\"delta.columnMapping.physicalName\":\"n\""#;
+    let generated = r#"\"delta.generationExpression\":\"1\""#;
+    let invariant = r#"\"delta.invariants\":\"n > 0\""#;
+    let default = r#"\"CURRENT_DEFAULT\":\"1\""#;
+    // Protocol, settings, the column's metadata; the class of reading, appending and overwriting.
+    let cases = [
+        (legacy(4), "\"delta.enableChangeDataFeed\":\"true\"", "", ["", "", ""]),
+        (legacy(2), "\"delta.appendOnly\":\"true\"", "", ["", "", "DELTA_CANNOT_MODIFY_APPEND_ONLY"]),
+        (legacy(3), check, "", ["", features, features]),
+        (legacy(4), "", generated, ["", features, features]),
+        (legacy(2), "", invariant, ["", features, features]),
+        (named("", "\"checkConstraints\""), "", "", ["", "", ""]),
+        (named("", "\"allowColumnDefaults\""), "", default, ["", features, features]),
+        (named("\"deletionVectors\"", "\"deletionVectors\""), "", "", ["", "", ""]),
+        (named("", "\"rowTracking\",\"domainMetadata\""), "", "", ["", features, features]),
+        (named("\"sparkles\"", "\"sparkles\""), "", "", [features; 3]),
+        (named("\"columnMapping\"", "\"columnMapping\""), mapped, mapping, [features; 3]),
+    ];
+    for (protocol, settings, column, wanted) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        foreign(&path, &protocol, settings, column).await;
+        let put = async |mode| class(write(&path, mode, ("n int", &[&["2"]]), (&[], &[])).await);
+        let seen = rows("delta", read(&path, None, &[])).await;
+        let seen = if seen == ["1"] { String::new() } else { seen.concat() };
+        let found = [seen, put(WriteMode::Append).await, put(WriteMode::Overwrite).await];
+        assert_eq!(found, wanted, "{protocol} {settings} {column}");
+    }
 }

@@ -8,7 +8,7 @@ use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
 use super::write::{self, SinkFormat};
 use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
 use crate::MetadataLog;
-use crate::connector::{Connector, ReadRequest, WriteReport, WriteRequest};
+use crate::connector::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
 use crate::stream::StreamSource;
 use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
@@ -58,7 +58,10 @@ fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Resul
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
-        Some(given) => Arc::clone(given),
+        Some(given) => {
+            scan::check_names(given)?;
+            Arc::clone(given)
+        }
         None => format.infer(&files)?,
     };
     let schema = scan::without_folders(&schema, &folders);
@@ -70,8 +73,45 @@ fn stream_options(
     request: &ReadRequest,
 ) -> Result<(Box<dyn Reading>, StreamConfig)> {
     let both = (format.reading(request)?, StreamConfig::from_options(&request.options, &request.time_zone)?);
+    know_writers(format, request)?;
     request.options.finish(format.name())?;
     Ok(both)
+}
+
+/// Marks the options of writing that a table keeps as known to whoever reads it.
+fn know_writers(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
+    if !request.options.are_kept() {
+        return Ok(());
+    }
+    let write = WriteRequest {
+        path: String::new(),
+        mode: WriteMode::Append,
+        partition_by: vec![],
+        replace: false,
+        options: request.options.clone(),
+        time_zone: request.time_zone.clone(),
+    };
+    format.writing(&write)?;
+    request.options.excuse(&write.options);
+    Ok(())
+}
+
+/// Marks the options of reading that a table keeps as known to whoever writes it.
+fn know_readers(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> {
+    if !request.options.are_kept() {
+        return Ok(());
+    }
+    let read = ReadRequest {
+        paths: vec![],
+        schema: None,
+        options: request.options.clone(),
+        time_zone: request.time_zone.clone(),
+        corrupt_column: String::new(),
+    };
+    format.reading(&read)?;
+    StreamConfig::from_options(&read.options, &read.time_zone)?;
+    request.options.excuse(&read.options);
+    Ok(())
 }
 
 #[async_trait]
@@ -83,12 +123,15 @@ impl<F: FileFormat> Connector for F {
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
         let (reading, listing) =
             (self.reading(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
+        know_writers(self, &request)?;
         request.options.finish(FileFormat::name(self))?;
         scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
+        scan::check_not_empty(FileFormat::name(self), &rows.schema())?;
         let format = self.writing(&request)?;
+        know_readers(self, &request)?;
         request.options.finish(FileFormat::name(self))?;
         write::write(&request, rows, format).await
     }

@@ -17,10 +17,11 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// How far a reader runs ahead.
 const BATCHES_AHEAD: usize = 2;
@@ -122,6 +123,41 @@ pub(crate) fn without_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRe
     let in_files = |f: &&Arc<Field>| !folders.iter().any(|p| p.name().eq_ignore_ascii_case(f.name()));
     let fields = schema.fields().iter().filter(in_files).map(|f| f.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// Refuses two columns whose names only case tells apart, which a query can't tell apart at all.
+pub(crate) fn check_names(schema: &Schema) -> Result<()> {
+    let mut seen = HashSet::new();
+    match schema.fields().iter().find(|f| !seen.insert(f.name().to_lowercase())) {
+        None => Ok(()),
+        Some(field) => Err(Error::new(
+            ErrorKind::Analysis,
+            "COLUMN_ALREADY_EXISTS",
+            "42711",
+            format!(
+                "The column `{}` already exists. Choose another name or rename the existing column.",
+                field.name().to_lowercase()
+            ),
+        )
+        .param("columnName", format!("`{}`", field.name().to_lowercase()))),
+    }
+}
+
+/// Refuses to write rows without columns, of which nothing would be left.
+pub(crate) fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
+    if !schema.fields().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE",
+        "0A000",
+        format!(
+            "The {format} datasource does not support writing empty or nested empty schemas. \
+             Please make sure the data schema has at least one or more column(s)."
+        ),
+    )
+    .param("format", format))
 }
 
 /// Runs file work where a thread may block.

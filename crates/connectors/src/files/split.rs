@@ -5,11 +5,14 @@
 //! here.
 
 use super::partition::{NULL_FOLDER, escape};
+use super::scan::check_names;
 use crate::text::Zone;
 use crate::text::pattern::Pattern;
+use crate::text::write::print_float;
+use crate::types::spark_name;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{CastOptions, cast_with_options, take_record_batch};
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,10 +50,17 @@ impl PartitionSplitter {
             let column = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
             column.ok_or_else(|| missing(name, schema))
         };
+<<<<<<< HEAD:crates/connectors/src/files/split.rs
         let partition_columns = by.iter().map(find).collect::<Result<Vec<_>>>()?;
         let data_columns: Vec<usize> =
             (0..schema.fields().len()).filter(|i| !partition_columns.contains(i)).collect();
         if data_columns.is_empty() && !by.is_empty() {
+=======
+        let places = by.iter().map(find).collect::<Result<Vec<_>>>()?;
+        check_folders(&schema.project(&places).map_err(|e| Error::internal(format!("a projection: {e}")))?)?;
+        let rest: Vec<usize> = (0..schema.fields().len()).filter(|i| !places.contains(i)).collect();
+        if rest.is_empty() && !by.is_empty() {
+>>>>>>> wt-files:crates/connectors/src/files/deal.rs
             return Err(Error::new(
                 ErrorKind::Analysis,
                 "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
@@ -124,13 +134,34 @@ fn texts(column: &ArrayRef, zone: Zone) -> Result<StringArray> {
         };
         return Ok(times.iter().map(|t| t.and_then(text)).collect());
     }
-    if column.data_type().is_nested() || matches!(column.data_type(), DataType::Binary) {
-        return Err(Error::unsupported(format!("a partition column of type {}", column.data_type())));
+    if matches!(column.data_type(), DataType::Float32 | DataType::Float64) {
+        let text = |row: usize| {
+            let mut out = String::new();
+            column.is_valid(row).then(|| print_float(column, row, &mut out)).flatten().map(|()| out)
+        };
+        return Ok((0..column.len()).map(text).collect());
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let cast = cast_with_options(column, &DataType::Utf8, &strict)
         .map_err(|e| Error::internal(format!("a partition value: {e}")))?;
     Ok(cast.as_string::<i32>().clone())
+}
+
+/// Refuses partition columns that are named twice, and those whose values have no text.
+fn check_folders(folders: &Schema) -> Result<()> {
+    check_names(folders)?;
+    if let Some(field) = folders.fields().iter().find(|f| f.data_type().is_nested()) {
+        let name = format!("\"{}\"", spark_name(field.data_type()).to_uppercase());
+        let message = format!("Cannot use {name} for partition column.");
+        let class = "INVALID_PARTITION_COLUMN_DATA_TYPE";
+        return Err(Error::new(ErrorKind::Analysis, class, "0A000", message).param("type", name));
+    }
+    match folders.fields().iter().find(|f| f.data_type() == &DataType::Binary) {
+        None => Ok(()),
+        Some(field) => {
+            Err(Error::unsupported(format!("the partition column `{}` of type binary", field.name())))
+        }
+    }
 }
 
 fn missing(name: &str, schema: &SchemaRef) -> Error {
@@ -153,7 +184,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::{ddl, lines};
-    use arrow::array::{Int32Array, TimestampMicrosecondArray};
+    use arrow::array::{Float64Array, Int32Array, TimestampMicrosecondArray};
 
     #[test]
     fn rows_are_split_by_their_partition_values() {
@@ -183,9 +214,36 @@ mod tests {
                 "k=a%2Fb/t=1970-01-01 01%3A00%3A00 [\"1\", \"2\"]".to_owned(),
             ]
         );
+<<<<<<< HEAD:crates/connectors/src/files/split.rs
         assert_eq!(
             PartitionSplitter::new(&schema, &["x".to_owned()], Zone::Fixed(0)).unwrap_err().sqlstate(),
             "42703"
         );
+=======
+        let refused = |by: &[&str]| {
+            let by: Vec<_> = by.iter().map(|s| (*s).to_owned()).collect();
+            let schema = ddl("v int, k string, a array<int>, b binary");
+            PartitionSplitter::new(&schema, &by, Zone::Fixed(0)).unwrap_err().class().to_owned()
+        };
+        assert_eq!(refused(&["x"]), "COLUMN_NOT_DEFINED_IN_TABLE");
+        assert_eq!(refused(&["k", "K"]), "COLUMN_ALREADY_EXISTS");
+        assert_eq!(refused(&["a"]), "INVALID_PARTITION_COLUMN_DATA_TYPE");
+        assert_eq!(refused(&["b"]), "UNSUPPORTED_FEATURE");
+    }
+
+    #[test]
+    fn floats_in_folder_names_are_java_s() {
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![
+            Some(f64::NEG_INFINITY),
+            Some(1e30),
+            Some(f64::NAN),
+            None,
+            Some(1.0),
+        ]));
+        let found: Vec<_> =
+            texts(&floats, Zone::Fixed(0)).unwrap().iter().map(|t| t.map(str::to_owned)).collect();
+        let wanted = [Some("-Infinity"), Some("1.0E30"), Some("NaN"), None, Some("1.0")];
+        assert_eq!(found, wanted.map(|t| t.map(str::to_owned)));
+>>>>>>> wt-files:crates/connectors/src/files/deal.rs
     }
 }

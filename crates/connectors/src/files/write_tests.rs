@@ -17,6 +17,7 @@ async fn write(
         path: path.to_string_lossy().into_owned(),
         mode,
         partition_by: by.iter().map(|s| (*s).to_owned()).collect(),
+        replace: false,
         options: options(pairs),
         time_zone: "UTC".to_owned(),
     };
@@ -114,6 +115,7 @@ async fn a_failed_write_leaves_what_was_there() {
         path: path.to_string_lossy().into_owned(),
         mode: WriteMode::Overwrite,
         partition_by: vec![],
+        replace: false,
         options: options(&[]),
         time_zone: "UTC".to_owned(),
     };
@@ -185,6 +187,7 @@ fn a_write_that_is_canceled_keeps_nothing() {
                 path: path.to_string_lossy().into_owned(),
                 mode: WriteMode::Append,
                 partition_by: vec![],
+                replace: false,
                 options: options(&[]),
                 time_zone: "UTC".to_owned(),
             };

@@ -100,6 +100,7 @@ async fn nested_columns_are_built_and_written() {
         path: out.to_string_lossy().into_owned(),
         mode: crate::WriteMode::Append,
         partition_by: vec![],
+        replace: false,
         options: crate::testing::options(&[]),
         time_zone: "UTC".to_owned(),
     };

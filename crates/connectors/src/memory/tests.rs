@@ -15,6 +15,7 @@ async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn Str
         schema: ddl("n int"),
         partition_by: vec![],
         options: options(&[]),
+        time_zone: "UTC".to_owned(),
         query_id: query_id.to_owned(),
         output_mode: mode.to_owned(),
     };

@@ -74,6 +74,7 @@ mod tests {
             path: String::new(),
             mode: crate::WriteMode::Append,
             partition_by: vec![],
+            replace: false,
             options: options(pairs),
             time_zone: "UTC".to_owned(),
         };

@@ -3,7 +3,8 @@
 //! So filters, projections, limits, statistics and row-group pruning work as they do there. The
 //! list never changes after the table is made: what Delta's snapshots and plain folders share.
 
-use super::types::{check_fits, merged, spelled_as, table_schema};
+use super::spelling::AnyCase;
+use super::types::{check_fits, merged, spelled_as, table_schema, without_void};
 use crate::files::list::read_failed;
 use crate::files::path::uri;
 use crate::files::{FileEntry, scan};
@@ -23,10 +24,8 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchemaBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion_datasource::compute_all_files_statistics;
 use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -34,7 +33,10 @@ use parquet::basic::Type as PhysicalType;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// The key under which Spark keeps its schema in a footer.
+const SPARK_SCHEMA: &str = "org.apache.spark.sql.parquet.row.metadata";
 
 /// What the footer of a file says.
 #[derive(Debug, Clone)]
@@ -44,13 +46,35 @@ pub(crate) struct Footer {
     pub schema: SchemaRef,
 }
 
+impl Footer {
+    /// The schema of a table over the file. A column of nulls alone is void only if Spark says that it is;
+    /// other writers store it as integers.
+    fn table_schema(&self) -> Result<SchemaRef> {
+        let schema = table_schema(&self.schema)?;
+        let pairs = self.metadata.metadata().file_metadata().key_value_metadata();
+        let by_spark = pairs.is_some_and(|p| p.iter().any(|p| p.key == SPARK_SCHEMA));
+        Ok(if by_spark { schema } else { without_void(&schema) })
+    }
+}
+
 /// Reads the footer of a file; a file that is not Parquet is an error that names it.
 pub(crate) fn footer(path: &Path) -> Result<Footer> {
     let file = File::open(path).map_err(|e| read_failed(path, &e))?;
     let metadata =
-        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| not_parquet(path, &e))?;
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| no_footer(path, &e))?;
     let schema = instants(&metadata);
     Ok(Footer { metadata, schema })
+}
+
+fn no_footer(path: &Path, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER",
+        "KD001",
+        format!("Encountered error while reading file {}. Could not read footer: {cause}.", uri(path)),
+    )
+    .param("path", uri(path))
+    .hint("Is it a complete Parquet file?")
 }
 
 /// A file that can't be read as Parquet.
@@ -100,11 +124,9 @@ impl ParquetFiles {
     /// A table of `files`; each is checked against the columns of `file_schema`. Blocks.
     pub fn open(file_schema: SchemaRef, folders: Vec<Field>, files: &[DataFile]) -> Result<Self> {
         let schema = scan::with_folders(&file_schema, &folders);
-        let file_schema = match files.first() {
-            Some(first) => spelled_as(&footer(&first.entry.path)?.schema, &file_schema),
-            None => file_schema,
-        };
-        let listed = files.iter().map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
+        // Writers that died before their first byte leave empty files, which have no rows.
+        let files = files.iter().filter(|f| f.entry.size_bytes > 0);
+        let listed = files.map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
         let order = (0..schema.fields().len()).collect();
         let inner = scan::with_folders(&file_schema, &folders);
         Ok(Self { file_schema, folders, inner, order, schema, files: listed })
@@ -128,12 +150,16 @@ impl ParquetFiles {
 
 /// The schema of a table over the first of `files`, or with `merge` over all of them.
 pub(super) fn infer(files: &[FileEntry], merge: bool) -> Result<SchemaRef> {
-    let Some((first, others)) = files.split_first() else { return Err(unable_to_infer("Parquet")) };
-    let mut schema = table_schema(&footer(&first.path)?.schema)?;
-    for file in others.iter().filter(|_| merge) {
-        let own = table_schema(&footer(&file.path)?.schema)?;
+    // An empty file says nothing, unless there is no other.
+    let (full, empty): (Vec<_>, Vec<_>) = files.iter().partition(|f| f.size_bytes > 0);
+    let mut told = full.into_iter().chain(empty.into_iter().take(1));
+    let Some(first) = told.next() else { return Err(unable_to_infer("Parquet")) };
+    let mut schema = footer(&first.path)?.table_schema()?;
+    for file in told.filter(|f| merge && f.size_bytes > 0) {
+        let own = footer(&file.path)?.table_schema()?;
         schema = merged(&schema, &own, &file.path)?;
     }
+    scan::check_names(&schema)?;
     Ok(schema)
 }
 
@@ -141,11 +167,8 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
     let path = &file.entry.path;
     let footer = footer(path)?;
     check_fits(path, &footer.schema, table)?;
-    if spelled_as(&footer.schema, table) != *table {
-        let what = format!("Parquet files that spell a column differently, such as {}", uri(path));
-        return Err(Error::unsupported(what));
-    }
-    let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), table)
+    let spelled = spelled_as(&footer.schema, table);
+    let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), &spelled)
         .map_or_else(|_| Statistics::new_unknown(table), |found| without_float_bounds(found, table));
     let location = object_store::path::Path::from_absolute_path(path).map_err(|e| not_parquet(path, &e))?;
     let meta = ObjectMeta {
@@ -203,36 +226,20 @@ impl TableProvider for ParquetFiles {
             None => self.order.clone(),
             Some(asked) => asked.iter().filter_map(|c| self.order.get(*c).copied()).collect(),
         };
-        let shown =
-            self.schema.project(&projection.cloned().unwrap_or_else(|| (0..self.order.len()).collect()))?;
         let config =
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), format.file_source(table))
                 .with_file_groups(groups)
                 .with_statistics(statistics)
+                .with_expr_adapter(Some(Arc::new(AnyCase)))
                 .with_projection_indices(Some(columns))?
                 .with_limit(limit)
                 .build();
-        renamed(format.create_physical_plan(state, config).await?, &shown)
+        format.create_physical_plan(state, config).await
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
-}
-
-/// Gives the columns of a scan the names that the table has for them.
-fn renamed(scan: Arc<dyn ExecutionPlan>, shown: &Schema) -> DfResult<Arc<dyn ExecutionPlan>> {
-    let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
-    let inner = scan.schema();
-    if names(&inner) == names(shown) {
-        return Ok(scan);
-    }
-    let column = |(index, (own, shown)): (usize, (String, String))| ProjectionExpr {
-        expr: Arc::new(Column::new(&own, index)),
-        alias: shown,
-    };
-    let columns = names(&inner).into_iter().zip(names(shown)).enumerate().map(column);
-    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), scan)?))
 }
 
 fn format(state: &dyn Session) -> ParquetFormat {

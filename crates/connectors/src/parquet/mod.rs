@@ -4,6 +4,7 @@ mod config;
 pub(crate) mod files;
 pub(crate) mod sink;
 pub(crate) mod source;
+mod spelling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod types;

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::io::Write;
@@ -24,14 +24,19 @@ pub(crate) struct ParquetSink {
 }
 
 impl ParquetSink {
-    /// Reads `compression`: snappy (the default), zstd or none.
+    /// Reads `compression`: snappy is the default.
     pub fn from_options(options: &OptionMap) -> Result<Self> {
         let key = if options.get("compression").is_some() { "compression" } else { "parquet.compression" };
         let (compression, suffix) = match options.get(key).map(str::to_lowercase).as_deref() {
             None | Some("snappy") => (Compression::SNAPPY, ".snappy.parquet"),
             Some("zstd") => (Compression::ZSTD(ZstdLevel::default()), ".zstd.parquet"),
+            Some("gzip") => (Compression::GZIP(GzipLevel::default()), ".gz.parquet"),
+            Some("lz4") => (Compression::LZ4, ".lz4hadoop.parquet"),
+            Some("lz4_raw" | "lz4raw") => (Compression::LZ4_RAW, ".lz4raw.parquet"),
             Some("none" | "uncompressed") => (Compression::UNCOMPRESSED, ".parquet"),
-            Some(_) => return Err(options.bad(key, "snappy, zstd, none or uncompressed")),
+            Some(_) => {
+                return Err(options.bad(key, "snappy, zstd, gzip, lz4, lz4_raw, none or uncompressed"));
+            }
         };
         Ok(Self { compression, suffix })
     }
@@ -60,7 +65,8 @@ impl SinkFormat for ParquetSink {
     }
 }
 
-fn can_hold(data_type: &DataType) -> bool {
+/// Whether Parquet files can hold values of the type.
+pub(crate) fn can_hold(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null | DataType::Duration(_) | DataType::Interval(_) => false,
         DataType::List(f) | DataType::Map(f, _) => can_hold(f.data_type()),

@@ -1,10 +1,11 @@
 //! The rows of one Parquet file, for streams: read whole, cast to the stream's columns.
 
 use super::files::{footer, not_parquet};
-use super::types::{check_fits, place};
+use super::types::check_fits;
+use crate::cast::{cast, place};
 use crate::files::{Batches, FileEntry, FileReader, Split};
+use crate::text::Zone;
 use arrow::array::new_null_array;
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use parquet::arrow::ProjectionMask;
@@ -29,6 +30,9 @@ impl FileReader for ParquetReader {
 
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
         let path = split.file.path.clone();
+        if split.file.size_bytes == 0 {
+            return Ok(Box::new(std::iter::empty()));
+        }
         let footer = footer(&path)?;
         let wrong = |e| Error::internal(format!("a projection: {e}"));
         let wanted = Arc::new(self.schema.project(columns).map_err(wrong)?);
@@ -61,15 +65,12 @@ impl FileReader for ParquetReader {
 }
 
 /// The columns of `wanted` from a batch of a file that fits.
-pub(crate) fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> Result<RecordBatch> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
+fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(wanted.fields().len());
     for field in wanted.fields() {
-        let schema = batch.schema();
-        columns.push(match place(&schema, field.name()) {
+        columns.push(match place(batch.schema().fields(), field.name()) {
             None => new_null_array(field.data_type(), batch.num_rows()),
-            Some(place) => cast_with_options(batch.column(place), field.data_type(), &strict)
-                .map_err(|e| not_parquet(path, &e))?,
+            Some(place) => cast(batch.column(place), field.data_type(), Zone::Fixed(0))?,
         });
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -53,14 +53,7 @@ pub(crate) fn print(column: &ArrayRef, row: usize, rules: &PrintRules, out: &mut
         DataType::Int16 => write!(out, "{}", column.as_primitive::<Int16Type>().value(row)).ok()?,
         DataType::Int32 => write!(out, "{}", column.as_primitive::<Int32Type>().value(row)).ok()?,
         DataType::Int64 => write!(out, "{}", column.as_primitive::<Int64Type>().value(row)).ok()?,
-        DataType::Float32 => {
-            let value = column.as_primitive::<Float32Type>().value(row);
-            float(f64::from(value), &value.to_string(), &format!("{value:e}"), out);
-        }
-        DataType::Float64 => {
-            let value = column.as_primitive::<Float64Type>().value(row);
-            float(value, &value.to_string(), &format!("{value:e}"), out);
-        }
+        DataType::Float32 | DataType::Float64 => print_float(column, row, out)?,
         DataType::Decimal128(_, scale) => {
             decimal(column.as_primitive::<Decimal128Type>().value(row), *scale, out);
         }
@@ -76,6 +69,22 @@ pub(crate) fn print(column: &ArrayRef, row: usize, rules: &PrintRules, out: &mut
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             let wall_clock = column.as_primitive::<TimestampMicrosecondType>().value(row);
             rules.timestamp_ntz.format(wall_clock, 0, out)?;
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Appends the text of a float that is not null; none for other types.
+pub(crate) fn print_float(column: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
+    match column.data_type() {
+        DataType::Float32 => {
+            let value = column.as_primitive::<Float32Type>().value(row);
+            float(f64::from(value), &value.to_string(), &format!("{value:e}"), out);
+        }
+        DataType::Float64 => {
+            let value = column.as_primitive::<Float64Type>().value(row);
+            float(value, &value.to_string(), &format!("{value:e}"), out);
         }
         _ => return None,
     }

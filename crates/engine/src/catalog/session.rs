@@ -110,7 +110,7 @@ impl SessionCatalog {
             schema: None,
             options: vec![],
             streaming: false,
-            of_table: false,
+            kept: vec![],
         };
         match self.entry(request, name.clone()).await {
             Ok(entry) => Ok(Some(entry)),

@@ -8,7 +8,7 @@ const fn works(key: &'static str, kind: Kind, default: Option<&'static str>, hel
 }
 
 /// Codecs that the Parquet writer has.
-const PARQUET_CODECS: Kind = OneOf(&["none", "uncompressed", "snappy", "zstd"]);
+const PARQUET_CODECS: Kind = OneOf(&["none", "uncompressed", "snappy", "gzip", "lz4", "lz4_raw", "zstd"]);
 
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[

@@ -1,39 +1,125 @@
 //! `INSERT INTO` and `INSERT OVERWRITE`: the query's columns are fitted to the table's by Spark's
 //! store assignment, then appended or put in place of all rows.
 
-use super::write::write_rows;
+use super::store_assignment;
+use super::write::{TableWrite, write_rows};
+use crate::catalog::name::quoted;
 use crate::session::{Output, Session};
+use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
 use thalweg_sql::ir;
-use thalweg_sql::types::StructType;
+use thalweg_sql::types::{DataType, StructType};
 
 /// Runs an INSERT.
 pub async fn run(session: &Session, insert: ir::Insert, text: Option<Arc<str>>) -> Result<Output> {
-    let (_, definition) = session.catalog.definition(&insert.table)?;
+    run_with(session, insert, vec![], text).await
+}
+
+/// Runs an INSERT whose writer gets options.
+pub async fn run_with(
+    session: &Session,
+    insert: ir::Insert,
+    options: ir::Options,
+    text: Option<Arc<str>>,
+) -> Result<Output> {
+    let (name, definition) = session.catalog.definition(&insert.table)?;
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let given = session.resolve(&insert.query, text.clone()).await?.schema();
-    let fitted = fit(&insert, &given, &target)?;
-    let resolved = session.resolve(&fitted, text).await?;
+    let names = names(&insert, &given, &target)?;
+    // Delta casts what it is given as a query would; the others take what is safe to take.
+    if definition.format != "delta" {
+        store_assignment::check(&name, &names, &given, &target)?;
+    }
+    let resolved = session.resolve(&fit(&insert, names, &target), text).await?;
     let mode = if insert.overwrite { WriteMode::Overwrite } else { WriteMode::Append };
-    write_rows(session, &definition, mode, resolved).await?;
+    write_rows(session, &definition, TableWrite { options, ..TableWrite::new(mode) }, resolved).await?;
     Ok(Output::nothing())
 }
 
-/// The query with the table's column names, order and types.
-fn fit(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<ir::Relation> {
-    let names: Vec<String> = if insert.by_name {
-        given.fields.iter().map(|f| f.name.clone()).collect()
-    } else if insert.columns.is_empty() {
-        target.fields.iter().map(|f| f.name.clone()).collect()
-    } else {
-        insert.columns.clone()
-    };
+/// Appends the query's columns to a table's of the same names: all of them and no others.
+pub async fn append_by_name(session: &Session, insert: ir::Insert, options: ir::Options) -> Result<Output> {
+    let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
+    let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
+    let given = session.resolve(&insert.query, None).await?.schema();
+    let legacy = |class: &str, message: String| Error::new(ErrorKind::Analysis, class, "42000", message);
+    if given.fields.len() != target.fields.len() {
+        let message = format!(
+            "The column number of the existing table {} ({}) doesn't match the data schema ({}).",
+            insert.table.join("."),
+            DataType::Struct(target),
+            DataType::Struct(given)
+        );
+        return Err(legacy("_LEGACY_ERROR_TEMP_1161", message));
+    }
+    let is_there = |name: &str| given.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    if let Some(field) = target.fields.iter().find(|f| !is_there(&f.name)) {
+        let names: Vec<_> = given.fields.iter().map(|f| f.name.as_str()).collect();
+        let message = format!("Cannot resolve '{}' given input columns: [{}].", field.name, names.join(", "));
+        return Err(legacy("_LEGACY_ERROR_TEMP_1162", message));
+    }
+    run_with(session, insert, options, None).await
+}
+
+/// The columns of the table that the query's columns go to, in their order.
+fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<Vec<String>> {
+    let is_there = |name: &String| target.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let of = |schema: &StructType| schema.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    if insert.by_name {
+        let names = of(given);
+        if names.len() > target.fields.len() {
+            return Err(wrong_arity(insert, &of(target), given));
+        }
+        if let Some(name) = twice(&names) {
+            return Err(store_assignment::incompatible(
+                &quoted(&insert.table),
+                "AMBIGUOUS_COLUMN_NAME",
+                &format!("Ambiguous column name in the input data `{name}`"),
+            ));
+        }
+        let extra: Vec<_> = names.iter().filter(|n| !is_there(n)).map(|n| format!("`{n}`")).collect();
+        if !extra.is_empty() {
+            let what = format!("Cannot write extra columns {}", extra.join(", "));
+            return Err(store_assignment::incompatible(&quoted(&insert.table), "EXTRA_COLUMNS", &what));
+        }
+        return Ok(names);
+    }
+    if let Some(name) = insert.columns.iter().find(|n| !is_there(n)) {
+        return Err(unknown(name, target));
+    }
+    if let Some(name) = twice(&insert.columns) {
+        return Err(super::write::duplicate_column(&name));
+    }
+    let names = if insert.columns.is_empty() { of(target) } else { insert.columns.clone() };
     if names.len() != given.fields.len() {
         return Err(wrong_arity(insert, &names, given));
     }
+    Ok(names)
+}
+
+/// The first name that is there a second time, whatever its case.
+fn twice(names: &[String]) -> Option<String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|n| !seen.insert(n.to_lowercase())).map(|n| n.to_lowercase())
+}
+
+fn unknown(name: &str, target: &StructType) -> Error {
+    let known: Vec<_> = target.fields.iter().map(|f| format!("`{}`", f.name)).collect();
+    let known = known.join(", ");
+    let text = format!(
+        "A column, variable, or function parameter with name `{name}` cannot be resolved. \
+         Did you mean one of the following? [{known}]."
+    );
+    Error::new(ErrorKind::Analysis, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", text)
+        .param("objectName", format!("`{name}`"))
+        .param("proposal", known)
+}
+
+/// The query with the table's column names, order and types. Whether a null may be there is the
+/// table's own business, which looks at the rows.
+fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Relation {
     let renamed = ir::RelationNode::ToDf { input: insert.query.clone(), names: names.clone() };
     let missing = target.fields.iter().filter(|f| !names.iter().any(|n| n.eq_ignore_ascii_case(&f.name)));
     let nulls: Vec<ir::Expr> = missing
@@ -51,8 +137,9 @@ fn fit(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<i
         relation =
             ir::Relation::new(ir::RelationNode::WithColumns { input: Box::new(relation), columns: nulls });
     }
-    let schema = target.clone();
-    Ok(ir::Relation::new(ir::RelationNode::ToSchema { input: Box::new(relation), schema }))
+    let mut schema = target.clone();
+    schema.fields.iter_mut().for_each(|f| f.nullable = true);
+    ir::Relation::new(ir::RelationNode::ToSchema { input: Box::new(relation), schema })
 }
 
 fn wrong_arity(insert: &ir::Insert, names: &[String], given: &StructType) -> Error {
@@ -61,7 +148,7 @@ fn wrong_arity(insert: &ir::Insert, names: &[String], given: &StructType) -> Err
     } else {
         ("INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS", "too many data columns")
     };
-    let table = crate::catalog::name::quoted(&insert.table);
+    let table = quoted(&insert.table);
     let data: Vec<_> = given.fields.iter().map(|f| format!("`{}`", f.name)).collect();
     let wanted: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
     Error::new(

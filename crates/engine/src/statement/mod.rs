@@ -5,6 +5,7 @@ pub(crate) mod explain;
 mod insert;
 mod set;
 mod show;
+mod store_assignment;
 mod stream;
 pub(crate) mod streaming_table;
 mod table;

@@ -173,6 +173,7 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
             partition_by: request.partition_by.clone(),
             options: OptionMap::new(request.options.clone()),
             query_id: id.clone(),
+            time_zone: session.config().time_zone(),
             output_mode: output_mode.name().to_owned(),
         })
         .await?;

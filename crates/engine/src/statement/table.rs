@@ -1,6 +1,6 @@
 //! `CREATE TABLE`, with or without a query, and `DROP TABLE`.
 
-use super::write::write_rows;
+use super::write::{TableWrite, write_rows};
 use crate::catalog::name::{TableName, not_found};
 use crate::catalog::store::database_not_found;
 use crate::catalog::{TableDefinition, TableKind};
@@ -18,11 +18,13 @@ pub const DEFAULT_TABLE_FORMAT: &str = "delta";
 /// `CREATE TABLE`.
 pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<Output> {
     let name = TableName::parse(&table.name, &session.current_database())?;
-    if session.catalog.store.get(&name).is_some() {
+    let old = session.catalog.store.get(&name);
+    if let Some(old) = &old {
         if table.if_not_exists {
             return Ok(Output::nothing());
         }
-        if !table.replace {
+        // A view is no table, and the query of a streaming table goes on filling it.
+        if !table.replace || matches!(old.kind, TableKind::View | TableKind::Streaming) {
             return Err(already_exists(&name));
         }
     }
@@ -30,10 +32,50 @@ pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<
         Some(query) => Some(session.resolve(query, text).await?),
         None => None,
     };
-    let definition = define(session, &name, &table)?;
-    fill(session, &table, &definition, resolved).await?;
-    session.catalog.store.put(&name.database, definition)?;
+    let definition = define_anew(session, &name, &table, old.as_ref())?;
+    let filled = fill(session, &table, &definition, resolved).await;
+    settle(session, &name, definition, old.as_ref(), filled)?;
     Ok(Output::nothing())
+}
+
+/// The definition that takes the place of `old`. A Delta table is replaced where it is, which keeps its
+/// history; any other managed table gets a folder of its own, so that the old one stays until the new one
+/// is there.
+pub fn define_anew(
+    session: &Session,
+    name: &TableName,
+    table: &ir::CreateTable,
+    old: Option<&TableDefinition>,
+) -> Result<TableDefinition> {
+    let mut definition = define(session, name, table)?;
+    let managed = |d: &TableDefinition| d.kind == TableKind::Managed;
+    if let Some(old) = old.filter(|old| managed(old) && managed(&definition)) {
+        definition.location = match (old.format.as_str(), definition.format.as_str()) {
+            ("delta", "delta") => old.location.clone(),
+            _ => format!("{}-{}", definition.location, uuid::Uuid::new_v4()),
+        };
+    }
+    Ok(definition)
+}
+
+/// Puts a definition whose table was written into the catalog, and removes the files of the managed table
+/// that it replaces; if it was not written, removes what there is of it instead.
+pub fn settle(
+    session: &Session,
+    name: &TableName,
+    definition: TableDefinition,
+    old: Option<&TableDefinition>,
+    written: Result<()>,
+) -> Result<()> {
+    let moved = old.filter(|old| old.kind == TableKind::Managed && old.location != definition.location);
+    if let Err(error) = written {
+        if moved.is_some() && definition.kind == TableKind::Managed {
+            remove_files(&definition.location)?;
+        }
+        return Err(error);
+    }
+    session.catalog.store.put(&name.database, definition)?;
+    moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
 
 /// The definition that a statement asks for; checks what can be checked without reading files.
@@ -100,13 +142,13 @@ async fn fill(
         if table.schema.is_some() {
             return Err(Error::unsupported("a column list in CREATE TABLE … AS SELECT"));
         }
-        write_rows(session, definition, mode, resolved).await?;
-        return Ok(());
+        let how = TableWrite { replace: table.replace, ..TableWrite::new(mode) };
+        return write_rows(session, definition, how, resolved).await;
     }
     let Some(schema) = &table.schema else { return check_location(table, definition) };
-    if definition.format == "delta" && !exists(&definition.location) {
+    if definition.format == "delta" {
         let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
-        super::write::write_empty(session, definition, mode, arrow).await?;
+        super::write::write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
     }
@@ -120,10 +162,6 @@ fn no_folder(location: &str, cause: &std::io::Error) -> Error {
         "58030",
         format!("The folder '{location}' of the table could not be made: {cause}."),
     )
-}
-
-fn exists(location: &str) -> bool {
-    std::path::Path::new(location).join("_delta_log").exists()
 }
 
 fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Result<()> {

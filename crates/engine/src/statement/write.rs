@@ -47,7 +47,8 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
         path,
         mode: mode_of(write.mode),
         partition_by: write.partition_by,
-        options: OptionMap::new(with_codec(session, &format, options)),
+        replace: false,
+        options: OptionMap::new(with_codec(session, &format, &ir::Options::new(), options)),
         time_zone: session.config().time_zone(),
     };
     commit(session, &format, request, resolved).await?;
@@ -61,21 +62,29 @@ async fn save_as_table(
     resolved: Resolved,
 ) -> Result<Output> {
     let name = TableName::parse(parts, &session.current_database())?;
-    let there = session.catalog.store.get(&name);
-    match (&there, write.mode) {
+    let old = session.catalog.store.get(&name);
+    match (&old, write.mode) {
         (Some(_), ir::SaveMode::ErrorIfExists) => return Err(super::table::already_exists(&name)),
         (Some(_), ir::SaveMode::Ignore) => return Ok(Output::nothing()),
-        (Some(definition), ir::SaveMode::Append) => {
-            write_rows(session, definition, WriteMode::Append, resolved).await?;
-            return Ok(Output::nothing());
+        (Some(there), ir::SaveMode::Append) => {
+            return append_to_table(session, write, (&name, there), resolved).await;
+        }
+        (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
+            return Err(super::table::already_exists(&name));
         }
         _ => {}
     }
+    let format = write.format.unwrap_or_else(|| super::table::DEFAULT_TABLE_FORMAT.to_owned());
+    // A Delta table keeps what it needs itself; the options are about this write alone.
+    let (options, for_now) = match format.eq_ignore_ascii_case("delta") {
+        true => write.options.into_iter().partition(|(key, _)| key.eq_ignore_ascii_case("path")),
+        false => (write.options, vec![]),
+    };
     let table = ir::CreateTable {
         name: parts.clone(),
         schema: None,
-        format: write.format,
-        options: write.options,
+        format: Some(format),
+        options,
         properties: vec![],
         partition_by: write.partition_by,
         location: None,
@@ -85,16 +94,58 @@ async fn save_as_table(
         query: None,
         text: None,
     };
-    let definition = super::table::define(session, &name, &table)?;
-    write_rows(session, &definition, WriteMode::Overwrite, resolved).await?;
-    session.catalog.store.put(&name.database, definition)?;
+    let definition = super::table::define_anew(session, &name, &table, old.as_ref())?;
+    let how = TableWrite { replace: true, options: for_now, ..TableWrite::new(WriteMode::Overwrite) };
+    let written = write_rows(session, &definition, how, resolved).await;
+    super::table::settle(session, &name, definition, old.as_ref(), written)?;
     Ok(Output::nothing())
 }
 
-/// The options of a write, with the session's codec for Parquet where they name none.
-fn with_codec(session: &Session, format: &str, mut options: ir::Options) -> ir::Options {
+/// `saveAsTable` in mode append: by name, into the table as it is.
+async fn append_to_table(
+    session: &Session,
+    write: ir::Write,
+    (name, there): (&TableName, &TableDefinition),
+    resolved: Resolved,
+) -> Result<Output> {
+    if let Some(format) = write.format.filter(|f| !f.eq_ignore_ascii_case(&there.format)) {
+        let message = format!(
+            "The format of the existing table {name} is `{}`. It doesn't match the specified format `{format}`.",
+            there.format
+        );
+        return Err(Error::new(ErrorKind::Analysis, "_LEGACY_ERROR_TEMP_1159", "42000", message));
+    }
+    if there.format == "delta" {
+        let partition_by = Some(write.partition_by).filter(|names| !names.is_empty());
+        let how = TableWrite { options: write.options, partition_by, ..TableWrite::new(WriteMode::Append) };
+        write_rows(session, there, how, resolved).await?;
+        return Ok(Output::nothing());
+    }
+    let lower = |names: &[String]| names.iter().map(|n| n.to_lowercase()).collect::<Vec<_>>();
+    let (asked, own) = (&write.partition_by, &there.partition_by);
+    if !asked.is_empty() && lower(asked) != lower(own) {
+        let message = format!(
+            "Specified partitioning does not match that of the existing table {name}.\n\
+             Specified partition columns: [{}].\nExisting partition columns: [{}].",
+            asked.join(", "),
+            own.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Analysis, "_LEGACY_ERROR_TEMP_1163", "42000", message));
+    }
+    let insert = ir::Insert {
+        table: name.qualifier(),
+        columns: vec![],
+        query: write.input,
+        overwrite: false,
+        by_name: true,
+    };
+    super::insert::append_by_name(session, insert, write.options).await
+}
+
+/// The options of a write, with the session's codec for Parquet where neither they nor the table name one.
+fn with_codec(session: &Session, format: &str, kept: &ir::Options, mut options: ir::Options) -> ir::Options {
     let named = |key: &String| PARQUET_CODEC_OPTIONS.iter().any(|option| key.eq_ignore_ascii_case(option));
-    if format.eq_ignore_ascii_case("parquet") && !options.iter().any(|(key, _)| named(key)) {
+    if format.eq_ignore_ascii_case("parquet") && !kept.iter().chain(&options).any(|(key, _)| named(key)) {
         let codec = session.config().get_option("spark.sql.parquet.compression.codec");
         options.extend(codec.map(|codec| (PARQUET_CODEC_OPTIONS[0].to_owned(), codec)));
     }
@@ -102,43 +153,72 @@ fn with_codec(session: &Session, format: &str, mut options: ir::Options) -> ir::
 }
 
 async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Result<Output> {
+    if !write.partition_by.is_empty() {
+        let message = format!(
+            "partitionBy() cannot be used with insertInto(). Partition columns for table {} are determined by \
+             the table definition.",
+            table.join(".")
+        );
+        let class = "PARTITION_BY_NOT_ALLOWED_WITH_INSERT_INTO";
+        return Err(Error::new(ErrorKind::Analysis, class, "42601", message));
+    }
     let overwrite = write.mode == ir::SaveMode::Overwrite;
     let insert = ir::Insert { table, columns: vec![], query: write.input, overwrite, by_name: false };
-    super::insert::run(session, insert, None).await
+    super::insert::run_with(session, insert, write.options, None).await
+}
+
+/// How rows go into a lasting table.
+pub struct TableWrite {
+    pub mode: WriteMode,
+    /// Whether an overwrite gives the table the columns and partitioning of the rows.
+    pub replace: bool,
+    /// Options of this write, beyond the table's own.
+    pub options: ir::Options,
+    /// The partitioning that the write asks for, where it does.
+    pub partition_by: Option<Vec<String>>,
+}
+
+impl TableWrite {
+    /// A write that leaves the table's columns as they are.
+    pub fn new(mode: WriteMode) -> Self {
+        Self { mode, replace: false, options: vec![], partition_by: None }
+    }
 }
 
 /// Writes a result into a lasting table's files.
 pub async fn write_rows(
     session: &Session,
     definition: &TableDefinition,
-    mode: WriteMode,
+    how: TableWrite,
     resolved: Resolved,
 ) -> Result<()> {
-    commit(session, &definition.format, request_for(session, definition, mode)?, resolved).await
+    commit(session, &definition.format, request_for(session, definition, how)?, resolved).await
 }
 
 /// Makes an empty table with a schema.
 pub async fn write_empty(
     session: &Session,
     definition: &TableDefinition,
-    mode: WriteMode,
+    replace: bool,
     schema: SchemaRef,
 ) -> Result<()> {
     let connector = session.catalog.registry.get(&definition.format)?;
-    let rows = Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::empty()));
-    connector.write(request_for(session, definition, mode)?, rows).await.map(|_| ())
+    let how = TableWrite { replace, ..TableWrite::new(WriteMode::Overwrite) };
+    connector.create_table(request_for(session, definition, how)?, schema).await
 }
 
-fn request_for(session: &Session, definition: &TableDefinition, mode: WriteMode) -> Result<WriteRequest> {
+fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite) -> Result<WriteRequest> {
     if definition.kind == TableKind::View {
         return Err(not_found(std::slice::from_ref(&definition.name))
             .hint("It is a view: rows can't be written to it."));
     }
+    let options = with_codec(session, &definition.format, &definition.options, how.options);
     Ok(WriteRequest {
         path: definition.location.clone(),
-        mode,
-        partition_by: definition.partition_by.clone(),
-        options: OptionMap::new(with_codec(session, &definition.format, definition.options.clone())),
+        mode: how.mode,
+        partition_by: how.partition_by.unwrap_or_else(|| definition.partition_by.clone()),
+        replace: how.replace,
+        options: OptionMap::of_table(&definition.options, options),
         time_zone: session.config().time_zone(),
     })
 }
@@ -161,17 +241,19 @@ fn refuse_duplicates(resolved: &Resolved) -> Result<()> {
     let mut seen = HashSet::new();
     match resolved.columns.iter().find(|c| !seen.insert(c.name.to_lowercase())) {
         None => Ok(()),
-        Some(column) => Err(Error::new(
-            ErrorKind::Analysis,
-            "COLUMN_ALREADY_EXISTS",
-            "42711",
-            format!(
-                "The column `{}` already exists. Choose another name or rename the existing column.",
-                column.name
-            ),
-        )
-        .param("columnName", format!("`{}`", column.name))),
+        Some(column) => Err(duplicate_column(&column.name)),
     }
+}
+
+/// `[COLUMN_ALREADY_EXISTS]`.
+pub fn duplicate_column(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "COLUMN_ALREADY_EXISTS",
+        "42711",
+        format!("The column `{name}` already exists. Choose another name or rename the existing column."),
+    )
+    .param("columnName", format!("`{name}`"))
 }
 
 fn streaming_input() -> Error {
