@@ -5,6 +5,7 @@
 //! is not run on an empty batch, so a constant that would raise does not raise where there is no row.
 
 use crate::binding::{Arg, Bound};
+use crate::call_name::call_name;
 use crate::errors::{external, from_arrow, from_datafusion};
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
@@ -190,6 +191,9 @@ impl ScalarUDFImpl for Kernel {
             Nulls::Never => false,
         };
         Ok(Arc::new(Field::new(self.name, self.returns.clone(), nullable)))
+    }
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        Ok(call_name(self, self.name, args))
     }
     /// Arguments are coerced before a kernel is called, never by DataFusion.
     fn coerce_types(&self, arg_types: &[DataType]) -> DfResult<Vec<DataType>> {

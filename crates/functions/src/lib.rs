@@ -8,6 +8,7 @@ pub mod display;
 pub mod java_regex;
 
 mod aggregate;
+mod call_name;
 mod cast;
 mod coerce;
 mod errors;
@@ -21,6 +22,7 @@ mod window;
 
 pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
+pub use call_name::call_name;
 pub use cast::{
     cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
 };

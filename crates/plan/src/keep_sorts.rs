@@ -12,7 +12,7 @@ use datafusion::error::Result;
 use datafusion::physical_expr::{Distribution, LexRequirement, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::output_requirements::OutputRequirementExec;
-use datafusion::physical_plan::{ExecutionPlan, with_new_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -70,7 +70,7 @@ fn kept(plan: Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Transformed<Arc<d
         changed |= child.transformed;
         children.push(child.data);
     }
-    let plan = if changed { with_new_children_if_necessary(plan, children)? } else { plan };
+    let plan = if changed { replace_children_if_necessary(plan, children)? } else { plan };
     match plan.downcast_ref::<SortExec>() {
         // A sort for the first rows is never removed.
         Some(sort) if ordered && sort.fetch().is_none() => Ok(Transformed::yes(required(&plan, sort))),

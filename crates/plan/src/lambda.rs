@@ -117,6 +117,9 @@ impl ScalarUDFImpl for HigherOrder {
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<Arc<Field>> {
         Ok(Arc::new(Field::new(self.kind.name(), self.returns.clone(), true)))
     }
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        Ok(thalweg_functions::call_name(self, self.kind.name(), args))
+    }
     fn coerce_types(&self, arg_types: &[Arrow]) -> DfResult<Vec<Arrow>> {
         Ok(arg_types.to_vec())
     }

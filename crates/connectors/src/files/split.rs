@@ -50,17 +50,12 @@ impl PartitionSplitter {
             let column = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
             column.ok_or_else(|| missing(name, schema))
         };
-<<<<<<< HEAD:crates/connectors/src/files/split.rs
         let partition_columns = by.iter().map(find).collect::<Result<Vec<_>>>()?;
+        let folders = schema.project(&partition_columns);
+        check_folders(&folders.map_err(|e| Error::internal(format!("a projection: {e}")))?)?;
         let data_columns: Vec<usize> =
             (0..schema.fields().len()).filter(|i| !partition_columns.contains(i)).collect();
         if data_columns.is_empty() && !by.is_empty() {
-=======
-        let places = by.iter().map(find).collect::<Result<Vec<_>>>()?;
-        check_folders(&schema.project(&places).map_err(|e| Error::internal(format!("a projection: {e}")))?)?;
-        let rest: Vec<usize> = (0..schema.fields().len()).filter(|i| !places.contains(i)).collect();
-        if rest.is_empty() && !by.is_empty() {
->>>>>>> wt-files:crates/connectors/src/files/deal.rs
             return Err(Error::new(
                 ErrorKind::Analysis,
                 "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
@@ -214,12 +209,6 @@ mod tests {
                 "k=a%2Fb/t=1970-01-01 01%3A00%3A00 [\"1\", \"2\"]".to_owned(),
             ]
         );
-<<<<<<< HEAD:crates/connectors/src/files/split.rs
-        assert_eq!(
-            PartitionSplitter::new(&schema, &["x".to_owned()], Zone::Fixed(0)).unwrap_err().sqlstate(),
-            "42703"
-        );
-=======
         let refused = |by: &[&str]| {
             let by: Vec<_> = by.iter().map(|s| (*s).to_owned()).collect();
             let schema = ddl("v int, k string, a array<int>, b binary");
@@ -244,6 +233,5 @@ mod tests {
             texts(&floats, Zone::Fixed(0)).unwrap().iter().map(|t| t.map(str::to_owned)).collect();
         let wanted = [Some("-Infinity"), Some("1.0E30"), Some("NaN"), None, Some("1.0")];
         assert_eq!(found, wanted.map(|t| t.map(str::to_owned)));
->>>>>>> wt-files:crates/connectors/src/files/deal.rs
     }
 }

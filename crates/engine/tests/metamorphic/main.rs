@@ -63,6 +63,8 @@ async fn ask(world: &World, template: &str, way: Way) -> Answer {
 /// All ways give the rows of the reference.
 async fn check_ways(world: &World, template: &str) -> Answer {
     let expected = ask(world, template, REFERENCE).await;
+    let reproduction = || world.reproduction(template, REFERENCE.layout);
+    assert!(!expected.is_internal_error(), "{}\n{expected}", reproduction());
     for way in ways() {
         let got = ask(world, template, way).await;
         assert!(

@@ -25,6 +25,11 @@ impl Answer {
         self.0.is_err()
     }
 
+    /// Whether it is an error that no query may end in.
+    pub fn is_internal_error(&self) -> bool {
+        self.0.as_ref().is_err_and(|error| error.contains("INTERNAL_ERROR"))
+    }
+
     /// The rows of both; an error of either.
     pub fn and(self, other: Self) -> Self {
         let both = self.0.and_then(|mut rows| {

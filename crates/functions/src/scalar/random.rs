@@ -135,6 +135,9 @@ impl ScalarUDFImpl for Chance {
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
         Ok(Arc::new(Field::new(self.kind.name(), self.kind.returns(), false)))
     }
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        Ok(crate::call_name::call_name(self, self.kind.name(), args))
+    }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let mut source =
             self.source.lock().map_err(|_| external(Error::internal("a generator is poisoned")))?;

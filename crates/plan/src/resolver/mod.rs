@@ -142,7 +142,7 @@ struct Resolver<'a> {
     /// The parameters of the lambdas around an expression, innermost last.
     lambda_variables: RefCell<Vec<(String, env::Typed)>>,
     /// The correlated subqueries so far, by what they are and where.
-    subqueries: RefCell<Vec<(String, env::Typed)>>,
+    subqueries: RefCell<Vec<(subquery::SubqueryPlace, env::Typed)>>,
 }
 
 impl Resolver<'_> {

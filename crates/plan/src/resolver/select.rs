@@ -5,6 +5,7 @@
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
 
 use super::env::{Calls, Env, Outputs, Typed};
+use super::window::WindowKeys;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, foreign_dataframe_column, from_datafusion};
 use crate::scope::{Scope, ScopeColumn};
@@ -364,17 +365,21 @@ impl Resolver<'_> {
         if calls.windows.is_empty() {
             return Ok(rel);
         }
+        let before = rel.plan.schema().columns();
+        let mut keys = WindowKeys::default();
+        let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
+        let windows = windows.collect::<Result<Vec<_>>>()?;
+        let input = keys.below(rel.plan)?;
         let mut distinct: Vec<Expr> = vec![];
-        for found in &calls.windows {
-            if !distinct.contains(&found.window) {
-                distinct.push(found.window.clone());
+        for window in &windows {
+            if !distinct.contains(window) {
+                distinct.push(window.clone());
             }
         }
-        let before = rel.plan.schema().columns();
-        let plan = LogicalPlanBuilder::window_plan(rel.plan, distinct).map_err(from_datafusion)?;
+        let plan = LogicalPlanBuilder::window_plan(input, distinct).map_err(from_datafusion)?;
         let mut exprs: Vec<Expr> = before.into_iter().map(Expr::Column).collect();
-        for found in &calls.windows {
-            let raw = column(&found.window.schema_name().to_string());
+        for (found, window) in calls.windows.iter().zip(&windows) {
+            let raw = column(&window.schema_name().to_string());
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
             exprs.push(value.alias(&found.id));
         }

@@ -14,9 +14,8 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
 use datafusion::logical_expr::{Aggregate, Expr, FetchType, LogicalPlan, Subquery, lit};
-use regex::Regex;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
@@ -41,8 +40,9 @@ impl Resolver<'_> {
     }
 
     pub(super) fn subquery(&self, kind: &SubqueryKind, relation: &Relation, env: &Env) -> Result<Typed> {
-        let place = place_of(kind, relation, env).filter(|_| self.lambda_variables.borrow().is_empty());
-        let known = |(other, _): &&(String, Typed)| Some(other) == place.as_ref();
+        let place =
+            self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
+        let known = |(other, _): &&(SubqueryPlace, Typed)| Some(other) == place.as_ref();
         if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
             return Ok(typed.clone());
         }
@@ -329,15 +329,28 @@ fn is_null(values: &[Typed]) -> bool {
     matches!(values, [Typed { expr: Expr::Literal(value, _), .. }] if value.is_null())
 }
 
-/// Where things stood in a text.
-static ORIGINS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"Some\(Span \{[^}]*\}\)").ok());
+/// A subquery and the scope that it is in, wherever in the text: equal ones have one value, so that a key of GROUP BY
+/// is found again in the select list.
+#[derive(Debug, PartialEq)]
+pub(super) struct SubqueryPlace {
+    in_predicate: bool,
+    in_order_by: bool,
+    scope_ids: Vec<String>,
+    subquery: ir::Expr,
+}
 
-/// What stands for equal subqueries at one place, wherever in the text: a key of GROUP BY is found again by it.
-fn place_of(kind: &SubqueryKind, relation: &Relation, env: &Env) -> Option<String> {
-    let ids: Vec<&str> = env.scope.columns.iter().map(|c| c.id.as_str()).collect();
-    let manner = (is_predicate(env), env.clause == "ORDER BY");
-    let text = format!("{manner:?} {ids:?} {kind:?} {relation:?}");
-    Some(ORIGINS.as_ref()?.replace_all(&text, "").into_owned())
+impl SubqueryPlace {
+    fn of(kind: &SubqueryKind, relation: &Relation, env: &Env) -> Self {
+        let node = ExprNode::Subquery { kind: kind.clone(), relation: Box::new(relation.clone()) };
+        let mut subquery = ir::Expr::new(node);
+        subquery.clear_origins();
+        Self {
+            in_predicate: is_predicate(env),
+            in_order_by: env.clause == "ORDER BY",
+            scope_ids: env.scope.columns.iter().map(|c| c.id.clone()).collect(),
+            subquery,
+        }
+    }
 }
 
 /// Whether a plan has at most one row for each row of the query around it.
