@@ -19,7 +19,8 @@ def load(spark, path, **options):
 def refused(program):
     with pytest.raises(PySparkException) as caught:
         program()
-    assert "stack backtrace" not in str(caught.value)
+    # The frames of a backtrace, which the Delta kernel puts into its errors where the environment asks for one.
+    assert "   0: " not in str(caught.value) and ".rs" not in str(caught.value)
     return caught.value.getCondition()
 
 
@@ -65,6 +66,8 @@ def test_columns_come_with_merge_schema_and_go_with_overwrite_schema(spark, tmp_
     assert refused(lambda: save(spark, path, "SELECT 1 one", mode="overwrite")) == "DELTA_METADATA_MISMATCH"
     save(spark, path, "SELECT 'x' id", mode="overwrite", overwriteSchema="true")
     assert rows(load(spark, path)) == [("x",)]
+    twins = "SELECT named_struct('a', 1, 'A', 2) s"
+    assert refused(lambda: save(spark, path, twins, "overwrite", overwriteSchema="true")) == "UNSUPPORTED_FEATURE"
     assert refused(lambda: save(spark, path, "SELECT INTERVAL '1' DAY d", "overwrite", overwriteSchema="true")) == (
         "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE"
     )
