@@ -5,6 +5,7 @@
 //! awaits, and a plan never mixes two states of one table.
 
 mod aggregate;
+mod anew;
 mod attribute;
 mod describe;
 mod env;
