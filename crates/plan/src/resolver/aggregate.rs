@@ -280,7 +280,8 @@ impl Resolver<'_> {
     }
 
     fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
-        let input = keys_below(input, grouping)?;
+        let below: Vec<String> = grouping.keys.iter().map(|k| k.below.clone()).collect();
+        let input = super::anew::keys_anew(keys_below(input, grouping)?, &below)?;
         let mut aggregates: Vec<Expr> = vec![];
         for found in &calls.aggregates {
             if !aggregates.contains(&found.aggregate) {

@@ -5,6 +5,7 @@
 //! resolution begins anew.
 
 mod aggregate;
+mod anew;
 mod attribute;
 mod describe;
 mod env;

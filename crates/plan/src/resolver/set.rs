@@ -10,8 +10,8 @@ use crate::scope::{Scope, ScopeColumn, same_name};
 use datafusion::common::{JoinConstraint, NullEquality, ScalarValue};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
-    Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, lit,
+    Aggregate, Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, lit,
 };
 use std::sync::Arc;
 use thalweg_common::Result;
@@ -165,7 +165,18 @@ impl Resolver<'_> {
             rel.plan = project(rel.plan, visible)?;
             rel.scope.hidden.clear();
         }
-        rel.plan = LogicalPlan::Distinct(Distinct::All(Arc::new(rel.plan)));
+        let ids: Vec<String> = rel.scope.columns.iter().map(|c| c.id.clone()).collect();
+        let rows = super::anew::keys_anew(rel.plan, &ids)?;
+        rel.plan = match ids.is_empty() || rel.streaming {
+            true => LogicalPlan::Distinct(Distinct::All(Arc::new(rows))),
+            // Groups from the start, so that a join above is seen to repeat their keys.
+            false => {
+                let keys = ids.iter().map(|id| column(id)).collect();
+                LogicalPlan::Aggregate(
+                    Aggregate::try_new(Arc::new(rows), keys, vec![]).map_err(from_datafusion)?,
+                )
+            }
+        };
         Ok(rel)
     }
 

@@ -6,6 +6,7 @@
 use super::env::{Env, Typed};
 use super::unnest::outer::outer_references;
 use super::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
+use super::unnest::single::at_most_one;
 use super::unnest::subquery_of;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion};
@@ -73,7 +74,12 @@ impl Resolver<'_> {
         if env.clause == "ORDER BY" && is_correlated(&rel.plan) {
             return Err(scalar_in(env.clause));
         }
-        let plan = project(rel.plan, [column(&only.id)])?;
+        // Without a row the value is null, which DataFusion must expect.
+        let value = match is_correlated(&rel.plan) || has_one_row(&rel.plan) {
+            true => column(&only.id),
+            false => at_most_one(column(&only.id), lit(1_i64)).alias(&only.id),
+        };
+        let plan = project(rel.plan, [value])?;
         typed.expr = Expr::ScalarSubquery(subquery(plan));
         typed.nullable = true;
         typed.event_delay = None;
@@ -363,6 +369,15 @@ pub(super) fn is_one_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::Limit(l) => {
             matches!(l.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1)))) || is_one_row(&l.input)
         }
+        _ => false,
+    }
+}
+
+/// Whether a plan has exactly one row.
+fn has_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(p) => has_one_row(&p.input),
         _ => false,
     }
 }

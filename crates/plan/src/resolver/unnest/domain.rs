@@ -1,5 +1,6 @@
 //! The domain of a correlated subquery: what the columns that it names of the query around it are, each once.
 
+use super::super::anew::anew;
 use super::super::env::Typed;
 use super::outer::replaced;
 use super::{Resolver, column, filtered, project, subquery_of};
@@ -47,10 +48,10 @@ impl Domain {
         Ok(Self { names, types, ids, plan })
     }
 
-    /// A copy of the domain under new ids.
+    /// A copy of the domain under new ids, made anew: the groups above are by other columns, too.
     pub fn copy(&self, resolver: &Resolver) -> Result<(LogicalPlan, Vec<String>)> {
         let keys: Vec<String> = self.ids.iter().map(|_| resolver.new_id()).collect();
-        let renamed = self.ids.iter().zip(&keys).map(|(id, key)| column(id).alias(key));
+        let renamed = self.ids.iter().zip(&keys).map(|(id, key)| anew(column(id)).alias(key));
         Ok((project(self.plan.clone(), renamed.collect::<Vec<_>>())?, keys))
     }
 

@@ -84,11 +84,11 @@ impl Resolver<'_> {
         lifted: &mut Vec<(Expr, String)>,
     ) -> Result<Expr> {
         let replace = |e: Expr| {
-            let Some(subquery) = subquery_of(&e).filter(|s| is_correlated(s)) else {
-                return self.inside(e);
-            };
-            if !take(subquery) {
-                return Ok(Transformed::no(e));
+            match subquery_of(&e) {
+                None => return Ok(Transformed::no(e)),
+                Some(s) if !is_correlated(s) => return self.inside(e),
+                Some(s) if !take(s) => return Ok(Transformed::no(e)),
+                Some(_) => {}
             }
             let known = lifted.iter().find(|(other, _)| other == &e).map(|(_, id)| id.clone());
             let id = known.unwrap_or_else(|| {

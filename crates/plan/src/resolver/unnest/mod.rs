@@ -22,7 +22,7 @@ pub(super) mod outer;
 mod push;
 pub(super) mod refused;
 mod simple;
-mod single;
+pub(super) mod single;
 
 use super::{Resolver, column, filtered, project};
 use crate::errors::from_datafusion;

@@ -1,4 +1,4 @@
-//! The value of a scalar subquery that may have several rows: an error if it has.
+//! The value of a scalar subquery that may have no row or several: null without one, an error for several.
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType as Arrow, Int64Type};
@@ -11,8 +11,8 @@ use thalweg_common::{Error, ErrorKind};
 
 static AT_MOST_ONE: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(AtMostOne::new()));
 
-/// The value, where the number of rows is not above 1.
-pub(super) fn at_most_one(value: Expr, rows: Expr) -> Expr {
+/// The value, where the number of rows is not above 1. To plans it is nullable.
+pub(in super::super) fn at_most_one(value: Expr, rows: Expr) -> Expr {
     AT_MOST_ONE.call(vec![value, rows])
 }
 
