@@ -81,20 +81,22 @@ fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
 
 /// The rows with intervals as texts, which the fields of their types decide.
 fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().zip(&schema.fields).map(|(column, field)| match &field.data_type {
-        DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end } => {
-            display::intervals(column, (*start, *end))
-        }
-        _ => Arc::clone(column),
-    });
-    let columns = columns.collect::<Vec<_>>();
-    let named = batch
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(&schema.fields)
+        .map(|(column, field)| {
+            let fields = thalweg_plan::types::interval_fields(&field.data_type);
+            display::intervals_as_texts(column, &mut fields.into_iter())
+        })
+        .collect();
+    let named: Vec<Field> = batch
         .schema()
         .fields()
         .iter()
         .zip(&columns)
-        .map(|(f, c)| Field::new(f.name(), c.data_type().clone(), true))
-        .collect::<Vec<_>>();
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(named)), columns).map_err(|e| Error::internal(e.to_string()))
 }
 

@@ -22,7 +22,7 @@ mod window;
 pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
 pub use cast::{
-    cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
+    cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
 pub use coerce::{common_type, implicit_cast};
 pub use kernel::located;
