@@ -233,6 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn widths_count_utf16_units_and_wide_characters_twice() {
+        for (text, expect) in [("ab", 2), ("日本", 4), ("😀é", 3), ("", 0)] {
+            assert_eq!(width(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn intervals_are_drawn_with_their_fields() {
+        let column: ArrayRef =
+            Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(86_400_000_000), None]));
+        let field = Field::new("d", column.data_type().clone(), true);
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column]).ok();
+        let day = DataType::DayTimeInterval { start: 0, end: 0 };
+        let schema = StructType { fields: vec![StructField::new("d", day, true)] };
+        let drawn =
+            batch.and_then(|batch| intervals_as_texts(&batch, &schema).ok()).map(|b| texts(&b, "UTC", 0));
+        assert_eq!(drawn, Some(vec![vec!["INTERVAL '1' DAY".to_owned()], vec!["NULL".to_owned()]]));
+    }
+
+    #[test]
     fn a_table_is_drawn_as_spark_draws_it() {
         let drawn = "+---+-----+\n| id| name|\n+---+-----+\n|  1|Alice|\n| 23| NULL|\n+---+-----+\nonly showing top 2 rows";
         assert_eq!(horizontal(&cells(true), true), drawn);
