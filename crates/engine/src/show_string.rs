@@ -81,20 +81,22 @@ fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
 
 /// The rows with intervals as texts, which the fields of their types decide.
 fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().zip(&schema.fields).map(|(column, field)| match &field.data_type {
-        DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end } => {
-            display::intervals(column, (*start, *end))
-        }
-        _ => Arc::clone(column),
-    });
-    let columns = columns.collect::<Vec<_>>();
-    let named = batch
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(&schema.fields)
+        .map(|(column, field)| {
+            let fields = thalweg_plan::types::interval_fields(&field.data_type);
+            display::intervals_as_texts(column, &mut fields.into_iter())
+        })
+        .collect();
+    let named: Vec<Field> = batch
         .schema()
         .fields()
         .iter()
         .zip(&columns)
-        .map(|(f, c)| Field::new(f.name(), c.data_type().clone(), true))
-        .collect::<Vec<_>>();
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(named)), columns).map_err(|e| Error::internal(e.to_string()))
 }
 
@@ -228,6 +230,26 @@ mod tests {
     fn cells(more: bool) -> Cells {
         let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         Cells { header: row("id", "name"), rows: vec![row("1", "Alice"), row("23", "NULL")], more }
+    }
+
+    #[test]
+    fn widths_count_utf16_units_and_wide_characters_twice() {
+        for (text, expect) in [("ab", 2), ("日本", 4), ("😀é", 3), ("", 0)] {
+            assert_eq!(width(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn intervals_are_drawn_with_their_fields() {
+        let column: ArrayRef =
+            Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(86_400_000_000), None]));
+        let field = Field::new("d", column.data_type().clone(), true);
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column]).ok();
+        let day = DataType::DayTimeInterval { start: 0, end: 0 };
+        let schema = StructType { fields: vec![StructField::new("d", day, true)] };
+        let drawn =
+            batch.and_then(|batch| intervals_as_texts(&batch, &schema).ok()).map(|b| texts(&b, "UTC", 0));
+        assert_eq!(drawn, Some(vec![vec!["INTERVAL '1' DAY".to_owned()], vec!["NULL".to_owned()]]));
     }
 
     #[test]

@@ -5,11 +5,11 @@
 
 use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::time::zone::Zone;
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, StructArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Fields, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
+    TimeUnit, TimestampMicrosecondType,
 };
 use std::fmt::Write;
 use std::sync::Arc;
@@ -261,16 +261,46 @@ fn write_fraction(out: &mut String, micros: i64) {
     }
 }
 
-/// A column of intervals as texts of these fields; any other column as it is.
-pub fn intervals(column: &ArrayRef, fields: (u8, u8)) -> ArrayRef {
-    let texts: StringArray = if let Some(values) = column.as_primitive_opt::<DurationMicrosecondType>() {
-        values.iter().map(|v| v.map(|v| day_time(v, fields))).collect()
-    } else if let Some(values) = column.as_primitive_opt::<IntervalYearMonthType>() {
-        values.iter().map(|v| v.map(|v| year_month(v, fields))).collect()
-    } else {
-        return Arc::clone(column);
-    };
-    Arc::new(texts)
+/// A column with the intervals in it as texts; the fields are those of its intervals, from the first to the last.
+pub fn intervals_as_texts(column: &ArrayRef, fields: &mut dyn Iterator<Item = (u8, u8)>) -> ArrayRef {
+    match column.data_type() {
+        DataType::Duration(TimeUnit::Microsecond) => {
+            let fields = fields.next().unwrap_or((0, 3));
+            let values = column.as_primitive::<DurationMicrosecondType>().iter();
+            Arc::new(values.map(|v| v.map(|v| day_time(v, fields))).collect::<StringArray>())
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            let fields = fields.next().unwrap_or((0, 1));
+            let values = column.as_primitive::<IntervalYearMonthType>().iter();
+            Arc::new(values.map(|v| v.map(|v| year_month(v, fields))).collect::<StringArray>())
+        }
+        DataType::List(field) => {
+            let list = column.as_list::<i32>();
+            let values = intervals_as_texts(list.values(), fields);
+            let field = Arc::new(field.as_ref().clone().with_data_type(values.data_type().clone()));
+            let made = ListArray::try_new(field, list.offsets().clone(), values, list.nulls().cloned());
+            made.map_or_else(|_| Arc::clone(column), |made| Arc::new(made))
+        }
+        DataType::Struct(_) => Arc::new(struct_as_texts(column.as_struct(), fields)),
+        DataType::Map(field, sorted) => {
+            let map = column.as_map();
+            let entries = struct_as_texts(map.entries(), fields);
+            let field = Arc::new(field.as_ref().clone().with_data_type(entries.data_type().clone()));
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            let made = MapArray::try_new(field, offsets, entries, nulls, *sorted);
+            made.map_or_else(|_| Arc::clone(column), |made| Arc::new(made))
+        }
+        _ => Arc::clone(column),
+    }
+}
+
+fn struct_as_texts(array: &StructArray, fields: &mut dyn Iterator<Item = (u8, u8)>) -> StructArray {
+    let columns: Vec<_> = array.columns().iter().map(|c| intervals_as_texts(c, fields)).collect();
+    let typed = array.fields().iter().zip(&columns);
+    let named: Fields =
+        typed.map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone())).collect();
+    let made = StructArray::try_new_with_length(named, columns, array.nulls().cloned(), array.len());
+    made.unwrap_or_else(|_| array.clone())
 }
 
 /// The fields of a day-time interval: name and microseconds.
@@ -375,7 +405,7 @@ mod tests {
         assert_eq!(year_month(60, (0, 0)), "INTERVAL '5' YEAR");
         let column: ArrayRef =
             Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(0), None, Some(3_600_000_000)]));
-        let texts = intervals(&column.slice(1, 2), (1, 1));
+        let texts = intervals_as_texts(&column.slice(1, 2), &mut [(1, 1)].into_iter());
         assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), [None, Some("INTERVAL '01' HOUR")]);
     }
 }

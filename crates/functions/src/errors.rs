@@ -309,6 +309,13 @@ pub(crate) fn bad_interval(input: &str) -> Error {
     Error::new(ErrorKind::IllegalArgument, class, "22006", text).param("input", input)
 }
 
+/// `[INVALID_UTF8_STRING]`.
+pub(crate) fn invalid_utf8(bytes: &[u8]) -> Error {
+    let shown: String = bytes.iter().map(|b| format!("\\x{b:02X}")).collect();
+    let text = format!("Invalid UTF8 byte sequence found in string: {shown}.");
+    Error::new(ErrorKind::Runtime, "INVALID_UTF8_STRING", "22029", text).param("str", shown)
+}
+
 /// `[INVALID_CORRUPT_RECORD_TYPE]`: the column for malformed texts is not a text.
 pub(crate) fn corrupt_type(column: &str, actual: &DataType) -> Error {
     let text = format!(

@@ -24,7 +24,7 @@ pub use aggregate::{AggregateCall, bind_aggregate};
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
 pub use call_name::call_name;
 pub use cast::{
-    cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
+    cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
 pub use coerce::{common_type, implicit_cast};
 pub use kernel::located;

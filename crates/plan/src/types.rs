@@ -121,6 +121,21 @@ pub fn schema_to_spark(fields: &Fields) -> Option<StructType> {
     Some(StructType { fields: fields.iter().map(field).collect::<Option<_>>()? })
 }
 
+/// The fields of all intervals in a type, from the first to the last.
+pub fn interval_fields(t: &DataType) -> Vec<(u8, u8)> {
+    match t {
+        DataType::Array { element, .. } => interval_fields(element),
+        DataType::Map { key, value, .. } => [interval_fields(key), interval_fields(value)].concat(),
+        DataType::Struct(fields) => {
+            fields.fields.iter().flat_map(|f| interval_fields(&f.data_type)).collect()
+        }
+        DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end } => {
+            vec![(*start, *end)]
+        }
+        _ => vec![],
+    }
+}
+
 /// The type as Spark's SQL writes it: `BIGINT`, `DECIMAL(10,2)`, `ARRAY<INT>`.
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {

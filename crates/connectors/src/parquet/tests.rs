@@ -26,6 +26,18 @@ fn ints(values: &[i32]) -> ArrayRef {
 }
 
 #[tokio::test]
+async fn instants_are_read_as_the_wall_clock_of_utc_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let instants = TimestampNanosecondArray::from(vec![Some(1_500), None]).with_timezone("Europe/Paris");
+    write(&path, vec![("t", Arc::new(instants))]);
+    let request = read(&path, Some(ddl("t timestamp_ntz")), &[]);
+    assert_eq!(rows("parquet", request.clone()).await, ["1970-01-01T00:00:00.000001", "NULL"]);
+    let kept = query("parquet", request, "SELECT count(*) FROM t WHERE t > TIMESTAMP '1969-12-31'").await;
+    assert_eq!(lines(&kept.unwrap()), ["1"]);
+}
+
+#[tokio::test]
 async fn columns_have_the_platform_s_types() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.parquet");

@@ -137,7 +137,7 @@ pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<(
         let Some(found) = place(file.fields(), wanted.name()).and_then(|p| file.fields().get(p)) else {
             continue;
         };
-        if !fits(&table_type(found.name(), found.data_type())?, wanted.data_type()) {
+        if !readable_as(&table_type(found.name(), found.data_type())?, wanted.data_type()) {
             return Err(mismatch(path, wanted, found.data_type()));
         }
     }
@@ -195,6 +195,15 @@ fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
     .param("column", field.name())
     .param("path", uri(path))
     .hint("Give the table a schema that fits all files.")
+}
+
+/// Whether a column of a file is read as a type that is asked for: one that holds all its values, or the wall
+/// clock of UTC for instants.
+fn readable_as(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, None)) => a == b,
+        _ => fits(from, to),
+    }
 }
 
 /// Whether every value of `from` is one of `to`, exactly.

@@ -3,12 +3,12 @@
 //! Arrow has one type for all fields, so the caller says which they are.
 
 use crate::binding::{Arg, Bound, CastMode};
-use crate::display::intervals;
+use crate::display::intervals_as_texts;
 use crate::errors::{bad_interval, cannot_cast, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Setting};
 use crate::time::civil::{DAY, HOUR, MINUTE, SECOND};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_integral};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, new_empty_array};
 use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, IntervalYearMonthType};
 use thalweg_common::Result;
 
@@ -31,13 +31,19 @@ fn unit(field: u8) -> i64 {
     UNITS.get(usize::from(field)).copied().unwrap_or(SECOND)
 }
 
-/// An interval as text: `INTERVAL '1' DAY`.
-pub fn interval_to_text(arg: Arg, fields: Fields) -> Bound {
-    Kernel::new("interval_to_text", DataType::Utf8, to_text).setting(setting(fields)).call(vec![arg])
+/// A value with the intervals in it as texts, such as `INTERVAL '1' DAY`; the fields are those of its intervals in
+/// their order.
+pub fn intervals_to_texts(arg: Arg, fields: &[Fields]) -> Bound {
+    let texts = intervals_as_texts(&new_empty_array(&arg.data_type), &mut std::iter::repeat((0, 0)));
+    let list: Vec<_> = fields.iter().map(|(start, end)| format!("{start}{end}")).collect();
+    let setting = Setting::text(&list.join(" "));
+    Kernel::new("intervals_to_texts", texts.data_type().clone(), to_texts).setting(setting).call(vec![arg])
 }
 
-fn to_text(b: &Batch) -> Result<ArrayRef> {
-    Ok(intervals(&b.array(0)?, fields_of(b)))
+fn to_texts(b: &Batch) -> Result<ArrayRef> {
+    let digit = |c: Option<char>| c.and_then(|c| c.to_digit(10)).unwrap_or(0) as u8;
+    let pair = |text: &str| (digit(text.chars().next()), digit(text.chars().nth(1)));
+    Ok(intervals_as_texts(&b.array(0)?, &mut b.setting.text.split(' ').map(pair)))
 }
 
 /// A text as an interval of these fields.

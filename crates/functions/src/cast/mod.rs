@@ -24,7 +24,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 pub use interval::{
-    interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
+    interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
 pub(crate) use number::{exceeds, parse_decimal, pow10, rescale};
 

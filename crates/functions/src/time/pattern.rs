@@ -53,25 +53,35 @@ pub(crate) fn short(name: &str) -> &str {
     name.get(..3).unwrap_or(name)
 }
 
+fn unrecognized(text: &str) -> Error {
+    let message = format!(
+        "Fail to recognize '{text}' pattern in the DateTimeFormatter. You can form a valid datetime pattern with the \
+         guide from 'https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html'."
+    );
+    let class = "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION";
+    Error::new(ErrorKind::IllegalArgument, class, "42K0B", message).param("pattern", format!("'{text}'"))
+}
+
+fn names_weekday(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Text(_) => false,
+        Item::Field(letter, _) => *letter == 'E',
+        Item::Optional(inner) => names_weekday(inner),
+    })
+}
+
 impl Pattern {
     /// Reads a pattern.
     pub(crate) fn read(text: &str) -> Result<Self> {
-        let refused = || {
-            let message = format!(
-                "Fail to recognize '{text}' pattern in the DateTimeFormatter. You can form a valid datetime pattern with the \
-                 guide from 'https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html'."
-            );
-            Error::new(
-                ErrorKind::IllegalArgument,
-                "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
-                "42K0B",
-                message,
-            )
-            .param("pattern", format!("'{text}'"))
-        };
         let mut rest = text.chars().peekable();
-        let items = read_items(&mut rest, 0).ok_or_else(refused)?;
+        let items = read_items(&mut rest, 0).ok_or_else(|| unrecognized(text))?;
         Ok(Self { items })
+    }
+
+    /// Reads a pattern that texts are parsed by: a day of the week can be written, not read.
+    pub(crate) fn for_parsing(text: &str) -> Result<Self> {
+        let made = Self::read(text)?;
+        if names_weekday(&made.items) { Err(unrecognized(text)) } else { Ok(made) }
     }
 
     /// The text of a wall-clock time in a zone.
@@ -433,6 +443,8 @@ mod tests {
         for (pattern, text) in cases {
             assert!(Pattern::read(pattern).unwrap().parse(text).is_err(), "{pattern} {text}");
         }
+        assert!(Pattern::for_parsing("EEE, d MMM yyyy").is_err());
+        assert!(Pattern::for_parsing("yyyy[ EEE]").is_err());
         for pattern in ["YYYY", "yyyy-MM-dd 'x", "[yyyy", "ww"] {
             assert!(Pattern::read(pattern).is_err(), "{pattern}");
         }

@@ -5,7 +5,7 @@
 
 use super::Resolver;
 use super::env::Typed;
-use crate::types::{to_arrow, to_spark};
+use crate::types::{interval_fields, to_arrow, to_spark};
 use arrow::datatypes::DataType as Arrow;
 use thalweg_common::Result;
 use thalweg_sql::types::{DataType, StructField, StructType};
@@ -157,12 +157,11 @@ impl Resolver<'_> {
     /// The arguments in the form that their fields ask for: intervals in texts as texts, and days that move a
     /// date as numbers; any other interval that moves a date makes it a timestamp.
     pub(super) fn by_fields(&self, name: &str, mut args: Vec<Typed>) -> Result<Vec<Typed>> {
-        if matches!(name, "concat" | "||" | "concat_ws" | "string") {
-            for arg in &mut args {
-                if let Some(fields) = fields_of(arg.spark.as_ref()) {
-                    let bound = thalweg_functions::interval_to_text(arg.arg(), fields);
-                    *arg = self.finished(bound, std::slice::from_ref(arg));
-                }
+        if matches!(name, "concat" | "||" | "concat_ws" | "string" | "to_json" | "format_string" | "printf") {
+            // Arrays are put together as they are.
+            let arrays = name.starts_with('c') || name == "||";
+            for arg in args.iter_mut().filter(|a| !(arrays && matches!(a.data_type, Arrow::List(_)))) {
+                *arg = self.with_texts(arg.clone());
             }
         }
         let [left, right] = args.as_slice() else { return Ok(args) };
@@ -185,6 +184,13 @@ impl Resolver<'_> {
         Ok(args)
     }
 
+    /// A value with the intervals in it as texts.
+    fn with_texts(&self, typed: Typed) -> Typed {
+        let Some(spark) = typed.spark_type().ok().filter(holds_fields) else { return typed };
+        let bound = thalweg_functions::intervals_to_texts(typed.arg(), &interval_fields(&spark));
+        self.finished(bound, &[typed])
+    }
+
     /// A cast from or to an interval; none for any other.
     pub(super) fn cast_interval(
         &self,
@@ -192,13 +198,14 @@ impl Resolver<'_> {
         to: &DataType,
         mode: thalweg_functions::CastMode,
     ) -> Result<Option<thalweg_functions::Bound>> {
-        use thalweg_functions::{
-            interval_cut, interval_from_long, interval_from_text, interval_to_long, interval_to_text,
-        };
+        use thalweg_functions::{interval_cut, interval_from_long, interval_from_text, interval_to_long};
         let (from, arg) = (typed.spark_type()?, typed.arg());
         let layout = to_arrow(to);
+        if *to == DataType::String && holds_fields(&from) {
+            let texts = self.with_texts(typed.clone());
+            return thalweg_functions::cast(texts.arg(), &layout, mode, &self.binding()).map(Some);
+        }
         Ok(Some(match (fields_of(Some(&from)), fields_of(Some(to))) {
-            (Some(fields), None) if *to == DataType::String => interval_to_text(arg, fields),
             (Some(fields), None) if is_integer(to) => {
                 let long = Typed::of_bound(interval_to_long(arg, fields)?, &[]);
                 thalweg_functions::cast(long.arg(), &layout, mode, &self.binding())?

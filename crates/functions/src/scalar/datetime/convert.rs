@@ -33,17 +33,18 @@ const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
 /// The pattern of each row, read once if it is constant and once per run of equal ones.
 struct Patterns<'a> {
     texts: Strings<'a>,
+    read: fn(&str) -> Result<Pattern>,
     last: Option<(String, Pattern)>,
 }
 
 impl<'a> Patterns<'a> {
-    fn new(b: &Batch<'a>, i: usize) -> Result<Self> {
-        Ok(Self { texts: b.strings(i)?, last: None })
+    fn new(b: &Batch<'a>, i: usize, read: fn(&str) -> Result<Pattern>) -> Result<Self> {
+        Ok(Self { texts: b.strings(i)?, read, last: None })
     }
     fn get(&mut self, row: usize) -> Result<Option<&Pattern>> {
         let Some(text) = self.texts.get(row) else { return Ok(None) };
         if self.last.as_ref().is_none_or(|(known, _)| known != text) {
-            self.last = Some((text.to_owned(), Pattern::read(text)?));
+            self.last = Some((text.to_owned(), (self.read)(text)?));
         }
         Ok(self.last.as_ref().map(|(_, pattern)| pattern))
     }
@@ -80,7 +81,7 @@ fn parsing(kernel: Kernel, tries: bool, args: Vec<Arg>) -> Bound {
 
 /// The wall clock and zone of each text; a text that does not follow raises or is null.
 fn each(b: &Batch, tries: bool, mut take: impl FnMut(usize, Option<crate::time::parse::Read>)) -> Result<()> {
-    let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1)?);
+    let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, Pattern::for_parsing)?);
     for i in 0..b.rows {
         let read = match (text.get(i), patterns.get(i)?) {
             (Some(s), Some(pattern)) => match pattern.parse(s) {
@@ -187,7 +188,8 @@ fn from_unixtime(mut call: Call) -> Result<Bound> {
 }
 
 fn seconds_formatted(b: &Batch) -> Result<ArrayRef> {
-    let (n, mut patterns, zone) = (b.prims::<Int64Type>(0)?, Patterns::new(b, 1)?, zone_of(b)?);
+    let (n, mut patterns, zone) =
+        (b.prims::<Int64Type>(0)?, Patterns::new(b, 1, Pattern::read)?, zone_of(b)?);
     b.build_text(|i| {
         let Some(n) = n.get(i) else { return Ok(None) };
         let t = n.checked_mul(SECOND).ok_or_else(|| datetime_overflow("format seconds"))?;
@@ -205,7 +207,7 @@ fn date_format(mut call: Call) -> Result<Bound> {
 }
 
 fn formatted(b: &Batch) -> Result<ArrayRef> {
-    let (time, mut patterns, zone) = (times(b, 0)?, Patterns::new(b, 1)?, zone_of(b)?);
+    let (time, mut patterns, zone) = (times(b, 0)?, Patterns::new(b, 1, Pattern::read)?, zone_of(b)?);
     b.build_text(|i| {
         let Some(t) = time.get(i) else { return Ok(None) };
         let Some(pattern) = patterns.get(i)? else { return Ok(None) };

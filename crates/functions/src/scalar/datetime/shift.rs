@@ -29,6 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         between_zones(c, "from_utc_timestamp", |b| rezone(b, false))
     }),
     Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))),
+    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone),
     Entry::plain(&["unix_date"], &[Ty::Date], Ty::Int, |b| {
         let d = b.prims::<Date32Type>(0)?;
         b.build::<Int32Type>(|i| Ok(d.get(i)))
@@ -298,6 +299,28 @@ fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
         "DAY" | "DD" => Some(zone.to_utc(local - local.rem_euclid(DAY))),
         _ => truncated(local.div_euclid(DAY), unit).map(|d| zone.to_utc(d * DAY)),
     }
+}
+
+/// `convert_timezone([from,] to, time)`: what the wall clock of one zone is in another one.
+fn convert_timezone(mut call: Call) -> Result<Bound> {
+    if call.args.len() == 2 {
+        let here = ScalarValue::Utf8(Some(call.ctx.time_zone.to_owned()));
+        let bound = super::constant(here, DataType::Utf8);
+        call.args.insert(0, crate::coerce::as_arg(bound));
+    }
+    call.coerce(0, &DataType::Utf8)?;
+    call.coerce(1, &DataType::Utf8)?;
+    call.coerce(2, &crate::types::TIMESTAMP_NTZ)?;
+    let kernel = Kernel::new("convert_timezone", crate::types::TIMESTAMP_NTZ, converted);
+    Ok(kernel.fallible(true).call(call.args))
+}
+
+fn converted(b: &Batch) -> Result<ArrayRef> {
+    let (from, to, time) = (b.strings(0)?, b.strings(1)?, times(b, 2)?);
+    b.build::<TimestampMicrosecondType>(|i| {
+        let (Some(from), Some(to), Some(t)) = (from.get(i), to.get(i), time.get(i)) else { return Ok(None) };
+        Ok(Some(Zone::named(to)?.to_local(Zone::named(from)?.to_utc(t))))
+    })
 }
 
 fn between_zones(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {

@@ -63,7 +63,7 @@ fn from_json(mut call: Call) -> Result<Bound> {
         }
     }
     for pattern in [&date, &time] {
-        Pattern::read(pattern)?;
+        Pattern::for_parsing(pattern)?;
     }
     check_corrupt(&returns, &corrupt)?;
     let setting = Setting {
@@ -248,8 +248,7 @@ impl Reader {
     fn fits_whole(&self, json: &Json, t: &DataType) -> bool {
         match (json, t) {
             (Json::Object(_), DataType::Struct(fields)) => {
-                let whole =
-                    |f: &FieldRef| member(json, f.name()).is_none_or(|j| self.fits_whole(j, f.data_type()));
+                let whole = |f: &FieldRef| members(json, f.name()).all(|j| self.fits_whole(j, f.data_type()));
                 fields.iter().all(whole)
             }
             (Json::List(values), DataType::List(f)) => {
@@ -296,7 +295,8 @@ impl Reader {
 
     fn structs(&self, fields: &Fields, rows: &[Option<&Json>]) -> Result<ArrayRef> {
         let column = |f: &FieldRef| {
-            let values: Vec<_> = rows.iter().map(|r| r.and_then(|j| member(j, f.name()))).collect();
+            let fitting = |j| members(j, f.name()).rev().find(|v| self.fits(v, f.data_type()));
+            let values: Vec<_> = rows.iter().map(|r| r.and_then(fitting)).collect();
             self.build(f.data_type(), &values)
         };
         let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
@@ -352,6 +352,10 @@ impl Reader {
             Some(pattern) => pattern.parse(text).ok()?,
             None => parse::timestamp(text, None)?,
         };
+        // A wall clock has no zone.
+        if !zoned && read.zone.is_some() {
+            return None;
+        }
         Some(if zoned { read.zone.unwrap_or(self.zone).to_utc(read.local) } else { read.local })
     }
 }
@@ -370,12 +374,13 @@ fn made<T: ArrowPrimitiveType>(
     Arc::new(values.with_data_type(t.clone()))
 }
 
-/// The last field of that name.
-fn member<'j>(json: &'j Json, name: &str) -> Option<&'j Json> {
-    match json {
-        Json::Object(fields) => fields.iter().rev().find(|(key, _)| key == name).map(|(_, v)| v),
-        _ => None,
-    }
+/// The fields of that name: the last that fits counts.
+fn members<'j>(json: &'j Json, name: &str) -> impl DoubleEndedIterator<Item = &'j Json> {
+    let fields = match json {
+        Json::Object(fields) => fields.as_slice(),
+        _ => &[],
+    };
+    fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// The fields of an object; a name that is there twice stays twice, as in Spark.
@@ -411,7 +416,8 @@ fn double(json: &Json, non_numeric: bool) -> Option<f64> {
 
 fn decimal(json: &Json, p: u8, s: i8) -> Option<i128> {
     match json {
-        Json::Number(text) | Json::Text(text) => parse_decimal(text, p, s),
+        Json::Number(text) => parse_decimal(text, p, s),
+        Json::Text(text) => parse_decimal(&text.replace(',', ""), p, s),
         _ => None,
     }
 }

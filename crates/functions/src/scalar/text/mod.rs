@@ -2,6 +2,7 @@
 
 mod bytes;
 mod case;
+mod check;
 mod edit;
 mod find;
 mod format;
@@ -17,6 +18,7 @@ pub(crate) use bytes::{from_base64, to_base64};
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] = &[
     bytes::ENTRIES,
+    check::ENTRIES,
     edit::ENTRIES,
     find::ENTRIES,
     format::ENTRIES,

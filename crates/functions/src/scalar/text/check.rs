@@ -1,0 +1,90 @@
+//! Texts that are checked: for UTF-8, and for the digit that a card's number ends with.
+//!
+//! A STRING here is always UTF-8, so only binaries can fail.
+
+use crate::binding::Bound;
+use crate::errors::invalid_utf8;
+use crate::kernel::{Batch, Kernel, Nulls, Run};
+use crate::registry::{Call, Entry, Ty};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use std::str::from_utf8;
+use thalweg_common::Result;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::plain(&["luhn_check"], &[Ty::Text], Ty::Bool, |b| {
+        let text = b.strings(0)?;
+        b.build_bool(|i| Ok(text.get(i).map(passes_luhn)))
+    }),
+    Entry::bind(&["is_valid_utf8"], 1, 1, |c| of_bytes(c, ("is_valid_utf8", DataType::Boolean), is_valid)),
+    Entry::bind(&["make_valid_utf8"], 1, 1, |c| of_bytes(c, ("make_valid_utf8", DataType::Utf8), make_valid)),
+    Entry::bind(&["validate_utf8"], 1, 1, |c| of_bytes(c, ("validate_utf8", DataType::Utf8), validate)),
+    Entry::bind(&["try_validate_utf8"], 1, 1, |c| {
+        of_bytes(c, ("try_validate_utf8", DataType::Utf8), try_validate)
+    }),
+];
+
+/// A function of a text or a binary, which both come as bytes.
+fn of_bytes(mut call: Call, (name, returns): (&'static str, DataType), run: Run) -> Result<Bound> {
+    if call.type_of(0) != DataType::Binary {
+        call.coerce(0, &DataType::Utf8)?;
+        call.coerce(0, &DataType::Binary)?;
+    }
+    let nulls = if name == "try_validate_utf8" { Nulls::Always } else { Nulls::Args };
+    Ok(Kernel::new(name, returns, run).nulls(nulls).fallible(name == "validate_utf8").call(call.args))
+}
+
+fn is_valid(b: &Batch) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build_bool(|i| Ok(bytes.get(i).map(|v| from_utf8(v).is_ok())))
+}
+
+/// Each run of bytes that is no UTF-8 becomes one replacement character.
+fn make_valid(b: &Batch) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build_text(|i| Ok(bytes.get(i).map(String::from_utf8_lossy)))
+}
+
+fn validate(b: &Batch) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build_text(|i| bytes.get(i).map(|v| from_utf8(v).map_err(|_| invalid_utf8(v))).transpose())
+}
+
+fn try_validate(b: &Batch) -> Result<ArrayRef> {
+    let bytes = b.bytes(0)?;
+    b.build_text(|i| Ok(bytes.get(i).and_then(|v| from_utf8(v).ok())))
+}
+
+/// Whether the digits, every second of them doubled from the right, add up to a multiple of ten.
+fn passes_luhn(text: &str) -> bool {
+    let mut sum = 0;
+    for (place, byte) in text.bytes().rev().enumerate() {
+        if !byte.is_ascii_digit() {
+            return false;
+        }
+        let digit = u32::from(byte - b'0') * if place % 2 == 1 { 2 } else { 1 };
+        sum = (sum + digit / 10 + digit % 10) % 10;
+    }
+    !text.is_empty() && sum == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_cards_end_with_their_digit() {
+        let cases = [
+            ("79927398713", true),
+            ("79927398714", false),
+            ("8112189876", true),
+            ("0", true),
+            ("", false),
+            ("a1", false),
+            ("7992 7398713", false),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(passes_luhn(text), expect, "{text}");
+        }
+    }
+}
