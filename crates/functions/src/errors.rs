@@ -42,6 +42,16 @@ pub(crate) fn overflow(what: &str, try_function: Option<&str>) -> Error {
         .param("config", ANSI_KEY)
 }
 
+/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION]`.
+pub(crate) fn interval_overflow(try_function: &str) -> Error {
+    let text = format!(
+        "Integer overflow while operating with intervals. Use `{try_function}` to tolerate overflow and return NULL \
+         instead."
+    );
+    Error::new(ErrorKind::Arithmetic, "INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", "22015", text)
+        .param("functionName", format!("`{try_function}`"))
+}
+
 /// `[BINARY_ARITHMETIC_OVERFLOW]`: TINYINT and SMALLINT operands name their values.
 pub(crate) fn small_overflow(left: &str, symbol: &str, right: &str, try_function: &str) -> Error {
     let text = format!(

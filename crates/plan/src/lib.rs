@@ -13,16 +13,19 @@ mod lambda;
 mod literal;
 mod naming;
 mod naming_table;
+mod once;
 mod optimizer;
 mod pushdown;
 mod resolver;
 mod scope;
+mod settled;
 mod slices;
 pub mod types;
 mod watermark;
 
 pub use catalog::{Catalog, Context, Resolved, ResolvedColumn, TableEntry};
 pub use generate::{GenerateNode, query_planner};
+pub use once::ONCE;
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};
 pub use resolver::{FENCE, resolve, resolve_expression_type};
 /// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.

@@ -3,7 +3,7 @@
 //! A rule is on the list after a reading for what it does to expressions that can raise, to null and to types.
 //! One that a new version adds runs only after such a reading: an unknown name is left out.
 
-use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
+use crate::pushdown::{CalmProjectionPushdown, TakeWallsAway, WalledFilterPushdown};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -74,7 +74,8 @@ pub fn required_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order, two of them in forms that respect guards.
+/// The physical optimizer's rules in DataFusion's order, two of them in forms that respect guards, and then the one that takes
+/// their walls away.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
@@ -83,7 +84,8 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
             _ => rule,
         }
     };
-    PhysicalOptimizer::new().rules.into_iter().map(guarded).collect()
+    let walls: PhysicalRule = Arc::new(TakeWallsAway);
+    PhysicalOptimizer::new().rules.into_iter().map(guarded).chain([walls]).collect()
 }
 
 /// Settings that the resolver's plans count on.

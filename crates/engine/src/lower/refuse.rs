@@ -8,7 +8,7 @@ use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Marked as volatile to keep them in their place, though an epoch that is done again gets the same from them.
-const REPEATABLE: [&str; 3] = [thalweg_plan::FENCE, PROCESSING_TIME, "raise_error"];
+const REPEATABLE: [&str; 4] = [thalweg_plan::FENCE, thalweg_plan::ONCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(

@@ -14,7 +14,7 @@ use crate::errors::{not_constant, unexpected_type, wrong_num_args};
 use crate::kernel::{Batch, Kernel};
 use crate::operators::key::{key, of_order, order};
 use crate::registry::{MANY, unknown};
-use crate::types::{is_float, is_integral, is_interval, is_nested, is_numeric, is_string};
+use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
@@ -32,6 +32,8 @@ pub struct AggregateCall {
     pub distinct: bool,
     pub filter: Option<Expr>,
     pub order_by: Vec<SortExpr>,
+    /// The types of the keys of `order_by`.
+    pub order_types: Vec<DataType>,
     pub ignore_nulls: Option<bool>,
 }
 
@@ -220,20 +222,17 @@ fn count_if(mut a: Aggregate) -> Result<BoundAggregate> {
     Ok(a.of(df::count::count_udaf(), DataType::Int64, false))
 }
 
-/// The type that a sum or an average reads: BIGINT, DOUBLE, or a decimal as it is.
+/// The type that a sum or an average reads: BIGINT, DOUBLE, or a decimal or an interval as it is.
 fn summand(a: &Aggregate) -> Result<DataType> {
     match a.type_of(0) {
         t if is_integral(&t) => Ok(DataType::Int64),
-        t @ DataType::Decimal128(..) => Ok(t),
+        t @ (DataType::Decimal128(..) | DAY_TIME | YEAR_MONTH) => Ok(t),
         t if is_float(&t) || is_string(&t) || t == DataType::Null => Ok(DataType::Float64),
         other => Err(unexpected_type(a.name, 0, "NUMERIC", &other)),
     }
 }
 
 fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    if is_interval(&a.type_of(0)) {
-        return Err(Error::unsupported(format!("{} of intervals", a.name)));
-    }
     let input = summand(&a)?;
     a.coerce(0, &input)?;
     if input == DataType::Float64 {
@@ -245,9 +244,6 @@ fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
 }
 
 fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    if is_interval(&a.type_of(0)) {
-        return Err(Error::unsupported(format!("{} of intervals", a.name)));
-    }
     let input = match summand(&a)? {
         DataType::Int64 => DataType::Float64,
         other => other,
@@ -362,6 +358,9 @@ fn text_list(mut a: Aggregate) -> Result<BoundAggregate> {
     a.args.truncate(1);
     if a.call.order_by.is_empty() {
         return collect::joined(a, &delimiter);
+    }
+    if a.call.distinct {
+        return collect::joined_in_order(a, &delimiter);
     }
     let expr = Expr::Literal(ScalarValue::Utf8(Some(delimiter)), None);
     a.args.push(Arg { expr, data_type: DataType::Utf8, nullable: false });

@@ -21,7 +21,9 @@ impl Resolver<'_> {
             true => common_names(&left.scope, &right.scope),
             false => join.using.clone(),
         };
-        let both = joined_scope(&left.scope, &right.scope);
+        let mut both = joined_scope(&left.scope, &right.scope);
+        let rights = right.scope.columns.iter().chain(&right.scope.hidden);
+        both.right = rights.map(|c| c.id.clone()).collect();
         let env = Env { clause: "join condition", ..Env::new(&both, outer) };
         let mut conjuncts = vec![];
         let mut pairs = vec![];
@@ -53,7 +55,7 @@ impl Resolver<'_> {
         let streaming = left.streaming || right.streaming;
         let (mut left, mut right) = (left, right);
         let (risky, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|c| is_risky(c, &both) || holds_subquery(&c.expr));
+            conjuncts.into_iter().partition(|c| c.volatile || is_risky(c, &both) || holds_subquery(&c.expr));
         let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
         let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
         let mut above = vec![];
@@ -124,7 +126,7 @@ impl Resolver<'_> {
             }
         };
         hidden.extend(rel.scope.hidden);
-        Ok(Rel { plan, scope: Scope { columns, hidden }, ..rel })
+        Ok(Rel { plan, scope: Scope { hidden, ..Scope::new(columns) }, ..rel })
     }
 }
 
@@ -135,7 +137,7 @@ fn keys_first(mut rel: Rel, pairs: &[(ScopeColumn, ScopeColumn)]) -> Rel {
     rel
 }
 
-fn holds_subquery(expr: &Expr) -> bool {
+pub(super) fn holds_subquery(expr: &Expr) -> bool {
     use datafusion::common::tree_node::TreeNode;
     let is_subquery =
         |e: &Expr| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
@@ -155,7 +157,7 @@ fn join_type(kind: JoinKind) -> JoinType {
 
 fn joined_scope(left: &Scope, right: &Scope) -> Scope {
     let both = |l: &[ScopeColumn], r: &[ScopeColumn]| l.iter().chain(r).cloned().collect();
-    Scope { columns: both(&left.columns, &right.columns), hidden: both(&left.hidden, &right.hidden) }
+    Scope { hidden: both(&left.hidden, &right.hidden), ..Scope::new(both(&left.columns, &right.columns)) }
 }
 
 fn output_scope(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {

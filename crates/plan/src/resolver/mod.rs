@@ -16,6 +16,7 @@ mod join;
 mod kernels;
 mod lambda;
 mod missing;
+mod once;
 mod parameters;
 mod pivot;
 mod project;
@@ -24,6 +25,7 @@ mod set;
 mod sort;
 mod source;
 mod subquery;
+mod union_by_name;
 mod window;
 
 use crate::catalog::{Catalog, Context, Resolved, TableEntry};
@@ -34,6 +36,7 @@ use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Pr
 use env::Env;
 pub use filter::FENCE;
 use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
@@ -117,6 +120,8 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         text: RefCell::new(ctx.text.clone()),
         arguments: RefCell::new(None),
         lambda_variables: RefCell::new(vec![]),
+        chance: RandomState::new(),
+        seeds: Cell::new(0),
     };
     let answer = run(&resolver);
     match resolver.missing.into_inner() {
@@ -140,6 +145,8 @@ struct Rel {
 struct CteInSight {
     cte: ir::Cte,
     visible: usize,
+    /// The first of its seeds: all that name it draw the same random numbers.
+    seeds: Cell<Option<u64>>,
 }
 
 /// One attempt's state.
@@ -158,6 +165,10 @@ struct Resolver<'a> {
     arguments: RefCell<Option<Rc<ir::Arguments>>>,
     /// The parameters of the lambdas around an expression, innermost last.
     lambda_variables: RefCell<Vec<(String, env::Typed)>>,
+    /// What seeds are made of that nobody can guess.
+    chance: RandomState,
+    /// How many seeds there were.
+    seeds: Cell<u64>,
 }
 
 impl Resolver<'_> {
@@ -220,6 +231,13 @@ impl Resolver<'_> {
         let id = self.next_id.get() + 1;
         self.next_id.set(id);
         format!("#{id}")
+    }
+
+    /// A seed for a random number.
+    fn new_seed(&self) -> i64 {
+        let seed = self.seeds.get();
+        self.seeds.set(seed + 1);
+        self.chance.hash_one(seed) as i64
     }
 
     /// Adds the place of a node to an error that has none.

@@ -73,7 +73,7 @@ impl Resolver<'_> {
             let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
             return Ok(Typed::new(expr, Arrow::Boolean, false));
         }
-        let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+        let none = AggregateCall::default();
         let count = thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate;
         let raw = column(&count.schema_name().to_string());
         let aggregate = Aggregate::try_new(Arc::new(plan), vec![], vec![count]).map_err(from_datafusion)?;
@@ -131,7 +131,8 @@ impl Resolver<'_> {
         let (typed, rel) = self.comparable(vec![self.expr(value, env)?], rel)?;
         let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
         let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
-        Ok(Typed { fallible: value.fallible, ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true) })
+        let (fallible, volatile) = (value.fallible, value.volatile);
+        Ok(Typed { fallible, volatile, ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true) })
     }
 
     /// `values NOT IN (subquery)` where null counts as false: no row that is equal or unknown.
