@@ -289,6 +289,15 @@ impl Resolver<'_> {
         env: &Env,
     ) -> Result<(thalweg_functions::BoundAggregate, Option<DataType>)> {
         let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        if let (Some(Typed { volatile: true, .. }), Some(filter)) = (&filter, &call.filter) {
+            let shown = self.name_of(filter, env);
+            let text = format!(
+                "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a deterministic FILTER \
+                 expression."
+            );
+            let error = analysis("INVALID_AGGREGATE_FILTER.NON_DETERMINISTIC", "42903", text);
+            return Err(self.at(error.param("filterExpr", format!("\"{shown}\"")), filter.origin));
+        }
         let args = match call.args.as_slice() {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
                 if name == "count" && !call.distinct =>

@@ -56,6 +56,10 @@ impl Resolver<'_> {
         let (mut left, mut right) = (left, right);
         let (risky, plain): (Vec<_>, Vec<_>) =
             conjuncts.into_iter().partition(|c| c.volatile || is_risky(c, &both) || holds_subquery(&c.expr));
+        if risky.iter().any(|c| c.volatile) {
+            let text = "The operator expects a deterministic expression, but the join condition is not one.";
+            return Err(analysis("INVALID_NON_DETERMINISTIC_EXPRESSIONS", "42K0E", text.to_owned()));
+        }
         let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
         let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
         let mut above = vec![];
