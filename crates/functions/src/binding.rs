@@ -57,6 +57,8 @@ pub struct BindContext<'a> {
     pub now_micros: Option<i64>,
     pub user: &'a str,
     pub database: &'a str,
+    /// What a call without a seed of its own starts from.
+    pub seed: i64,
 }
 
 /// How a cast treats a value that does not fit: raise (ANSI) or null.

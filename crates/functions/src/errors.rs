@@ -22,15 +22,6 @@ pub(crate) fn remainder_by_zero() -> Error {
     zero_divisor("REMAINDER_BY_ZERO", "Remainder by zero. Use `try_mod`")
 }
 
-/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION]`.
-pub(crate) fn interval_overflow(function: &str) -> Error {
-    let text = format!(
-        "Integer overflow while operating with intervals. Use `{function}` to tolerate overflow and return NULL instead."
-    );
-    Error::new(ErrorKind::Arithmetic, "INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", "22015", text)
-        .param("functionName", format!("`{function}`"))
-}
-
 /// `[INTERVAL_DIVIDED_BY_ZERO]`.
 pub(crate) fn interval_divided_by_zero() -> Error {
     let text = "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.";
@@ -56,6 +47,16 @@ pub(crate) fn overflow(what: &str, try_function: Option<&str>) -> Error {
         .param("message", what)
         .param("alternative", alternative)
         .param("config", ANSI_KEY)
+}
+
+/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION]`.
+pub(crate) fn interval_overflow(try_function: &str) -> Error {
+    let text = format!(
+        "Integer overflow while operating with intervals. Use `{try_function}` to tolerate overflow and return NULL \
+         instead."
+    );
+    Error::new(ErrorKind::Arithmetic, "INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", "22015", text)
+        .param("functionName", format!("`{try_function}`"))
 }
 
 /// `[BINARY_ARITHMETIC_OVERFLOW]`: TINYINT and SMALLINT operands name their values.

@@ -31,6 +31,7 @@ pub use kernel::located;
 pub use operators::key::key;
 pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
+pub use scalar::fields::{named_like, with_fields, with_names};
 pub use time::event::{sliding_windows, tumbling_window, window_struct_type, window_time};
 pub use time::interval::parse_interval_micros;
 pub use time::zone::zone_id;

@@ -16,7 +16,7 @@ use thalweg_functions::{
 };
 
 const CTX: BindContext =
-    BindContext { time_zone: "UTC", now_micros: Some(0), user: "me", database: "default" };
+    BindContext { time_zone: "UTC", now_micros: Some(0), user: "me", database: "default", seed: 0 };
 
 fn column(name: &str, array: &ArrayRef) -> Arg {
     Arg { expr: col(format!("\"{name}\"")), data_type: array.data_type().clone(), nullable: true }

@@ -73,6 +73,31 @@ fn proposals(name: &[String], columns: &[ScopeColumn]) -> Vec<String> {
     seen
 }
 
+/// A name that no column has, where names are whole and cannot be qualified.
+pub(crate) fn unknown_field_name(name: &str, scope: &Scope) -> Error {
+    let names = scope.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+    let text = format!("Cannot resolve column name \"{name}\" among ({names}).");
+    analysis("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "42703", text)
+        .param("colName", format!("\"{name}\""))
+        .param("fieldNames", names)
+}
+
+/// A column that `dropDuplicates` names and that is not there.
+pub(crate) fn unknown_key(name: &str, scope: &Scope) -> Error {
+    let unknown = unknown_field_name(name, scope);
+    let text = format!("The Spark Connect plan is invalid. {}", unknown.message());
+    let class = "CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES";
+    analysis(class, "56K00", text).param("colName", format!("\"{name}\""))
+}
+
+/// A name that two columns would have where it must be one column's.
+pub(crate) fn column_already_exists(name: &str) -> Error {
+    let name = quoted(&[name.to_owned()]);
+    let text =
+        format!("The column {name} already exists. Choose another name or rename the existing column.");
+    analysis("COLUMN_ALREADY_EXISTS", "42711", text).param("columnName", name)
+}
+
 /// A name that several columns have.
 pub(crate) fn ambiguous_reference(name: &[String], columns: &[&ScopeColumn]) -> Error {
     let full = |c: &&ScopeColumn| {
@@ -108,6 +133,13 @@ pub(crate) fn ambiguous_dataframe_column(name: &str) -> Error {
          col(\"b.id\"))`."
     );
     analysis("AMBIGUOUS_COLUMN_REFERENCE", "42702", text).param("name", object)
+}
+
+/// A column outside of aggregates where nothing is grouped by.
+pub(crate) fn missing_group_by() -> Error {
+    let text = "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using \
+                OVER clauses.";
+    analysis("MISSING_GROUP_BY", "42803", text.to_owned())
 }
 
 /// A column outside of aggregates that is no grouping key.

@@ -4,6 +4,7 @@
 //! row came several times: ORDER BY, GROUP BY and DISTINCT over the elements then lose keys. This node has none.
 //! It runs as DataFusion's UnnestExec; a stream's lowering reads it as it is.
 
+use crate::settled::SettledNode;
 use crate::slices::SlicesExec;
 use arrow::datatypes::{DataType, Field};
 use async_trait::async_trait;
@@ -143,6 +144,9 @@ impl ExtensionPlanner for Planner {
         _session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let (Some(settled), [input]) = (node.as_any().downcast_ref::<SettledNode>(), physical_inputs) {
+            return Ok(Some(settled.physical(Arc::clone(input))));
+        }
         let (Some(node), [input]) = (node.as_any().downcast_ref::<GenerateNode>(), physical_inputs) else {
             return Ok(None);
         };

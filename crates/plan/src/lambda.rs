@@ -141,6 +141,23 @@ impl ScalarUDFImpl for HigherOrder {
     }
 }
 
+/// The values of an expression over columns of these ids.
+pub(crate) fn evaluate(body: &Expr, columns: Vec<(String, ArrayRef)>, rows: usize) -> DfResult<ArrayRef> {
+    let field = |(id, array): &(String, ArrayRef)| Field::new(id, array.data_type().clone(), true);
+    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+    let named = DFSchema::try_from(Arc::clone(&schema))?;
+    let physical = datafusion::physical_expr::create_physical_expr(
+        body,
+        &named,
+        &ExecutionProps::new(),
+        &Default::default(),
+    )?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let columns = columns.into_iter().map(|(_, array)| array).collect();
+    let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+    physical.evaluate(&batch)?.into_array(rows)
+}
+
 fn lost() -> DataFusionError {
     DataFusionError::Internal("a lambda lost an argument".into())
 }
@@ -196,27 +213,11 @@ impl HigherOrder {
         captured: &[ArrayRef],
         rows: &UInt64Array,
     ) -> DfResult<ArrayRef> {
-        let mut fields = vec![];
-        let mut columns = vec![];
-        for (id, array) in lambda.parameters.iter().zip(values) {
-            fields.push(Field::new(id, array.data_type().clone(), true));
-            columns.push(array);
-        }
+        let mut columns: Vec<(String, ArrayRef)> = lambda.parameters.iter().cloned().zip(values).collect();
         for (id, array) in self.captured.iter().zip(captured) {
-            fields.push(Field::new(id, array.data_type().clone(), true));
-            columns.push(take(array, rows, None)?);
+            columns.push((id.clone(), take(array, rows, None)?));
         }
-        let schema = Arc::new(Schema::new(fields));
-        let named = DFSchema::try_from(Arc::clone(&schema))?;
-        let physical = datafusion::physical_expr::create_physical_expr(
-            &lambda.body,
-            &named,
-            &ExecutionProps::new(),
-            &Default::default(),
-        )?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
-        physical.evaluate(&batch)?.into_array(rows.len())
+        evaluate(&lambda.body, columns, rows.len())
     }
 
     fn each(&self, list: &ListArray, captured: &[ArrayRef]) -> DfResult<ArrayRef> {

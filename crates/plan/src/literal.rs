@@ -2,6 +2,7 @@
 //!
 //! A literal's value never depends on data; only a timestamp without zone depends on the session's zone.
 
+use crate::errors::from_datafusion;
 use crate::types::to_arrow;
 use arrow::datatypes::{DataType as Arrow, Field, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
@@ -76,6 +77,17 @@ pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
     })
 }
 
+/// The scalar of a literal as a part of a value whose type is told: a decimal may have fewer digits than that.
+fn as_type(literal: &Literal, data_type: &Arrow) -> Result<ScalarValue> {
+    let scalar = to_scalar(literal)?;
+    match (&scalar, data_type) {
+        (ScalarValue::Decimal128(..), Arrow::Decimal128(..)) if &scalar.data_type() != data_type => {
+            scalar.cast_to(data_type).map_err(from_datafusion)
+        }
+        _ => Ok(scalar),
+    }
+}
+
 fn calendar(months: i32, days: i32, micros: i64) -> Result<ScalarValue> {
     let nanos =
         micros.checked_mul(1_000).ok_or_else(|| Error::unsupported("an interval of more than 292 years"))?;
@@ -89,7 +101,7 @@ fn nested(literal: &Literal) -> Result<ScalarValue> {
             let Arrow::List(field) = to_arrow(&literal_type(literal)) else {
                 return Err(Error::internal("an array literal without an array type"));
             };
-            let values = values.iter().map(to_scalar).collect::<Result<Vec<_>>>()?;
+            let values = values.iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
             let list = ScalarValue::new_list(&values, field.data_type(), field.is_nullable());
             ScalarValue::List(list).cast_to(&Arrow::List(field)).map_err(failed)
         }
@@ -99,7 +111,8 @@ fn nested(literal: &Literal) -> Result<ScalarValue> {
             };
             let arrays = values
                 .iter()
-                .map(|v| to_scalar(v)?.to_array().map_err(failed))
+                .zip(&fields)
+                .map(|(v, field)| as_type(v, field.data_type())?.to_array().map_err(failed))
                 .collect::<Result<Vec<_>>>()?;
             let array = arrow::array::StructArray::try_new(fields, arrays, None);
             Ok(ScalarValue::Struct(Arc::new(array.map_err(|e| failed(e.into()))?)))
@@ -124,9 +137,12 @@ fn map(literal: &Literal, entries: &[(Literal, Literal)]) -> Result<ScalarValue>
         }
         ScalarValue::iter_to_array(values).map_err(failed)
     };
-    let keys = entries.iter().map(|(k, _)| to_scalar(k)).collect::<Result<Vec<_>>>()?;
-    let values = entries.iter().map(|(_, v)| to_scalar(v)).collect::<Result<Vec<_>>>()?;
-    let columns = fields.iter().zip([keys, values]).map(|(f, v)| column(f, v)).collect::<Result<Vec<_>>>()?;
+    let (keys, values): (Vec<_>, Vec<_>) = entries.iter().map(|(k, v)| (k, v)).unzip();
+    let columns = fields.iter().zip([keys, values]).map(|(field, values)| {
+        let typed = values.into_iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
+        column(field, typed)
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
     let rows = StructArray::try_new(fields, columns, None).map_err(|e| failed(e.into()))?;
     let offsets = arrow::buffer::OffsetBuffer::from_lengths([rows.len()]);
     let map = MapArray::try_new(entry, offsets, rows, None, false).map_err(|e| failed(e.into()))?;

@@ -7,8 +7,8 @@ use crate::naming_table::{shown_args, shown_name};
 use crate::types::sql_name;
 use thalweg_functions::display;
 use thalweg_sql::ir::{
-    CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind, WindowCall,
-    WindowFrame,
+    CASE_OF, CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
+    WindowCall, WindowFrame,
 };
 
 /// How many parts of an attribute's name are its qualifier; none for a function that is called without brackets.
@@ -103,9 +103,15 @@ fn shown(array: &dyn arrow::array::Array) -> String {
 fn decimal(unscaled: i128, scale: i8) -> String {
     let digits = unscaled.unsigned_abs().to_string();
     let scale = usize::try_from(scale).unwrap_or(0);
+    let sign = if unscaled < 0 { "-" } else { "" };
+    // Java writes numbers of which more than five zeros come first with an exponent.
+    if scale > digits.len() + 5 {
+        let (first, rest) = digits.split_at(1);
+        let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
+        return format!("{sign}{first}{rest}E-{}", scale + 1 - digits.len());
+    }
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
-    let sign = if unscaled < 0 { "-" } else { "" };
     if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
@@ -201,6 +207,15 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("in", [value, rest @ ..]) => format!("({value} IN ({}))", rest.join(", ")),
         ("if", [condition, then, otherwise]) => format!("(IF({condition}, {then}, {otherwise}))"),
         ("when" | "case", parts) => case_name(parts),
+        (CASE_OF, [operand, parts @ ..]) => {
+            let mut conditions = parts.to_vec();
+            for pair in conditions.chunks_exact_mut(2) {
+                if let [value, _] = pair {
+                    *value = format!("({operand} = {value})");
+                }
+            }
+            case_name(&conditions)
+        }
         ("count", [star]) if star == "*" && !call.distinct => clauses("count(1)".to_owned(), call, qualifier),
         (
             "current_date" | "current_timestamp" | "current_time" | "current_user" | "current_catalog"

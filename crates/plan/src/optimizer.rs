@@ -6,7 +6,7 @@
 use crate::careful_simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
-use crate::pushdown::{CalmProjectionPushdown, WalledFilterPushdown};
+use crate::pushdown::{CalmProjectionPushdown, TakeWallsAway, WalledFilterPushdown};
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlan;
@@ -112,8 +112,8 @@ const REMOVES_SORTS: &str = "EnsureRequirements";
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order: three of them in forms that respect guards, and one of ours
-/// before the rule that removes sorts.
+/// The physical optimizer's rules in DataFusion's order: three of them in forms that respect guards, one of ours before
+/// the rule that removes sorts, and at the end the one that takes the walls of the others away.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
@@ -127,6 +127,7 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     if let Some(at) = rules.iter().position(|rule| rule.name() == REMOVES_SORTS) {
         rules.insert(at, Arc::new(KeepSorts));
     }
+    rules.push(Arc::new(TakeWallsAway));
     rules
 }
 

@@ -5,8 +5,9 @@
 //! condition below the join, those behind a CASE too. Ours moves no computation below a filter and leaves join
 //! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, walls stand on
-//! the fences; afterwards they are taken away, so that no plan that runs holds one. A hash join tells a scan the least
-//! and greatest of its keys, by an order that is not that of nested values; walls keep these in the join, too.
+//! the fences. Walls stand above settled rows too, from the beginning. A hash join passes the least and greatest of
+//! its keys to a scan, by an order that is not that of nested values; walls keep these in the join. At the end all
+//! walls are taken away, so that no plan that runs holds one.
 
 use crate::resolver::FENCE;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
@@ -15,6 +16,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -33,6 +35,8 @@ impl PhysicalOptimizerRule for CalmProjectionPushdown {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let push = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
             Some(p) if computes(p) && p.input().is::<FilterExec>() => Ok(Transformed::no(plan)),
+            // What varies from row to row stays above the rows that it was asked for.
+            Some(p) if p.expr().iter().any(|e| is_volatile(&e.expr)) => Ok(Transformed::no(plan)),
             _ => remove_unnecessary_projections(plan),
         };
         plan.transform_down(push).data()
@@ -85,7 +89,7 @@ impl PhysicalOptimizerRule for WalledFilterPushdown {
 
 fn fence_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<ProjectionExec>().is_some_and(is_fence) {
-        true => Ok(Transformed::yes(Arc::new(Wall { input: plan }))),
+        true => Ok(Transformed::yes(Arc::new(Wall { input: plan, lasting: false }))),
         false => Ok(Transformed::no(plan)),
     }
 }
@@ -93,10 +97,9 @@ fn fence_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Executio
 fn keep_nested_keys(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<HashJoinExec>() {
         Some(join) if has_nested_key(join)? => {
-            let walled = plan
-                .children()
-                .into_iter()
-                .map(|side| -> Arc<dyn ExecutionPlan> { Arc::new(Wall { input: Arc::clone(side) }) });
+            let walled = plan.children().into_iter().map(|side| -> Arc<dyn ExecutionPlan> {
+                Arc::new(Wall { input: Arc::clone(side), lasting: false })
+            });
             let walled = walled.collect();
             replace_children_if_necessary(plan, walled).map(Transformed::yes)
         }
@@ -121,15 +124,44 @@ fn computes(projection: &ProjectionExec) -> bool {
 
 fn take_away(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<Wall>() {
-        Some(wall) => Ok(Transformed::yes(Arc::clone(&wall.input))),
-        None => Ok(Transformed::no(plan)),
+        Some(wall) if !wall.lasting => Ok(Transformed::yes(Arc::clone(&wall.input))),
+        _ => Ok(Transformed::no(plan)),
+    }
+}
+
+/// Takes the walls away that stood while the plan was made.
+#[derive(Debug)]
+pub(crate) struct TakeWallsAway;
+
+impl PhysicalOptimizerRule for TakeWallsAway {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let remove = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<Wall>() {
+            Some(wall) => Ok(Transformed::yes(Arc::clone(&wall.input))),
+            None => Ok(Transformed::no(plan)),
+        };
+        plan.transform_up(remove).data()
+    }
+    fn name(&self) -> &str {
+        "TakeWallsAway"
+    }
+    fn schema_check(&self) -> bool {
+        true
     }
 }
 
 /// Passes rows, but no filter.
 #[derive(Debug)]
-struct Wall {
+pub(crate) struct Wall {
     input: Arc<dyn ExecutionPlan>,
+    /// Whether it stands until the plan is made.
+    lasting: bool,
+}
+
+impl Wall {
+    /// A wall above `input` that stands until the plan is made.
+    pub fn lasting(input: Arc<dyn ExecutionPlan>) -> Self {
+        Self { input, lasting: true }
+    }
 }
 
 impl DisplayAs for Wall {
@@ -148,13 +180,19 @@ impl ExecutionPlan for Wall {
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
     }
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
     fn with_new_children(
         self: Arc<Self>,
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input =
             children.pop().ok_or_else(|| DataFusionError::Internal("a wall needs an input".into()))?;
-        Ok(Arc::new(Self { input }))
+        Ok(Arc::new(Self { input, lasting: self.lasting }))
     }
     fn apply_expressions(
         &self,

@@ -64,6 +64,8 @@ impl ScopeColumn {
 pub(crate) struct Scope {
     pub columns: Vec<ScopeColumn>,
     pub hidden: Vec<ScopeColumn>,
+    /// In a join's condition, the ids of the right side's columns.
+    pub right: Vec<String>,
 }
 
 /// What a name was found to be: a column, and how many parts of the name were its qualifier.
@@ -88,7 +90,7 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
 
 impl Scope {
     pub fn new(columns: Vec<ScopeColumn>) -> Self {
-        Self { columns, hidden: vec![] }
+        Self { columns, ..Self::default() }
     }
 
     /// Looks a name up, the longest qualifier first; the parts behind the column are fields of a struct.
@@ -115,16 +117,29 @@ impl Scope {
         one_each(found)
     }
 
-    /// Looks up a column of the client's relation `plan_id`: of several, those with the fewest operators between.
+    /// Looks up a column of the client's relation `plan_id`. In a join's condition, the side with fewer operators
+    /// between is meant where both sides have such a column; within one side, two of them are ambiguous.
     pub fn lookup_plan(&self, plan_id: i64, name: &str) -> Lookup<'_> {
-        let all = || self.columns.iter().chain(&self.hidden);
         let depth =
             |c: &ScopeColumn| c.plan_ids.iter().filter(|(id, _)| *id == plan_id).map(|(_, d)| *d).min();
-        let hits: Vec<_> =
-            all().filter(|c| same_name(&c.name, name)).filter_map(|c| depth(c).map(|d| (d, c))).collect();
-        let Some(least) = hits.iter().map(|(d, _)| *d).min() else { return Lookup::None };
-        let found = one_each(hits.into_iter().filter(|(d, _)| *d == least).map(|(_, c)| c).collect());
+        let is_meant = |c: &&ScopeColumn, right: bool| {
+            same_name(&c.name, name) && depth(c).is_some() && self.right.contains(&c.id) == right
+        };
+        let side = |right: bool| -> Vec<&ScopeColumn> {
+            let visible: Vec<_> = self.columns.iter().filter(|c| is_meant(c, right)).collect();
+            match visible.is_empty() {
+                true => one_each(self.hidden.iter().filter(|c| is_meant(c, right)).collect()),
+                false => one_each(visible),
+            }
+        };
+        let (left, right) = (side(false), side(true));
+        let found = match (left.as_slice(), right.as_slice()) {
+            ([l], [r]) if depth(l) < depth(r) => left,
+            ([l], [r]) if depth(l) > depth(r) => right,
+            _ => one_each(left.into_iter().chain(right).collect()),
+        };
         match found.as_slice() {
+            [] => Lookup::None,
             [column] => Lookup::One(Found { column, qualifier_len: 0 }),
             _ => Lookup::Many(found),
         }

@@ -10,7 +10,7 @@ async fn what_does_not_fit_is_refused_as_spark_refuses_it() {
         ("SELECT aa FROM t", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", "aa"),
         ("SELECT 1 + aa", "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", "aa"),
         ("SELECT a FROM t JOIN u ON t.a = u.k", "AMBIGUOUS_REFERENCE", "42704", "a"),
-        ("SELECT a, count(*) FROM t", "MISSING_AGGREGATION", "42803", ""),
+        ("SELECT a, count(*) FROM t", "MISSING_GROUP_BY", "42803", ""),
         ("SELECT b, count(*) FROM t GROUP BY a", "MISSING_AGGREGATION", "42803", ""),
         ("SELECT 1 FROM t GROUP BY sum(a)", "GROUP_BY_AGGREGATE", "42903", "sum(a)"),
         ("SELECT a FROM t WHERE sum(a) > 1", "INVALID_WHERE_CONDITION", "42903", "sum(a)"),

@@ -157,7 +157,7 @@ fn calls_with_their_clauses() {
         ),
         (
             "sum(a) OVER (ORDER BY b ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
-            "sum(a) over(order b; rows -2..current)",
+            "sum(a) over(order b; rows negative(2)..current)",
         ),
         (
             "sum(a) OVER (ORDER BY b RANGE BETWEEN UNBOUNDED PRECEDING AND x FOLLOWING)",
@@ -167,9 +167,9 @@ fn calls_with_their_clauses() {
         ("sum(a) OVER ()", "sum(a) over()"),
         ("lag(a, 1) IGNORE NULLS OVER (ORDER BY b)", "lag(a, 1) ignore nulls over(order b)"),
         ("CASE WHEN a THEN 1 WHEN b THEN 2 ELSE 3 END", "when(a, 1, b, 2, 3)"),
-        ("CASE x WHEN 1 THEN 'a' END", "when(==(x, 1), \"a\")"),
-        ("CASE (a OR b) WHEN true THEN 1 END", "when(==(or(a, b), true), 1)"),
-        ("CASE 'x' WHEN y THEN 1 END", "when(==(\"x\", y), 1)"),
+        ("CASE x WHEN 1 THEN 'a' END", "case of(x, 1, \"a\")"),
+        ("CASE (a OR b) WHEN true THEN 1 END", "case of(or(a, b), true, 1)"),
+        ("CASE 'x' WHEN y THEN 1 END", "case of(\"x\", y, 1)"),
         ("EXTRACT(YEAR FROM d)", "extract(\"YEAR\", d)"),
         ("SUBSTRING(a FROM 2 FOR 3)", "substring(a, 2, 3)"),
         ("substr(a, 2)", "substr(a, 2)"),

@@ -168,8 +168,9 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
     let footer = footer(path)?;
     check_fits(path, &footer.schema, table)?;
     let spelled = spelled_as(&footer.schema, table);
-    let statistics = DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), &spelled)
-        .map_or_else(|_| Statistics::new_unknown(table), |found| without_float_bounds(found, table));
+    let statistics =
+        DFParquetMetadata::statistics_from_parquet_metadata(footer.metadata.metadata(), &spelled)
+            .map_or_else(|_| Statistics::new_unknown(table), |found| without_float_bounds(found, table));
     let location = object_store::path::Path::from_absolute_path(path).map_err(|e| not_parquet(path, &e))?;
     let meta = ObjectMeta {
         location,

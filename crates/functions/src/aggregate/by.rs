@@ -92,9 +92,14 @@ impl Best {
         let [value, key, ..] = values else {
             return Err(external(Error::internal("a value and a key were promised")));
         };
+        // A key without a type is null on every row, though it has no mask that says so.
+        let nulls = key.logical_nulls();
+        if nulls.as_ref().is_some_and(|n| n.null_count() == key.len()) {
+            return Ok(());
+        }
         let within = make_comparator(key, key, SortOptions::default())?;
         let mut best: Option<usize> = None;
-        for row in (0..key.len()).filter(|r| key.is_valid(*r)) {
+        for row in (0..key.len()).filter(|r| nulls.as_ref().is_none_or(|n| n.is_valid(*r))) {
             if best.is_none_or(|b| self.replaces(within(row, b))) {
                 best = Some(row);
             }

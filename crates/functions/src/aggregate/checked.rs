@@ -1,18 +1,20 @@
-//! SUM of integers, decimals and intervals, and AVG of the latter two: exact, and raising where the result does not fit.
+//! SUM and AVG of integers, decimals and intervals: exact, and raising where the result does not fit.
 //!
-//! Sums are kept in 128 bits, so that only the final result can overflow and no order of the rows matters.
+//! Sums are kept in 128 bits, so that of all but the longest decimals only the final result can overflow and no
+//! order of the rows matters. A sum that needs more than that has no result: an error, or null where the function
+//! tries. In a state it is null beside a count.
 
 use crate::cast::{exceeds, pow10};
-use crate::errors::{external, interval_overflow, overflow};
+use crate::errors::{decimal_out_of_range, external, interval_overflow, overflow};
 use crate::types::{decimal_bounded, integral_digits, is_interval};
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, DurationMicrosecondArray,
-    Int64Array, IntervalYearMonthArray, ListArray, PrimitiveArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DurationMicrosecondArray, Int64Array,
+    IntervalYearMonthArray, ListArray, PrimitiveArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{
-    DataType, Decimal128Type, DurationMicrosecondType, Field, FieldRef, Int64Type, IntervalYearMonthType,
-    i256,
+    DataType, Decimal128Type, Decimal256Type, DecimalType, DurationMicrosecondType, Field, FieldRef,
+    Int64Type, IntervalYearMonthType, i256,
 };
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -89,7 +91,7 @@ impl AggregateUDFImpl for Checked {
         Ok(arg_types.to_vec())
     }
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let total = Total { of: self.clone(), sum: 0, count: 0 };
+        let total = Total::of(self);
         Ok(match args.is_distinct {
             true => Box::new(Distinct { total, seen: HashSet::new() }),
             false => Box::new(total),
@@ -110,7 +112,7 @@ impl AggregateUDFImpl for Checked {
         !args.is_distinct
     }
     fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Totals { of: self.clone(), sums: Vec::new(), counts: Vec::new() }))
+        Ok(Box::new(Totals { of: self.clone(), sums: Vec::new(), counts: Vec::new(), lost: Vec::new() }))
     }
     fn order_sensitivity(&self) -> datafusion::logical_expr::utils::AggregateOrderSensitivity {
         datafusion::logical_expr::utils::AggregateOrderSensitivity::Insensitive
@@ -128,53 +130,71 @@ impl Checked {
     fn state_type(&self) -> DataType {
         DataType::Decimal128(38, self.scale())
     }
-    fn too_large(&self) -> DataFusionError {
+    fn too_large(&self, sum: i256) -> DataFusionError {
         let function = if self.kind == Kind::Sum { "try_sum" } else { "try_avg" };
-        match self.input {
-            DataType::Int64 => external(overflow("long overflow", Some(function))),
-            DataType::Duration(_) | DataType::Interval(_) => external(interval_overflow(function)),
-            _ => external(overflow("Overflow in sum of decimals", Some(function))),
+        external(match &self.returns {
+            DataType::Decimal128(p, s) => {
+                let value = Decimal256Type::format_decimal(sum, MOST_DIGITS, self.scale());
+                decimal_out_of_range(&value, *p, *s)
+            }
+            t if is_interval(t) => interval_overflow("try_add"),
+            _ => overflow("long overflow", Some(function)),
+        })
+    }
+    /// The sum of a group of which `values` are all or some; none is one that is past 128 bits.
+    fn added(&self, sum: i128, value: i128) -> Result<Option<i128>> {
+        match sum.checked_add(value) {
+            Some(sum) => Ok(Some(sum)),
+            None if self.tries => Ok(None),
+            None => Err(self.too_large(i256::from_i128(sum).wrapping_add(i256::from_i128(value)))),
+        }
+    }
+    /// Whether a sum is a value of the type.
+    fn holds(t: &DataType, sum: i128) -> bool {
+        match t {
+            DataType::Decimal128(p, _) => !exceeds(sum, *p),
+            DataType::Interval(_) => i32::try_from(sum).is_ok(),
+            _ => i64::try_from(sum).is_ok(),
         }
     }
     /// The final result of a group; none is null.
-    fn result(&self, sum: i128, count: i64) -> Result<Option<i128>> {
-        if count == 0 {
-            return Ok(None);
-        }
+    fn result(&self, sum: Option<i128>, count: i64) -> Result<Option<i128>> {
+        let sum = match sum {
+            _ if count == 0 => return Ok(None),
+            None if self.tries => return Ok(None),
+            None => return Err(self.too_large(i256::MAX)),
+            Some(sum) => sum,
+        };
         let made = match (self.kind, &self.returns) {
-            (Kind::Sum, DataType::Int64 | DataType::Duration(_)) => i64::try_from(sum).ok().map(i128::from),
-            (Kind::Sum, DataType::Interval(_)) => i32::try_from(sum).ok().map(i128::from),
-            (Kind::Average, DataType::Duration(_) | DataType::Interval(_)) => quotient(sum, 1, count),
-            (Kind::Sum, DataType::Decimal128(p, _)) => (!exceeds(sum, *p)).then_some(sum),
+            (Kind::Sum, t) => Some(sum).filter(|v| Self::holds(t, *v)),
             (Kind::Average, DataType::Decimal128(p, s)) => {
                 quotient(sum, pow10(s - self.scale()), count).filter(|v| !exceeds(*v, *p))
             }
-            _ => None,
+            // An average of intervals is made of their sum, which must be an interval itself.
+            (Kind::Average, t) => quotient(sum, 1, count).filter(|_| Self::holds(t, sum)),
         };
         match made {
             Some(v) => Ok(Some(v)),
             None if self.tries => Ok(None),
-            None => Err(self.too_large()),
+            None => Err(self.too_large(i256::from_i128(sum))),
         }
     }
     fn array(&self, values: Vec<Option<i128>>) -> ArrayRef {
+        let longs = || values.iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
         match &self.returns {
-            DataType::Int64 => {
-                let narrow = values.into_iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
-                Arc::new(narrow.collect::<Int64Array>())
-            }
-            DataType::Duration(_) => {
-                let narrow = values.into_iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
-                Arc::new(narrow.collect::<DurationMicrosecondArray>())
-            }
+            DataType::Int64 => Arc::new(longs().collect::<Int64Array>()),
+            DataType::Duration(_) => Arc::new(longs().collect::<DurationMicrosecondArray>()),
             DataType::Interval(_) => {
-                let narrow = values.into_iter().map(|v| v.and_then(|v| i32::try_from(v).ok()));
-                Arc::new(narrow.collect::<IntervalYearMonthArray>())
+                let months = values.iter().map(|v| v.and_then(|v| i32::try_from(v).ok()));
+                Arc::new(months.collect::<IntervalYearMonthArray>())
             }
             t => Arc::new(values.into_iter().collect::<Decimal128Array>().with_data_type(t.clone())),
         }
     }
 }
+
+/// The most digits of a sum that is told in an error.
+const MOST_DIGITS: u8 = 76;
 
 /// `sum * unit / count`, rounded half up.
 fn quotient(sum: i128, unit: i128, count: i64) -> Option<i128> {
@@ -196,69 +216,87 @@ fn downcast<T: arrow::datatypes::ArrowPrimitiveType>(
 }
 
 /// The values of an input column as 128 bits.
-fn each(values: &[ArrayRef], f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+fn each(values: &[ArrayRef], mut f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
     match values.first().map(|a| a.data_type()) {
         Some(DataType::Int64) => each_of(downcast::<Int64Type>(values, 0)?, f),
         Some(DataType::Duration(_)) => each_of(downcast::<DurationMicrosecondType>(values, 0)?, f),
         Some(DataType::Interval(_)) => each_of(downcast::<IntervalYearMonthType>(values, 0)?, f),
-        _ => each_of(downcast::<Decimal128Type>(values, 0)?, f),
+        _ => each_of(downcast::<Decimal128Type>(values, 0)?, &mut f),
     }
 }
 
-fn each_of<T: ArrowPrimitiveType>(
-    values: &PrimitiveArray<T>,
+fn each_of<T: arrow::datatypes::ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
     mut f: impl FnMut(usize, i128) -> Result<()>,
 ) -> Result<()>
 where
     i128: From<T::Native>,
 {
-    for row in 0..values.len() {
-        if values.is_valid(row) {
-            f(row, i128::from(values.value(row)))?;
+    for row in 0..array.len() {
+        if array.is_valid(row) {
+            f(row, i128::from(array.value(row)))?;
         }
     }
     Ok(())
 }
 
-/// The running sum of one group.
+/// The running sum of one group, exact in 256 bits, so that rows can leave it again.
 #[derive(Debug)]
 struct Total {
     of: Checked,
-    sum: i128,
+    sum: i256,
     count: i64,
+    /// Whether a state that came in was past 128 bits.
+    lost: bool,
 }
 
 impl Total {
-    fn add(&mut self, value: i128, count: i64) -> Result<()> {
-        self.sum = self.sum.checked_add(value).ok_or_else(|| self.of.too_large())?;
+    fn of(checked: &Checked) -> Self {
+        Self { of: checked.clone(), sum: i256::ZERO, count: 0, lost: false }
+    }
+    fn add(&mut self, value: i128, count: i64) {
+        self.sum = self.sum.wrapping_add(i256::from_i128(value));
         self.count += count;
-        Ok(())
+    }
+    /// The sum, if 128 bits hold it.
+    fn narrow(&self) -> Result<Option<i128>> {
+        match self.sum.to_i128().filter(|_| !self.lost) {
+            None if !self.of.tries => Err(self.of.too_large(self.sum)),
+            sum => Ok(sum),
+        }
     }
 }
 
 impl Accumulator for Total {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each(values, |_, v| self.add(v, 1))
+        each(values, |_, v| {
+            self.add(v, 1);
+            Ok(())
+        })
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let (sums, counts) = (downcast::<Decimal128Type>(states, 0)?, downcast::<Int64Type>(states, 1)?);
         for row in 0..sums.len() {
             if counts.is_valid(row) && counts.value(row) > 0 {
-                self.add(sums.value(row), counts.value(row))?;
+                self.lost |= sums.is_null(row);
+                self.add(sums.value(row), counts.value(row));
             }
         }
         Ok(())
     }
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let sum = ScalarValue::Decimal128(Some(self.sum), 38, self.of.scale());
+        let sum = ScalarValue::Decimal128(self.narrow()?, 38, self.of.scale());
         Ok(vec![sum, ScalarValue::Int64(Some(self.count))])
     }
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let made = self.of.result(self.sum, self.count)?;
+        let made = self.of.result(self.narrow()?, self.count)?;
         ScalarValue::try_from_array(&self.of.array(vec![made]), 0)
     }
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each(values, |_, v| self.add(-v, -1))
+        each(values, |_, v| {
+            self.add(-v, -1);
+            Ok(())
+        })
     }
     fn supports_retract_batch(&self) -> bool {
         true
@@ -302,8 +340,8 @@ impl Accumulator for Distinct {
         Ok(vec![ScalarValue::List(Arc::new(ListArray::try_new(field, offsets, Arc::new(values), None)?))])
     }
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let mut total = Total { of: self.total.of.clone(), sum: 0, count: 0 };
-        self.seen.iter().try_for_each(|v| total.add(*v, 1))?;
+        let mut total = Total::of(&self.total.of);
+        self.seen.iter().for_each(|v| total.add(*v, 1));
         total.evaluate()
     }
     fn size(&self) -> usize {
@@ -316,22 +354,34 @@ struct Totals {
     of: Checked,
     sums: Vec<i128>,
     counts: Vec<i64>,
+    /// Whether a group's sum is past 128 bits; only where the function tries.
+    lost: Vec<bool>,
 }
 
 impl Totals {
-    fn add(&mut self, group: usize, value: i128, count: i64) -> Result<()> {
-        if let (Some(sum), Some(n)) = (self.sums.get_mut(group), self.counts.get_mut(group)) {
-            match sum.checked_add(value) {
-                Some(s) => *sum = s,
-                None => return Err(self.of.too_large()),
-            }
-            *n += count;
+    /// Adds a value, or a sum that is past 128 bits.
+    fn add(&mut self, group: usize, value: Option<i128>, count: i64) -> Result<()> {
+        let (sum, of_all) = (self.sums.get_mut(group), self.counts.get_mut(group));
+        let (Some(sum), Some(of_all), Some(lost)) = (sum, of_all, self.lost.get_mut(group)) else {
+            return Ok(());
+        };
+        match value.map(|v| self.of.added(*sum, v)).transpose()?.flatten() {
+            Some(added) => *sum = added,
+            None => *lost = true,
         }
+        *of_all += count;
         Ok(())
     }
     fn grow(&mut self, groups: usize) {
         self.sums.resize(groups, 0);
         self.counts.resize(groups, 0);
+        self.lost.resize(groups, false);
+    }
+    /// The sums and counts of the first groups; no sum is one that is past 128 bits.
+    fn taken(&mut self, emit_to: EmitTo) -> (Vec<Option<i128>>, Vec<i64>) {
+        let (sums, lost) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.lost));
+        let sums = sums.into_iter().zip(lost).map(|(sum, lost)| (!lost).then_some(sum)).collect();
+        (sums, emit_to.take_needed(&mut self.counts))
     }
 }
 
@@ -349,7 +399,7 @@ impl GroupsAccumulator for Totals {
     ) -> Result<()> {
         self.grow(total_num_groups);
         each(values, |row, v| match group_indices.get(row) {
-            Some(group) if kept(opt_filter, row) => self.add(*group, v, 1),
+            Some(group) if kept(opt_filter, row) => self.add(*group, Some(v), 1),
             _ => Ok(()),
         })
     }
@@ -363,19 +413,19 @@ impl GroupsAccumulator for Totals {
         let (sums, counts) = (downcast::<Decimal128Type>(values, 0)?, downcast::<Int64Type>(values, 1)?);
         for (row, group) in group_indices.iter().enumerate() {
             if counts.is_valid(row) && counts.value(row) > 0 {
-                self.add(*group, sums.value(row), counts.value(row))?;
+                self.add(*group, sums.is_valid(row).then(|| sums.value(row)), counts.value(row))?;
             }
         }
         Ok(())
     }
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let (sums, counts) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts));
+        let (sums, counts) = self.taken(emit_to);
         let made =
             sums.into_iter().zip(counts).map(|(s, n)| self.of.result(s, n)).collect::<Result<Vec<_>>>()?;
         Ok(self.of.array(made))
     }
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let (sums, counts) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts));
+        let (sums, counts) = self.taken(emit_to);
         let sums = Decimal128Array::from(sums).with_data_type(self.of.state_type());
         Ok(vec![Arc::new(sums), Arc::new(Int64Array::from(counts))])
     }
@@ -397,6 +447,8 @@ impl GroupsAccumulator for Totals {
         Ok(vec![Arc::new(sums), Arc::new(Int64Array::from(counts))])
     }
     fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<i128>() + self.counts.capacity() * size_of::<i64>()
+        self.sums.capacity() * size_of::<i128>()
+            + self.counts.capacity() * size_of::<i64>()
+            + self.lost.capacity()
     }
 }

@@ -3,25 +3,28 @@
 //! A group's state is the list of its values that are not null; what is made of them is decided at the end.
 
 use super::Aggregate;
-use crate::binding::BoundAggregate;
+use crate::binding::{Arg, BoundAggregate};
+use crate::coerce::{as_arg, struct_of};
 use crate::errors::{external, from_arrow};
-use crate::kernel::{Setting, still_wanted};
+use crate::kernel::{Batch, Kernel, Nulls, Setting, still_wanted};
 use crate::types::{array_of, array_with, element_field};
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, UInt64Array, new_empty_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, StringArray, StructArray, UInt64Array, new_empty_array,
+};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{concat, filter, is_not_null, take};
+use arrow::compute::{SortOptions, concat, filter, is_not_null, sort_to_indices, take};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// What is made of a group's values: one row of the result type.
 pub(super) type Finish = fn(&ArrayRef, &Collecting) -> Result<ArrayRef>;
@@ -242,4 +245,71 @@ pub(super) fn joined(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate
     collecting.setting = Setting::text(delimiter);
     a.call.distinct = false;
     Ok(a.of(collecting.udaf(), DataType::Utf8, true))
+}
+
+/// `listagg(DISTINCT text) WITHIN GROUP (ORDER BY key)`: the key is the text, or what the text is a cast of.
+///
+/// What is collected are pairs of key and text.
+pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate> {
+    let (orders, types) = (std::mem::take(&mut a.call.order_by), std::mem::take(&mut a.call.order_types));
+    let ([order], [key_type], Some(text)) = (orders.as_slice(), types.as_slice(), a.args.pop()) else {
+        return Err(mismatched_order(a.name));
+    };
+    if !is_made_of(&text.expr, &order.expr) {
+        return Err(mismatched_order(a.name));
+    }
+    let key = Arg { expr: order.expr.clone(), data_type: key_type.clone(), nullable: true };
+    let fields = [("key", key_type.clone()), ("text", DataType::Utf8)];
+    let pair = struct_of(fields.into_iter().map(|(n, t)| Field::new(n, t, true)).collect());
+    let make = |b: &Batch| {
+        let DataType::Struct(fields) = b.returns else {
+            return Err(Error::internal("a pair is a struct"));
+        };
+        let columns = vec![b.array(0)?, b.array(1)?];
+        // A pair without a text is none.
+        let nulls = columns.last().and_then(|text| text.logical_nulls());
+        let made = StructArray::try_new(fields.clone(), columns, nulls).map_err(from_arrow)?;
+        Ok(Arc::new(made) as ArrayRef)
+    };
+    let made = Kernel::new("key_and_text", pair.clone(), make).nulls(Nulls::Always).call(vec![key, text]);
+    a.args = vec![as_arg(made)];
+    let mut collecting = Collecting::new("listagg", pair, DataType::Utf8, join_in_order);
+    collecting.distinct = true;
+    let numbers = [i64::from(!order.asc), i64::from(order.nulls_first), 0];
+    collecting.setting = Setting { numbers, ..Setting::text(delimiter) };
+    a.call.distinct = false;
+    Ok(a.of(collecting.udaf(), DataType::Utf8, true))
+}
+
+fn join_in_order(pairs: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
+    let pairs = pairs.as_struct();
+    let [descending, nulls_first, _] = of.setting.numbers;
+    let options = SortOptions { descending: descending != 0, nulls_first: nulls_first != 0 };
+    let order = sort_to_indices(pairs.column(0), Some(options), None).map_err(from_arrow)?;
+    let texts = take(pairs.column(1), &order, None).map_err(from_arrow)?;
+    let texts: Vec<&str> = texts.as_string::<i32>().iter().flatten().collect();
+    let made = (!texts.is_empty()).then(|| texts.join(&of.setting.text));
+    Ok(Arc::new(StringArray::from(vec![made])))
+}
+
+/// Whether a text is this value or a cast of it.
+fn is_made_of(text: &Expr, value: &Expr) -> bool {
+    text == value
+        || match text {
+            Expr::Cast(cast) => cast.expr.as_ref() == value,
+            Expr::ScalarFunction(call) if matches!(call.name(), "cast" | "try_cast") => {
+                call.args.first() == Some(value)
+            }
+            _ => false,
+        }
+}
+
+fn mismatched_order(function: &str) -> Error {
+    let text = format!(
+        "Invalid function `{function}` with WITHIN GROUP. The function is invoked with DISTINCT and WITHIN GROUP but \
+         expressions in function and in WITHIN GROUP mismatch. The WITHIN GROUP ordering expression must match the \
+         function input."
+    );
+    let class = "INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT";
+    Error::new(ErrorKind::Analysis, class, "42K0K", text).param("funcName", format!("`{function}`"))
 }

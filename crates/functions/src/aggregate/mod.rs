@@ -35,6 +35,8 @@ pub struct AggregateCall {
     pub distinct: bool,
     pub filter: Option<Expr>,
     pub order_by: Vec<SortExpr>,
+    /// The types of the keys of `order_by`.
+    pub order_types: Vec<DataType>,
     pub ignore_nulls: Option<bool>,
 }
 
@@ -223,12 +225,11 @@ fn count_if(mut a: Aggregate) -> Result<BoundAggregate> {
     Ok(a.of(df::count::count_udaf(), DataType::Int64, false))
 }
 
-/// The type that a sum or an average reads: BIGINT, DOUBLE, or a decimal as it is.
+/// The type that a sum or an average reads: BIGINT, DOUBLE, or a decimal or an interval as it is.
 fn summand(a: &Aggregate) -> Result<DataType> {
     match a.type_of(0) {
         t if is_integral(&t) => Ok(DataType::Int64),
-        t @ DataType::Decimal128(..) => Ok(t),
-        t if t == DAY_TIME || t == YEAR_MONTH => Ok(t),
+        t @ (DataType::Decimal128(..) | DAY_TIME | YEAR_MONTH) => Ok(t),
         t if is_float(&t) || is_string(&t) || t == DataType::Null => Ok(DataType::Float64),
         other => Err(unexpected_type(a.name, 0, "NUMERIC", &other)),
     }
@@ -360,6 +361,9 @@ fn text_list(mut a: Aggregate) -> Result<BoundAggregate> {
     a.args.truncate(1);
     if a.call.order_by.is_empty() {
         return collect::joined(a, &delimiter);
+    }
+    if a.call.distinct {
+        return collect::joined_in_order(a, &delimiter);
     }
     let expr = Expr::Literal(ScalarValue::Utf8(Some(delimiter)), None);
     a.args.push(Arg { expr, data_type: DataType::Utf8, nullable: false });

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod collection;
 mod conversion;
 mod datetime;
+pub(crate) mod fields;
 mod hash;
 mod json;
 mod math;

@@ -16,7 +16,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use thalweg_common::{Error, Result};
 
@@ -58,10 +58,10 @@ impl Kind {
     }
 }
 
-/// A seed that is null counts as 0; no seed is one that nobody can guess.
+/// A seed that is null counts as 0; no seed is one that the context gives.
 fn seeded(c: Call, kind: Kind) -> Result<Bound> {
     let seed = match c.args.first() {
-        None => RandomState::new().hash_one(kind.name()) as i64,
+        None => c.ctx.seed,
         Some(arg) => seed_of(kind.name(), arg)?,
     };
     Ok(call(kind, seed))

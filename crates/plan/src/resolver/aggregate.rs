@@ -7,9 +7,10 @@ use super::env::{Calls, Env, GroupingFound, Outputs, Typed};
 use super::select::{Resolved, marked};
 use super::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion, missing_aggregation};
+use crate::errors::{analysis, from_datafusion, missing_aggregation, missing_group_by};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::GroupingSet;
 use datafusion::logical_expr::{
@@ -81,6 +82,9 @@ impl Resolver<'_> {
                     let keys = set.iter().map(|e| self.key(e, list, &env, &mut grouping));
                     resolved.push(keys.collect::<Result<Vec<_>>>()?);
                 }
+                if resolved.is_empty() {
+                    return Err(Error::unsupported("grouping sets without a set"));
+                }
                 Some(resolved)
             }
             GroupKind::GroupBy | GroupKind::All | GroupKind::Pivot { .. } => None,
@@ -149,7 +153,7 @@ impl Resolver<'_> {
             );
             return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
         }
-        if typed.expr.is_volatile() {
+        if typed.volatile {
             return Err(Error::unsupported("a nondeterministic expression as a grouping key"));
         }
         let is_window =
@@ -232,7 +236,8 @@ impl Resolver<'_> {
         let mut regroup = Regroup {
             keys: &grouping.keys,
             literals: grouping.sets.is_some(),
-            allowed: ids_above(calls),
+            grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
+            allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
             scope: &rel.scope,
         };
         for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
@@ -249,6 +254,9 @@ impl Resolver<'_> {
         }
         for found in &mut calls.windows {
             found.window = regroup.expr(found.window.clone())?;
+        }
+        for (_, drawn) in &mut calls.drawn {
+            *drawn = regroup.expr(drawn.clone())?;
         }
         rel.plan = self.grouped(rel.plan, &grouping, calls)?;
         // A predicate on a key may still move below, so what its computing risks is kept.
@@ -304,7 +312,17 @@ impl Resolver<'_> {
             }
         };
         let aggregate = Aggregate::try_new(Arc::new(input), keys, aggregates).map_err(from_datafusion)?;
-        let mut exprs: Vec<Expr> = grouping.keys.iter().map(Key::output).collect();
+        let mut exprs = vec![];
+        for (i, key) in grouping.keys.iter().enumerate() {
+            exprs.push(
+                match grouping.sets.as_ref().is_some_and(|sets| !sets.iter().flatten().any(|k| *k == i)) {
+                    // No set has it, so it is null in all of them.
+                    true => lit(ScalarValue::try_new_null(&key.typed.data_type).map_err(from_datafusion)?)
+                        .alias(&key.id),
+                    false => key.output(),
+                },
+            );
+        }
         for found in &calls.aggregates {
             let raw = column(&found.aggregate.schema_name().to_string());
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
@@ -326,7 +344,7 @@ impl Resolver<'_> {
     }
 
     fn count_of_rows(&self) -> Result<Expr> {
-        let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+        let none = AggregateCall::default();
         Ok(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate)
     }
 }
@@ -357,7 +375,7 @@ impl Grouping {
 /// Ids of the columns that the operators above the input add.
 fn ids_above(calls: &Calls) -> Vec<String> {
     let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
-    let windows = calls.windows.iter().map(|w| w.id.clone());
+    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id)).cloned();
     aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
 }
 
@@ -376,6 +394,10 @@ fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
 fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggregate) -> Result<Expr> {
     let all: Vec<Expr> = grouping.keys.iter().map(|k| k.typed.expr.clone()).collect();
     let keys = found.keys.as_ref().unwrap_or(&all);
+    if !found.single && keys != &all {
+        let text = "Columns of grouping_id() do not match the grouping columns.";
+        return Err(analysis("GROUPING_ID_COLUMN_MISMATCH", "42803", text.to_owned()));
+    }
     let data_type = if found.single { Arrow::Int8 } else { Arrow::Int64 };
     if grouping.sets.is_none() {
         let text = "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.";
@@ -390,21 +412,30 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
     let id = id.cast_to(&Arrow::Int64, &aggregate.schema).map_err(from_datafusion)?;
     let mut value: Option<Expr> = None;
     for key in keys {
-        let at = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.below));
-        let at = at.and_then(|c| order.iter().position(|o| *o == c));
-        let Some(at) = at else {
+        let Some(below) = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.below))
+        else {
             let text = "Column of grouping() can't be found in the grouping columns.";
             return Err(analysis("GROUPING_COLUMN_MISMATCH", "42803", text.to_owned()));
         };
-        let shift = i64::try_from(order.len() - 1 - at).map_err(|_| Error::internal("too many keys"))?;
-        let bit =
-            binary(&binary(&id, Operator::BitwiseShiftRight, lit(shift)), Operator::BitwiseAnd, lit(1_i64));
+        let bit = match order.iter().position(|o| *o == below) {
+            Some(at) => {
+                let shift =
+                    i64::try_from(order.len() - 1 - at).map_err(|_| Error::internal("too many keys"))?;
+                binary(
+                    &binary(&id, Operator::BitwiseShiftRight, lit(shift)),
+                    Operator::BitwiseAnd,
+                    lit(1_i64),
+                )
+            }
+            // Every set leaves out a key that none has.
+            None => lit(1_i64),
+        };
         value = Some(match value {
             None => bit,
             Some(v) => binary(&binary(&v, Operator::BitwiseShiftLeft, lit(1_i64)), Operator::BitwiseOr, bit),
         });
     }
-    let value = value.ok_or_else(|| Error::internal("grouping() without keys"))?;
+    let value = value.unwrap_or_else(|| lit(0_i64));
     Ok(if data_type == Arrow::Int64 { value } else { Expr::Cast(Cast::new(Box::new(value), data_type)) })
 }
 
@@ -417,6 +448,8 @@ struct Regroup<'r> {
     keys: &'r [Key],
     /// Whether a constant that equals a key means the key: a grouping set that leaves it out makes it null.
     literals: bool,
+    /// Whether there is a GROUP BY.
+    grouped: bool,
     allowed: Vec<String>,
     scope: &'r Scope,
 }
@@ -447,6 +480,7 @@ impl Regroup<'_> {
         let rewritten = rewritten.map_err(from_datafusion)?.data;
         match missing {
             None => Ok(rewritten),
+            Some(_) if !self.grouped => Err(missing_group_by()),
             Some(id) => {
                 let name = self.scope.by_id(&id).map_or(id.as_str(), |c| c.name.as_str());
                 Err(missing_aggregation(name))

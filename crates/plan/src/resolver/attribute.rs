@@ -61,19 +61,13 @@ impl Resolver<'_> {
         env: &Env<'e>,
     ) -> Result<Option<Seen<'e>>> {
         if let Some(seen) = in_outputs(name, plan_id, env.outputs)? {
-            return Ok(Some(seen));
+            return computed_once(seen, env).map(Some);
         }
         if let Some(found) = in_scope(name, plan_id, env.scope)? {
             let typed = value_of(found.column);
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
         }
-        match in_outputs(name, plan_id, env.lateral)? {
-            // Named twice, it would be drawn twice.
-            Some(seen) if seen.typed.expr.is_volatile() => Err(Error::unsupported(
-                "an alias of a nondeterministic expression in the select list that defines it",
-            )),
-            other => Ok(other),
-        }
+        in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
     }
 
     /// Looks a name up in the query around this one; as in Spark, not in those further out.
@@ -95,7 +89,7 @@ impl Resolver<'_> {
     }
 
     fn unresolved(&self, name: &[String], plan_id: Option<i64>, env: &Env) -> Error {
-        if plan_id.is_some() && matches!(env.scope.lookup(name), Lookup::One(_)) {
+        if plan_id.is_some() {
             return foreign_dataframe_column(name);
         }
         match env.outputs {
@@ -108,8 +102,11 @@ impl Resolver<'_> {
     pub(super) fn field(&self, of: Typed, name: &str) -> Result<Typed> {
         if matches!(of.data_type, Arrow::Map(..)) {
             let key = Typed::new(lit(name), Arrow::Utf8, false);
-            let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
-            return Ok(self.finished(bound, &[of, key]));
+            return self.once(vec![of, key], |args| {
+                let [of, key] = super::function::exactly(args)?;
+                let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
+                Ok(self.finished(bound, &[of, key]))
+            });
         }
         let bound = thalweg_functions::field(of.arg(), name)?;
         let spark = of.spark.as_ref().and_then(|t| super::interval_fields::of_field(t, name));
@@ -161,6 +158,19 @@ fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Resu
         }
         Lookup::Many(columns) => Err(ambiguous_reference(name, &columns)),
     }
+}
+
+/// The output that a name stands for by its definition, or one that varies by its column: see `output`.
+fn computed_once<'e>(seen: Seen<'e>, env: &Env) -> Result<Seen<'e>> {
+    if !seen.typed.volatile {
+        return Ok(seen);
+    }
+    if matches!(env.clause, "HAVING" | "QUALIFY") {
+        let what = format!("an alias of a nondeterministic expression in {}", env.clause);
+        return Err(Error::unsupported(what));
+    }
+    let typed = Typed { expr: column(&seen.column.id), volatile: false, fallible: false, ..seen.typed };
+    Ok(Seen { typed, ..seen })
 }
 
 fn in_outputs<'e>(

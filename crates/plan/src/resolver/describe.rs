@@ -6,7 +6,6 @@
 use super::env::Env;
 use super::{Rel, Resolver};
 use crate::errors::unresolved_column;
-use crate::scope::same_name;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::{self, CastMode, Expr, ExprNode, JoinKind, Literal, Relation, RelationNode};
 use thalweg_sql::types::DataType;
@@ -108,7 +107,7 @@ impl Resolver<'_> {
     pub(super) fn describe(
         &self,
         input: &Relation,
-        columns: &[String],
+        columns: &[ir::Name],
         statistics: &[String],
         outer: Option<&Env>,
     ) -> Result<Rel> {
@@ -123,10 +122,12 @@ impl Resolver<'_> {
         };
         let inner = |column: usize, statistic: usize| format!("#{column} {statistic}");
         let (mut computed, mut shown) = (vec![], vec![Expr::column(&[SUMMARY])]);
-        for (i, (name, data_type)) in chosen.iter().enumerate() {
+        for (i, (reference, data_type)) in chosen.iter().enumerate() {
+            let name = reference.last().map_or("", String::as_str);
+            let column = Expr::new(ExprNode::Attribute { name: reference.clone(), plan_id: None });
             let mut branches = vec![];
             for (j, (kind, label)) in kinds.iter().zip(statistics).enumerate() {
-                let value = kind.expr(&Expr::column(&[name]), data_type, &fractions);
+                let value = kind.expr(&column, data_type, &fractions);
                 computed.push(named(value, &inner(i, j)));
                 branches.push(Expr::call("=", vec![Expr::column(&[SUMMARY]), text(label)]));
                 branches.push(Expr::column(&[&inner(i, j)]));
@@ -149,27 +150,37 @@ impl Resolver<'_> {
         self.relation(&Relation::new(RelationNode::Project { input, exprs: shown }), outer)
     }
 
-    /// The columns that are described, with their types.
+    /// The names of what is described, with its types.
     fn described(
         &self,
         input: &Relation,
-        columns: &[String],
+        columns: &[ir::Name],
         outer: Option<&Env>,
-    ) -> Result<Vec<(String, DataType)>> {
+    ) -> Result<Vec<(ir::Name, DataType)>> {
         let scope = self.relation(input, outer)?.scope;
-        let all = scope.columns.iter().map(|c| (c.name.clone(), c.data_type.clone()));
-        let all: Vec<_> = all.filter(|(_, data_type)| is_described(data_type)).collect();
-        if columns.is_empty() {
-            return Ok(all);
-        }
-        let mut chosen = vec![];
-        for name in columns {
-            if !scope.columns.iter().any(|c| same_name(&c.name, name)) {
-                return Err(unresolved_column(std::slice::from_ref(name), &scope));
+        let env = Env::new(&scope, outer);
+        let chosen: Vec<_> = match columns {
+            [] => scope.columns.iter().map(|c| (vec![c.name.clone()], c.data_type.clone())).collect(),
+            _ => {
+                let typed = |name: &ir::Name| {
+                    if self.seen(name, None, &env)?.is_none() {
+                        return Err(unresolved_column(name, &scope));
+                    }
+                    Ok((name.clone(), self.attribute(name, None, &env)?.spark_type()?))
+                };
+                columns.iter().map(typed).collect::<Result<_>>()?
             }
-            chosen.extend(all.iter().find(|(known, _)| same_name(known, name)).cloned());
+        };
+        let chosen: Vec<_> = chosen.into_iter().filter(|(_, data_type)| is_described(data_type)).collect();
+        // Spark looks up what it has selected once more, by a name in which dots part.
+        let parted = chosen.iter().filter_map(|(name, _)| name.last()).find(|n| n.contains(['.', '`']));
+        match parted {
+            Some(name) => {
+                let parts: Vec<String> = name.split('.').map(str::to_owned).collect();
+                Err(unresolved_column(&parts, &scope))
+            }
+            None => Ok(chosen),
         }
-        Ok(chosen)
     }
 }
 

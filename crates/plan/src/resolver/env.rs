@@ -1,6 +1,7 @@
 //! What an expression may name and do where it stands, and what comes out of resolving it.
 
 use crate::errors::analysis;
+use crate::once;
 use crate::scope::{Scope, ScopeColumn};
 use crate::types::{arrow_sql_name, to_spark};
 use arrow::datatypes::DataType as Arrow;
@@ -18,6 +19,8 @@ pub(super) struct Typed {
     pub nullable: bool,
     /// Whether evaluating it on some row can raise.
     pub fallible: bool,
+    /// Whether every evaluation of it may give something else, as of random numbers.
+    pub volatile: bool,
     /// Spark's type where Arrow's does not tell it (interval fields).
     pub spark: Option<DataType>,
     /// The delay of the watermark in microseconds, if this is an event time or a window of one.
@@ -26,7 +29,7 @@ pub(super) struct Typed {
 
 impl Typed {
     pub fn new(expr: Expr, data_type: Arrow, nullable: bool) -> Self {
-        Self { expr, data_type, nullable, fallible: false, spark: None, event_delay: None }
+        Self { expr, data_type, nullable, fallible: false, volatile: false, spark: None, event_delay: None }
     }
 
     pub fn arg(&self) -> Arg {
@@ -38,10 +41,11 @@ impl Typed {
         thalweg_functions::key(self.arg()).expr
     }
 
-    /// A function's result over these arguments: it raises where one of them does.
+    /// A function's result over these arguments: it raises where one of them does, and varies as they do.
     pub fn of_bound(bound: Bound, args: &[Typed]) -> Self {
         let fallible = bound.fallible || args.iter().any(|a| a.fallible);
-        Self { fallible, ..Self::new(bound.expr, bound.data_type, bound.nullable) }
+        let volatile = once::draws_itself(&bound.expr) || args.iter().any(|a| a.volatile);
+        Self { fallible, volatile, ..Self::new(bound.expr, bound.data_type, bound.nullable) }
     }
 
     pub fn spark_type(&self) -> Result<DataType> {
@@ -72,6 +76,12 @@ impl Outputs {
     pub fn push(&mut self, column: ScopeColumn, typed: Typed) {
         self.scope.columns.push(column);
         self.exprs.push(typed);
+    }
+
+    /// The ids of the outputs that vary, which others name by their columns.
+    pub fn varying(&self) -> Vec<String> {
+        let varying = self.scope.columns.iter().zip(&self.exprs).filter(|(_, typed)| typed.volatile);
+        varying.map(|(c, _)| c.id.clone()).collect()
     }
 
     /// The definition of the output with that id.
@@ -115,6 +125,8 @@ pub(super) struct GroupingFound {
 pub(super) struct Calls {
     pub aggregates: Vec<AggregateFound>,
     pub windows: Vec<WindowFound>,
+    /// What varies in window calls, by the id of the column that is computed below the windows.
+    pub drawn: Vec<(String, Expr)>,
     pub groupings: Vec<GroupingFound>,
     /// Sliding event-time windows that an unnest must expand below the expression.
     pub unnests: Vec<UnnestFound>,

@@ -1,6 +1,7 @@
 //! Expressions: the dispatch, and the nodes that need no file of their own.
 
 use super::env::{Env, Typed};
+use super::function::exactly;
 use super::{Resolver, column};
 use crate::errors::{analysis, from_datafusion};
 use crate::literal::{literal_type, to_scalar};
@@ -90,11 +91,14 @@ impl Resolver<'_> {
             ir::CastMode::Ansi => CastMode::Ansi,
             ir::CastMode::Try => CastMode::Try,
         };
-        let bound = match self.cast_interval(&typed, to, mode)? {
-            Some(bound) => bound,
-            None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
-        };
-        let mut cast = self.finished(bound, &[typed]);
+        let mut cast = self.once(vec![typed], |args| {
+            let [typed] = exactly(args)?;
+            let bound = match self.cast_interval(&typed, to, mode)? {
+                Some(bound) => bound,
+                None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
+            };
+            Ok(self.finished(bound, &[typed]))
+        })?;
         if super::interval_fields::holds_fields(to) {
             cast.spark = Some(to.clone());
         }
@@ -106,8 +110,11 @@ impl Resolver<'_> {
         if &typed.data_type == to {
             return Ok(typed);
         }
-        let bound = thalweg_functions::implicit_cast(typed.arg(), to, &self.binding())?;
-        Ok(self.finished(bound, &[typed]))
+        self.once(vec![typed], |args| {
+            let [typed] = exactly(args)?;
+            let bound = thalweg_functions::implicit_cast(typed.arg(), to, &self.binding())?;
+            Ok(self.finished(bound, &[typed]))
+        })
     }
 
     fn extract(&self, child: &ir::Expr, extraction: &ir::Expr, env: &Env) -> Result<Typed> {
@@ -117,11 +124,14 @@ impl Resolver<'_> {
             ExprNode::Literal(Literal::String(name)) if is_struct => self.field(of, name),
             _ => {
                 let key = self.expr(extraction, env)?;
-                let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
-                let args = [of, key];
-                let mut typed = self.finished(bound, &args);
-                typed.spark = super::interval_fields::of_call("element_at", &typed.data_type, &args);
-                Ok(typed)
+                self.once(vec![of, key], |args| {
+                    let [of, key] = exactly(args)?;
+                    let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
+                    let args = [of, key];
+                    let mut typed = self.finished(bound, &args);
+                    typed.spark = super::interval_fields::of_call("element_at", &typed.data_type, &args);
+                    Ok(typed)
+                })
             }
         }
     }
@@ -133,6 +143,7 @@ impl Resolver<'_> {
             now_micros: self.ctx.now_micros,
             user: &self.ctx.user,
             database: &self.ctx.current_database,
+            seed: self.new_seed(),
         }
     }
 
@@ -147,25 +158,37 @@ impl Resolver<'_> {
     }
 
     /// `left AND right` as Spark evaluates it: the right side only where the left is not false.
-    pub(super) fn and(&self, left: Typed, right: Typed) -> Typed {
-        let fallible = left.fallible || right.fallible;
-        let nullable = left.nullable || right.nullable;
-        let right = match right.fallible {
-            true => masked(left.expr.clone().is_not_false(), right.expr, false),
-            false => right.expr,
-        };
-        Typed { fallible, ..Typed::new(left.expr.and(right), Arrow::Boolean, nullable) }
+    pub(super) fn and(&self, left: Typed, right: Typed) -> Result<Typed> {
+        self.connected(left, right, |left, right| {
+            left.clone().and(right.map_or_else(|e| e, |e| masked(left.is_not_false(), e, false)))
+        })
     }
 
     /// `left OR right` as Spark evaluates it: the right side only where the left is not true.
-    pub(super) fn or(&self, left: Typed, right: Typed) -> Typed {
+    pub(super) fn or(&self, left: Typed, right: Typed) -> Result<Typed> {
+        self.connected(left, right, |left, right| {
+            left.clone().or(right.map_or_else(|e| e, |e| masked(left.is_not_true(), e, true)))
+        })
+    }
+
+    /// Two booleans connected; `make` gets a right side that must be masked as `Ok`.
+    fn connected(
+        &self,
+        left: Typed,
+        right: Typed,
+        make: impl FnOnce(Expr, std::result::Result<Expr, Expr>) -> Expr,
+    ) -> Result<Typed> {
+        let masks = right.fallible || right.volatile;
         let fallible = left.fallible || right.fallible;
         let nullable = left.nullable || right.nullable;
-        let right = match right.fallible {
-            true => masked(left.expr.clone().is_not_true(), right.expr, true),
-            false => right.expr,
-        };
-        Typed { fallible, ..Typed::new(left.expr.or(right), Arrow::Boolean, nullable) }
+        // A right side that varies stays where its row may not reach it, so only the left one is shared.
+        let volatile = right.volatile;
+        let made = self.once(vec![left], |args| {
+            let [left] = exactly(args)?;
+            let right = if masks { Ok(right.expr) } else { Err(right.expr) };
+            Ok(Typed { fallible, ..Typed::new(make(left.expr, right), Arrow::Boolean, nullable) })
+        })?;
+        Ok(Typed { volatile: volatile || made.volatile, ..made })
     }
 
     /// The value of a literal expression, such as a limit or an interval.

@@ -6,6 +6,7 @@
 
 use super::env::{Env, Typed};
 use super::expr::masked;
+use super::join::holds_subquery;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{filter_not_boolean, from_datafusion};
 use crate::scope::Scope;
@@ -14,7 +15,8 @@ use arrow::array::BooleanArray;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    ColumnarValue, Expr, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    lit,
 };
 use std::sync::{Arc, LazyLock};
 use thalweg_common::Result;
@@ -77,8 +79,8 @@ impl Resolver<'_> {
 
     /// The rows for which all conjuncts are true.
     pub(super) fn filtered(&self, mut rel: Rel, conjuncts: Vec<Typed>) -> Result<Rel> {
-        let (mut risky, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|c| is_risky(c, &rel.scope));
+        let varies = conjuncts.iter().any(|c| c.volatile);
+        let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
         let behind_nothing = !rel.excludes && plain.is_empty();
         let mut stay: Option<Expr> = None;
         for conjunct in plain {
@@ -91,7 +93,7 @@ impl Resolver<'_> {
             rel = keep(rel, predicate)?;
         }
         // One that nothing stands before excludes the same rows further down.
-        if let (true, Some(first)) = (behind_nothing, risky.first())
+        if let (true, Some(first)) = (behind_nothing && !varies, risky.first())
             && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
         {
             (rel.plan, rel.excludes) = (plan, true);
@@ -100,6 +102,9 @@ impl Resolver<'_> {
         let fenced = rel.excludes;
         if risky.is_empty() {
             return Ok(rel);
+        }
+        if varies {
+            return self.filtered_in_turn(rel, risky);
         }
         let fence = if fenced { Some(self.fence(&mut rel)?) } else { None };
         let mut earlier: Option<Expr> = fence.map(|id| column(&id));
@@ -117,6 +122,43 @@ impl Resolver<'_> {
             Some(predicate) => keep(rel, predicate),
             None => Ok(rel),
         }
+    }
+
+    /// Conjuncts that are evaluated in their order, and those before them that are free to move.
+    ///
+    /// One behind a random number stays behind it: which rows draw depends on it.
+    fn in_two(&self, conjuncts: Vec<Typed>, scope: &Scope) -> (Vec<Typed>, Vec<Typed>) {
+        let mut varied = false;
+        conjuncts.into_iter().partition(|c| {
+            varied |= c.volatile;
+            (varied && !holds_subquery(&c.expr)) || is_risky(c, scope)
+        })
+    }
+
+    /// The rows for which all conjuncts are true, each of them evaluated once, where those before it are true.
+    fn filtered_in_turn(&self, mut rel: Rel, conjuncts: Vec<Typed>) -> Result<Rel> {
+        let mut before: Option<String> = None;
+        rel.plan = self.settled(rel.plan, rel.streaming);
+        for conjunct in conjuncts {
+            let id = self.new_id();
+            let guarded = match &before {
+                Some(guard) => masked(column(guard), conjunct.expr, false),
+                None => conjunct.expr,
+            };
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.push(guarded.alias(&id));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            before = Some(id);
+        }
+        match before {
+            Some(id) => keep(rel, column(&id)),
+            None => Ok(rel),
+        }
+    }
+
+    /// The plan, in a batch, with what keeps its rows as they are.
+    pub(super) fn settled(&self, plan: LogicalPlan, streaming: bool) -> LogicalPlan {
+        if streaming { plan } else { crate::settled::settled(plan) }
     }
 
     /// Adds a column that is true on every row and that no predicate can pass; returns its id.

@@ -11,7 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Case, Sort};
 use datafusion::logical_expr::{Expr, lit};
 use std::cell::RefCell;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::{AggregateCall, FunctionClass};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 use thalweg_sql::types::DataType;
@@ -36,11 +36,9 @@ impl Resolver<'_> {
         }
         match (name.as_str(), call.args.as_slice()) {
             ("and" | "&&", [left, right]) => {
-                Ok(self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?))
+                self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?)
             }
-            ("or", [left, right]) => {
-                Ok(self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?))
-            }
+            ("or", [left, right]) => self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?),
             ("not" | "!", [argument]) => match self.not_over_in(argument, env)? {
                 Some(typed) => Ok(typed),
                 None => self.registered(&name, call, env),
@@ -56,6 +54,7 @@ impl Resolver<'_> {
                 self.plain(&name, call)?;
                 self.between(self.expr(value, env)?, self.expr(low, env)?, self.expr(high, env)?)
             }
+            (ir::CASE_OF, [value, branches @ ..]) => self.case_of(value, branches, env),
             ("window", [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
             ("window_time", [window]) => {
                 let window = self.expr(window, env)?;
@@ -75,8 +74,32 @@ impl Resolver<'_> {
         if !high.fallible {
             return self.scalar("between", vec![value, low, high]);
         }
-        let above = self.scalar(">=", vec![value.clone(), low])?;
-        Ok(self.and(above, self.scalar("<=", vec![value, high])?))
+        self.once(vec![value, low, high], |args| {
+            let [value, low, high] = exactly(args)?;
+            let above = self.scalar(">=", vec![value.clone(), low])?;
+            self.and(above, self.scalar("<=", vec![value, high])?)
+        })
+    }
+
+    /// `CASE value WHEN c1 THEN v1 …`: the value is compared in turn, and evaluated once.
+    fn case_of(&self, value: &ir::Expr, branches: &[ir::Expr], env: &Env) -> Result<Typed> {
+        let mut args = vec![self.expr(value, env)?];
+        args.extend(self.arguments(branches, env)?);
+        self.once(args, |args| {
+            let mut args = args.into_iter();
+            let Some(value) = args.next() else { return Err(Error::internal("a CASE without a value")) };
+            let mut branches = vec![];
+            while let Some(first) = args.next() {
+                match args.next() {
+                    Some(then) => {
+                        branches.push(self.scalar("==", vec![value.clone(), first])?);
+                        branches.push(then);
+                    }
+                    None => branches.push(first),
+                }
+            }
+            self.scalar("when", branches)
+        })
     }
 
     fn registered(&self, name: &str, call: &FunctionCall, env: &Env) -> Result<Typed> {
@@ -109,11 +132,13 @@ impl Resolver<'_> {
         {
             return Ok(super::expr::text(&spark.to_string()));
         }
-        let given = args.iter().map(Typed::arg).collect();
-        let bound = thalweg_functions::bind_scalar(name, given, &self.binding())?;
-        let mut typed = self.finished(bound, &args);
-        typed.spark = interval_fields::of_call(name, &typed.data_type, &args);
-        Ok(typed)
+        self.once(args, |args| {
+            let given = args.iter().map(Typed::arg).collect();
+            let bound = thalweg_functions::bind_scalar(name, given, &self.binding())?;
+            let mut typed = self.finished(bound, &args);
+            typed.spark = interval_fields::of_call(name, &typed.data_type, &args);
+            Ok(typed)
+        })
     }
 
     /// Refuses the clauses that only aggregates have.
@@ -237,7 +262,9 @@ impl Resolver<'_> {
         let Some(calls) = env.calls.filter(|_| env.aggregates) else {
             return Err(self.misplaced_aggregate(name, call, env));
         };
-        let (bound, spark) = self.bound_aggregate(name, call, &env.inside_aggregate())?;
+        let (bound, spark) = self.without_aliases(env.inside_aggregate(), AGGREGATE_OF_ALIAS, |env| {
+            self.bound_aggregate(name, call, env)
+        })?;
         let mut calls = calls.borrow_mut();
         let same = calls
             .aggregates
@@ -257,7 +284,25 @@ impl Resolver<'_> {
         Ok(Typed { spark, ..placeholder(&id, bound.data_type, bound.nullable) })
     }
 
-    /// Binds an aggregate call, and gives Spark's type of its result where Arrow's does not say it; where a FILTER leaves rows out, its arguments are not evaluated on them.
+    /// What is resolved where the aliases of a select list can't be named by the list itself; where one is, the
+    /// error says so, in the words of `what`.
+    pub(super) fn without_aliases<T>(
+        &self,
+        env: Env,
+        what: (&'static str, &'static str),
+        resolve: impl Fn(&Env) -> Result<T>,
+    ) -> Result<T> {
+        let resolved = resolve(&Env { lateral: None, ..env });
+        if env.lateral.is_none() || resolved.is_ok() || resolve(&env).is_err() {
+            return resolved;
+        }
+        let (class, place) = what;
+        let text = format!("The feature is not supported: Referencing a lateral column alias in {place}.");
+        Err(Error::new(ErrorKind::Analysis, class, "0A000", text))
+    }
+
+    /// Binds an aggregate call, and returns with it Spark's type where Arrow's does not say it. Where a FILTER leaves rows
+    /// out, the arguments are not evaluated on them.
     pub(super) fn bound_aggregate(
         &self,
         name: &str,
@@ -265,6 +310,15 @@ impl Resolver<'_> {
         env: &Env,
     ) -> Result<(thalweg_functions::BoundAggregate, Option<DataType>)> {
         let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        if let (Some(Typed { volatile: true, .. }), Some(filter)) = (&filter, &call.filter) {
+            let shown = self.name_of(filter, env);
+            let text = format!(
+                "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a deterministic FILTER \
+                 expression."
+            );
+            let error = analysis("INVALID_AGGREGATE_FILTER.NON_DETERMINISTIC", "42903", text);
+            return Err(self.at(error.param("filterExpr", format!("\"{shown}\"")), filter.origin));
+        }
         let args = match call.args.as_slice() {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
                 if name == "count" && !call.distinct =>
@@ -273,6 +327,14 @@ impl Resolver<'_> {
             }
             args => self.arguments(args, env)?,
         };
+        if args.iter().any(|a| a.volatile) {
+            let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
+            let text = format!(
+                "Non-deterministic expression \"{shown}\" should not appear in the arguments of an aggregate function."
+            );
+            let class = "AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION";
+            return Err(analysis(class, "42845", text).param("sqlExpr", format!("\"{shown}\"")));
+        }
         let (args, order_within) = match (name, call.order_within.as_slice()) {
             ("percentile_cont" | "percentile_disc", order) => {
                 (self.ordered_set(name, order, args, env)?, &[][..])
@@ -284,10 +346,12 @@ impl Resolver<'_> {
             Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
             None => args,
         };
+        let order_types = order_within.iter().map(|key| Ok(self.expr(&key.expr, env)?.data_type));
         let clauses = AggregateCall {
             distinct: call.distinct,
             filter: filter.map(|f| f.expr),
             order_by: self.orders(order_within, env)?,
+            order_types: order_types.collect::<Result<_>>()?,
             ignore_nulls: call.ignore_nulls,
         };
         let given = args.iter().map(Typed::arg).collect();
@@ -385,7 +449,7 @@ impl Resolver<'_> {
         let time = match time.data_type {
             Arrow::Timestamp(_, _) => time,
             Arrow::Struct(_) => self.window_time(time)?,
-            _ => self.coerced(time, &to_arrow(&thalweg_sql::types::DataType::Timestamp))?,
+            _ => self.coerced(time, &to_arrow(&DataType::Timestamp))?,
         };
         let sizes = sizes.iter().map(|s| self.interval(s, env)).collect::<Result<Vec<_>>>()?;
         let (size, slide, start) = match sizes.as_slice() {
@@ -433,6 +497,9 @@ impl Resolver<'_> {
     }
 }
 
+const AGGREGATE_OF_ALIAS: (&str, &str) =
+    ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_AGGREGATE_FUNC", "the argument of an aggregate function");
+
 /// The lower-case name of a call, without the schema that built-in functions may be qualified with.
 pub(super) fn call_name(call: &FunctionCall) -> String {
     call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
@@ -440,6 +507,11 @@ pub(super) fn call_name(call: &FunctionCall) -> String {
 
 fn is_false(expr: &ir::Expr) -> bool {
     matches!(expr.node, ExprNode::Literal(ir::Literal::Boolean(false)))
+}
+
+/// As many arguments as were given.
+pub(super) fn exactly<const N: usize>(args: Vec<Typed>) -> Result<[Typed; N]> {
+    args.try_into().map_err(|_| Error::internal("an operand was lost"))
 }
 
 fn note_time(calls: &RefCell<super::env::Calls>, time: &Typed) {

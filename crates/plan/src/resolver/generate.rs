@@ -9,6 +9,7 @@ use super::function::call_name;
 use super::{Rel, Resolver, column, project};
 use crate::errors::{analysis, from_datafusion};
 use crate::generate::GenerateNode;
+use crate::once::draws;
 use crate::scope::{Scope, ScopeColumn};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
@@ -26,6 +27,11 @@ pub(super) struct Generator {
 }
 
 impl Generator {
+    /// The list that is expanded.
+    pub fn list(&self) -> &Expr {
+        &self.list
+    }
+
     /// The generator's columns and their values above the unnest.
     pub fn columns(&self) -> Vec<(ScopeColumn, Typed)> {
         self.columns.clone()
@@ -173,7 +179,11 @@ impl Resolver<'_> {
 
     /// Puts the generator's unnest over its input.
     pub(super) fn generate(&self, mut rel: Rel, generator: Generator) -> Result<Rel> {
+        let varies = draws(&generator.list);
         rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
+        if varies {
+            rel.plan = self.settled(rel.plan, rel.streaming);
+        }
         rel.excludes = true;
         Ok(rel)
     }

@@ -24,7 +24,9 @@ impl Resolver<'_> {
             true => common_names(&left.scope, &right.scope),
             false => join.using.clone(),
         };
-        let both = joined_scope(&left.scope, &right.scope);
+        let mut both = joined_scope(&left.scope, &right.scope);
+        let rights = right.scope.columns.iter().chain(&right.scope.hidden);
+        both.right = rights.map(|c| c.id.clone()).collect();
         let env = Env { clause: "join condition", ..Env::new(&both, outer) };
         let mut conjuncts = vec![];
         let mut pairs = vec![];
@@ -59,8 +61,13 @@ impl Resolver<'_> {
         for conjunct in &conjuncts {
             refuse_correlated(&conjunct.expr, &left.scope, &right.scope)?;
         }
-        let (risky, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|c| is_risky(c, &both) || (inner && holds_subquery(&c.expr)));
+        let (risky, plain): (Vec<_>, Vec<_>) = conjuncts
+            .into_iter()
+            .partition(|c| c.volatile || is_risky(c, &both) || (inner && holds_subquery(&c.expr)));
+        if risky.iter().any(|c| c.volatile) {
+            let text = "The operator expects a deterministic expression, but the join condition is not one.";
+            return Err(analysis("INVALID_NON_DETERMINISTIC_EXPRESSIONS", "42K0E", text.to_owned()));
+        }
         let mut on: Vec<Expr> = plain.into_iter().map(|c| c.expr).collect();
         let mut above = vec![];
         for conjunct in risky {
@@ -127,7 +134,7 @@ impl Resolver<'_> {
             }
         };
         hidden.extend(rel.scope.hidden);
-        Ok(Rel { plan, scope: Scope { columns, hidden }, ..rel })
+        Ok(Rel { plan, scope: Scope { hidden, ..Scope::new(columns) }, ..rel })
     }
 }
 
@@ -138,7 +145,7 @@ fn keys_first(mut rel: Rel, pairs: &[(ScopeColumn, ScopeColumn)]) -> Rel {
     rel
 }
 
-fn holds_subquery(expr: &Expr) -> bool {
+pub(super) fn holds_subquery(expr: &Expr) -> bool {
     expr.exists(|e| Ok(subquery_of(e).is_some())).unwrap_or(true)
 }
 
@@ -175,7 +182,7 @@ fn join_type(kind: JoinKind) -> JoinType {
 
 fn joined_scope(left: &Scope, right: &Scope) -> Scope {
     let both = |l: &[ScopeColumn], r: &[ScopeColumn]| l.iter().chain(r).cloned().collect();
-    Scope { columns: both(&left.columns, &right.columns), hidden: both(&left.hidden, &right.hidden) }
+    Scope { hidden: both(&left.hidden, &right.hidden), ..Scope::new(both(&left.columns, &right.columns)) }
 }
 
 fn output_scope(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {

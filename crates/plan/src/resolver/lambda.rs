@@ -178,6 +178,7 @@ impl Resolver<'_> {
         let columns = values.into_iter().zip(&ids).map(|(v, id)| Typed {
             expr: column(id),
             fallible: false,
+            volatile: false,
             event_delay: None,
             ..v
         });

@@ -3,12 +3,26 @@
 use super::env::{Env, Typed};
 use super::select::ListItem;
 use super::{Rel, Resolver};
+use crate::errors::{quoted, unresolved_column};
 use crate::scope::{Scope, ScopeColumn};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::{self, RelationNode};
+
+/// A value that a method names.
+struct Named {
+    /// The id of the column that it is; none for a field of a struct.
+    id: Option<String>,
+    typed: Typed,
+}
+
+impl Named {
+    fn is(&self, c: &ScopeColumn) -> bool {
+        self.id.as_ref() == Some(&c.id)
+    }
+}
 
 impl Resolver<'_> {
     pub(super) fn missing_values(&self, node: &RelationNode, outer: Option<&Env>) -> Result<Rel> {
@@ -29,21 +43,33 @@ impl Resolver<'_> {
         }
     }
 
-    fn named_columns<'s>(&self, names: &[String], scope: &'s Scope) -> Result<Vec<&'s ScopeColumn>> {
+    /// The values that are named, in order: columns, or fields of a struct. No names: all columns.
+    fn named_values(&self, names: &[ir::Name], scope: &Scope) -> Result<Vec<Named>> {
         if names.is_empty() {
-            return Ok(scope.columns.iter().collect());
+            let whole =
+                |c: &ScopeColumn| Named { id: Some(c.id.clone()), typed: super::attribute::value_of(c) };
+            return Ok(scope.columns.iter().map(whole).collect());
         }
-        names.iter().map(|n| self.by_name_only(n, scope)).collect()
+        let env = Env::new(scope, None);
+        let named = |name: &ir::Name| {
+            let seen = self.seen(name, None, &env)?.ok_or_else(|| unresolved_column(name, scope))?;
+            let is_column = name.len() == seen.qualifier_len + 1;
+            Ok(Named {
+                id: is_column.then(|| seen.column.id.clone()),
+                typed: self.attribute(name, None, &env)?,
+            })
+        };
+        names.iter().map(named).collect()
     }
 
     /// One value for all columns of its kind, or one value per named column.
-    fn fill(&self, rel: Rel, columns: &[String], values: &[ir::Expr]) -> Result<Rel> {
+    fn fill(&self, rel: Rel, columns: &[ir::Name], values: &[ir::Expr]) -> Result<Rel> {
         let empty = Scope::default();
         let env = Env::new(&empty, None);
         let values = values.iter().map(|v| self.expr(v, &env)).collect::<Result<Vec<_>>>()?;
-        let named = self.named_columns(columns, &rel.scope)?;
+        let named = self.named_values(columns, &rel.scope)?;
         let value_for = |c: &ScopeColumn| {
-            let at = named.iter().position(|n| n.id == c.id)?;
+            let at = named.iter().position(|n| n.is(c))?;
             if values.len() == 1 { values.first() } else { values.get(at) }
         };
         let mut list = vec![];
@@ -54,7 +80,8 @@ impl Resolver<'_> {
             list.push(match value_for(c).filter(fits) {
                 None => ListItem::column(c),
                 Some(value) => {
-                    let value = self.cast(value.clone(), &c.data_type, ir::CastMode::Ansi)?;
+                    // What is not a value of the column's type fills nothing.
+                    let value = self.cast(value.clone(), &c.data_type, ir::CastMode::Try)?;
                     // NaN counts as missing in floating-point columns.
                     let typed = match typed.data_type {
                         Arrow::Float32 | Arrow::Float64 => {
@@ -73,11 +100,10 @@ impl Resolver<'_> {
         self.select_items(rel, &list, None)
     }
 
-    fn drop_missing(&self, rel: Rel, columns: &[String], min_non_nulls: Option<usize>) -> Result<Rel> {
-        let named = self.named_columns(columns, &rel.scope)?;
+    fn drop_missing(&self, rel: Rel, columns: &[ir::Name], min_non_nulls: Option<usize>) -> Result<Rel> {
+        let named = self.named_values(columns, &rel.scope)?;
         let mut present = vec![];
-        for c in &named {
-            let typed = super::attribute::value_of(c);
+        for Named { typed, .. } in named {
             let not_null = typed.expr.clone().is_not_null();
             present.push(match typed.data_type {
                 Arrow::Float32 | Arrow::Float64 => {
@@ -107,19 +133,29 @@ impl Resolver<'_> {
     }
 
     /// Replaces values in columns of the values' kind.
-    fn replace(&self, rel: Rel, columns: &[String], replacements: &[(ir::Expr, ir::Expr)]) -> Result<Rel> {
+    fn replace(&self, rel: Rel, columns: &[ir::Name], replacements: &[(ir::Expr, ir::Expr)]) -> Result<Rel> {
         let empty = Scope::default();
         let env = Env::new(&empty, None);
         let pairs = replacements
             .iter()
             .map(|(old, new)| Ok((self.expr(old, &env)?, self.expr(new, &env)?)))
             .collect::<Result<Vec<_>>>()?;
-        let named = self.named_columns(columns, &rel.scope)?;
+        let named = self.named_values(columns, &rel.scope)?;
+        if let Some((_, name)) = named.iter().zip(columns).find(|(n, _)| n.id.is_none()) {
+            let text = format!("The replace function does not support nested column {}.", quoted(name));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "UNSUPPORTED_FEATURE.REPLACE_NESTED_COLUMN",
+                "0A000",
+                format!("The feature is not supported: {text}"),
+            )
+            .param("colName", quoted(name)));
+        }
         let mut list = vec![];
         for c in &rel.scope.columns {
             let typed = super::attribute::value_of(c);
             let fits = pairs.iter().all(|(old, _)| same_kind(&old.data_type, &typed.data_type));
-            if !fits || !named.iter().any(|n| n.id == c.id) {
+            if !fits || !named.iter().any(|n| n.is(c)) {
                 list.push(ListItem::column(c));
                 continue;
             }

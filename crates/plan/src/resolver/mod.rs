@@ -19,6 +19,7 @@ mod kernels;
 mod lambda;
 mod load;
 mod missing;
+mod once;
 mod parameters;
 mod pivot;
 mod project;
@@ -27,6 +28,7 @@ mod set;
 mod sort;
 mod source;
 mod subquery;
+mod union_by_name;
 mod unnest;
 mod window;
 
@@ -39,6 +41,7 @@ use env::Env;
 pub use filter::FENCE;
 use load::{LOADS_MAX, Loads, Request};
 use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
@@ -101,6 +104,8 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         arguments: RefCell::new(None),
         lambda_variables: RefCell::new(vec![]),
         subqueries: RefCell::new(vec![]),
+        chance: RandomState::new(),
+        seeds: Cell::new(0),
     };
     let answer = run(&resolver);
     match resolver.missing.into_inner() {
@@ -124,6 +129,8 @@ struct Rel {
 struct CteInSight {
     cte: ir::Cte,
     visible: usize,
+    /// The first of its seeds: all that name it draw the same random numbers.
+    seeds: Cell<Option<u64>>,
 }
 
 /// One attempt's state.
@@ -144,6 +151,10 @@ struct Resolver<'a> {
     lambda_variables: RefCell<Vec<(String, env::Typed)>>,
     /// The correlated subqueries so far, by what they are and where.
     subqueries: RefCell<Vec<(subquery::SubqueryPlace, env::Typed)>>,
+    /// What seeds are made of that nobody can guess.
+    chance: RandomState,
+    /// How many seeds there were.
+    seeds: Cell<u64>,
 }
 
 impl Resolver<'_> {
@@ -210,6 +221,13 @@ impl Resolver<'_> {
         let id = self.next_id.get() + 1;
         self.next_id.set(id);
         format!("#{id}")
+    }
+
+    /// A seed for a random number.
+    fn new_seed(&self) -> i64 {
+        let seed = self.seeds.get();
+        self.seeds.set(seed + 1);
+        self.chance.hash_one(seed) as i64
     }
 
     /// Adds the place of a node to an error that has none.

@@ -6,7 +6,7 @@ use crate::errors::analysis;
 use crate::scope::Scope;
 use std::rc::Rc;
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{self, Origin};
+use thalweg_sql::ir::{self, Literal, Origin};
 
 impl Resolver<'_> {
     /// The query of a SQL text, with the text that its origins point into and the arguments of its markers.
@@ -34,7 +34,17 @@ impl Resolver<'_> {
         });
         let argument = argument.ok_or_else(|| unbound(name, origin))?;
         let scope = Scope::default();
-        self.expr(argument, &Env { clause: env.clause, ..Env::new(&scope, None) })
+        let env = Env { clause: env.clause, ..Env::new(&scope, None) };
+        match &argument.node {
+            // An argument stands in the text as it would be written, where a decimal has the digits it shows.
+            ir::ExprNode::Literal(Literal::Decimal { unscaled, precision: _, scale }) => {
+                let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
+                let precision = digits.max(scale.unsigned_abs().into()).try_into().unwrap_or(u8::MAX);
+                let written = Literal::Decimal { unscaled: *unscaled, precision, scale: *scale };
+                self.expr(&ir::Expr::new(ir::ExprNode::Literal(written)), &env)
+            }
+            _ => self.expr(argument, &env),
+        }
     }
 
     /// How many `?` stand before this one.

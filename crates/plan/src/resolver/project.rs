@@ -4,8 +4,11 @@ use super::env::{Env, Typed};
 use super::select::ListItem;
 use super::source::rename;
 use super::{Rel, Resolver, column};
-use crate::errors::{analysis, from_datafusion, quoted, unresolved_column};
-use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
+use crate::errors::{
+    analysis, column_already_exists, foreign_dataframe_column, from_datafusion, quoted, unknown_key,
+    unresolved_column,
+};
+use crate::scope::{Scope, ScopeColumn, same_name};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{EmptyRelation, Expr, Extension, Limit, LogicalPlan, lit};
@@ -103,28 +106,20 @@ impl Resolver<'_> {
         if columns.is_empty() {
             return self.distinct(rel);
         }
-        let keys = columns
-            .iter()
-            .map(|name| self.by_name_only(name, &rel.scope).map(|c| super::attribute::value_of(c).key()));
-        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let mut keys = vec![];
+        for name in columns {
+            // Here a name is a whole column's, dots and all; columns of one name are all meant.
+            let before = keys.len();
+            let named = rel.scope.columns.iter().filter(|c| same_name(&c.name, name));
+            keys.extend(named.map(|c| super::attribute::value_of(c).key()));
+            if keys.len() == before {
+                return Err(unknown_key(name, &rel.scope));
+            }
+        }
         let (rel, number) = self.row_numbers(rel, keys)?;
         let first = column(&number).eq(lit(1_i32));
         let first = self.filtered(rel, vec![Typed::new(first, Arrow::Boolean, false)])?;
         Ok(first)
-    }
-
-    /// A visible column by its bare name, as the DataFrame API's column lists have it.
-    pub(super) fn by_name_only<'s>(&self, name: &str, scope: &'s Scope) -> Result<&'s ScopeColumn> {
-        let parts = [name.to_owned()];
-        let by_name: Vec<_> = scope.columns.iter().filter(|c| same_name(&c.name, name)).collect();
-        match by_name.as_slice() {
-            [single] => Ok(single),
-            [] => match scope.lookup(&name.split('.').map(str::to_owned).collect::<Vec<_>>()) {
-                Lookup::One(found) => Ok(found.column),
-                _ => Err(unresolved_column(&parts, scope)),
-            },
-            many => Err(crate::errors::ambiguous_reference(&parts, many)),
-        }
     }
 
     fn with_columns(&self, input: &Relation, columns: &[ir::Expr], outer: Option<&Env>) -> Result<Rel> {
@@ -136,10 +131,7 @@ impl Resolver<'_> {
             };
             let name = names.first().cloned().unwrap_or_default();
             if named.iter().any(|(n, _): &(String, &ir::Expr)| same_name(n, &name)) {
-                let text = format!("The column {} already exists.", quoted(std::slice::from_ref(&name)));
-                return Err(
-                    analysis("COLUMN_ALREADY_EXISTS", "42711", text).param("columnName", quoted(&[name]))
-                );
+                return Err(column_already_exists(&name));
             }
             named.push((name, item));
         }
@@ -186,9 +178,11 @@ impl Resolver<'_> {
                 return Err(Error::unsupported("drop of an expression that is no column"));
             };
             let env = Env::new(&rel.scope, None);
-            // A name that is not there is nothing to drop.
-            if let Some(seen) = self.seen(name, *plan_id, &env)? {
-                dropped.push(seen.column.id.clone());
+            // A name that is not there is nothing to drop, and neither is a field of a struct.
+            match self.seen(name, *plan_id, &env)? {
+                Some(seen) if name.len() == seen.qualifier_len + 1 => dropped.push(seen.column.id.clone()),
+                None if plan_id.is_some() => return Err(foreign_dataframe_column(name)),
+                _ => {}
             }
         }
         rel.scope

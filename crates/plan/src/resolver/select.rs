@@ -12,7 +12,6 @@ use crate::scope::{Scope, ScopeColumn};
 use crate::types::EVENT_TIME_KEY;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::metadata::FieldMetadata;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -150,6 +149,7 @@ impl Resolver<'_> {
     /// Builds the operators of a select, from below.
     fn assembled(&self, input: Rel, parts: Parts) -> Result<Rel> {
         let Parts { mut resolved, mut calls, grouping, generator } = parts;
+        require_above(&resolved.outputs, &calls, generator.as_ref())?;
         let scope = input.scope.clone();
         let mut rel = self.event_windows(input, &calls)?;
         if let Some(grouping) = grouping {
@@ -365,6 +365,11 @@ impl Resolver<'_> {
         if calls.windows.is_empty() {
             return Ok(rel);
         }
+        if !calls.drawn.is_empty() {
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+        }
         let before = rel.plan.schema().columns();
         let mut keys = WindowKeys::default();
         let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
@@ -387,9 +392,30 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
+    /// Computes the outputs that vary and that others name, each once: then they are columns.
+    fn named_outputs(&self, mut rel: Rel, resolved: &mut Resolved) -> Result<Rel> {
+        for id in resolved.outputs.varying() {
+            let names = |e: &Typed| e.expr.column_refs().iter().any(|c| c.name == id);
+            let in_order = resolved.order.iter().any(|(key, _)| names(key));
+            if !in_order && !resolved.outputs.exprs.iter().any(names) {
+                continue;
+            }
+            let of_id = |c: &ScopeColumn| c.id == id;
+            let Some(at) = resolved.outputs.scope.columns.iter().position(of_id) else { continue };
+            let Some(typed) = resolved.outputs.exprs.get_mut(at) else { continue };
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.push(typed.expr.clone().alias(&id));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            *typed = Typed { expr: column(&id), volatile: false, ..typed.clone() };
+        }
+        Ok(rel)
+    }
+
     /// The select list over its input, sorted.
-    pub(super) fn output(&self, rel: Rel, resolved: Resolved) -> Result<Rel> {
+    pub(super) fn output(&self, rel: Rel, mut resolved: Resolved) -> Result<Rel> {
+        let rel = self.named_outputs(rel, &mut resolved)?;
         let Resolved { outputs, order, .. } = resolved;
+        let varies = outputs.exprs.iter().chain(order.iter().map(|(key, _)| key)).any(|e| e.volatile);
         let mut columns = outputs.scope.columns;
         let mut exprs = vec![];
         for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
@@ -408,12 +434,6 @@ impl Resolver<'_> {
             let id = match at.and_then(|i| columns.get(i)) {
                 Some(c) => c.id.clone(),
                 None => {
-                    let repeats = |e: &Typed| e.expr.is_volatile() && holds(&key.expr, &e.expr);
-                    if outputs.exprs.iter().any(repeats) {
-                        return Err(Error::unsupported(
-                            "ORDER BY of an expression over a nondeterministic column",
-                        ));
-                    }
                     let id = self.new_id();
                     exprs.push(key.expr.alias(&id));
                     id
@@ -422,7 +442,10 @@ impl Resolver<'_> {
             sorts.push((Typed { expr: column(&id), ..key }, spec));
         }
         let hidden = exprs.len() > shown;
-        let plan = project(rel.plan, exprs)?;
+        let mut plan = project(rel.plan, exprs)?;
+        if varies {
+            plan = self.settled(plan, rel.streaming);
+        }
         let (mut plan, keyed) = self.sorted(plan, sorts)?;
         if hidden || keyed {
             plan = project(plan, columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
@@ -486,9 +509,23 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
     Some(select)
 }
 
-/// Whether an expression holds another one.
-fn holds(expr: &Expr, part: &Expr) -> bool {
-    expr.exists(|e| Ok(e == part)).unwrap_or(true)
+/// Refuses outputs that vary where they are named below the place that computes them.
+fn require_above(
+    outputs: &Outputs,
+    calls: &Calls,
+    generator: Option<&super::generate::Generator>,
+) -> Result<()> {
+    let varying = outputs.varying();
+    let windows = calls.windows.iter().map(|w| &w.window).chain(calls.drawn.iter().map(|(_, e)| e));
+    let below = windows.chain(calls.aggregates.iter().map(|a| &a.aggregate));
+    let mut below = below.chain(calls.unnests.iter().map(|u| &u.list)).chain(generator.map(|g| g.list()));
+    if varying.is_empty() || !below.any(|e| e.column_refs().iter().any(|c| varying.contains(&c.name))) {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        "an alias of a nondeterministic expression inside a window, an aggregate or a generator of the select list \
+         that defines it",
+    ))
 }
 
 fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {

@@ -5,8 +5,8 @@
 
 use super::env::{Env, Typed};
 use super::{Rel, Resolver, column, columns_mismatch, project};
-use crate::errors::{analysis, from_datafusion, quoted};
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::errors::{analysis, from_datafusion};
+use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::{JoinConstraint, NullEquality, ScalarValue};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
@@ -41,6 +41,10 @@ impl Resolver<'_> {
             SetKind::Except => |l: bool, _: bool| l,
         };
         let (mut left, right) = self.aligned(left, right, what)?;
+        if set.kind == SetKind::Union {
+            // The columns of a union are those of neither side.
+            left.scope.columns.iter_mut().for_each(|c| c.plan_ids.clear());
+        }
         for (c, (l, r)) in left.scope.columns.iter_mut().zip(nulls) {
             c.nullable = nullable(l, r);
         }
@@ -56,6 +60,13 @@ impl Resolver<'_> {
         let (mut lefts, mut rights, mut columns) = (vec![], vec![], vec![]);
         for (i, (l, r)) in left.scope.columns.iter().zip(&right.scope.columns).enumerate() {
             let (lv, rv) = (super::attribute::value_of(l), super::attribute::value_of(r));
+            let rv = match thalweg_functions::named_like(&rv.data_type, &lv.data_type) {
+                // Structs that differ in the names of their fields get those of the first side.
+                Some(to) if to != rv.data_type => {
+                    Typed::of_bound(thalweg_functions::with_names(rv.arg(), &to), &[rv])
+                }
+                _ => rv,
+            };
             let common = thalweg_functions::common_type(&[lv.data_type.clone(), rv.data_type.clone()]);
             let common = common.ok_or_else(|| incompatible(what, i, &lv, &rv))?;
             let data_type = match super::interval_fields::of_alternatives(&common, &[&lv, &rv]) {
@@ -68,6 +79,7 @@ impl Resolver<'_> {
             let mut c = ScopeColumn::new(id.clone(), &l.name, data_type, l.nullable || r.nullable);
             c.guarded = l.guarded || r.guarded || lv.fallible || rv.fallible;
             c.plan_ids.clone_from(&l.plan_ids);
+            c.qualifier.clone_from(&l.qualifier);
             lefts.push(lv.expr.alias(&id));
             rights.push(rv.expr.alias(&id));
             columns.push(c);
@@ -179,48 +191,6 @@ impl Resolver<'_> {
         };
         Ok(rel)
     }
-
-    /// The right side with the columns in the order of the left's names.
-    fn by_name(&self, mut left: Rel, mut right: Rel, allow_missing: bool) -> Result<(Rel, Rel)> {
-        let mut ordered = vec![];
-        let missing_left: Vec<ScopeColumn> = right
-            .scope
-            .columns
-            .iter()
-            .filter(|r| !left.scope.columns.iter().any(|l| same_name(&l.name, &r.name)))
-            .cloned()
-            .collect();
-        if !allow_missing && let Some(extra) = missing_left.first() {
-            return Err(unresolved_by_name(extra, &left.scope));
-        }
-        for c in &missing_left {
-            left = self.with_null(left, c)?;
-        }
-        for l in left.scope.columns.clone() {
-            match right.scope.columns.iter().find(|r| same_name(&l.name, &r.name)).cloned() {
-                Some(r) => ordered.push(r),
-                None if allow_missing => {
-                    right = self.with_null(right, &l)?;
-                    ordered.extend(right.scope.columns.last().cloned());
-                }
-                None => return Err(unresolved_by_name(&l, &right.scope)),
-            }
-        }
-        right.scope.columns = ordered;
-        Ok((left, right))
-    }
-
-    /// Adds a column of nulls that is named and typed as `like`.
-    fn with_null(&self, mut rel: Rel, like: &ScopeColumn) -> Result<Rel> {
-        let id = self.new_id();
-        let null =
-            ScalarValue::try_new_null(&crate::types::to_arrow(&like.data_type)).map_err(from_datafusion)?;
-        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
-        exprs.push(lit(null).alias(&id));
-        rel.plan = project(rel.plan, exprs)?;
-        rel.scope.columns.push(ScopeColumn::new(id, &like.name, like.data_type.clone(), true));
-        Ok(rel)
-    }
 }
 
 /// The visible columns as keys, where one of them holds floats.
@@ -262,13 +232,4 @@ fn ordinal(i: usize) -> String {
         2 => "third".to_owned(),
         n => format!("{}th", n + 1),
     }
-}
-
-fn unresolved_by_name(c: &ScopeColumn, other: &Scope) -> thalweg_common::Error {
-    let names: Vec<_> = other.columns.iter().map(|o| o.name.clone()).collect();
-    let name = quoted(std::slice::from_ref(&c.name));
-    let text = format!("Cannot resolve column name {name} among ({}).", names.join(", "));
-    analysis("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "42703", text)
-        .param("colName", format!("\"{}\"", c.name))
-        .param("fieldNames", names.join(", "))
 }

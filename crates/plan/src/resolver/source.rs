@@ -13,6 +13,7 @@ use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions_table::generate_series::{GenSeriesArgs, GenerateSeriesTable};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlanBuilder, lit};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
@@ -273,7 +274,11 @@ impl Resolver<'_> {
                 )));
             }
             let visible = self.ctes.borrow().len();
-            self.ctes.borrow_mut().push(Rc::new(CteInSight { cte: cte.clone(), visible }));
+            self.ctes.borrow_mut().push(Rc::new(CteInSight {
+                cte: cte.clone(),
+                visible,
+                seeds: Cell::new(None),
+            }));
         }
         let rel = self.relation(input, outer);
         self.ctes.borrow_mut().truncate(before);
@@ -286,7 +291,12 @@ impl Resolver<'_> {
 
     fn cte_relation(&self, found: &CteInSight) -> Result<Rel> {
         let behind = self.ctes.borrow_mut().split_off(found.visible);
+        let now = self.seeds.get();
+        let first = found.seeds.get().unwrap_or(now);
+        found.seeds.set(Some(first));
+        self.seeds.set(first);
         let rel = self.relation(&found.cte.query, None);
+        self.seeds.set(now.max(self.seeds.get()));
         self.ctes.borrow_mut().extend(behind);
         let mut rel = rel?;
         rename(&mut rel.scope, &found.cte.columns, "a common table expression")?;

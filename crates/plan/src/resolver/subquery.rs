@@ -41,8 +41,7 @@ impl Resolver<'_> {
     }
 
     pub(super) fn subquery(&self, kind: &SubqueryKind, relation: &Relation, env: &Env) -> Result<Typed> {
-        let place =
-            self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
+        let place = self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
         let known = |(other, _): &&(SubqueryPlace, Typed)| Some(other) == place.as_ref();
         if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
             return Ok(typed.clone());
@@ -96,7 +95,7 @@ impl Resolver<'_> {
             let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
             return Ok(Typed::new(expr, Arrow::Boolean, false));
         }
-        let none = AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+        let none = AggregateCall::default();
         let count = thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate;
         let raw = column(&count.schema_name().to_string());
         let aggregate = Aggregate::try_new(Arc::new(plan), vec![], vec![count]).map_err(from_datafusion)?;
@@ -152,7 +151,7 @@ impl Resolver<'_> {
         let (typed, rel) = self.comparable(vec![typed], rel)?;
         let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
         let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
-        Ok(Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true))
+        Ok(Typed { volatile: value.volatile, ..Typed::new(Expr::InSubquery(expr), Arrow::Boolean, true) })
     }
 
     /// `values NOT IN (subquery)`: no row that is equal or unknown.

@@ -1,9 +1,9 @@
 //! Calls over a window of rows: partition, order and frame.
 
-use super::Resolver;
 use super::env::{Env, Typed, WindowFound};
 use super::expr::placeholder;
 use super::function::call_name;
+use super::{Resolver, column};
 use crate::errors::analysis;
 use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
@@ -13,6 +13,9 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
 use thalweg_sql::types::DataType;
+
+const WINDOW_OF_ALIAS: (&str, &str) =
+    ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", "a window expression");
 
 /// The computed keys of windows, as columns of a projection below them.
 ///
@@ -61,14 +64,21 @@ impl WindowKeys {
 impl Resolver<'_> {
     pub(super) fn window(&self, call: &WindowCall, env: &Env) -> Result<Typed> {
         let Some(calls) = env.calls.filter(|_| env.windows) else {
-            let text = format!("It is not allowed to use a window function inside {}.", env.clause);
+            let clause = if env.clause == "filter" { "WHERE" } else { env.clause };
+            if matches!(clause, "WHERE" | "HAVING") {
+                let text = format!("It is not allowed to use window functions inside {clause} clause.");
+                let error = analysis("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "42601", text);
+                return Err(error.param("clauseName", clause));
+            }
+            let text = format!("It is not allowed to use a window function inside {clause}.");
             return Err(analysis("UNSUPPORTED_EXPR_FOR_WINDOW", "42P20", text));
         };
-        let inside = env.inside_window();
-        let (bound, spark) = self.bound_window(call, &inside)?;
-        let data_type = bound.data_type.clone();
-        let (nullable, finish) = (bound.nullable, bound.finish);
-        let window = self.placed(bound, call, &inside)?;
+        let (window, spark, (data_type, nullable, finish)) =
+            self.without_aliases(env.inside_window(), WINDOW_OF_ALIAS, |inside| {
+                let (bound, spark) = self.bound_window(call, inside)?;
+                let of = (bound.data_type.clone(), bound.nullable, bound.finish);
+                Ok((self.placed(bound, call, inside)?, spark, of))
+            })?;
         let mut calls = calls.borrow_mut();
         let same = calls.windows.iter().find(|w| w.window == window && w.data_type == data_type);
         let id = same.map(|w| w.id.clone()).unwrap_or_else(|| {
@@ -97,6 +107,7 @@ impl Resolver<'_> {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
             args => self.arguments(args, env)?,
         };
+        let args: Vec<Typed> = args.into_iter().map(|a| self.drawn(a, env)).collect();
         let given = args.iter().map(Typed::arg).collect();
         let mut bound = thalweg_functions::bind_window(&name, given, function.ignore_nulls, &self.binding())?;
         bound.function.params.filter = filter.map(|f| Box::new(f.expr));
@@ -115,9 +126,13 @@ impl Resolver<'_> {
     /// The call with its partition, order and frame.
     fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &Env) -> Result<Expr> {
         let mut function = bound.function;
-        function.params.partition_by =
-            call.partition.iter().map(|p| Ok(self.expr(p, env)?.key())).collect::<Result<_>>()?;
-        let keys = call.order.iter().map(|k| self.expr(&k.expr, env)).collect::<Result<Vec<_>>>()?;
+        function.params.partition_by = call
+            .partition
+            .iter()
+            .map(|p| Ok(self.drawn(self.expr(p, env)?, env).key()))
+            .collect::<Result<_>>()?;
+        let keys = call.order.iter().map(|k| Ok(self.drawn(self.expr(&k.expr, env)?, env)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
         function.params.order_by = keys
             .iter()
             .zip(&call.order)
@@ -138,6 +153,14 @@ impl Resolver<'_> {
             None => bounded(WindowFrameUnits::Rows, unbounded_start(), current_row()),
         };
         Ok(Expr::from(function))
+    }
+
+    /// What varies, as a column that is computed once for each row, below the windows.
+    fn drawn(&self, typed: Typed, env: &Env) -> Typed {
+        let Some(calls) = env.calls.filter(|_| typed.volatile) else { return typed };
+        let id = self.new_id();
+        calls.borrow_mut().drawn.push((id.clone(), typed.expr));
+        Typed { expr: column(&id), volatile: false, fallible: false, ..typed }
     }
 
     fn frame(&self, frame: &ir::WindowFrame, keys: &[Typed], env: &Env) -> Result<WindowFrame> {

@@ -6,9 +6,12 @@
 use super::{invalid, required, types};
 use spark_connect_proto as pb;
 use spark_connect_proto::expression::literal::{self as wire, LiteralType};
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::Literal;
 use thalweg_sql::types::{DataType, StructField, StructType};
+
+/// The most digits of a decimal.
+const MAX_PRECISION: i64 = 38;
 
 /// The constant of a literal message.
 pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
@@ -58,42 +61,49 @@ fn narrow<T: TryFrom<i32>>(value: i32) -> Result<T> {
     T::try_from(value).map_err(|_| invalid(format!("The literal {value} does not fit its type.")))
 }
 
+/// The value with all its digits: what is told of its type is a lower bound, and may be missing.
 fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let wire::Decimal { value, precision, scale } = proto;
-    let parsed = parse_decimal(&value).ok_or_else(|| invalid(format!("'{value}' is no decimal literal.")))?;
-    let (mut unscaled, mut digits) = parsed;
-    let wanted = scale.map_or(Some(digits.max(0)), |s| i8::try_from(s).ok());
-    let too_wide = || invalid(format!("The decimal literal '{value}' does not fit its type."));
-    let wanted = wanted.ok_or_else(too_wide)?;
-    while digits < wanted {
-        unscaled = unscaled.checked_mul(10).ok_or_else(too_wide)?;
-        digits += 1;
+    let (digits, exponent) =
+        parse_decimal(&value).ok_or_else(|| invalid(format!("'{value}' is not a decimal literal.")))?;
+    let told = |n: Option<i32>| n.map_or(0, |n| i64::from(n.max(0)));
+    let scale = exponent.max(told(scale));
+    let written = digits.trim_start_matches(['-', '0']).len() as i64;
+    // Zeros that fill the value up to its scale count as digits; those of a zero do not.
+    let filled = if written == 0 { 1 } else { written.saturating_add(scale - exponent) };
+    let precision = filled.max(scale).max(told(precision));
+    let exact = || {
+        let zeros = usize::try_from(scale - exponent).ok().filter(|_| written > 0).unwrap_or(0);
+        format!("{digits}{}", "0".repeat(zeros)).parse::<i128>().ok()
+    };
+    let fitting = (precision <= MAX_PRECISION).then(exact).flatten();
+    match (fitting, u8::try_from(precision), i8::try_from(scale)) {
+        (Some(unscaled), Ok(precision), Ok(scale)) => Ok(Literal::Decimal { unscaled, precision, scale }),
+        _ => Err(too_precise(precision)),
     }
-    while digits > wanted {
-        if unscaled % 10 != 0 {
-            return Err(too_wide());
-        }
-        unscaled /= 10;
-        digits -= 1;
-    }
-    let needed =
-        unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1).max(wanted.unsigned_abs().into());
-    let precision =
-        precision.map_or(Some(needed), |p| u32::try_from(p).ok()).filter(|p| *p >= needed && *p <= 38);
-    let precision = precision.and_then(|p| u8::try_from(p).ok()).ok_or_else(too_wide)?;
-    Ok(Literal::Decimal { unscaled, precision, scale: wanted })
 }
 
-/// Unscaled value and scale of a text such as `-12.30` or `1.5E+3`.
-fn parse_decimal(text: &str) -> Option<(i128, i8)> {
+fn too_precise(precision: i64) -> Error {
+    let text = format!("Decimal precision {precision} exceeds max precision {MAX_PRECISION}.");
+    Error::new(ErrorKind::Arithmetic, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
+        .param("precision", precision.to_string())
+        .param("maxPrecision", MAX_PRECISION.to_string())
+}
+
+/// The digits with their sign, and the scale, of a text such as `-12.30` or `1.5E+3`.
+fn parse_decimal(text: &str) -> Option<(String, i64)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        Some((mantissa, exponent)) => (mantissa, i64::from(exponent.parse::<i32>().ok()?)),
         None => (text, 0),
     };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    if (-38..=38).contains(&scale) { Some((unscaled, i8::try_from(scale).ok()?)) } else { None }
+    let (sign, magnitude) = match mantissa.strip_prefix('-') {
+        Some(magnitude) => ("-", magnitude),
+        None => ("", mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+    let digits = format!("{whole}{fraction}");
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| (format!("{sign}{digits}"), fraction.len() as i64 - exponent))
 }
 
 fn year_month(told: Option<DataType>, months: i32) -> Literal {
@@ -229,15 +239,30 @@ mod tests {
     }
 
     #[test]
-    fn decimals_keep_their_value_or_are_refused() {
+    fn decimals_keep_all_their_digits() {
         check_decimal("12.30", None, None, Some((1230, 4, 2)));
         check_decimal("-0.05", None, None, Some((-5, 2, 2)));
         check_decimal("7", Some(10), Some(3), Some((7000, 10, 3)));
         check_decimal("1.5E+3", None, None, Some((1500, 4, 0)));
-        check_decimal("1.50", Some(3), Some(1), Some((15, 3, 1)));
-        check_decimal("1.55", Some(3), Some(1), None);
-        check_decimal("1000", Some(3), Some(0), None);
-        check_decimal("abc", None, None, None);
+        check_decimal("2.50", Some(10), Some(0), Some((250, 10, 2)));
+        check_decimal("1.55", Some(3), Some(1), Some((155, 3, 2)));
+        check_decimal("1000", Some(3), Some(0), Some((1000, 4, 0)));
+        check_decimal("1E+3", Some(10), Some(0), Some((1000, 10, 0)));
+        check_decimal("0E-10", Some(10), Some(0), Some((0, 10, 10)));
+        check_decimal("0E+5", None, None, Some((0, 1, 0)));
+        check_decimal("-0.0", None, None, Some((0, 1, 1)));
+        check_decimal("1E-38", None, None, Some((1, 38, 38)));
+        let nines = "9".repeat(38);
+        check_decimal(&nines, Some(10), Some(0), Some((10_i128.pow(38) - 1, 38, 0)));
+    }
+
+    #[test]
+    fn what_is_not_a_decimal_or_too_long_is_refused() {
+        for value in ["abc", "", "-", ".", "1.2.3", "NaN", "--1", "1E+38", "1E-39", "1E+999999999"] {
+            check_decimal(value, None, None, None);
+        }
+        let error = decimal_literal(wire::Decimal { value: "1E+38".into(), precision: None, scale: None });
+        assert_eq!(error.unwrap_err().class(), "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION");
     }
 
     #[test]

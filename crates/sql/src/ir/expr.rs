@@ -99,6 +99,10 @@ pub enum ExprNode {
     Parameter(Option<String>),
 }
 
+/// The call of a CASE with an operand: the operand, then as `when` each value it is compared with and what that
+/// gives. No function that a user can name is called so.
+pub const CASE_OF: &str = "case of";
+
 /// A call of a function by name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionCall {

@@ -176,24 +176,24 @@ pub enum RelationNode {
     /// `na.fill`: one value for all columns, or one per column. Values are literals.
     FillNa {
         input: Box<Relation>,
-        columns: Vec<String>,
+        columns: Vec<Name>,
         values: Vec<Expr>,
     },
     /// `na.drop`: keeps rows with at least `min_non_nulls` non-null values (none: all).
     DropNa {
         input: Box<Relation>,
-        columns: Vec<String>,
+        columns: Vec<Name>,
         min_non_nulls: Option<usize>,
     },
     /// `na.replace`: literals old → new.
     Replace {
         input: Box<Relation>,
-        columns: Vec<String>,
+        columns: Vec<Name>,
         replacements: Vec<(Expr, Expr)>,
     },
     Describe {
         input: Box<Relation>,
-        columns: Vec<String>,
+        columns: Vec<Name>,
         statistics: Vec<String>,
     },
     /// One row, one column `show_string`: the table drawn as text.

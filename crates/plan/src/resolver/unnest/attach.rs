@@ -107,7 +107,7 @@ impl Resolver<'_> {
         field: &arrow::datatypes::Field,
         id: &str,
     ) -> Result<LogicalPlan> {
-        let none = || AggregateCall { distinct: false, filter: None, order_by: vec![], ignore_nulls: None };
+        let none = AggregateCall::default;
         let value = Arg { expr: column(field.name()), data_type: field.data_type().clone(), nullable: true };
         let first = thalweg_functions::bind_aggregate("first", vec![value], none(), &self.binding())?;
         let count = thalweg_functions::bind_aggregate("count", vec![], none(), &self.binding())?.aggregate;

@@ -29,7 +29,8 @@ impl Converter<'_> {
     /// `describe`.
     pub(super) fn describe(&self, proto: pb::StatDescribe) -> Result<Node> {
         let pb::StatDescribe { input, cols } = proto;
-        Ok(Node::Describe { input: self.input(input)?, columns: cols, statistics: owned(DESCRIBE) })
+        let columns = names(cols)?;
+        Ok(Node::Describe { input: self.input(input)?, columns, statistics: owned(DESCRIBE) })
     }
 
     /// `cov`: the covariance of a sample, as an aggregate. Like `corr` of a DataFrame, and unlike the functions of
@@ -62,7 +63,9 @@ impl Converter<'_> {
             let zero = Expr::new(ExprNode::Literal(Literal::Double(0.0)));
             args.push(Expr::call("coalesce", vec![number, zero]));
         }
-        let expr = Box::new(Expr::call(function, args));
+        // A DataFrame's statistic is a number even where it is not defined.
+        let undefined = Expr::new(ExprNode::Literal(Literal::Double(f64::NAN)));
+        let expr = Box::new(Expr::call("coalesce", vec![Expr::call(function, args), undefined]));
         let alias = ExprNode::Alias { expr, names: vec![name.to_owned()], metadata: None };
         Ok(Node::Aggregate(ir::Aggregate {
             input: self.input(input)?,
@@ -77,22 +80,27 @@ impl Converter<'_> {
     pub(super) fn fill_na(&self, proto: pb::NaFill) -> Result<Node> {
         let pb::NaFill { input, cols, values } = proto;
         let values = values.into_iter().map(literal_expr).collect::<Result<_>>()?;
-        Ok(Node::FillNa { input: self.input(input)?, columns: cols, values })
+        Ok(Node::FillNa { input: self.input(input)?, columns: names(cols)?, values })
     }
 
     /// `na.drop`.
     pub(super) fn drop_na(&self, proto: pb::NaDrop) -> Result<Node> {
         let pb::NaDrop { input, cols, min_non_nulls } = proto;
         let min_non_nulls = min_non_nulls.map(|n| count(n, "NADrop.min_non_nulls")).transpose()?;
-        Ok(Node::DropNa { input: self.input(input)?, columns: cols, min_non_nulls })
+        Ok(Node::DropNa { input: self.input(input)?, columns: names(cols)?, min_non_nulls })
     }
 
     /// `na.replace`.
     pub(super) fn replace(&self, proto: pb::NaReplace) -> Result<Node> {
         let pb::NaReplace { input, cols, replacements } = proto;
         let replacements = replacements.into_iter().map(replacement).collect::<Result<_>>()?;
-        Ok(Node::Replace { input: self.input(input)?, columns: cols, replacements })
+        Ok(Node::Replace { input: self.input(input)?, columns: names(cols)?, replacements })
     }
+}
+
+/// Columns as these methods name them: dots part, backticks quote.
+fn names(columns: Vec<String>) -> Result<Vec<ir::Name>> {
+    columns.iter().map(|column| identifier(column)).collect()
 }
 
 fn replacement(proto: Replacement) -> Result<(Expr, Expr)> {

@@ -3,7 +3,7 @@
 
 use super::super::Parser;
 use super::super::lexer::Kind;
-use crate::ir::{CastMode, Expr, ExprNode, Literal};
+use crate::ir::{CASE_OF, CastMode, Expr, ExprNode, Literal};
 use thalweg_common::Result;
 
 /// Reads a special call from its name on.
@@ -43,19 +43,15 @@ const UNITS: [&str; 11] = [
 ];
 
 impl Parser<'_> {
-    /// `CASE [operand] WHEN … THEN … [ELSE …] END` becomes `when(c1, v1, …, [else])`.
+    /// `CASE WHEN … THEN … [ELSE …] END` becomes `when(c1, v1, …, [else])`, one with an operand the call
+    /// [`CASE_OF`] of the operand and the same.
     pub(super) fn case(&mut self) -> Result<Expr> {
         let start = self.pos;
         self.expect("CASE")?;
         let operand = if self.is_word("WHEN") { None } else { Some(self.expression()?) };
         let mut args = vec![];
         while self.eat("WHEN") {
-            let at = self.pos;
-            let condition = self.expression()?;
-            args.push(match &operand {
-                Some(operand) => self.call_at("==", vec![operand.clone(), condition], at),
-                None => condition,
-            });
+            args.push(self.expression()?);
             self.expect("THEN")?;
             args.push(self.expression()?);
         }
@@ -66,7 +62,9 @@ impl Parser<'_> {
             args.push(self.expression()?);
         }
         self.expect("END")?;
-        Ok(self.call_at("when", args, start))
+        let Some(operand) = operand else { return Ok(self.call_at("when", args, start)) };
+        args.insert(0, operand);
+        Ok(self.call_at(CASE_OF, args, start))
     }
 
     fn cast(&mut self) -> Result<Expr> {

@@ -108,14 +108,6 @@ impl Parser<'_> {
 
     /// The offset of a bound that precedes: negative.
     fn negated(&self, offset: Expr, start: usize) -> Expr {
-        let literal = match &offset.node {
-            ExprNode::Literal(Literal::Integer(n)) => n.checked_neg().map(Literal::Integer),
-            ExprNode::Literal(Literal::Long(n)) => n.checked_neg().map(Literal::Long),
-            _ => None,
-        };
-        match literal {
-            Some(literal) => self.expr_at(ExprNode::Literal(literal), start),
-            None => self.call_at("negative", vec![offset], start),
-        }
+        self.call_at("negative", vec![offset], start)
     }
 }
