@@ -31,6 +31,7 @@ mod subquery;
 mod union_by_name;
 mod unnest;
 mod window;
+mod window_columns;
 
 use crate::catalog::{Catalog, Context, Resolved};
 use crate::errors::{analysis, from_datafusion};

@@ -5,14 +5,13 @@
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
 
 use super::env::{Calls, Env, Outputs, Typed};
-use super::window::WindowKeys;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, foreign_dataframe_column, from_datafusion};
+use crate::errors::{analysis, foreign_dataframe_column};
 use crate::scope::{Scope, ScopeColumn};
 use crate::types::EVENT_TIME_KEY;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::metadata::FieldMetadata;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use thalweg_common::{Error, Result};
@@ -357,38 +356,6 @@ impl Resolver<'_> {
                 rel.plan = project(rel.plan.clone(), exprs.collect::<Vec<_>>())?;
             }
         }
-        Ok(rel)
-    }
-
-    /// Adds the columns of window calls.
-    fn windows(&self, mut rel: Rel, calls: &Calls) -> Result<Rel> {
-        if calls.windows.is_empty() {
-            return Ok(rel);
-        }
-        if !calls.drawn.is_empty() {
-            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
-            exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
-            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
-        }
-        let before = rel.plan.schema().columns();
-        let mut keys = WindowKeys::default();
-        let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
-        let windows = windows.collect::<Result<Vec<_>>>()?;
-        let input = keys.below(rel.plan)?;
-        let mut distinct: Vec<Expr> = vec![];
-        for window in &windows {
-            if !distinct.contains(window) {
-                distinct.push(window.clone());
-            }
-        }
-        let plan = LogicalPlanBuilder::window_plan(input, distinct).map_err(from_datafusion)?;
-        let mut exprs: Vec<Expr> = before.into_iter().map(Expr::Column).collect();
-        for (found, window) in calls.windows.iter().zip(&windows) {
-            let raw = column(&window.schema_name().to_string());
-            let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
-            exprs.push(value.alias(&found.id));
-        }
-        rel.plan = project(plan, exprs)?;
         Ok(rel)
     }
 

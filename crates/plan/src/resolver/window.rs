@@ -8,7 +8,7 @@ use crate::errors::analysis;
 use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
 use thalweg_common::{Error, Result};
 use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
@@ -16,50 +16,6 @@ use thalweg_sql::types::DataType;
 
 const WINDOW_OF_ALIAS: (&str, &str) =
     ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", "a window expression");
-
-/// The computed keys of windows, as columns of a projection below them.
-///
-/// DataFusion derives the order of its input anew from each operator's expressions. For a key such as `a < 1 AND b`
-/// it finds another order than the one it sorted by, and then refuses the plan; a column has only one.
-#[derive(Debug, Default)]
-pub(super) struct WindowKeys(Vec<(Expr, String)>);
-
-impl WindowKeys {
-    /// The call with columns for its partition and order keys.
-    pub fn as_columns(&mut self, window: &Expr, mut new_id: impl FnMut() -> String) -> Result<Expr> {
-        let Expr::WindowFunction(function) = window else {
-            return Err(Error::internal("a window call that is not a window function"));
-        };
-        let mut function = function.clone();
-        let params = &mut function.params;
-        let order = params.order_by.iter_mut().map(|sort| &mut sort.expr);
-        for key in params.partition_by.iter_mut().chain(order) {
-            if !matches!(key, Expr::Column(_) | Expr::Literal(..)) {
-                *key = super::column(&self.id_of(key, &mut new_id));
-            }
-        }
-        Ok(Expr::WindowFunction(function))
-    }
-
-    fn id_of(&mut self, key: &Expr, new_id: &mut impl FnMut() -> String) -> String {
-        if let Some((_, id)) = self.0.iter().find(|(known, _)| known == key) {
-            return id.clone();
-        }
-        let id = new_id();
-        self.0.push((key.clone(), id.clone()));
-        id
-    }
-
-    /// The input of the windows with the keys added.
-    pub fn below(self, input: LogicalPlan) -> Result<LogicalPlan> {
-        if self.0.is_empty() {
-            return Ok(input);
-        }
-        let columns = input.schema().columns().into_iter().map(Expr::Column);
-        let keys = self.0.into_iter().map(|(key, id)| key.alias(id));
-        super::project(input, columns.chain(keys).collect::<Vec<_>>())
-    }
-}
 
 impl Resolver<'_> {
     pub(super) fn window(&self, call: &WindowCall, env: &Env) -> Result<Typed> {
