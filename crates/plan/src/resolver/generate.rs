@@ -204,10 +204,8 @@ impl Resolver<'_> {
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
     }
 
-    pub(super) fn lateral_view(&self, node: &RelationNode, outer: Option<&Env>) -> Result<Rel> {
-        let RelationNode::LateralView { input, generator, outer: keep, alias, columns } = node else {
-            return Err(Error::internal("no lateral view"));
-        };
+    pub(super) fn lateral_view(&self, view: &ir::LateralView, outer: Option<&Env>) -> Result<Rel> {
+        let ir::LateralView { input, generator, outer: keep, alias, columns } = view;
         let ExprNode::Function(call) = &generator.node else {
             return Err(Error::unsupported("LATERAL VIEW of an expression that is no generator"));
         };

@@ -9,7 +9,7 @@ use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_sql::ir::{self, RelationNode};
+use thalweg_sql::ir;
 
 /// A value that a method names.
 struct Named {
@@ -25,24 +25,6 @@ impl Named {
 }
 
 impl Resolver<'_> {
-    pub(super) fn missing_values(&self, node: &RelationNode, outer: Option<&Env>) -> Result<Rel> {
-        match node {
-            RelationNode::FillNa { input, columns, values } => {
-                let rel = self.relation(input, outer)?;
-                self.fill(rel, columns, values)
-            }
-            RelationNode::DropNa { input, columns, min_non_nulls } => {
-                let rel = self.relation(input, outer)?;
-                self.drop_missing(rel, columns, *min_non_nulls)
-            }
-            RelationNode::Replace { input, columns, replacements } => {
-                let rel = self.relation(input, outer)?;
-                self.replace(rel, columns, replacements)
-            }
-            _ => Err(Error::internal("no relation over missing values")),
-        }
-    }
-
     /// The values that are named, in order: columns, or fields of a struct. No names: all columns.
     fn named_values(&self, names: &[ir::Name], scope: &Scope) -> Result<Vec<Named>> {
         if names.is_empty() {
@@ -63,7 +45,7 @@ impl Resolver<'_> {
     }
 
     /// One value for all columns of its kind, or one value per named column.
-    fn fill(&self, rel: Rel, columns: &[ir::Name], values: &[ir::Expr]) -> Result<Rel> {
+    pub(super) fn fill(&self, rel: Rel, columns: &[ir::Name], values: &[ir::Expr]) -> Result<Rel> {
         let empty = Scope::default();
         let env = Env::new(&empty, None);
         let values = values.iter().map(|v| self.expr(v, &env)).collect::<Result<Vec<_>>>()?;
@@ -100,7 +82,12 @@ impl Resolver<'_> {
         self.select_items(rel, &list, None)
     }
 
-    fn drop_missing(&self, rel: Rel, columns: &[ir::Name], min_non_nulls: Option<usize>) -> Result<Rel> {
+    pub(super) fn drop_missing(
+        &self,
+        rel: Rel,
+        columns: &[ir::Name],
+        min_non_nulls: Option<usize>,
+    ) -> Result<Rel> {
         let named = self.named_values(columns, &rel.scope)?;
         let mut present = vec![];
         for Named { typed, .. } in named {
@@ -133,7 +120,12 @@ impl Resolver<'_> {
     }
 
     /// Replaces values in columns of the values' kind.
-    fn replace(&self, rel: Rel, columns: &[ir::Name], replacements: &[(ir::Expr, ir::Expr)]) -> Result<Rel> {
+    pub(super) fn replace(
+        &self,
+        rel: Rel,
+        columns: &[ir::Name],
+        replacements: &[(ir::Expr, ir::Expr)],
+    ) -> Result<Rel> {
         let empty = Scope::default();
         let env = Env::new(&empty, None);
         let pairs = replacements

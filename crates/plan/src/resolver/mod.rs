@@ -23,6 +23,7 @@ mod once;
 mod parameters;
 mod pivot;
 mod project;
+mod relation;
 mod select;
 mod set;
 mod sort;
@@ -46,7 +47,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
-use thalweg_sql::ir::{self, Origin, Relation, RelationNode};
+use thalweg_sql::ir::{self, Origin, Relation};
 use thalweg_sql::types::DataType;
 
 /// The deepest nesting of relations, views and subqueries: further down the stack would end.
@@ -185,36 +186,6 @@ impl Resolver<'_> {
             rel.scope.mark_plan(id);
         }
         Ok(rel)
-    }
-
-    fn relation_node(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
-        match &relation.node {
-            RelationNode::Table { name, options, streaming } => {
-                self.table(name, options, *streaming, relation.origin)
-            }
-            RelationNode::DataSource(source) => self.data_source(source),
-            RelationNode::Range { start, end, step } => self.range(*start, *end, *step),
-            RelationNode::Local { ipc, schema } => self.local(ipc.as_deref(), schema.as_ref()),
-            RelationNode::Values { rows } => self.values(rows, outer),
-            RelationNode::OneRow => Ok(source::one_row()),
-            RelationNode::Project { .. }
-            | RelationNode::Aggregate(_)
-            | RelationNode::Having { .. }
-            | RelationNode::Qualify { .. }
-            | RelationNode::Sort { .. } => self.select_relation(relation, outer),
-            RelationNode::Filter { input, condition } => self.filter(input, condition, outer),
-            RelationNode::Join(join) => self.join(join, outer),
-            RelationNode::SetOperation(set) => self.set_operation(set, outer),
-            RelationNode::Limit { input, limit } => self.limit(input, Some(limit), None, outer),
-            RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),
-            RelationNode::With { ctes, recursive, input } => self.with(ctes, *recursive, input, outer),
-            RelationNode::WithRelations { root, references } => self.with_relations(root, references, outer),
-            RelationNode::SqlQuery { text, query, positional, named } => {
-                let arguments = ir::Arguments { positional: positional.clone(), named: named.clone() };
-                self.sql_query(text, query, arguments, outer)
-            }
-            _ => self.shape(relation, outer),
-        }
     }
 
     /// A new opaque column id.

@@ -12,11 +12,11 @@ impl Resolver<'_> {
     /// The query of a SQL text, with the text that its origins point into and the arguments of its markers.
     pub(super) fn sql_query(
         &self,
-        text: &str,
-        query: &ir::Relation,
-        arguments: ir::Arguments,
+        (text, query): (&str, &ir::Relation),
+        (positional, named): (&[ir::Expr], &[(String, ir::Expr)]),
         outer: Option<&Env>,
     ) -> Result<Rel> {
+        let arguments = ir::Arguments { positional: positional.to_vec(), named: named.to_vec() };
         let text = self.text.replace(Some(text.into()));
         let arguments = self.arguments.replace(Some(Rc::new(arguments)));
         let rel = self.relation(query, outer);

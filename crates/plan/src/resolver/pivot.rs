@@ -13,10 +13,12 @@ use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation
 
 impl Resolver<'_> {
     /// A pivot: each aggregate once per value, over the rows with that value; null where there are none.
-    pub(super) fn pivot(&self, aggregate: &ir::Aggregate, outer: Option<&Env>) -> Result<Rel> {
-        let GroupKind::Pivot { column, values } = &aggregate.kind else {
-            return Err(Error::internal("no pivot"));
-        };
+    pub(super) fn pivot(
+        &self,
+        aggregate: &ir::Aggregate,
+        (column, values): (&ir::Expr, &[ir::Expr]),
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
         if values.is_empty() {
             return Err(Error::unsupported("a pivot without its values"));
         }

@@ -14,75 +14,30 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{EmptyRelation, Expr, Extension, Limit, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
+use thalweg_sql::ir::{self, ExprNode, Relation};
 use thalweg_sql::types::StructType;
 
-/// Hints that Spark knows; none changes rows.
-const HINTS: &[&str] = &[
-    "broadcast",
-    "broadcastjoin",
-    "mapjoin",
-    "merge",
-    "shuffle_merge",
-    "mergejoin",
-    "shuffle_hash",
-    "shuffle_replicate_nl",
-    "coalesce",
-    "repartition",
-    "repartition_by_range",
-    "rebalance",
-];
-
 impl Resolver<'_> {
-    pub(super) fn shape(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
-        match &relation.node {
-            RelationNode::Alias { input, alias, columns } => self.alias(input, alias, columns, outer),
-            RelationNode::Deduplicate { input, columns, within_watermark } => {
-                self.deduplicate(input, columns, *within_watermark, outer)
-            }
-            RelationNode::WithColumns { input, columns } => self.with_columns(input, columns, outer),
-            RelationNode::WithColumnsRenamed { input, renames } => self.renamed(input, renames, outer),
-            RelationNode::Drop { input, columns, names } => self.drop_columns(input, columns, names, outer),
-            RelationNode::ToDf { input, names } => self.to_df(input, names, outer),
-            RelationNode::ToSchema { input, schema } => self.to_schema(input, schema, outer),
-            RelationNode::Repartition { input, exprs, .. } => {
-                let rel = self.relation(input, outer)?;
-                let env = Env::new(&rel.scope, outer);
-                exprs.iter().try_for_each(|e| self.expr(e, &env).map(|_| ()))?;
-                Ok(rel)
-            }
-            RelationNode::Hint { input, name, .. } => {
-                // Spark warns of a hint that it does not know, and goes on; so every hint passes.
-                let _known = HINTS.iter().any(|h| h.eq_ignore_ascii_case(name));
-                self.relation(input, outer)
-            }
-            RelationNode::Tail { input, limit } => self.tail(input, *limit, outer),
-            RelationNode::WithWatermark { input, event_time, delay } => {
-                self.watermark(input, event_time, delay, outer)
-            }
-            RelationNode::Sample { .. } => Err(Error::unsupported("sample")),
-            RelationNode::Describe { input, columns, statistics } => {
-                self.describe(input, columns, statistics, outer)
-            }
-            RelationNode::ShowString { .. } => Err(Error::unsupported("show as part of a query")),
-            _ => self.widened(relation, outer),
-        }
+    /// Changes the partitioning only, so the rows are those of the input; the expressions must resolve.
+    pub(super) fn repartition(
+        &self,
+        input: &Relation,
+        exprs: &[ir::Expr],
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
+        let rel = self.relation(input, outer)?;
+        let env = Env::new(&rel.scope, outer);
+        exprs.iter().try_for_each(|e| self.expr(e, &env).map(|_| ()))?;
+        Ok(rel)
     }
 
-    /// Relations that add rows or change values.
-    fn widened(&self, relation: &Relation, outer: Option<&Env>) -> Result<Rel> {
-        match &relation.node {
-            RelationNode::TableFunction { name, args } => self.table_function(name, args, outer),
-            RelationNode::LateralView { .. } => self.lateral_view(&relation.node, outer),
-            RelationNode::FillNa { .. } | RelationNode::DropNa { .. } | RelationNode::Replace { .. } => {
-                self.missing_values(&relation.node, outer)
-            }
-            RelationNode::Unpivot(unpivot) => self.unpivot(unpivot, outer),
-            _ => Err(Error::internal("a relation without a resolver")),
-        }
-    }
-
-    fn alias(&self, input: &Relation, alias: &str, columns: &[String], outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn alias(
+        &self,
+        input: &Relation,
+        alias: &str,
+        columns: &[String],
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
         let mut rel = self.relation(input, outer)?;
         rename(&mut rel.scope, columns, "an alias")?;
         for c in &mut rel.scope.columns {
@@ -92,7 +47,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    fn deduplicate(
+    pub(super) fn deduplicate(
         &self,
         input: &Relation,
         columns: &[String],
@@ -122,7 +77,12 @@ impl Resolver<'_> {
         Ok(first)
     }
 
-    fn with_columns(&self, input: &Relation, columns: &[ir::Expr], outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn with_columns(
+        &self,
+        input: &Relation,
+        columns: &[ir::Expr],
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
         let rel = self.relation(input, outer)?;
         let mut named = vec![];
         for item in columns {
@@ -151,7 +111,12 @@ impl Resolver<'_> {
         self.select_items(rel, &list, outer)
     }
 
-    fn renamed(&self, input: &Relation, renames: &[(String, String)], outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn renamed(
+        &self,
+        input: &Relation,
+        renames: &[(String, String)],
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
         let mut rel = self.relation(input, outer)?;
         for c in &mut rel.scope.columns {
             for (from, to) in renames {
@@ -164,7 +129,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    fn drop_columns(
+    pub(super) fn drop_columns(
         &self,
         input: &Relation,
         columns: &[ir::Expr],
@@ -191,7 +156,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    fn to_df(&self, input: &Relation, names: &[String], outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn to_df(&self, input: &Relation, names: &[String], outer: Option<&Env>) -> Result<Rel> {
         let mut rel = self.relation(input, outer)?;
         if names.len() != rel.scope.columns.len() {
             let text = format!(
@@ -214,7 +179,12 @@ impl Resolver<'_> {
     }
 
     /// `df.to(schema)`: columns by name, cast where that can't lose anything but by an error.
-    fn to_schema(&self, input: &Relation, schema: &StructType, outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn to_schema(
+        &self,
+        input: &Relation,
+        schema: &StructType,
+        outer: Option<&Env>,
+    ) -> Result<Rel> {
         let rel = self.relation(input, outer)?;
         let mut list = vec![];
         for field in &schema.fields {
@@ -298,7 +268,7 @@ impl Resolver<'_> {
     }
 
     /// The last rows: those whose number is above the count less `limit`.
-    fn tail(&self, input: &Relation, limit: usize, outer: Option<&Env>) -> Result<Rel> {
+    pub(super) fn tail(&self, input: &Relation, limit: usize, outer: Option<&Env>) -> Result<Rel> {
         let rel = self.relation(input, outer)?;
         let limit = i64::try_from(limit).map_err(|_| Error::unsupported("so long a tail"))?;
         let (mut rel, number) = self.row_numbers(rel, vec![])?;
@@ -325,7 +295,7 @@ impl Resolver<'_> {
         Ok(id)
     }
 
-    fn watermark(
+    pub(super) fn watermark(
         &self,
         input: &Relation,
         event_time: &ir::Expr,

@@ -70,9 +70,6 @@ impl Resolver<'_> {
         if let Some(select) = peel(relation) {
             return self.select(&select, outer);
         }
-        if let RelationNode::Aggregate(aggregate) = &relation.node {
-            return self.pivot(aggregate, outer);
-        }
         let RelationNode::Sort { input, order, .. } = &relation.node else {
             return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
         };

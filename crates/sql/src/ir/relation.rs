@@ -166,13 +166,7 @@ pub enum RelationNode {
         args: Vec<Expr>,
     },
     /// `LATERAL VIEW [OUTER] generator(..) alias AS columns`.
-    LateralView {
-        input: Box<Relation>,
-        generator: Expr,
-        outer: bool,
-        alias: Option<String>,
-        columns: Vec<String>,
-    },
+    LateralView(LateralView),
     /// `na.fill`: one value for all columns, or one per column. Values are literals.
     FillNa {
         input: Box<Relation>,
@@ -309,6 +303,16 @@ pub struct Cte {
     pub name: String,
     pub columns: Vec<String>,
     pub query: Relation,
+}
+
+/// The rows of a generator beside those of its input; an `outer` one keeps a row that it makes nothing of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LateralView {
+    pub input: Box<Relation>,
+    pub generator: Expr,
+    pub outer: bool,
+    pub alias: Option<String>,
+    pub columns: Vec<String>,
 }
 
 /// Columns to rows.

@@ -4,8 +4,8 @@
 //! until it says what it holds. The walks are generated for shared and for exclusive references.
 
 use super::{
-    Aggregate, Expr, ExprNode, FrameBound, FunctionCall, GroupKind, Join, Relation, RelationNode,
-    SetOperation, SortOrder, SubqueryKind, Unpivot, WindowCall, WindowFrame,
+    Aggregate, Expr, ExprNode, FrameBound, FunctionCall, GroupKind, Join, LateralView, Relation,
+    RelationNode, SetOperation, SortOrder, SubqueryKind, Unpivot, WindowCall, WindowFrame,
 };
 
 /// What a node holds directly.
@@ -81,7 +81,7 @@ macro_rules! walks {
                 RelationNode::Limit { input, limit: expr }
                 | RelationNode::Offset { input, offset: expr }
                 | RelationNode::WithWatermark { input, event_time: expr, delay: _ }
-                | RelationNode::LateralView { input, generator: expr, outer: _, alias: _, columns: _ } => {
+                | RelationNode::LateralView(LateralView { input, generator: expr, outer: _, alias: _, columns: _ }) => {
                     visit($child::Relation(input));
                     visit($child::Expr(expr));
                 }

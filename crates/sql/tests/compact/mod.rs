@@ -215,7 +215,7 @@ pub fn relation(r: &Relation) -> String {
         RelationNode::WithWatermark { input, event_time, delay } => {
             (format!("watermark[{} {delay}]", expr(event_time)), input)
         }
-        RelationNode::LateralView { input, generator, outer, alias, columns } => {
+        RelationNode::LateralView(LateralView { input, generator, outer, alias, columns }) => {
             let outer = if *outer { " outer" } else { "" };
             (
                 format!(

@@ -1,7 +1,7 @@
 //! `FROM`: its list, and the LATERAL VIEWs behind it.
 
 use super::super::Parser;
-use crate::ir::{Expr, ExprNode, FunctionCall, Join, JoinKind, Relation, RelationNode};
+use crate::ir::{Expr, ExprNode, FunctionCall, Join, JoinKind, LateralView, Relation, RelationNode};
 use thalweg_common::Result;
 
 impl Parser<'_> {
@@ -44,8 +44,13 @@ impl Parser<'_> {
             let alias = self.bare_alias();
             let named = self.eat("AS");
             let columns = if named { self.list(Self::identifier)? } else { self.bare_columns()? };
-            let node =
-                RelationNode::LateralView { input: Box::new(relation), generator, outer, alias, columns };
+            let node = RelationNode::LateralView(LateralView {
+                input: Box::new(relation),
+                generator,
+                outer,
+                alias,
+                columns,
+            });
             relation = self.on_top(node, start)?;
         }
         Ok(relation)
