@@ -6,10 +6,9 @@ use crate::catalog::session::Views;
 use crate::jobs::Jobs;
 use crate::session::Session;
 use crate::show_string;
-use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
@@ -57,7 +56,6 @@ pub struct Engine {
     pub(crate) store: Arc<CatalogStore>,
     pub(crate) global_views: Arc<Views>,
     jobs: Jobs,
-    sessions: Mutex<HashMap<(String, String), Arc<Session>>>,
     /// Held for as long as the engine lives: one process owns a data directory.
     _lock: File,
     this: Weak<Engine>,
@@ -89,7 +87,6 @@ impl Engine {
             store,
             global_views: Arc::default(),
             jobs: Jobs::default(),
-            sessions: Mutex::default(),
             _lock: lock,
             this: this.clone(),
         });
@@ -99,26 +96,10 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The session of that user and id; made at the first call.
-    pub fn session(&self, user: &str, id: &str) -> Arc<Session> {
-        let key = (user.to_owned(), id.to_owned());
-        let make = || Arc::new(Session::new(self.this.clone(), self, user, id));
-        match self.sessions.lock() {
-            Ok(mut sessions) => sessions.entry(key).or_insert_with(make).clone(),
-            Err(poisoned) => poisoned.into_inner().entry(key).or_insert_with(make).clone(),
-        }
-    }
-
-    /// The session of that user and id, if it exists.
-    pub fn find_session(&self, user: &str, id: &str) -> Option<Arc<Session>> {
-        self.sessions.lock().ok()?.get(&(user.to_owned(), id.to_owned())).cloned()
-    }
-
-    /// Forgets a session and its temporary views. Its streaming queries go on.
-    pub fn close_session(&self, user: &str, id: &str) {
-        if let Ok(mut sessions) = self.sessions.lock() {
-            sessions.remove(&(user.to_owned(), id.to_owned()));
-        }
+    /// Makes a session. Whoever makes it keeps it: the engine knows its sessions only by what they start. Its
+    /// streaming queries go on when it is dropped.
+    pub fn new_session(&self, user: &str, id: &str) -> Arc<Session> {
+        Arc::new(Session::new(self.this.clone(), self, user, id))
     }
 
     /// The Spark version whose behaviour is followed.

@@ -153,7 +153,7 @@ async fn functions_answer_as_spark_recorded() {
     config.resume_jobs = false;
     config.workers = Some(2);
     let engine = Engine::open(config).await.unwrap();
-    let session: Arc<Session> = engine.session("me", "functions");
+    let session: Arc<Session> = engine.new_session("me", "functions");
     session.sql(&format!("SET spark.sql.session.timeZone={ZONE}")).await.unwrap();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/tests/data/examples.json");
     let other = std::env::var("ORACLE").ok();

@@ -27,7 +27,7 @@ impl Database {
         config.resume_jobs = false;
         config.workers = Some(2);
         let engine = Engine::open(config).await?;
-        Ok(Self { session: engine.session("slt", "slt"), _engine: engine, _dir: dir })
+        Ok(Self { session: engine.new_session("slt", "slt"), _engine: engine, _dir: dir })
     }
 
     /// Runs a query with and without the optimizer: rows and errors must be the same.

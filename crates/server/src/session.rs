@@ -208,7 +208,7 @@ impl Sessions {
                 user: key.0.clone(),
                 id: key.1.clone(),
                 server_side_id: Uuid::new_v4().to_string(),
-                engine: self.engine.session(&key.0, &key.1),
+                engine: self.engine.new_session(&key.0, &key.1),
                 uploads: Mutex::default(),
                 operations: Mutex::default(),
                 ended: Mutex::default(),
@@ -235,7 +235,6 @@ impl Sessions {
     pub(crate) fn release(&self, user: &str, id: &str, reconnect: bool) {
         let key = (user.to_owned(), id.to_owned());
         let removed = locked(&self.all).remove(&key);
-        self.engine.close_session(user, id);
         if let Some(session) = removed {
             session.close();
         }

@@ -3,12 +3,17 @@
 //! `THALWEG_FAULT=kill@sink.commit:3` kills the process at the third hit of that fail point (hits count from
 //! 1). `stop@…` freezes the process until SIGCONT. `hold@…` blocks the thread for good, so that another
 //! process can kill this one at a known place. `stop` and `hold` write a line to stderr first.
+//!
+//! Only builds with debug assertions or the feature `fault-injection` have this module.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
+
+/// Whether this binary can inject faults.
+pub const ENABLED: bool = true;
 
 const VARIABLE: &str = "THALWEG_FAULT";
 

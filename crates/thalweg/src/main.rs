@@ -5,6 +5,11 @@
 //! interrupted, 141 nobody reads stdout any more.
 
 mod config;
+#[cfg(any(debug_assertions, feature = "fault-injection"))]
+mod fault;
+// A shipped binary cannot be told to kill itself.
+#[cfg(not(any(debug_assertions, feature = "fault-injection")))]
+#[path = "no_fault.rs"]
 mod fault;
 mod format;
 mod report;

@@ -136,7 +136,7 @@ pub async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
 }
 
 async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
-    let session = engine.session(SYSTEM_USER, "");
+    let session = engine.new_session(SYSTEM_USER, "");
     let database = definition.database.clone();
     super::database::set_current(&session, &[database])?;
     let resolved = resolve(&session, definition).await?;

@@ -75,7 +75,7 @@ impl World {
         }
         let mut sessions = vec![];
         for partitions in crate::PARTITIONS {
-            let session = engine.session("metamorphic", &partitions.to_string());
+            let session = engine.new_session("metamorphic", &partitions.to_string());
             run(&session, &format!("SET spark.sql.shuffle.partitions = {partitions}")).await;
             for (layout, statement) in &statements {
                 // Views belong to a session, tables to all of them.

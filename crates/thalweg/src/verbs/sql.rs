@@ -122,7 +122,7 @@ async fn statement_by_statement(
     text: String,
     args: Args,
 ) -> Result<(), Failure> {
-    let session = engine.session("thalweg", "sql");
+    let session = engine.new_session("thalweg", "sql");
     let mut from = 0;
     for statement in statements {
         let rest = text.get(from..).unwrap_or_default();

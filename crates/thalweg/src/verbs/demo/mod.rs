@@ -3,7 +3,8 @@
 //! The flights of a file arrive in a folder, in the order in which they really left. A server in a
 //! process of its own keeps the departure delay per carrier and 6-hour window in a Delta table. At a
 //! moment chosen by the seed, when rows are staged and not yet committed, the server is killed with
-//! SIGKILL; a new one resumes the query by itself. At the end the table must hold, row by row, what
+//! SIGKILL (a binary without fault injection is killed wherever it is after an epoch chosen by the seed); a new
+//! one resumes the query by itself. At the end the table must hold, row by row, what
 //! one batch query over the raw file gives. Everything lies in one folder, which is made anew.
 
 mod delta;
@@ -12,6 +13,7 @@ mod flights;
 mod job;
 mod server;
 
+use crate::fault;
 use crate::report::failed;
 use delta::Committed;
 use feeder::Feeder;
@@ -19,6 +21,7 @@ use job::Job;
 use server::{Place, Server};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -26,6 +29,9 @@ use thalweg_common::{Error, ErrorKind, Result};
 const JANUARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/flights-2013-01.csv");
 /// The kill happens at one of these hits of the fail point between stage and commit.
 const HITS: std::ops::RangeInclusive<u64> = 4..=30;
+
+/// How often the table is looked at while the demo waits for an epoch.
+const POLL: Duration = Duration::from_millis(20);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,17 +63,27 @@ pub async fn run(args: Args) -> Result<()> {
     let place = prepare(&args.dir)?;
     line("flights", &format!("{} rows of {}, by time of departure", flights.rows.len(), shown(&args.input)));
     let hit = fastrand::Rng::with_seed(args.seed).u64(HITS);
-    let mut first =
-        Server::start(&place, Some(&format!("hold@{}:{hit}", FailPoint::SinkCommit.name()))).await?;
+    let hold = fault::ENABLED.then(|| format!("hold@{}:{hit}", FailPoint::SinkCommit.name()));
+    let mut first = Server::start(&place, hold.as_deref()).await?;
     line("server", &format!("process {} at {}", first.pid(), first.url()));
     let job = Job::new(&place, &args.input)?;
     job.submit(first.client()).await?;
     line("query", "carrier_delays: departure delay per carrier, 6-hour windows that start every hour");
     let feeder = Feeder::start(flights, place.incoming.clone());
-    first.wait_until_it_holds().await?;
+    let moment = match hold {
+        Some(_) => {
+            first.wait_until_it_holds().await?;
+            "between stage and commit"
+        }
+        // Without fault injection nobody can say where in an epoch the process is.
+        None => {
+            wait_for_epoch(&place.table, hit).await?;
+            "in the middle of its work"
+        }
+    };
     let before = delta::committed(&place.table)?;
     let killed = first.kill().await?;
-    line("killed", &format!("process {killed} with SIGKILL between stage and commit; {}", epochs(&before)));
+    line("killed", &format!("process {killed} with SIGKILL {moment}; {}", epochs(&before)));
 
     let mut second = Server::start(&place, None).await?;
     line("server", &format!("process {} at {}, the query resumed by itself", second.pid(), second.url()));
@@ -134,6 +150,19 @@ fn epochs(committed: &Committed) -> String {
         Some(epoch) => format!("the table holds epochs up to {epoch} (version {})", committed.version),
         None => "the table holds no epoch".to_owned(),
     }
+}
+
+/// Waits until the table holds this epoch or a later one.
+async fn wait_for_epoch(table: &Path, wanted: u64) -> Result<()> {
+    let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+    let reached = async {
+        // A table that is not there yet holds no epoch.
+        while delta::committed(table).ok().and_then(|c| c.epoch).is_none_or(|epoch| epoch < wanted) {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    let in_time = tokio::time::timeout(server::PATIENCE, reached).await;
+    in_time.map_err(|_| wrong(format!("the table did not hold epoch {wanted} within {:?}", server::PATIENCE)))
 }
 
 fn wrong(message: String) -> Error {
