@@ -28,7 +28,7 @@ pub use cast::{
 };
 pub use coerce::{common_type, implicit_cast};
 pub use kernel::located;
-pub use operators::key::key;
+pub use operators::key::{key, null_marker};
 pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
 pub use scalar::fields::{named_like, with_fields, with_names};

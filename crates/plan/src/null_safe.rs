@@ -14,6 +14,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Join, LogicalPla
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
+use thalweg_functions::null_marker;
 
 /// `extract_equijoin_predicate` that never sees an equality in which null equals null.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ pub(crate) fn plain_keys(
     right: Expr,
     right_schema: &DFSchema,
 ) -> Result<Vec<(Expr, Expr)>> {
-    if !left.nullable(left_schema)? && !right.nullable(right_schema)? {
+    // A null on one side equals nothing if the other side has none.
+    if !left.nullable(left_schema)? || !right.nullable(right_schema)? {
         return Ok(vec![(left, right)]);
     }
     let stand_in = ScalarValue::new_default(&left.get_type(left_schema)?)?;
@@ -78,5 +80,5 @@ pub(crate) fn plain_keys(
         Expr::Case(Case::new(None, vec![branch], Some(Box::new(e.clone()))))
     };
     let value = (filled(&left), filled(&right));
-    Ok(vec![value, (left.is_null(), right.is_null())])
+    Ok(vec![value, (null_marker(left), null_marker(right))])
 }
