@@ -116,6 +116,7 @@ pub struct SinkRequest {
 /// let registry = ConnectorRegistry::default().with(Arc::new(Empty));
 /// let connector = registry.get("EMPTY")?;
 /// let request = SinkRequest {
+///     time_zone: "UTC".into(),
 ///     path: None,
 ///     schema: Arc::new(Schema::empty()),
 ///     partition_by: vec![],

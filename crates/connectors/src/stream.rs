@@ -160,6 +160,7 @@ pub type Staged = serde_json::Value;
 /// let rows = RecordBatch::try_from_iter([("n", column)]).expect("one column");
 /// let memory = Memory::default();
 /// let request = SinkRequest {
+///     time_zone: "UTC".into(),
 ///     path: Some("numbers".to_owned()),
 ///     schema: rows.schema(),
 ///     partition_by: vec![],
