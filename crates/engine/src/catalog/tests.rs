@@ -52,8 +52,8 @@ async fn tables_are_listed_by_database_and_pattern() {
     let (_folder, _engine, session) = session().await;
     let catalog: &dyn CatalogProvider = &*session;
     for (database, pattern, expected) in [
-        (None, None, "Flights base broken late base*"),
-        (Some("DEFAULT"), Some("b*|fl*"), "Flights base broken base*"),
+        (None, None, "base broken Flights late base*"),
+        (Some("DEFAULT"), Some("b*|fl*"), "base broken Flights base*"),
         (Some("spark_catalog.lab"), None, "samples base*"),
         (Some("nowhere"), None, "SCHEMA_NOT_FOUND"),
         (Some("other.default"), None, "SCHEMA_NOT_FOUND"),
