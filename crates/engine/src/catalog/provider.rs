@@ -28,7 +28,7 @@ use thalweg_sql::ir::{CreateTable, CreateView, Options};
 /// # let data_dir = folder.path();
 /// let engine = Engine::open(EngineConfig::new(data_dir)).await?;
 /// let session = engine.session("ada", "1");
-/// session.sql("CREATE TABLE flights (id INT COMMENT 'the number', carrier STRING)").await?;
+/// session.sql("CREATE TABLE flights (id INT COMMENT 'the number', carrier STRING) USING parquet").await?;
 ///
 /// let catalog: &dyn CatalogProvider = &*session;
 /// let flights = ["flights".to_owned()];
