@@ -1,25 +1,23 @@
-//! What do the methods of `spark.catalog` answer?
+//! The methods of `spark.catalog`.
 //!
-//! Each call becomes commands and questions to the session and is answered by a small table in the
-//! layout that the client reads by position. There is no cache: `cacheTable` marks
-//! a table's plan, which `isCached` tells; `refreshTable` only checks its table.
+//! Each call becomes a call of the session's [`CatalogProvider`], whose typed records become a small table in
+//! the layout that the client reads by position. There is no cache: `cacheTable` marks a table's plan, which
+//! `isCached` reports; `refreshTable` only checks its table.
 
 mod answer;
 mod databases;
 mod functions;
 mod tables;
+mod views;
 
-use crate::convert::{identifier, required};
+use crate::convert::required;
 use crate::service::analyze::level_of;
 use answer::Answer;
 use spark_connect_proto as pb;
 use spark_connect_proto::catalog::CatType;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_engine::catalog::{CatalogProvider, matches_pattern};
 use thalweg_engine::{Output, Session};
-use thalweg_sql::ir::{Command, Statement};
-
-/// The one catalog's name.
-const CATALOG: &str = "spark_catalog";
 
 /// The answer to a call.
 pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output> {
@@ -33,34 +31,22 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
         CatType::CreateDatabase(call) => databases::create(session, call).await,
         CatType::DropDatabase(call) => databases::drop(session, call).await,
         CatType::ListTables(call) => tables::list(session, call).await,
-        CatType::ListViews(call) => tables::views(session, call).await,
+        CatType::ListViews(call) => views::list(session, call).await,
         CatType::GetTable(call) => tables::get(session, call).await,
         CatType::TableExists(call) => tables::exists(session, call).await,
         CatType::ListColumns(call) => tables::columns(session, call).await,
         CatType::CreateTable(call) => tables::create(session, call).await,
         CatType::CreateExternalTable(call) => tables::create_external(session, call).await,
         CatType::DropTable(call) => tables::drop(session, call).await,
-        CatType::DropView(pb::DropView { view_name, if_exists }) => {
-            run(session, Command::DropView { name: identifier(&view_name)?, if_exists }).await?;
-            Answer::nothing()
-        }
-        CatType::DropTempView(pb::DropTempView { view_name }) => {
-            tables::drop_temporary(session, vec![view_name]).await
-        }
-        CatType::DropGlobalTempView(pb::DropGlobalTempView { view_name }) => {
-            tables::drop_temporary(session, vec!["global_temp".to_owned(), view_name]).await
-        }
+        CatType::DropView(call) => views::drop(session, call).await,
+        CatType::DropTempView(call) => views::drop_temporary(session, call).await,
+        CatType::DropGlobalTempView(call) => views::drop_global(session, call).await,
         CatType::ListFunctions(call) => functions::list(session, call).await,
         CatType::GetFunction(call) => functions::get(session, call).await,
         CatType::FunctionExists(call) => functions::exists(session, call).await,
-        CatType::CurrentCatalog(pb::CurrentCatalog {}) => Answer::text(CATALOG.to_owned()),
-        CatType::SetCurrentCatalog(pb::SetCurrentCatalog { catalog_name }) => set_catalog(&catalog_name),
-        CatType::ListCatalogs(pb::ListCatalogs { pattern }) => {
-            let matches = pattern.is_none_or(|p| matches_pattern(CATALOG, &p));
-            let names: Vec<_> = matches.then(|| Some(CATALOG.to_owned())).into_iter().collect();
-            let descriptions = vec![None; names.len()];
-            Answer::new().texts("name", names).texts("description", descriptions).done()
-        }
+        CatType::CurrentCatalog(pb::CurrentCatalog {}) => Answer::text(session.name().to_owned()),
+        CatType::SetCurrentCatalog(call) => set_catalog(session, call),
+        CatType::ListCatalogs(call) => list_catalogs(session, call),
         CatType::IsCached(pb::IsCached { table_name }) => {
             Answer::flag(session.storage_level(&tables::existing(session, &table_name).await?).is_some())
         }
@@ -81,53 +67,29 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
             Answer::nothing()
         }
         CatType::RefreshByPath(pb::RefreshByPath { path: _ }) => Answer::nothing(),
-        CatType::RecoverPartitions(_) => Err(Error::unsupported("recoverPartitions")),
-        CatType::ListPartitions(_) => Err(Error::unsupported("listPartitions")),
-        CatType::GetTableProperties(_) => Err(Error::unsupported("getTableProperties")),
-        CatType::GetCreateTableString(_) => Err(Error::unsupported("getCreateTableString")),
-        CatType::TruncateTable(_) => Err(Error::unsupported("truncateTable")),
-        CatType::AnalyzeTable(_) => Err(Error::unsupported("analyzeTable")),
+        CatType::RecoverPartitions(call) => tables::recover_partitions(session, call).await,
+        CatType::ListPartitions(call) => tables::partitions(session, call).await,
+        CatType::GetTableProperties(call) => tables::properties(session, call).await,
+        CatType::GetCreateTableString(call) => tables::statement(session, call).await,
+        CatType::TruncateTable(call) => tables::truncate(session, call).await,
+        CatType::AnalyzeTable(call) => tables::analyze(session, call).await,
     }
 }
 
-/// Runs a command.
-async fn run(session: &Session, command: Command) -> Result<Output> {
-    session.execute(Statement::Command(command), None).await
+fn list_catalogs(catalog: &dyn CatalogProvider, call: pb::ListCatalogs) -> Result<Output> {
+    let pb::ListCatalogs { pattern } = call;
+    let matches = pattern.is_none_or(|pattern| matches_pattern(catalog.name(), &pattern));
+    let names: Vec<_> = matches.then(|| Some(catalog.name().to_owned())).into_iter().collect();
+    let descriptions = vec![None; names.len()];
+    Answer::new().texts("name", names).texts("description", descriptions).done()
 }
 
-fn set_catalog(name: &str) -> Result<Output> {
-    if name.eq_ignore_ascii_case(CATALOG) {
+fn set_catalog(catalog: &dyn CatalogProvider, call: pb::SetCurrentCatalog) -> Result<Output> {
+    let pb::SetCurrentCatalog { catalog_name: name } = call;
+    if name.eq_ignore_ascii_case(catalog.name()) {
         return Answer::nothing();
     }
-    let text = format!("The catalog `{name}` not found. There is only `{CATALOG}`.");
+    let text = format!("The catalog `{name}` not found. There is only `{}`.", catalog.name());
     Err(Error::new(ErrorKind::Analysis, "CATALOG_NOT_FOUND", "42P08", text)
         .param("catalogName", format!("`{name}`")))
-}
-
-/// Spark's patterns of names: `*` stands for any text, `|` parts alternatives, case does not count.
-fn matches_pattern(name: &str, pattern: &str) -> bool {
-    pattern.split('|').any(|alternative| glob(&name.to_lowercase(), &alternative.trim().to_lowercase()))
-}
-
-fn glob(text: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => text == pattern,
-        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
-            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-            starts.filter_map(|at| rest.get(at..)).any(|rest| glob(rest, tail))
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_knows_stars_and_alternatives() {
-        for (pattern, expect) in [("spark*", true), ("*", true), ("x|SPARK_catalog", true), ("spark", false)]
-        {
-            assert_eq!(matches_pattern(CATALOG, pattern), expect, "{pattern}");
-        }
-    }
 }

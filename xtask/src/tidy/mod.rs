@@ -10,6 +10,7 @@ mod lock;
 mod names;
 mod paths;
 mod size;
+mod statements;
 mod text;
 
 use crate::run::{Outcome, command, output, root, say};
@@ -45,6 +46,7 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(calls::check(&files));
     complaints.extend(names::check(&files));
     complaints.extend(paths::check(&files));
+    complaints.extend(statements::check(&files));
     complaints.extend(lock::check(&files));
     if complaints.is_empty() {
         say(&format!("tidy: {} files are in order", files.len()));

@@ -1,11 +1,29 @@
-//! Tables and views by name: those that last ([`store`]) and what one session sees ([`session`]).
+//! Databases, tables, views and functions by name: what lasts ([`store`]), what one session sees
+//! ([`session`]), and the typed interface to both ([`CatalogProvider`]).
 
+mod change;
+pub(crate) mod create_table;
+mod databases;
+mod drop_table;
+mod functions;
+mod info;
 pub mod name;
+mod pattern;
+mod provider;
 pub mod session;
+mod session_provider;
 pub mod store;
 pub mod streaming_table;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod views;
 
+pub use change::CatalogChange;
+pub use info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
 pub use name::TableName;
+pub use pattern::matches_pattern;
+pub use provider::CatalogProvider;
 pub use session::SessionCatalog;
 pub use store::{CatalogStore, TableDefinition, TableKind};
 pub use streaming_table::StreamingTable;

@@ -100,8 +100,8 @@ impl SessionCatalog {
     }
 
     /// The rows of a memory sink, under the name of its query.
-    async fn memory_sink(&self, name: &ir::Name) -> Result<Option<TableEntry>> {
-        let ([table], Ok(connector)) = (name.as_slice(), self.registry.get("memory")) else {
+    pub(super) async fn memory_sink(&self, name: &[String]) -> Result<Option<TableEntry>> {
+        let ([table], Ok(connector)) = (name, self.registry.get("memory")) else {
             return Ok(None);
         };
         let request = SourceRequest {
@@ -112,7 +112,7 @@ impl SessionCatalog {
             streaming: false,
             kept: vec![],
         };
-        match self.entry(request, name.clone()).await {
+        match self.entry(request, name.to_vec()).await {
             Ok(entry) => Ok(Some(entry)),
             Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => Ok(None),
             Err(e) => Err(e),

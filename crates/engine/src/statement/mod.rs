@@ -1,6 +1,6 @@
 //! Commands, one file per family: each takes the session and its part of the IR and has run when it returns.
 
-mod database;
+mod describe;
 pub(crate) mod explain;
 mod insert;
 mod set;
@@ -8,10 +8,9 @@ mod show;
 mod store_assignment;
 mod stream;
 pub(crate) mod streaming_table;
-mod table;
-mod view;
-mod write;
+pub(crate) mod write;
 
+use crate::catalog::CatalogProvider;
 use crate::session::{Output, Session};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType as ArrowType, Field, Schema};
@@ -24,33 +23,44 @@ use thalweg_sql::types::{DataType, StructField, StructType};
 /// Runs a command.
 pub async fn run(session: &Session, command: Command, text: Option<Arc<str>>) -> Result<Output> {
     match command {
-        Command::CreateView(view) => view::create(session, view, text).await,
-        Command::DropView { name, if_exists } => view::drop(session, &name, if_exists),
-        Command::CreateTable(table) => table::create(session, table, text).await,
+        Command::CreateView(view) => done(session.create_view(view, text).await),
+        Command::DropView { name, if_exists } => done(session.drop_view(&name, if_exists).await),
+        Command::CreateTable(table) => done(session.create_table(table, text).await),
+        Command::DropTable { name, if_exists } => done(session.drop_table(&name, if_exists).await),
+        Command::CreateDatabase { name, if_not_exists } => {
+            done(session.create_database(&name, if_not_exists).await)
+        }
+        Command::DropDatabase { name, if_exists, cascade } => {
+            done(session.drop_database(&name, if_exists, cascade).await)
+        }
+        Command::UseDatabase { name } => done(session.set_current_database(&name).await),
         Command::CreateStreamingTable(table) => streaming_table::create(session, table).await,
-        Command::DropTable { name, if_exists } => table::drop(session, &name, if_exists).await,
         Command::Insert(insert) => insert::run(session, insert, text).await,
         Command::Write(write) => write::run(session, write).await,
         Command::WriteStream(write) => stream::start(session, write).await,
         Command::StopJob { id, drain } => stream::stop(session, &id, drain).await,
         Command::ShowJobs => stream::show_jobs(session),
-        Command::CreateDatabase { name, if_not_exists } => database::create(session, &name, if_not_exists),
-        Command::DropDatabase { name, if_exists, cascade } => {
-            database::drop(session, &name, if_exists, cascade)
+        Command::ShowDatabases { pattern } => show::databases(session, pattern.as_deref()).await,
+        Command::ShowTables { database, pattern } => {
+            show::tables(session, database.as_deref(), pattern.as_deref()).await
         }
-        Command::UseDatabase { name } => database::set_current(session, &name),
-        Command::ShowDatabases { pattern } => show::databases(session, pattern.as_deref()),
-        Command::ShowTables { database, pattern } => show::tables(session, database, pattern.as_deref()),
-        Command::ShowViews { database, pattern } => show::views(session, database, pattern.as_deref()),
-        Command::ShowColumns { table } => show::columns(session, table).await,
-        Command::ShowFunctions { pattern } => show::functions(pattern.as_deref()),
-        Command::DescribeTable { name, extended } => show::describe_table(session, name, extended).await,
-        Command::DescribeQuery { query } => show::describe_query(session, &query, text).await,
+        Command::ShowViews { database, pattern } => {
+            show::views(session, database.as_deref(), pattern.as_deref()).await
+        }
+        Command::ShowColumns { table } => show::columns(session, &table).await,
+        Command::ShowFunctions { pattern } => show::functions(session, pattern.as_deref()).await,
+        Command::DescribeTable { name, extended } => describe::table(session, &name, extended).await,
+        Command::DescribeQuery { query } => describe::query(session, &query, text).await,
         Command::Explain { mode, query } => explain::run(session, &query, mode, text).await,
         Command::Set { key, value } => set::set(session, key, value),
         Command::ExplainSettings => set::explain(session),
         Command::Reset { key } => set::reset(session, key),
     }
+}
+
+/// The answer of a command that returns no rows.
+fn done(changed: Result<()>) -> Result<Output> {
+    changed.map(|()| Output::nothing())
 }
 
 /// A column of texts for [`rows`].

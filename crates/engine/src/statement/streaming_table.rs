@@ -4,8 +4,8 @@
 //! server; elsewhere (`thalweg sql`) the statement takes in what is there, closes all windows and returns.
 
 use super::stream::{JobRequest, launch};
-use super::table::{already_exists, define};
-use crate::catalog::{TableDefinition, TableKind, TableName};
+use crate::catalog::create_table::{already_exists, define};
+use crate::catalog::{CatalogProvider, TableDefinition, TableKind, TableName};
 use crate::engine::Engine;
 use crate::session::{Output, Session, StreamingQueryInfo};
 use std::path::PathBuf;
@@ -138,7 +138,7 @@ pub async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
 async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
     let session = engine.new_session(SYSTEM_USER, "");
     let database = definition.database.clone();
-    super::database::set_current(&session, &[database])?;
+    session.set_current_database(&[database]).await?;
     let resolved = resolve(&session, definition).await?;
     run(&session, name, definition, &resolved).await.map(|_| ())
 }

@@ -2,7 +2,7 @@
 
 use crate::batch;
 use crate::catalog::name::{TableName, not_found};
-use crate::catalog::{TableDefinition, TableKind};
+use crate::catalog::{TableDefinition, TableKind, create_table};
 use crate::session::{Output, Session};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
@@ -64,17 +64,17 @@ async fn save_as_table(
     let name = TableName::parse(parts, &session.current_database())?;
     let old = session.catalog.store.get(&name);
     match (&old, write.mode) {
-        (Some(_), ir::SaveMode::ErrorIfExists) => return Err(super::table::already_exists(&name)),
+        (Some(_), ir::SaveMode::ErrorIfExists) => return Err(create_table::already_exists(&name)),
         (Some(_), ir::SaveMode::Ignore) => return Ok(Output::nothing()),
         (Some(there), ir::SaveMode::Append) => {
             return append_to_table(session, write, (&name, there), resolved).await;
         }
         (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
-            return Err(super::table::already_exists(&name));
+            return Err(create_table::already_exists(&name));
         }
         _ => {}
     }
-    let format = write.format.unwrap_or_else(|| super::table::DEFAULT_TABLE_FORMAT.to_owned());
+    let format = write.format.unwrap_or_else(|| create_table::DEFAULT_TABLE_FORMAT.to_owned());
     // A Delta table keeps what it needs itself; the options are about this write alone.
     let (options, for_now) = match format.eq_ignore_ascii_case("delta") {
         true => write.options.into_iter().partition(|(key, _)| key.eq_ignore_ascii_case("path")),
@@ -94,10 +94,10 @@ async fn save_as_table(
         query: None,
         text: None,
     };
-    let definition = super::table::define_anew(session, &name, &table, old.as_ref())?;
+    let definition = create_table::define_anew(session, &name, &table, old.as_ref())?;
     let how = TableWrite { replace: true, options: for_now, ..TableWrite::new(WriteMode::Overwrite) };
     let written = write_rows(session, &definition, how, resolved).await;
-    super::table::settle(session, &name, definition, old.as_ref(), written)?;
+    create_table::settle(session, &name, definition, old.as_ref(), written)?;
     Ok(Output::nothing())
 }
 

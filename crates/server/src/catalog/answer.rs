@@ -1,8 +1,8 @@
-//! Small tables made of Rust values, and the other way.
+//! Small tables made of Rust values.
 
 use crate::rows::{arrow_schema, unencodable};
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, ListBuilder, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
+    ArrayRef, BooleanArray, ListBuilder, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
 };
 use futures::{FutureExt, StreamExt};
 use std::sync::Arc;
@@ -83,23 +83,4 @@ fn relabelled(column: ArrayRef, to: &arrow::datatypes::DataType) -> Result<Array
     }
     let data = column.to_data().into_builder().data_type(to.clone()).build().map_err(unencodable)?;
     Ok(arrow::array::make_array(data))
-}
-
-/// All rows of a command's answer as texts: truth values as `true` and `false`, nulls as none.
-pub(super) async fn texts(output: Output) -> Result<Vec<Vec<Option<String>>>> {
-    let mut rows = vec![];
-    for batch in output.collect().await? {
-        for row in 0..batch.num_rows() {
-            rows.push(batch.columns().iter().map(|column| cell(column, row)).collect());
-        }
-    }
-    Ok(rows)
-}
-
-fn cell(column: &ArrayRef, row: usize) -> Option<String> {
-    if column.is_null(row) {
-        return None;
-    }
-    let text = column.as_any().downcast_ref::<StringArray>().map(|texts| texts.value(row).to_owned());
-    text.or_else(|| column.as_any().downcast_ref::<BooleanArray>().map(|flags| flags.value(row).to_string()))
 }

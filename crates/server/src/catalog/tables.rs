@@ -1,77 +1,31 @@
-//! Tables and views by name.
+//! The calls about tables, by the session's catalog.
 
-use super::answer::{Answer, texts};
-use super::{CATALOG, run};
+use super::answer::Answer;
 use crate::convert::{identifier, options, refuse_if, types};
 use spark_connect_proto as pb;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
+use thalweg_engine::catalog::{CatalogProvider, ColumnInfo, TableInfo};
 use thalweg_engine::{Output, Session};
-use thalweg_sql::ir::{Command, CreateTable, Name, Relation, RelationNode};
+use thalweg_sql::ir::{CreateTable, Name, Relation, RelationNode};
 use thalweg_sql::types::StructType;
 
-/// A table as a listing names it. A temporary view has no database.
-struct Listed {
-    database: Option<String>,
-    name: String,
-    kind: String,
-}
-
-impl Listed {
-    fn is_temporary(&self) -> bool {
-        self.kind == "TEMPORARY"
-    }
-}
-
-/// The rows of `SHOW TABLES` and `SHOW VIEWS`: database, name, whether temporary.
-async fn listed(session: &Session, command: Command) -> Result<Vec<Listed>> {
-    let mut all = vec![];
-    for row in texts(run(session, command).await?).await? {
-        let mut cells = row.into_iter();
-        let database = cells.next().flatten().filter(|d| !d.is_empty());
-        let name = cells.next().flatten().unwrap_or_default();
-        let temporary = cells.next().flatten().as_deref() == Some("true");
-        let kind = if temporary { "TEMPORARY".to_owned() } else { kind(session, &database, &name).await? };
-        all.push(Listed { database: database.filter(|_| !temporary), name, kind });
-    }
-    Ok(all)
-}
-
-/// `MANAGED`, `EXTERNAL` or `VIEW`, as DESCRIBE tells.
-async fn kind(session: &Session, database: &Option<String>, name: &str) -> Result<String> {
-    let name = database.iter().cloned().chain([name.to_owned()]).collect();
-    let lines = texts(run(session, Command::DescribeTable { name, extended: true }).await?).await?;
-    let is_type =
-        |line: &&Vec<Option<String>>| line.first().is_some_and(|key| key.as_deref() == Some("Type"));
-    let details = lines.iter().rev().find(is_type);
-    Ok(details.and_then(|line| line.get(1).cloned().flatten()).unwrap_or_else(|| "MANAGED".to_owned()))
-}
-
-fn answer(all: Vec<Listed>) -> Result<Output> {
-    let texts = |text: fn(&Listed) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
+pub(super) fn answer(catalog: &dyn CatalogProvider, all: Vec<TableInfo>) -> Result<Output> {
+    let texts = |text: fn(&TableInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
+    // A temporary view is in no catalog, as in Spark.
+    let of_catalog = |t: &TableInfo| (!t.is_temporary).then(|| catalog.name().to_owned());
     Answer::new()
         .texts("name", texts(|t| Some(t.name.clone())))
-        .texts("catalog", texts(|t| t.database.is_some().then(|| CATALOG.to_owned())))
+        .texts("catalog", all.iter().map(of_catalog).collect())
         .lists("namespace", texts(|t| t.database.clone()))
-        .texts("description", texts(|_| None))
-        .texts("tableType", texts(|t| Some(t.kind.clone())))
-        .flags("isTemporary", all.iter().map(Listed::is_temporary).collect())
+        .texts("description", texts(|t| t.comment.clone()))
+        .texts("tableType", texts(|t| Some(t.table_type().to_owned())))
+        .flags("isTemporary", all.iter().map(|t| t.is_temporary).collect())
         .done()
 }
 
-fn database(name: Option<String>) -> Result<Option<Name>> {
+/// The name of a database that the client may leave out.
+pub(super) fn database(name: Option<String>) -> Result<Option<Name>> {
     name.as_deref().filter(|n| !n.is_empty()).map(identifier).transpose()
-}
-
-pub(super) async fn list(session: &Session, call: pb::ListTables) -> Result<Output> {
-    let pb::ListTables { db_name, pattern } = call;
-    let command = Command::ShowTables { database: database(db_name)?, pattern };
-    answer(listed(session, command).await?)
-}
-
-pub(super) async fn views(session: &Session, call: pb::ListViews) -> Result<Output> {
-    let pb::ListViews { db_name, pattern } = call;
-    let command = Command::ShowViews { database: database(db_name)?, pattern };
-    answer(listed(session, command).await?)
 }
 
 /// The name of a table, in `database` if the client gives one apart.
@@ -79,6 +33,38 @@ fn name_in(table: &str, database: Option<String>) -> Result<Name> {
     let mut name = database.map(|d| vec![d]).unwrap_or_default();
     name.extend(identifier(table)?);
     Ok(name)
+}
+
+pub(super) async fn list(catalog: &dyn CatalogProvider, call: pb::ListTables) -> Result<Output> {
+    let pb::ListTables { db_name, pattern } = call;
+    let database = database(db_name)?;
+    answer(catalog, catalog.list_tables(database.as_deref(), pattern.as_deref()).await?)
+}
+
+pub(super) async fn get(catalog: &dyn CatalogProvider, call: pb::GetTable) -> Result<Output> {
+    let pb::GetTable { table_name, db_name } = call;
+    answer(catalog, vec![catalog.get_table(&name_in(&table_name, db_name)?).await?])
+}
+
+pub(super) async fn exists(catalog: &dyn CatalogProvider, call: pb::TableExists) -> Result<Output> {
+    let pb::TableExists { table_name, db_name } = call;
+    Answer::flag(catalog.table_exists(&name_in(&table_name, db_name)?).await?)
+}
+
+pub(super) async fn columns(catalog: &dyn CatalogProvider, call: pb::ListColumns) -> Result<Output> {
+    let pb::ListColumns { table_name, db_name } = call;
+    let all = catalog.list_columns(&name_in(&table_name, db_name)?).await?;
+    let texts = |text: fn(&ColumnInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
+    let none = || vec![false; all.len()];
+    Answer::new()
+        .texts("name", texts(|c| Some(c.name.clone())))
+        .texts("description", texts(|c| c.comment.clone()))
+        .texts("dataType", texts(|c| Some(c.data_type.simple_string())))
+        .flags("nullable", all.iter().map(|c| c.nullable).collect())
+        .flags("isPartition", all.iter().map(|c| c.is_partition).collect())
+        .flags("isBucket", none())
+        .flags("isCluster", none())
+        .done()
 }
 
 async fn schema(session: &Session, name: Name) -> Result<StructType> {
@@ -91,46 +77,6 @@ pub(super) async fn existing(session: &Session, table: &str) -> Result<Relation>
     let name = identifier(table)?;
     schema(session, name.clone()).await?;
     Ok(Relation::new(RelationNode::Table { name, options: vec![], streaming: false }))
-}
-
-pub(super) async fn get(session: &Session, call: pb::GetTable) -> Result<Output> {
-    let pb::GetTable { table_name, db_name } = call;
-    let name = name_in(&table_name, db_name)?;
-    schema(session, name.clone()).await?;
-    let last = name.last().cloned().unwrap_or_default();
-    let of = name.len().checked_sub(2).and_then(|i| name.get(i)).cloned();
-    let command = Command::ShowTables { database: of.clone().map(|d| vec![d]), pattern: None };
-    let mut all = listed(session, command).await?;
-    all.retain(|t| t.name.eq_ignore_ascii_case(&last) && (of.is_none() || !t.is_temporary()));
-    // A temporary view hides a table of its name.
-    all.sort_by_key(|t| !t.is_temporary());
-    all.truncate(1);
-    answer(all)
-}
-
-pub(super) async fn exists(session: &Session, call: pb::TableExists) -> Result<Output> {
-    let pb::TableExists { table_name, db_name } = call;
-    match schema(session, name_in(&table_name, db_name)?).await {
-        Ok(_) => Answer::flag(true),
-        Err(e) if matches!(e.class(), "TABLE_OR_VIEW_NOT_FOUND" | "SCHEMA_NOT_FOUND") => Answer::flag(false),
-        Err(e) => Err(e),
-    }
-}
-
-pub(super) async fn columns(session: &Session, call: pb::ListColumns) -> Result<Output> {
-    let pb::ListColumns { table_name, db_name } = call;
-    let fields = schema(session, name_in(&table_name, db_name)?).await?.fields;
-    let comment = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone());
-    let none = || vec![false; fields.len()];
-    Answer::new()
-        .texts("name", fields.iter().map(|f| Some(f.name.clone())).collect())
-        .texts("description", fields.iter().map(|f| f.metadata.get("comment").map(comment)).collect())
-        .texts("dataType", fields.iter().map(|f| Some(f.data_type.simple_string())).collect())
-        .flags("nullable", fields.iter().map(|f| f.nullable).collect())
-        .flags("isPartition", none())
-        .flags("isBucket", none())
-        .flags("isCluster", none())
-        .done()
 }
 
 pub(super) async fn create(session: &Session, call: pb::CreateTable) -> Result<Output> {
@@ -151,7 +97,7 @@ pub(super) async fn create(session: &Session, call: pb::CreateTable) -> Result<O
         text: None,
     };
     let name = table.name.clone();
-    run(session, Command::CreateTable(table)).await?;
+    session.create_table(table, None).await?;
     // The client wants the table's columns back, as a result without rows.
     let schema = self::schema(session, name).await?;
     Ok(Output { schema, ..Output::nothing() })
@@ -162,33 +108,55 @@ pub(super) async fn create_external(session: &Session, call: pb::CreateExternalT
     create(session, pb::CreateTable { table_name, path, source, description: None, schema, options }).await
 }
 
-pub(super) async fn drop(session: &Session, call: pb::DropTable) -> Result<Output> {
+pub(super) async fn drop(catalog: &dyn CatalogProvider, call: pb::DropTable) -> Result<Output> {
     let pb::DropTable { table_name, if_exists, purge } = call;
     refuse_if(purge, "dropTable(purge=True)")?;
-    run(session, Command::DropTable { name: identifier(&table_name)?, if_exists }).await
+    catalog.drop_table(&identifier(&table_name)?, if_exists).await?;
+    Answer::nothing()
 }
 
-/// Drops a temporary view, and nothing else of that name; answers whether there was one.
-pub(super) async fn drop_temporary(session: &Session, name: Name) -> Result<Output> {
-    match name.as_slice() {
-        [view] => {
-            let command = Command::ShowViews { database: None, pattern: None };
-            let all = texts(run(session, command).await?).await?;
-            let same = |row: &Vec<Option<String>>| {
-                let cell = |n: usize| row.get(n).cloned().flatten().unwrap_or_default();
-                cell(2) == "true" && cell(1).eq_ignore_ascii_case(view)
-            };
-            if !all.iter().any(same) {
-                return Answer::flag(false);
-            }
-        }
-        // Only views are in the database of the global ones.
-        _ => match schema(session, name.clone()).await {
-            Ok(_) => {}
-            Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => return Answer::flag(false),
-            Err(e) => return Err(Error::internal("a global temporary view cannot be read").caused_by(e)),
-        },
-    }
-    run(session, Command::DropView { name, if_exists: true }).await?;
-    Answer::flag(true)
+pub(super) async fn recover_partitions(
+    catalog: &dyn CatalogProvider,
+    call: pb::RecoverPartitions,
+) -> Result<Output> {
+    let pb::RecoverPartitions { table_name } = call;
+    catalog.recover_partitions(&identifier(&table_name)?).await?;
+    Answer::nothing()
+}
+
+pub(super) async fn partitions(catalog: &dyn CatalogProvider, call: pb::ListPartitions) -> Result<Output> {
+    let pb::ListPartitions { table_name } = call;
+    let all = catalog.list_partitions(&identifier(&table_name)?).await?;
+    Answer::new().texts("partition", all.into_iter().map(Some).collect()).done()
+}
+
+pub(super) async fn properties(
+    catalog: &dyn CatalogProvider,
+    call: pb::GetTableProperties,
+) -> Result<Output> {
+    let pb::GetTableProperties { table_name } = call;
+    let all = catalog.table_properties(&identifier(&table_name)?).await?;
+    let (keys, values) = all.into_iter().map(|(key, value)| (Some(key), Some(value))).unzip();
+    Answer::new().texts("key", keys).texts("value", values).done()
+}
+
+pub(super) async fn statement(
+    catalog: &dyn CatalogProvider,
+    call: pb::GetCreateTableString,
+) -> Result<Output> {
+    let pb::GetCreateTableString { table_name, as_serde } = call;
+    refuse_if(as_serde, "getCreateTableString(asSerde=True)")?;
+    Answer::text(catalog.create_table_statement(&identifier(&table_name)?).await?)
+}
+
+pub(super) async fn truncate(catalog: &dyn CatalogProvider, call: pb::TruncateTable) -> Result<Output> {
+    let pb::TruncateTable { table_name } = call;
+    catalog.truncate_table(&identifier(&table_name)?).await?;
+    Answer::nothing()
+}
+
+pub(super) async fn analyze(catalog: &dyn CatalogProvider, call: pb::AnalyzeTable) -> Result<Output> {
+    let pb::AnalyzeTable { table_name, no_scan } = call;
+    catalog.analyze_table(&identifier(&table_name)?, no_scan).await?;
+    Answer::nothing()
 }

@@ -1,10 +1,10 @@
-//! `CREATE TABLE`, with or without a query, and `DROP TABLE`.
+//! Creates tables, with or without a query that fills them.
 
-use super::write::{TableWrite, write_rows};
-use crate::catalog::name::{TableName, not_found};
-use crate::catalog::store::database_not_found;
-use crate::catalog::{TableDefinition, TableKind};
-use crate::session::{Output, Session};
+use super::drop_table::remove_files;
+use super::name::TableName;
+use super::store::{TableDefinition, TableKind, database_not_found};
+use crate::session::Session;
+use crate::statement::write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -15,15 +15,15 @@ use thalweg_sql::ir;
 /// The format of a table whose creator names none.
 pub const DEFAULT_TABLE_FORMAT: &str = "delta";
 
-/// `CREATE TABLE`.
-pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<Output> {
+/// Creates a table. The places in errors about its query are those in `text`.
+pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
-            return Ok(Output::nothing());
+            return Ok(());
         }
-        // A view is no table, and the query of a streaming table goes on filling it.
+        // A view is not a table, and the query of a streaming table goes on filling it.
         if !table.replace || matches!(old.kind, TableKind::View | TableKind::Streaming) {
             return Err(already_exists(&name));
         }
@@ -34,8 +34,7 @@ pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<
     };
     let definition = define_anew(session, &name, &table, old.as_ref())?;
     let filled = fill(session, &table, &definition, resolved).await;
-    settle(session, &name, definition, old.as_ref(), filled)?;
-    Ok(Output::nothing())
+    settle(session, &name, definition, old.as_ref(), filled)
 }
 
 /// The definition that takes the place of `old`. A Delta table is replaced where it is, which keeps its
@@ -148,7 +147,7 @@ async fn fill(
     let Some(schema) = &table.schema else { return check_location(table, definition) };
     if definition.format == "delta" {
         let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
-        super::write::write_empty(session, definition, table.replace, arrow).await?;
+        write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
     }
@@ -175,52 +174,6 @@ fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Resu
         format!("Unable to infer schema for {}. It must be specified manually.", definition.format),
     )
     .param("format", definition.format.clone()))
-}
-
-/// `DROP TABLE`: a managed table goes with its files, after its streaming query is stopped.
-pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<Output> {
-    if super::view::drop_temporary(session, parts) {
-        return Ok(Output::nothing());
-    }
-    let Some((name, definition)) = lasting(session, parts, if_exists)? else { return Ok(Output::nothing()) };
-    match definition.kind {
-        TableKind::View | TableKind::External => {
-            session.catalog.store.remove(&name).map(|_| Output::nothing())
-        }
-        TableKind::Managed | TableKind::Streaming => {
-            super::streaming_table::forget(session, &name).await?;
-            session.catalog.store.remove(&name)?;
-            remove_files(&definition.location)?;
-            Ok(Output::nothing())
-        }
-    }
-}
-
-/// What a DROP names in the lasting catalog; none if there is nothing and need not be.
-pub fn lasting(
-    session: &Session,
-    parts: &[String],
-    if_exists: bool,
-) -> Result<Option<(TableName, TableDefinition)>> {
-    let name = TableName::parse(parts, &session.current_database())?;
-    match session.catalog.store.get(&name) {
-        Some(definition) => Ok(Some((name, definition))),
-        None if if_exists => Ok(None),
-        None => Err(not_found(&name.qualifier())),
-    }
-}
-
-fn remove_files(location: &str) -> Result<()> {
-    match std::fs::remove_dir_all(location) {
-        Ok(()) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::new(
-            ErrorKind::Runtime,
-            "DROP_FILES_FAILED",
-            "58030",
-            format!("The table is dropped, but its files in '{location}' could not be removed: {e}."),
-        )),
-    }
 }
 
 /// `[TABLE_OR_VIEW_ALREADY_EXISTS]`.

@@ -1,26 +1,29 @@
 //! Views: temporary ones keep their plan, lasting ones keep their text.
 
-use crate::catalog::session::{GLOBAL_TEMP, TemporaryView, Views};
-use crate::catalog::{TableDefinition, TableKind, TableName};
-use crate::session::{Output, Session};
+use super::create_table::already_exists;
+use super::drop_table::lasting;
+use super::name::TableName;
+use super::session::{GLOBAL_TEMP, SessionCatalog, TemporaryView, Views};
+use super::store::{TableDefinition, TableKind};
+use crate::session::Session;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
 
-/// `CREATE VIEW` and `createOrReplaceTempView`.
-pub async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<Output> {
+/// Creates a view. The places in errors about its query are those in `text`.
+pub async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<()> {
     let resolved = session.resolve(&view.query, text).await?;
     if !view.columns.is_empty() && view.columns.len() != resolved.columns.len() {
         return Err(wrong_columns(&view, resolved.columns.len()));
     }
     if view.temporary || view.global {
-        return create_temporary(session, view);
+        return create_temporary(&session.catalog, view);
     }
-    create_lasting(session, view)
+    create_lasting(&session.catalog, view)
 }
 
-fn create_temporary(session: &Session, view: ir::CreateView) -> Result<Output> {
-    let views: &Views = if view.global { &session.catalog.global_views } else { &session.catalog.views };
+fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {
+    let views: &Views = if view.global { &catalog.global_views } else { &catalog.views };
     let name = view.name.last().cloned().unwrap_or_default();
     if view.name.len() > 1 && !(view.global && view.name.len() == 2) {
         return Err(Error::unsupported(format!(
@@ -30,7 +33,7 @@ fn create_temporary(session: &Session, view: ir::CreateView) -> Result<Output> {
     }
     let made = TemporaryView { name: name.clone(), plan: *view.query, columns: view.columns };
     if views.put(made, view.replace)? || view.if_not_exists {
-        return Ok(Output::nothing());
+        return Ok(());
     }
     Err(Error::new(
         ErrorKind::Analysis,
@@ -41,15 +44,15 @@ fn create_temporary(session: &Session, view: ir::CreateView) -> Result<Output> {
     .param("relationName", format!("`{name}`")))
 }
 
-fn create_lasting(session: &Session, view: ir::CreateView) -> Result<Output> {
-    let name = TableName::parse(&view.name, &session.current_database())?;
-    let there = session.catalog.store.get(&name);
+fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {
+    let name = TableName::parse(&view.name, &catalog.database())?;
+    let there = catalog.store.get(&name);
     if let Some(there) = there {
         if view.if_not_exists {
-            return Ok(Output::nothing());
+            return Ok(());
         }
         if !view.replace || there.kind != TableKind::View {
-            return Err(super::table::already_exists(&name));
+            return Err(already_exists(&name));
         }
     }
     let text = view.text.ok_or_else(|| Error::unsupported("a lasting view over a DataFrame"))?;
@@ -64,26 +67,26 @@ fn create_lasting(session: &Session, view: ir::CreateView) -> Result<Output> {
         comment: None,
         text: Some(text),
         columns: view.columns,
-        database: session.current_database(),
+        database: catalog.database(),
         stopped: false,
     };
-    session.catalog.store.put(&name.database, definition)?;
-    Ok(Output::nothing())
+    catalog.store.put(&name.database, definition)?;
+    Ok(())
 }
 
-/// `DROP VIEW`.
-pub fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<Output> {
-    if drop_temporary(session, parts) {
-        return Ok(Output::nothing());
+/// Drops a view, temporary or lasting.
+pub fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
+    if drop_temporary(catalog, parts) {
+        return Ok(());
     }
-    let Some((name, definition)) = super::table::lasting(session, parts, if_exists)? else {
-        return Ok(Output::nothing());
+    let Some((name, definition)) = lasting(catalog, parts, if_exists)? else {
+        return Ok(());
     };
     if definition.kind != TableKind::View {
         return Err(no_view(&name, definition.kind));
     }
-    session.catalog.store.remove(&name)?;
-    Ok(Output::nothing())
+    catalog.store.remove(&name)?;
+    Ok(())
 }
 
 fn no_view(name: &TableName, kind: TableKind) -> Error {
@@ -99,13 +102,11 @@ fn no_view(name: &TableName, kind: TableKind) -> Error {
         .param("alternative", "DROP TABLE")
 }
 
-/// Drops a temporary view of that name; answers whether there was one.
-pub fn drop_temporary(session: &Session, parts: &[String]) -> bool {
+/// Drops a temporary view of that name; returns whether there was one.
+pub fn drop_temporary(catalog: &SessionCatalog, parts: &[String]) -> bool {
     match parts {
-        [name] => session.catalog.views.remove(name),
-        [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => {
-            session.catalog.global_views.remove(name)
-        }
+        [name] => catalog.views.remove(name),
+        [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => catalog.global_views.remove(name),
         _ => false,
     }
 }

@@ -1,0 +1,54 @@
+//! Drops tables and views of the lasting catalog, with the files that belong to it.
+
+use super::name::{TableName, not_found};
+use super::session::SessionCatalog;
+use super::store::{TableDefinition, TableKind};
+use super::views::drop_temporary;
+use crate::session::Session;
+use crate::statement::streaming_table;
+use thalweg_common::{Error, ErrorKind, Result};
+
+/// Drops a table or view: a managed table with its files, after its streaming query is stopped.
+pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<()> {
+    let catalog = &session.catalog;
+    if drop_temporary(catalog, parts) {
+        return Ok(());
+    }
+    let Some((name, definition)) = lasting(catalog, parts, if_exists)? else { return Ok(()) };
+    match definition.kind {
+        TableKind::View | TableKind::External => catalog.store.remove(&name).map(|_| ()),
+        TableKind::Managed | TableKind::Streaming => {
+            streaming_table::forget(session, &name).await?;
+            catalog.store.remove(&name)?;
+            remove_files(&definition.location)
+        }
+    }
+}
+
+/// Returns what a DROP names in the lasting catalog; none if there is nothing and need not be.
+pub fn lasting(
+    catalog: &SessionCatalog,
+    parts: &[String],
+    if_exists: bool,
+) -> Result<Option<(TableName, TableDefinition)>> {
+    let name = TableName::parse(parts, &catalog.database())?;
+    match catalog.store.get(&name) {
+        Some(definition) => Ok(Some((name, definition))),
+        None if if_exists => Ok(None),
+        None => Err(not_found(&name.qualifier())),
+    }
+}
+
+/// Removes the folder of a managed table, if it is there.
+pub fn remove_files(location: &str) -> Result<()> {
+    match std::fs::remove_dir_all(location) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::new(
+            ErrorKind::Runtime,
+            "DROP_FILES_FAILED",
+            "58030",
+            format!("The table is dropped, but its files in '{location}' could not be removed: {e}."),
+        )),
+    }
+}

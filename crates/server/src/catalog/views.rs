@@ -1,0 +1,35 @@
+//! The calls about views, by the session's catalog.
+
+use super::answer::Answer;
+use super::tables::{answer, database};
+use crate::convert::identifier;
+use spark_connect_proto as pb;
+use thalweg_common::Result;
+use thalweg_engine::Output;
+use thalweg_engine::catalog::CatalogProvider;
+use thalweg_engine::catalog::session::GLOBAL_TEMP;
+
+pub(super) async fn list(catalog: &dyn CatalogProvider, call: pb::ListViews) -> Result<Output> {
+    let pb::ListViews { db_name, pattern } = call;
+    let database = database(db_name)?;
+    answer(catalog, catalog.list_views(database.as_deref(), pattern.as_deref()).await?)
+}
+
+pub(super) async fn drop(catalog: &dyn CatalogProvider, call: pb::DropView) -> Result<Output> {
+    let pb::DropView { view_name, if_exists } = call;
+    catalog.drop_view(&identifier(&view_name)?, if_exists).await?;
+    Answer::nothing()
+}
+
+pub(super) async fn drop_temporary(catalog: &dyn CatalogProvider, call: pb::DropTempView) -> Result<Output> {
+    let pb::DropTempView { view_name } = call;
+    Answer::flag(catalog.drop_temporary_view(&[view_name]).await?)
+}
+
+pub(super) async fn drop_global(
+    catalog: &dyn CatalogProvider,
+    call: pb::DropGlobalTempView,
+) -> Result<Output> {
+    let pb::DropGlobalTempView { view_name } = call;
+    Answer::flag(catalog.drop_temporary_view(&[GLOBAL_TEMP.to_owned(), view_name]).await?)
+}
