@@ -165,3 +165,15 @@ def test_flights_as_another_engine_counts_them(spark, flights_file):
     assert len(found) == 16
     for ours, theirs in zip(found, expect, strict=True):
         assert ours[:3] == theirs[:3] and ours[3] == pytest.approx(theirs[3])
+
+
+@pytest.mark.parametrize("source", ["parquet", "csv", "json"])
+def test_table_at_a_new_folder(spark, tmp_path, source):
+    folder = tmp_path / "new" / "folder"
+    spark.sql(f"CREATE TABLE at_{source} (a INT) USING {source} LOCATION '{folder}'")
+    try:
+        assert folder.is_dir() and spark.table(f"at_{source}").count() == 0
+        spark.sql(f"INSERT INTO at_{source} VALUES (1)")
+        assert [r.a for r in spark.table(f"at_{source}").collect()] == [1]
+    finally:
+        spark.sql(f"DROP TABLE at_{source}")

@@ -269,3 +269,8 @@ def test_what_is_known_without_running(spark):
     assert spark.version == "4.2.0"
     assert df.schema.simpleString() == "struct<id:bigint>"
     assert df.persist().count() == 3 and df.unpersist().count() == 3
+
+
+def test_lists_of_sequence_are_unnested_in_bounds(spark):
+    found = spark.sql("SELECT max(x), count(*) FROM (SELECT explode(sequence(id, id + 20000)) x FROM range(8000))")
+    assert tuple(found.first()) == (27999, 160008000)

@@ -9,6 +9,7 @@ use crate::slices::SlicesExec;
 use arrow::datatypes::{DataType, Field};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{
     DFSchema, DFSchemaRef, DataFusionError, NullHandling, Result, ScalarValue, UnnestOptions,
 };
@@ -16,6 +17,7 @@ use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
@@ -164,15 +166,22 @@ impl ExtensionPlanner for Planner {
 /// The most elements that a constant list may become in one batch, unless a single row has more.
 const ELEMENTS_MAX: usize = 1 << 20;
 
-/// Cuts the rows below a constant list so that writing it out for each keeps in bounds.
+/// How many rows a list of `sequence` is computed for at a time: each may have millions of elements.
+const SEQUENCES_MAX: usize = 128;
+
+/// Cuts the rows below a list that few of them make large: a constant, written out for each row, or a `sequence`.
 fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let Some(projection) = input.downcast_ref::<ProjectionExec>() else { return Ok(input) };
-    let list = projection.expr().get(index).and_then(|e| e.expr.downcast_ref::<Literal>());
-    let Some(ScalarValue::List(list)) = list.map(Literal::value) else { return Ok(input) };
-    let elements = list.values().len();
-    if elements <= 1 {
-        return Ok(input);
-    }
-    let slices = Arc::new(SlicesExec::new(Arc::clone(projection.input()), ELEMENTS_MAX / elements));
+    let Some(list) = projection.expr().get(index).map(|e| &e.expr) else { return Ok(input) };
+    let rows = match list.downcast_ref::<Literal>().map(Literal::value) {
+        Some(ScalarValue::List(list)) if list.values().len() > 1 => ELEMENTS_MAX / list.values().len(),
+        None if list.exists(|e| Ok(is_sequence(e)))? => SEQUENCES_MAX,
+        _ => return Ok(input),
+    };
+    let slices = Arc::new(SlicesExec::new(Arc::clone(projection.input()), rows));
     Ok(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), slices)?))
+}
+
+fn is_sequence(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.fun().name() == "sequence")
 }

@@ -16,9 +16,10 @@ use crate::kernel::{Batch, Kernel};
 use crate::operators::key::{key, of_order, order};
 use crate::registry::{MANY, unknown};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
-use arrow::array::{ArrayRef, StructArray};
+use arrow::array::{ArrayRef, BinaryArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
+use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as df;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
@@ -193,7 +194,17 @@ fn count(mut a: Aggregate) -> Result<BoundAggregate> {
         }
         1 => {}
         _ => {
-            // Rows count where no argument is null: together they are a struct that is null otherwise.
+            // Rows count where no argument is null. Those that must differ are bytes: each struct would hold on to
+            // the batch that it came from.
+            if a.call.distinct
+                && rows_of(&a.args.iter().map(|x| x.data_type.clone()).collect::<Vec<_>>()).is_ok()
+            {
+                let row = Kernel::new("row_bytes_without_nulls", DataType::Binary, row_bytes_without_nulls)
+                    .call(std::mem::take(&mut a.args));
+                a.args = vec![as_arg(row)];
+                return Ok(a.of(df::count::count_udaf(), DataType::Int64, false));
+            }
+            // Together they are a struct that is null otherwise.
             let fields = a
                 .args
                 .iter()
@@ -208,9 +219,28 @@ fn count(mut a: Aggregate) -> Result<BoundAggregate> {
     Ok(a.of(df::count::count_udaf(), DataType::Int64, false))
 }
 
+fn any_null(columns: &[ArrayRef]) -> Option<NullBuffer> {
+    columns.iter().fold(None, |n, c| NullBuffer::union(n.as_ref(), c.logical_nulls().as_ref()))
+}
+
+fn rows_of(types: &[DataType]) -> Result<RowConverter> {
+    let fields = types.iter().map(|t| SortField::new(t.clone())).collect();
+    crate::kernel::arrow(RowConverter::new(fields))
+}
+
+fn row_bytes_without_nulls(b: &Batch) -> Result<ArrayRef> {
+    let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
+    let nulls = any_null(&columns);
+    let converter = rows_of(&columns.iter().map(|c| c.data_type().clone()).collect::<Vec<_>>())?;
+    let rows = crate::kernel::arrow(converter.convert_columns(&columns))?;
+    let is_valid = |row: usize| nulls.as_ref().is_none_or(|n| n.is_valid(row));
+    let bytes = rows.iter().enumerate().map(|(i, row)| is_valid(i).then(|| row.data().to_vec()));
+    Ok(Arc::new(bytes.collect::<BinaryArray>()))
+}
+
 fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let nulls = columns.iter().fold(None, |n, c| NullBuffer::union(n.as_ref(), c.logical_nulls().as_ref()));
+    let nulls = any_null(&columns);
     let DataType::Struct(fields) = b.returns else {
         return Err(Error::internal("a row is a struct"));
     };

@@ -14,11 +14,16 @@ use datafusion::logical_expr::{
 use std::sync::LazyLock;
 use thalweg_common::Result;
 
-static ANEW: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Anew::new()));
+static ANEW: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Anew::new("anew", 1)));
 
 /// The same value.
 pub(super) fn anew(value: Expr) -> Expr {
     ANEW.call(vec![value])
+}
+
+/// The first of some values, computed with the others, which may raise.
+pub(super) fn computed_with(values: Vec<Expr>) -> Expr {
+    ScalarUDF::from(Anew::new("computed_with", values.len())).call(values)
 }
 
 /// The plan, with the columns to group by made anew that came from a key below a join.
@@ -43,18 +48,19 @@ pub(super) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPla
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Anew {
+    name: &'static str,
     signature: Signature,
 }
 
 impl Anew {
-    fn new() -> Self {
-        Self { signature: Signature::any(1, Volatility::Immutable) }
+    fn new(name: &'static str, values: usize) -> Self {
+        Self { name, signature: Signature::any(values, Volatility::Immutable) }
     }
 }
 
 impl ScalarUDFImpl for Anew {
     fn name(&self) -> &str {
-        "anew"
+        self.name
     }
     fn signature(&self) -> &Signature {
         &self.signature
@@ -62,7 +68,7 @@ impl ScalarUDFImpl for Anew {
     fn return_type(&self, types: &[Arrow]) -> datafusion::error::Result<Arrow> {
         Ok(types.first().cloned().unwrap_or(Arrow::Null))
     }
-    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        args.args.pop().ok_or_else(|| DataFusionError::Internal("anew takes a value".into()))
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("anew takes a value".into()))
     }
 }

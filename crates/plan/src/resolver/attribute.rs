@@ -127,10 +127,34 @@ impl Resolver<'_> {
 
     /// The name that a column of this expression gets.
     pub(super) fn name_of(&self, expr: &ir::Expr, env: &Env) -> String {
+        if let Some(written_out) = self.distinct_without_star(expr, env) {
+            return self.name_of(&written_out, env);
+        }
         crate::naming::name_of(expr, &|name, plan_id| match self.bare_call(name, plan_id, env) {
             Some(_) => None,
             None => Some(self.qualifier_len(name, plan_id, env)),
         })
+    }
+}
+
+impl Resolver<'_> {
+    /// `count(DISTINCT *)` with the columns that the star stands for.
+    fn distinct_without_star(&self, expr: &ir::Expr, env: &Env) -> Option<ir::Expr> {
+        let ir::ExprNode::Function(call) = &expr.node else { return None };
+        let is_star = |e: &ir::Expr| matches!(e.node, ir::ExprNode::Star { .. });
+        if !call.distinct || !call.args.iter().any(is_star) {
+            return None;
+        }
+        let mut call = call.clone();
+        let mut args = vec![];
+        for arg in std::mem::take(&mut call.args) {
+            match is_star(&arg) {
+                true => args.extend(self.star(&arg, env).ok()?.iter().map(|c| ir::Expr::column(&[&c.name]))),
+                false => args.push(arg),
+            }
+        }
+        call.args = args;
+        Some(ir::Expr::new(ir::ExprNode::Function(call)))
     }
 }
 

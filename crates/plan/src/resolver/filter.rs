@@ -25,29 +25,55 @@ use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
 impl Resolver<'_> {
     pub(super) fn filter(&self, input: &Relation, condition: &ir::Expr, outer: Option<&Env>) -> Result<Rel> {
         let rel = self.relation(input, outer)?;
-        let mut env = Env::new(&rel.scope, outer);
-        env.clause = "filter";
-        match self.conjuncts(condition, &env) {
-            Ok(conjuncts) => self.filtered(rel, conjuncts),
-            Err(e) => self.filter_below(input, condition, outer)?.ok_or(e),
+        if let Some(rel) = self.filter_widened(&rel.scope, input, condition, outer)? {
+            return Ok(rel);
         }
+        self.kept_where(rel, condition, outer)
     }
 
-    /// `df.select("a").filter(df.b > 1)`: a filter on what the select below it left out is one below the select.
-    fn filter_below(
+    fn kept_where(&self, rel: Rel, condition: &ir::Expr, outer: Option<&Env>) -> Result<Rel> {
+        let mut env = Env::new(&rel.scope, outer);
+        env.clause = "filter";
+        let conjuncts = self.conjuncts(condition, &env)?;
+        self.filtered(rel, conjuncts)
+    }
+
+    /// `df.select("a").filter(df.b > 1)`: names that the select below left out are looked up in its input, before
+    /// those of the query around. The select then hands their columns on as far as the filter.
+    fn filter_widened(
         &self,
+        scope: &Scope,
         input: &Relation,
         condition: &ir::Expr,
         outer: Option<&Env>,
     ) -> Result<Option<Rel>> {
-        let RelationNode::Project { input: below, exprs } = &input.node else { return Ok(None) };
-        if self.missing.borrow().is_some() || !exprs.iter().all(is_plain) {
+        let Some(below) = select_input(input) else { return Ok(None) };
+        let mut names = vec![];
+        attributes(condition, &mut names);
+        let env = Env::new(scope, None);
+        let lacks = |env: &Env, name: &ir::Expr| match &name.node {
+            ExprNode::Attribute { name, plan_id } => {
+                matches!(self.seen(name, *plan_id, env), Ok(None))
+            }
+            _ => false,
+        };
+        names.retain(|name| lacks(&env, name));
+        if names.is_empty() || self.missing.borrow().is_some() {
             return Ok(None);
         }
-        let node = RelationNode::Filter { input: below.clone(), condition: condition.clone() };
-        let filtered = Relation { node, plan_id: below.plan_id, origin: input.origin };
-        let node = RelationNode::Project { input: Box::new(filtered), exprs: exprs.clone() };
-        Ok(self.relation(&Relation { node, plan_id: input.plan_id, origin: input.origin }, outer).ok())
+        let below = self.relation(below, outer)?;
+        let env = Env::new(&below.scope, None);
+        names.retain(|name| !lacks(&env, name));
+        if names.is_empty() {
+            return Ok(None);
+        }
+        // A select that cannot have them, such as one of aggregates alone, leaves the names to the query around.
+        let Ok(mut rel) = self.relation(&widened(input, &names), outer) else { return Ok(None) };
+        let shown = scope.columns.len();
+        let columns = rel.scope.columns.clone();
+        rel = self.kept_where(rel, condition, outer)?;
+        rel.scope.columns = columns.into_iter().take(shown).collect();
+        Ok(Some(rel))
     }
 
     /// The conjuncts of a condition, each a boolean.
@@ -171,13 +197,41 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a select item is a column, named anew or not.
-fn is_plain(item: &ir::Expr) -> bool {
-    let inner = match &item.node {
-        ExprNode::Alias { expr, .. } => expr,
-        _ => item,
-    };
-    matches!(inner.node, ExprNode::Attribute { .. } | ExprNode::Star { .. })
+/// The input of a client's select below operators that keep its columns. SQL's derived tables end the look-up.
+fn select_input(relation: &Relation) -> Option<&Relation> {
+    relation.plan_id?;
+    match &relation.node {
+        RelationNode::Project { input, .. } => Some(input),
+        RelationNode::Filter { input, .. }
+        | RelationNode::Limit { input, .. }
+        | RelationNode::Offset { input, .. } => select_input(input),
+        _ => None,
+    }
+}
+
+/// The same relation, with these columns added to the select that [`select_input`] finds.
+fn widened(relation: &Relation, names: &[ir::Expr]) -> Relation {
+    let mut wide = relation.clone();
+    match &mut wide.node {
+        RelationNode::Project { exprs, .. } => exprs.extend_from_slice(names),
+        RelationNode::Filter { input, .. }
+        | RelationNode::Limit { input, .. }
+        | RelationNode::Offset { input, .. } => **input = widened(input, names),
+        _ => {}
+    }
+    wide
+}
+
+/// The columns that an expression names, those inside of its subqueries aside.
+fn attributes(expr: &ir::Expr, names: &mut Vec<ir::Expr>) {
+    if matches!(expr.node, ExprNode::Attribute { .. }) && !names.contains(expr) {
+        names.push(expr.clone());
+    }
+    expr.for_each_child(&mut |child| {
+        if let ir::Child::Expr(inner) = child {
+            attributes(inner, names);
+        }
+    });
 }
 
 /// Whether a conjunct can raise, itself or through a column it names.

@@ -1,5 +1,6 @@
 //! Calls over a window of rows: partition, order and frame.
 
+use super::anew::computed_with;
 use super::env::{Env, Typed, WindowFound};
 use super::expr::placeholder;
 use super::function::call_name;
@@ -8,7 +9,7 @@ use crate::errors::analysis;
 use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
 use thalweg_common::{Error, Result};
 use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
@@ -97,6 +98,12 @@ impl Resolver<'_> {
                 Sort::new(typed.key(), !key.descending, nulls_first)
             })
             .collect();
+        if let (Some(frame), [key], [order], [sort]) =
+            (&call.frame, keys.as_slice(), call.order.as_slice(), function.params.order_by.as_mut_slice())
+            && bound.takes_frame
+        {
+            sort.expr = self.in_range(frame, key, order.descending, env)?;
+        }
         function.params.window_frame = match &call.frame {
             Some(frame) if bound.takes_frame => self.frame(frame, &keys, env)?,
             Some(_) => {
@@ -119,6 +126,21 @@ impl Resolver<'_> {
         Typed { expr: column(&id), volatile: false, fallible: false, ..typed }
     }
 
+    /// The order key of a range frame, which raises where a bound of the frame is no number of the key's type.
+    fn in_range(&self, frame: &ir::WindowFrame, key: &Typed, descending: bool, env: &Env) -> Result<Expr> {
+        let integral = matches!(key.data_type, Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64);
+        let mut args = vec![key.key()];
+        for bound in [&frame.lower, &frame.upper] {
+            let FrameBound::Value(offset) = bound else { continue };
+            let value = self.constant(offset, env)?.and_then(|v| v.cast_to(&key.data_type).ok());
+            let Some(value) = value.filter(|v| integral && !frame.rows && !v.is_null()) else { continue };
+            let offset = Typed::new(lit(value), key.data_type.clone(), false);
+            let operator = if descending { "-" } else { "+" };
+            args.push(self.scalar(operator, vec![key.clone(), offset])?.expr);
+        }
+        Ok(if args.len() > 1 { computed_with(args) } else { key.key() })
+    }
+
     fn frame(&self, frame: &ir::WindowFrame, keys: &[Typed], env: &Env) -> Result<WindowFrame> {
         let target = match (frame.rows, keys) {
             (true, _) => Arrow::UInt64,
@@ -138,7 +160,19 @@ impl Resolver<'_> {
                     text.to_owned(),
                 ));
             }
-            (false, _) => Arrow::Null,
+            (false, _) => {
+                let has_offset = |b: &FrameBound| matches!(b, FrameBound::Value(_));
+                if has_offset(&frame.lower) || has_offset(&frame.upper) {
+                    let text = "A range window frame with value boundaries cannot be used in a window specification \
+                                with multiple order by expressions.";
+                    return Err(analysis(
+                        "DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER",
+                        "42K09",
+                        text.to_owned(),
+                    ));
+                }
+                Arrow::Null
+            }
         };
         let (lower, upper) =
             (self.bound(&frame.lower, &target, env)?, self.bound(&frame.upper, &target, env)?);

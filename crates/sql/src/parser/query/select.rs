@@ -4,7 +4,7 @@ use super::super::Parser;
 use super::super::lexer::Kind;
 use super::group::Grouping;
 use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode};
-use thalweg_common::Result;
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// A hint: its name and its arguments.
 type Hint = (String, Vec<Expr>);
@@ -27,7 +27,7 @@ impl Parser<'_> {
         if self.is_script() {
             return Err(self.unsupported("TRANSFORM with a script"));
         }
-        let list = self.list(Self::named_expression)?;
+        let list = self.list(Self::selected)?;
         let height = std::mem::take(&mut self.height);
         let mut relation = match input {
             Some(input) if self.is_word("FROM") => {
@@ -63,6 +63,18 @@ impl Parser<'_> {
             relation = self.on_top(RelationNode::Hint { input: Box::new(relation), name, args }, start)?;
         }
         Ok(relation)
+    }
+
+    /// An item of the select list; FROM in its place follows a comma too many.
+    fn selected(&mut self) -> Result<Expr> {
+        let after_comma = self.pos > 0 && self.is_symbol_at(self.pos - 1, ",");
+        if after_comma && self.is_word("FROM") && !self.is_symbol_at(self.pos + 1, ",") {
+            let text =
+                "Trailing comma detected in SELECT clause. Remove the trailing comma before the FROM clause.";
+            let error = Error::new(ErrorKind::Parse, "TRAILING_COMMA_IN_SELECT", "42601", text.to_owned());
+            return Err(error.at(self.position(self.pos, self.pos + 1)));
+        }
+        self.named_expression()
     }
 
     /// `TRANSFORM (…) [ROW FORMAT …] USING …`, not a call of the function transform.
