@@ -100,8 +100,8 @@ def condition(error):
 class File:
     """The differences of one file, and what was skipped."""
 
-    def __init__(self, spark, path):
-        self.spark, self.path = spark, path
+    def __init__(self, spark, path, skip):
+        self.spark, self.path, self.skip = spark, path, skip
         self.lines = path.read_text().split("\n")
         self.refused, self.same, self.skipped, self.different = False, 0, [], []
 
@@ -115,6 +115,9 @@ class File:
 
     def ask_one(self, block):
         """Compares one block; returns Spark's rows if they are not the recorded ones."""
+        if self.skip and re.search(self.skip, block.sql):
+            self.skipped.append(f"{self.path}:{block.start + 1}: --skip")
+            return None
         try:
             frame = self.spark.sql(block.sql.replace("LOCATION '", f"LOCATION '{ROOT}/"))
             got = rows(frame)
@@ -167,16 +170,16 @@ def files(names):
         yield from sorted(name.rglob("*.slt")) if name.is_dir() else [name]
 
 
-def ask_file(remote, path, write):
-    spark = SparkSession.builder.remote(remote).create()
+def ask_file(given, path):
+    spark = SparkSession.builder.remote(given.remote).create()
     database = f"slt_{os.getpid()}"
     try:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         spark.sql(f"CREATE DATABASE {database}")
         spark.sql(f"USE {database}")
-        file = File(spark, path)
+        file = File(spark, path, given.skip)
         answers = file.ask()
-        if write and answers:
+        if given.write and answers:
             file.write(answers)
         return file
     finally:
@@ -189,13 +192,14 @@ def main():
     parser.add_argument("remote", help="a Spark Connect server, such as sc://localhost:15002")
     parser.add_argument("files", nargs="+", help=".slt files, or folders of them")
     parser.add_argument("--write", action="store_true", help="put Spark's rows into the files")
+    parser.add_argument("--skip", metavar="PATTERN", help="do not ask what matches, as it needs much memory")
     parser.add_argument("--skipped", action="store_true", help="list what was skipped, too")
     given = parser.parse_args()
     # The client logs each error that it is answered.
     logging.disable(logging.CRITICAL)
     asked = []
     for path in files(given.files):
-        file = ask_file(given.remote, path, given.write)
+        file = ask_file(given, path)
         asked.append(file)
         for text in file.different + (file.skipped if given.skipped else []):
             print(text, flush=True)
