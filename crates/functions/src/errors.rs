@@ -169,6 +169,15 @@ pub(crate) fn bad_value(function: &str, parameter: &str, expected: &str, value: 
         .param("functionName", format!("`{function}`"))
 }
 
+/// `[INVALID_EXTRACT_FIELD]`: what `extract` does not find in dates and times.
+pub(crate) fn no_such_field(field: &str, source: &DataType) -> Error {
+    let source = format!("\"{}\"", sql_name(source));
+    let text = format!("Cannot extract `{field}` from {source}.");
+    Error::new(ErrorKind::Analysis, "INVALID_EXTRACT_FIELD", "42601", text)
+        .param("field", format!("`{field}`"))
+        .param("expr", source)
+}
+
 /// `[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]`: a constant outside of what the function takes.
 pub(crate) fn value_out_of_range(function: &str, expression: &str, range: &str, value: &str) -> Error {
     let why = format!("The {expression} must be between {range} (current value = {value})");

@@ -54,7 +54,8 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
     if &from == to {
         return Ok(Bound { expr: arg.expr, data_type: from, nullable: arg.nullable, fallible: false });
     }
-    if from == DataType::Null {
+    // Only a value is known to be null: a call without a type may be there for the error that it raises.
+    if from == DataType::Null && matches!(arg.expr, Expr::Literal(..) | Expr::Column(_)) {
         return null_of(to);
     }
     if mode == CastMode::Ansi && is_integral(&from) && to == &DataType::Binary {

@@ -22,7 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["isnan"], 1, 1, is_nan),
     Entry::bind(&["nanvl"], 2, 2, nanvl),
     Entry::bind(&["when", "case"], 2, MANY, when),
-    Entry::bind(&["if", "iff"], 3, 3, when),
+    Entry::bind(&["if"], 3, 3, when),
     Entry::bind(&["coalesce"], 1, MANY, coalesce),
     Entry::bind(&["nvl", "ifnull"], 2, 2, coalesce),
     Entry::bind(&["nvl2"], 3, 3, nvl2),

@@ -2,7 +2,7 @@
 
 use super::{times, to_time, zone_of, zoned};
 use crate::binding::Bound;
-use crate::errors::{bad_value, not_constant};
+use crate::errors::{no_such_field, not_constant};
 use crate::kernel::{Batch, Kernel, Run};
 use crate::registry::{Call, Entry};
 use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
@@ -142,7 +142,7 @@ fn extract(call: Call) -> Result<Bound> {
             let zone = to_time(&mut call, 0)?;
             Ok(zoned("precise_second", DataType::Decimal128(8, 6), precise_second, &zone).call(call.args))
         }
-        _ => Err(bad_value(function, "field", "a field of dates and times", &field)),
+        _ => Err(no_such_field(&field, &call.type_of(0))),
     }
 }
 

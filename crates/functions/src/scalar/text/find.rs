@@ -14,8 +14,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["bit_length"], 1, 1, |c| bytes(c, "bit_length", |b| size(b, 8))),
     Entry::plain(&["ascii"], &[Ty::Text], Ty::Int, ascii),
     Entry::plain(&["instr"], &[Ty::Text, Ty::Text], Ty::Int, instr),
-    Entry::plain(&["locate", "position", "charindex"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate)
-        .optional(1),
+    Entry::plain(&["locate", "position"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate).optional(1),
     Entry::bind(&["startswith"], 2, 2, |c| test(c, "startswith")),
     Entry::bind(&["endswith"], 2, 2, |c| test(c, "endswith")),
     Entry::bind(&["contains"], 2, 2, |c| test(c, "contains")),
@@ -68,7 +67,7 @@ fn instr(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int32Type>(|i| Ok(text.get(i).zip(what.get(i)).map(|(s, w)| place(s, w, 0))))
 }
 
-/// `locate(what, text [, from])`: a `from` under 1 finds nothing.
+/// `locate(what, text [, from])`: a `from` under 1 finds nothing, and an empty `what` is at 1 wherever one starts.
 fn locate(b: &Batch) -> Result<ArrayRef> {
     let (what, text) = (b.strings(0)?, b.strings(1)?);
     let from = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
@@ -81,7 +80,11 @@ fn locate(b: &Batch) -> Result<ArrayRef> {
             },
         };
         let Some((w, s)) = what.get(i).zip(text.get(i)) else { return Ok(None) };
-        Ok(Some(if from < 1 { 0 } else { place(s, w, from as usize - 1) }))
+        Ok(Some(match from {
+            ..1 => 0,
+            _ if w.is_empty() => 1,
+            _ => place(s, w, from as usize - 1),
+        }))
     })
 }
 
