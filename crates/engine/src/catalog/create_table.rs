@@ -150,7 +150,7 @@ async fn fill(
         write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
-    } else if let Ok(folder) = super::stream::local_path(&definition.location)
+    } else if let Ok(folder) = crate::statement::stream::local_path(&definition.location)
         && !(folder.exists() || definition.location.contains(['*', '?', '[', '{']))
     {
         std::fs::create_dir_all(folder).map_err(|e| no_folder(&definition.location, &e))?;

@@ -6,7 +6,7 @@ mod insert;
 mod set;
 mod show;
 mod store_assignment;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod streaming_table;
 pub(crate) mod write;
 

@@ -9,7 +9,7 @@ use crate::errors::analysis;
 use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
 use thalweg_common::{Error, Result};
 use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
