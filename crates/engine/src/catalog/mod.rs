@@ -17,6 +17,7 @@ pub mod streaming_table;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod view_text;
 mod views;
 
 pub use change::CatalogChange;

@@ -4,12 +4,13 @@
 
 use super::name::{TableName, not_found};
 use super::store::{CatalogStore, TableDefinition, TableKind};
+use super::view_text;
 use crate::settings::SessionConfig;
 use crate::source::{self, SourceRequest};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::{Error, Result};
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_plan::{Catalog, TableEntry};
 use thalweg_sql::ir;
@@ -157,16 +158,6 @@ impl Catalog for SessionCatalog {
 }
 
 fn view_entry(name: &TableName, definition: &TableDefinition) -> Result<TableEntry> {
-    let text = definition.text.as_deref().unwrap_or_default();
-    let plan = thalweg_sql::parse_query(text).map_err(|e| {
-        Error::new(
-            ErrorKind::Analysis,
-            "INVALID_VIEW_TEXT",
-            "XX000",
-            format!("The view {name} cannot be displayed due to invalid view text: {text}."),
-        )
-        .caused_by(e)
-    })?;
-    let columns = definition.columns.clone();
-    Ok(TableEntry::View { plan: Box::new(plan), columns, qualifier: name.qualifier() })
+    let plan = Box::new(view_text::plan(name, definition)?);
+    Ok(TableEntry::View { plan, columns: definition.columns.clone(), qualifier: name.qualifier() })
 }
