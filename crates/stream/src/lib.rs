@@ -39,6 +39,7 @@
 //! let source = Csv.source(read, MetadataLog::new(store.clone(), Path::from("numbers/sources/0"))).await?;
 //! let memory = Memory::default();
 //! let write = SinkRequest {
+//!     time_zone: "UTC".to_owned(),
 //!     path: Some("numbers".to_owned()),
 //!     schema,
 //!     partition_by: vec![],
