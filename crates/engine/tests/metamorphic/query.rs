@@ -73,7 +73,8 @@ impl<'r> Generator<'r> {
 
     /// A query.
     pub fn query(&mut self) -> String {
-        match self.random.usize(0..10) {
+        match self.random.usize(0..12) {
+            10 | 11 => self.bounds(),
             0 => self.plain(),
             1 | 2 => self.totals(),
             3 | 4 => self.grouped(),
@@ -116,6 +117,16 @@ impl<'r> Generator<'r> {
         let aggregates = self.aggregates(&[""]);
         let having = if self.one_in(5) { " HAVING count(*) > 2" } else { "" };
         format!("SELECT {aggregates} FROM {{t}}{}{having}", self.clause("WHERE", &[""]))
+    }
+
+    /// The least and the greatest of whole columns: what a scan may answer from statistics, or prune for.
+    fn bounds(&mut self) -> String {
+        let mut calls = vec![];
+        for _ in 0..self.random.usize(1..=2) {
+            let column = self.pick(COLUMNS.iter().map(|c| c.name).collect::<Vec<_>>().as_slice());
+            calls.push(format!("min({column}), max({column})"));
+        }
+        format!("SELECT {} FROM {{t}}", calls.join(", "))
     }
 
     fn grouped(&mut self) -> String {
