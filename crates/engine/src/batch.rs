@@ -19,7 +19,8 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::cancel::{CancelOnDrop, Cancellation};
-use thalweg_plan::{Resolved, WatermarkNode};
+use thalweg_logical::WatermarkNode;
+use thalweg_resolver::ResolvedQuery;
 
 /// Share of the machine's memory that batch queries may hold together, unless configured.
 const MEMORY_SHARE: f64 = 0.5;
@@ -30,7 +31,7 @@ const MEMORY_FALLBACK: usize = 4 << 30;
 
 /// How one statement is planned.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct PlanOptions {
     /// Whether the optimizer runs, beyond what a plan needs to run at all.
     pub optimize: bool,
     /// The most partitions that the user wants; none: as many as there are workers.
@@ -59,11 +60,11 @@ impl Runtime {
     }
 
     /// A state for one statement.
-    pub fn state(&self, manner: Manner) -> SessionState {
-        let Manner { optimize, partitions } = manner;
+    pub fn state(&self, options: PlanOptions) -> SessionState {
+        let PlanOptions { optimize, partitions } = options;
         // More partitions than threads would only cut the work into smaller pieces.
         let partitions = partitions.unwrap_or(self.workers).clamp(1, self.workers);
-        let mut settings = thalweg_plan::session_config().with_target_partitions(partitions);
+        let mut settings = thalweg_physical::session_config().with_target_partitions(partitions);
         // Dealing batches out to partitions in turn would lose the order of a scan's rows.
         settings.options_mut().optimizer.enable_round_robin_repartition = false;
         let builder = SessionStateBuilder::new()
@@ -71,9 +72,10 @@ impl Runtime {
             .with_runtime_env(self.environment.clone())
             .with_default_features()
             .with_analyzer_rules(vec![])
-            .with_query_planner(thalweg_plan::query_planner())
-            .with_physical_optimizer_rules(thalweg_plan::physical_optimizer_rules());
-        let rules = if optimize { thalweg_plan::optimizer_rules() } else { thalweg_plan::required_rules() };
+            .with_query_planner(thalweg_physical::query_planner())
+            .with_physical_optimizer_rules(thalweg_physical::physical_optimizer_rules());
+        let rules =
+            if optimize { thalweg_physical::optimizer_rules() } else { thalweg_physical::required_rules() };
         builder.with_optimizer_rules(rules).build()
     }
 
@@ -81,9 +83,9 @@ impl Runtime {
     pub async fn physical(
         &self,
         plan: &LogicalPlan,
-        manner: Manner,
+        options: PlanOptions,
     ) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
-        let state = self.state(manner);
+        let state = self.state(options);
         let bounded = without_watermarks(plan.clone())?;
         let physical = state.create_physical_plan(&bounded).await.map_err(from_datafusion)?;
         Ok((state, physical))
@@ -91,10 +93,10 @@ impl Runtime {
 
     /// Runs a bounded query; the columns still have their inner ids. It ends when the work that asks for it is
     /// cancelled, and when its rows are dropped.
-    pub async fn run(&self, plan: &LogicalPlan, manner: Manner) -> Result<SendableRecordBatchStream> {
-        let (state, physical) = self.physical(plan, manner).await?;
+    pub async fn run(&self, plan: &LogicalPlan, options: PlanOptions) -> Result<SendableRecordBatchStream> {
+        let (state, physical) = self.physical(plan, options).await?;
         let cancellation = Cancellation::current().part();
-        let physical = thalweg_plan::interruptible(physical, &cancellation).map_err(from_datafusion)?;
+        let physical = thalweg_physical::interruptible(physical, &cancellation).map_err(from_datafusion)?;
         let schema = physical.schema();
         let parts = execute_stream_partitioned(physical, state.task_ctx()).map_err(from_datafusion)?;
         let rows = one_after_another(schema.clone(), parts);
@@ -130,7 +132,7 @@ pub fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// The schema of a resolved query under the users' names.
-pub fn named_schema(resolved: &Resolved) -> SchemaRef {
+pub fn named_schema(resolved: &ResolvedQuery) -> SchemaRef {
     let inner = resolved.plan.schema();
     let fields = resolved
         .columns

@@ -1,6 +1,6 @@
 //! One user's session: settings, names, and the way from a statement to its rows.
 
-use crate::batch::{self, Manner};
+use crate::batch::{self, PlanOptions};
 use crate::catalog::SessionCatalog;
 use crate::engine::Engine;
 use crate::persisted::{Persisted, StorageLevel};
@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, Result};
-use thalweg_plan::{Context, Resolved};
+use thalweg_resolver::{Context, ResolvedQuery};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 
@@ -99,8 +99,8 @@ impl Session {
     }
 
     /// How the queries of this session are planned.
-    pub(crate) fn manner(&self, optimize: bool) -> Manner {
-        Manner { optimize, partitions: self.config().partitions() }
+    pub(crate) fn plan_options(&self, optimize: bool) -> PlanOptions {
+        PlanOptions { optimize, partitions: self.config().partitions() }
     }
 
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
@@ -149,7 +149,7 @@ impl Session {
         if resolved.streaming {
             return Err(crate::catalog::streaming_table::must_be_started());
         }
-        let rows = self.engine()?.runtime.run(&resolved.plan, self.manner(optimize)).await?;
+        let rows = self.engine()?.runtime.run(&resolved.plan, self.plan_options(optimize)).await?;
         let rows = batch::named(rows, batch::named_schema(&resolved));
         Ok(Output { schema: resolved.schema(), rows, query: None })
     }
@@ -210,8 +210,12 @@ impl Session {
         statement::explain::text(self, relation, mode, None).await
     }
 
-    pub(crate) async fn resolve(&self, relation: &ir::Relation, text: Option<Arc<str>>) -> Result<Resolved> {
-        thalweg_plan::resolve(relation, &self.catalog, &self.context(text)?).await
+    pub(crate) async fn resolve(
+        &self,
+        relation: &ir::Relation,
+        text: Option<Arc<str>>,
+    ) -> Result<ResolvedQuery> {
+        thalweg_resolver::resolve(relation, &self.catalog, &self.context(text)?).await
     }
 
     /// Resolves a query that shall run as a stream: its current time is that of each epoch.
@@ -219,9 +223,9 @@ impl Session {
         &self,
         relation: &ir::Relation,
         text: Option<Arc<str>>,
-    ) -> Result<Resolved> {
+    ) -> Result<ResolvedQuery> {
         let context = Context { now_micros: None, ..self.context(text)? };
-        thalweg_plan::resolve(relation, &self.catalog, &context).await
+        thalweg_resolver::resolve(relation, &self.catalog, &context).await
     }
 
     pub(crate) fn context(&self, text: Option<Arc<str>>) -> Result<Context> {

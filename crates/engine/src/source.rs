@@ -7,7 +7,7 @@ use datafusion::catalog::TableProvider;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{Connector, OptionMap, ReadRequest};
-use thalweg_plan::types;
+use thalweg_resolver::types;
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 

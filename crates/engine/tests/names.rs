@@ -7,7 +7,6 @@
 use sqllogictest::{DefaultColumnType, Record, parse_file};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use thalweg_plan::functions;
 use thalweg_sql::ir::{Child, ExprNode, Relation, RelationNode, Statement};
 
 /// What the parser knows as syntax and gives another name.
@@ -91,6 +90,6 @@ fn every_registered_name_occurs_in_a_test() {
     slt.iter().for_each(|path| collect_slt(path, &mut called));
     python.iter().for_each(|path| collect_python(path, &mut called));
     collect_examples(&root.join("crates/functions/tests/data/examples.json"), &mut called);
-    let missing: BTreeSet<&str> = functions::names().filter(|name| !called.contains(*name)).collect();
+    let missing: BTreeSet<&str> = thalweg_functions::names().filter(|name| !called.contains(*name)).collect();
     assert!(missing.is_empty(), "{} names occur in no test: {missing:?}", missing.len());
 }

@@ -6,6 +6,8 @@
 pub mod binding;
 pub mod display;
 pub mod java_regex;
+pub mod lambda;
+pub mod once;
 
 mod aggregate;
 mod call_name;
@@ -28,7 +30,7 @@ pub use cast::{
 };
 pub use coerce::{common_type, implicit_cast};
 pub use kernel::located;
-pub use operators::key::{key, null_marker};
+pub use operators::key::key;
 pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
 pub use scalar::fields::{named_like, with_fields, with_names};

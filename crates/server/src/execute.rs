@@ -4,7 +4,7 @@ use crate::convert::{self, Request, Sql};
 use crate::executor::{Executor, broken};
 use crate::operation::Operation;
 use crate::service::converter;
-use crate::session::Session;
+use crate::session::ClientSession;
 use crate::wire::Deep;
 use crate::{catalog, rows, streaming};
 use spark_connect_proto as pb;
@@ -52,14 +52,19 @@ pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
 
 /// An execution that begins.
 pub(crate) struct Start {
-    pub session: Arc<Session>,
+    pub session: Arc<ClientSession>,
     pub operation: Arc<Operation>,
     pub plan: Deep<pb::Plan>,
 }
 
-async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: Deep<pb::Plan>) -> Result<()> {
-    let Deep { message: plan, pieces } = plan;
-    let request = converter(session, pieces, |converter| convert::request(converter, plan))?;
+async fn run(
+    engine: &Engine,
+    session: &ClientSession,
+    operation: &Operation,
+    plan: Deep<pb::Plan>,
+) -> Result<()> {
+    let Deep { message: plan, fragments } = plan;
+    let request = converter(session, fragments, |converter| convert::request(converter, plan))?;
     let form = rows::Form::of(session.engine.config());
     match request {
         Request::Statement(statement) => {
@@ -86,7 +91,7 @@ async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: De
             operation.answer(ResponseType::GetResourcesCommandResult(Default::default())).await;
         }
     }
-    if operation.manner.reattachable {
+    if operation.options.reattachable {
         operation.answer(ResponseType::ResultComplete(ResultComplete {})).await;
     }
     Ok(())
@@ -94,7 +99,7 @@ async fn run(engine: &Engine, session: &Session, operation: &Operation, plan: De
 
 /// A query is analysed now, so that its errors surface here, and runs when the client asks for rows.
 /// A command runs now, and its rows go back as a relation.
-async fn sql_command(session: &Session, sql: Sql, time_zone: &str) -> Result<ResponseType> {
+async fn sql_command(session: &ClientSession, sql: Sql, time_zone: &str) -> Result<ResponseType> {
     let relation = match sql {
         Sql::Query { sent, query } => {
             session.engine.analyze(&query, None).await?;

@@ -1,4 +1,4 @@
-//! The Spark Connect door: lets unmodified PySpark clients in.
+//! The Spark Connect server: serves unmodified PySpark clients.
 //!
 //! Takes a client's protobuf apart ([`convert`]), hands IR to the engine, and sends back rows as
 //! Arrow and errors as Spark's classes. An execution runs in a task of its own and survives broken
@@ -35,7 +35,7 @@ mod rpc {
 
 use executor::Executor;
 use futures::{FutureExt, StreamExt};
-use service::Door;
+use service::SparkConnectService;
 use session::Sessions;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,8 +78,8 @@ pub async fn serve(
 ) -> Result<()> {
     let sessions = Arc::new(Sessions::new(engine.clone()));
     let executor = Arc::new(Executor::start()?);
-    let door = Door::new(sessions.clone(), executor.clone());
-    let service = rpc::spark_connect_service_server::SparkConnectServiceServer::new(door)
+    let service = SparkConnectService::new(sessions.clone(), executor.clone());
+    let service = rpc::spark_connect_service_server::SparkConnectServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let server = tonic::transport::Server::builder()

@@ -45,7 +45,7 @@ pub(crate) struct Identity {
 
 /// What the client asked of the execution itself.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Manner {
+pub(crate) struct ExecuteOptions {
     pub tags: Vec<String>,
     pub reattachable: bool,
     /// The most bytes of one piece of a batch, if batches may come in pieces.
@@ -71,7 +71,7 @@ struct Buffer {
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub identity: Identity,
-    pub manner: Manner,
+    pub options: ExecuteOptions,
     /// Starts every response id, so that one of another operation is not taken for ours.
     token: String,
     buffer: Mutex<Buffer>,
@@ -82,11 +82,11 @@ pub(crate) struct Operation {
 
 impl Operation {
     /// An operation without responses.
-    pub(crate) fn new(identity: Identity, manner: Manner) -> Arc<Self> {
+    pub(crate) fn new(identity: Identity, options: ExecuteOptions) -> Arc<Self> {
         let token = Uuid::new_v4().simple().to_string();
         let buffer = Mutex::new(Buffer { detached: Some(Instant::now()), ..Buffer::default() });
         let (changes, canceled) = (watch::Sender::new(0), watch::Sender::new(false));
-        Arc::new(Self { identity, manner, token, buffer, changes, canceled })
+        Arc::new(Self { identity, options, token, buffer, changes, canceled })
     }
 
     /// Asks the operation to end with `OPERATION_CANCELED`; answers whether it was running.
@@ -305,7 +305,7 @@ impl Cursor {
             let why = "The cursor position is no longer available.";
             return self.fail(&invalid_cursor("POSITION_NOT_AVAILABLE", why), "");
         }
-        if let Some(response) = buffer.take(self.next, operation.manner.reattachable) {
+        if let Some(response) = buffer.take(self.next, operation.options.reattachable) {
             self.next += 1;
             self.left = self.left.map(|n| n - 1);
             drop(buffer);
@@ -338,7 +338,7 @@ impl Drop for Cursor {
         let running = buffer.end.is_none();
         drop(buffer);
         // Nobody can come back for it.
-        if running && !self.operation.manner.reattachable {
+        if running && !self.operation.options.reattachable {
             self.operation.cancel();
         }
     }
@@ -354,7 +354,7 @@ mod tests {
     fn operation(reattachable: bool) -> Arc<Operation> {
         let identity =
             Identity { session_id: "s".into(), server_side_session_id: "x".into(), operation_id: "o".into() };
-        Operation::new(identity, Manner { reattachable, ..Manner::default() })
+        Operation::new(identity, ExecuteOptions { reattachable, ..ExecuteOptions::default() })
     }
 
     async fn push(operation: &Operation, n: i64, bytes: usize) {

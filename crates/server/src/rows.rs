@@ -84,14 +84,14 @@ impl<'a> Sender<'a> {
         if self.bytes + bytes > MESSAGE_BYTES || self.rows + rows > self.rows_max {
             self.flush().await?;
         }
-        let pieces = bytes.div_ceil(MESSAGE_BYTES).max(1);
-        if pieces == 1 && rows <= self.rows_max {
+        let chunks = bytes.div_ceil(MESSAGE_BYTES).max(1);
+        if chunks == 1 && rows <= self.rows_max {
             self.bytes += bytes;
             self.rows += rows;
             self.gathered.push(batch);
             return Ok(());
         }
-        let rows = rows.div_ceil(pieces).min(self.rows_max);
+        let rows = rows.div_ceil(chunks).min(self.rows_max);
         for start in (0..batch.num_rows()).step_by(rows) {
             self.gathered.push(batch.slice(start, rows.min(batch.num_rows() - start)));
             self.flush().await?;
@@ -115,7 +115,7 @@ impl<'a> Sender<'a> {
         (self.bytes, self.rows) = (0, 0);
         let data = Bytes::from(ipc(&batch).map_err(unencodable)?);
         let row_count = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
-        for arrow_batch in self.pieces(data, row_count) {
+        for arrow_batch in self.chunks(data, row_count) {
             let schema = self.schema.take();
             let response_type = Some(ResponseType::ArrowBatch(arrow_batch));
             self.operation.push(ExecutePlanResponse { schema, response_type, ..Default::default() }).await;
@@ -124,11 +124,11 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// One message, or several if the client takes batches in pieces and this one is large.
-    fn pieces(&self, data: Bytes, row_count: i64) -> Vec<ArrowBatch> {
-        let size = self.operation.manner.chunk_bytes.unwrap_or(usize::MAX).max(1);
+    /// One message, or several if the client takes batches in chunks and this one is large.
+    fn chunks(&self, data: Bytes, row_count: i64) -> Vec<ArrowBatch> {
+        let size = self.operation.options.chunk_bytes.unwrap_or(usize::MAX).max(1);
         let count = data.len().div_ceil(size).max(1);
-        let piece = |n: usize| {
+        let chunk = |n: usize| {
             let (from, to) = (n * size, data.len().min((n + 1).saturating_mul(size)));
             let number = |n: usize| (count > 1).then(|| i64::try_from(n).unwrap_or(i64::MAX));
             ArrowBatch {
@@ -139,7 +139,7 @@ impl<'a> Sender<'a> {
                 num_chunks_in_batch: number(count),
             }
         };
-        (0..count).map(piece).collect()
+        (0..count).map(chunk).collect()
     }
 }
 
@@ -243,7 +243,7 @@ fn relabel(data: ArrayData, to: &ArrowType) -> Result<ArrayData> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::operation::{Identity, Manner};
+    use crate::operation::{ExecuteOptions, Identity};
     use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
     use arrow::ipc::reader::StreamReader;
     use thalweg_sql::types::StructField;
@@ -251,7 +251,7 @@ mod tests {
     fn operation(chunk_bytes: Option<usize>) -> Arc<Operation> {
         let id = || "x".to_owned();
         let identity = Identity { session_id: id(), server_side_session_id: id(), operation_id: id() };
-        Operation::new(identity, Manner { chunk_bytes, ..Manner::default() })
+        Operation::new(identity, ExecuteOptions { chunk_bytes, ..ExecuteOptions::default() })
     }
 
     fn output(schema: StructType, batches: Vec<RecordBatch>) -> Output {
@@ -344,11 +344,11 @@ mod tests {
         let responses =
             sent(&operation(Some(100)), output(one("a", DataType::Long), vec![longs(0..50)])).await;
         assert!(responses.len() > 1);
-        let pieces: Vec<u8> = responses.iter().flat_map(|r| arrow_batch(r).data.to_vec()).collect();
+        let chunks: Vec<u8> = responses.iter().flat_map(|r| arrow_batch(r).data.to_vec()).collect();
         let count = Some(i64::try_from(responses.len()).unwrap());
         assert!(responses.iter().all(|r| arrow_batch(r).num_chunks_in_batch == count));
         let read =
-            StreamReader::try_new(std::io::Cursor::new(pieces), None).unwrap().next().unwrap().unwrap();
+            StreamReader::try_new(std::io::Cursor::new(chunks), None).unwrap().next().unwrap().unwrap();
         assert_eq!(read.num_rows(), 50);
     }
 

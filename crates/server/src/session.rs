@@ -1,4 +1,4 @@
-//! What does the door keep for a client between its calls?
+//! Keeps what a client's calls share: its session, uploads, operations and errors.
 //!
 //! Sessions by user and id, each with its operations, its latest errors and its uploads. A session
 //! that nobody has used for [`SESSION_TTL`] is closed; an operation that nobody has read for
@@ -6,7 +6,7 @@
 
 use crate::error::invalid_handle;
 use crate::locked;
-use crate::operation::{Identity, Manner, Operation};
+use crate::operation::{ExecuteOptions, Identity, Operation};
 use crate::upload::Uploads;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -49,8 +49,8 @@ impl<T: PartialEq> Tombstones<T> {
     }
 }
 
-/// One client's session at the door.
-pub(crate) struct Session {
+/// One client's session.
+pub(crate) struct ClientSession {
     pub user: String,
     pub id: String,
     /// Stays the same for life: the client takes a change for a restart of the server.
@@ -63,7 +63,7 @@ pub(crate) struct Session {
     used: Mutex<Instant>,
 }
 
-impl Session {
+impl ClientSession {
     /// Keeps an error so that the client can ask about it; answers its id.
     pub(crate) fn keep_error(&self, error: &Error) -> String {
         let id = Uuid::new_v4().to_string();
@@ -81,7 +81,11 @@ impl Session {
     }
 
     /// Starts to keep an operation; its id must be new.
-    pub(crate) fn add_operation(&self, id: Option<String>, manner: Manner) -> Result<Arc<Operation>> {
+    pub(crate) fn add_operation(
+        &self,
+        id: Option<String>,
+        options: ExecuteOptions,
+    ) -> Result<Arc<Operation>> {
         let id = match id {
             Some(id) => checked_uuid(id)?,
             None => Uuid::new_v4().to_string(),
@@ -99,7 +103,7 @@ impl Session {
             server_side_session_id: self.server_side_id.clone(),
             operation_id: id.clone(),
         };
-        let operation = Operation::new(identity, manner);
+        let operation = Operation::new(identity, options);
         operations.insert(id, operation.clone());
         Ok(operation)
     }
@@ -164,7 +168,7 @@ fn checked_uuid(id: String) -> Result<String> {
 /// All sessions of the server.
 pub(crate) struct Sessions {
     engine: Arc<Engine>,
-    all: Mutex<HashMap<Key, Arc<Session>>>,
+    all: Mutex<HashMap<Key, Arc<ClientSession>>>,
     closed: Mutex<Tombstones<Key>>,
 }
 
@@ -180,7 +184,12 @@ impl Sessions {
 
     /// The session of a call, made at its first one. `observed` is the server's side of the session as
     /// the client knows it.
-    pub(crate) fn get_or_create(&self, user: &str, id: &str, observed: Option<&str>) -> Result<Arc<Session>> {
+    pub(crate) fn get_or_create(
+        &self,
+        user: &str,
+        id: &str,
+        observed: Option<&str>,
+    ) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), checked_uuid(id.to_owned())?);
         let known = locked(&self.all).get(&key).cloned();
         let session = match known {
@@ -195,16 +204,16 @@ impl Sessions {
         Ok(session)
     }
 
-    fn create(&self, key: Key, observed: Option<&str>) -> Result<Arc<Session>> {
+    fn create(&self, key: Key, observed: Option<&str>) -> Result<Arc<ClientSession>> {
         if locked(&self.closed).0.contains(&key) {
-            return Err(invalid_handle("SESSION_CLOSED", &key.1, "Session was closed."));
+            return Err(invalid_handle("SESSION_CLOSED", &key.1, "ClientSession was closed."));
         }
         if observed.is_some_and(|observed| !observed.is_empty()) {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", &key.1, why));
         }
         let make = || {
-            Arc::new(Session {
+            Arc::new(ClientSession {
                 user: key.0.clone(),
                 id: key.1.clone(),
                 server_side_id: Uuid::new_v4().to_string(),
@@ -220,15 +229,15 @@ impl Sessions {
     }
 
     /// The session of a call that must not make one.
-    pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<Session>> {
+    pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), id.to_owned());
         if let Some(session) = locked(&self.all).get(&key) {
             return Ok(session.clone());
         }
         if locked(&self.closed).0.contains(&key) {
-            return Err(invalid_handle("SESSION_CLOSED", id, "Session was closed."));
+            return Err(invalid_handle("SESSION_CLOSED", id, "ClientSession was closed."));
         }
-        Err(invalid_handle("SESSION_NOT_FOUND", id, "Session not found."))
+        Err(invalid_handle("SESSION_NOT_FOUND", id, "ClientSession not found."))
     }
 
     /// Ends a session with all that runs in it. It may come back under its id only if `reconnect`.

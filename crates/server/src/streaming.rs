@@ -2,7 +2,7 @@
 
 use crate::convert::required;
 use crate::error::invalid_handle;
-use crate::session::Session;
+use crate::session::ClientSession;
 use spark_connect_proto as pb;
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::streaming_query_command::{AwaitTerminationCommand, Command, ExplainCommand};
@@ -100,7 +100,7 @@ fn not_found(id: &pb::StreamingQueryInstanceId) -> Error {
 /// The answer of a method of `spark.streams`.
 pub(crate) async fn manage(
     jobs: &Jobs,
-    session: &Session,
+    session: &ClientSession,
     proto: pb::StreamingQueryManagerCommand,
 ) -> Result<ResponseType> {
     let pb::StreamingQueryManagerCommand { command } = proto;

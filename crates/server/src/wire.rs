@@ -1,9 +1,9 @@
-//! How does a plan of any depth come off the wire?
+//! Decodes requests whose plans nest deeper than prost decodes.
 //!
 //! prost decodes a hundred nested messages, and a DataFrame nests two for every call. So the relations inside
-//! relations are cut out of a request first, by what the protocol says of field numbers and without recursion:
-//! each becomes a piece of its own, decoded by itself, and a placeholder stands where it was. A child's number is
-//! larger than its parent's. Only plans are known here; what a piece means is the converter's business.
+//! relations are taken out of a request first, by the protocol's field numbers and without recursion: each becomes a
+//! fragment of its own, decoded by itself, and a placeholder stays in its place. A child's number is larger than its
+//! parent's. Only the shape of plans is known here; the converter knows what a fragment means.
 
 use crate::error::status;
 use bytes::{Buf, Bytes};
@@ -19,11 +19,11 @@ use tonic_prost::ProstEncoder;
 /// The deepest nesting of relations: what Spark's server takes by default (1,024 messages, two for each).
 pub(crate) const RELATIONS_DEEP_MAX: usize = 512;
 
-/// A message, and the relations that were cut out of it.
+/// A message, and the relations that were taken out of it.
 #[derive(Debug)]
 pub(crate) struct Deep<T> {
     pub message: T,
-    pub pieces: Vec<Bytes>,
+    pub fragments: Vec<Bytes>,
 }
 
 /// What the bytes of a message are, as far as relations can lie in them.
@@ -89,31 +89,33 @@ fn has_input(payload: u32, field: u32) -> bool {
 /// The bytes of a message without the relations inside its relations, and these, each without its own.
 ///
 /// # Errors
-/// `CONNECT_INVALID_PLAN` if the bytes are no message; `PLAN_TOO_DEEP` beyond [`RELATIONS_DEEP_MAX`].
-pub(crate) fn cut(message: Bytes, shape: Shape) -> Result<(Vec<u8>, Vec<Bytes>), Error> {
-    let mut knife = Knife { pieces: vec![], depths: vec![], depth: 0 };
-    let shallow = knife.without_inputs(message, shape)?;
+/// `CONNECT_INVALID_PLAN` if the bytes are not a message; `PLAN_TOO_DEEP` beyond [`RELATIONS_DEEP_MAX`].
+pub(crate) fn split(message: Bytes, shape: Shape) -> Result<(Vec<u8>, Vec<Bytes>), Error> {
+    let mut splitter = PlanSplitter { fragments: vec![], depths: vec![], depth: 0 };
+    let shallow = splitter.without_inputs(message, shape)?;
     let mut next = 0;
-    while let (Some(piece), Some(depth)) = (knife.pieces.get(next).cloned(), knife.depths.get(next)) {
-        knife.depth = *depth;
-        let cut = Bytes::from(knife.without_inputs(piece, Shape::Relation)?);
-        if let Some(place) = knife.pieces.get_mut(next) {
-            *place = cut;
+    while let (Some(fragment), Some(depth)) =
+        (splitter.fragments.get(next).cloned(), splitter.depths.get(next))
+    {
+        splitter.depth = *depth;
+        let shallow = Bytes::from(splitter.without_inputs(fragment, Shape::Relation)?);
+        if let Some(place) = splitter.fragments.get_mut(next) {
+            *place = shallow;
         }
         next += 1;
     }
-    Ok((shallow, knife.pieces))
+    Ok((shallow, splitter.fragments))
 }
 
-struct Knife {
-    pieces: Vec<Bytes>,
-    /// How deep each piece lay.
+struct PlanSplitter {
+    fragments: Vec<Bytes>,
+    /// The depth of each fragment.
     depths: Vec<usize>,
-    /// How deep the message lies that is being cut.
+    /// The depth of the message that is being split.
     depth: usize,
 }
 
-impl Knife {
+impl PlanSplitter {
     /// Calls itself once per message around the first relation: six times at most.
     fn without_inputs(&mut self, mut message: Bytes, shape: Shape) -> Result<Vec<u8>, Error> {
         let mut shallow = Vec::with_capacity(message.len().min(1 << 10));
@@ -145,7 +147,7 @@ impl Knife {
     ) -> Result<(), Error> {
         let kept = match shape.field(field) {
             None => content,
-            Some(Shape::Relation) if matches!(shape, Shape::Payload(_)) => self.piece(content)?,
+            Some(Shape::Relation) if matches!(shape, Shape::Payload(_)) => self.fragment(content)?,
             Some(inner) => Bytes::from(self.without_inputs(content, inner)?),
         };
         encode_varint(kept.len() as u64, shallow);
@@ -153,27 +155,27 @@ impl Knife {
         Ok(())
     }
 
-    /// Puts a relation aside; answers its placeholder.
-    fn piece(&mut self, relation: Bytes) -> Result<Bytes, Error> {
+    /// Keeps a relation as a fragment and returns its placeholder.
+    fn fragment(&mut self, relation: Bytes) -> Result<Bytes, Error> {
         if self.depth + 1 >= RELATIONS_DEEP_MAX {
             return Err(too_deep());
         }
-        let placeholder = placeholder(self.pieces.len());
-        self.pieces.push(relation);
+        let placeholder = placeholder(self.fragments.len());
+        self.fragments.push(relation);
         self.depths.push(self.depth + 1);
         Ok(Bytes::from(placeholder.encode_to_vec()))
     }
 }
 
-/// A relation without content whose plan id is the number of a piece.
-fn placeholder(piece: usize) -> pb::Relation {
-    let plan_id = i64::try_from(piece).ok();
+/// A relation without content whose plan id is the number of a fragment.
+fn placeholder(fragment: usize) -> pb::Relation {
+    let plan_id = i64::try_from(fragment).ok();
     let common = pb::RelationCommon { plan_id, ..Default::default() };
     pb::Relation { common: Some(common), rel_type: None }
 }
 
-/// The number of the piece that a relation stands for, if it is a placeholder.
-pub(crate) fn piece_of(relation: &pb::Relation) -> Option<usize> {
+/// The number of the fragment that a relation stands for, if it is a placeholder.
+pub(crate) fn fragment_of(relation: &pb::Relation) -> Option<usize> {
     let common = relation.common.as_ref().filter(|_| relation.rel_type.is_none())?;
     common.plan_id.and_then(|id| usize::try_from(id).ok())
 }
@@ -190,7 +192,7 @@ fn taken(message: &mut Bytes, length: usize) -> Result<Bytes, Error> {
 }
 
 fn broken() -> Error {
-    crate::convert::invalid("The request is no message of Spark Connect.")
+    crate::convert::invalid("The request is not a message of Spark Connect.")
 }
 
 fn too_deep() -> Error {
@@ -210,7 +212,7 @@ pub(crate) fn undecodable(error: &prost::DecodeError) -> Error {
     crate::convert::invalid(format!("The request cannot be decoded: {error}."))
 }
 
-/// A request whose plan is cut in pieces.
+/// A request whose plan is split into fragments.
 pub(crate) trait HasPlan: Message + Default + 'static {
     const SHAPE: Shape;
 }
@@ -248,7 +250,7 @@ impl<T: Message + Send + 'static, U: HasPlan + Send> Codec for DeepCodec<T, Deep
     }
 }
 
-/// Decodes a request after its relations are cut out.
+/// Decodes a request after its relations are taken out.
 #[derive(Debug)]
 pub(crate) struct DeepDecoder<U>(PhantomData<U>);
 
@@ -263,9 +265,9 @@ impl<U: HasPlan> Decoder for DeepDecoder<U> {
 }
 
 fn deep<U: HasPlan>(bytes: Bytes) -> Result<Deep<U>, Error> {
-    let (shallow, pieces) = cut(bytes, U::SHAPE)?;
+    let (shallow, fragments) = split(bytes, U::SHAPE)?;
     let message = U::decode(shallow.as_slice()).map_err(|e| undecodable(&e))?;
-    Ok(Deep { message, pieces })
+    Ok(Deep { message, fragments })
 }
 
 #[cfg(test)]
@@ -298,13 +300,13 @@ mod tests {
         Bytes::from(request.encode_to_vec())
     }
 
-    /// Decodes in pieces and converts, as the door does.
+    /// Decodes in fragments and converts, as the service does.
     fn depth_of(bytes: Bytes) -> Result<usize, String> {
         let class = |e: Error| e.class().to_owned();
-        let Deep { message, pieces } = deep::<pb::ExecutePlanRequest>(bytes).map_err(class)?;
+        let Deep { message, fragments } = deep::<pb::ExecutePlanRequest>(bytes).map_err(class)?;
         assert_eq!(message.session_id, "s");
         let converter = Converter::new(&|_| None);
-        converter.take_pieces(pieces).map_err(class)?;
+        converter.take_fragments(fragments).map_err(class)?;
         let mut relation = convert::relation_of(&converter, message.plan).map_err(class)?;
         let mut depth = 1;
         while let thalweg_sql::ir::RelationNode::Limit { input, .. } = relation.node {
@@ -332,10 +334,10 @@ mod tests {
         let root = relation(RelType::SetOp(Box::new(union)));
         let plan = |root| pb::Plan { op_type: Some(pb::plan::OpType::Root(root)) };
         let whole = convert::relation_of(&Converter::new(&|_| None), Some(plan(root.clone()))).unwrap();
-        let Deep { message, pieces } = deep::<pb::ExecutePlanRequest>(request(root)).unwrap();
-        assert_eq!(pieces.len(), 5);
+        let Deep { message, fragments } = deep::<pb::ExecutePlanRequest>(request(root)).unwrap();
+        assert_eq!(fragments.len(), 5);
         let converter = Converter::new(&|_| None);
-        converter.take_pieces(pieces).unwrap();
+        converter.take_fragments(fragments).unwrap();
         assert_eq!(convert::relation_of(&converter, message.plan).unwrap(), whole);
     }
 
@@ -344,7 +346,7 @@ mod tests {
         for bytes in
             [&b"\x1a\x05\x0a"[..], b"\x1b", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\x0d\x01"]
         {
-            let error = cut(Bytes::from_static(bytes), Shape::ExecuteRequest).unwrap_err();
+            let error = split(Bytes::from_static(bytes), Shape::ExecuteRequest).unwrap_err();
             assert_eq!(error.class(), "CONNECT_INVALID_PLAN");
         }
     }

@@ -6,11 +6,13 @@ use super::File;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("common", &[]),
     ("sql", &[]),
-    ("functions", &[]),
+    ("logical", &[]),
+    ("functions", &["logical"]),
     ("connectors", &[]),
-    ("plan", &["sql", "functions"]),
+    ("physical", &["logical"]),
+    ("resolver", &["sql", "functions", "logical"]),
     ("stream", &["connectors"]),
-    ("engine", &["plan", "sql", "stream", "connectors"]),
+    ("engine", &["resolver", "physical", "logical", "functions", "sql", "stream", "connectors"]),
     ("server", &["engine", "sql"]),
     ("thalweg", &["server", "engine"]),
 ];
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn an_arrow_that_is_not_on_the_map_is_named() {
-        let manifest = "[dependencies]\nthalweg-common = { workspace = true }\nthalweg-plan.workspace = true\n\
+        let manifest = "[dependencies]\nthalweg-common = { workspace = true }\nthalweg-resolver.workspace = true\n\
                         [dev-dependencies]\nthalweg-engine = { workspace = true }\n";
         let cases = [("engine", 0), ("sql", 1), ("unknown", 1)];
         for (name, expected) in cases {

@@ -28,7 +28,9 @@ const RULES: &[Rule] = &[
             "crates/connectors/",
             "crates/engine/",
             "crates/functions/",
-            "crates/plan/",
+            "crates/logical/",
+            "crates/physical/",
+            "crates/resolver/",
             "crates/server/",
             "crates/stream/",
             "crates/thalweg/",
@@ -79,8 +81,8 @@ mod tests {
             ("crates/stream/src/ops/map.rs", "// timely::worker", 0),
             ("crates/sql/src/a.rs", "use arrow::array;", 1),
             ("crates/sql/src/a.rs", "use narrow::array;", 0),
-            ("crates/plan/src/a.rs", "eprintln!()", 0),
-            ("crates/plan/src/a.rs", "println!()", 1),
+            ("crates/resolver/src/a.rs", "eprintln!()", 0),
+            ("crates/resolver/src/a.rs", "println!()", 1),
         ];
         for (path, text, expected) in cases {
             assert_eq!(super::check(&[file(path, text)]).len(), expected, "{path}: {text}");

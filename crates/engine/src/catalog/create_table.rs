@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
-use thalweg_plan::{Resolved, types};
+use thalweg_resolver::{ResolvedQuery, types};
 use thalweg_sql::ir;
 
 /// The format of a table whose creator names none.
@@ -134,7 +134,7 @@ async fn fill(
     session: &Session,
     table: &ir::CreateTable,
     definition: &TableDefinition,
-    resolved: Option<Resolved>,
+    resolved: Option<ResolvedQuery>,
 ) -> Result<()> {
     let mode = if table.replace { WriteMode::Overwrite } else { WriteMode::ErrorIfExists };
     if let Some(resolved) = resolved {

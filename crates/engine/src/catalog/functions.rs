@@ -7,7 +7,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 /// Returns the functions that match the pattern, sorted, each once.
 pub fn list(pattern: Option<&str>) -> Vec<FunctionInfo> {
-    let mut names: Vec<_> = thalweg_plan::functions::names().filter(|n| matches(n, pattern)).collect();
+    let mut names: Vec<_> = thalweg_functions::names().filter(|n| matches(n, pattern)).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(info).collect()
@@ -16,7 +16,7 @@ pub fn list(pattern: Option<&str>) -> Vec<FunctionInfo> {
 /// Returns a function, whatever its qualifier.
 pub fn get(parts: &[String]) -> Result<FunctionInfo> {
     let is_it = |name: &&str| parts.last().is_some_and(|wanted| name.eq_ignore_ascii_case(wanted));
-    let found = thalweg_plan::functions::names().find(is_it);
+    let found = thalweg_functions::names().find(is_it);
     found.map(info).ok_or_else(|| not_found(parts))
 }
 

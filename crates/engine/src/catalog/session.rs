@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use thalweg_common::{Error, Result};
 use thalweg_connectors::ConnectorRegistry;
-use thalweg_plan::{Catalog, TableEntry};
+use thalweg_resolver::{Catalog, TableEntry};
 use thalweg_sql::ir;
 
 /// A temporary view: a plan under a name.

@@ -20,7 +20,8 @@ use std::any::Any;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::{Connector, ReadRequest};
-use thalweg_plan::{GenerateNode, Resolved, WatermarkNode};
+use thalweg_logical::{GenerateNode, WatermarkNode};
+use thalweg_resolver::ResolvedQuery;
 use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
 
 /// The source of a streaming query.
@@ -50,7 +51,7 @@ struct Lowering<'a> {
 }
 
 /// Lowers a resolved streaming plan; the last step gives the columns the names that the user chose.
-pub fn lower(resolved: &Resolved, state: &SessionState, mode: OutputMode) -> Result<LoweredStream> {
+pub fn lower(resolved: &ResolvedQuery, state: &SessionState, mode: OutputMode) -> Result<LoweredStream> {
     let mut lowering = Lowering { state, mode, input: None, operators: vec![], fingerprint: vec![] };
     lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);

@@ -9,7 +9,8 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 /// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
 /// when an epoch is replayed.
-const REPLAYABLE: [&str; 4] = [thalweg_plan::FENCE, thalweg_plan::ONCE, PROCESSING_TIME, "raise_error"];
+const REPLAYABLE: [&str; 4] =
+    [thalweg_logical::OPTIMIZATION_BARRIER, thalweg_functions::once::ONCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(

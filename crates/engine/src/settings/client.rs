@@ -1,9 +1,14 @@
 //! Settings that the client reads back and acts on itself: the server keeps them, and tells Spark's defaults.
 
-use super::kind::Kind::{self, Bool, Int, Long, Text};
+use super::kind::SettingKind::{self, Bool, Int, Long, Text};
 use super::table::{Effect, Setting, entry};
 
-const fn client(key: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
+const fn client(
+    key: &'static str,
+    kind: SettingKind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
     entry(Effect::Client, key, kind, default, help)
 }
 

@@ -1,9 +1,14 @@
 //! Settings that could change an answer, and of which only Spark's default is built: any other value is refused.
 
-use super::kind::Kind::{self, Bool, Int, Long, OneOf, Text};
+use super::kind::SettingKind::{self, Bool, Int, Long, OneOf, Text};
 use super::table::{Effect, Setting, entry};
 
-const fn fixed(key: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
+const fn fixed(
+    key: &'static str,
+    kind: SettingKind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
     entry(Effect::Fixed, key, kind, default, help)
 }
 

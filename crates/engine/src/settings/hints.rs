@@ -1,10 +1,15 @@
 //! Settings that could make Spark faster or slower but have nothing to act on here: taken, with a warning.
 //! None of them can change the rows of an answer.
 
-use super::kind::Kind::{self, Bool, Bytes, Double, Int, OneOf, Text, Time};
+use super::kind::SettingKind::{self, Bool, Bytes, Double, Int, OneOf, Text, Time};
 use super::table::{Effect, Setting, entry};
 
-const fn hint(key: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
+const fn hint(
+    key: &'static str,
+    kind: SettingKind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
     entry(Effect::Hint, key, kind, default, help)
 }
 
@@ -25,7 +30,7 @@ const MICROS: &str = "timestamps are always written in microseconds, which every
 const DELTA: &str = "Delta Lake is built in";
 
 /// The catalog that is built in, and Delta's, which is.
-const CATALOGS: Kind = OneOf(&["builtin", "org.apache.spark.sql.delta.catalog.DeltaCatalog"]);
+const CATALOGS: SettingKind = OneOf(&["builtin", "org.apache.spark.sql.delta.catalog.DeltaCatalog"]);
 
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[

@@ -7,7 +7,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 /// The form of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SettingKind {
     /// Any text.
     Text,
     /// `true` or `false`, in any case.
@@ -34,21 +34,21 @@ const BYTE_UNITS: &[&str] = &["b", "k", "kb", "m", "mb", "g", "gb", "t", "tb", "
 /// Units of a duration.
 const TIME_UNITS: &[&str] = &["us", "ms", "s", "m", "min", "h", "d"];
 
-impl Kind {
+impl SettingKind {
     /// Checks a value of the setting `key`.
     pub(super) fn check(self, key: &str, value: &str) -> Result<()> {
         let text = value.trim();
         let fits = match self {
-            Kind::Text => true,
-            Kind::Bool => ["true", "false"].iter().any(|b| text.eq_ignore_ascii_case(b)),
-            Kind::Int => text.parse::<i32>().is_ok(),
-            Kind::Long => text.parse::<i64>().is_ok(),
-            Kind::Positive => return positive(key, value),
-            Kind::Double => text.parse::<f64>().is_ok(),
-            Kind::Bytes => has_unit_of(text, BYTE_UNITS),
-            Kind::Time => has_unit_of(text, TIME_UNITS),
-            Kind::OneOf(names) => return one_of(key, value, names),
-            Kind::Zone => return zone(key, value),
+            SettingKind::Text => true,
+            SettingKind::Bool => ["true", "false"].iter().any(|b| text.eq_ignore_ascii_case(b)),
+            SettingKind::Int => text.parse::<i32>().is_ok(),
+            SettingKind::Long => text.parse::<i64>().is_ok(),
+            SettingKind::Positive => return positive(key, value),
+            SettingKind::Double => text.parse::<f64>().is_ok(),
+            SettingKind::Bytes => has_unit_of(text, BYTE_UNITS),
+            SettingKind::Time => has_unit_of(text, TIME_UNITS),
+            SettingKind::OneOf(names) => return one_of(key, value, names),
+            SettingKind::Zone => return zone(key, value),
         };
         if fits { Ok(()) } else { Err(mismatch(key, value, self.java_name())) }
     }
@@ -56,34 +56,34 @@ impl Kind {
     /// The name that Spark's messages have for it.
     fn java_name(self) -> &'static str {
         match self {
-            Kind::Bool => "boolean",
-            Kind::Int | Kind::Positive => "int",
-            Kind::Long => "long",
-            Kind::Double => "double",
-            Kind::Bytes => "bytes in BYTE",
-            Kind::Time => "time in SECONDS",
-            Kind::Text | Kind::OneOf(_) | Kind::Zone => "string",
+            SettingKind::Bool => "boolean",
+            SettingKind::Int | SettingKind::Positive => "int",
+            SettingKind::Long => "long",
+            SettingKind::Double => "double",
+            SettingKind::Bytes => "bytes in BYTE",
+            SettingKind::Time => "time in SECONDS",
+            SettingKind::Text | SettingKind::OneOf(_) | SettingKind::Zone => "string",
         }
     }
 
     /// The form in words, for the reference page.
     pub(super) fn shown(self) -> String {
         match self {
-            Kind::Text => "text".to_owned(),
-            Kind::Bool => "true or false".to_owned(),
-            Kind::Int | Kind::Long | Kind::Double => "number".to_owned(),
-            Kind::Positive => "number from 1".to_owned(),
-            Kind::Bytes => "bytes".to_owned(),
-            Kind::Time => "duration".to_owned(),
-            Kind::OneOf(names) => names.join(", "),
-            Kind::Zone => "time zone".to_owned(),
+            SettingKind::Text => "text".to_owned(),
+            SettingKind::Bool => "true or false".to_owned(),
+            SettingKind::Int | SettingKind::Long | SettingKind::Double => "number".to_owned(),
+            SettingKind::Positive => "number from 1".to_owned(),
+            SettingKind::Bytes => "bytes".to_owned(),
+            SettingKind::Time => "duration".to_owned(),
+            SettingKind::OneOf(names) => names.join(", "),
+            SettingKind::Zone => "time zone".to_owned(),
         }
     }
 
     /// Whether two values mean the same.
     pub(super) fn same(self, a: &str, b: &str) -> bool {
         match self {
-            Kind::Text | Kind::Zone => a == b,
+            SettingKind::Text | SettingKind::Zone => a == b,
             _ => a.trim().eq_ignore_ascii_case(b.trim()),
         }
     }
@@ -116,7 +116,7 @@ fn one_of(key: &str, value: &str, names: &[&str]) -> Result<()> {
 }
 
 fn zone(key: &str, value: &str) -> Result<()> {
-    if thalweg_plan::zone_id(value).is_some() {
+    if thalweg_functions::zone_id(value).is_some() {
         return Ok(());
     }
     Err(invalid("TIME_ZONE", key, value, "Cannot resolve the given timezone."))
@@ -151,20 +151,20 @@ mod tests {
     fn values_are_checked_as_spark_checks_them() {
         let names = &["STATIC", "DYNAMIC"];
         for (kind, good, bad, class) in [
-            (Kind::Bool, "TRUE", "yes", "TYPE_MISMATCH"),
-            (Kind::Int, "-1", "1.5", "TYPE_MISMATCH"),
-            (Kind::Int, " 5 ", "2147483648", "TYPE_MISMATCH"),
-            (Kind::Long, "2147483648", "", "TYPE_MISMATCH"),
-            (Kind::Positive, "1", "0", "REQUIREMENT"),
-            (Kind::Positive, "8", "a", "TYPE_MISMATCH"),
-            (Kind::Double, "0.5", "half", "TYPE_MISMATCH"),
-            (Kind::Bytes, "10MB", "10MBx", "TYPE_MISMATCH"),
-            (Kind::Bytes, "-1", "MB", "TYPE_MISMATCH"),
-            (Kind::Time, "5m", "5 m", "TYPE_MISMATCH"),
-            (Kind::OneOf(names), "dynamic", "weird", "OUT_OF_RANGE_OF_OPTIONS"),
-            (Kind::Zone, "Europe/Paris", "Mars", "TIME_ZONE"),
-            (Kind::Zone, "PST", "utc", "TIME_ZONE"),
-            (Kind::Zone, "GMT+7", "", "TIME_ZONE"),
+            (SettingKind::Bool, "TRUE", "yes", "TYPE_MISMATCH"),
+            (SettingKind::Int, "-1", "1.5", "TYPE_MISMATCH"),
+            (SettingKind::Int, " 5 ", "2147483648", "TYPE_MISMATCH"),
+            (SettingKind::Long, "2147483648", "", "TYPE_MISMATCH"),
+            (SettingKind::Positive, "1", "0", "REQUIREMENT"),
+            (SettingKind::Positive, "8", "a", "TYPE_MISMATCH"),
+            (SettingKind::Double, "0.5", "half", "TYPE_MISMATCH"),
+            (SettingKind::Bytes, "10MB", "10MBx", "TYPE_MISMATCH"),
+            (SettingKind::Bytes, "-1", "MB", "TYPE_MISMATCH"),
+            (SettingKind::Time, "5m", "5 m", "TYPE_MISMATCH"),
+            (SettingKind::OneOf(names), "dynamic", "weird", "OUT_OF_RANGE_OF_OPTIONS"),
+            (SettingKind::Zone, "Europe/Paris", "Mars", "TIME_ZONE"),
+            (SettingKind::Zone, "PST", "utc", "TIME_ZONE"),
+            (SettingKind::Zone, "GMT+7", "", "TIME_ZONE"),
         ] {
             assert_eq!(kind.check("k", good), Ok(()), "{kind:?} {good}");
             let class_of_bad = kind.check("k", bad).map_err(|e| e.class().to_owned());

@@ -1,10 +1,10 @@
 //! Settings that belong to the start of a server or of a Spark cluster: no session can change them.
 
-use super::kind::Kind::{self, Bool, Int, Text, Time};
+use super::kind::SettingKind::{self, Bool, Int, Text, Time};
 use super::table::{Effect, Setting, entry};
 
 /// Static settings of Spark.
-const fn server(key: &'static str, kind: Kind, default: Option<&'static str>) -> Setting {
+const fn server(key: &'static str, kind: SettingKind, default: Option<&'static str>) -> Setting {
     entry(Effect::Server, key, kind, default, SERVER)
 }
 

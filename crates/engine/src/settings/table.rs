@@ -3,7 +3,7 @@
 //! One entry per key; the entries lie in one file per [`Effect`]. A name that ends in `.*` stands for all keys
 //! below it that have no entry of their own. The reference page `docs/settings.md` is made from these entries.
 
-use super::kind::Kind;
+use super::kind::SettingKind;
 use super::{client, fixed, hints, server, works};
 use thalweg_common::suggest::nearest;
 
@@ -28,7 +28,7 @@ pub(super) enum Effect {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setting {
     pub key: &'static str,
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// Spark's default; none: no value until one is set.
     pub default: Option<&'static str>,
     pub effect: Effect,
@@ -40,7 +40,7 @@ pub(super) struct Setting {
 pub(super) const fn entry(
     effect: Effect,
     key: &'static str,
-    kind: Kind,
+    kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
 ) -> Setting {

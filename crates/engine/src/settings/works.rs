@@ -1,14 +1,20 @@
 //! Settings that do what they say.
 
-use super::kind::Kind::{self, Bool, Int, OneOf, Positive, Text, Zone};
+use super::kind::SettingKind::{self, Bool, Int, OneOf, Positive, Text, Zone};
 use super::table::{Effect, Setting, entry};
 
-const fn works(key: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
+const fn works(
+    key: &'static str,
+    kind: SettingKind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
     entry(Effect::Works, key, kind, default, help)
 }
 
 /// Codecs that the Parquet writer has.
-const PARQUET_CODECS: Kind = OneOf(&["none", "uncompressed", "snappy", "gzip", "lz4", "lz4_raw", "zstd"]);
+const PARQUET_CODECS: SettingKind =
+    OneOf(&["none", "uncompressed", "snappy", "gzip", "lz4", "lz4_raw", "zstd"]);
 
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[

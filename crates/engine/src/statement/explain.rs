@@ -10,7 +10,7 @@ use datafusion::physical_plan::displayable;
 use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_plan::Resolved;
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
 /// `EXPLAIN`: one row, one column `plan`.
@@ -40,7 +40,7 @@ pub async fn text(
     let optimized = if resolved.streaming {
         resolved.plan.display_indent().to_string()
     } else {
-        let state = session.engine()?.runtime.state(session.manner(true));
+        let state = session.engine()?.runtime.state(session.plan_options(true));
         let bounded = crate::batch::without_watermarks(resolved.plan.clone())?;
         state.optimize(&bounded).map_err(from_datafusion)?.display_indent().to_string()
     };
@@ -50,17 +50,17 @@ pub async fn text(
     ))
 }
 
-async fn physical(session: &Session, resolved: &Resolved) -> Result<String> {
-    let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, session.manner(true)).await?;
+async fn physical(session: &Session, resolved: &ResolvedQuery) -> Result<String> {
+    let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, session.plan_options(true)).await?;
     Ok(displayable(plan.as_ref()).indent(false).to_string().trim_end().to_owned())
 }
 
-fn streaming(resolved: &Resolved) -> String {
+fn streaming(resolved: &ResolvedQuery) -> String {
     format!("StreamingQuery\n{}", resolved.plan.display_indent())
 }
 
 /// The files that a plan reads, each once, in the order of its scans.
-pub fn input_files(resolved: &Resolved) -> Result<Vec<String>> {
+pub fn input_files(resolved: &ResolvedQuery) -> Result<Vec<String>> {
     if resolved.streaming {
         return Err(Error::unsupported("inputFiles of a stream"));
     }

@@ -9,7 +9,7 @@ use object_store::path::Path as StorePath;
 use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{DurableStore, MetadataLog, OptionMap, SinkRequest};
-use thalweg_plan::Resolved;
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
 
@@ -128,7 +128,7 @@ fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
     match trigger {
         ir::Trigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
         ir::Trigger::ProcessingTime(Some(text)) => {
-            let micros = thalweg_plan::functions::parse_interval_micros(text)?;
+            let micros = thalweg_functions::parse_interval_micros(text)?;
             let micros = u64::try_from(micros)
                 .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
             let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());
@@ -143,7 +143,11 @@ fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
 }
 
 /// Starts a query: checks it, lowers it, replaces the active run of its checkpoint.
-pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest) -> Result<StreamingQuery> {
+pub async fn launch(
+    session: &Session,
+    resolved: &ResolvedQuery,
+    request: JobRequest,
+) -> Result<StreamingQuery> {
     if !resolved.streaming {
         return Err(Error::new(
             ErrorKind::Analysis,
@@ -154,7 +158,7 @@ pub async fn launch(session: &Session, resolved: &Resolved, request: JobRequest)
     }
     let engine = session.engine()?;
     let output_mode = mode_of(request.output_mode)?;
-    let lowered = lower::lower(resolved, &engine.runtime.state(session.manner(true)), output_mode)?;
+    let lowered = lower::lower(resolved, &engine.runtime.state(session.plan_options(true)), output_mode)?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
         active.query.stop().await?;

@@ -11,7 +11,7 @@ use crate::session::{Output, Session, StreamingQueryInfo};
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_plan::Resolved;
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_stream::{StreamingQuery, Trigger};
 
@@ -74,7 +74,7 @@ fn adopt(
     Ok(there)
 }
 
-async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Resolved> {
+async fn resolve(session: &Session, definition: &TableDefinition) -> Result<ResolvedQuery> {
     let text: Arc<str> = definition.text.clone().unwrap_or_default().into();
     let relation = thalweg_sql::parse_query(&text)?;
     let resolved = session.resolve_stream(&relation, Some(text)).await?;
@@ -100,7 +100,7 @@ async fn run(
     session: &Session,
     name: &TableName,
     definition: &TableDefinition,
-    resolved: &Resolved,
+    resolved: &ResolvedQuery,
 ) -> Result<StreamingQuery> {
     let serving = session.engine()?.config.resume_jobs;
     let request = JobRequest {

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use std::collections::HashSet;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{OptionMap, WriteMode, WriteRequest};
-use thalweg_plan::Resolved;
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
 /// The options that name the codec of Parquet files.
@@ -34,7 +34,7 @@ pub async fn run(session: &Session, write: ir::Write) -> Result<Output> {
     }
 }
 
-async fn save(session: &Session, write: ir::Write, path: String, resolved: Resolved) -> Result<Output> {
+async fn save(session: &Session, write: ir::Write, path: String, resolved: ResolvedQuery) -> Result<Output> {
     let mut options = write.options;
     let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
     let option = at.map(|i| options.remove(i).1);
@@ -59,7 +59,7 @@ async fn save_as_table(
     session: &Session,
     write: ir::Write,
     parts: &ir::Name,
-    resolved: Resolved,
+    resolved: ResolvedQuery,
 ) -> Result<Output> {
     let name = TableName::parse(parts, &session.current_database())?;
     let old = session.catalog.store.get(&name);
@@ -106,7 +106,7 @@ async fn append_to_table(
     session: &Session,
     write: ir::Write,
     (name, there): (&TableName, &TableDefinition),
-    resolved: Resolved,
+    resolved: ResolvedQuery,
 ) -> Result<Output> {
     if let Some(format) = write.format.filter(|f| !f.eq_ignore_ascii_case(&there.format)) {
         let message = format!(
@@ -190,7 +190,7 @@ pub async fn write_rows(
     session: &Session,
     definition: &TableDefinition,
     how: TableWrite,
-    resolved: Resolved,
+    resolved: ResolvedQuery,
 ) -> Result<()> {
     commit(session, &definition.format, request_for(session, definition, how)?, resolved).await
 }
@@ -223,21 +223,26 @@ fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite)
     })
 }
 
-async fn commit(session: &Session, format: &str, request: WriteRequest, resolved: Resolved) -> Result<()> {
+async fn commit(
+    session: &Session,
+    format: &str,
+    request: WriteRequest,
+    resolved: ResolvedQuery,
+) -> Result<()> {
     if resolved.streaming {
         return Err(streaming_input());
     }
     let connector = session.catalog.registry.get(format)?;
     refuse_duplicates(&resolved)?;
     let schema = batch::named_schema(&resolved);
-    let rows = session.engine()?.runtime.run(&resolved.plan, session.manner(true)).await?;
+    let rows = session.engine()?.runtime.run(&resolved.plan, session.plan_options(true)).await?;
     let rows =
         batch::named(rows, schema.clone()).map(|b| b.map_err(|e| DataFusionError::External(Box::new(e))));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     connector.write(request, rows).await.map(|_| ())
 }
 
-fn refuse_duplicates(resolved: &Resolved) -> Result<()> {
+fn refuse_duplicates(resolved: &ResolvedQuery) -> Result<()> {
     let mut seen = HashSet::new();
     match resolved.columns.iter().find(|c| !seen.insert(c.name.to_lowercase())) {
         None => Ok(()),

@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 3;
 
 /// The kinds of values that expressions are generated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     Integer,
     Text,
     Double,
@@ -21,10 +21,17 @@ enum Kind {
     Boolean,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Integer, Kind::Text, Kind::Double, Kind::Decimal, Kind::Date, Kind::Time, Kind::Boolean];
+const KINDS: [ColumnKind; 7] = [
+    ColumnKind::Integer,
+    ColumnKind::Text,
+    ColumnKind::Double,
+    ColumnKind::Decimal,
+    ColumnKind::Date,
+    ColumnKind::Time,
+    ColumnKind::Boolean,
+];
 
-impl Kind {
+impl ColumnKind {
     fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Integer => &["a", "b"],
@@ -283,15 +290,15 @@ impl<'r> Generator<'r> {
             0 => "count(*)".to_owned(),
             1 => format!("count({})", self.any(sides, 1).0),
             2 => format!("count(DISTINCT {})", self.any(sides, 1).0),
-            3 => format!("sum({})", self.of(Kind::Integer, sides, 1)),
-            4 => format!("avg({})", self.of(Kind::Integer, sides, 0)),
+            3 => format!("sum({})", self.of(ColumnKind::Integer, sides, 1)),
+            4 => format!("avg({})", self.of(ColumnKind::Integer, sides, 0)),
             5 | 6 => {
                 // Both bounds of one column: what a shared bound gets wrong shows in the other.
                 let of = self.any(sides, 1).0;
                 return format!("min({of}){filter}, max({of}){filter}");
             }
-            7 => format!("array_sort(collect_set({}))", self.of(Kind::Text, sides, 0)),
-            _ => format!("bool_and({})", self.of(Kind::Boolean, sides, 1)),
+            7 => format!("array_sort(collect_set({}))", self.of(ColumnKind::Text, sides, 0)),
+            _ => format!("bool_and({})", self.of(ColumnKind::Boolean, sides, 1)),
         };
         match call.starts_with("array_sort") {
             true => call,
@@ -300,18 +307,18 @@ impl<'r> Generator<'r> {
     }
 
     /// An expression of any kind.
-    fn any(&mut self, sides: &[&str], depth: usize) -> (String, Kind) {
+    fn any(&mut self, sides: &[&str], depth: usize) -> (String, ColumnKind) {
         let kind = self.pick(&KINDS);
         (self.of(kind, sides, depth), kind)
     }
 
-    fn column(&mut self, kind: Kind, sides: &[&str]) -> String {
+    fn column(&mut self, kind: ColumnKind, sides: &[&str]) -> String {
         let (side, column) = (self.pick(sides), self.pick(kind.columns()));
         format!("{side}{column}")
     }
 
     /// An expression of a kind.
-    fn of(&mut self, kind: Kind, sides: &[&str], depth: usize) -> String {
+    fn of(&mut self, kind: ColumnKind, sides: &[&str], depth: usize) -> String {
         if depth == 0 || self.one_in(2) {
             return self.column(kind, sides);
         }
@@ -327,21 +334,21 @@ impl<'r> Generator<'r> {
         }
         let inner = self.of(kind, sides, depth);
         match kind {
-            Kind::Integer => match self.random.usize(0..3) {
+            ColumnKind::Integer => match self.random.usize(0..3) {
                 0 => format!("{inner} % 3"),
-                1 => format!("length({})", self.of(Kind::Text, sides, depth)),
+                1 => format!("length({})", self.of(ColumnKind::Text, sides, depth)),
                 _ => format!("CAST({inner} AS DECIMAL(20,0)) + 1"),
             },
-            Kind::Text => match self.random.usize(0..3) {
+            ColumnKind::Text => match self.random.usize(0..3) {
                 0 => format!("upper({inner})"),
                 1 => format!("concat({inner}, 'x')"),
-                _ => format!("CAST({} AS STRING)", self.of(Kind::Integer, sides, depth)),
+                _ => format!("CAST({} AS STRING)", self.of(ColumnKind::Integer, sides, depth)),
             },
-            Kind::Double => self.pick_text(&["{} * 2", "-{}", "abs({})"], &inner),
-            Kind::Decimal => self.pick_text(&["{} + 1", "-{}", "round({}, 1)"], &inner),
-            Kind::Date => self.pick_text(&["date_add({}, 1)", "last_day({})"], &inner),
-            Kind::Time => self.pick_text(&["date_trunc('DAY', {})", "{} + INTERVAL '1' HOUR"], &inner),
-            Kind::Boolean => self.predicate(sides, depth),
+            ColumnKind::Double => self.pick_text(&["{} * 2", "-{}", "abs({})"], &inner),
+            ColumnKind::Decimal => self.pick_text(&["{} + 1", "-{}", "round({}, 1)"], &inner),
+            ColumnKind::Date => self.pick_text(&["date_add({}, 1)", "last_day({})"], &inner),
+            ColumnKind::Time => self.pick_text(&["date_trunc('DAY', {})", "{} + INTERVAL '1' HOUR"], &inner),
+            ColumnKind::Boolean => self.predicate(sides, depth),
         }
     }
 
@@ -373,7 +380,7 @@ impl<'r> Generator<'r> {
             }
             3 => format!("({value}) BETWEEN {literal} AND {}", self.pick(kind.literals())),
             4 => format!("({value}) <=> {literal}"),
-            5 if kind == Kind::Text => format!("({value}) LIKE '%a%'"),
+            5 if kind == ColumnKind::Text => format!("({value}) LIKE '%a%'"),
             6 => format!("({value}) {} ({})", self.pick(&["=", "<", "<>", ">="]), self.of(kind, sides, 0)),
             _ => format!("({value}) {} {literal}", self.pick(&["=", "<", "<=", ">", ">=", "<>"])),
         }

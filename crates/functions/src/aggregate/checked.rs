@@ -28,7 +28,7 @@ use std::sync::Arc;
 use thalweg_common::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum CheckedKind {
     Sum,
     Average,
 }
@@ -36,7 +36,7 @@ enum Kind {
 /// What is computed from which type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Checked {
-    kind: Kind,
+    kind: CheckedKind,
     input: DataType,
     returns: DataType,
     tries: bool,
@@ -49,20 +49,20 @@ pub(super) fn sum(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<A
         DataType::Decimal128(p, s) => decimal_bounded(i32::from(*p) + 10, i32::from(*s)),
         other => other.clone(),
     };
-    make(Kind::Sum, input, returns, tries)
+    make(CheckedKind::Sum, input, returns, tries)
 }
 
 /// AVG of a decimal or of an interval, and its type.
 pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
     if is_interval(&input) {
-        return make(Kind::Average, input.clone(), input, tries);
+        return make(CheckedKind::Average, input.clone(), input, tries);
     }
     let (p, s) = integral_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
-    make(Kind::Average, input, decimal_bounded(p + 4, s + 4), tries)
+    make(CheckedKind::Average, input, decimal_bounded(p + 4, s + 4), tries)
 }
 
 fn make(
-    kind: Kind,
+    kind: CheckedKind,
     input: DataType,
     returns: DataType,
     tries: bool,
@@ -75,10 +75,10 @@ fn make(
 impl AggregateUDFImpl for Checked {
     fn name(&self) -> &str {
         match (self.kind, self.tries) {
-            (Kind::Sum, false) => "sum",
-            (Kind::Sum, true) => "try_sum",
-            (Kind::Average, false) => "avg",
-            (Kind::Average, true) => "try_avg",
+            (CheckedKind::Sum, false) => "sum",
+            (CheckedKind::Sum, true) => "try_sum",
+            (CheckedKind::Average, false) => "avg",
+            (CheckedKind::Average, true) => "try_avg",
         }
     }
     fn signature(&self) -> &Signature {
@@ -131,7 +131,7 @@ impl Checked {
         DataType::Decimal128(38, self.scale())
     }
     fn too_large(&self, sum: i256) -> DataFusionError {
-        let function = if self.kind == Kind::Sum { "try_sum" } else { "try_avg" };
+        let function = if self.kind == CheckedKind::Sum { "try_sum" } else { "try_avg" };
         external(match &self.returns {
             DataType::Decimal128(p, s) => {
                 let value = Decimal256Type::format_decimal(sum, MOST_DIGITS, self.scale());
@@ -166,12 +166,12 @@ impl Checked {
             Some(sum) => sum,
         };
         let made = match (self.kind, &self.returns) {
-            (Kind::Sum, t) => Some(sum).filter(|v| Self::holds(t, *v)),
-            (Kind::Average, DataType::Decimal128(p, s)) => {
+            (CheckedKind::Sum, t) => Some(sum).filter(|v| Self::holds(t, *v)),
+            (CheckedKind::Average, DataType::Decimal128(p, s)) => {
                 quotient(sum, pow10(s - self.scale()), count).filter(|v| !exceeds(*v, *p))
             }
             // An average of intervals is made of their sum, which must be an interval itself.
-            (Kind::Average, t) => quotient(sum, 1, count).filter(|_| Self::holds(t, sum)),
+            (CheckedKind::Average, t) => quotient(sum, 1, count).filter(|_| Self::holds(t, sum)),
         };
         match made {
             Some(v) => Ok(Some(v)),

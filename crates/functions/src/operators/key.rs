@@ -9,10 +9,8 @@ use crate::binding::Arg;
 use crate::kernel::{Kernel, Nulls, arrow};
 use crate::types::map_types;
 use ::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, MapArray, StructArray};
-use ::arrow::compute::is_null;
 use ::arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::Expr;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -24,17 +22,6 @@ pub fn key(arg: Arg) -> Arg {
     let (data_type, nullable) = (arg.data_type.clone(), arg.nullable);
     let bound = Kernel::new("float_key", data_type.clone(), |b| normal(&b.array(0)?)).call(vec![arg]);
     Arg { expr: bound.expr, data_type, nullable }
-}
-
-/// Whether a value is null, as a join key: a call that no optimizer rule can fold. One that knows that a column is
-/// never null would make a literal of `IS NULL`, and a join loses a key that is a literal.
-pub fn null_marker(value: Expr) -> Expr {
-    let arg = Arg { expr: value, data_type: DataType::Null, nullable: true };
-    let marker = Kernel::new("null_marker", DataType::Boolean, |b| {
-        let array = b.array(0)?;
-        is_null(&array).map(|nulls| Arc::new(nulls) as ArrayRef).map_err(crate::errors::from_arrow)
-    });
-    marker.nulls(Nulls::Never).call(vec![arg]).expr
 }
 
 /// Whether values of a type are or hold floats.

@@ -21,15 +21,15 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, Kind::Uniform)),
-    Entry::bind(&["randn"], 0, 1, |c| seeded(c, Kind::Normal)),
-    Entry::bind(&["uuid"], 0, 1, |c| seeded(c, Kind::Uuid)),
-    Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(Kind::Number, 0))),
+    Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, RandomKind::Uniform)),
+    Entry::bind(&["randn"], 0, 1, |c| seeded(c, RandomKind::Normal)),
+    Entry::bind(&["uuid"], 0, 1, |c| seeded(c, RandomKind::Uuid)),
+    Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(RandomKind::Number, 0))),
 ];
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum RandomKind {
     /// A double from 0 up to 1.
     Uniform,
     /// A double of the standard normal distribution.
@@ -39,7 +39,7 @@ enum Kind {
     Number,
 }
 
-impl Kind {
+impl RandomKind {
     fn name(self) -> &'static str {
         match self {
             Self::Uniform => "rand",
@@ -59,7 +59,7 @@ impl Kind {
 }
 
 /// A seed that is null counts as 0; no seed is one that the context gives.
-fn seeded(c: Call, kind: Kind) -> Result<Bound> {
+fn seeded(c: Call, kind: RandomKind) -> Result<Bound> {
     let seed = match c.args.first() {
         None => c.ctx.seed,
         Some(arg) => seed_of(kind.name(), arg)?,
@@ -78,11 +78,11 @@ fn seed_of(name: &'static str, arg: &Arg) -> Result<i64> {
     }
 }
 
-fn call(kind: Kind, seed: i64) -> Bound {
+fn call(kind: RandomKind, seed: i64) -> Bound {
     let source = match kind {
-        Kind::Uniform | Kind::Normal => Source::Shift(XorShift::new(seed)),
-        Kind::Uuid => Source::Twister(Box::new(Twister::new(seed))),
-        Kind::Number => Source::Counter(0),
+        RandomKind::Uniform | RandomKind::Normal => Source::Shift(XorShift::new(seed)),
+        RandomKind::Uuid => Source::Twister(Box::new(Twister::new(seed))),
+        RandomKind::Number => Source::Counter(0),
     };
     let signature = Signature::exact(vec![], Volatility::Volatile);
     let udf = ScalarUDF::new_from_impl(Chance { kind, seed, source: Mutex::new(source), signature });
@@ -101,7 +101,7 @@ enum Source {
 /// One call of a function of this file.
 #[derive(Debug)]
 struct Chance {
-    kind: Kind,
+    kind: RandomKind,
     seed: i64,
     source: Mutex<Source>,
     signature: Signature,
@@ -143,7 +143,7 @@ impl ScalarUDFImpl for Chance {
             self.source.lock().map_err(|_| external(Error::internal("a generator is poisoned")))?;
         let rows = 0..args.number_rows;
         let values: ArrayRef = match &mut *source {
-            Source::Shift(of) if self.kind == Kind::Normal => {
+            Source::Shift(of) if self.kind == RandomKind::Normal => {
                 Arc::new(Float64Array::from_iter_values(rows.map(|_| of.normal())))
             }
             Source::Shift(of) => Arc::new(Float64Array::from_iter_values(rows.map(|_| of.uniform()))),
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn calls_without_a_seed_differ_and_those_with_one_are_equal() {
-        assert_eq!(call(Kind::Uniform, 3), call(Kind::Uniform, 3));
-        assert_ne!(call(Kind::Uniform, 3), call(Kind::Normal, 3));
+        assert_eq!(call(RandomKind::Uniform, 3), call(RandomKind::Uniform, 3));
+        assert_ne!(call(RandomKind::Uniform, 3), call(RandomKind::Normal, 3));
     }
 }

@@ -31,25 +31,25 @@ use thalweg_sql::ir;
 /// Finds the data that the client uploaded, by hash.
 type Artifacts<'a> = &'a (dyn Fn(&str) -> Option<Bytes> + Send + Sync);
 
-/// What a conversion may look up: uploaded data, and the relations that were cut out of the request.
+/// What a conversion may look up: uploaded data, and the relations that were taken out of the request.
 pub(crate) struct Converter<'a> {
     artifact: Artifacts<'a>,
-    pieces: RefCell<Vec<Option<ir::Relation>>>,
+    fragments: RefCell<Vec<Option<ir::Relation>>>,
 }
 
 impl<'a> Converter<'a> {
     /// A converter of one request.
     pub(crate) fn new(artifact: Artifacts<'a>) -> Self {
-        Self { artifact, pieces: RefCell::default() }
+        Self { artifact, fragments: RefCell::default() }
     }
 
-    /// Converts the relations that were cut out of the request. The inputs of each come behind it.
-    pub(crate) fn take_pieces(&self, pieces: Vec<Bytes>) -> Result<()> {
-        *self.pieces.borrow_mut() = vec![None; pieces.len()];
-        for (number, piece) in pieces.into_iter().enumerate().rev() {
-            let proto = pb::Relation::decode(piece).map_err(|e| wire::undecodable(&e))?;
+    /// Converts the relations that were taken out of the request. The inputs of each come after it.
+    pub(crate) fn take_fragments(&self, fragments: Vec<Bytes>) -> Result<()> {
+        *self.fragments.borrow_mut() = vec![None; fragments.len()];
+        for (number, fragment) in fragments.into_iter().enumerate().rev() {
+            let proto = pb::Relation::decode(fragment).map_err(|e| wire::undecodable(&e))?;
             let relation = self.relation(proto)?;
-            if let Some(place) = self.pieces.borrow_mut().get_mut(number) {
+            if let Some(place) = self.fragments.borrow_mut().get_mut(number) {
                 *place = Some(relation);
             }
         }
@@ -57,9 +57,9 @@ impl<'a> Converter<'a> {
     }
 
     /// The relation that a placeholder stands for.
-    fn piece(&self, proto: &pb::Relation) -> Option<ir::Relation> {
-        let number = wire::piece_of(proto)?;
-        self.pieces.borrow_mut().get_mut(number)?.take()
+    fn fragment(&self, proto: &pb::Relation) -> Option<ir::Relation> {
+        let number = wire::fragment_of(proto)?;
+        self.fragments.borrow_mut().get_mut(number)?.take()
     }
 }
 

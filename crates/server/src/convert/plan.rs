@@ -96,8 +96,8 @@ fn decompressed(converter: &Converter<'_>, proto: CompressedOperation) -> Result
             return Err(invalid("A compressed plan does not tell what it is."));
         }
     };
-    let (shallow, pieces) = wire::cut(unpacked(&data)?.into(), shape)?;
-    converter.take_pieces(pieces)?;
+    let (shallow, pieces) = wire::split(unpacked(&data)?.into(), shape)?;
+    converter.take_fragments(pieces)?;
     let decoded = match shape {
         Shape::Command => pb::Command::decode(shallow.as_slice()).map(|c| Operation::Command(Box::new(c))),
         _ => pb::Relation::decode(shallow.as_slice()).map(|r| Operation::Relation(Box::new(r))),

@@ -5,7 +5,7 @@
 
 use super::converter;
 use crate::convert::{self, required, types};
-use crate::session::Session;
+use crate::session::ClientSession;
 use bytes::Bytes;
 use spark_connect_proto as pb;
 use spark_connect_proto::analyze_plan_request as ask;
@@ -18,8 +18,12 @@ use thalweg_sql::ir;
 use thalweg_sql::types::{parse_ddl_schema, parse_type_or_schema};
 
 /// The answer to a question about a plan.
-pub(super) async fn answer(session: &Session, question: Analyze, pieces: Vec<Bytes>) -> Result<Answer> {
-    let asked = Asked { session, pieces };
+pub(super) async fn answer(
+    session: &ClientSession,
+    question: Analyze,
+    fragments: Vec<Bytes>,
+) -> Result<Answer> {
+    let asked = Asked { session, fragments };
     Ok(match question {
         Analyze::Schema(ask::Schema { plan }) => {
             let schema = types::schema_to_proto(&asked.analyzed(plan).await?.schema);
@@ -85,13 +89,13 @@ pub(super) async fn answer(session: &Session, question: Analyze, pieces: Vec<Byt
 
 /// The plans of a question: whole but for the relations that were cut out of them.
 struct Asked<'a> {
-    session: &'a Session,
-    pieces: Vec<Bytes>,
+    session: &'a ClientSession,
+    fragments: Vec<Bytes>,
 }
 
 impl Asked<'_> {
     fn relation(&self, plan: Option<pb::Plan>) -> Result<ir::Relation> {
-        converter(self.session, self.pieces.clone(), |converter| convert::relation_of(converter, plan))
+        converter(self.session, self.fragments.clone(), |converter| convert::relation_of(converter, plan))
     }
 
     async fn analyzed(&self, plan: Option<pb::Plan>) -> Result<Analyzed> {
@@ -101,7 +105,7 @@ impl Asked<'_> {
 
     async fn must_analyze(&self, proto: Option<pb::Relation>) -> Result<ir::Relation> {
         let proto = required(proto, "relation")?;
-        let relation = converter(self.session, self.pieces.clone(), |c| c.relation(proto))?;
+        let relation = converter(self.session, self.fragments.clone(), |c| c.relation(proto))?;
         self.session.engine.analyze(&relation, None).await?;
         Ok(relation)
     }

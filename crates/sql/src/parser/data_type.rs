@@ -1,7 +1,7 @@
 //! Types and columns as text: `array<struct<a: int NOT NULL>>`, `a INT, b STRING COMMENT 'x'`.
 
 use super::Parser;
-use super::lexer::Kind;
+use super::lexer::TokenKind;
 use crate::types::{DataType, StructField, StructType};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -48,7 +48,7 @@ impl Parser<'_> {
 
     fn data_type_body(&mut self) -> Result<DataType> {
         let start = self.pos;
-        if self.peek().kind != Kind::Word {
+        if self.peek().kind != TokenKind::Word {
             return Err(self.error());
         }
         let word = self.here().to_ascii_uppercase();

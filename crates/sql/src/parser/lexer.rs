@@ -2,14 +2,14 @@
 //!
 //! First step of every parse. Follows Spark's lexer: `1L` is one number, `1st` a word, `'a''b'` one
 //! string, a hint's `/*+` and `*/` are tokens while other comments vanish.
-//! Never fails: what is no token becomes [`Kind::Unknown`], and whoever meets it refuses it. That way
+//! Never fails: what is no token becomes [`TokenKind::Unknown`], and whoever meets it refuses it. That way
 //! `SET key = value` may hold anything. Token places are characters (for users) and bytes (for slices).
 
 use super::unescape::unescape;
 
 /// What a token is. Its text is the slice of the statement that it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// A keyword or plain identifier.
     Word,
     /// A back-quoted identifier, without its quotes.
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 /// A token and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     /// First character and one past the last, counted in characters.
     pub(crate) start: usize,
     pub(crate) stop: usize,
@@ -45,14 +45,14 @@ const SYMBOLS: [&str; 15] =
 /// Characters that are a symbol by themselves.
 const SINGLES: &str = "()[]{},.;:?=<>+-*/%&|^~!@";
 
-/// Splits `text` into tokens; the last one is [`Kind::End`].
+/// Splits `text` into tokens; the last one is [`TokenKind::End`].
 pub(crate) fn lex(text: &str) -> Vec<Token> {
     let mut lexer = Lexer { text, chars: text.char_indices().collect(), tokens: vec![], in_hint: false };
     let mut at = 0;
     while let Some(c) = lexer.char(at) {
         at = if c.is_whitespace() { at + 1 } else { lexer.token(at, c) };
     }
-    lexer.push(Kind::End, at, at);
+    lexer.push(TokenKind::End, at, at);
     lexer.tokens
 }
 
@@ -80,7 +80,7 @@ impl Lexer<'_> {
         self.text.get(self.byte(at)..).is_some_and(|rest| rest.starts_with(prefix))
     }
 
-    fn push(&mut self, kind: Kind, start: usize, stop: usize) {
+    fn push(&mut self, kind: TokenKind, start: usize, stop: usize) {
         let (from, to) = (self.byte(start), self.byte(stop));
         self.tokens.push(Token { kind, start, stop, from, to });
     }
@@ -99,7 +99,7 @@ impl Lexer<'_> {
             '`' => self.quoted(at),
             '0'..='9' => self.number(at),
             '.' if self.starts_fraction(at) => self.number(at),
-            c if is_word(c) => (Kind::Word, self.word_end(at)),
+            c if is_word(c) => (TokenKind::Word, self.word_end(at)),
             _ => self.symbol(at, c),
         };
         self.push(kind, at, stop);
@@ -128,7 +128,7 @@ impl Lexer<'_> {
                 _ => 0,
             };
             if self.char(at).is_none() {
-                self.push(Kind::Unknown, start, at);
+                self.push(TokenKind::Unknown, start, at);
                 return at;
             }
             depth += step;
@@ -138,45 +138,45 @@ impl Lexer<'_> {
     }
 
     /// `'…'` or `"…"`: a backslash escapes the next character, a doubled quote is one quote.
-    fn string(&self, start: usize, quote: char) -> (Kind, usize) {
+    fn string(&self, start: usize, quote: char) -> (TokenKind, usize) {
         let mut at = start + 1;
         while let Some(c) = self.char(at) {
             match c {
                 '\\' => at += 2,
                 _ if c == quote && self.char(at + 1) == Some(quote) => at += 2,
                 _ if c == quote => {
-                    return (Kind::Text(unescape(self.slice(start + 1, at), quote)), at + 1);
+                    return (TokenKind::Text(unescape(self.slice(start + 1, at), quote)), at + 1);
                 }
                 _ => at += 1,
             }
         }
-        (Kind::Unknown, self.chars.len())
+        (TokenKind::Unknown, self.chars.len())
     }
 
     /// `r'…'`: no escapes at all.
-    fn raw_string(&self, start: usize) -> (Kind, usize) {
+    fn raw_string(&self, start: usize) -> (TokenKind, usize) {
         let quote = self.char(start + 1);
         let mut at = start + 2;
         while let Some(c) = self.char(at) {
             if Some(c) == quote {
-                return (Kind::Text(self.slice(start + 2, at).to_owned()), at + 1);
+                return (TokenKind::Text(self.slice(start + 2, at).to_owned()), at + 1);
             }
             at += 1;
         }
-        (Kind::Unknown, at)
+        (TokenKind::Unknown, at)
     }
 
     /// `` `…` ``: a doubled back quote is one.
-    fn quoted(&self, start: usize) -> (Kind, usize) {
+    fn quoted(&self, start: usize) -> (TokenKind, usize) {
         let mut at = start + 1;
         while let Some(c) = self.char(at) {
             match c {
                 '`' if self.char(at + 1) == Some('`') => at += 2,
-                '`' => return (Kind::Quoted(self.slice(start + 1, at).replace("``", "`")), at + 1),
+                '`' => return (TokenKind::Quoted(self.slice(start + 1, at).replace("``", "`")), at + 1),
                 _ => at += 1,
             }
         }
-        (Kind::Unknown, at)
+        (TokenKind::Unknown, at)
     }
 
     fn word_end(&self, start: usize) -> usize {
@@ -199,13 +199,14 @@ impl Lexer<'_> {
     fn starts_fraction(&self, at: usize) -> bool {
         let after_name = self.tokens.last().is_some_and(|t| {
             t.stop == at
-                && (matches!(t.kind, Kind::Word | Kind::Quoted(_)) || self.slice(t.start, t.stop) == "]")
+                && (matches!(t.kind, TokenKind::Word | TokenKind::Quoted(_))
+                    || self.slice(t.start, t.stop) == "]")
         });
         !after_name && self.char(at + 1).is_some_and(|c| c.is_ascii_digit())
     }
 
     /// A number with its suffix; or a word that begins with digits (`1st`).
-    fn number(&self, start: usize) -> (Kind, usize) {
+    fn number(&self, start: usize) -> (TokenKind, usize) {
         let whole = self.digits_end(start);
         let mut mantissa = whole;
         if self.char(whole) == Some('.') {
@@ -216,11 +217,11 @@ impl Lexer<'_> {
         let suffix = self.slice(exponent, stop).to_ascii_uppercase();
         let is_whole = exponent == whole;
         match suffix.as_str() {
-            "" | "D" | "F" | "BD" => (Kind::Number, stop),
-            "L" | "S" | "Y" if is_whole => (Kind::Number, stop),
-            _ if mantissa == whole => (Kind::Word, stop),
-            _ if whole == start => (Kind::Unknown, stop),
-            _ => (Kind::Number, whole),
+            "" | "D" | "F" | "BD" => (TokenKind::Number, stop),
+            "L" | "S" | "Y" if is_whole => (TokenKind::Number, stop),
+            _ if mantissa == whole => (TokenKind::Word, stop),
+            _ if whole == start => (TokenKind::Unknown, stop),
+            _ => (TokenKind::Number, whole),
         }
     }
 
@@ -233,19 +234,19 @@ impl Lexer<'_> {
         if stop == at + 1 + sign { at } else { stop }
     }
 
-    fn symbol(&mut self, at: usize, c: char) -> (Kind, usize) {
+    fn symbol(&mut self, at: usize, c: char) -> (TokenKind, usize) {
         if self.starts(at, "/*+") {
             self.in_hint = true;
-            return (Kind::Symbol, at + 3);
+            return (TokenKind::Symbol, at + 3);
         }
         if self.in_hint && self.starts(at, "*/") {
             self.in_hint = false;
-            return (Kind::Symbol, at + 2);
+            return (TokenKind::Symbol, at + 2);
         }
         match SYMBOLS.iter().find(|s| self.starts(at, s)) {
-            Some(symbol) => (Kind::Symbol, at + symbol.len()),
-            None if SINGLES.contains(c) => (Kind::Symbol, at + 1),
-            None => (Kind::Unknown, at + 1),
+            Some(symbol) => (TokenKind::Symbol, at + symbol.len()),
+            None if SINGLES.contains(c) => (TokenKind::Symbol, at + 1),
+            None => (TokenKind::Unknown, at + 1),
         }
     }
 }
@@ -261,12 +262,12 @@ mod tests {
     fn check(text: &str, expect: &[&str]) {
         let found: Vec<String> = lex(text)
             .into_iter()
-            .filter(|t| t.kind != Kind::End)
+            .filter(|t| t.kind != TokenKind::End)
             .map(|t| match t.kind {
-                Kind::Text(value) => format!("'{value}'"),
-                Kind::Quoted(name) => format!("`{name}`"),
-                Kind::Number => format!("#{}", &text[t.from..t.to]),
-                Kind::Unknown => format!("?{}", &text[t.from..t.to]),
+                TokenKind::Text(value) => format!("'{value}'"),
+                TokenKind::Quoted(name) => format!("`{name}`"),
+                TokenKind::Number => format!("#{}", &text[t.from..t.to]),
+                TokenKind::Unknown => format!("?{}", &text[t.from..t.to]),
                 _ => text[t.from..t.to].to_owned(),
             })
             .collect();

@@ -16,7 +16,7 @@ mod unescape;
 mod words;
 
 use crate::ir::{Expr, ExprNode, FunctionCall, Name, Origin, Relation, Span, WindowCall};
-use lexer::{Kind, Token, lex};
+use lexer::{Token, TokenKind, lex};
 pub(crate) use statement::empty_statement;
 use thalweg_common::{Error, ErrorKind, Position, Result};
 
@@ -41,8 +41,8 @@ impl<'a> Source<'a> {
         let mut open = vec![];
         for (at, token) in tokens.iter().enumerate() {
             match text.get(token.from..token.to) {
-                Some("(") if token.kind == Kind::Symbol => open.push(at),
-                Some(")") if token.kind == Kind::Symbol => {
+                Some("(") if token.kind == TokenKind::Symbol => open.push(at),
+                Some(")") if token.kind == TokenKind::Symbol => {
                     if let Some(slot) = open.pop().and_then(|o| closing.get_mut(o)) {
                         *slot = Some(at);
                     }
@@ -58,8 +58,8 @@ impl<'a> Source<'a> {
         let mut ranges = vec![];
         let mut from = 0;
         for (at, token) in self.tokens.iter().enumerate() {
-            let ends = token.kind == Kind::End
-                || (token.kind == Kind::Symbol && self.text.get(token.from..token.to) == Some(";"));
+            let ends = token.kind == TokenKind::End
+                || (token.kind == TokenKind::Symbol && self.text.get(token.from..token.to) == Some(";"));
             if ends && at > from {
                 ranges.push(from..at);
             }
@@ -105,7 +105,7 @@ impl<'a> Parser<'a> {
     /// A parser of the tokens in `range`, with origins counted from the character `base`.
     pub(crate) fn over(source: &'a Source<'a>, range: std::ops::Range<usize>, base: usize) -> Self {
         let (byte, start) = source.place(range.end);
-        let end = Token { kind: Kind::End, start, stop: start, from: byte, to: byte };
+        let end = Token { kind: TokenKind::End, start, stop: start, from: byte, to: byte };
         Self {
             source,
             pos: range.start,
@@ -140,12 +140,12 @@ impl<'a> Parser<'a> {
 
     fn is_word_at(&self, at: usize, word: &str) -> bool {
         let token = self.token_at(at);
-        token.kind == Kind::Word && self.text_of(token).eq_ignore_ascii_case(word)
+        token.kind == TokenKind::Word && self.text_of(token).eq_ignore_ascii_case(word)
     }
 
     fn is_symbol_at(&self, at: usize, symbol: &str) -> bool {
         let token = self.token_at(at);
-        token.kind == Kind::Symbol && self.text_of(token) == symbol
+        token.kind == TokenKind::Symbol && self.text_of(token) == symbol
     }
 
     fn is_word(&self, word: &str) -> bool {
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
     }
 
     fn at_end(&self) -> bool {
-        self.peek().kind == Kind::End
+        self.peek().kind == TokenKind::End
     }
 
     /// The token after the bracket that closes the one at `at`.
@@ -279,8 +279,8 @@ impl<'a> Parser<'a> {
     fn identifier(&mut self) -> Result<String> {
         let token = self.peek();
         let name = match &token.kind {
-            Kind::Quoted(name) => name.clone(),
-            Kind::Word => self.text_of(token).to_owned(),
+            TokenKind::Quoted(name) => name.clone(),
+            TokenKind::Word => self.text_of(token).to_owned(),
             _ => return Err(self.error()),
         };
         self.advance();
@@ -291,8 +291,8 @@ impl<'a> Parser<'a> {
     fn bare_alias(&mut self) -> Option<String> {
         let token = self.peek();
         let fits = match token.kind {
-            Kind::Quoted(_) => true,
-            Kind::Word => words::may_be_alias(self.text_of(token)) && !self.is_windows_at(self.pos),
+            TokenKind::Quoted(_) => true,
+            TokenKind::Word => words::may_be_alias(self.text_of(token)) && !self.is_windows_at(self.pos),
             _ => false,
         };
         if fits { self.identifier().ok() } else { None }
@@ -325,7 +325,7 @@ impl<'a> Parser<'a> {
     /// A string literal, with the ones that follow it directly; none if no string stands here.
     fn eat_text(&mut self) -> Option<String> {
         let mut value: Option<String> = None;
-        while let Kind::Text(part) = &self.peek().kind {
+        while let TokenKind::Text(part) = &self.peek().kind {
             let part = part.clone();
             value.get_or_insert_default().push_str(&part);
             self.advance();
@@ -340,7 +340,7 @@ impl<'a> Parser<'a> {
     /// A whole number that fits.
     fn integer<T: std::str::FromStr>(&mut self) -> Result<T> {
         let token = self.peek();
-        let value = if token.kind == Kind::Number { self.text_of(token).parse().ok() } else { None };
+        let value = if token.kind == TokenKind::Number { self.text_of(token).parse().ok() } else { None };
         let value = value.ok_or_else(|| self.error())?;
         self.advance();
         Ok(value)
@@ -382,7 +382,7 @@ impl<'a> Parser<'a> {
         let mut text = String::new();
         for token in (from..self.pos).map(|at| self.token_at(at)) {
             match token.kind {
-                Kind::Word => text.push_str(&self.text_of(token).to_lowercase()),
+                TokenKind::Word => text.push_str(&self.text_of(token).to_lowercase()),
                 _ => text.push_str(self.text_of(token)),
             }
             text.push(' ');
@@ -432,7 +432,7 @@ impl<'a> Parser<'a> {
         [at, at.saturating_sub(1)].into_iter().find_map(|at| {
             let token = self.token_at(at);
             let text = self.text_of(token);
-            let found = if token.kind == Kind::Word { words::nearest_keyword(text) } else { None };
+            let found = if token.kind == TokenKind::Word { words::nearest_keyword(text) } else { None };
             found.map(|keyword| (text, keyword))
         })
     }

@@ -1,7 +1,7 @@
 //! Function calls and the clauses behind their brackets.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::{Expr, ExprNode, FunctionCall, Name, SortOrder};
 use thalweg_common::Result;
 
@@ -30,7 +30,7 @@ impl Parser<'_> {
             return true;
         }
         let next = self.token_at(self.pos + 1);
-        if self.is_word("ALL") && !(next.kind == Kind::Symbol && self.text_of(next) != "(") {
+        if self.is_word("ALL") && !(next.kind == TokenKind::Symbol && self.text_of(next) != "(") {
             self.advance();
         }
         false

@@ -4,7 +4,7 @@
 //! literal are refused, as Spark refuses them. The fields that were written stay in the type.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use super::literal_datetime::fraction_micros;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
@@ -165,13 +165,13 @@ impl Parser<'_> {
     /// Whether the word INTERVAL at hand begins a literal: a number or a string follows, maybe with a sign.
     pub(super) fn is_interval(&self) -> bool {
         let sign = usize::from(self.is_symbol_at(self.pos + 1, "-") || self.is_symbol_at(self.pos + 1, "+"));
-        matches!(self.token_at(self.pos + 1 + sign).kind, Kind::Number | Kind::Text(_))
+        matches!(self.token_at(self.pos + 1 + sign).kind, TokenKind::Number | TokenKind::Text(_))
             && (sign == 0 || self.unit_at(self.pos + 3).is_some())
     }
 
     fn unit_at(&self, at: usize) -> Option<&'static Unit> {
         let token = self.token_at(at);
-        if token.kind == Kind::Word { find_unit(self.text_of(token)) } else { None }
+        if token.kind == TokenKind::Word { find_unit(self.text_of(token)) } else { None }
     }
 
     /// An interval literal; stands at INTERVAL.
@@ -183,7 +183,7 @@ impl Parser<'_> {
     }
 
     fn interval_value(&mut self) -> Result<Literal> {
-        if let Kind::Text(text) = &self.peek().kind {
+        if let TokenKind::Text(text) = &self.peek().kind {
             let text = text.clone();
             match (self.unit_at(self.pos + 1), self.is_word_at(self.pos + 2, "TO")) {
                 (None, _) => {
@@ -220,8 +220,8 @@ impl Parser<'_> {
             let sign = usize::from(negative || self.is_symbol("+"));
             let value = self.token_at(self.pos + sign);
             let text = match &value.kind {
-                Kind::Text(text) => text.clone(),
-                Kind::Number => self.text_of(value).to_owned(),
+                TokenKind::Text(text) => text.clone(),
+                TokenKind::Number => self.text_of(value).to_owned(),
                 _ if total.is_month.is_some() => break,
                 _ => return Err(self.error()),
             };

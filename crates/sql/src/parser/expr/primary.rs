@@ -1,6 +1,6 @@
 //! Primary expressions: literals, names, brackets, lambdas, and what may follow them.
 
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use super::super::{Parser, words};
 use super::special::special_form;
 use crate::ir::{CastMode, Expr, ExprNode, Literal, Name, SubqueryKind};
@@ -26,7 +26,7 @@ impl Parser<'_> {
             } else if self.eat_symbol("::") {
                 let to = self.data_type()?;
                 ExprNode::Cast { expr: Box::new(expr), to, mode: CastMode::Ansi }
-            } else if self.is_word("COLLATE") && self.token_at(self.pos + 1).kind != Kind::Symbol {
+            } else if self.is_word("COLLATE") && self.token_at(self.pos + 1).kind != TokenKind::Symbol {
                 return Err(self.unsupported("COLLATE"));
             } else {
                 return Ok(expr);
@@ -40,24 +40,24 @@ impl Parser<'_> {
         let start = self.pos;
         let token = self.peek();
         match (&token.kind, self.text_of(token)) {
-            (Kind::Number, _) => self.number(),
-            (Kind::Text(_), _) => {
+            (TokenKind::Number, _) => self.number(),
+            (TokenKind::Text(_), _) => {
                 let value = self.text()?;
                 Ok(self.expr_at(ExprNode::Literal(Literal::String(value)), start))
             }
-            (Kind::Quoted(_), _) => self.name_or_call(),
-            (Kind::Word, _) => self.word(),
-            (Kind::Symbol, "-") => self.number(),
-            (Kind::Symbol, "(") => self.bracket(),
-            (Kind::Symbol, "*") => {
+            (TokenKind::Quoted(_), _) => self.name_or_call(),
+            (TokenKind::Word, _) => self.word(),
+            (TokenKind::Symbol, "-") => self.number(),
+            (TokenKind::Symbol, "(") => self.bracket(),
+            (TokenKind::Symbol, "*") => {
                 self.advance();
                 self.star(None, start)
             }
-            (Kind::Symbol, "?") => {
+            (TokenKind::Symbol, "?") => {
                 self.advance();
                 Ok(self.expr_at(ExprNode::Parameter(None), start))
             }
-            (Kind::Symbol, ":") => {
+            (TokenKind::Symbol, ":") => {
                 self.advance();
                 let name = self.identifier()?;
                 Ok(self.expr_at(ExprNode::Parameter(Some(name)), start))
@@ -72,18 +72,18 @@ impl Parser<'_> {
         let word = self.here().to_ascii_uppercase();
         let next = self.token_at(start + 1);
         let next_text = self.text_of(next);
-        let is_call = next.kind == Kind::Symbol && next_text == "(";
+        let is_call = next.kind == TokenKind::Symbol && next_text == "(";
         if is_call && let Some(form) = special_form(&word) {
             return form(self);
         }
-        if matches!(next.kind, Kind::Text(_))
+        if matches!(next.kind, TokenKind::Text(_))
             && word != "INTERVAL"
             && words::may_be_column(&word)
             && word != "CASE"
         {
             return self.typed_literal(&word);
         }
-        let continues = is_call || (next.kind == Kind::Symbol && matches!(next_text, "." | "->"));
+        let continues = is_call || (next.kind == TokenKind::Symbol && matches!(next_text, "." | "->"));
         if !continues && let Some(literal) = constant(&word) {
             self.advance();
             return Ok(self.expr_at(ExprNode::Literal(literal), start));

@@ -2,7 +2,7 @@
 //! TIMESTAMPADD and TIMESTAMPDIFF.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::{CASE_OF, CastMode, Expr, ExprNode, Literal};
 use thalweg_common::Result;
 
@@ -99,7 +99,7 @@ impl Parser<'_> {
         let start = self.pos;
         let plain = |p: &Self| {
             let next = p.token_at(p.pos + 1);
-            next.kind == Kind::Symbol && matches!(p.text_of(next), ")" | "," | "." | "(")
+            next.kind == TokenKind::Symbol && matches!(p.text_of(next), ")" | "," | "." | "(")
         };
         self.pos += 2;
         let side = if plain(self) { None } else { self.eat_any(&["BOTH", "LEADING", "TRAILING"]) };
@@ -211,7 +211,7 @@ impl Parser<'_> {
     /// How many commas stand directly in the bracket at `open`.
     fn commas_in_bracket(&self, open: usize) -> usize {
         let (mut at, mut commas) = (open + 1, 0);
-        while self.token_at(at).kind != Kind::End && !self.is_symbol_at(at, ")") {
+        while self.token_at(at).kind != TokenKind::End && !self.is_symbol_at(at, ")") {
             commas += usize::from(self.is_symbol_at(at, ","));
             at = match self.is_symbol_at(at, "(") {
                 true => self.after_bracket(at).unwrap_or(self.stop),

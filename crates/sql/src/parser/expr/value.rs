@@ -1,7 +1,7 @@
 //! Values: arithmetic, bits and comparisons, by binding strength.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::Expr;
 use thalweg_common::Result;
 
@@ -68,10 +68,10 @@ impl Parser<'_> {
     fn operator(&self) -> Option<Operator> {
         let token = self.peek();
         let text = self.text_of(token);
-        if token.kind == Kind::Word && text.eq_ignore_ascii_case("DIV") {
+        if token.kind == TokenKind::Word && text.eq_ignore_ascii_case("DIV") {
             return Some(Operator { function: "div", strength: 7, tokens: 1, negated: false });
         }
-        if token.kind != Kind::Symbol {
+        if token.kind != TokenKind::Symbol {
             return None;
         }
         if matches!(text, "<>" | "!=") {
@@ -100,7 +100,7 @@ impl Parser<'_> {
     fn signed(&mut self) -> Result<Expr> {
         let mut signs = vec![];
         while let Some(name) = self.sign() {
-            let literal = name == "negative" && self.token_at(self.pos + 1).kind == Kind::Number;
+            let literal = name == "negative" && self.token_at(self.pos + 1).kind == TokenKind::Number;
             if literal {
                 break;
             }

@@ -1,7 +1,7 @@
 //! `OVER`: windows by name or in place, and the `WINDOW` clause.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::{Expr, ExprNode, FrameBound, Literal, WindowCall, WindowFrame};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -12,7 +12,8 @@ impl Parser<'_> {
             return Ok(function);
         }
         let next = self.token_at(self.pos + 1);
-        let is_window = matches!(next.kind, Kind::Word | Kind::Quoted(_)) || self.text_of(next) == "(";
+        let is_window =
+            matches!(next.kind, TokenKind::Word | TokenKind::Quoted(_)) || self.text_of(next) == "(";
         if !is_window {
             return Ok(function);
         }

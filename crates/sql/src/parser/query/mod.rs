@@ -8,7 +8,7 @@ mod table;
 mod unpivot;
 
 use super::Parser;
-use super::lexer::Kind;
+use super::lexer::TokenKind;
 use crate::ir::{Cte, Relation, RelationNode, SetKind, SetOperation};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -36,8 +36,8 @@ impl Parser<'_> {
     /// Whether a query begins at the token `at`.
     pub(crate) fn starts_query(&self, at: usize) -> bool {
         let next = self.token_at(at + 1);
-        let named = matches!(next.kind, Kind::Word | Kind::Quoted(_));
-        let literal = matches!(next.kind, Kind::Number | Kind::Text(_));
+        let named = matches!(next.kind, TokenKind::Word | TokenKind::Quoted(_));
+        let literal = matches!(next.kind, TokenKind::Number | TokenKind::Text(_));
         let text = self.text_of(next);
         self.is_word_at(at, "SELECT") && !matches!(text, ")" | ",")
             || (self.is_word_at(at, "WITH") && named)

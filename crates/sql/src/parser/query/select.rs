@@ -1,7 +1,7 @@
 //! `SELECT`: its list, and the clauses from WHERE to QUALIFY.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use super::group::Grouping;
 use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode};
 use thalweg_common::{Error, ErrorKind, Result};
@@ -148,8 +148,8 @@ impl Parser<'_> {
         loop {
             let token = self.token_at(at);
             match (&token.kind, self.text_of(token)) {
-                (Kind::End, _) | (Kind::Symbol, ")") => return None,
-                (Kind::Symbol, "(") => at = self.after_bracket(at)?,
+                (TokenKind::End, _) | (TokenKind::Symbol, ")") => return None,
+                (TokenKind::Symbol, "(") => at = self.after_bracket(at)?,
                 _ if self.is_word_at(at, "SELECT") => return None,
                 _ if self.is_windows_at(at) => return Some(at),
                 _ => at += 1,
@@ -161,7 +161,7 @@ impl Parser<'_> {
     pub(in crate::parser) fn is_windows_at(&self, at: usize) -> bool {
         let bracket_or_name = || {
             let token = self.token_at(at + 3);
-            self.text_of(token) == "(" || matches!(token.kind, Kind::Word | Kind::Quoted(_))
+            self.text_of(token) == "(" || matches!(token.kind, TokenKind::Word | TokenKind::Quoted(_))
         };
         self.is_word_at(at, "WINDOW") && self.is_word_at(at + 2, "AS") && bracket_or_name()
     }

@@ -2,7 +2,7 @@
 
 use super::super::Parser;
 use super::super::expr::interval_words;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::{DataSource, Expr, ExprNode, Options, Relation, RelationNode};
 use thalweg_common::Result;
 
@@ -40,8 +40,8 @@ impl Parser<'_> {
     fn is_stream(&self) -> bool {
         let next = self.token_at(self.pos + 1);
         let follows = match &next.kind {
-            Kind::Word => super::super::words::may_be_alias(self.text_of(next)),
-            Kind::Quoted(_) | Kind::Text(_) => true,
+            TokenKind::Word => super::super::words::may_be_alias(self.text_of(next)),
+            TokenKind::Quoted(_) | TokenKind::Text(_) => true,
             _ => self.text_of(next) == "(",
         };
         self.is_word("STREAM") && follows
@@ -80,7 +80,7 @@ impl Parser<'_> {
             let node = DataSource { paths: vec![path], streaming, ..DataSource::default() };
             return Ok(self.relation_at(RelationNode::DataSource(node), start));
         }
-        if self.peek().kind == Kind::Word && !super::super::words::may_be_column(self.here()) {
+        if self.peek().kind == TokenKind::Word && !super::super::words::may_be_column(self.here()) {
             return Err(self.error());
         }
         let name = self.name()?;

@@ -1,14 +1,14 @@
 //! `DESCRIBE` and `EXPLAIN`.
 
 use super::super::Parser;
-use super::super::lexer::Kind;
+use super::super::lexer::TokenKind;
 use crate::ir::{Command, ExplainMode};
 use thalweg_common::Result;
 
 impl Parser<'_> {
     pub(super) fn describe(&mut self) -> Result<Command> {
         self.advance();
-        if matches!(self.peek().kind, Kind::Text(_)) {
+        if matches!(self.peek().kind, TokenKind::Text(_)) {
             // A file, as after FROM.
             let query = self.named_table(false)?;
             return if self.at_end() {

@@ -8,7 +8,7 @@ mod settings;
 mod show;
 
 use super::Parser;
-use super::lexer::Kind;
+use super::lexer::TokenKind;
 use crate::ir::{Command, Options, Statement};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -60,8 +60,11 @@ impl Parser<'_> {
         if self.is_symbol("(") || self.starts_query(self.pos) {
             return self.query_or_insert();
         }
-        let word =
-            if self.peek().kind == Kind::Word { self.here().to_ascii_uppercase() } else { String::new() };
+        let word = if self.peek().kind == TokenKind::Word {
+            self.here().to_ascii_uppercase()
+        } else {
+            String::new()
+        };
         match reader(&word) {
             Some(read) => Ok(Statement::Command(read(self)?)),
             None if REFUSED.contains(&word.as_str()) => {
@@ -138,7 +141,7 @@ impl Parser<'_> {
         }
         let start = self.pos;
         let negative = self.eat_symbol("-");
-        let fits = self.peek().kind == Kind::Number
+        let fits = self.peek().kind == TokenKind::Number
             || (!negative && (self.is_word("TRUE") || self.is_word("FALSE")));
         if !fits {
             return Err(self.error());

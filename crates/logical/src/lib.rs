@@ -1,0 +1,32 @@
+//! Thalweg's own logical nodes and markers: what DataFusion's `LogicalPlan` does not have.
+//!
+//! The resolver builds plans of them, `thalweg-physical` turns them into operators for a batch, and the engine lowers
+//! them for a stream. They know neither names nor functions of Spark.
+//!
+//! ```
+//! use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+//! use datafusion::functions_nested::expr_fn::make_array;
+//! use thalweg_logical::GenerateNode;
+//!
+//! let lists = LogicalPlanBuilder::empty(true)
+//!     .project([make_array(vec![lit(1), lit(2)]).alias("element")])?
+//!     .build()?;
+//! let elements = GenerateNode::try_new(lists, "element".to_owned(), false)?;
+//! assert_eq!(elements.index()?, 0);
+//! # Ok::<(), datafusion::error::DataFusionError>(())
+//! ```
+
+#![deny(missing_docs, unreachable_pub)]
+
+mod barrier;
+mod generate;
+mod null_marker;
+mod null_safe;
+mod settled;
+mod watermark;
+
+pub use barrier::{OPTIMIZATION_BARRIER, optimization_barrier};
+pub use generate::GenerateNode;
+pub use null_safe::plain_keys;
+pub use settled::{SettledNode, settled};
+pub use watermark::{EVENT_TIME_KEY, WatermarkNode, event_time_of, filter_below};

@@ -1,0 +1,57 @@
+//! Rows that must not be computed again or otherwise: the node above random numbers and row ids.
+//!
+//! Which values such expressions give depends on the rows that reach them, in their order. So no filter and no
+//! limit from above moves below this node, and no projection merges with the one below it. Columns that nobody
+//! reads are still left out. It runs as an optimization barrier that is removed once the plan is made.
+
+use datafusion::common::{DFSchemaRef, DataFusionError, Result};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// The node that [`settled`] puts above rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SettledNode {
+    input: LogicalPlan,
+}
+
+/// The same rows, which nothing above changes.
+pub fn settled(input: LogicalPlan) -> LogicalPlan {
+    LogicalPlan::Extension(Extension { node: Arc::new(SettledNode { input }) })
+}
+
+impl PartialOrd for SettledNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.input.partial_cmp(&other.input)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for SettledNode {
+    fn name(&self) -> &str {
+        "Settled"
+    }
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+    fn expressions(&self) -> Vec<Expr> {
+        vec![]
+    }
+    fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
+        self.input.schema().fields().iter().map(|f| f.name().clone()).collect()
+    }
+    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        Some(vec![output_columns.to_vec()])
+    }
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Settled")
+    }
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let input = inputs.pop().ok_or_else(|| DataFusionError::Internal("Settled needs an input".into()))?;
+        Ok(Self { input })
+    }
+}

@@ -1,0 +1,189 @@
+//! The mark that `withWatermark` leaves in a plan, and the filters that Spark moves below it.
+//!
+//! Rows pass unchanged. The stream's lowering reads the column and the delay; a batch strips the node.
+//! A filter above that does not look at the event time moves below, as in Spark: what it drops moves no
+//! watermark. Only filters that can't raise are asked to move.
+
+use crate::generate::GenerateNode;
+use arrow::datatypes::Field;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore,
+};
+use datafusion::optimizer::push_down_filter::replace_cols_by_name;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use thalweg_common::clock::PROCESSING_TIME;
+
+/// Key of a field's metadata: the field is an event time whose watermark lags this many microseconds.
+pub const EVENT_TIME_KEY: &str = "thalweg.event_time_delay_us";
+
+/// The delay of the watermark on a field in microseconds, if there is one.
+pub fn event_time_of(field: &Field) -> Option<i64> {
+    field.metadata().get(EVENT_TIME_KEY).and_then(|text| text.parse().ok())
+}
+
+/// Rows whose column `column` is the event time, at most `delay_micros` late.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WatermarkNode {
+    /// The rows.
+    pub input: LogicalPlan,
+    /// The id of the event-time column in the input's schema.
+    pub column: String,
+    /// The delay of the watermark in microseconds.
+    pub delay_micros: i64,
+    schema: DFSchemaRef,
+}
+
+impl WatermarkNode {
+    /// A watermark over `input`; the column's field gets the mark that [`crate::event_time_of`] reads.
+    pub fn try_new(input: LogicalPlan, column: String, delay_micros: i64) -> Result<Self> {
+        let fields = input.schema().iter().map(|(qualifier, field)| {
+            let mut field = field.as_ref().clone();
+            // Only the newest watermark counts: the other columns lose their marks.
+            field.metadata_mut().remove(EVENT_TIME_KEY);
+            if field.name() == &column {
+                field.metadata_mut().insert(EVENT_TIME_KEY.to_owned(), delay_micros.to_string());
+            }
+            (qualifier.cloned(), Arc::new(field))
+        });
+        let schema = DFSchema::new_with_metadata(fields.collect(), input.schema().metadata().clone())?;
+        Ok(Self { input, column, delay_micros, schema: Arc::new(schema) })
+    }
+}
+
+impl PartialOrd for WatermarkNode {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.column.partial_cmp(&other.column)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for WatermarkNode {
+    fn name(&self) -> &str {
+        "Watermark"
+    }
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+    fn expressions(&self) -> Vec<Expr> {
+        vec![]
+    }
+    fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
+        // What may pass has passed while the plan was made, see `filter_below`.
+        self.schema.fields().iter().map(|f| f.name().clone()).collect()
+    }
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Watermark: {} delay={}us", self.column, self.delay_micros)
+    }
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let input =
+            inputs.pop().ok_or_else(|| DataFusionError::Internal("a watermark needs an input".into()))?;
+        Self::try_new(input, self.column.clone(), self.delay_micros)
+    }
+}
+
+/// The plan with a filter below its watermark; none if it has no watermark that the filter may pass.
+pub fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    if !leads_to_watermark(plan) || looks_elsewhere(predicate)? || varies(predicate)? {
+        return Ok(None);
+    }
+    pushed(plan, predicate)
+}
+
+fn leads_to_watermark(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Extension(e) if e.node.as_any().is::<WatermarkNode>() => true,
+        LogicalPlan::Extension(e) if !e.node.as_any().is::<GenerateNode>() => false,
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Extension(_) => plan.inputs().into_iter().all(leads_to_watermark),
+        _ => false,
+    }
+}
+
+/// Whether an expression reads another relation.
+fn looks_elsewhere(expr: &Expr) -> Result<bool> {
+    expr.exists(|e| {
+        Ok(matches!(
+            e,
+            Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::OuterReferenceColumn(_, _)
+        ))
+    })
+}
+
+/// Whether an expression may give two answers on one row. The time of an epoch is one value.
+fn varies(expr: &Expr) -> Result<bool> {
+    expr.exists(|e| {
+        Ok(match e {
+            Expr::ScalarFunction(f) => f.name() != PROCESSING_TIME && e.is_volatile_node(),
+            _ => e.is_volatile_node(),
+        })
+    })
+}
+
+fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    let predicate = match plan {
+        LogicalPlan::Extension(e) => match e.node.as_any().downcast_ref::<WatermarkNode>() {
+            Some(mark) => return passed(mark, plan, predicate),
+            None if is_element(e, predicate) => return Ok(None),
+            None => predicate.clone(),
+        },
+        LogicalPlan::Filter(_) => predicate.clone(),
+        LogicalPlan::Projection(p) => computed(predicate, plan, &p.expr)?,
+        // Whole groups pass or don't, so the rows of those that don't need no group.
+        LogicalPlan::Aggregate(a) if !matches!(a.group_expr.first(), None | Some(Expr::GroupingSet(_))) => {
+            let keys: HashSet<&str> =
+                plan.schema().fields().iter().take(a.group_expr.len()).map(|f| f.name().as_str()).collect();
+            if !names(predicate).iter().all(|n| keys.contains(n.as_str())) {
+                return Ok(None);
+            }
+            computed(predicate, plan, &a.group_expr)?
+        }
+        _ => return Ok(None),
+    };
+    let inputs = plan.inputs();
+    let (Some(input), false) = (inputs.first(), varies(&predicate)?) else { return Ok(None) };
+    match pushed(input, &predicate)? {
+        Some(below) => plan.with_new_exprs(plan.expressions(), vec![below]).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The watermark with the filter below it, unless the filter looks at its event time.
+fn passed(mark: &WatermarkNode, plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    if names(predicate).contains(&mark.column) {
+        return Ok(None);
+    }
+    let below = match pushed(&mark.input, predicate)? {
+        Some(below) => below,
+        None => LogicalPlanBuilder::from(mark.input.clone()).filter(predicate.clone())?.build()?,
+    };
+    plan.with_new_exprs(vec![], vec![below]).map(Some)
+}
+
+/// Whether a filter looks at the elements that a node makes of a list.
+fn is_element(node: &Extension, predicate: &Expr) -> bool {
+    let generate = node.node.as_any().downcast_ref::<GenerateNode>();
+    generate.is_none_or(|g| names(predicate).contains(&g.column))
+}
+
+fn names(expr: &Expr) -> HashSet<String> {
+    expr.column_refs().into_iter().map(|c| c.name.clone()).collect()
+}
+
+/// An expression over a node's columns as one over its input.
+fn computed(expr: &Expr, plan: &LogicalPlan, made_by: &[Expr]) -> Result<Expr> {
+    let columns = plan.schema().columns();
+    let by_name: HashMap<String, Expr> =
+        columns.iter().zip(made_by).map(|(c, e)| (c.flat_name(), e.clone().unalias())).collect();
+    replace_cols_by_name(expr.clone(), &by_name)
+}

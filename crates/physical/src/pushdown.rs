@@ -1,0 +1,122 @@
+//! DataFusion's physical push-downs, kept from evaluating on rows that a filter has not yet excluded.
+//!
+//! The projection rule swaps a narrowing projection with the filter below it, whatever the projection computes:
+//! then `SELECT a / b, b … WHERE b <> 0` would divide by zero; and it computes the parts of a nested loop's
+//! condition below the join, those under a CASE too. Ours moves no computation below a filter and leaves join
+//! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
+//! computes, a volatile function too, and then merges it with the next filter: while it runs, an
+//! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above settled
+//! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
+//! not that of nested values; barriers keep these in the join. At the end all barriers are removed, so that no plan
+//! that runs holds one.
+
+use crate::barrier::{OptimizationBarrierExec, remove_passing};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::projection::{ProjectionExec, remove_unnecessary_projections};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+use std::sync::Arc;
+use thalweg_logical::OPTIMIZATION_BARRIER;
+
+/// `ProjectionPushdown` that moves columns only, never what can raise.
+#[derive(Debug)]
+pub(crate) struct OptimizationBarrierProjectionPushdown;
+
+impl PhysicalOptimizerRule for OptimizationBarrierProjectionPushdown {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let push = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
+            Some(p) if computes(p) && p.input().is::<FilterExec>() => Ok(Transformed::no(plan)),
+            // What varies from row to row stays above the rows that it was asked for.
+            Some(p) if p.expr().iter().any(|e| is_volatile(&e.expr)) => Ok(Transformed::no(plan)),
+            _ => remove_unnecessary_projections(plan),
+        };
+        plan.transform_down(push).data()
+    }
+    fn name(&self) -> &str {
+        "ProjectionPushdown"
+    }
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+type Plan = Arc<dyn ExecutionPlan>;
+
+/// `FilterPushdown` that stops at barriers.
+#[derive(Debug)]
+pub(crate) struct OptimizationBarrierFilterPushdown {
+    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+    place: fn(Plan) -> Result<Transformed<Plan>>,
+}
+
+impl OptimizationBarrierFilterPushdown {
+    /// The rule that moves filters, stopping at barriers.
+    pub(crate) fn at_barriers(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, place: above_barriers }
+    }
+
+    /// The rule that passes bounds of join keys to scans, but none of nested keys.
+    pub(crate) fn at_nested_keys(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, place: above_join_sides }
+    }
+}
+
+impl PhysicalOptimizerRule for OptimizationBarrierFilterPushdown {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let guarded = plan.transform_up(self.place).data()?;
+        self.rule.optimize(guarded, config)?.transform_up(remove_passing).data()
+    }
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+    fn schema_check(&self) -> bool {
+        self.rule.schema_check()
+    }
+}
+
+fn above_barriers(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.downcast_ref::<ProjectionExec>().is_some_and(is_barrier) {
+        true => Ok(Transformed::yes(Arc::new(OptimizationBarrierExec::passing(plan)))),
+        false => Ok(Transformed::no(plan)),
+    }
+}
+
+fn above_join_sides(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.downcast_ref::<HashJoinExec>() {
+        Some(join) if has_nested_key(join)? => {
+            let guarded = plan.children().into_iter().map(|side| -> Arc<dyn ExecutionPlan> {
+                Arc::new(OptimizationBarrierExec::passing(Arc::clone(side)))
+            });
+            let guarded = guarded.collect();
+            replace_children_if_necessary(plan, guarded).map(Transformed::yes)
+        }
+        _ => Ok(Transformed::no(plan)),
+    }
+}
+
+fn has_nested_key(join: &HashJoinExec) -> Result<bool> {
+    let schema = join.left().schema();
+    join.on().iter().try_fold(false, |found, (key, _)| Ok(found || key.data_type(&schema)?.is_nested()))
+}
+
+fn is_barrier(projection: &ProjectionExec) -> bool {
+    let calls_barrier = |e: &Arc<dyn PhysicalExpr>| {
+        e.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.name() == OPTIMIZATION_BARRIER)
+    };
+    projection.expr().iter().any(|e| calls_barrier(&e.expr))
+}
+
+fn computes(projection: &ProjectionExec) -> bool {
+    projection.expr().iter().any(|e| !e.expr.is::<Column>() && !e.expr.is::<Literal>())
+}

@@ -1,0 +1,541 @@
+//! Grouping: keys, grouping sets, and the rewrite of a select list onto the groups.
+//!
+//! Keys that are no plain columns, or that hold floats, are computed below the aggregate, so that it groups by
+//! columns only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
+
+use crate::errors::{analysis, from_datafusion, missing_aggregation, missing_group_by};
+use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
+use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::select::{ResolvedSelect, marked};
+use crate::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::GroupingSet;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, lit,
+};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::AggregateCall;
+use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
+use thalweg_sql::types::DataType;
+
+/// The keys of an aggregate.
+pub(crate) struct Grouping {
+    keys: Vec<Key>,
+    /// The keys of each grouping set, as indexes into `keys`; none for a plain GROUP BY.
+    sets: Option<Vec<Vec<usize>>>,
+}
+
+struct Key {
+    /// The id that the key has above the aggregate: a column's own.
+    id: String,
+    /// The id of the column that the aggregate groups by.
+    below: String,
+    typed: ResolvedExpr,
+    is_window: bool,
+}
+
+impl Grouping {
+    /// One group of all rows.
+    pub fn global() -> Self {
+        Self { keys: vec![], sets: None }
+    }
+
+    /// Lets a select list name an event-time window as `window`.
+    pub fn name_windows(&self, outputs: &mut Outputs) {
+        for key in self.keys.iter().filter(|k| k.is_window) {
+            let Ok(data_type) = key.typed.spark_type() else { continue };
+            let mut column = ScopeColumn::new(key.id.clone(), "window", data_type, false);
+            crate::select::mark_event_time(&mut column, &key.typed);
+            outputs.push(column, key.typed.clone());
+        }
+    }
+}
+
+impl Resolver<'_> {
+    pub(crate) fn grouping_keys(
+        &self,
+        aggregate: &ir::Aggregate,
+        list: &[ir::Expr],
+        env: &ExprScope,
+    ) -> Result<Grouping> {
+        let env = ExprScope { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
+        let mut grouping = Grouping::global();
+        if matches!(aggregate.kind, GroupKind::All) {
+            return self.all_keys(list, &env);
+        }
+        let mut indexes = vec![];
+        for expr in &aggregate.grouping {
+            indexes.push(self.key(expr, list, &env, &mut grouping)?);
+        }
+        grouping.sets = match &aggregate.kind {
+            GroupKind::Rollup => {
+                Some((0..=indexes.len()).rev().map(|n| indexes.iter().take(n).copied().collect()).collect())
+            }
+            GroupKind::Cube => Some(subsets(&indexes)?),
+            GroupKind::Sets(sets) => {
+                let mut resolved = vec![];
+                for set in sets {
+                    let keys = set.iter().map(|e| self.key(e, list, &env, &mut grouping));
+                    resolved.push(keys.collect::<Result<Vec<_>>>()?);
+                }
+                if resolved.is_empty() {
+                    return Err(Error::unsupported("grouping sets without a set"));
+                }
+                Some(resolved)
+            }
+            GroupKind::GroupBy | GroupKind::All | GroupKind::Pivot { .. } => None,
+        };
+        Ok(grouping)
+    }
+
+    /// The keys of `GROUP BY ALL`: what of the select list is no aggregate; or a column that is named so.
+    fn all_keys(&self, list: &[ir::Expr], env: &ExprScope) -> Result<Grouping> {
+        let mut grouping = Grouping::global();
+        if self.seen(&["all".to_owned()], None, env)?.is_some() {
+            let named = ExprNode::Attribute { name: vec!["all".to_owned()], plan_id: None };
+            self.key(&ir::Expr::new(named), list, env, &mut grouping)?;
+            return Ok(grouping);
+        }
+        for item in list.iter().filter(|i| !self.holds_aggregate(i)) {
+            if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
+                for c in self.star(item, env)? {
+                    self.add_key(crate::attribute::value_of(&c), false, &mut grouping);
+                }
+                continue;
+            }
+            self.key_of_item(item, env, &mut grouping)?;
+        }
+        if grouping.keys.is_empty() && list.iter().any(|i| self.names_outside(i)) {
+            let text = "Cannot infer grouping columns for GROUP BY ALL based on the select clause. Please explicitly \
+                        specify the grouping columns.";
+            return Err(analysis("UNRESOLVED_ALL_IN_GROUP_BY", "42803", text.to_owned()));
+        }
+        Ok(grouping)
+    }
+
+    /// Whether an expression names a column outside of its aggregates.
+    fn names_outside(&self, expr: &ir::Expr) -> bool {
+        match &expr.node {
+            ExprNode::Attribute { .. } => true,
+            ExprNode::Function(call) => {
+                let class = thalweg_functions::class_of(&crate::function::call_name(call));
+                !matches!(class, Some(thalweg_functions::FunctionClass::Aggregate))
+                    && call.args.iter().any(|a| self.names_outside(a))
+            }
+            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.names_outside(expr),
+            ExprNode::Extract { child, .. } => self.names_outside(child),
+            _ => false,
+        }
+    }
+
+    /// Resolves a key and returns its index: an expression, a position or an alias of the select list.
+    fn key(
+        &self,
+        expr: &ir::Expr,
+        list: &[ir::Expr],
+        env: &ExprScope,
+        grouping: &mut Grouping,
+    ) -> Result<usize> {
+        let item = self.key_item(expr, list, env)?;
+        self.key_of_item(item, env, grouping)
+    }
+
+    fn key_of_item(&self, item: &ir::Expr, env: &ExprScope, grouping: &mut Grouping) -> Result<usize> {
+        let inner = match &item.node {
+            ExprNode::Alias { expr, .. } => expr.as_ref(),
+            _ => item,
+        };
+        let typed = self.expr(inner, env)?;
+        if matches!(typed.data_type, Arrow::Map(_, _)) {
+            let name = self.name_of(inner, env);
+            let text = format!(
+                "The expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is \
+                 not an orderable data type.",
+                typed.type_name()
+            );
+            return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
+        }
+        if typed.volatile {
+            return Err(Error::unsupported("a nondeterministic expression as a grouping key"));
+        }
+        let is_window =
+            matches!(&inner.node, ExprNode::Function(call) if crate::function::call_name(call) == "window");
+        Ok(self.add_key(typed, is_window, grouping))
+    }
+
+    /// Adds a key that is not among them and returns its index.
+    fn add_key(&self, typed: ResolvedExpr, is_window: bool, grouping: &mut Grouping) -> usize {
+        if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
+            return at;
+        }
+        let id = match &typed.expr {
+            Expr::Column(c) => c.name.clone(),
+            _ => self.new_id(),
+        };
+        // Aggregates still see a float as it is, so its key is another column.
+        let is_own = typed.key() == typed.expr || typed.expr != column(&id);
+        let below = if is_own { id.clone() } else { self.new_id() };
+        grouping.keys.push(Key { id, below, typed, is_window });
+        grouping.keys.len() - 1
+    }
+
+    fn key_item<'l>(
+        &self,
+        expr: &'l ir::Expr,
+        list: &'l [ir::Expr],
+        env: &ExprScope,
+    ) -> Result<&'l ir::Expr> {
+        match &expr.node {
+            ExprNode::Literal(Literal::Integer(position)) => {
+                let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
+                let item = at.and_then(|i| list.get(i));
+                let item = item.ok_or_else(|| self.at(bad_position(*position, list.len()), expr.origin))?;
+                if self.holds_aggregate(item) {
+                    return Err(self.at(position_of_aggregate(*position), expr.origin));
+                }
+                Ok(item)
+            }
+            ExprNode::Attribute { name, plan_id: None } => {
+                let [single] = name.as_slice() else { return Ok(expr) };
+                let in_input = self.seen(name, None, &ExprScope { lateral: None, outputs: None, ..*env });
+                if matches!(in_input, Ok(None)) {
+                    let named = |e: &&ir::Expr| match &e.node {
+                        ExprNode::Alias { names, .. } => names.iter().any(|n| same_name(n, single)),
+                        _ => false,
+                    };
+                    return Ok(list.iter().find(named).unwrap_or(expr));
+                }
+                Ok(expr)
+            }
+            _ => Ok(expr),
+        }
+    }
+
+    /// Whether an expression calls an aggregate outside of a window and of a subquery.
+    pub(crate) fn holds_aggregate(&self, expr: &ir::Expr) -> bool {
+        let any = |list: &[ir::Expr]| list.iter().any(|e| self.holds_aggregate(e));
+        match &expr.node {
+            ExprNode::Function(call) => {
+                let class = thalweg_functions::class_of(&crate::function::call_name(call));
+                matches!(class, Some(thalweg_functions::FunctionClass::Aggregate)) || any(&call.args)
+            }
+            ExprNode::Window(call) => match &call.function.node {
+                ExprNode::Function(function) => any(&function.args),
+                _ => false,
+            },
+            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.holds_aggregate(expr),
+            ExprNode::Extract { child, extraction } => {
+                self.holds_aggregate(child) || self.holds_aggregate(extraction)
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts the aggregate under a select list and rewrites the list, HAVING, ORDER BY and windows onto it.
+    pub(crate) fn aggregate(
+        &self,
+        mut rel: ResolvedRelation,
+        grouping: Grouping,
+        calls: &mut Calls,
+        resolved: &mut ResolvedSelect,
+    ) -> Result<ResolvedRelation> {
+        self.refuse_outer(&grouping, calls, resolved)?;
+        let mut regroup = Regroup {
+            keys: &grouping.keys,
+            literals: grouping.sets.is_some(),
+            grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
+            allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
+            scope: &rel.scope,
+        };
+        for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
+            typed.expr = regroup.expr(typed.expr.clone())?;
+            refuse_ungrouped(&typed.expr, &c.name)?;
+            if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
+                typed.nullable = true;
+                c.nullable = true;
+            }
+        }
+        let clauses = resolved.having.iter_mut().chain(&mut resolved.qualify);
+        for typed in clauses.chain(resolved.order.iter_mut().map(|(t, _)| t)) {
+            typed.expr = regroup.expr(typed.expr.clone())?;
+        }
+        for found in &mut calls.windows {
+            found.window = regroup.expr(found.window.clone())?;
+        }
+        for (_, drawn) in &mut calls.drawn {
+            *drawn = regroup.expr(drawn.clone())?;
+        }
+        rel.plan = self.grouped(rel.plan, &grouping, calls)?;
+        // A predicate on a key may still move below, so what its computing risks is kept.
+        let keys = grouping.keys.iter().map(|k| {
+            let mut column = ScopeColumn::new(k.id.clone(), "key", DataType::Null, true);
+            column.guarded = rel.excludes && crate::filter::is_risky(&k.typed, &rel.scope);
+            column
+        });
+        rel.scope = Scope::new(keys.collect());
+        Ok(rel)
+    }
+
+    /// Refuses outer columns where Spark does: in keys, in aggregates and in a select list over them.
+    fn refuse_outer(&self, grouping: &Grouping, calls: &Calls, resolved: &ResolvedSelect) -> Result<()> {
+        if let Some(found) = calls.aggregates.iter().find(|a| a.aggregate.contains_outer()) {
+            let name = found.aggregate.schema_name().to_string();
+            return Err(match found.aggregate.any_column_refs() {
+                true => mixed_references(&name),
+                false => correlated_reference(&name),
+            });
+        }
+        let outputs = resolved.outputs.scope.columns.iter().zip(&resolved.outputs.exprs);
+        let outer =
+            outputs.map(|(c, e)| (c.name.as_str(), e)).chain(grouping.keys.iter().map(|k| ("", &k.typed)));
+        match outer.into_iter().find(|(_, e)| e.expr.contains_outer()) {
+            Some((name, _)) => Err(correlated_reference(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
+        let below: Vec<String> = grouping.keys.iter().map(|k| k.below.clone()).collect();
+        let input = crate::anew::keys_anew(keys_below(input, grouping)?, &below)?;
+        let mut aggregates: Vec<Expr> = vec![];
+        for found in &calls.aggregates {
+            if !aggregates.contains(&found.aggregate) {
+                aggregates.push(found.aggregate.clone());
+            }
+        }
+        // A group without keys and aggregates is still one row, so it counts them.
+        let counts = (grouping.keys.is_empty() && aggregates.is_empty()) || grouping.has_total();
+        let count = self.count_of_rows()?;
+        if counts && !aggregates.contains(&count) {
+            aggregates.push(count.clone());
+        }
+        let keys: Vec<Expr> = match &grouping.sets {
+            None => grouping.keys.iter().map(|k| column(&k.below)).collect(),
+            Some(sets) => {
+                let set = |s: &Vec<usize>| {
+                    s.iter().filter_map(|i| grouping.keys.get(*i)).map(|k| column(&k.below)).collect()
+                };
+                vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
+            }
+        };
+        let aggregate = Aggregate::try_new(Arc::new(input), keys, aggregates).map_err(from_datafusion)?;
+        let mut exprs = vec![];
+        for (i, key) in grouping.keys.iter().enumerate() {
+            exprs.push(
+                match grouping.sets.as_ref().is_some_and(|sets| !sets.iter().flatten().any(|k| *k == i)) {
+                    // No set has it, so it is null in all of them.
+                    true => lit(ScalarValue::try_new_null(&key.typed.data_type).map_err(from_datafusion)?)
+                        .alias(&key.id),
+                    false => key.output(),
+                },
+            );
+        }
+        for found in &calls.aggregates {
+            let raw = column(&found.aggregate.schema_name().to_string());
+            let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
+            exprs.push(value.alias(&found.id));
+        }
+        for found in &calls.groupings {
+            exprs.push(grouping_value(found, grouping, &aggregate)?.alias(&found.id));
+        }
+        let mut plan = LogicalPlan::Aggregate(aggregate);
+        if grouping.has_total() {
+            // Of no rows at all DataFusion still makes the total; Spark makes no group.
+            let present = column(&count.schema_name().to_string()).gt(lit(0_i64));
+            plan = LogicalPlanBuilder::from(plan)
+                .filter(present)
+                .and_then(|b| b.build())
+                .map_err(from_datafusion)?;
+        }
+        project(plan, exprs)
+    }
+
+    fn count_of_rows(&self) -> Result<Expr> {
+        let none = AggregateCall::default();
+        Ok(thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate)
+    }
+}
+
+impl Key {
+    /// Whether the input lacks the column that is grouped by.
+    fn is_computed(&self) -> bool {
+        self.typed.expr != column(&self.below)
+    }
+
+    /// The key above the aggregate.
+    fn output(&self) -> Expr {
+        let grouped = column(&self.below);
+        if self.below == self.id { grouped } else { grouped.alias(&self.id) }
+    }
+}
+
+impl Grouping {
+    /// Whether one of several grouping sets is that of all rows, such as a ROLLUP's last.
+    fn has_total(&self) -> bool {
+        !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))
+    }
+    fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|k| k.id == id)
+    }
+}
+
+/// Ids of the columns that the operators above the input add.
+fn ids_above(calls: &Calls) -> Vec<String> {
+    let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
+    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id)).cloned();
+    aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
+}
+
+/// Computes the keys that the input has no columns for.
+fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
+    let computed: Vec<&Key> = grouping.keys.iter().filter(|k| k.is_computed()).collect();
+    if computed.is_empty() {
+        return Ok(input);
+    }
+    let mut exprs: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+    exprs.extend(computed.iter().map(|k| marked(k.typed.key(), &k.below, k.typed.event_delay)));
+    project(input, exprs)
+}
+
+/// `grouping(k)` and `grouping_id(..)` from the bits that the aggregate outputs: 1 where a set leaves a key out.
+fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggregate) -> Result<Expr> {
+    let all: Vec<Expr> = grouping.keys.iter().map(|k| k.typed.expr.clone()).collect();
+    let keys = found.keys.as_ref().unwrap_or(&all);
+    if !found.single && keys != &all {
+        let text = "Columns of grouping_id() do not match the grouping columns.";
+        return Err(analysis("GROUPING_ID_COLUMN_MISMATCH", "42803", text.to_owned()));
+    }
+    let data_type = if found.single { Arrow::Int8 } else { Arrow::Int64 };
+    if grouping.sets.is_none() {
+        let text = "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.";
+        return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text.to_owned()));
+    }
+    let order = aggregate.group_expr.first().map(|e| match e {
+        Expr::GroupingSet(set) => set.distinct_expr().into_iter().cloned().collect::<Vec<_>>(),
+        other => vec![other.clone()],
+    });
+    let order = order.unwrap_or_default();
+    let id = column(Aggregate::INTERNAL_GROUPING_ID);
+    let id = id.cast_to(&Arrow::Int64, &aggregate.schema).map_err(from_datafusion)?;
+    let mut value: Option<Expr> = None;
+    for key in keys {
+        let Some(below) = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.below))
+        else {
+            let text = "Column of grouping() can't be found in the grouping columns.";
+            return Err(analysis("GROUPING_COLUMN_MISMATCH", "42803", text.to_owned()));
+        };
+        let bit = match order.iter().position(|o| *o == below) {
+            Some(at) => {
+                let shift =
+                    i64::try_from(order.len() - 1 - at).map_err(|_| Error::internal("too many keys"))?;
+                binary(
+                    &binary(&id, Operator::BitwiseShiftRight, lit(shift)),
+                    Operator::BitwiseAnd,
+                    lit(1_i64),
+                )
+            }
+            // Every set leaves out a key that none has.
+            None => lit(1_i64),
+        };
+        value = Some(match value {
+            None => bit,
+            Some(v) => binary(&binary(&v, Operator::BitwiseShiftLeft, lit(1_i64)), Operator::BitwiseOr, bit),
+        });
+    }
+    let value = value.unwrap_or_else(|| lit(0_i64));
+    Ok(if data_type == Arrow::Int64 { value } else { Expr::Cast(Cast::new(Box::new(value), data_type)) })
+}
+
+fn binary(left: &Expr, operator: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left.clone()), operator, Box::new(right)))
+}
+
+/// Rewrites expressions over the input into expressions over the groups.
+struct Regroup<'r> {
+    keys: &'r [Key],
+    /// Whether a constant that equals a key means the key: a grouping set that leaves it out makes it null.
+    literals: bool,
+    /// Whether there is a GROUP BY.
+    grouped: bool,
+    allowed: Vec<String>,
+    scope: &'r Scope,
+}
+
+impl Regroup<'_> {
+    fn expr(&mut self, expr: Expr) -> Result<Expr> {
+        let mut missing: Option<String> = None;
+        let rewritten = expr.transform_down(|e| {
+            let may_be_key = self.literals || !matches!(e, Expr::Literal(..));
+            if let Some(key) = self.keys.iter().find(|k| may_be_key && k.typed.expr == e) {
+                return Ok(Transformed::new(column(&key.id), true, TreeNodeRecursion::Jump));
+            }
+            match &e {
+                Expr::Column(c) if !self.allowed.contains(&c.name) => missing = Some(c.name.clone()),
+                Expr::ScalarSubquery(q) => {
+                    missing = self.outer_missing(&q.outer_ref_columns).or(missing.take())
+                }
+                Expr::Exists(x) => {
+                    missing = self.outer_missing(&x.subquery.outer_ref_columns).or(missing.take())
+                }
+                Expr::InSubquery(x) => {
+                    missing = self.outer_missing(&x.subquery.outer_ref_columns).or(missing.take())
+                }
+                _ => {}
+            }
+            Ok(Transformed::no(e))
+        });
+        let rewritten = rewritten.map_err(from_datafusion)?.data;
+        match missing {
+            None => Ok(rewritten),
+            Some(_) if !self.grouped => Err(missing_group_by()),
+            Some(id) => {
+                let name = self.scope.by_id(&id).map_or(id.as_str(), |c| c.name.as_str());
+                Err(missing_aggregation(name))
+            }
+        }
+    }
+
+    /// A column of the input that a subquery names and that is no key.
+    fn outer_missing(&self, outer: &[Expr]) -> Option<String> {
+        outer.iter().find_map(|e| match e {
+            Expr::OuterReferenceColumn(_, c) => {
+                let of_input = self.scope.by_id(&c.name).is_some();
+                (of_input && !self.keys.iter().any(|k| k.id == c.name)).then(|| c.name.clone())
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The most keys of a CUBE: it has 2^n sets.
+const CUBE_KEYS_MAX: usize = 12;
+
+fn subsets(keys: &[usize]) -> Result<Vec<Vec<usize>>> {
+    if keys.len() > CUBE_KEYS_MAX {
+        return Err(Error::unsupported(format!("CUBE over more than {CUBE_KEYS_MAX} keys")));
+    }
+    let all = 1_usize << keys.len();
+    let of = |bits: usize| {
+        keys.iter().enumerate().filter(|(i, _)| bits & (1 << i) == 0).map(|(_, k)| *k).collect()
+    };
+    Ok((0..all).map(of).collect())
+}
+
+fn bad_position(position: i32, size: usize) -> Error {
+    let text = format!("GROUP BY position {position} is not in select list (valid range is [1, {size}]).");
+    analysis("GROUP_BY_POS_OUT_OF_RANGE", "42805", text)
+        .param("index", position.to_string())
+        .param("size", size.to_string())
+}
+
+fn position_of_aggregate(position: i32) -> Error {
+    let text = format!(
+        "GROUP BY {position} refers to an expression that contains an aggregate function. Aggregate functions are \
+         not allowed in GROUP BY."
+    );
+    analysis("GROUP_BY_POS_AGGREGATE", "42903", text).param("index", position.to_string())
+}

@@ -1,0 +1,74 @@
+//! Columns that a plan takes for new ones: the same values, of which nothing is known from below.
+//!
+//! DataFusion keeps in mind that the keys of a group tell its columns. After a join a key may come several times;
+//! of groups by it and by other columns, DataFusion then thinks that it alone tells the others, and drops them from
+//! GROUP BY, or drops a DISTINCT. So such keys are made anew below the groups.
+
+use crate::{column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::Dependency;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::sync::LazyLock;
+use thalweg_common::Result;
+
+static ANEW: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Anew::new("anew", 1)));
+
+/// The same value.
+pub(crate) fn anew(value: Expr) -> Expr {
+    ANEW.call(vec![value])
+}
+
+/// The first of some values, computed with the others, which may raise.
+pub(crate) fn computed_with(values: Vec<Expr>) -> Expr {
+    ScalarUDF::from(Anew::new("computed_with", values.len())).call(values)
+}
+
+/// The plan, with the columns to group by made anew that came from a key below a join.
+pub(crate) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPlan> {
+    let schema = plan.schema();
+    let mut stale = vec![];
+    for dependency in schema.functional_dependencies().iter().filter(|d| d.mode == Dependency::Multi) {
+        let sources = dependency.source_indices.iter().filter_map(|i| schema.fields().get(*i));
+        stale.extend(sources.filter(|f| f.metadata().is_empty()).map(|f| f.name().clone()));
+    }
+    stale.retain(|name| keys.contains(name));
+    if stale.is_empty() {
+        return Ok(plan);
+    }
+    let exprs = schema.columns().into_iter().map(|c| match stale.contains(&c.name) {
+        true => anew(column(&c.name)).alias(&c.name),
+        false => Expr::Column(c),
+    });
+    let exprs = exprs.collect::<Vec<_>>();
+    project(plan, exprs)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Anew {
+    name: &'static str,
+    signature: Signature,
+}
+
+impl Anew {
+    fn new(name: &'static str, values: usize) -> Self {
+        Self { name, signature: Signature::any(values, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for Anew {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, types: &[Arrow]) -> datafusion::error::Result<Arrow> {
+        Ok(types.first().cloned().unwrap_or(Arrow::Null))
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("anew takes a value".into()))
+    }
+}

@@ -1,0 +1,235 @@
+//! Columns by name: qualifiers, struct fields, the client's `df["x"]`, lateral aliases, the outer query.
+
+use crate::errors::{
+    ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
+};
+use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
+use crate::scope::{Found, Lookup, Scope, ScopeColumn};
+use crate::types::to_arrow;
+use crate::{Resolver, column};
+use arrow::datatypes::{DataType as Arrow, Field};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, lit};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir;
+
+/// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
+pub(crate) struct Seen<'e> {
+    pub column: &'e ScopeColumn,
+    pub typed: ResolvedExpr,
+    /// How many parts of the name were the qualifier.
+    pub qualifier_len: usize,
+}
+
+/// Functions that are called without brackets where no column has their name.
+const BARE_CALLS: [&str; 6] =
+    ["current_date", "current_time", "current_timestamp", "current_user", "session_user", "user"];
+
+impl Resolver<'_> {
+    /// The value of a name.
+    pub(crate) fn attribute(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        if let Some(function) = self.bare_call(name, plan_id, env) {
+            return self.scalar(function, vec![]);
+        }
+        let seen = match self.seen(name, plan_id, env)? {
+            Some(seen) => Some(seen),
+            None => self.seen_outside(name, plan_id, env)?,
+        };
+        let Some(seen) = seen else { return Err(self.unresolved(name, plan_id, env)) };
+        let mut typed = seen.typed;
+        for field in name.iter().skip(seen.qualifier_len + 1) {
+            typed = self.field(typed, field)?;
+        }
+        Ok(typed)
+    }
+
+    /// The function that a name calls: columns come before it, aliases of the same select list after.
+    pub(crate) fn bare_call(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &ExprScope,
+    ) -> Option<&'static str> {
+        let ([name], None) = (name, plan_id) else { return None };
+        let function = BARE_CALLS.into_iter().find(|f| f.eq_ignore_ascii_case(name))?;
+        let columns = ExprScope { lateral: None, ..*env };
+        let seen = self.seen(std::slice::from_ref(name), None, &columns);
+        matches!(seen, Ok(None)).then_some(function)
+    }
+
+    /// Looks a name up where the expression stands, not outside of its query.
+    pub(crate) fn seen<'e>(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &ExprScope<'e>,
+    ) -> Result<Option<Seen<'e>>> {
+        if let Some(seen) = in_outputs(name, plan_id, env.outputs)? {
+            return computed_once(seen, env).map(Some);
+        }
+        if let Some(found) = in_scope(name, plan_id, env.scope)? {
+            let typed = value_of(found.column);
+            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+        }
+        in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
+    }
+
+    /// Looks a name up in the query around this one; as in Spark, not in those further out.
+    fn seen_outside<'e>(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        env: &ExprScope<'e>,
+    ) -> Result<Option<Seen<'e>>> {
+        let Some(outer) = env.outer else { return Ok(None) };
+        if let Some(found) = in_scope(name, plan_id, outer.scope)? {
+            let mut typed = value_of(found.column);
+            let field = Field::new(&found.column.id, typed.data_type.clone(), typed.nullable);
+            typed.expr =
+                Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(&found.column.id));
+            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+        }
+        Ok(None)
+    }
+
+    fn unresolved(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> Error {
+        if plan_id.is_some() {
+            return foreign_dataframe_column(name);
+        }
+        match env.outputs {
+            Some(outputs) if env.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),
+            _ => unresolved_column(name, env.scope),
+        }
+    }
+
+    /// A field of a struct, or of every struct of an array; the value of a map's key.
+    pub(crate) fn field(&self, of: ResolvedExpr, name: &str) -> Result<ResolvedExpr> {
+        if matches!(of.data_type, Arrow::Map(..)) {
+            let key = ResolvedExpr::new(lit(name), Arrow::Utf8, false);
+            return self.once(vec![of, key], |args| {
+                let [of, key] = crate::function::exactly(args)?;
+                let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
+                Ok(self.finished(bound, &[of, key]))
+            });
+        }
+        let bound = thalweg_functions::field(of.arg(), name)?;
+        let spark = of.spark.as_ref().and_then(|t| crate::interval_fields::of_field(t, name));
+        Ok(ResolvedExpr { spark, ..ResolvedExpr::of_bound(bound, &[of]) })
+    }
+
+    /// How many parts of a name are its qualifier: what Spark leaves out of column names.
+    pub(crate) fn qualifier_len(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> usize {
+        let mut at = Some(env);
+        while let Some(env) = at {
+            if let Ok(Some(seen)) = self.seen(name, plan_id, env) {
+                return seen.qualifier_len;
+            }
+            at = env.outer;
+        }
+        name.len().saturating_sub(1)
+    }
+
+    /// The name that a column of this expression gets.
+    pub(crate) fn name_of(&self, expr: &ir::Expr, env: &ExprScope) -> String {
+        if let Some(written_out) = self.distinct_without_star(expr, env) {
+            return self.name_of(&written_out, env);
+        }
+        crate::naming::name_of(expr, &|name, plan_id| match self.bare_call(name, plan_id, env) {
+            Some(_) => None,
+            None => Some(self.qualifier_len(name, plan_id, env)),
+        })
+    }
+}
+
+impl Resolver<'_> {
+    /// `count(DISTINCT *)` with the columns that the star stands for.
+    fn distinct_without_star(&self, expr: &ir::Expr, env: &ExprScope) -> Option<ir::Expr> {
+        let ir::ExprNode::Function(call) = &expr.node else { return None };
+        let is_star = |e: &ir::Expr| matches!(e.node, ir::ExprNode::Star { .. });
+        if !call.distinct || !call.args.iter().any(is_star) {
+            return None;
+        }
+        let mut call = call.clone();
+        let mut args = vec![];
+        for arg in std::mem::take(&mut call.args) {
+            match is_star(&arg) {
+                true => args.extend(self.star(&arg, env).ok()?.iter().map(|c| ir::Expr::column(&[&c.name]))),
+                false => args.push(arg),
+            }
+        }
+        call.args = args;
+        Some(ir::Expr::new(ir::ExprNode::Function(call)))
+    }
+}
+
+/// The value of a column in sight.
+pub(crate) fn value_of(c: &ScopeColumn) -> ResolvedExpr {
+    let mut typed = ResolvedExpr::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
+    typed.event_delay = c.event_delay;
+    if crate::interval_fields::holds_fields(&c.data_type) {
+        typed.spark = Some(c.data_type.clone());
+    }
+    typed
+}
+
+fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Result<Option<Found<'e>>> {
+    let lookup = match (plan_id, name) {
+        (Some(id), [first, ..]) => scope.lookup_plan(id, first),
+        _ => scope.lookup(name),
+    };
+    match lookup {
+        Lookup::None => Ok(None),
+        Lookup::One(found) => Ok(Some(found)),
+        Lookup::Many(columns) if plan_id.is_some() => {
+            let name = columns.first().map_or("", |c| c.name.as_str());
+            Err(ambiguous_dataframe_column(name))
+        }
+        Lookup::Many(columns) => Err(ambiguous_reference(name, &columns)),
+    }
+}
+
+/// The output that a name stands for by its definition, or one that varies by its column: see `output`.
+fn computed_once<'e>(seen: Seen<'e>, env: &ExprScope) -> Result<Seen<'e>> {
+    if !seen.typed.volatile {
+        return Ok(seen);
+    }
+    if matches!(env.clause, "HAVING" | "QUALIFY") {
+        let what = format!("an alias of a nondeterministic expression in {}", env.clause);
+        return Err(Error::unsupported(what));
+    }
+    let typed =
+        ResolvedExpr { expr: column(&seen.column.id), volatile: false, fallible: false, ..seen.typed };
+    Ok(Seen { typed, ..seen })
+}
+
+fn in_outputs<'e>(
+    name: &[String],
+    plan_id: Option<i64>,
+    outputs: Option<&'e Outputs>,
+) -> Result<Option<Seen<'e>>> {
+    let Some(outputs) = outputs else { return Ok(None) };
+    let lookup = match (plan_id, name) {
+        (Some(id), [first, ..]) => outputs.scope.lookup_plan(id, first),
+        _ => outputs.scope.lookup(name),
+    };
+    let (column, qualifier_len) = match lookup {
+        Lookup::None => return Ok(None),
+        Lookup::One(found) => (found.column, found.qualifier_len),
+        Lookup::Many(columns) => {
+            let mut definitions = columns.iter().map(|c| outputs.definition(&c.id));
+            let first = definitions.next().flatten();
+            let Some(column) = columns.first().filter(|_| definitions.all(|d| d == first)) else {
+                return Err(ambiguous_reference(name, &columns));
+            };
+            (*column, 0)
+        }
+    };
+    let typed = outputs.definition(&column.id).cloned();
+    Ok(typed.map(|typed| Seen { column, typed, qualifier_len }))
+}

@@ -1,0 +1,310 @@
+//! Expressions: the dispatch, and the nodes that need no file of their own.
+
+use crate::errors::{analysis, from_datafusion};
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::function::exactly;
+use crate::literal::{literal_type, to_scalar};
+use crate::types::to_arrow;
+use crate::{Resolver, column};
+use arrow::array::RecordBatchOptions;
+use arrow::datatypes::{DataType as Arrow, Schema};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::expr::Case;
+use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, lit};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::{BindContext, Bound, CastMode};
+use thalweg_sql::ir::{self, ExprNode, Literal, Origin};
+use thalweg_sql::types::DataType;
+
+impl Resolver<'_> {
+    /// Resolves an expression.
+    pub(crate) fn expr(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        thalweg_common::cancel::check()?;
+        let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
+        self.located(typed, expr.origin)
+    }
+
+    /// Lets what can raise while running name its place in the statement.
+    fn located(&self, typed: ResolvedExpr, origin: Origin) -> Result<ResolvedExpr> {
+        if !typed.fallible {
+            return Ok(typed);
+        }
+        let Some(place) = self.position(origin) else { return Ok(typed) };
+        Ok(ResolvedExpr { expr: thalweg_functions::located(typed.expr, &Arc::new(place))?, ..typed })
+    }
+
+    fn expr_node(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        match &expr.node {
+            ExprNode::Literal(literal) => self.literal(literal),
+            ExprNode::Attribute { name, plan_id } => self.attribute(name, *plan_id, env),
+            ExprNode::Function(call) => self.function(call, env),
+            ExprNode::Window(call) => self.window(call, env),
+            ExprNode::Cast { expr, to, mode } => {
+                let typed = self.expr(expr, env)?;
+                self.cast(typed, to, *mode)
+            }
+            ExprNode::Alias { expr, .. } => self.expr(expr, env),
+            ExprNode::Extract { child, extraction } => self.extract(child, extraction, env),
+            ExprNode::Subquery { kind, relation } => self.subquery(kind, relation, env),
+            ExprNode::SubqueryReference { kind, plan_id } => {
+                let relation = self.reference(*plan_id)?;
+                self.subquery(kind, &relation, env)
+            }
+            ExprNode::Star { .. } | ExprNode::Regex { .. } => {
+                let text = format!("Invalid usage of '*' in {}.", env.clause);
+                Err(analysis("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", text)
+                    .param("elem", "'*'")
+                    .param("prettyName", env.clause))
+            }
+            ExprNode::Parameter(name) => self.parameter(name.as_deref(), expr.origin, env),
+            ExprNode::NamedArgument { name, .. } => {
+                Err(Error::unsupported(format!("a named argument ({name} => …) of this function")))
+            }
+            ExprNode::LambdaVariable(name) => self.lambda_variable(name),
+            ExprNode::Lambda { .. } => Err(Error::unsupported("a lambda outside of a function's arguments")),
+            ExprNode::UpdateField { .. } => Err(Error::unsupported("withField and dropFields")),
+        }
+    }
+
+    fn literal(&self, literal: &Literal) -> Result<ResolvedExpr> {
+        let data_type = literal_type(literal);
+        if let Literal::TimestampText(text) = literal {
+            let text = ResolvedExpr::new(lit(text.as_str()), Arrow::Utf8, false);
+            return self.cast(text, &data_type, ir::CastMode::Ansi);
+        }
+        let scalar = to_scalar(literal)?;
+        let nullable = scalar.is_null();
+        let mut typed = ResolvedExpr::new(Expr::Literal(scalar, None), to_arrow(&data_type), nullable);
+        if matches!(data_type, DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. }) {
+            typed.spark = Some(data_type);
+        }
+        Ok(typed)
+    }
+
+    /// `CAST` and `TRY_CAST`.
+    pub(crate) fn cast(
+        &self,
+        typed: ResolvedExpr,
+        to: &DataType,
+        mode: ir::CastMode,
+    ) -> Result<ResolvedExpr> {
+        let mode = match mode {
+            ir::CastMode::Ansi => CastMode::Ansi,
+            ir::CastMode::Try => CastMode::Try,
+        };
+        let mut cast = self.once(vec![typed], |args| {
+            let [typed] = exactly(args)?;
+            let bound = match self.cast_interval(&typed, to, mode)? {
+                Some(bound) => bound,
+                None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
+            };
+            Ok(self.finished(bound, &[typed]))
+        })?;
+        if crate::interval_fields::holds_fields(to) {
+            cast.spark = Some(to.clone());
+        }
+        Ok(cast)
+    }
+
+    /// Brings a value to the type it is stored or compared as; identity where it has it.
+    pub(crate) fn coerced(&self, typed: ResolvedExpr, to: &Arrow) -> Result<ResolvedExpr> {
+        if &typed.data_type == to {
+            return Ok(typed);
+        }
+        self.once(vec![typed], |args| {
+            let [typed] = exactly(args)?;
+            let bound = thalweg_functions::implicit_cast(typed.arg(), to, &self.binding())?;
+            Ok(self.finished(bound, &[typed]))
+        })
+    }
+
+    fn extract(&self, child: &ir::Expr, extraction: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let of = self.expr(child, env)?;
+        let is_struct = matches!(of.data_type, Arrow::Struct(_));
+        match &extraction.node {
+            ExprNode::Literal(Literal::String(name)) if is_struct => self.field(of, name),
+            _ => {
+                let key = self.expr(extraction, env)?;
+                self.once(vec![of, key], |args| {
+                    let [of, key] = exactly(args)?;
+                    let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
+                    let args = [of, key];
+                    let mut typed = self.finished(bound, &args);
+                    typed.spark = crate::interval_fields::of_call("element_at", &typed.data_type, &args);
+                    Ok(typed)
+                })
+            }
+        }
+    }
+
+    /// What functions may know of the session.
+    pub(crate) fn binding(&self) -> BindContext<'_> {
+        BindContext {
+            time_zone: &self.ctx.time_zone,
+            now_micros: self.ctx.now_micros,
+            user: &self.ctx.user,
+            database: &self.ctx.current_database,
+            seed: self.new_seed(),
+        }
+    }
+
+    /// A function's result, guarded against the optimizer, and computed now if it can be.
+    pub(crate) fn finished(&self, bound: Bound, args: &[ResolvedExpr]) -> ResolvedExpr {
+        let mut typed = ResolvedExpr::of_bound(bound, args);
+        if typed.fallible {
+            typed.expr = guarded(typed.expr, &typed.data_type);
+            typed = folded(typed);
+        }
+        typed
+    }
+
+    /// `left AND right` as Spark evaluates it: the right side only where the left is not false.
+    pub(crate) fn and(&self, left: ResolvedExpr, right: ResolvedExpr) -> Result<ResolvedExpr> {
+        self.connected(left, right, |left, right| {
+            left.clone().and(right.map_or_else(|e| e, |e| masked(left.is_not_false(), e, false)))
+        })
+    }
+
+    /// `left OR right` as Spark evaluates it: the right side only where the left is not true.
+    pub(crate) fn or(&self, left: ResolvedExpr, right: ResolvedExpr) -> Result<ResolvedExpr> {
+        self.connected(left, right, |left, right| {
+            left.clone().or(right.map_or_else(|e| e, |e| masked(left.is_not_true(), e, true)))
+        })
+    }
+
+    /// Two booleans connected; `make` gets a right side that must be masked as `Ok`.
+    fn connected(
+        &self,
+        left: ResolvedExpr,
+        right: ResolvedExpr,
+        make: impl FnOnce(Expr, std::result::Result<Expr, Expr>) -> Expr,
+    ) -> Result<ResolvedExpr> {
+        let masks = right.fallible || right.volatile;
+        let fallible = left.fallible || right.fallible;
+        let nullable = left.nullable || right.nullable;
+        // A right side that varies stays where its row may not reach it, so only the left one is shared.
+        let volatile = right.volatile;
+        let made = self.once(vec![left], |args| {
+            let [left] = exactly(args)?;
+            let right = if masks { Ok(right.expr) } else { Err(right.expr) };
+            Ok(ResolvedExpr {
+                fallible,
+                ..ResolvedExpr::new(make(left.expr, right), Arrow::Boolean, nullable)
+            })
+        })?;
+        Ok(ResolvedExpr { volatile: volatile || made.volatile, ..made })
+    }
+
+    /// The value of a literal expression, such as a limit or an interval.
+    pub(crate) fn constant(&self, expr: &ir::Expr, env: &ExprScope) -> Result<Option<ScalarValue>> {
+        let typed = self.expr(expr, env)?;
+        if let Expr::Literal(value, _) = &typed.expr {
+            return Ok(Some(value.clone()));
+        }
+        if !is_constant(&typed.expr) {
+            return Ok(None);
+        }
+        evaluate(&typed.expr).map(Some).map_err(from_datafusion)
+    }
+}
+
+/// `otherwise` on rows where `when` is not true, and there `then` is not even evaluated.
+///
+/// The form with a base (`CASE true WHEN …`) matters: the simplifier turns a boolean `CASE WHEN` into AND and
+/// OR, which evaluate both sides on all rows.
+pub(crate) fn masked(when: Expr, then: Expr, otherwise: bool) -> Expr {
+    Expr::Case(Case::new(
+        Some(Box::new(lit(true))),
+        vec![(Box::new(when), Box::new(then))],
+        Some(Box::new(lit(otherwise))),
+    ))
+}
+
+/// Gives an expression that can raise the forms that keep their order of evaluation under the optimizer.
+fn guarded(expr: Expr, data_type: &Arrow) -> Expr {
+    match expr {
+        Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
+            Expr::Case(Case { expr: Some(Box::new(lit(true))), when_then_expr, else_expr })
+        }
+        Expr::ScalarFunction(call) if call.name() == "coalesce" && data_type == &Arrow::Boolean => {
+            let mut args = call.args;
+            let Some(last) = args.pop() else { return lit(ScalarValue::Boolean(None)) };
+            let branch = |a: Expr| (Box::new(a.clone().is_not_null()), Box::new(a));
+            Expr::Case(Case {
+                expr: Some(Box::new(lit(true))),
+                when_then_expr: args.into_iter().map(branch).collect(),
+                else_expr: Some(Box::new(last)),
+            })
+        }
+        other => other,
+    }
+}
+
+/// Whether an expression has the same value on every row of every run.
+fn is_constant(expr: &Expr) -> bool {
+    let mut constant = true;
+    let walked = expr.apply(|e| {
+        constant &= match e {
+            Expr::Column(_)
+            | Expr::OuterReferenceColumn(..)
+            | Expr::ScalarSubquery(_)
+            | Expr::Exists(_)
+            | Expr::InSubquery(_)
+            | Expr::AggregateFunction(_)
+            | Expr::WindowFunction(_)
+            | Expr::Placeholder(_) => false,
+            Expr::ScalarFunction(call) => {
+                call.func.signature().volatility == datafusion::logical_expr::Volatility::Immutable
+            }
+            _ => true,
+        };
+        Ok(if constant { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    constant && walked.is_ok()
+}
+
+/// Computes a constant that could raise but does not, so that it hinders nothing; one that raises stays.
+fn folded(typed: ResolvedExpr) -> ResolvedExpr {
+    if !is_constant(&typed.expr) {
+        return typed;
+    }
+    match evaluate(&typed.expr) {
+        Ok(value) if value.data_type() == typed.data_type => {
+            // Spark says nullable of what could have been null, whatever came out.
+            let nullable = typed.nullable || value.is_null();
+            ResolvedExpr { expr: Expr::Literal(value, None), nullable, fallible: false, ..typed }
+        }
+        _ => typed,
+    }
+}
+
+fn evaluate(expr: &Expr) -> datafusion::error::Result<ScalarValue> {
+    let schema = DFSchema::empty();
+    expr.get_type(&schema)?;
+    let physical = datafusion::physical_expr::create_physical_expr(
+        expr,
+        &schema,
+        &ExecutionProps::new(),
+        &Default::default(),
+    )?;
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
+    match physical.evaluate(&batch)? {
+        ColumnarValue::Scalar(value) => Ok(value),
+        ColumnarValue::Array(array) => ScalarValue::try_from_array(&array, 0),
+    }
+}
+
+/// A constant text.
+pub(crate) fn text(value: &str) -> ResolvedExpr {
+    ResolvedExpr::new(lit(value), Arrow::Utf8, false)
+}
+
+/// A column's value as an expression of that id.
+pub(crate) fn placeholder(id: &str, data_type: Arrow, nullable: bool) -> ResolvedExpr {
+    ResolvedExpr::new(column(id), data_type, nullable)
+}

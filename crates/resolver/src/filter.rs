@@ -1,0 +1,275 @@
+//! Predicates: WHERE, and the optimization barrier that keeps one that can raise away from rows excluded below it.
+//!
+//! Conjuncts that can't raise become a plain filter, free to move to the scan. Those that can are evaluated
+//! above, in their order, each only where all before are true. The optimizer would merge such a filter with
+//! one below it, or move it below a join; so it names a column of a volatile function, past which nothing moves.
+
+use crate::errors::{filter_not_boolean, from_datafusion};
+use crate::expr::masked;
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::join::holds_subquery;
+use crate::scope::Scope;
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use thalweg_common::Result;
+use thalweg_logical::filter_below;
+use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
+
+impl Resolver<'_> {
+    pub(crate) fn filter(
+        &self,
+        input: &Relation,
+        condition: &ir::Expr,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let rel = self.relation(input, outer)?;
+        if let Some(rel) = self.filter_widened(&rel.scope, input, condition, outer)? {
+            return Ok(rel);
+        }
+        self.kept_where(rel, condition, outer)
+    }
+
+    fn kept_where(
+        &self,
+        rel: ResolvedRelation,
+        condition: &ir::Expr,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let mut env = ExprScope::new(&rel.scope, outer);
+        env.clause = "filter";
+        let conjuncts = self.conjuncts(condition, &env)?;
+        self.filtered(rel, conjuncts)
+    }
+
+    /// `df.select("a").filter(df.b > 1)`: names that the select below left out are looked up in its input, before
+    /// those of the query around. The select then hands their columns on as far as the filter.
+    fn filter_widened(
+        &self,
+        scope: &Scope,
+        input: &Relation,
+        condition: &ir::Expr,
+        outer: Option<&ExprScope>,
+    ) -> Result<Option<ResolvedRelation>> {
+        let Some(below) = select_input(input) else { return Ok(None) };
+        let mut names = vec![];
+        attributes(condition, &mut names);
+        let env = ExprScope::new(scope, None);
+        let lacks = |env: &ExprScope, name: &ir::Expr| match &name.node {
+            ExprNode::Attribute { name, plan_id } => {
+                matches!(self.seen(name, *plan_id, env), Ok(None))
+            }
+            _ => false,
+        };
+        names.retain(|name| lacks(&env, name));
+        if names.is_empty() || self.missing.borrow().is_some() {
+            return Ok(None);
+        }
+        let below = self.relation(below, outer)?;
+        let env = ExprScope::new(&below.scope, None);
+        names.retain(|name| !lacks(&env, name));
+        if names.is_empty() {
+            return Ok(None);
+        }
+        // A select that cannot have them, such as one of aggregates alone, leaves the names to the query around.
+        let Ok(mut rel) = self.relation(&widened(input, &names), outer) else { return Ok(None) };
+        let shown = scope.columns.len();
+        let columns = rel.scope.columns.clone();
+        rel = self.kept_where(rel, condition, outer)?;
+        rel.scope.columns = columns.into_iter().take(shown).collect();
+        Ok(Some(rel))
+    }
+
+    /// The conjuncts of a condition, each a boolean.
+    pub(crate) fn conjuncts(&self, condition: &ir::Expr, env: &ExprScope) -> Result<Vec<ResolvedExpr>> {
+        let mut parts = vec![];
+        split(condition, &mut parts);
+        parts.into_iter().map(|part| self.conjunct(part, env)).collect()
+    }
+
+    fn conjunct(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        match self.membership_conjunct(condition, env)? {
+            Some(typed) => Ok(typed),
+            None => self.predicate(condition, env),
+        }
+    }
+
+    /// A boolean expression.
+    pub(crate) fn predicate(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let typed = self.expr(condition, env)?;
+        match typed.data_type {
+            Arrow::Boolean => Ok(typed),
+            Arrow::Null => Ok(ResolvedExpr::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
+            _ => {
+                let name = self.name_of(condition, env);
+                Err(self.at(filter_not_boolean(&name, &typed.type_name()), condition.origin))
+            }
+        }
+    }
+
+    /// The rows for which all conjuncts are true.
+    pub(crate) fn filtered(
+        &self,
+        mut rel: ResolvedRelation,
+        conjuncts: Vec<ResolvedExpr>,
+    ) -> Result<ResolvedRelation> {
+        let varies = conjuncts.iter().any(|c| c.volatile);
+        let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
+        let behind_nothing = !rel.excludes && plain.is_empty();
+        let mut stay: Option<Expr> = None;
+        for conjunct in plain {
+            match filter_below(&rel.plan, &conjunct.expr).map_err(from_datafusion)? {
+                Some(plan) => (rel.plan, rel.excludes) = (plan, true),
+                None => stay = Some(stay.map_or(conjunct.expr.clone(), |s| s.and(conjunct.expr))),
+            }
+        }
+        if let Some(predicate) = stay {
+            rel = keep(rel, predicate)?;
+        }
+        // One that nothing stands before excludes the same rows further down.
+        if let (true, Some(first)) = (behind_nothing && !varies, risky.first())
+            && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
+        {
+            (rel.plan, rel.excludes) = (plan, true);
+            risky.remove(0);
+        }
+        let guarded = rel.excludes;
+        if risky.is_empty() {
+            return Ok(rel);
+        }
+        if varies {
+            return self.filtered_in_turn(rel, risky);
+        }
+        let barrier = if guarded { Some(self.barrier(&mut rel)?) } else { None };
+        let mut earlier: Option<Expr> = barrier.map(|id| column(&id));
+        let mut predicate: Option<Expr> = None;
+        for conjunct in risky {
+            let part = match &earlier {
+                Some(guard) => masked(guard.clone(), conjunct.expr.clone(), false),
+                None => conjunct.expr.clone(),
+            };
+            let seen = conjunct.expr.is_true();
+            earlier = Some(earlier.map_or(seen.clone(), |g| masked(g, seen, false)));
+            predicate = Some(predicate.map_or(part.clone(), |p| p.and(part)));
+        }
+        match predicate {
+            Some(predicate) => keep(rel, predicate),
+            None => Ok(rel),
+        }
+    }
+
+    /// Conjuncts that are evaluated in their order, and those before them that are free to move.
+    ///
+    /// One behind a random number stays behind it: which rows draw depends on it.
+    fn in_two(&self, conjuncts: Vec<ResolvedExpr>, scope: &Scope) -> (Vec<ResolvedExpr>, Vec<ResolvedExpr>) {
+        let mut varied = false;
+        conjuncts.into_iter().partition(|c| {
+            varied |= c.volatile;
+            (varied && !holds_subquery(&c.expr)) || is_risky(c, scope)
+        })
+    }
+
+    /// The rows for which all conjuncts are true, each of them evaluated once, where those before it are true.
+    fn filtered_in_turn(
+        &self,
+        mut rel: ResolvedRelation,
+        conjuncts: Vec<ResolvedExpr>,
+    ) -> Result<ResolvedRelation> {
+        let mut before: Option<String> = None;
+        rel.plan = self.settled(rel.plan, rel.streaming);
+        for conjunct in conjuncts {
+            let id = self.new_id();
+            let guarded = match &before {
+                Some(guard) => masked(column(guard), conjunct.expr, false),
+                None => conjunct.expr,
+            };
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.push(guarded.alias(&id));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            before = Some(id);
+        }
+        match before {
+            Some(id) => keep(rel, column(&id)),
+            None => Ok(rel),
+        }
+    }
+
+    /// The plan, in a batch, with what keeps its rows as they are.
+    pub(crate) fn settled(&self, plan: LogicalPlan, streaming: bool) -> LogicalPlan {
+        if streaming { plan } else { thalweg_logical::settled(plan) }
+    }
+
+    /// Adds a column that is true on every row and that no predicate can pass; returns its id.
+    pub(crate) fn barrier(&self, rel: &mut ResolvedRelation) -> Result<String> {
+        let id = self.new_id();
+        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(thalweg_logical::optimization_barrier().alias(&id));
+        rel.plan = project(rel.plan.clone(), exprs)?;
+        Ok(id)
+    }
+}
+
+/// The input of a client's select below operators that keep its columns. SQL's derived tables end the look-up.
+fn select_input(relation: &Relation) -> Option<&Relation> {
+    relation.plan_id?;
+    match &relation.node {
+        RelationNode::Project { input, .. } => Some(input),
+        RelationNode::Filter { input, .. }
+        | RelationNode::Limit { input, .. }
+        | RelationNode::Offset { input, .. } => select_input(input),
+        _ => None,
+    }
+}
+
+/// The same relation, with these columns added to the select that [`select_input`] finds.
+fn widened(relation: &Relation, names: &[ir::Expr]) -> Relation {
+    let mut wide = relation.clone();
+    match &mut wide.node {
+        RelationNode::Project { exprs, .. } => exprs.extend_from_slice(names),
+        RelationNode::Filter { input, .. }
+        | RelationNode::Limit { input, .. }
+        | RelationNode::Offset { input, .. } => **input = widened(input, names),
+        _ => {}
+    }
+    wide
+}
+
+/// The columns that an expression names, those inside of its subqueries aside.
+fn attributes(expr: &ir::Expr, names: &mut Vec<ir::Expr>) {
+    if matches!(expr.node, ExprNode::Attribute { .. }) && !names.contains(expr) {
+        names.push(expr.clone());
+    }
+    expr.for_each_child(&mut |child| {
+        if let ir::Child::Expr(inner) = child {
+            attributes(inner, names);
+        }
+    });
+}
+
+/// Whether a conjunct can raise, itself or through a column it names.
+pub(crate) fn is_risky(conjunct: &ResolvedExpr, scope: &Scope) -> bool {
+    let names_guarded = || {
+        conjunct.expr.column_refs().iter().any(|c| scope.by_id(&c.name).is_some_and(|found| found.guarded))
+    };
+    conjunct.fallible || names_guarded()
+}
+
+fn keep(mut rel: ResolvedRelation, predicate: Expr) -> Result<ResolvedRelation> {
+    rel.plan = crate::filtered(rel.plan, predicate)?;
+    rel.excludes = true;
+    Ok(rel)
+}
+
+/// The parts between the ANDs at the top of a condition, from left to right.
+fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
+    if let ExprNode::Function(call) = &condition.node
+        && let ([name], [left, right]) = (call.name.as_slice(), call.args.as_slice())
+        && (name.eq_ignore_ascii_case("and") || name == "&&")
+    {
+        split(left, parts);
+        split(right, parts);
+        return;
+    }
+    parts.push(condition);
+}

@@ -1,0 +1,346 @@
+//! Generators: functions that make many rows of one, in a select list, a LATERAL VIEW or FROM.
+//!
+//! Every generator becomes one list per row, which an unnest expands: a list of values, or of structs whose
+//! fields are the generator's columns.
+
+use crate::errors::{analysis, from_datafusion};
+use crate::expr::placeholder;
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::function::call_name;
+use crate::scope::{Scope, ScopeColumn};
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::once::draws;
+use thalweg_logical::GenerateNode;
+use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
+
+/// A generator call: the list it expands, and the columns it makes of each element.
+pub(crate) struct Generator {
+    /// The column that holds the list, then its elements.
+    id: String,
+    list: Expr,
+    outer: bool,
+    columns: Vec<(ScopeColumn, ResolvedExpr)>,
+}
+
+impl Generator {
+    /// The list that is expanded.
+    pub fn list(&self) -> &Expr {
+        &self.list
+    }
+
+    /// The generator's columns and their values above the unnest.
+    pub fn columns(&self) -> Vec<(ScopeColumn, ResolvedExpr)> {
+        self.columns.clone()
+    }
+}
+
+impl Resolver<'_> {
+    /// The generator that a select item is, if it is one.
+    pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<Generator>> {
+        let (call, names) = match &item.node {
+            ExprNode::Alias { expr, names, .. } => match &expr.node {
+                ExprNode::Function(call) => (call, names.as_slice()),
+                _ => return Ok(None),
+            },
+            ExprNode::Function(call) => (call, &[] as &[String]),
+            _ => return Ok(None),
+        };
+        if !is_generator(call) {
+            return Ok(None);
+        }
+        self.generated(call, names, env).map(Some).map_err(|e| self.at(e, item.origin))
+    }
+
+    fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<Generator> {
+        let name = call_name(call);
+        let base = name.strip_suffix("_outer").unwrap_or(&name);
+        self.plain(&name, call)?;
+        let env = ExprScope { aggregates: false, windows: false, clause: "generator", ..*env };
+        let args = self.arguments(&call.args, &env)?;
+        let id = self.new_id();
+        let element = |t: &Arrow, nullable: bool| placeholder(&id, t.clone(), nullable);
+        let (list, columns) = match (base, args.as_slice()) {
+            ("explode", [arg]) => self.exploded(arg, &element)?,
+            ("posexplode", [arg]) => self.positioned(arg, &element)?,
+            ("inline", [arg]) => self.inlined(arg, &element)?,
+            ("stack", [_, ..]) => self.stacked(&args, &element)?,
+            _ => return Err(Error::unsupported(format!("the generator {name}"))),
+        };
+        let outer = base.len() != name.len();
+        if !names.is_empty() && names.len() != columns.len() {
+            let text = format!(
+                "The number of aliases supplied in the AS clause does not match the number of columns output by \
+                 the UDTF. Expected {} aliases, but got {}.",
+                columns.len(),
+                names.join(",")
+            );
+            return Err(analysis("UDTF_ALIAS_NUMBER_MISMATCH", "42802", text)
+                .param("aliasesSize", columns.len().to_string())
+                .param("aliasesNames", names.join(",")));
+        }
+        let made = columns.into_iter().enumerate().map(|(i, (default, typed))| {
+            let name = names.get(i).cloned().unwrap_or(default);
+            let nullable = typed.nullable || outer;
+            let c = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, nullable);
+            Ok((c, ResolvedExpr { nullable, ..typed }))
+        });
+        Ok(Generator { id: id.clone(), list, outer, columns: made.collect::<Result<_>>()? })
+    }
+
+    fn exploded(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
+        match &arg.data_type {
+            Arrow::List(field) => {
+                let mut value = element(field.data_type(), field.is_nullable());
+                let args = std::slice::from_ref(arg);
+                value.spark = crate::interval_fields::of_call("explode", field.data_type(), args);
+                Ok((arg.expr.clone(), vec![("col".to_owned(), value)]))
+            }
+            Arrow::Map(_, _) => {
+                let entries = self.scalar("map_entries", vec![arg.clone()])?;
+                self.fields(entries.expr, &entries.data_type, element)
+            }
+            _ => Err(not_a_collection("explode", arg)),
+        }
+    }
+
+    fn positioned(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
+        let arg = match &arg.data_type {
+            Arrow::Map(_, _) => self.scalar("map_entries", vec![arg.clone()])?,
+            Arrow::List(_) => arg.clone(),
+            _ => return Err(not_a_collection("posexplode", arg)),
+        };
+        let numbered = crate::kernels::with_positions(arg.expr.clone(), &arg.data_type)?;
+        let Arrow::List(field) = &numbered.1 else { return Err(Error::internal("positions without a list")) };
+        let pair = element(field.data_type(), false);
+        let mut columns = vec![("pos".to_owned(), self.field(pair.clone(), "pos")?)];
+        let value = self.field(pair, "col")?;
+        match &value.data_type {
+            Arrow::Struct(entry) if call_is_map(&arg) => {
+                for f in entry {
+                    columns.push((f.name().clone(), self.field(value.clone(), f.name())?));
+                }
+            }
+            _ => columns.push(("col".to_owned(), value)),
+        }
+        Ok((numbered.0, columns))
+    }
+
+    fn inlined(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
+        match &arg.data_type {
+            Arrow::List(field) if matches!(field.data_type(), Arrow::Struct(_)) => {
+                self.fields(arg.expr.clone(), &arg.data_type, element)
+            }
+            _ => Err(not_a_collection("inline", arg)),
+        }
+    }
+
+    /// `stack(n, v1, …)`: the values in `n` rows.
+    fn stacked(&self, args: &[ResolvedExpr], element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
+        let rows = match args.first().map(|a| &a.expr) {
+            Some(Expr::Literal(datafusion::common::ScalarValue::Int32(Some(n)), _)) if *n > 0 => *n as usize,
+            _ => return Err(Error::unsupported("stack() whose number of rows is no positive literal")),
+        };
+        let values = args.get(1..).unwrap_or_default();
+        let width = values.len().div_ceil(rows).max(1);
+        let mut structs = vec![];
+        for row in 0..rows {
+            let mut fields = vec![];
+            for col in 0..width {
+                let null =
+                    || ResolvedExpr::new(lit(datafusion::common::ScalarValue::Null), Arrow::Null, true);
+                let mut value = values.get(row * width + col).cloned().unwrap_or_else(null);
+                let peers: Vec<Arrow> =
+                    values.iter().skip(col).step_by(width).map(|v| v.data_type.clone()).collect();
+                let common = thalweg_functions::common_type(&peers)
+                    .ok_or_else(|| Error::unsupported("stack() of columns without a common type"))?;
+                value = self.coerced(value, &common)?;
+                fields.push(ResolvedExpr::new(lit(format!("col{col}")), Arrow::Utf8, false));
+                fields.push(value);
+            }
+            structs.push(self.scalar("named_struct", fields)?);
+        }
+        let list = self.scalar("array", structs)?;
+        self.fields(list.expr, &list.data_type, element)
+    }
+
+    /// The fields of a list's structs as columns.
+    fn fields(
+        &self,
+        list: Expr,
+        data_type: &Arrow,
+        element: &dyn Fn(&Arrow, bool) -> ResolvedExpr,
+    ) -> Result<Made> {
+        let Arrow::List(field) = data_type else { return Err(Error::internal("a generator without a list")) };
+        let Arrow::Struct(fields) = field.data_type() else {
+            return Err(Error::internal("a generator without structs"));
+        };
+        let of = element(field.data_type(), field.is_nullable());
+        let columns = fields.iter().map(|f| Ok((f.name().clone(), self.field(of.clone(), f.name())?)));
+        Ok((list, columns.collect::<Result<_>>()?))
+    }
+
+    /// Puts the generator's unnest over its input.
+    pub(crate) fn generate(
+        &self,
+        mut rel: ResolvedRelation,
+        generator: Generator,
+    ) -> Result<ResolvedRelation> {
+        let varies = draws(&generator.list);
+        rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
+        if varies {
+            rel.plan = self.settled(rel.plan, rel.streaming);
+        }
+        rel.excludes = true;
+        Ok(rel)
+    }
+
+    /// Rows of `plan` with each element of `list` as the column `id`; rows without elements are dropped,
+    /// or kept once with null if `outer`.
+    pub(crate) fn expanded(
+        &self,
+        plan: LogicalPlan,
+        id: &str,
+        list: Expr,
+        outer: bool,
+    ) -> Result<LogicalPlan> {
+        let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(list.alias(id));
+        let plan = project(plan, exprs)?;
+        let node = GenerateNode::try_new(plan, id.to_owned(), outer).map_err(from_datafusion)?;
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    }
+
+    pub(crate) fn lateral_view(
+        &self,
+        view: &ir::LateralView,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let ir::LateralView { input, generator, outer: keep, alias, columns } = view;
+        let ExprNode::Function(call) = &generator.node else {
+            return Err(Error::unsupported("LATERAL VIEW of an expression that is no generator"));
+        };
+        let rel = self.relation(input, outer)?;
+        let env = ExprScope::new(&rel.scope, outer);
+        let mut generated = self.generated(call, columns, &env).map_err(|e| self.at(e, generator.origin))?;
+        generated.outer |= keep;
+        self.beside(rel, generated, alias.as_deref())
+    }
+
+    /// The input's columns and the generator's.
+    fn beside(
+        &self,
+        rel: ResolvedRelation,
+        generator: Generator,
+        alias: Option<&str>,
+    ) -> Result<ResolvedRelation> {
+        let made = generator.columns();
+        let outer = generator.outer;
+        let mut rel = self.generate(rel, generator)?;
+        let mut exprs: Vec<Expr> =
+            rel.scope.columns.iter().chain(&rel.scope.hidden).map(|c| column(&c.id)).collect();
+        for (mut c, typed) in made {
+            exprs.push(typed.expr.alias(&c.id));
+            c.nullable |= outer;
+            c.qualifier = alias.map(|a| vec![a.to_owned()]).unwrap_or_default();
+            rel.scope.columns.push(c);
+        }
+        rel.plan = project(rel.plan, exprs)?;
+        Ok(rel)
+    }
+
+    /// A lateral join: of a generator only.
+    pub(crate) fn lateral(&self, join: &ir::Join, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
+        let (mut node, mut alias, mut names) = (&join.right.node, None, &[] as &[String]);
+        if let RelationNode::Alias { input, alias: given, columns } = node {
+            (node, alias, names) = (&input.node, Some(given.as_str()), columns);
+        }
+        let RelationNode::TableFunction { name, args } = node else {
+            return Err(Error::unsupported("a lateral join of a subquery"));
+        };
+        let outer_join = match (join.kind, &join.condition) {
+            (ir::JoinKind::Inner | ir::JoinKind::Cross, None) => false,
+            (ir::JoinKind::LeftOuter, None) => true,
+            _ => return Err(Error::unsupported("a lateral join with a condition")),
+        };
+        let rel = self.relation(&join.left, outer)?;
+        let env = ExprScope::new(&rel.scope, outer);
+        let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.clone()) };
+        let mut generated = self.generated(&call, names, &env)?;
+        generated.outer |= outer_join;
+        self.beside(rel, generated, alias)
+    }
+
+    /// A function in FROM: `range(..)` or a generator over constants.
+    pub(crate) fn table_function(
+        &self,
+        name: &ir::Name,
+        args: &[ir::Expr],
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.to_vec()) };
+        let shown = call_name(&call);
+        if shown == "range" {
+            return self.range_function(args);
+        }
+        if !is_generator(&call) {
+            let text = format!(
+                "Could not resolve `{shown}` to a table-valued function. Please make sure that `{shown}` is defined \
+                 as a table-valued function and that all required parameters are provided correctly."
+            );
+            return Err(analysis("UNRESOLVABLE_TABLE_VALUED_FUNCTION", "42883", text)
+                .param("name", format!("`{shown}`")));
+        }
+        let rel = crate::source::one_row();
+        let env = ExprScope::new(&rel.scope, outer);
+        let generated = self.generated(&call, &[], &env)?;
+        self.beside(rel, generated, None)
+    }
+
+    fn range_function(&self, args: &[ir::Expr]) -> Result<ResolvedRelation> {
+        let scope = Scope::default();
+        let env = ExprScope::new(&scope, None);
+        let value =
+            |e: &ir::Expr| {
+                let value = self.constant(e, &env)?.and_then(|v| v.cast_to(&Arrow::Int64).ok());
+                match value {
+                    Some(datafusion::common::ScalarValue::Int64(Some(n))) => Ok(n),
+                    _ => Err(self
+                        .at(Error::unsupported("range() of values that are no literal integers"), e.origin)),
+                }
+            };
+        let numbers = args.iter().map(value).collect::<Result<Vec<_>>>()?;
+        match numbers.as_slice() {
+            [end] => self.range(0, *end, 1),
+            [start, end] => self.range(*start, *end, 1),
+            [start, end, step] | [start, end, step, _] => self.range(*start, *end, *step),
+            _ => Err(Error::unsupported("range() with so many arguments")),
+        }
+    }
+}
+
+/// A list, and the columns of its elements with their default names.
+type Made = (Expr, Vec<(String, ResolvedExpr)>);
+
+fn is_generator(call: &FunctionCall) -> bool {
+    let class = thalweg_functions::class_of(&call_name(call));
+    matches!(class, Some(thalweg_functions::FunctionClass::Generator))
+}
+
+/// Whether a list was made of a map's entries.
+fn call_is_map(list: &ResolvedExpr) -> bool {
+    matches!(&list.expr, Expr::ScalarFunction(call) if call.name().ends_with("map_entries"))
+}
+
+fn not_a_collection(name: &str, arg: &ResolvedExpr) -> Error {
+    let text = format!(
+        "Cannot resolve \"{name}\" due to data type mismatch: The first parameter requires the (\"ARRAY\" or \"MAP\") \
+         type, however the argument has the type \"{}\".",
+        arg.type_name()
+    );
+    analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text)
+        .param("inputType", format!("\"{}\"", arg.type_name()))
+}

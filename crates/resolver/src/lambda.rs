@@ -1,0 +1,281 @@
+//! Calls with lambdas: parameters, bodies and types of `transform`, `filter`, `aggregate` and their kin.
+//!
+//! A parameter is a column of an id of its own, which only the body knows. The functions of maps are said by those
+//! of arrays. Aggregates, windows and subqueries have no place in a body.
+
+use crate::errors::analysis;
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::{Resolver, column};
+use arrow::datatypes::{DataType as Arrow, Field};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::Bound;
+use thalweg_functions::lambda::{Call, Lambda, LambdaKind, call};
+use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+
+/// A resolved lambda.
+struct Body {
+    lambda: Lambda,
+    typed: ResolvedExpr,
+}
+
+/// Whether a call has a lambda.
+pub(crate) fn takes_lambda(call: &FunctionCall) -> bool {
+    call.args.iter().any(|a| matches!(a.node, ExprNode::Lambda { .. }))
+}
+
+impl Resolver<'_> {
+    /// The value of a parameter of a lambda around.
+    pub(crate) fn lambda_variable(&self, name: &str) -> Result<ResolvedExpr> {
+        let variables = self.lambda_variables.borrow();
+        let found =
+            variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
+        found.ok_or_else(|| Error::internal(format!("no lambda has the parameter {name}")))
+    }
+
+    pub(crate) fn higher_order(
+        &self,
+        name: &str,
+        call: &FunctionCall,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        self.plain(name, call)?;
+        match (name, call.args.as_slice()) {
+            ("transform", [list, f]) => self.transform(list, f, env),
+            ("filter", [list, f]) => {
+                let list = self.list_argument(name, list, env)?;
+                let body = self.predicate_body(name, f, vec![element(&list), place()], env)?;
+                let (returns, nullable) = (list.data_type.clone(), list.nullable);
+                Ok(self.applied(LambdaKind::Filter, vec![list], vec![body], (returns, nullable)))
+            }
+            ("exists" | "forall", [list, f]) => {
+                let kind = if name == "exists" { LambdaKind::Exists } else { LambdaKind::ForAll };
+                let list = self.list_argument(name, list, env)?;
+                let body = self.predicate_body(name, f, vec![element(&list)], env)?;
+                let nullable = list.nullable || body.typed.nullable;
+                Ok(self.applied(kind, vec![list], vec![body], (Arrow::Boolean, nullable)))
+            }
+            ("aggregate" | "reduce", [list, start, merge, finish @ ..]) if finish.len() < 2 => {
+                self.fold(name, [list, start, merge], finish.first(), env)
+            }
+            ("zip_with", [left, right, f]) => {
+                let sides = [self.list_argument(name, left, env)?, self.list_argument(name, right, env)?];
+                self.zipped(sides, f, env)
+            }
+            ("map_filter" | "transform_keys" | "transform_values", [map, f]) => {
+                self.over_map(name, map, f, env)
+            }
+            _ => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+        }
+    }
+
+    fn transform(&self, list: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let list = self.list_argument("transform", list, env)?;
+        let body = self.body(f, vec![element(&list), place()], 1, env)?;
+        let nullable = list.nullable;
+        let returns = list_of(&body.typed);
+        Ok(self.applied(LambdaKind::Transform, vec![list], vec![body], (returns, nullable)))
+    }
+
+    fn zipped(&self, sides: [ResolvedExpr; 2], f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let values = sides.iter().map(|s| ResolvedExpr { nullable: true, ..element(s) }).collect();
+        let body = self.body(f, values, 2, env)?;
+        let nullable = sides.iter().any(|s| s.nullable);
+        let returns = list_of(&body.typed);
+        Ok(self.applied(LambdaKind::Zip, sides.to_vec(), vec![body], (returns, nullable)))
+    }
+
+    fn fold(
+        &self,
+        name: &str,
+        [list, start, merge]: [&ir::Expr; 3],
+        finish: Option<&ir::Expr>,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let list = self.list_argument(name, list, env)?;
+        let start = self.expr(start, env)?;
+        let state = ResolvedExpr { nullable: true, event_delay: None, fallible: false, ..start.clone() };
+        let step = self.body(merge, vec![state.clone(), element(&list)], 2, env)?;
+        if step.typed.data_type != start.data_type {
+            let text = format!(
+                "Cannot resolve \"{name}\" due to data type mismatch: The third parameter requires the \"{}\" type, however \
+                 the lambda function has the type \"{}\".",
+                start.type_name(),
+                step.typed.type_name()
+            );
+            return Err(
+                self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), merge.origin)
+            );
+        }
+        let last = match finish {
+            Some(finish) => self.body(finish, vec![state], 1, env)?,
+            None => {
+                let id = self.new_id();
+                let typed = ResolvedExpr { expr: column(&id), ..state };
+                Body { lambda: Lambda { parameters: vec![id], body: typed.expr.clone() }, typed }
+            }
+        };
+        let returns = last.typed.data_type.clone();
+        Ok(self.applied(LambdaKind::Fold, vec![list, start], vec![step, last], (returns, true)))
+    }
+
+    /// The functions of maps, by keys, values and entries.
+    fn over_map(&self, name: &str, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let map = self.expr(map, env)?;
+        if name == "map_filter" {
+            let entries = self.scalar("map_entries", vec![map])?;
+            let id = self.new_id();
+            let entry = ResolvedExpr { expr: column(&id), ..element(&entries) };
+            let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
+            let mut body = self.bound_body(f, sides, 2, env)?;
+            self.require_boolean(name, f, &body.typed)?;
+            body.lambda.parameters = vec![id];
+            let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
+            let kept = self.applied(LambdaKind::Filter, vec![entries], vec![body], (returns, nullable));
+            return self.scalar("map_from_entries", vec![kept]);
+        }
+        let keys = self.scalar("map_keys", vec![map.clone()])?;
+        let values = self.scalar("map_values", vec![map])?;
+        let made = self.zipped([keys.clone(), values.clone()], f, env)?;
+        match name {
+            "transform_keys" => self.scalar("map_from_arrays", vec![made, values]),
+            _ => self.scalar("map_from_arrays", vec![keys, made]),
+        }
+    }
+
+    fn list_argument(&self, name: &str, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let typed = self.expr(arg, env)?;
+        if matches!(typed.data_type, Arrow::List(_)) {
+            return Ok(typed);
+        }
+        let text = format!(
+            "Cannot resolve \"{name}\" due to data type mismatch: The first parameter requires the \"ARRAY\" type, \
+             however \"{}\" has the type \"{}\".",
+            self.name_of(arg, env),
+            typed.type_name()
+        );
+        Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), arg.origin))
+    }
+
+    fn predicate_body(
+        &self,
+        name: &str,
+        f: &ir::Expr,
+        values: Vec<ResolvedExpr>,
+        env: &ExprScope,
+    ) -> Result<Body> {
+        let body = self.body(f, values, 1, env)?;
+        self.require_boolean(name, f, &body.typed)?;
+        Ok(body)
+    }
+
+    fn require_boolean(&self, name: &str, f: &ir::Expr, typed: &ResolvedExpr) -> Result<()> {
+        if typed.data_type == Arrow::Boolean {
+            return Ok(());
+        }
+        let text = format!(
+            "Cannot resolve \"{name}\" due to data type mismatch: The second parameter requires the \"BOOLEAN\" type, \
+             however the lambda function has the type \"{}\".",
+            typed.type_name()
+        );
+        Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), f.origin))
+    }
+
+    /// A lambda over values of these types, each a column of a new id; at least `min` of them are named.
+    fn body(&self, f: &ir::Expr, values: Vec<ResolvedExpr>, min: usize, env: &ExprScope) -> Result<Body> {
+        let ids: Vec<String> = values.iter().map(|_| self.new_id()).collect();
+        let columns = values.into_iter().zip(&ids).map(|(v, id)| ResolvedExpr {
+            expr: column(id),
+            fallible: false,
+            volatile: false,
+            event_delay: None,
+            ..v
+        });
+        let mut body = self.bound_body(f, columns.collect(), min, env)?;
+        body.lambda.parameters = ids;
+        Ok(body)
+    }
+
+    /// A lambda whose parameters stand for these values.
+    fn bound_body(
+        &self,
+        f: &ir::Expr,
+        values: Vec<ResolvedExpr>,
+        min: usize,
+        env: &ExprScope,
+    ) -> Result<Body> {
+        let ExprNode::Lambda { parameters, body } = &f.node else {
+            return Err(self.at(Error::unsupported("a function in the place of a lambda"), f.origin));
+        };
+        if parameters.len() < min || parameters.len() > values.len() {
+            let text = format!(
+                "Invalid lambda function call. A higher order function expects {} arguments, but got {}.",
+                parameters.len(),
+                values.len()
+            );
+            return Err(
+                self.at(analysis("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH", "42K0D", text), f.origin)
+            );
+        }
+        let before = self.lambda_variables.borrow().len();
+        self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
+        let env = ExprScope { aggregates: false, windows: false, calls: None, clause: "a lambda", ..*env };
+        let typed = self.expr(body, &env);
+        self.lambda_variables.borrow_mut().truncate(before);
+        let typed = typed?;
+        if typed.expr.exists(|e| Ok(is_foreign(e))).unwrap_or(true) {
+            return Err(self.at(
+                Error::unsupported("a subquery, or a column of the query around, in a lambda"),
+                f.origin,
+            ));
+        }
+        Ok(Body { lambda: Lambda { parameters: vec![], body: typed.expr.clone() }, typed })
+    }
+
+    /// The call, of that type and nullability.
+    fn applied(
+        &self,
+        kind: LambdaKind,
+        args: Vec<ResolvedExpr>,
+        bodies: Vec<Body>,
+        of: (Arrow, bool),
+    ) -> ResolvedExpr {
+        let (returns, nullable) = of;
+        let fallible = bodies.iter().any(|b| b.typed.fallible);
+        let expr = call(Call {
+            kind,
+            args: args.iter().map(|a| a.expr.clone()).collect(),
+            lambdas: bodies.into_iter().map(|b| b.lambda).collect(),
+            returns: returns.clone(),
+            fallible,
+        });
+        self.finished(Bound { expr, data_type: returns, nullable, fallible }, &args)
+    }
+}
+
+fn is_foreign(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::OuterReferenceColumn(..)
+    )
+}
+
+/// An element of an array.
+fn element(list: &ResolvedExpr) -> ResolvedExpr {
+    let (data_type, nullable) = match &list.data_type {
+        Arrow::List(field) => (field.data_type().clone(), field.is_nullable()),
+        other => (other.clone(), true),
+    };
+    ResolvedExpr::new(list.expr.clone(), data_type, nullable)
+}
+
+/// An element's place in its array, from 0.
+fn place() -> ResolvedExpr {
+    ResolvedExpr::new(datafusion::logical_expr::lit(0_i32), Arrow::Int32, false)
+}
+
+fn list_of(element: &ResolvedExpr) -> Arrow {
+    Arrow::List(Arc::new(Field::new("element", element.data_type.clone(), element.nullable)))
+}

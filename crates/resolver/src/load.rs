@@ -1,0 +1,97 @@
+//! Loads the tables of a query before it is resolved, so that resolution is one pass of plain code.
+//!
+//! Every table and source that the query names is loaded once, with those of views and subqueries, so a plan never
+//! mixes two states of one table. A name that cannot be loaded is no error here: a common table expression may
+//! hide it. Resolution asks for it again when it needs it, and then the error has its place in the text.
+
+use crate::catalog::{Catalog, TableEntry};
+use thalweg_common::Result;
+use thalweg_sql::ir::{self, Child, Expr, Relation, RelationNode};
+
+/// The most tables that one query may name.
+pub(crate) const LOADS_MAX: usize = 1_000;
+
+/// A table that a query names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Request {
+    Table { name: ir::Name, options: ir::Options, streaming: bool },
+    Source(ir::DataSource),
+}
+
+/// The tables loaded so far.
+#[derive(Debug, Default)]
+pub(crate) struct Loads(Vec<(Request, TableEntry)>);
+
+impl Loads {
+    /// All tables that a query names, as far as they can be loaded.
+    pub async fn of(query: &Relation, catalog: &dyn Catalog) -> Self {
+        let mut loads = Self::default();
+        let mut wanted = requests(query);
+        wanted.reverse();
+        while let Some(request) = wanted.pop() {
+            if loads.get(&request).is_some() || loads.0.len() >= LOADS_MAX {
+                continue;
+            }
+            let Ok(entry) = entry(catalog, &request).await else { continue };
+            if let TableEntry::View { plan, .. } = &entry {
+                wanted.extend(requests(plan));
+            }
+            loads.0.push((request, entry));
+        }
+        loads
+    }
+
+    /// Loads one more table.
+    ///
+    /// # Errors
+    /// Those of the catalog, such as `TABLE_OR_VIEW_NOT_FOUND`.
+    pub async fn add(&mut self, catalog: &dyn Catalog, request: Request) -> Result<()> {
+        let entry = entry(catalog, &request).await?;
+        self.0.push((request, entry));
+        Ok(())
+    }
+
+    /// The table, if it is loaded.
+    pub fn get(&self, request: &Request) -> Option<&TableEntry> {
+        self.0.iter().find(|(known, _)| known == request).map(|(_, entry)| entry)
+    }
+}
+
+async fn entry(catalog: &dyn Catalog, request: &Request) -> Result<TableEntry> {
+    match request {
+        Request::Table { name, options, streaming } => catalog.table(name, options, *streaming).await,
+        Request::Source(source) => catalog.data_source(source).await,
+    }
+}
+
+/// The tables that a relation names itself, those inside views left out. The walk has its own stack: a relation may
+/// be nested deeper than the thread's stack allows.
+fn requests(relation: &Relation) -> Vec<Request> {
+    let mut found = vec![];
+    let mut rest = vec![Child::Relation(relation)];
+    while let Some(child) = rest.pop() {
+        let at = rest.len();
+        match child {
+            Child::Relation(relation) => {
+                found.extend(request(relation));
+                relation.for_each_child(&mut |child| rest.push(child));
+            }
+            Child::Expr(expr) => Expr::for_each_child(expr, &mut |child| rest.push(child)),
+        }
+        // The first child is the next to be looked at.
+        if let Some(children) = rest.get_mut(at..) {
+            children.reverse();
+        }
+    }
+    found
+}
+
+fn request(relation: &Relation) -> Option<Request> {
+    match &relation.node {
+        RelationNode::Table { name, options, streaming } => {
+            Some(Request::Table { name: name.clone(), options: options.clone(), streaming: *streaming })
+        }
+        RelationNode::DataSource(source) => Some(Request::Source(source.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,118 @@
+//! SQL text inside of a query, and the `?` and `:name` markers in it.
+
+use crate::errors::analysis;
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::scope::Scope;
+use crate::{ResolvedRelation, Resolver};
+use std::rc::Rc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::{self, Literal, Origin};
+
+impl Resolver<'_> {
+    /// The query of a SQL text, with the text that its origins point into and the arguments of its markers.
+    pub(crate) fn sql_query(
+        &self,
+        (text, query): (&str, &ir::Relation),
+        (positional, named): (&[ir::Expr], &[(String, ir::Expr)]),
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let arguments = ir::Arguments { positional: positional.to_vec(), named: named.to_vec() };
+        let text = self.text.replace(Some(text.into()));
+        let arguments = self.arguments.replace(Some(Rc::new(arguments)));
+        let rel = self.relation(query, outer);
+        self.arguments.replace(arguments);
+        self.text.replace(text);
+        rel
+    }
+
+    /// The argument of a marker. Arguments are constants: they see no columns.
+    pub(crate) fn parameter(
+        &self,
+        name: Option<&str>,
+        origin: Origin,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let arguments = self.arguments.borrow().clone();
+        let argument = arguments.as_deref().and_then(|a| match name {
+            Some(name) => a.named.iter().find(|(n, _)| n == name).map(|(_, e)| e),
+            None => a.positional.get(self.marker_index(origin)?),
+        });
+        let argument = argument.ok_or_else(|| unbound(name, origin))?;
+        let scope = Scope::default();
+        let env = ExprScope { clause: env.clause, ..ExprScope::new(&scope, None) };
+        match &argument.node {
+            // An argument stands in the text as it would be written, where a decimal has the digits it shows.
+            ir::ExprNode::Literal(Literal::Decimal { unscaled, precision: _, scale }) => {
+                let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
+                let precision = digits.max(scale.unsigned_abs().into()).try_into().unwrap_or(u8::MAX);
+                let written = Literal::Decimal { unscaled: *unscaled, precision, scale: *scale };
+                self.expr(&ir::Expr::new(ir::ExprNode::Literal(written)), &env)
+            }
+            _ => self.expr(argument, &env),
+        }
+    }
+
+    /// How many `?` stand before this one.
+    fn marker_index(&self, origin: Origin) -> Option<usize> {
+        let start = origin?.start as usize;
+        markers(self.text.borrow().as_deref()?).iter().position(|m| *m == start)
+    }
+}
+
+fn unbound(name: Option<&str>, origin: Origin) -> Error {
+    let name = name.map_or_else(|| format!("_{}", origin.map_or(0, |s| s.start)), str::to_owned);
+    let text = format!(
+        "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
+         either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
+    );
+    analysis("UNBOUND_SQL_PARAMETER", "42P02", text).param("name", name)
+}
+
+/// Where the `?` markers of a text are, in characters: not those in quotes and comments.
+fn markers(text: &str) -> Vec<usize> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied();
+    let mut found = vec![];
+    let mut i = 0;
+    while let Some(c) = at(i) {
+        i = match (c, at(i + 1)) {
+            ('-', Some('-')) => past(&chars, i + 2, &['\n']),
+            ('/', Some('*')) => past(&chars, i + 2, &['*', '/']),
+            ('\'' | '"' | '`', _) => past_quoted(&chars, i + 1, c),
+            ('?', _) => {
+                found.push(i);
+                i + 1
+            }
+            _ => i + 1,
+        };
+    }
+    found
+}
+
+/// The place behind the next occurrence of `end`, or the text's end.
+fn past(chars: &[char], from: usize, end: &[char]) -> usize {
+    let rest = chars.get(from..).unwrap_or_default();
+    rest.windows(end.len()).position(|w| w == end).map_or(chars.len(), |n| from + n + end.len())
+}
+
+fn past_quoted(chars: &[char], from: usize, quote: char) -> usize {
+    let mut i = from;
+    while let Some(c) = chars.get(i) {
+        i += match c {
+            '\\' if quote != '`' => 2,
+            c if *c == quote => return i + 1,
+            _ => 1,
+        };
+    }
+    i
+}
+
+#[cfg(test)]
+mod tests {
+    use super::markers;
+
+    #[test]
+    fn markers_in_quotes_and_comments_are_none() {
+        assert_eq!(markers("? '?' \"\\\"?\" `?` -- ?\n ? /* ? */ ?"), [0, 22, 32]);
+    }
+}

@@ -1,0 +1,141 @@
+//! PIVOT and UNPIVOT: rows to columns and back.
+
+use crate::errors::{analysis, from_datafusion};
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, Union, lit};
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
+
+impl Resolver<'_> {
+    /// A pivot: each aggregate once per value, over the rows with that value; null where there are none.
+    pub(crate) fn pivot(
+        &self,
+        aggregate: &ir::Aggregate,
+        (column, values): (&ir::Expr, &[ir::Expr]),
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        if values.is_empty() {
+            return Err(Error::unsupported("a pivot without its values"));
+        }
+        let mut aggregates = vec![];
+        for value in values {
+            let (value, label) = pivot_value(value)?;
+            let matches = ir::Expr::call("<=>", vec![column.clone(), value]);
+            for item in &aggregate.aggregates {
+                aggregates.push(self.pivoted(item, &matches, &label, aggregate.aggregates.len() == 1)?);
+            }
+        }
+        let plain = ir::Aggregate {
+            input: aggregate.input.clone(),
+            kind: GroupKind::GroupBy,
+            grouping: aggregate.grouping.clone(),
+            aggregates,
+            output_grouping: true,
+        };
+        self.relation(&Relation::new(RelationNode::Aggregate(plain)), outer)
+    }
+
+    /// `CASE WHEN count(1) FILTER (matches) > 0 THEN aggregate FILTER (matches) END` under the pivot's name.
+    fn pivoted(&self, item: &ir::Expr, matches: &ir::Expr, label: &str, only: bool) -> Result<ir::Expr> {
+        let (call, name) = match &item.node {
+            ExprNode::Alias { expr, names, .. } => (expr.as_ref(), names.first().cloned()),
+            _ => (item, None),
+        };
+        let filtered = with_filter(call, matches)?;
+        let mut rows =
+            FunctionCall::new("count", vec![ir::Expr::new(ExprNode::Literal(Literal::Integer(1)))]);
+        rows.filter = Some(Box::new(matches.clone()));
+        let rows = ir::Expr::new(ExprNode::Function(rows));
+        let zero = ir::Expr::new(ExprNode::Literal(Literal::Long(0)));
+        let value = ir::Expr::call("when", vec![ir::Expr::call(">", vec![rows, zero]), filtered]);
+        let scope = Scope::default();
+        let shown = name.unwrap_or_else(|| self.name_of(call, &ExprScope::new(&scope, None)));
+        let name = if only { label.to_owned() } else { format!("{label}_{shown}") };
+        Ok(ir::Expr::at(
+            ExprNode::Alias { expr: Box::new(value), names: vec![name], metadata: None },
+            item.origin,
+        ))
+    }
+
+    /// UNPIVOT: one row per value column, with its name and its value.
+    pub(crate) fn unpivot(
+        &self,
+        unpivot: &ir::Unpivot,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let rel = self.relation(&unpivot.input, outer)?;
+        let env = ExprScope { clause: "UNPIVOT", ..ExprScope::new(&rel.scope, outer) };
+        let expand = |list: &[ir::Expr]| -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
+            let items = list.iter().map(|e| self.item(e, &env)).collect::<Result<Vec<_>>>()?;
+            Ok(items.into_iter().flatten().collect())
+        };
+        let ids = expand(&unpivot.ids)?;
+        let values = match &unpivot.values {
+            Some(values) => expand(values)?,
+            None => {
+                let is_id = |c: &ScopeColumn| ids.iter().any(|(id, _)| same_name(&id.name, &c.name));
+                let rest = rel.scope.columns.iter().filter(|c| !is_id(c));
+                rest.map(|c| (c.clone(), crate::attribute::value_of(c))).collect()
+            }
+        };
+        let types: Vec<Arrow> = values.iter().map(|(_, v)| v.data_type.clone()).collect();
+        let common = thalweg_functions::common_type(&types).ok_or_else(|| mismatch(&types))?;
+        let mut columns: Vec<ScopeColumn> =
+            ids.iter().map(|(c, _)| ScopeColumn { id: self.new_id(), ..c.clone() }).collect();
+        let text = thalweg_sql::types::DataType::String;
+        columns.push(ScopeColumn::new(self.new_id(), &unpivot.variable_column, text, false));
+        let value_type = ResolvedExpr::new(lit(ScalarValue::Null), common.clone(), true).spark_type()?;
+        let nullable = values.iter().any(|(_, v)| v.nullable);
+        columns.push(ScopeColumn::new(self.new_id(), &unpivot.value_column, value_type, nullable));
+        let mut branches = vec![];
+        for (c, value) in values {
+            let value = self.coerced(value, &common)?;
+            let exprs = ids.iter().map(|(_, t)| t.expr.clone()).chain([lit(c.name.as_str()), value.expr]);
+            let exprs = exprs.zip(&columns).map(|(e, c)| e.alias(&c.id)).collect::<Vec<_>>();
+            branches.push(Arc::new(project(rel.plan.clone(), exprs)?));
+        }
+        let plan = match branches.as_slice() {
+            [] => return Err(Error::unsupported("UNPIVOT without value columns")),
+            [single] => single.as_ref().clone(),
+            _ => LogicalPlan::Union(Union::try_new(branches).map_err(from_datafusion)?),
+        };
+        let visible = columns.iter().map(|c| column(&c.id)).collect::<Vec<Expr>>();
+        Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..rel })
+    }
+}
+
+/// A pivot's value and the name it gives to columns.
+fn pivot_value(value: &ir::Expr) -> Result<(ir::Expr, String)> {
+    if let ExprNode::Alias { expr, names, .. } = &value.node {
+        return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
+    }
+    let label = crate::naming::name_of(value, &|name, _| Some(name.len().saturating_sub(1)));
+    Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
+}
+
+/// The aggregate call with the condition added to its FILTER.
+fn with_filter(call: &ir::Expr, matches: &ir::Expr) -> Result<ir::Expr> {
+    let ExprNode::Function(function) = &call.node else {
+        return Err(Error::unsupported("a pivot over an expression that is no aggregate call"));
+    };
+    let filter = match &function.filter {
+        Some(filter) => ir::Expr::call("and", vec![filter.as_ref().clone(), matches.clone()]),
+        None => matches.clone(),
+    };
+    let function = FunctionCall { filter: Some(Box::new(filter)), ..function.clone() };
+    Ok(ir::Expr::at(ExprNode::Function(function), call.origin))
+}
+
+fn mismatch(types: &[Arrow]) -> Error {
+    let types: Vec<_> = types.iter().map(crate::types::arrow_sql_name).collect();
+    let text = format!(
+        "Unpivot value columns must share a least common type, some types do not: [{}].",
+        types.join(", ")
+    );
+    analysis("UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "42K09", text).param("types", types.join(", "))
+}

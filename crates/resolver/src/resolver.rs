@@ -1,0 +1,188 @@
+//! Resolves an unresolved relation to a plan: entry, bookkeeping and the dispatch over relations.
+//!
+//! Resolution itself is plain code and awaits nothing: the tables are loaded before it. Where it meets a table that
+//! is not loaded (one that could not be), it stops, the table is loaded or its error returned with its place, and
+//! resolution begins anew.
+
+use crate::catalog::{Catalog, Context, ResolvedQuery};
+use crate::expr_scope::{self, ExprScope};
+use crate::load::{LOADS_MAX, Loads, Request};
+use crate::plans::{column, project};
+use crate::scope::{Scope, ScopeColumn};
+use crate::subquery;
+use datafusion::logical_expr::LogicalPlan;
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::Arc;
+use thalweg_common::{Error, Position, Result};
+use thalweg_sql::ir::{self, Origin, Relation};
+use thalweg_sql::types::DataType;
+
+/// The deepest nesting of relations, views and subqueries: further down the stack would end.
+const DEPTH_MAX: usize = 600;
+
+/// Resolves a query: names, types, functions and coercions, to a plan that DataFusion runs.
+///
+/// # Errors
+/// Spark's analysis errors (`UNRESOLVED_COLUMN`, `DATATYPE_MISMATCH`, …), with the position in `ctx.text`.
+pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) -> Result<ResolvedQuery> {
+    let mut loads = Loads::of(relation, catalog).await;
+    for _ in 0..LOADS_MAX {
+        match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
+            Attempt::Done(resolved) => return resolved,
+            Attempt::Missing(request, place) => {
+                loads.add(catalog, request).await.map_err(|e| e.at(place))?;
+            }
+        }
+    }
+    Err(Error::unsupported(format!("a query over more than {LOADS_MAX} tables")))
+}
+
+/// The type and nullability of an expression without columns, such as a default or an option's value.
+///
+/// # Errors
+/// As [`resolve`]; any column is unresolved.
+pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataType, bool)> {
+    let loads = Loads::default();
+    let of = |resolver: &Resolver| {
+        let scope = Scope::default();
+        let typed = resolver.expr(expr, &ExprScope::new(&scope, None))?;
+        Ok((typed.spark_type()?, typed.nullable))
+    };
+    match attempt(ctx, &loads, of) {
+        Attempt::Done(answer) => answer,
+        Attempt::Missing(..) => Err(Error::unsupported("a subquery in an expression without a query")),
+    }
+}
+
+enum Attempt<T> {
+    Done(Result<T>),
+    /// A table to load, and where it is named.
+    Missing(Request, Option<Position>),
+}
+
+fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Result<T>) -> Attempt<T> {
+    let resolver = Resolver {
+        ctx,
+        loads,
+        missing: RefCell::new(None),
+        next_id: Cell::new(0),
+        depth: Cell::new(0),
+        ctes: RefCell::new(vec![]),
+        references: RefCell::new(vec![]),
+        text: RefCell::new(ctx.text.clone()),
+        arguments: RefCell::new(None),
+        lambda_variables: RefCell::new(vec![]),
+        subqueries: RefCell::new(vec![]),
+        chance: RandomState::new(),
+        seeds: Cell::new(0),
+    };
+    let answer = run(&resolver);
+    match resolver.missing.into_inner() {
+        Some((request, place)) => Attempt::Missing(request, place),
+        None => Attempt::Done(answer),
+    }
+}
+
+/// A resolved relation: its plan, and the names of the plan's columns.
+#[derive(Debug, Clone)]
+pub(crate) struct ResolvedRelation {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) scope: Scope,
+    pub(crate) streaming: bool,
+    /// Whether something in the plan drops rows that a predicate moved down could meet again.
+    pub(crate) excludes: bool,
+}
+
+/// A CTE in sight; it sees the `visible` first of the stack itself.
+#[derive(Debug)]
+pub(crate) struct CteInSight {
+    pub(crate) cte: ir::Cte,
+    pub(crate) visible: usize,
+    /// The first of its seeds: all that name it draw the same random numbers.
+    pub(crate) seeds: Cell<Option<u64>>,
+}
+
+/// One attempt's state.
+pub(crate) struct Resolver<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) loads: &'a Loads,
+    pub(crate) missing: RefCell<Option<(Request, Option<Position>)>>,
+    pub(crate) next_id: Cell<u64>,
+    pub(crate) depth: Cell<usize>,
+    pub(crate) ctes: RefCell<Vec<Rc<CteInSight>>>,
+    /// The relations of `WithRelations`, by plan id.
+    pub(crate) references: RefCell<Vec<Rc<Relation>>>,
+    /// The text that origins point into.
+    pub(crate) text: RefCell<Option<Arc<str>>>,
+    /// The arguments of the SQL text that is being resolved.
+    pub(crate) arguments: RefCell<Option<Rc<ir::Arguments>>>,
+    /// The parameters of the lambdas around an expression, innermost last.
+    pub(crate) lambda_variables: RefCell<Vec<(String, expr_scope::ResolvedExpr)>>,
+    /// The correlated subqueries so far, by what they are and where.
+    pub(crate) subqueries: RefCell<Vec<(subquery::SubqueryPlace, expr_scope::ResolvedExpr)>>,
+    /// What seeds are made of that nobody can guess.
+    pub(crate) chance: RandomState,
+    /// How many seeds there were.
+    pub(crate) seeds: Cell<u64>,
+}
+
+impl Resolver<'_> {
+    fn resolve_query(&self, relation: &Relation) -> Result<ResolvedQuery> {
+        let rel = self.relation(relation, None)?;
+        let columns: Vec<_> = rel.scope.columns.iter().map(ScopeColumn::resolved).collect();
+        let ids: Vec<_> = columns.iter().map(|c| c.id.as_str()).collect();
+        let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
+        let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
+        // A stream refuses subqueries as they are written.
+        let plan = if rel.streaming { plan } else { self.unnested(plan)? };
+        Ok(ResolvedQuery { plan, columns, streaming: rel.streaming })
+    }
+
+    /// Resolves a relation; `outer` is what a correlated subquery may name.
+    pub(crate) fn relation(
+        &self,
+        relation: &Relation,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        thalweg_common::cancel::check()?;
+        if self.depth.get() >= DEPTH_MAX {
+            return Err(Error::unsupported(format!("a query nested deeper than {DEPTH_MAX} levels")));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let answer = self.relation_node(relation, outer);
+        self.depth.set(self.depth.get() - 1);
+        let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
+        rel.scope.deepen();
+        if let Some(id) = relation.plan_id {
+            rel.scope.mark_plan(id);
+        }
+        Ok(rel)
+    }
+
+    /// A new opaque column id.
+    pub(crate) fn new_id(&self) -> String {
+        let id = self.next_id.get() + 1;
+        self.next_id.set(id);
+        format!("#{id}")
+    }
+
+    /// A seed for a random number.
+    pub(crate) fn new_seed(&self) -> i64 {
+        let seed = self.seeds.get();
+        self.seeds.set(seed + 1);
+        self.chance.hash_one(seed) as i64
+    }
+
+    /// Adds the place of a node to an error that has none.
+    pub(crate) fn at(&self, error: Error, origin: Origin) -> Error {
+        error.at(self.position(origin))
+    }
+
+    pub(crate) fn position(&self, origin: Origin) -> Option<Position> {
+        let span = origin?;
+        let text = self.text.borrow();
+        Some(Position::locate(text.as_deref()?, span.start as usize, span.stop as usize))
+    }
+}

@@ -1,0 +1,593 @@
+//! SELECT: a select list with what stands around it — grouping, HAVING, windows, QUALIFY, ORDER BY.
+//!
+//! These clauses are resolved together, since ORDER BY and HAVING may name columns and aggregates that the
+//! select list does not output. The plan is, from below: input, event-time windows, aggregate, HAVING,
+//! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
+
+use crate::errors::{analysis, foreign_dataframe_column};
+use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
+use crate::scope::{Scope, ScopeColumn};
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use thalweg_common::{Error, Result};
+use thalweg_functions::java_regex::{Bad, JavaRegex};
+use thalweg_logical::EVENT_TIME_KEY;
+use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
+
+/// A select with the clauses around it, as one relation nests them.
+struct Select<'q> {
+    input: &'q Relation,
+    body: Body<'q>,
+    having: Option<&'q ir::Expr>,
+    qualify: Option<&'q ir::Expr>,
+    order: &'q [SortOrder],
+    /// The client's ids of the nested relations, innermost first.
+    plan_ids: Vec<i64>,
+}
+
+enum Body<'q> {
+    Project(&'q [ir::Expr]),
+    Aggregate(&'q ir::Aggregate),
+}
+
+/// One entry of a select list: as it was written, or a column made already.
+#[derive(Debug, Clone)]
+pub(crate) enum ListItem {
+    Expr(ir::Expr),
+    Made(Box<(ScopeColumn, ResolvedExpr)>),
+}
+
+impl ListItem {
+    /// A column of the input as it is.
+    pub fn column(c: &ScopeColumn) -> Self {
+        Self::Made(Box::new((c.clone(), crate::attribute::value_of(c))))
+    }
+}
+
+/// A select list resolved: its outputs, the clauses' expressions, and the calls found in them.
+pub(crate) struct ResolvedSelect {
+    pub outputs: Outputs,
+    pub having: Vec<ResolvedExpr>,
+    pub qualify: Vec<ResolvedExpr>,
+    pub order: Vec<(ResolvedExpr, SortOrder)>,
+}
+
+/// All that a select's plan is built from.
+struct Parts {
+    resolved: ResolvedSelect,
+    calls: Calls,
+    grouping: Option<crate::aggregate::Grouping>,
+    generator: Option<crate::generate::Generator>,
+}
+
+impl Resolver<'_> {
+    /// `Project`, `Aggregate`, `Having`, `Qualify` and `Sort`, with the selects below them.
+    pub(crate) fn select_relation(
+        &self,
+        relation: &Relation,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        if let Some(select) = peel(relation) {
+            return self.select(&select, outer);
+        }
+        let RelationNode::Sort { input, order, .. } = &relation.node else {
+            return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
+        };
+        let rel = self.relation(input, outer)?;
+        let mut outputs = Outputs::default();
+        for c in &rel.scope.columns {
+            outputs.push(c.clone(), crate::attribute::value_of(c));
+        }
+        let env = ExprScope { clause: "ORDER BY", ..ExprScope::new(&rel.scope, outer) };
+        let order = self.sort_keys(order, &outputs, &env)?;
+        let hidden = rel.scope.hidden.clone();
+        let mut rel = self.output(rel, ResolvedSelect { outputs, having: vec![], qualify: vec![], order })?;
+        // Columns hidden by USING are gone after a sort that projects, and still there otherwise.
+        rel.scope.hidden = hidden
+            .into_iter()
+            .filter(|c| rel.plan.schema().has_column_with_unqualified_name(&c.id))
+            .collect();
+        Ok(rel)
+    }
+
+    fn select(&self, select: &Select, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
+        let input = self.relation(select.input, outer)?;
+        let calls = RefCell::new(Calls::default());
+        let mut env = ExprScope::new(&input.scope, outer);
+        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
+        let (list, mut grouping) = match select.body {
+            Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
+            Body::Aggregate(aggregate) => {
+                let list = aggregate_list(aggregate);
+                let grouping = self.grouping_keys(aggregate, &list, &env)?;
+                (list.into_iter().map(ListItem::Expr).collect::<Vec<_>>(), Some(grouping))
+            }
+        };
+        let mut lateral = Outputs::default();
+        if let Some(grouping) = &grouping {
+            grouping.name_windows(&mut lateral);
+        }
+        let (mut outputs, generator) = self.select_list(&list, lateral, &env)?;
+        // The nested relations' ids, so that an outer clause may name the outputs by them.
+        for id in &select.plan_ids {
+            outputs.scope.mark_plan(*id);
+            outputs.scope.deepen();
+        }
+        let env = ExprScope { outputs: Some(&outputs), ..env };
+        let having = match select.having {
+            Some(condition) => {
+                self.conjuncts(condition, &ExprScope { windows: false, clause: "HAVING", ..env })?
+            }
+            None => vec![],
+        };
+        let qualify = match select.qualify {
+            Some(condition) => self.conjuncts(condition, &ExprScope { clause: "QUALIFY", ..env })?,
+            None => vec![],
+        };
+        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: "ORDER BY", ..env })?;
+        if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
+            grouping = Some(crate::aggregate::Grouping::global());
+        }
+        let resolved = ResolvedSelect { outputs, having, qualify, order };
+        let calls = calls.into_inner();
+        self.assembled(input, Parts { resolved, calls, grouping, generator })
+    }
+
+    /// A select of these items over an input, without clauses around it.
+    pub(crate) fn select_items(
+        &self,
+        input: ResolvedRelation,
+        items: &[ListItem],
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let calls = RefCell::new(Calls::default());
+        let mut env = ExprScope::new(&input.scope, outer);
+        (env.calls, env.windows, env.clause) = (Some(&calls), true, "SELECT");
+        let (outputs, generator) = self.select_list(items, Outputs::default(), &env)?;
+        let resolved = ResolvedSelect { outputs, having: vec![], qualify: vec![], order: vec![] };
+        let calls = calls.into_inner();
+        self.assembled(input, Parts { resolved, calls, grouping: None, generator })
+    }
+
+    /// Builds the operators of a select, from below.
+    fn assembled(&self, input: ResolvedRelation, parts: Parts) -> Result<ResolvedRelation> {
+        let Parts { mut resolved, mut calls, grouping, generator } = parts;
+        require_above(&resolved.outputs, &calls, generator.as_ref())?;
+        let scope = input.scope.clone();
+        let mut rel = self.event_windows(input, &calls)?;
+        if let Some(grouping) = grouping {
+            rel = self.aggregate(rel, grouping, &mut calls, &mut resolved)?;
+        }
+        let having = std::mem::take(&mut resolved.having);
+        rel = self.filtered(rel, having)?;
+        rel = self.windows(rel, &calls)?;
+        let qualify = std::mem::take(&mut resolved.qualify);
+        rel = self.filtered(rel, qualify)?;
+        if let Some(generator) = generator {
+            rel = self.generate(rel, generator)?;
+        }
+        let mut rel = self.output(rel, resolved)?;
+        rel.scope.hidden = hidden_by_using(&scope, &rel.plan);
+        Ok(rel)
+    }
+
+    /// Resolves a select list; each item may name the aliases before it.
+    fn select_list(
+        &self,
+        items: &[ListItem],
+        mut lateral: Outputs,
+        env: &ExprScope,
+    ) -> Result<(Outputs, Option<crate::generate::Generator>)> {
+        let mut outputs = Outputs::default();
+        let mut generator = None;
+        for item in items {
+            let item = match item {
+                ListItem::Expr(item) => item,
+                ListItem::Made(made) => {
+                    let (column, typed) = made.as_ref().clone();
+                    let id = unused(column.id, &outputs.scope, || self.new_id());
+                    outputs.push(ScopeColumn { id, ..column }, typed);
+                    continue;
+                }
+            };
+            let env = ExprScope { lateral: Some(&lateral), ..*env };
+            if let Some(found) = self.generator(item, &env)? {
+                if generator.is_some() {
+                    let text =
+                        "The generator is not supported: only one generator allowed per SELECT clause.";
+                    return Err(analysis("UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "42K0E", text.to_owned()));
+                }
+                for (column, typed) in found.columns() {
+                    outputs.push(column, typed);
+                }
+                generator = Some(found);
+                continue;
+            }
+            let is_alias = matches!(item.node, ExprNode::Alias { .. });
+            for (column, typed) in self.item(item, &env)? {
+                let id = unused(column.id, &outputs.scope, || self.new_id());
+                let column = ScopeColumn { id, ..column };
+                if is_alias {
+                    lateral.push(column.clone(), typed.clone());
+                }
+                outputs.push(column, typed);
+            }
+        }
+        Ok((outputs, generator))
+    }
+
+    /// One item of a select list: a column, several for a star.
+    pub(crate) fn item(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
+        let value = |c: ScopeColumn| {
+            let typed = crate::attribute::value_of(&c);
+            (c, typed)
+        };
+        match &item.node {
+            ExprNode::Star { target: Some(target), plan_id, .. }
+                if env.scope.qualified(target).is_empty() =>
+            {
+                self.struct_star(item, target, *plan_id, env)
+            }
+            ExprNode::Star { .. } | ExprNode::Regex { .. } => {
+                Ok(self.star(item, env)?.into_iter().map(value).collect())
+            }
+            ExprNode::Alias { expr, names, metadata } => {
+                let [name] = names.as_slice() else {
+                    let text = format!("The number of aliases ({}) does not match one column.", names.len());
+                    return Err(analysis("NUM_COLUMNS_MISMATCH", "42826", text));
+                };
+                let (mut column, typed) = self.named(expr, name.clone(), env)?;
+                if let Some(text) = metadata {
+                    column.metadata = parse_metadata(text)?;
+                }
+                Ok(vec![(column, typed)])
+            }
+            ExprNode::Attribute { name, plan_id } if self.bare_call(name, *plan_id, env).is_none() => {
+                let seen = self.seen(name, *plan_id, env).map_err(|e| self.at(e, item.origin))?;
+                match seen {
+                    // A column as it is keeps its id, so that later clauses still know it.
+                    Some(seen)
+                        if name.len() == seen.qualifier_len + 1 && is_column(&seen.typed, seen.column) =>
+                    {
+                        let shown = name.last().cloned().unwrap_or_default();
+                        let column = ScopeColumn { name: shown, ..seen.column.clone() };
+                        Ok(vec![(column, seen.typed)])
+                    }
+                    _ => Ok(vec![self.named(item, name.last().cloned().unwrap_or_default(), env)?]),
+                }
+            }
+            // A column that is only cast keeps its name.
+            ExprNode::Cast { expr, .. } if self.is_bare_column(expr, env) => {
+                Ok(vec![self.named(item, self.name_of(expr, env), env)?])
+            }
+            _ => Ok(vec![self.named(item, self.name_of(item, env), env)?]),
+        }
+    }
+
+    /// `s.*`: the fields of a struct as columns.
+    fn struct_star(
+        &self,
+        item: &ir::Expr,
+        target: &[String],
+        plan_id: Option<i64>,
+        env: &ExprScope,
+    ) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
+        let of = self.attribute(target, plan_id, env);
+        let Ok(ResolvedExpr { data_type: Arrow::Struct(fields), .. }) = &of else {
+            return Err(self.at(no_such_star(target, env.scope), item.origin));
+        };
+        let of = of.clone()?;
+        let field = |name: &String| {
+            let typed = self.field(of.clone(), name)?;
+            Ok((ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable), typed))
+        };
+        fields.iter().map(|f| field(f.name())).collect()
+    }
+
+    fn is_bare_column(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+        let ExprNode::Attribute { name, plan_id } = &expr.node else { return false };
+        let seen = self.seen(name, *plan_id, env);
+        matches!(seen, Ok(Some(seen)) if name.len() == seen.qualifier_len + 1)
+    }
+
+    /// An expression under a name: a new column.
+    fn named(&self, expr: &ir::Expr, name: String, env: &ExprScope) -> Result<(ScopeColumn, ResolvedExpr)> {
+        let typed = self.expr(expr, env)?;
+        let mut column = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable);
+        if let ExprNode::Attribute { name, plan_id } = &expr.node
+            && let Some(seen) = self.seen(name, *plan_id, env)?
+            && name.len() == seen.qualifier_len + 1
+        {
+            column.metadata.clone_from(&seen.column.metadata);
+        }
+        mark_event_time(&mut column, &typed);
+        Ok((column, typed))
+    }
+
+    /// The columns that a star or a regular expression stands for.
+    pub(crate) fn star(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<ScopeColumn>> {
+        let columns = match &item.node {
+            ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
+            ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(env.scope, *id) {
+                none if none.is_empty() && !env.scope.columns.is_empty() => {
+                    return Err(foreign_dataframe_column(&["*".to_owned()]));
+                }
+                columns => columns,
+            },
+            ExprNode::Star { target: Some(target), .. } => {
+                let found: Vec<_> = env.scope.qualified(target).into_iter().cloned().collect();
+                if found.is_empty() {
+                    return Err(self.at(no_such_star(target, env.scope), item.origin));
+                }
+                found
+            }
+            ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
+            ExprNode::Regex { pattern, plan_id: Some(id) } => {
+                // `df.select(other.colRegex(..))` means the names, wherever they come from.
+                match of_plan(env.scope, *id) {
+                    none if none.is_empty() => by_pattern(pattern, env.scope)?,
+                    of_plan => by_pattern(pattern, &Scope::new(of_plan))?,
+                }
+            }
+            _ => vec![],
+        };
+        let ExprNode::Star { except, .. } = &item.node else { return Ok(columns) };
+        let mut kept = columns;
+        for name in except {
+            let before = kept.len();
+            let last = name.last().cloned().unwrap_or_default();
+            kept.retain(|c| !crate::scope::same_name(&c.name, &last));
+            if kept.len() == before {
+                return Err(self.at(crate::errors::unresolved_column(name, env.scope), item.origin));
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Filters out rows without event time and expands sliding windows.
+    fn event_windows(&self, mut rel: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
+        for time in &calls.times {
+            let present = ResolvedExpr::new(time.clone().is_not_null(), Arrow::Boolean, false);
+            rel = self.filtered(rel, vec![present])?;
+        }
+        for found in &calls.unnests {
+            rel.plan = self.expanded(rel.plan, &found.id, found.list.clone(), false)?;
+            if let Some(delay) = found.event_delay {
+                let exprs = rel.plan.schema().columns().into_iter().map(|c| match c.name == found.id {
+                    true => marked(Expr::Column(c), &found.id, Some(delay)),
+                    false => Expr::Column(c),
+                });
+                rel.plan = project(rel.plan.clone(), exprs.collect::<Vec<_>>())?;
+            }
+        }
+        Ok(rel)
+    }
+
+    /// Computes the outputs that vary and that others name, each once: then they are columns.
+    fn named_outputs(
+        &self,
+        mut rel: ResolvedRelation,
+        resolved: &mut ResolvedSelect,
+    ) -> Result<ResolvedRelation> {
+        for id in resolved.outputs.varying() {
+            let names = |e: &ResolvedExpr| e.expr.column_refs().iter().any(|c| c.name == id);
+            let in_order = resolved.order.iter().any(|(key, _)| names(key));
+            if !in_order && !resolved.outputs.exprs.iter().any(names) {
+                continue;
+            }
+            let of_id = |c: &ScopeColumn| c.id == id;
+            let Some(at) = resolved.outputs.scope.columns.iter().position(of_id) else { continue };
+            let Some(typed) = resolved.outputs.exprs.get_mut(at) else { continue };
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.push(typed.expr.clone().alias(&id));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            *typed = ResolvedExpr { expr: column(&id), volatile: false, ..typed.clone() };
+        }
+        Ok(rel)
+    }
+
+    /// The select list over its input, sorted.
+    pub(crate) fn output(
+        &self,
+        rel: ResolvedRelation,
+        mut resolved: ResolvedSelect,
+    ) -> Result<ResolvedRelation> {
+        let rel = self.named_outputs(rel, &mut resolved)?;
+        let ResolvedSelect { outputs, order, .. } = resolved;
+        let varies = outputs.exprs.iter().chain(order.iter().map(|(key, _)| key)).any(|e| e.volatile);
+        let mut columns = outputs.scope.columns;
+        let mut exprs = vec![];
+        for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
+            let computed = typed.expr != column(&c.id);
+            c.guarded = (computed || c.guarded) && rel.excludes && crate::filter::is_risky(typed, &rel.scope);
+            exprs.push(if computed {
+                marked(typed.expr.clone(), &c.id, typed.event_delay)
+            } else {
+                typed.expr.clone()
+            });
+        }
+        let shown = exprs.len();
+        let mut sorts = vec![];
+        for (key, spec) in order {
+            let at = outputs.exprs.iter().position(|e| e.expr == key.expr);
+            let id = match at.and_then(|i| columns.get(i)) {
+                Some(c) => c.id.clone(),
+                None => {
+                    let id = self.new_id();
+                    exprs.push(key.expr.alias(&id));
+                    id
+                }
+            };
+            sorts.push((ResolvedExpr { expr: column(&id), ..key }, spec));
+        }
+        let hidden = exprs.len() > shown;
+        let mut plan = project(rel.plan, exprs)?;
+        if varies {
+            plan = self.settled(plan, rel.streaming);
+        }
+        let (mut plan, keyed) = self.sorted(plan, sorts)?;
+        if hidden || keyed {
+            plan = project(plan, columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
+        }
+        Ok(ResolvedRelation { plan, scope: Scope::new(columns), ..rel })
+    }
+}
+
+/// The select list of an aggregate: for the DataFrame API the keys come first.
+fn aggregate_list(aggregate: &ir::Aggregate) -> Vec<ir::Expr> {
+    let keys = if aggregate.output_grouping { aggregate.grouping.as_slice() } else { &[] };
+    keys.iter().chain(&aggregate.aggregates).cloned().collect()
+}
+
+/// The select that a relation is, if it is one.
+fn peel(relation: &Relation) -> Option<Select<'_>> {
+    let below = |input: &'_ Relation| input.plan_id;
+    let mut select = match &relation.node {
+        RelationNode::Project { input, exprs } => {
+            return Some(Select {
+                input,
+                body: Body::Project(exprs),
+                having: None,
+                qualify: None,
+                order: &[],
+                plan_ids: vec![],
+            });
+        }
+        RelationNode::Aggregate(aggregate) if !matches!(aggregate.kind, ir::GroupKind::Pivot { .. }) => {
+            return Some(Select {
+                input: &aggregate.input,
+                body: Body::Aggregate(aggregate),
+                having: None,
+                qualify: None,
+                order: &[],
+                plan_ids: vec![],
+            });
+        }
+        RelationNode::Having { input, condition } => {
+            let select =
+                peel(input).filter(|s| s.having.is_none() && s.qualify.is_none() && s.order.is_empty())?;
+            Select { having: Some(condition), ..select }
+        }
+        RelationNode::Qualify { input, condition } => {
+            let select = peel(input).filter(|s| s.qualify.is_none() && s.order.is_empty())?;
+            Select { qualify: Some(condition), ..select }
+        }
+        RelationNode::Sort { input, order, .. } => {
+            let select = peel(input).filter(|s| s.order.is_empty())?;
+            Select { order, ..select }
+        }
+        _ => return None,
+    };
+    let input = match &relation.node {
+        RelationNode::Having { input, .. }
+        | RelationNode::Qualify { input, .. }
+        | RelationNode::Sort { input, .. } => Some(input),
+        _ => None,
+    };
+    select.plan_ids.extend(input.and_then(|i| below(i)));
+    Some(select)
+}
+
+/// Refuses outputs that vary where they are named below the place that computes them.
+fn require_above(
+    outputs: &Outputs,
+    calls: &Calls,
+    generator: Option<&crate::generate::Generator>,
+) -> Result<()> {
+    let varying = outputs.varying();
+    let windows = calls.windows.iter().map(|w| &w.window).chain(calls.drawn.iter().map(|(_, e)| e));
+    let below = windows.chain(calls.aggregates.iter().map(|a| &a.aggregate));
+    let mut below = below.chain(calls.unnests.iter().map(|u| &u.list)).chain(generator.map(|g| g.list()));
+    if varying.is_empty() || !below.any(|e| e.column_refs().iter().any(|c| varying.contains(&c.name))) {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        "an alias of a nondeterministic expression inside a window, an aggregate or a generator of the select list \
+         that defines it",
+    ))
+}
+
+fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {
+    if scope.by_id(&id).is_some() { new() } else { id }
+}
+
+fn is_column(typed: &ResolvedExpr, c: &ScopeColumn) -> bool {
+    typed.expr == column(&c.id)
+}
+
+/// The expression as the column `id`, marked as event time if it is.
+pub(crate) fn marked(expr: Expr, id: &str, event_delay: Option<i64>) -> Expr {
+    match event_delay {
+        None => expr.alias(id),
+        Some(delay) => {
+            let metadata = BTreeMap::from([(EVENT_TIME_KEY.to_owned(), delay.to_string())]);
+            expr.alias_with_metadata(id, Some(FieldMetadata::from(metadata)))
+        }
+    }
+}
+
+/// Tells an event-time column's delay as Spark does, in its metadata.
+pub(crate) fn mark_event_time(column: &mut ScopeColumn, typed: &ResolvedExpr) {
+    column.event_delay = typed.event_delay;
+    if let Some(delay) = typed.event_delay {
+        column.metadata.insert("spark.watermarkDelayMs".to_owned(), (delay / 1_000).to_string());
+    }
+}
+
+/// Columns hidden by USING that the plan still has.
+fn hidden_by_using(scope: &Scope, plan: &LogicalPlan) -> Vec<ScopeColumn> {
+    let kept = |c: &&ScopeColumn| plan.schema().has_column_with_unqualified_name(&c.id);
+    scope.hidden.iter().filter(kept).cloned().collect()
+}
+
+fn of_plan(scope: &Scope, plan_id: i64) -> Vec<ScopeColumn> {
+    let of = |c: &&ScopeColumn| c.plan_ids.iter().any(|(id, _)| *id == plan_id);
+    scope.columns.iter().filter(of).cloned().collect()
+}
+
+fn by_pattern(pattern: &str, scope: &Scope) -> Result<Vec<ScopeColumn>> {
+    let bare = pattern.trim_matches('`');
+    let regex = JavaRegex::new(&format!("(?i)\\A(?:{bare})\\z")).map_err(|bad| match bad {
+        Bad::Invalid => {
+            let text = format!("The pattern {bare} is invalid.");
+            analysis("INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
+        }
+        Bad::Unsupported(what) => Error::unsupported(format!("{what} in the pattern {bare}")),
+    })?;
+    let mut found = vec![];
+    for column in &scope.columns {
+        if regex.is_match(&column.name)? {
+            found.push(column.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {
+    let columns: Vec<_> =
+        scope.columns.iter().map(|c| crate::errors::quoted(std::slice::from_ref(&c.name))).collect();
+    let text = format!(
+        "Cannot resolve '{}.*' given input columns {}. Please check that the specified table or struct exists \
+         and is accessible in the input columns.",
+        target.join("."),
+        columns.join(", ")
+    );
+    analysis("CANNOT_RESOLVE_STAR_EXPAND", "42704", text)
+        .param("targetString", crate::errors::quoted(target))
+        .param("columns", columns.join(", "))
+}
+
+fn parse_metadata(text: &str) -> Result<BTreeMap<String, String>> {
+    let value: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).map_err(|e| {
+        analysis(
+            "INVALID_JSON_METADATA",
+            "22032",
+            format!("The metadata of a column is no JSON object: {e}."),
+        )
+    })?;
+    Ok(value.into_iter().map(|(k, v)| (k, v.to_string())).collect())
+}

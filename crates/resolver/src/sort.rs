@@ -1,0 +1,95 @@
+//! ORDER BY: its keys, and the sort that they make.
+//!
+//! A key is a position or an alias of the select list, or an expression over the list's input. Rows are sorted
+//! by what stands for a value as a key, so that equal floats are equal here too.
+
+use crate::errors::{analysis, from_datafusion};
+use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
+use crate::unnest::refused::correlated_reference;
+use crate::{Resolver, column, project};
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use thalweg_common::Result;
+use thalweg_sql::ir::{self, ExprNode, Literal, SortOrder};
+
+impl Resolver<'_> {
+    /// The keys of an ORDER BY; those of `ORDER BY ALL` are the select list.
+    pub(crate) fn sort_keys(
+        &self,
+        order: &[SortOrder],
+        outputs: &Outputs,
+        env: &ExprScope,
+    ) -> Result<Vec<(ResolvedExpr, SortOrder)>> {
+        if let [all] = order
+            && self.is_all(&all.expr, env)
+        {
+            return Ok(outputs.exprs.iter().map(|e| (e.clone(), all.clone())).collect());
+        }
+        let mut keys = vec![];
+        for key in order {
+            let typed = match &key.expr.node {
+                ExprNode::Literal(Literal::Integer(position)) => {
+                    let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
+                    let found = at.and_then(|i| outputs.exprs.get(i)).cloned();
+                    found.ok_or_else(|| {
+                        self.at(bad_position(*position, outputs.exprs.len()), key.expr.origin)
+                    })?
+                }
+                _ => self.sort_key(&key.expr, env)?,
+            };
+            keys.push((typed, key.clone()));
+        }
+        Ok(keys)
+    }
+
+    fn sort_key(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let typed = self.expr(expr, env)?;
+        match typed.expr.contains_outer() {
+            true => Err(self.at(correlated_reference(&self.name_of(expr, env)), expr.origin)),
+            false => Ok(typed),
+        }
+    }
+
+    /// Whether an expression is the word ALL, and no column in sight.
+    fn is_all(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+        let ExprNode::Attribute { name, plan_id: None } = &expr.node else { return false };
+        matches!(name.as_slice(), [word] if word.eq_ignore_ascii_case("all"))
+            && matches!(self.seen(name, None, env), Ok(None))
+    }
+
+    /// Sorts by columns of the plan; says whether that added columns for what stands for them as keys.
+    pub(crate) fn sorted(
+        &self,
+        mut plan: LogicalPlan,
+        by: Vec<(ResolvedExpr, SortOrder)>,
+    ) -> Result<(LogicalPlan, bool)> {
+        let (mut sorts, mut keys) = (vec![], vec![]);
+        for (value, spec) in by {
+            let mut key = value.key();
+            if key != value.expr {
+                let id = self.new_id();
+                keys.push(key.alias(&id));
+                key = column(&id);
+            }
+            let nulls_first = spec.nulls_first.unwrap_or(!spec.descending);
+            sorts.push(Sort::new(key, !spec.descending, nulls_first));
+        }
+        let keyed = !keys.is_empty();
+        if keyed {
+            let kept = plan.schema().columns().into_iter().map(Expr::Column);
+            plan = project(plan, kept.chain(keys).collect::<Vec<_>>())?;
+        }
+        if !sorts.is_empty() {
+            let sorted = LogicalPlanBuilder::from(plan).sort(sorts);
+            plan = sorted.and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?;
+        }
+        Ok((plan, keyed))
+    }
+}
+
+fn bad_position(position: i32, size: usize) -> thalweg_common::Error {
+    let text = format!("ORDER BY position {position} is not in select list (valid range is [1, {size}]).");
+    analysis("ORDER_BY_POS_OUT_OF_RANGE", "42805", text)
+        .param("index", position.to_string())
+        .param("size", size.to_string())
+}

@@ -1,0 +1,372 @@
+//! Relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
+
+use crate::catalog::TableEntry;
+use crate::errors::columns_mismatch;
+use crate::errors::{analysis, from_datafusion};
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::load::Request;
+use crate::resolver::CteInSight;
+use crate::scope::{Scope, ScopeColumn};
+use crate::types::{schema_to_spark, to_arrow};
+use crate::{ResolvedRelation, Resolver, project};
+use arrow::datatypes::DataType as Arrow;
+use arrow::ipc::reader::StreamReader;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, ScalarValue, TableReference};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::functions_table::generate_series::{GenSeriesArgs, GenerateSeriesTable};
+use datafusion::logical_expr::{Cast, Expr, LogicalPlanBuilder, lit};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_sql::ir::{self, Name, Origin, Relation};
+use thalweg_sql::types::{DataType, StructType};
+
+/// One row without columns.
+pub(crate) fn one_row() -> ResolvedRelation {
+    let plan =
+        datafusion::logical_expr::LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
+            produce_one_row: true,
+            schema: Arc::new(datafusion::common::DFSchema::empty()),
+        });
+    ResolvedRelation { plan, scope: Scope::default(), streaming: false, excludes: false }
+}
+
+impl Resolver<'_> {
+    /// A CTE, view or table by name.
+    pub(crate) fn table(
+        &self,
+        name: &Name,
+        options: &ir::Options,
+        streaming: bool,
+        origin: Origin,
+    ) -> Result<ResolvedRelation> {
+        if let [single] = name.as_slice()
+            && !streaming
+            && let Some(cte) = self.cte(single)
+        {
+            return self.cte_relation(&cte);
+        }
+        let request = Request::Table { name: name.clone(), options: options.clone(), streaming };
+        let entry = self.loaded(request, origin)?;
+        self.entry(entry, name)
+    }
+
+    pub(crate) fn data_source(&self, source: &ir::DataSource) -> Result<ResolvedRelation> {
+        let entry = self.loaded(Request::Source(source.clone()), None)?;
+        let mut rel = self.entry(entry, &vec!["source".to_owned()])?;
+        rel.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
+        Ok(rel)
+    }
+
+    fn loaded(&self, request: Request, origin: Origin) -> Result<TableEntry> {
+        if let Some(entry) = self.loads.get(&request) {
+            return Ok(entry.clone());
+        }
+        *self.missing.borrow_mut() = Some((request, self.position(origin)));
+        Err(Error::internal("a table is not loaded yet"))
+    }
+
+    fn entry(&self, entry: TableEntry, name: &Name) -> Result<ResolvedRelation> {
+        match entry {
+            TableEntry::Table { provider, schema, streaming, qualifier } => {
+                let shown = name.last().map_or("table", String::as_str);
+                let mut rel = self.scan(shown, provider, &schema)?;
+                rel.streaming = streaming;
+                for column in &mut rel.scope.columns {
+                    column.qualifier.clone_from(&qualifier);
+                }
+                Ok(rel)
+            }
+            TableEntry::View { plan, columns, qualifier } => {
+                let hidden = self.ctes.replace(vec![]);
+                let text = self.text.replace(None);
+                let rel = self.relation(&plan, None);
+                self.text.replace(text);
+                self.ctes.replace(hidden);
+                let mut rel = rel?;
+                rename(&mut rel.scope, &columns, "a view")?;
+                for column in &mut rel.scope.columns {
+                    column.qualifier.clone_from(&qualifier);
+                    column.plan_ids.clear();
+                }
+                rel.scope.hidden.clear();
+                Ok(rel)
+            }
+        }
+    }
+
+    /// A scan whose columns have new ids and Spark's layout.
+    pub(crate) fn scan(
+        &self,
+        name: &str,
+        provider: Arc<dyn TableProvider>,
+        schema: &StructType,
+    ) -> Result<ResolvedRelation> {
+        let table = TableReference::bare(name.to_owned());
+        let provided = provider.schema();
+        let plan = LogicalPlanBuilder::scan(table.clone(), provider_as_source(provider), None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        if provided.fields().len() != schema.fields.len() {
+            return Err(Error::internal(format!(
+                "table {name} has another number of columns than its schema"
+            )));
+        }
+        let (mut columns, mut exprs) = (vec![], vec![]);
+        for (field, spark) in provided.fields().iter().zip(&schema.fields) {
+            let id = self.new_id();
+            let read = Expr::Column(Column::new(Some(table.clone()), field.name()));
+            let wanted = to_arrow(&spark.data_type);
+            let read = match field.data_type() == &wanted {
+                true => read,
+                false => Expr::Cast(Cast::new(Box::new(read), wanted)),
+            };
+            exprs.push(read.alias(&id));
+            // A char or varchar column reads as a string.
+            let data_type = match &spark.data_type {
+                DataType::Char(_) | DataType::Varchar(_) => DataType::String,
+                other => other.clone(),
+            };
+            let mut column = ScopeColumn::new(id, &spark.name, data_type, spark.nullable);
+            column.metadata.clone_from(&spark.metadata);
+            columns.push(column);
+        }
+        Ok(ResolvedRelation {
+            plan: project(plan, exprs)?,
+            scope: Scope::new(columns),
+            streaming: false,
+            excludes: false,
+        })
+    }
+
+    pub(crate) fn range(&self, start: i64, end: i64, step: i64) -> Result<ResolvedRelation> {
+        if step == 0 {
+            return Err(Error::unsupported("a range with step 0"));
+        }
+        let args = GenSeriesArgs::Int64Args { start, end, step, include_end: false, name: "range" };
+        let field = arrow::datatypes::Field::new("id", Arrow::Int64, false);
+        let arrow = Arc::new(arrow::datatypes::Schema::new(vec![field]));
+        let provider = Arc::new(GenerateSeriesTable::new(arrow, args));
+        let schema =
+            StructType { fields: vec![thalweg_sql::types::StructField::new("id", DataType::Long, false)] };
+        self.scan("range", provider, &schema)
+    }
+
+    /// Rows that the client sent, with the schema it wants for them.
+    pub(crate) fn local(&self, ipc: Option<&[u8]>, schema: Option<&StructType>) -> Result<ResolvedRelation> {
+        let failed = |e: arrow::error::ArrowError| {
+            analysis("INVALID_PLAN_INPUT", "42K0I", format!("The local rows can't be read: {e}"))
+        };
+        let (arrow, batches) = match ipc {
+            Some(bytes) => {
+                let reader = StreamReader::try_new(std::io::Cursor::new(bytes), None).map_err(failed)?;
+                (reader.schema(), reader.collect::<Result<Vec<_>, _>>().map_err(failed)?)
+            }
+            None => {
+                let fields = schema.map(crate::types::struct_fields).unwrap_or_default();
+                (Arc::new(arrow::datatypes::Schema::new(fields)), vec![])
+            }
+        };
+        let given = schema_to_spark(arrow.fields())
+            .ok_or_else(|| Error::unsupported(format!("local rows of the schema {arrow}")))?;
+        if arrow.fields().is_empty() {
+            let rows = batches.iter().map(|b| b.num_rows()).sum::<usize>();
+            return self.empty_rows(rows);
+        }
+        let plain: Vec<_> = (0..arrow.fields().len()).map(|i| format!("c{i}")).collect();
+        let unique = renamed(&arrow, &plain);
+        let batches = batches
+            .into_iter()
+            .map(|b| arrow::record_batch::RecordBatch::try_new(Arc::clone(&unique), b.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(failed)?;
+        let table = MemTable::try_new(unique, vec![batches]).map_err(from_datafusion)?;
+        let rel = self.scan("local", Arc::new(table), &given)?;
+        match schema {
+            Some(schema) => self.as_schema(rel, schema),
+            None => Ok(rel),
+        }
+    }
+
+    fn empty_rows(&self, rows: usize) -> Result<ResolvedRelation> {
+        let count = i64::try_from(rows).map_err(|_| Error::unsupported("so many rows"))?;
+        let mut rel = self.range(0, count, 1)?;
+        rel.plan = project(rel.plan, vec![])?;
+        rel.scope.columns.clear();
+        Ok(rel)
+    }
+
+    /// The columns in order as `schema` names and types them.
+    fn as_schema(&self, rel: ResolvedRelation, schema: &StructType) -> Result<ResolvedRelation> {
+        if rel.scope.columns.len() != schema.fields.len() {
+            return Err(columns_mismatch("LOCAL RELATION", schema.fields.len(), rel.scope.columns.len()));
+        }
+        let (mut columns, mut exprs) = (vec![], vec![]);
+        for (from, to) in rel.scope.columns.iter().zip(&schema.fields) {
+            let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::CastMode::Ansi)?;
+            let id = self.new_id();
+            exprs.push(value.expr.alias(&id));
+            let mut column = ScopeColumn::new(id, &to.name, to.data_type.clone(), to.nullable);
+            column.metadata.clone_from(&to.metadata);
+            columns.push(column);
+        }
+        Ok(ResolvedRelation { plan: project(rel.plan, exprs)?, scope: Scope::new(columns), ..rel })
+    }
+
+    pub(crate) fn values(
+        &self,
+        rows: &[Vec<ir::Expr>],
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let scope = Scope::default();
+        let env = ExprScope { clause: "inline table", ..ExprScope::new(&scope, outer) };
+        let width = rows.first().map_or(0, Vec::len);
+        let mut typed_rows: Vec<Vec<ResolvedExpr>> = vec![];
+        for (i, row) in rows.iter().enumerate() {
+            if row.len() != width {
+                return Err(inline_width(width, row.len(), i));
+            }
+            typed_rows.push(row.iter().map(|e| self.cell(e, &env)).collect::<Result<_>>()?);
+        }
+        let mut columns = vec![];
+        let mut targets = vec![];
+        for i in 0..width {
+            let cells: Vec<&ResolvedExpr> = typed_rows.iter().filter_map(|r| r.get(i)).collect();
+            let types: Vec<Arrow> = cells.iter().map(|c| c.data_type.clone()).collect();
+            let target = thalweg_functions::common_type(&types).ok_or_else(|| incompatible(i, &types))?;
+            let typed = match crate::interval_fields::of_alternatives(&target, &cells) {
+                Some(typed) => typed,
+                None => ResolvedExpr::new(lit(ScalarValue::Null), target.clone(), false).spark_type()?,
+            };
+            let nullable = cells.iter().any(|c| c.nullable);
+            columns.push(ScopeColumn::new(self.new_id(), format!("col{}", i + 1), typed, nullable));
+            targets.push(target);
+        }
+        let mut exprs = vec![];
+        for row in typed_rows {
+            let cells = row.into_iter().zip(&targets).map(|(c, t)| self.coerced(c, t).map(|c| c.expr));
+            exprs.push(cells.collect::<Result<Vec<_>>>()?);
+        }
+        let plan =
+            LogicalPlanBuilder::values(exprs).and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?;
+        let read = plan.schema().columns();
+        let exprs = read.into_iter().zip(&columns).map(|(c, to)| Expr::Column(c).alias(&to.id));
+        let plan = project(plan, exprs.collect::<Vec<_>>())?;
+        Ok(ResolvedRelation { plan, scope: Scope::new(columns), streaming: false, excludes: false })
+    }
+
+    fn cell(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let typed = self.expr(expr, env)?;
+        if !typed.expr.contains_outer() {
+            return Ok(typed);
+        }
+        let shown = self.name_of(expr, env);
+        let text = format!(
+            "Invalid inline table. Cannot evaluate the expression \"{shown}\" in inline table definition."
+        );
+        let class = "INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE";
+        Err(self.at(analysis(class, "42000", text).param("expr", format!("\"{shown}\"")), expr.origin))
+    }
+
+    pub(crate) fn with(
+        &self,
+        ctes: &[ir::Cte],
+        recursive: bool,
+        input: &Relation,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let before = self.ctes.borrow().len();
+        for cte in ctes {
+            if recursive && names_itself(cte) {
+                return Err(Error::unsupported(format!(
+                    "the recursive common table expression {}",
+                    cte.name
+                )));
+            }
+            let visible = self.ctes.borrow().len();
+            self.ctes.borrow_mut().push(Rc::new(CteInSight {
+                cte: cte.clone(),
+                visible,
+                seeds: Cell::new(None),
+            }));
+        }
+        let rel = self.relation(input, outer);
+        self.ctes.borrow_mut().truncate(before);
+        rel
+    }
+
+    fn cte(&self, name: &str) -> Option<Rc<CteInSight>> {
+        self.ctes.borrow().iter().rev().find(|c| crate::scope::same_name(&c.cte.name, name)).cloned()
+    }
+
+    fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {
+        let behind = self.ctes.borrow_mut().split_off(found.visible);
+        let now = self.seeds.get();
+        let first = found.seeds.get().unwrap_or(now);
+        found.seeds.set(Some(first));
+        self.seeds.set(first);
+        let rel = self.relation(&found.cte.query, None);
+        self.seeds.set(now.max(self.seeds.get()));
+        self.ctes.borrow_mut().extend(behind);
+        let mut rel = rel?;
+        rename(&mut rel.scope, &found.cte.columns, "a common table expression")?;
+        for column in &mut rel.scope.columns {
+            column.qualifier = vec![found.cte.name.clone()];
+        }
+        rel.scope.hidden.clear();
+        Ok(rel)
+    }
+}
+
+fn renamed(schema: &arrow::datatypes::Schema, names: &[String]) -> Arc<arrow::datatypes::Schema> {
+    let fields = schema.fields().iter().zip(names).map(|(f, n)| f.as_ref().clone().with_name(n));
+    Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Whether a CTE reads itself, seen from the text of its plan: exact for names, wherever they stand.
+fn names_itself(cte: &ir::Cte) -> bool {
+    let wanted = cte.name.to_lowercase();
+    format!("{:?}", cte.query).to_lowercase().contains(&format!("table {{ name: [\"{wanted}\"]"))
+}
+
+/// Gives all columns of a scope new names; none given leaves them.
+pub(crate) fn rename(scope: &mut Scope, names: &[String], what: &str) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    if names.len() != scope.columns.len() {
+        let text = format!(
+            "Number of column aliases does not match number of columns. Number of column aliases: {}; number of \
+             columns: {} ({what}).",
+            names.len(),
+            scope.columns.len()
+        );
+        return Err(analysis("ASSIGNMENT_ARITY_MISMATCH", "42802", text)
+            .param("numTarget", names.len().to_string())
+            .param("numExpr", scope.columns.len().to_string()));
+    }
+    for (column, name) in scope.columns.iter_mut().zip(names) {
+        column.name.clone_from(name);
+    }
+    Ok(())
+}
+
+fn inline_width(expected: usize, actual: usize, row: usize) -> Error {
+    let text = format!(
+        "Invalid inline table. Found {actual} columns at row index {row} while {expected} columns are expected."
+    );
+    analysis("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000", text)
+        .param("expectedNumCols", expected.to_string())
+        .param("actualNumCols", actual.to_string())
+        .param("rowIndex", row.to_string())
+}
+
+fn incompatible(column: usize, types: &[Arrow]) -> Error {
+    let types: Vec<_> = types.iter().map(crate::types::arrow_sql_name).collect();
+    let name = format!("`col{}`", column + 1);
+    let text =
+        format!("Invalid inline table. Found incompatible types in the column {name}: {}.", types.join(", "));
+    analysis("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE", "42000", text).param("colName", name)
+}

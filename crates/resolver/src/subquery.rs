@@ -1,0 +1,445 @@
+//! Subqueries: scalar, EXISTS and IN, correlated by columns of the query around them.
+//!
+//! DataFusion turns them into joins, and [`crate::unnest`] those that it can't. IN and NOT IN are never null, as in
+//! Spark: IN is true where a row is equal, and NOT IN, which is no negation of it, where no row is equal or unknown.
+
+use crate::errors::{analysis, from_datafusion};
+use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::unnest::outer::outer_references;
+use crate::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
+use crate::unnest::single::at_most_one;
+use crate::unnest::subquery_of;
+use crate::{ResolvedRelation, Resolver, column, project};
+use arrow::datatypes::DataType as Arrow;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{ScalarValue, Spans};
+use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
+use datafusion::logical_expr::{Aggregate, Expr, FetchType, LogicalPlan, Subquery, lit};
+use std::rc::Rc;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_functions::AggregateCall;
+use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
+
+/// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
+const NESTED_MAX: usize = 12;
+
+/// The values and the relation of `values IN (subquery)`.
+type Membership = (Vec<ir::Expr>, Rc<Relation>);
+
+impl Resolver<'_> {
+    /// The relation of a subquery of an expression.
+    fn inner_relation(&self, relation: &Relation, env: &ExprScope) -> Result<ResolvedRelation> {
+        let around = std::iter::successors(Some(env), |e| e.outer).count();
+        if around > NESTED_MAX {
+            let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
+            return Err(Error::unsupported(what));
+        }
+        let rel = self.relation(relation, Some(env))?;
+        refuse_inaccessible(&rel.plan)?;
+        Ok(rel)
+    }
+
+    pub(crate) fn subquery(
+        &self,
+        kind: &SubqueryKind,
+        relation: &Relation,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let place = self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
+        let known = |(other, _): &&(SubqueryPlace, ResolvedExpr)| Some(other) == place.as_ref();
+        if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
+            return Ok(typed.clone());
+        }
+        let rel = self.inner_relation(relation, env)?;
+        let typed = match kind {
+            SubqueryKind::Scalar => self.scalar_subquery(rel, env),
+            SubqueryKind::Exists => self.exists(rel.plan, env),
+            SubqueryKind::In { values } => self.in_subquery(values, rel, env),
+        }?;
+        if let Some(place) = place.filter(|_| holds_correlated(&typed.expr)) {
+            self.subqueries.borrow_mut().push((place, typed.clone()));
+        }
+        Ok(typed)
+    }
+
+    fn scalar_subquery(&self, rel: ResolvedRelation, env: &ExprScope) -> Result<ResolvedExpr> {
+        let [only] = rel.scope.columns.as_slice() else {
+            let count = rel.scope.columns.len();
+            let text = format!("Scalar subquery must return only one column, but got {count}.");
+            return Err(analysis(
+                "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+                "42823",
+                text,
+            )
+            .param("number", count.to_string()));
+        };
+        let mut typed = crate::attribute::value_of(only);
+        if env.clause == "ORDER BY" && is_correlated(&rel.plan) {
+            return Err(scalar_in(env.clause));
+        }
+        // Without a row the value is null, which DataFusion must expect.
+        let value = match is_correlated(&rel.plan) || has_one_row(&rel.plan) {
+            true => column(&only.id),
+            false => at_most_one(column(&only.id), lit(1_i64)).alias(&only.id),
+        };
+        let plan = project(rel.plan, [value])?;
+        typed.expr = Expr::ScalarSubquery(subquery(plan));
+        typed.nullable = true;
+        typed.event_delay = None;
+        Ok(typed)
+    }
+
+    /// EXISTS: a join where it is correlated or a predicate, a count elsewhere, where DataFusion knows no such join.
+    fn exists(&self, plan: LogicalPlan, env: &ExprScope) -> Result<ResolvedExpr> {
+        let correlated = is_correlated(&plan);
+        if correlated && env.clause == "ORDER BY" {
+            return Err(predicate_in(env.clause));
+        }
+        if correlated || is_predicate(env) {
+            let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
+            return Ok(ResolvedExpr::new(expr, Arrow::Boolean, false));
+        }
+        let none = AggregateCall::default();
+        let count = thalweg_functions::bind_aggregate("count", vec![], none, &self.binding())?.aggregate;
+        let raw = column(&count.schema_name().to_string());
+        let aggregate = Aggregate::try_new(Arc::new(plan), vec![], vec![count]).map_err(from_datafusion)?;
+        let found = raw.gt(lit(0_i64)).alias(self.new_id());
+        let plan = project(LogicalPlan::Aggregate(aggregate), [found])?;
+        Ok(ResolvedExpr::new(Expr::ScalarSubquery(subquery(plan)), Arrow::Boolean, false))
+    }
+
+    fn in_subquery(
+        &self,
+        values: &[ir::Expr],
+        rel: ResolvedRelation,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        if values.len() != rel.scope.columns.len() {
+            let text = format!(
+                "The number of columns in the left hand side of an IN subquery ({}) does not match the number of \
+                 columns in the output of subquery ({}).",
+                values.len(),
+                rel.scope.columns.len()
+            );
+            return Err(analysis("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH", "42K09", text));
+        }
+        let values = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
+        let (values, rel) = self.comparable(values, rel)?;
+        let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
+        if is_null(&values) {
+            return self.null_in(rel, env, false);
+        }
+        let fallible = values.iter().any(|v| v.fallible);
+        let equal = equality(&values, &rel, env);
+        let found = self.exists(crate::filtered(rel.plan, equal)?, env)?;
+        Ok(ResolvedExpr { nullable, fallible, ..found })
+    }
+
+    /// `NULL IN (subquery)`, which is null where there is a row, and this otherwise.
+    fn null_in(&self, rel: ResolvedRelation, env: &ExprScope, otherwise: bool) -> Result<ResolvedExpr> {
+        let any = self.exists(rel.plan, env)?.expr;
+        let null = (Box::new(any), Box::new(lit(ScalarValue::Boolean(None))));
+        let expr = Case::new(Some(Box::new(lit(true))), vec![null], Some(Box::new(lit(otherwise))));
+        Ok(ResolvedExpr::new(Expr::Case(expr), Arrow::Boolean, true))
+    }
+
+    /// `value IN (subquery)` as a conjunct of its own: a semi join.
+    fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &ExprScope) -> Result<ResolvedExpr> {
+        let rel = self.inner_relation(relation, env)?;
+        let ([value], true) = (values, is_predicate(env) && !is_correlated(&rel.plan)) else {
+            return self.in_subquery(values, rel, env);
+        };
+        if rel.scope.columns.len() != 1 {
+            return self.in_subquery(values, rel, env);
+        }
+        let typed = self.expr(value, env)?;
+        // Evaluated behind a guard it would be no conjunct any more.
+        if typed.fallible {
+            return self.in_subquery(values, rel, env);
+        }
+        let (typed, rel) = self.comparable(vec![typed], rel)?;
+        let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
+        let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
+        Ok(ResolvedExpr {
+            volatile: value.volatile,
+            ..ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true)
+        })
+    }
+
+    /// `values NOT IN (subquery)`: no row that is equal or unknown.
+    fn not_in_subquery(
+        &self,
+        (values, relation): Membership,
+        env: &ExprScope,
+        conjunct: bool,
+    ) -> Result<ResolvedExpr> {
+        let (values, relation) = (values.as_slice(), relation.as_ref());
+        let rel = self.inner_relation(relation, env)?;
+        let typed = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
+        if typed.len() != rel.scope.columns.len() {
+            return self.in_subquery(values, rel, env);
+        }
+        let (values, rel) = self.comparable(typed, rel)?;
+        if is_null(&values) {
+            return self.null_in(rel, env, true);
+        }
+        let correlated = is_correlated(&rel.plan);
+        let joins = conjunct && is_predicate(env) && !correlated;
+        // Only a join with a key knows of nulls, and a constant is no key.
+        if let ([value], true) = (values.as_slice(), joins)
+            && !(value.fallible || value.expr.column_refs().is_empty())
+        {
+            let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
+            return Ok(ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true));
+        }
+        let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
+        let equal = equality(&values, &rel, env);
+        let fallible = values.iter().any(|v| v.fallible);
+        if let ([value], [c], true, false) =
+            (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)
+        {
+            let unknown = self.in_is_unknown(value, &c.id, &rel.plan, env)?;
+            let found = self.exists(crate::filtered(rel.plan, equal)?, env)?.expr;
+            let expr = Expr::Not(Box::new(found.or(unknown)));
+            return Ok(ResolvedExpr { nullable, fallible, ..ResolvedExpr::new(expr, Arrow::Boolean, false) });
+        }
+        let against = if nullable { equal.is_not_false() } else { equal };
+        let found = self.exists(crate::filtered(rel.plan, against)?, env)?;
+        let expr = match found.expr {
+            Expr::Exists(Exists { subquery, .. }) => Expr::Exists(Exists { subquery, negated: true }),
+            count => Expr::Not(Box::new(count)),
+        };
+        Ok(ResolvedExpr { nullable, fallible, ..ResolvedExpr::new(expr, Arrow::Boolean, false) })
+    }
+
+    /// Whether `value IN (plan)` is unknown where no row is equal: there is a row, and one of the two sides is null.
+    fn in_is_unknown(
+        &self,
+        value: &ResolvedExpr,
+        id: &str,
+        plan: &LogicalPlan,
+        env: &ExprScope,
+    ) -> Result<Expr> {
+        let null_row = self.exists(crate::filtered(plan.clone(), column(id).is_null())?, env)?;
+        let any = self.exists(plan.clone(), env)?;
+        Ok(value.expr.clone().is_null().and(any.expr).or(null_row.expr))
+    }
+
+    /// `NOT argument` where the argument holds IN over a subquery: NOT moves inward, down to the IN.
+    pub(crate) fn not_over_in(&self, argument: &ir::Expr, env: &ExprScope) -> Result<Option<ResolvedExpr>> {
+        if let Some(membership) = self.membership(argument)? {
+            return self.not_in_subquery(membership, env, false).map(Some);
+        }
+        let ExprNode::Function(call) = &argument.node else { return Ok(None) };
+        if !self.holds_membership(argument)? {
+            return Ok(None);
+        }
+        let negated =
+            |e: &ir::Expr| ir::Expr::at(ir::Expr::call("not", vec![e.clone()]).node, argument.origin);
+        let inward = match (crate::function::call_name(call).as_str(), call.args.as_slice()) {
+            ("not" | "!", [inner]) => inner.clone(),
+            ("and" | "&&", [left, right]) => ir::Expr::call("or", vec![negated(left), negated(right)]),
+            ("or", [left, right]) => ir::Expr::call("and", vec![negated(left), negated(right)]),
+            _ => return Ok(None),
+        };
+        self.expr(&inward, env).map(Some)
+    }
+
+    /// A conjunct that is IN over a subquery or its negation; none for others.
+    pub(crate) fn membership_conjunct(
+        &self,
+        condition: &ir::Expr,
+        env: &ExprScope,
+    ) -> Result<Option<ResolvedExpr>> {
+        if let Some((values, relation)) = self.membership(condition)? {
+            return self.in_conjunct(&values, &relation, env).map(Some);
+        }
+        let ExprNode::Function(call) = &condition.node else { return Ok(None) };
+        let ("not" | "!", [inner]) = (crate::function::call_name(call).as_str(), call.args.as_slice()) else {
+            return Ok(None);
+        };
+        match self.membership(inner)? {
+            Some(membership) => self.not_in_subquery(membership, env, true).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn holds_membership(&self, expr: &ir::Expr) -> Result<bool> {
+        if self.membership(expr)?.is_some() {
+            return Ok(true);
+        }
+        let ExprNode::Function(call) = &expr.node else { return Ok(false) };
+        match crate::function::call_name(call).as_str() {
+            "not" | "!" | "and" | "&&" | "or" => {
+                call.args.iter().try_fold(false, |found, e| Ok(found || self.holds_membership(e)?))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The values and the relation of `values IN (subquery)`.
+    fn membership(&self, expr: &ir::Expr) -> Result<Option<Membership>> {
+        Ok(match &expr.node {
+            ExprNode::Subquery { kind: SubqueryKind::In { values }, relation } => {
+                Some((values.clone(), Rc::new(relation.as_ref().clone())))
+            }
+            ExprNode::SubqueryReference { kind: SubqueryKind::In { values }, plan_id } => {
+                Some((values.clone(), self.reference(*plan_id)?))
+            }
+            _ => None,
+        })
+    }
+
+    /// Brings both sides of an IN to common types, as keys; the subquery keeps its visible columns only.
+    fn comparable(
+        &self,
+        values: Vec<ResolvedExpr>,
+        mut rel: ResolvedRelation,
+    ) -> Result<(Vec<ResolvedExpr>, ResolvedRelation)> {
+        let mut left = vec![];
+        let mut exprs = vec![];
+        for (value, c) in values.into_iter().zip(&mut rel.scope.columns) {
+            let right = crate::attribute::value_of(c);
+            let types = [value.data_type.clone(), right.data_type.clone()];
+            let Some(common) = thalweg_functions::common_type(&types) else {
+                let text = format!(
+                    "The data type of one or more elements in the left hand side of an IN subquery is not compatible \
+                     with the data type of the output of the subquery. Mismatched columns: [\"{}\", \"{}\"].",
+                    value.type_name(),
+                    right.type_name()
+                );
+                return Err(analysis("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH", "42K09", text));
+            };
+            let value = self.coerced(value, &common)?;
+            left.push(ResolvedExpr { expr: value.key(), ..value });
+            let right = self.coerced(right, &common)?;
+            let key = right.key();
+            if key != column(&c.id) {
+                c.id = self.new_id();
+                c.data_type = right.spark_type()?;
+            }
+            exprs.push(key.alias_if_changed(c.id.clone()).map_err(from_datafusion)?);
+        }
+        rel.plan = project(rel.plan, exprs)?;
+        Ok((left, rel))
+    }
+
+    pub(crate) fn with_relations(
+        &self,
+        root: &Relation,
+        references: &[Relation],
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        let before = self.references.borrow().len();
+        self.references.borrow_mut().extend(references.iter().cloned().map(Rc::new));
+        let rel = self.relation(root, outer);
+        self.references.borrow_mut().truncate(before);
+        rel
+    }
+
+    /// The relation of that plan id under `WithRelations`.
+    pub(crate) fn reference(&self, plan_id: i64) -> Result<Rc<Relation>> {
+        let references = self.references.borrow();
+        let found = references.iter().rev().find(|r| r.plan_id == Some(plan_id));
+        found.cloned().ok_or_else(|| {
+            Error::internal(format!("the plan refers to the relation {plan_id}, which it lacks"))
+        })
+    }
+}
+
+fn holds_correlated(expr: &Expr) -> bool {
+    let correlated = |e: &Expr| Ok(subquery_of(e).is_some_and(|s| !s.outer_ref_columns.is_empty()));
+    expr.exists(correlated).unwrap_or(false)
+}
+
+fn is_correlated(plan: &LogicalPlan) -> bool {
+    !outer_references(plan).is_empty()
+}
+
+/// Whether an expression of this clause becomes a filter's, where DataFusion makes joins of EXISTS and IN.
+fn is_predicate(env: &ExprScope) -> bool {
+    matches!(env.clause, "filter" | "HAVING" | "QUALIFY")
+}
+
+fn is_null(values: &[ResolvedExpr]) -> bool {
+    matches!(values, [ResolvedExpr { expr: Expr::Literal(value, _), .. }] if value.is_null())
+}
+
+/// A subquery and the scope that it is in, wherever in the text: equal ones have one value, so that a key of GROUP BY
+/// is found again in the select list.
+#[derive(Debug, PartialEq)]
+pub(crate) struct SubqueryPlace {
+    in_predicate: bool,
+    in_order_by: bool,
+    scope_ids: Vec<String>,
+    subquery: ir::Expr,
+}
+
+impl SubqueryPlace {
+    fn of(kind: &SubqueryKind, relation: &Relation, env: &ExprScope) -> Self {
+        let node = ExprNode::Subquery { kind: kind.clone(), relation: Box::new(relation.clone()) };
+        let mut subquery = ir::Expr::new(node);
+        subquery.clear_origins();
+        Self {
+            in_predicate: is_predicate(env),
+            in_order_by: env.clause == "ORDER BY",
+            scope_ids: env.scope.columns.iter().map(|c| c.id.clone()).collect(),
+            subquery,
+        }
+    }
+}
+
+/// Whether a plan has at most one row for each row of the query around it.
+pub(crate) fn is_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(p) => is_one_row(&p.input),
+        LogicalPlan::Filter(f) => is_one_row(&f.input),
+        LogicalPlan::Sort(s) => is_one_row(&s.input),
+        LogicalPlan::Limit(l) => {
+            matches!(l.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1)))) || is_one_row(&l.input)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a plan has exactly one row.
+fn has_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(p) => has_one_row(&p.input),
+        _ => false,
+    }
+}
+
+fn subquery(plan: LogicalPlan) -> Subquery {
+    let outer_ref_columns = outer_references(&plan);
+    Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
+}
+
+/// `values = columns` inside of the subquery, where the values' columns are those of the outer query.
+fn equality(values: &[ResolvedExpr], rel: &ResolvedRelation, env: &ExprScope) -> Expr {
+    let pairs = values.iter().zip(&rel.scope.columns);
+    let equal = pairs.map(|(v, c)| outer_of(v, env).eq(column(&c.id))).reduce(Expr::and);
+    equal.unwrap_or_else(|| lit(true))
+}
+
+/// The value as a subquery names it.
+fn outer_of(value: &ResolvedExpr, env: &ExprScope) -> Expr {
+    use arrow::datatypes::Field;
+    use datafusion::common::tree_node::{Transformed, TreeNode};
+    let outer = |e: Expr| match e {
+        Expr::Column(c) => {
+            let data_type = match env.scope.by_id(&c.name) {
+                Some(found) => crate::types::to_arrow(&found.data_type),
+                None => value.data_type.clone(),
+            };
+            let field = Field::new(&c.name, data_type, true);
+            Ok(Transformed::yes(Expr::OuterReferenceColumn(Arc::new(field), c)))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    let expr = value.expr.clone();
+    expr.clone().transform(outer).map_or(expr, |t| t.data)
+}

@@ -1,0 +1,264 @@
+//! Calls over a window of rows: partition, order and frame.
+
+use crate::anew::computed_with;
+use crate::errors::analysis;
+use crate::expr::placeholder;
+use crate::expr_scope::{ExprScope, ResolvedExpr, WindowFound};
+use crate::function::call_name;
+use crate::{Resolver, column};
+use arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
+use thalweg_common::{Error, Result};
+use thalweg_functions::BoundWindow;
+use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
+use thalweg_sql::types::DataType;
+
+const WINDOW_OF_ALIAS: (&str, &str) =
+    ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", "a window expression");
+
+impl Resolver<'_> {
+    pub(crate) fn window(&self, call: &WindowCall, env: &ExprScope) -> Result<ResolvedExpr> {
+        let Some(calls) = env.calls.filter(|_| env.windows) else {
+            let clause = if env.clause == "filter" { "WHERE" } else { env.clause };
+            if matches!(clause, "WHERE" | "HAVING") {
+                let text = format!("It is not allowed to use window functions inside {clause} clause.");
+                let error = analysis("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "42601", text);
+                return Err(error.param("clauseName", clause));
+            }
+            let text = format!("It is not allowed to use a window function inside {clause}.");
+            return Err(analysis("UNSUPPORTED_EXPR_FOR_WINDOW", "42P20", text));
+        };
+        let (window, spark, (data_type, nullable, finish)) =
+            self.without_aliases(env.inside_window(), WINDOW_OF_ALIAS, |inside| {
+                let (bound, spark) = self.bound_window(call, inside)?;
+                let of = (bound.data_type.clone(), bound.nullable, bound.finish);
+                Ok((self.placed(bound, call, inside)?, spark, of))
+            })?;
+        let mut calls = calls.borrow_mut();
+        let same = calls.windows.iter().find(|w| w.window == window && w.data_type == data_type);
+        let id = same.map(|w| w.id.clone()).unwrap_or_else(|| {
+            let id = self.new_id();
+            calls.windows.push(WindowFound { id: id.clone(), window, data_type: data_type.clone(), finish });
+            id
+        });
+        Ok(ResolvedExpr { spark, ..placeholder(&id, data_type, nullable) })
+    }
+
+    /// Binds the function, and gives Spark's type of its result where Arrow's does not say it.
+    fn bound_window(&self, call: &WindowCall, env: &ExprScope) -> Result<(BoundWindow, Option<DataType>)> {
+        let ExprNode::Function(function) = &call.function.node else {
+            return Err(Error::unsupported("OVER behind an expression that is no function call"));
+        };
+        let name = call_name(function);
+        if function.distinct {
+            let text = format!("Distinct window functions are not supported: {name}.");
+            return Err(analysis("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "0A000", text));
+        }
+        if !function.order_within.is_empty() {
+            return Err(Error::unsupported(format!("WITHIN GROUP of {name} over a window")));
+        }
+        let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        let args = match function.args.as_slice() {
+            [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
+            args => self.arguments(args, env)?,
+        };
+        let args: Vec<ResolvedExpr> = args.into_iter().map(|a| self.drawn(a, env)).collect();
+        let given = args.iter().map(ResolvedExpr::arg).collect();
+        let mut bound = thalweg_functions::bind_window(&name, given, function.ignore_nulls, &self.binding())?;
+        bound.function.params.filter = filter.map(|f| Box::new(f.expr));
+        if bound.needs_order && call.order.is_empty() {
+            let text = format!(
+                "Window function {name}() requires window to be ordered, please add ORDER BY clause. For example \
+                 SELECT {name}()(value_expr) OVER (PARTITION BY window_partition ORDER BY window_ordering) from \
+                 table."
+            );
+            return Err(analysis("_LEGACY_ERROR_TEMP_1037", "42601", text).param("wf", format!("{name}()")));
+        }
+        let spark = crate::interval_fields::of_call(&name, &bound.data_type, &args);
+        Ok((bound, spark))
+    }
+
+    /// The call with its partition, order and frame.
+    fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &ExprScope) -> Result<Expr> {
+        let mut function = bound.function;
+        function.params.partition_by = call
+            .partition
+            .iter()
+            .map(|p| Ok(self.drawn(self.expr(p, env)?, env).key()))
+            .collect::<Result<_>>()?;
+        let keys = call.order.iter().map(|k| Ok(self.drawn(self.expr(&k.expr, env)?, env)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        function.params.order_by = keys
+            .iter()
+            .zip(&call.order)
+            .map(|(typed, key)| {
+                let nulls_first = key.nulls_first.unwrap_or(!key.descending);
+                Sort::new(typed.key(), !key.descending, nulls_first)
+            })
+            .collect();
+        if let (Some(frame), [key], [order], [sort]) =
+            (&call.frame, keys.as_slice(), call.order.as_slice(), function.params.order_by.as_mut_slice())
+            && bound.takes_frame
+        {
+            sort.expr = self.in_range(frame, key, order.descending, env)?;
+        }
+        function.params.window_frame = match &call.frame {
+            Some(frame) if bound.takes_frame => self.frame(frame, &keys, env)?,
+            Some(_) => {
+                let name = function.fun.name();
+                let text = format!("Cannot specify window frame for {name} function.");
+                return Err(analysis("CANNOT_SPECIFY_WINDOW_FRAME", "42601", text));
+            }
+            None if call.order.is_empty() => whole_partition(),
+            None if bound.takes_frame => bounded(WindowFrameUnits::Range, unbounded_start(), current_row()),
+            None => bounded(WindowFrameUnits::Rows, unbounded_start(), current_row()),
+        };
+        Ok(Expr::from(function))
+    }
+
+    /// What varies, as a column that is computed once for each row, below the windows.
+    fn drawn(&self, typed: ResolvedExpr, env: &ExprScope) -> ResolvedExpr {
+        let Some(calls) = env.calls.filter(|_| typed.volatile) else { return typed };
+        let id = self.new_id();
+        calls.borrow_mut().drawn.push((id.clone(), typed.expr));
+        ResolvedExpr { expr: column(&id), volatile: false, fallible: false, ..typed }
+    }
+
+    /// The order key of a range frame, which raises where a bound of the frame is no number of the key's type.
+    fn in_range(
+        &self,
+        frame: &ir::WindowFrame,
+        key: &ResolvedExpr,
+        descending: bool,
+        env: &ExprScope,
+    ) -> Result<Expr> {
+        let integral = matches!(key.data_type, Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64);
+        let mut args = vec![key.key()];
+        for bound in [&frame.lower, &frame.upper] {
+            let FrameBound::Value(offset) = bound else { continue };
+            let value = self.constant(offset, env)?.and_then(|v| v.cast_to(&key.data_type).ok());
+            let Some(value) = value.filter(|v| integral && !frame.rows && !v.is_null()) else { continue };
+            let offset = ResolvedExpr::new(lit(value), key.data_type.clone(), false);
+            let operator = if descending { "-" } else { "+" };
+            args.push(self.scalar(operator, vec![key.clone(), offset])?.expr);
+        }
+        Ok(if args.len() > 1 { computed_with(args) } else { key.key() })
+    }
+
+    fn frame(&self, frame: &ir::WindowFrame, keys: &[ResolvedExpr], env: &ExprScope) -> Result<WindowFrame> {
+        let target = match (frame.rows, keys) {
+            (true, _) => Arrow::UInt64,
+            (false, [key]) => key.data_type.clone(),
+            (false, []) => {
+                let unbounded = matches!(
+                    (&frame.lower, &frame.upper),
+                    (FrameBound::UnboundedPreceding, FrameBound::UnboundedFollowing)
+                );
+                if unbounded {
+                    return Ok(whole_partition());
+                }
+                let text = "A range window frame cannot be used in an unordered window specification.";
+                return Err(analysis(
+                    "DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER",
+                    "42K09",
+                    text.to_owned(),
+                ));
+            }
+            (false, _) => {
+                let has_offset = |b: &FrameBound| matches!(b, FrameBound::Value(_));
+                if has_offset(&frame.lower) || has_offset(&frame.upper) {
+                    let text = "A range window frame with value boundaries cannot be used in a window specification \
+                                with multiple order by expressions.";
+                    return Err(analysis(
+                        "DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER",
+                        "42K09",
+                        text.to_owned(),
+                    ));
+                }
+                Arrow::Null
+            }
+        };
+        let (lower, upper) =
+            (self.bound(&frame.lower, &target, env)?, self.bound(&frame.upper, &target, env)?);
+        let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+        Ok(bounded(units, lower, upper))
+    }
+
+    fn bound(&self, bound: &FrameBound, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
+        let none = if target == &Arrow::UInt64 { ScalarValue::UInt64(None) } else { ScalarValue::Null };
+        Ok(match bound {
+            FrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+            FrameBound::UnboundedPreceding => WindowFrameBound::Preceding(none),
+            FrameBound::UnboundedFollowing => WindowFrameBound::Following(none),
+            FrameBound::Value(offset) => self.offset(offset, target, env)?,
+        })
+    }
+
+    /// An offset from the current row: negative is preceding.
+    fn offset(&self, offset: &ir::Expr, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
+        let refused =
+            || self.at(Error::unsupported("a window frame whose offset is no literal"), offset.origin);
+        let value = self.constant(offset, env)?.ok_or_else(refused)?;
+        let whole = match &value {
+            ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
+            ScalarValue::Int64(Some(v)) => Some(*v),
+            _ => None,
+        };
+        let (negative, magnitude) = match (target, whole) {
+            (Arrow::UInt64, Some(rows)) => (rows < 0, ScalarValue::UInt64(Some(rows.unsigned_abs()))),
+            (Arrow::UInt64, None) => return Err(refused()),
+            (Arrow::Date32, Some(days)) => {
+                (days < 0, days_interval(days.unsigned_abs()).ok_or_else(refused)?)
+            }
+            (Arrow::Date32 | Arrow::Timestamp(_, _), _) => duration(&value).ok_or_else(refused)?,
+            _ => magnitude(&value, target).ok_or_else(refused)?,
+        };
+        Ok(match negative {
+            true => WindowFrameBound::Preceding(magnitude),
+            false => WindowFrameBound::Following(magnitude),
+        })
+    }
+}
+
+fn bounded(units: WindowFrameUnits, lower: WindowFrameBound, upper: WindowFrameBound) -> WindowFrame {
+    WindowFrame::new_bounds(units, lower, upper)
+}
+
+fn unbounded_start() -> WindowFrameBound {
+    WindowFrameBound::Preceding(ScalarValue::UInt64(None))
+}
+
+fn current_row() -> WindowFrameBound {
+    WindowFrameBound::CurrentRow
+}
+
+pub(crate) fn whole_partition() -> WindowFrame {
+    let end = WindowFrameBound::Following(ScalarValue::UInt64(None));
+    bounded(WindowFrameUnits::Rows, unbounded_start(), end)
+}
+
+fn days_interval(days: u64) -> Option<ScalarValue> {
+    let days = i32::try_from(days).ok()?;
+    Some(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, days, 0))))
+}
+
+fn duration(value: &ScalarValue) -> Option<(bool, ScalarValue)> {
+    let (negative, months, nanos) = match value {
+        ScalarValue::DurationMicrosecond(Some(us)) => (*us < 0, 0, us.checked_abs()?.checked_mul(1_000)?),
+        ScalarValue::IntervalYearMonth(Some(months)) => (*months < 0, months.checked_abs()?, 0),
+        _ => return None,
+    };
+    let interval = IntervalMonthDayNano::new(months, 0, nanos);
+    Some((negative, ScalarValue::IntervalMonthDayNano(Some(interval))))
+}
+
+fn magnitude(value: &ScalarValue, target: &Arrow) -> Option<(bool, ScalarValue)> {
+    let zero = ScalarValue::new_zero(&value.data_type()).ok()?;
+    let negative = value.partial_cmp(&zero)?.is_lt();
+    let positive = if negative { value.arithmetic_negate().ok()? } else { value.clone() };
+    Some((negative, positive.cast_to(target).ok()?))
+}

@@ -1,0 +1,85 @@
+//! Adds the columns of window calls to a relation, and below them the columns of their computed keys.
+
+use crate::errors::from_datafusion;
+use crate::expr_scope::Calls;
+use crate::{ResolvedRelation, Resolver, column, project};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use thalweg_common::{Error, Result};
+
+impl Resolver<'_> {
+    /// Adds the columns of window calls.
+    pub(crate) fn windows(&self, mut rel: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
+        if calls.windows.is_empty() {
+            return Ok(rel);
+        }
+        if !calls.drawn.is_empty() {
+            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
+            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+        }
+        let before = rel.plan.schema().columns();
+        let mut keys = WindowKeys::default();
+        let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
+        let windows = windows.collect::<Result<Vec<_>>>()?;
+        let input = keys.below(rel.plan)?;
+        let mut distinct: Vec<Expr> = vec![];
+        for window in &windows {
+            if !distinct.contains(window) {
+                distinct.push(window.clone());
+            }
+        }
+        let plan = LogicalPlanBuilder::window_plan(input, distinct).map_err(from_datafusion)?;
+        let mut exprs: Vec<Expr> = before.into_iter().map(Expr::Column).collect();
+        for (found, window) in calls.windows.iter().zip(&windows) {
+            let raw = column(&window.schema_name().to_string());
+            let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
+            exprs.push(value.alias(&found.id));
+        }
+        rel.plan = project(plan, exprs)?;
+        Ok(rel)
+    }
+}
+
+/// The computed keys of windows, as columns of a projection below them.
+///
+/// DataFusion derives the order of its input anew from each operator's expressions. For a key such as `a < 1 AND b`
+/// it finds another order than the one it sorted by, and then refuses the plan; a column has only one.
+#[derive(Debug, Default)]
+struct WindowKeys(Vec<(Expr, String)>);
+
+impl WindowKeys {
+    /// The call with columns for its partition and order keys.
+    fn as_columns(&mut self, window: &Expr, mut new_id: impl FnMut() -> String) -> Result<Expr> {
+        let Expr::WindowFunction(function) = window else {
+            return Err(Error::internal("a window call that is not a window function"));
+        };
+        let mut function = function.clone();
+        let params = &mut function.params;
+        let order = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+        for key in params.partition_by.iter_mut().chain(order) {
+            if !matches!(key, Expr::Column(_) | Expr::Literal(..)) {
+                *key = column(&self.id_of(key, &mut new_id));
+            }
+        }
+        Ok(Expr::WindowFunction(function))
+    }
+
+    fn id_of(&mut self, key: &Expr, new_id: &mut impl FnMut() -> String) -> String {
+        if let Some((_, id)) = self.0.iter().find(|(known, _)| known == key) {
+            return id.clone();
+        }
+        let id = new_id();
+        self.0.push((key.clone(), id.clone()));
+        id
+    }
+
+    /// The input of the windows with the keys added.
+    fn below(self, input: LogicalPlan) -> Result<LogicalPlan> {
+        if self.0.is_empty() {
+            return Ok(input);
+        }
+        let columns = input.schema().columns().into_iter().map(Expr::Column);
+        let keys = self.0.into_iter().map(|(key, id)| key.alias(id));
+        project(input, columns.chain(keys).collect::<Vec<_>>())
+    }
+}
