@@ -26,6 +26,7 @@ mod null_safe;
 mod optimizer;
 mod planner;
 mod pushdown;
+mod sequential;
 mod slices;
 
 pub use interrupt::interruptible;

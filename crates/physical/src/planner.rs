@@ -1,6 +1,7 @@
 //! Plans our logical nodes as operators.
 
 use crate::barrier::OptimizationBarrierExec;
+use crate::sequential::SequentialProjectionExec;
 use crate::slices::SlicesExec;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -16,7 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::sync::Arc;
-use thalweg_logical::{GenerateNode, SettledNode};
+use thalweg_logical::{GenerateNode, SequentialProjectionNode, SettledNode};
 
 /// DataFusion's planner, which then knows the nodes of ours that a batch may hold.
 pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
@@ -46,11 +47,18 @@ impl ExtensionPlanner for Planner {
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
-        _context: &PhysicalPlanningContext,
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let (true, [input]) = (node.as_any().is::<SettledNode>(), physical_inputs) {
             return Ok(Some(Arc::new(OptimizationBarrierExec::lasting(Arc::clone(input)))));
+        }
+        if let (Some(node), [input]) =
+            (node.as_any().downcast_ref::<SequentialProjectionNode>(), physical_inputs)
+        {
+            let (input, props) = (Arc::clone(input), session.execution_props());
+            let exec = SequentialProjectionExec::try_new(node, input, props, context)?;
+            return Ok(Some(Arc::new(exec)));
         }
         let (Some(node), [input]) = (node.as_any().downcast_ref::<GenerateNode>(), physical_inputs) else {
             return Ok(None);

@@ -11,32 +11,56 @@ use datafusion::logical_expr::{Expr, Projection};
 use std::collections::HashMap;
 
 /// The deepest expression that merging makes: what walks expressions calls itself once per level.
-const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 8;
 
-/// The expressions of `upper` over the input of `lower`; none if the two stay apart.
+/// Whether `upper` over `lower` can become expressions over the input of `lower`.
 ///
 /// # Errors
 /// DataFusion's, from the walk over the expressions.
-pub(crate) fn merged(lower: &Projection, upper: &[Expr]) -> Result<Option<Vec<Expr>>> {
-    let Some(columns) = columns_of(lower)? else { return Ok(None) };
-    let mut uses: HashMap<&str, usize> = HashMap::new();
+pub(crate) fn can_merge(lower: &Projection, upper: &[Expr]) -> Result<bool> {
+    let Some(columns) = columns_of(lower)? else { return Ok(false) };
+    let mut uses: HashMap<&str, usize> = HashMap::with_capacity(columns.len());
     for expr in upper {
-        if !is_own(expr)? {
-            return Ok(None);
-        }
-        for name in names(expr)? {
-            match columns.get_key_value(name.as_str()) {
-                Some((_, Expr::Column(_) | Expr::Literal(..))) => {}
-                Some((known, _)) => *uses.entry(*known).or_default() += 1,
-                None => return Ok(None),
+        let mut levels = 0;
+        let mut merges = true;
+        expr.apply(|e| {
+            merges &= is_own(e);
+            if let Expr::Column(c) = e {
+                match columns.get_key_value(c.name.as_str()) {
+                    Some((_, Expr::Column(_) | Expr::Literal(..))) => {}
+                    Some((name, value)) => {
+                        let times = uses.entry(*name).or_default();
+                        *times += 1;
+                        merges &= *times == 1;
+                        // A column that is handed through keeps the depth that an earlier merge has allowed.
+                        if !std::ptr::eq(e, expr) {
+                            levels = levels.max(depth(value, DEPTH_MAX));
+                        }
+                    }
+                    None => merges = false,
+                }
             }
+            Ok(if merges { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        })?;
+        if !merges || (levels > 0 && levels + depth(expr, DEPTH_MAX) > DEPTH_MAX) {
+            return Ok(false);
         }
     }
-    if uses.values().any(|times| *times > 1) {
-        return Ok(None);
-    }
-    let exprs = upper.iter().map(|expr| over_input(expr, &columns)).collect::<Result<Vec<_>>>()?;
-    Ok(exprs.iter().all(|e| is_within(e, DEPTH_MAX)).then_some(exprs))
+    Ok(true)
+}
+
+/// The expressions of `upper` over the input of `lower`, where [`can_merge`] allows it.
+///
+/// # Errors
+/// DataFusion's, from the walk over the expressions.
+pub(crate) fn merged(lower: Projection, upper: Vec<Expr>) -> Result<Vec<Expr>> {
+    let names = lower.schema.fields().iter().map(|field| field.name().clone());
+    let values = lower.expr.into_iter().map(|expr| match expr {
+        Expr::Alias(alias) => *alias.expr,
+        other => other,
+    });
+    let mut columns: HashMap<String, Expr> = names.zip(values).collect();
+    upper.into_iter().map(|expr| over_input(expr, &mut columns)).collect()
 }
 
 /// What each column of a projection is computed from; none if one of them has to stay where it is.
@@ -48,7 +72,7 @@ fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
             Expr::Alias(alias) => alias.expr.as_ref(),
             other => other,
         };
-        if !is_own(value)? || value.is_volatile() {
+        if value.exists(|e| Ok(!is_own(e) || e.is_volatile_node()))? {
             return Ok(None);
         }
         columns.insert(field.name().as_str(), value);
@@ -56,63 +80,56 @@ fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
     Ok(Some(columns))
 }
 
-/// Whether an expression reads its own row alone.
-fn is_own(expr: &Expr) -> Result<bool> {
-    let reads_elsewhere = |e: &Expr| {
-        matches!(
-            e,
-            Expr::ScalarSubquery(_)
-                | Expr::Exists(_)
-                | Expr::InSubquery(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        )
-    };
-    expr.exists(|e| Ok(reads_elsewhere(e))).map(|found| !found)
+/// Whether a node of an expression reads its own row alone.
+fn is_own(node: &Expr) -> bool {
+    !matches!(
+        node,
+        Expr::ScalarSubquery(_)
+            | Expr::Exists(_)
+            | Expr::InSubquery(_)
+            | Expr::SetComparison(_)
+            | Expr::OuterReferenceColumn(..)
+    )
 }
 
-/// The columns that an expression names, each as often as it does.
-fn names(expr: &Expr) -> Result<Vec<String>> {
-    let mut names = vec![];
-    expr.apply(|e| {
-        if let Expr::Column(c) = e {
-            names.push(c.name.clone());
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(names)
+/// A value that is used once moves; columns and constants, which may be used often, stay for the next use.
+fn taken(columns: &mut HashMap<String, Expr>, name: &str) -> Option<Expr> {
+    match columns.get(name)? {
+        value @ (Expr::Column(_) | Expr::Literal(..)) => Some(value.clone()),
+        _ => columns.remove(name),
+    }
 }
 
-fn over_input(expr: &Expr, columns: &HashMap<&str, &Expr>) -> Result<Expr> {
-    if let Expr::Column(c) = expr {
-        return Ok(match columns.get(c.name.as_str()) {
-            Some(Expr::Column(below)) if below.name == c.name => expr.clone(),
-            Some(value) => (*value).clone().alias(&c.name),
-            None => expr.clone(),
+fn over_input(expr: Expr, columns: &mut HashMap<String, Expr>) -> Result<Expr> {
+    if let Expr::Column(c) = &expr {
+        return Ok(match taken(columns, &c.name) {
+            Some(Expr::Column(below)) if below.name == c.name => expr,
+            Some(value) => value.alias(&c.name),
+            None => expr,
         });
     }
     let replace = |e: Expr| {
         let value = match &e {
-            Expr::Column(c) => columns.get(c.name.as_str()),
+            Expr::Column(c) => taken(columns, &c.name),
             _ => None,
         };
         Ok(match value {
-            Some(value) => Transformed::new((*value).clone(), true, TreeNodeRecursion::Jump),
+            Some(value) => Transformed::new(value, true, TreeNodeRecursion::Jump),
             None => Transformed::no(e),
         })
     };
-    expr.clone().transform_down(replace).data()
+    expr.transform_down(replace).data()
 }
 
-/// Whether an expression has at most so many levels. Goes no deeper than that.
-fn is_within(expr: &Expr, levels: usize) -> bool {
-    let Some(below) = levels.checked_sub(1) else { return false };
-    let mut all = true;
+/// How many levels an expression has, counted no further than `max` + 1.
+fn depth(expr: &Expr, max: usize) -> usize {
+    let Some(left) = max.checked_sub(1) else { return 1 };
+    let mut below = 0;
     let walk = expr.apply_children(|child| {
-        all &= is_within(child, below);
-        Ok(if all { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        below = below.max(depth(child, left));
+        Ok(TreeNodeRecursion::Continue)
     });
-    walk.is_ok() && all
+    if walk.is_err() { max + 1 } else { below + 1 }
 }
 
 #[cfg(test)]
@@ -153,8 +170,8 @@ mod tests {
         ];
         for (lower, upper, expected) in cases {
             let lower = projection(rows(), lower);
-            let merged: Option<Vec<Expr>> = merged(&lower, &upper).unwrap();
-            assert_eq!(merged, expected, "{upper:?}");
+            let found = can_merge(&lower, &upper).unwrap().then(|| merged(lower, upper.clone()).unwrap());
+            assert_eq!(found, expected, "{upper:?}");
         }
     }
 
@@ -162,6 +179,6 @@ mod tests {
     fn expressions_stay_shallow() {
         let deep = (0..DEPTH_MAX).fold(col("a"), |e, _| e + lit(1));
         let lower = projection(rows(), vec![deep.alias("x")]);
-        assert_eq!(merged(&lower, &[(col("x") + lit(1)).alias("x")]).unwrap(), None);
+        assert!(!can_merge(&lower, &[(col("x") + lit(1)).alias("x")]).unwrap());
     }
 }

@@ -1,9 +1,13 @@
 //! Steps of plans whose columns are named by their ids alone.
 
 use crate::errors::from_datafusion;
-use crate::merge::merged;
-use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection};
+use crate::merge::{can_merge, merged};
+use arrow::datatypes::FieldRef;
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::logical_plan::projection_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Projection};
+use std::collections::HashMap;
 use std::sync::Arc;
 use thalweg_common::Result;
 
@@ -16,19 +20,43 @@ pub(crate) fn column(id: &str) -> Expr {
 pub(crate) fn project(input: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan> {
     let exprs: Vec<Expr> = exprs.into_iter().collect();
     if is_plain(&input) {
-        let (input, exprs) = match &input {
-            LogicalPlan::Projection(lower) => match merged(lower, &exprs).map_err(from_datafusion)? {
-                Some(exprs) => (Arc::clone(&lower.input), exprs),
-                None => (Arc::new(input), exprs),
-            },
-            _ => (Arc::new(input), exprs),
-        };
-        return Projection::try_new(exprs, input).map(LogicalPlan::Projection).map_err(from_datafusion);
+        return plain_projection(input, exprs).map(LogicalPlan::Projection).map_err(from_datafusion);
     }
     LogicalPlanBuilder::from(input)
         .project(exprs)
         .and_then(LogicalPlanBuilder::build)
         .map_err(from_datafusion)
+}
+
+/// A projection of columns that are named by their ids alone, merged with the one below it where it may be.
+fn plain_projection(input: LogicalPlan, exprs: Vec<Expr>) -> DfResult<Projection> {
+    let schema = schema_of(&input, &exprs)?;
+    match input {
+        LogicalPlan::Projection(lower) if can_merge(&lower, &exprs)? => {
+            let input = Arc::clone(&lower.input);
+            Projection::try_new_with_schema(merged(lower, exprs)?, input, schema)
+        }
+        other => Projection::try_new_with_schema(exprs, Arc::new(other), schema),
+    }
+}
+
+/// The schema of a projection. DataFusion's own looks for each expression's text among all columns of the input, to
+/// hand on what it knows of functional dependencies: where there are none, columns are looked up by a map.
+fn schema_of(input: &LogicalPlan, exprs: &[Expr]) -> DfResult<DFSchemaRef> {
+    let known = input.schema();
+    if !known.functional_dependencies().is_empty() {
+        return projection_schema(input, exprs);
+    }
+    let by_name: HashMap<&str, &FieldRef> = known.fields().iter().map(|f| (f.name().as_str(), f)).collect();
+    let field = |expr: &Expr| match expr {
+        Expr::Column(c) => match by_name.get(c.name.as_str()) {
+            Some(field) => Ok((None, Arc::clone(field))),
+            None => expr.to_field(known.as_ref()),
+        },
+        other => other.to_field(known.as_ref()),
+    };
+    let fields = exprs.iter().map(field).collect::<DfResult<Vec<_>>>()?;
+    DFSchema::new_with_metadata(fields, known.metadata().clone()).map(Arc::new)
 }
 
 /// The rows of `input` that satisfy a predicate.

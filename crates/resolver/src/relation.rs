@@ -7,12 +7,11 @@ use crate::{ResolvedRelation, Resolver, source};
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{GroupKind, Relation, RelationNode};
 
+/// The query around a subquery, if the relation is in one.
+type Outer<'a> = Option<&'a ExprScope<'a>>;
+
 impl Resolver<'_> {
-    pub(crate) fn relation_node(
-        &self,
-        relation: &Relation,
-        outer: Option<&ExprScope>,
-    ) -> Result<ResolvedRelation> {
+    pub(crate) fn relation_node(&self, relation: &Relation, outer: Outer) -> Result<ResolvedRelation> {
         match &relation.node {
             RelationNode::Table { name, options, streaming } => {
                 self.table(name, options, *streaming, relation.origin)

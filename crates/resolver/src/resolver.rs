@@ -5,6 +5,7 @@
 //! resolution begins anew.
 
 use crate::catalog::{Catalog, Context, ResolvedQuery};
+use crate::errors::from_datafusion;
 use crate::expr_scope::{self, ExprScope};
 use crate::load::{LOADS_MAX, Loads, Request};
 use crate::plans::{column, project};
@@ -136,7 +137,11 @@ impl Resolver<'_> {
         let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
         let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
         // A stream refuses subqueries as they are written.
-        let plan = if rel.streaming { plan } else { self.unnested(plan)? };
+        let plan = if rel.streaming {
+            plan
+        } else {
+            thalweg_logical::collapse_projections(self.unnested(plan)?).map_err(from_datafusion)?
+        };
         Ok(ResolvedQuery { plan, columns, streaming: rel.streaming })
     }
 
