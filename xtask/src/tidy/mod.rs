@@ -12,6 +12,7 @@ mod paths;
 mod size;
 mod statements;
 mod text;
+mod tokens;
 
 use crate::run::{Outcome, command, output, root, say};
 use std::path::PathBuf;
@@ -56,6 +57,12 @@ pub fn run(shrink: bool) -> Outcome {
         say(complaint);
     }
     Err(format!("{} complaints", complaints.len()))
+}
+
+/// Prints how large functions are.
+pub fn sizes() -> Outcome {
+    size::print(&files()?);
+    Ok(())
 }
 
 /// All text files that git tracks or would track.
