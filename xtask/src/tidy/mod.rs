@@ -9,6 +9,7 @@ mod heads;
 mod lock;
 mod names;
 mod paths;
+mod shares;
 mod size;
 mod statements;
 mod text;
@@ -43,6 +44,7 @@ pub fn run(shrink: bool) -> Outcome {
     let mut complaints = Vec::new();
     complaints.extend(heads::check(&files));
     complaints.extend(size::check(&files));
+    complaints.extend(shares::check(&files));
     complaints.extend(edges::check(&files));
     complaints.extend(calls::check(&files));
     complaints.extend(names::check(&files));
@@ -59,9 +61,11 @@ pub fn run(shrink: bool) -> Outcome {
     Err(format!("{} complaints", complaints.len()))
 }
 
-/// Prints how large functions are.
+/// Prints how large functions are, and how much of each crate is tests.
 pub fn sizes() -> Outcome {
-    size::print(&files()?);
+    let files = files()?;
+    size::print(&files);
+    shares::print(&files);
     Ok(())
 }
 

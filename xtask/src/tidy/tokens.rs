@@ -1,4 +1,4 @@
-//! Finds functions and counts their lines and tokens: a line of 110 columns may hold one word or thirty.
+//! Counts lines of code and of tests, and finds functions and counts their lines and tokens: a line of 110 columns may hold one word or thirty.
 //!
 //! A token is an identifier, a keyword, a number, a literal, a lifetime or an operator, as rustc cuts them. Comments
 //! are none. Functions inside `#[cfg(test)]` modules do not count; a function inside another one counts for both.
@@ -40,6 +40,20 @@ pub fn functions(source: &str) -> Vec<Function<'_>> {
         at += 1;
     }
     found
+}
+
+/// How many lines hold a token outside of test modules, and inside of them.
+pub fn lines(source: &str) -> (usize, usize) {
+    let all = tokens(source);
+    let (mut code, mut tests, mut at, mut last) = (0, 0, 0, 0);
+    while let Some(rest) = all.get(at..).filter(|rest| !rest.is_empty()) {
+        let is_test = starts_test_module(rest);
+        let length = if is_test { block_length(rest).unwrap_or(1) } else { 1 };
+        let new = rest.iter().take(length).filter(|t| std::mem::replace(&mut last, t.line) != t.line).count();
+        *(if is_test { &mut tests } else { &mut code }) += new;
+        at += length;
+    }
+    (code, tests)
 }
 
 fn starts_test_module(tokens: &[Token]) -> bool {
@@ -163,5 +177,6 @@ mod tests {
                       #[cfg(test)]\nmod tests { fn two() {} }\nfn three() { fn four() {} }\n";
         let counted: Vec<_> = functions(source).into_iter().map(|f| (f.name, f.lines, f.tokens)).collect();
         assert_eq!(counted, [("one", 3, 14), ("three", 1, 12), ("four", 1, 6)]);
+        assert_eq!(lines(source), (5, 2));
     }
 }
