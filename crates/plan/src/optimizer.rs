@@ -112,13 +112,14 @@ const REMOVES_SORTS: &str = "EnsureRequirements";
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order: three of them in forms that respect guards, one of ours before
+/// The physical optimizer's rules in DataFusion's order: four of them in forms that respect guards and limits, one of ours before
 /// the rule that removes sorts, and at the end the one that takes the walls of the others away.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
             "ProjectionPushdown" => Arc::new(CalmProjectionPushdown),
             "FilterPushdown" => Arc::new(WalledFilterPushdown::at_fences(rule)),
+            REMOVES_SORTS => Arc::new(WalledFilterPushdown::at_limits(rule)),
             "FilterPushdown(Post)" => Arc::new(WalledFilterPushdown::at_nested_keys(rule)),
             _ => rule,
         }

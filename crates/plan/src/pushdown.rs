@@ -6,7 +6,8 @@
 //! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, walls stand on
 //! the fences. Walls stand above settled rows too, from the beginning. A hash join passes the least and greatest of
-//! its keys to a scan, by an order that is not that of nested values; walls keep these in the join. At the end all
+//! its keys to a scan, by an order that is not that of nested values; walls keep these in the join. The rule of sorts
+//! moves a sort below a limit, which then keeps other rows; walls stand on the limits while it runs. At the end all
 //! walls are taken away, so that no plan that runs holds one.
 
 use crate::resolver::FENCE;
@@ -20,6 +21,7 @@ use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::{ProjectionExec, remove_unnecessary_projections};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary,
@@ -51,7 +53,7 @@ impl PhysicalOptimizerRule for CalmProjectionPushdown {
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// `FilterPushdown` that stops at walls.
+/// A rule that moves filters or sorts, and stops at walls.
 #[derive(Debug)]
 pub(crate) struct WalledFilterPushdown {
     rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
@@ -62,6 +64,12 @@ impl WalledFilterPushdown {
     /// The rule that moves filters, stopping at fences.
     pub fn at_fences(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
         Self { rule, wall_in: fence_in }
+    }
+
+    /// The rule that adds the sorts which operators require, and none of them below a limit that stands below the
+    /// operator: the rows that the limit keeps would be others.
+    pub fn at_limits(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, wall_in: keep_limits }
     }
 
     /// The rule that tells scans what joins found, but nothing of nested keys.
@@ -89,7 +97,14 @@ impl PhysicalOptimizerRule for WalledFilterPushdown {
 
 fn fence_in(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<ProjectionExec>().is_some_and(is_fence) {
-        true => Ok(Transformed::yes(Arc::new(Wall { input: plan, lasting: false }))),
+        true => Ok(Transformed::yes(Arc::new(Wall { input: plan, lasting: false, passes_sorts: true }))),
+        false => Ok(Transformed::no(plan)),
+    }
+}
+
+fn keep_limits(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() {
+        true => Ok(Transformed::yes(Arc::new(Wall { input: plan, lasting: false, passes_sorts: false }))),
         false => Ok(Transformed::no(plan)),
     }
 }
@@ -98,7 +113,7 @@ fn keep_nested_keys(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn 
     match plan.downcast_ref::<HashJoinExec>() {
         Some(join) if has_nested_key(join)? => {
             let walled = plan.children().into_iter().map(|side| -> Arc<dyn ExecutionPlan> {
-                Arc::new(Wall { input: Arc::clone(side), lasting: false })
+                Arc::new(Wall { input: Arc::clone(side), lasting: false, passes_sorts: true })
             });
             let walled = walled.collect();
             replace_children_if_necessary(plan, walled).map(Transformed::yes)
@@ -155,12 +170,14 @@ pub(crate) struct Wall {
     input: Arc<dyn ExecutionPlan>,
     /// Whether it stands until the plan is made.
     lasting: bool,
+    /// Whether a sort that is required above may be made below.
+    passes_sorts: bool,
 }
 
 impl Wall {
     /// A wall above `input` that stands until the plan is made.
     pub fn lasting(input: Arc<dyn ExecutionPlan>) -> Self {
-        Self { input, lasting: true }
+        Self { input, lasting: true, passes_sorts: true }
     }
 }
 
@@ -180,8 +197,9 @@ impl ExecutionPlan for Wall {
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
     }
+    /// A sort is moved below operators that keep an order, and the order that there is comes with the properties.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![self.passes_sorts]
     }
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
@@ -192,7 +210,7 @@ impl ExecutionPlan for Wall {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input =
             children.pop().ok_or_else(|| DataFusionError::Internal("a wall needs an input".into()))?;
-        Ok(Arc::new(Self { input, lasting: self.lasting }))
+        Ok(Arc::new(Self { input, lasting: self.lasting, passes_sorts: self.passes_sorts }))
     }
     fn apply_expressions(
         &self,
