@@ -283,6 +283,8 @@ def main():
     parser.add_argument("--only", help="the file whose calls are asked")
     parser.add_argument("--sessions", type=int, default=3)
     given = parser.parse_args()
+    if given.check and given.only:
+        parser.error("--check lists the differences of all calls: it does not go with --only")
     logging.disable(logging.CRITICAL)
     chosen = [call for call in calls() if given.only in (None, call.file)]
     blocks, found = record_all(given, chosen)
