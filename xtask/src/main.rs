@@ -17,8 +17,9 @@ cargo xtask <COMMAND>
   test           every check: format, tidy, lints, unit and SQL tests, process kills, demo, PySpark
   test --fast    unit and SQL tests only
   ci             the same as test, where a missing rustfmt or clippy is a failure and not a skipped step
-  tidy           module heads, sizes, crate edges, banned names, one version of arrow
+  tidy           module heads, sizes, tests of functions, crate edges, banned names, one version of arrow
   tidy --shrink  also lowers the recorded sizes to what they are now
+  tidy --sizes   prints how the sizes of functions are distributed, and how much of each crate is tests
   venv           makes the Python environment of the tests and prints where it is
 ";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ["ci"] => steps::all(true),
         ["tidy"] => tidy::run(false),
         ["tidy", "--shrink"] => tidy::run(true),
+        ["tidy", "--sizes"] => tidy::sizes(),
         ["venv"] => python::environment().map(|python| run::say(&python.display().to_string())),
         [] | ["help" | "--help" | "-h"] => {
             run::say(HELP);

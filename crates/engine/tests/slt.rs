@@ -5,14 +5,15 @@
 //! committing. `SLT_FILTER=name` runs the files whose path holds the name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use arrow::array::RecordBatch;
+use arrow::array::ArrayRef;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_engine::{Engine, EngineConfig, Output, Session, display};
+use thalweg_resolver::types::interval_fields;
 use thalweg_sql::ir::{Relation, Statement};
-use thalweg_sql::types::DataType;
+use thalweg_sql::types::{DataType, StructField};
 
 struct Database {
     session: Arc<Session>,
@@ -31,35 +32,46 @@ impl Database {
     }
 
     /// Runs a query with and without the optimizer: rows and errors must be the same.
-    async fn both(&self, relation: &Relation, text: &str) -> Result<Output, Error> {
-        let sorted = |mut rows: Vec<Vec<String>>| {
+    async fn both(&self, relation: &Relation, text: &str) -> Result<Answer, Error> {
+        let sorted = |(_, mut rows): Answer| {
             rows.sort();
             rows
         };
-        let with = self.rows(relation, text, true).await.map(sorted).map_err(|e| e.to_string());
+        let answer = self.rows(relation, text, true).await;
+        let with = answer.clone().map(sorted).map_err(|e| e.to_string());
         let without = self.rows(relation, text, false).await.map(sorted).map_err(|e| e.to_string());
         assert_eq!(with, without, "the optimizer changes the answer of: {text}");
-        self.session.query(relation, Some(text.into())).await
+        answer
     }
 
-    async fn rows(&self, relation: &Relation, text: &str, optimize: bool) -> Result<Vec<Vec<String>>, Error> {
-        let output = self.session.query_with(relation, Some(text.into()), optimize).await?;
-        Ok(texts(&output.collect().await?))
+    async fn rows(&self, relation: &Relation, text: &str, optimize: bool) -> Result<Answer, Error> {
+        texts(self.session.query_with(relation, Some(text.into()), optimize).await?).await
     }
 }
 
-fn texts(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+/// Types and rows.
+type Answer = (Vec<DefaultColumnType>, Vec<Vec<String>>);
+
+async fn texts(output: Output) -> Result<Answer, Error> {
+    let fields = output.schema.fields.clone();
+    let types = fields.iter().map(|f| column_type(&f.data_type)).collect();
     let mut rows = vec![];
-    for batch in batches {
+    for batch in output.collect().await? {
+        let columns: Vec<ArrayRef> = batch.columns().iter().zip(&fields).map(shown).collect();
         for row in 0..batch.num_rows() {
-            rows.push(batch.columns().iter().map(|c| cell(&display::cell(c.as_ref(), row, "UTC"))).collect());
+            rows.push(columns.iter().map(|c| cell(&display::cell(c.as_ref(), row, "UTC"))).collect());
         }
     }
-    rows
+    Ok((types, rows))
+}
+
+/// A column, with intervals as texts, which the fields of their types decide.
+fn shown((column, field): (&ArrayRef, &StructField)) -> ArrayRef {
+    display::intervals_as_texts(column, &mut interval_fields(&field.data_type).into_iter())
 }
 
 fn cell(text: &str) -> String {
-    if text.is_empty() { "(empty)".to_owned() } else { text.replace('\n', "\\n") }
+    if text.trim().is_empty() { "(empty)".to_owned() } else { text.replace('\n', "\\n") }
 }
 
 fn column_type(data_type: &DataType) -> DefaultColumnType {
@@ -78,12 +90,12 @@ impl AsyncDB for Database {
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
         let parsed = thalweg_sql::parse_statement(sql)?;
-        let output = match &parsed {
+        let (types, rows) = match &parsed {
             Statement::Query(relation) => self.both(relation, sql).await?,
-            Statement::Command(_) => self.session.execute(parsed.clone(), Some(sql.into())).await?,
+            Statement::Command(_) => {
+                texts(self.session.execute(parsed.clone(), Some(sql.into())).await?).await?
+            }
         };
-        let types: Vec<_> = output.schema.fields.iter().map(|f| column_type(&f.data_type)).collect();
-        let rows = texts(&output.collect().await?);
         Ok(if types.is_empty() { DBOutput::StatementComplete(0) } else { DBOutput::Rows { types, rows } })
     }
 

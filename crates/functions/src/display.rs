@@ -199,12 +199,21 @@ pub(crate) fn write_float(out: &mut String, value: f64, width: Width) {
         Width::Single => format!("{:E}", value as f32),
         Width::Double => format!("{value:E}"),
     };
-    match text.split_once('E') {
-        Some((digits, exponent)) if !digits.contains('.') => {
-            let _ = write!(out, "{digits}.0E{exponent}");
-        }
-        _ => out.push_str(&text),
+    if text.contains('.') {
+        return out.push_str(&text);
     }
+    // Java prints two digits at least, and of those that mean the number the nearest: 4.9E-324. Of a double's it
+    // looks only at those of the same exponent.
+    let nearest = match width {
+        Width::Single => format!("{:.1E}", value as f32),
+        Width::Double => format!("{value:.1E}"),
+    };
+    let exponent = |text: &str| text.split_once('E').map(|(_, exponent)| exponent.to_owned());
+    let is_same = match width {
+        Width::Single => nearest.parse() == Ok(value as f32),
+        Width::Double => nearest.parse() == Ok(value) && exponent(&nearest) == exponent(&text),
+    };
+    out.push_str(&if is_same { nearest } else { text.replacen('E', ".0E", 1) });
 }
 
 /// A double as Java prints it.

@@ -59,6 +59,22 @@ pub(crate) fn interval_overflow(try_function: &str) -> Error {
         .param("functionName", format!("`{try_function}`"))
 }
 
+/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION]`: parts that make no interval.
+pub(crate) fn interval_parts_overflow() -> Error {
+    let text = "Integer overflow while operating with intervals. Try devising appropriate values for the interval \
+                parameters.";
+    let class = "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION";
+    Error::new(ErrorKind::Arithmetic, class, "22015", text.to_owned())
+}
+
+/// `[MALFORMED_CHARACTER_CODING]`: bytes that are no text of their charset.
+pub(crate) fn malformed_coding(function: &str, charset: &str) -> Error {
+    let text = format!("Invalid value found when performing `{function}` with {charset}");
+    Error::new(ErrorKind::IllegalArgument, "MALFORMED_CHARACTER_CODING", "22000", text)
+        .param("function", format!("`{function}`"))
+        .param("charset", charset)
+}
+
 /// `[BINARY_ARITHMETIC_OVERFLOW]`: TINYINT and SMALLINT operands name their values.
 pub(crate) fn small_overflow(left: &str, symbol: &str, right: &str, try_function: &str) -> Error {
     let text = format!(
@@ -161,10 +177,20 @@ pub(crate) fn index_of_zero() -> Error {
 
 /// `[INVALID_PARAMETER_VALUE.*]`-like: an argument whose value the function can't take.
 pub(crate) fn bad_value(function: &str, parameter: &str, expected: &str, value: &str) -> Error {
+    bad_value_of("INVALID_PARAMETER_VALUE", [function, parameter], expected, value)
+}
+
+/// `[INVALID_PARAMETER_VALUE.*]`: the same of a class of its own, for a function and a parameter.
+pub(crate) fn bad_value_of(
+    class: &str,
+    [function, parameter]: [&str; 2],
+    expected: &str,
+    value: &str,
+) -> Error {
     let text = format!(
         "The value of parameter(s) `{parameter}` in `{function}` is invalid: expects {expected}, but got {value}."
     );
-    Error::new(ErrorKind::IllegalArgument, "INVALID_PARAMETER_VALUE", "22023", text)
+    Error::new(ErrorKind::IllegalArgument, class, "22023", text)
         .param("parameter", format!("`{parameter}`"))
         .param("functionName", format!("`{function}`"))
 }
@@ -309,13 +335,17 @@ pub(crate) fn data_diff_types(function: &str, types: &[DataType]) -> Error {
         .param("dataType", format!("({list})"))
 }
 
-/// `[INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE]`: a text that is no interval of its type.
-pub(crate) fn bad_interval(input: &str) -> Error {
+/// `[INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING*]`: a text that is no interval of its type. Of day-time intervals
+/// Spark gives the notice of a setting.
+pub(crate) fn bad_interval(input: &str, to: &DataType) -> Error {
     let text = format!(
         "Error parsing '{input}' to interval. Please ensure that the value provided is in a valid format for defining \
          an interval, and that it has the fields of the type."
     );
-    let class = "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE";
+    let class = match to {
+        DataType::Interval(_) => "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING",
+        _ => "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
+    };
     Error::new(ErrorKind::IllegalArgument, class, "22006", text).param("input", input)
 }
 

@@ -44,17 +44,24 @@ pub(crate) struct OptimizationBarrierExec {
     input: Arc<dyn ExecutionPlan>,
     /// Whether it stays until the plan is made.
     lasting: bool,
+    /// Whether a sort that is required above may be made below.
+    passes_sorts: bool,
 }
 
 impl OptimizationBarrierExec {
     /// A barrier above `input` that stays while one rule runs.
     pub(crate) fn passing(input: Arc<dyn ExecutionPlan>) -> Self {
-        Self { input, lasting: false }
+        Self { input, lasting: false, passes_sorts: true }
+    }
+
+    /// The barrier, which no sort that is required above passes.
+    pub(crate) fn without_sorts(self) -> Self {
+        Self { passes_sorts: false, ..self }
     }
 
     /// A barrier above `input` that stays until the plan is made.
     pub(crate) fn lasting(input: Arc<dyn ExecutionPlan>) -> Self {
-        Self { input, lasting: true }
+        Self { input, lasting: true, passes_sorts: true }
     }
 }
 
@@ -74,8 +81,9 @@ impl ExecutionPlan for OptimizationBarrierExec {
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
     }
+    /// A sort is moved below operators that keep an order; the order that there is comes with the properties.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![self.passes_sorts]
     }
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
@@ -86,7 +94,7 @@ impl ExecutionPlan for OptimizationBarrierExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input =
             children.pop().ok_or_else(|| DataFusionError::Internal("a barrier needs an input".into()))?;
-        Ok(Arc::new(Self { input, lasting: self.lasting }))
+        Ok(Arc::new(Self { input, lasting: self.lasting, passes_sorts: self.passes_sorts }))
     }
     fn apply_expressions(
         &self,

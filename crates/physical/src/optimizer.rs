@@ -7,7 +7,7 @@ use crate::barrier::RemoveOptimizationBarriers;
 use crate::careful_simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
-use crate::pushdown::{OptimizationBarrierFilterPushdown, OptimizationBarrierProjectionPushdown};
+use crate::pushdown::{OptimizationBarrierProjectionPushdown, OptimizationBarrierPushdown};
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlan;
@@ -113,14 +113,15 @@ const REMOVES_SORTS: &str = "EnsureRequirements";
 /// A rule of the physical optimizer.
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical optimizer's rules in DataFusion's order: three of them in forms that respect guards, one of ours before
-/// the rule that removes sorts, and at the end the one that removes the barriers of the others.
+/// The physical optimizer's rules in DataFusion's order: four of them in forms that respect guards and limits, one of
+/// ours before the rule that removes sorts, and at the end the one that removes the barriers of the others.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
             "ProjectionPushdown" => Arc::new(OptimizationBarrierProjectionPushdown),
-            "FilterPushdown" => Arc::new(OptimizationBarrierFilterPushdown::at_barriers(rule)),
-            "FilterPushdown(Post)" => Arc::new(OptimizationBarrierFilterPushdown::at_nested_keys(rule)),
+            "FilterPushdown" => Arc::new(OptimizationBarrierPushdown::at_barriers(rule)),
+            REMOVES_SORTS => Arc::new(OptimizationBarrierPushdown::at_limits(rule)),
+            "FilterPushdown(Post)" => Arc::new(OptimizationBarrierPushdown::at_nested_keys(rule)),
             _ => rule,
         }
     };

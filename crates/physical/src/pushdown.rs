@@ -7,7 +7,8 @@
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, an
 //! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above settled
 //! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
-//! not that of nested values; barriers keep these in the join. At the end all barriers are removed, so that no plan
+//! not that of nested values; barriers keep these in the join. The rule of sorts
+//! moves a sort below a limit, which then keeps other rows; barriers are above the limits while it runs. At the end all barriers are removed, so that no plan
 //! that runs holds one.
 
 use crate::barrier::{OptimizationBarrierExec, remove_passing};
@@ -20,6 +21,7 @@ use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::{ProjectionExec, remove_unnecessary_projections};
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use std::sync::Arc;
@@ -49,17 +51,23 @@ impl PhysicalOptimizerRule for OptimizationBarrierProjectionPushdown {
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// `FilterPushdown` that stops at barriers.
+/// A rule that moves filters or sorts, and stops at barriers.
 #[derive(Debug)]
-pub(crate) struct OptimizationBarrierFilterPushdown {
+pub(crate) struct OptimizationBarrierPushdown {
     rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
     place: fn(Plan) -> Result<Transformed<Plan>>,
 }
 
-impl OptimizationBarrierFilterPushdown {
+impl OptimizationBarrierPushdown {
     /// The rule that moves filters, stopping at barriers.
     pub(crate) fn at_barriers(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
         Self { rule, place: above_barriers }
+    }
+
+    /// The rule that adds the sorts that operators require, and none of them below a limit that is below the operator:
+    /// the limit would keep other rows.
+    pub(crate) fn at_limits(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, place: above_limits }
     }
 
     /// The rule that passes bounds of join keys to scans, but none of nested keys.
@@ -68,7 +76,7 @@ impl OptimizationBarrierFilterPushdown {
     }
 }
 
-impl PhysicalOptimizerRule for OptimizationBarrierFilterPushdown {
+impl PhysicalOptimizerRule for OptimizationBarrierPushdown {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -88,6 +96,13 @@ impl PhysicalOptimizerRule for OptimizationBarrierFilterPushdown {
 fn above_barriers(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<ProjectionExec>().is_some_and(is_barrier) {
         true => Ok(Transformed::yes(Arc::new(OptimizationBarrierExec::passing(plan)))),
+        false => Ok(Transformed::no(plan)),
+    }
+}
+
+fn above_limits(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() {
+        true => Ok(Transformed::yes(Arc::new(OptimizationBarrierExec::passing(plan).without_sorts()))),
         false => Ok(Transformed::no(plan)),
     }
 }

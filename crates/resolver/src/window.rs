@@ -59,6 +59,12 @@ impl Resolver<'_> {
         if !function.order_within.is_empty() {
             return Err(Error::unsupported(format!("WITHIN GROUP of {name} over a window")));
         }
+        if name == "median" && has_order_or_frame(call) {
+            let shown = self.name_of(&call.function, env);
+            let text = format!("Cannot specify ORDER BY or a window frame for \"{shown}\".");
+            let error = analysis("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", "42601", text);
+            return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
+        }
         let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
         let args = match function.args.as_slice() {
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
@@ -261,4 +267,12 @@ fn magnitude(value: &ScalarValue, target: &Arrow) -> Option<(bool, ScalarValue)>
     let negative = value.partial_cmp(&zero)?.is_lt();
     let positive = if negative { value.arithmetic_negate().ok()? } else { value.clone() };
     Some((negative, positive.cast_to(target).ok()?))
+}
+
+/// Whether the rows of a window are less than its whole partition, or have an order.
+fn has_order_or_frame(call: &WindowCall) -> bool {
+    let is_part = |frame: &ir::WindowFrame| {
+        (&frame.lower, &frame.upper) != (&FrameBound::UnboundedPreceding, &FrameBound::UnboundedFollowing)
+    };
+    !call.order.is_empty() || call.frame.as_ref().is_some_and(is_part)
 }

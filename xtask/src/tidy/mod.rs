@@ -9,9 +9,11 @@ mod heads;
 mod lock;
 mod names;
 mod paths;
+mod shares;
 mod size;
 mod statements;
 mod text;
+mod tokens;
 
 use crate::run::{Outcome, command, output, root, say};
 use std::path::PathBuf;
@@ -42,6 +44,7 @@ pub fn run(shrink: bool) -> Outcome {
     let mut complaints = Vec::new();
     complaints.extend(heads::check(&files));
     complaints.extend(size::check(&files));
+    complaints.extend(shares::check(&files));
     complaints.extend(edges::check(&files));
     complaints.extend(calls::check(&files));
     complaints.extend(names::check(&files));
@@ -56,6 +59,14 @@ pub fn run(shrink: bool) -> Outcome {
         say(complaint);
     }
     Err(format!("{} complaints", complaints.len()))
+}
+
+/// Prints how large functions are, and how much of each crate is tests.
+pub fn sizes() -> Outcome {
+    let files = files()?;
+    size::print(&files);
+    shares::print(&files);
+    Ok(())
 }
 
 /// All text files that git tracks or would track.

@@ -6,6 +6,7 @@
 mod by;
 mod checked;
 mod collect;
+mod replayed;
 mod statistics;
 mod windowed;
 
@@ -121,6 +122,7 @@ const ITEMS: &[Item] = &[
     item(&["regr_avgy"], 2, 2, |a| doubles(a, df::regr::regr_avgy_udaf())),
     item(&["regr_count"], 2, 2, regr_count),
     item(&["regr_intercept"], 2, 2, |a| doubles(a, df::regr::regr_intercept_udaf())),
+    item(&["regr_r2"], 2, 2, |a| doubles(a, df::regr::regr_r2_udaf())),
     item(&["regr_slope"], 2, 2, |a| doubles(a, df::regr::regr_slope_udaf())),
     item(&["regr_sxx"], 2, 2, |a| doubles(a, df::regr::regr_sxx_udaf())),
     item(&["regr_sxy"], 2, 2, |a| doubles(a, df::regr::regr_sxy_udaf())),

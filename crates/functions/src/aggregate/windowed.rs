@@ -3,6 +3,7 @@
 //! All windows of a partition are computed at once, however many rows it has; each row's result is asked for on
 //! its own. All else is the aggregate's.
 
+use super::replayed::moving;
 use crate::errors::external;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};
@@ -53,7 +54,7 @@ impl AggregateUDFImpl for Windowed {
         Ok(Box::new(StillWanted(self.0.accumulator(args)?)))
     }
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(StillWanted(self.0.create_sliding_accumulator(args)?)))
+        Ok(Box::new(StillWanted(moving(&self.0, args)?)))
     }
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         self.0.state_fields(args)

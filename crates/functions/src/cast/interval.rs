@@ -64,7 +64,7 @@ fn from_text(b: &Batch, tries: bool) -> Result<ArrayRef> {
         None => Ok(None),
         Some((_, Some(value))) => Ok(Some(value)),
         Some(_) if tries => Ok(None),
-        Some((s, None)) => Err(bad_interval(s)),
+        Some((s, None)) => Err(bad_interval(s, b.returns)),
     };
     if months {
         return b.build::<IntervalYearMonthType>(|i| {

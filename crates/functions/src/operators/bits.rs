@@ -2,7 +2,7 @@
 
 use crate::binding::Bound;
 use crate::coerce::coerce_all;
-use crate::errors::{bad_value, unexpected_type};
+use crate::errors::{bad_value_of, unexpected_type};
 use crate::kernel::{Batch, Kernel};
 use crate::registry::{Call, Entry};
 use crate::types::is_integral;
@@ -124,8 +124,9 @@ fn get(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int8Type>(|i| {
         let Some((v, n)) = value.get(i).zip(at.get(i)) else { return Ok(None) };
         if n < 0 || i64::from(n) >= bits {
-            let expected = format!("an integer value in [0, {}]", bits - 1);
-            return Err(bad_value("bit_get", "pos", &expected, &n.to_string()));
+            let class = "INVALID_PARAMETER_VALUE.BIT_POSITION_RANGE";
+            let expected = format!("an integer value in [0, {bits})");
+            return Err(bad_value_of(class, ["bit_get", "pos"], &expected, &n.to_string()));
         }
         Ok(Some(((v >> n) & 1) as <Int8Type as ArrowPrimitiveType>::Native))
     })

@@ -113,7 +113,9 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
         _ => {
             no_zero(r)?;
             let rest = if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) };
-            Ok(if rest.is_lt(N::ZERO) { rest.add_wrapping(r).mod_wrapping(r) } else { rest })
+            // -0.0 is not less than 0 in Java; it is in the order of floats that Arrow has.
+            let is_negative = rest.add_wrapping(N::ZERO).is_lt(N::ZERO);
+            Ok(if is_negative { rest.add_wrapping(r).mod_wrapping(r) } else { rest })
         }
     }
 }

@@ -210,7 +210,8 @@ fn date_add_months(b: &Batch) -> Result<ArrayRef> {
     let sign = b.setting.numbers[0];
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(months.get(i));
-        both.map(|(d, m)| day(civil::add_months(i64::from(d), sign * i64::from(m)))).transpose()
+        let moved = |(d, m)| civil::add_months(i64::from(d), sign * i64::from(m)).try_into();
+        both.map(moved).transpose().map_err(|_| overflow("overflow", None))
     })
 }
 

@@ -48,14 +48,39 @@ pub(super) const DOUBLES: &[Entry] = doubles! {
     &["sinh"] => |x| Some(x.sinh()),
     &["cosh"] => |x| Some(x.cosh()),
     &["tanh"] => |x| Some(x.tanh()),
-    &["asinh"] => |x| Some(if x.is_infinite() { x } else { (x + (x * x + 1.0).sqrt()).ln() }),
-    &["acosh"] => |x| Some((x + (x * x - 1.0).sqrt()).ln()),
+    &["asinh"] => |x| Some(asinh(x)),
+    &["acosh"] => |x| Some(acosh(x)),
     &["atanh"] => |x| Some(0.5 * (x.ln_1p() - (-x).ln_1p())),
     &["degrees"] => |x| Some(x.to_degrees()),
     &["radians"] => |x| Some(x.to_radians()),
     &["rint"] => |x| Some(x.round_ties_even()),
     &["sign", "signum"] => |x| Some(if x == 0.0 || x.is_nan() { x } else { x.signum() }),
 };
+
+/// From here on `x * x + 1.0` is `x * x`, which may have no end: the logarithm of `2 * x` is that of both.
+const SQUARE_IS_ALL: f64 = 268_435_456.0;
+
+/// `ln(x + sqrt(x² + 1))`, of small numbers by what is more than 1 in the logarithm, so that no digits are lost.
+fn asinh(x: f64) -> f64 {
+    let size = x.abs();
+    let value = match () {
+        () if size.is_nan() || size >= SQUARE_IS_ALL => size.ln() + std::f64::consts::LN_2,
+        () if size > 2.0 => (2.0 * size + 1.0 / ((size * size + 1.0).sqrt() + size)).ln(),
+        () if size < 1.0 / SQUARE_IS_ALL => size,
+        () => (size + size * size / (1.0 + (1.0 + size * size).sqrt())).ln_1p(),
+    };
+    value.copysign(x)
+}
+
+/// `ln(x + sqrt(x² - 1))`, in the same way.
+fn acosh(x: f64) -> f64 {
+    match () {
+        () if x.is_nan() || x < 1.0 => f64::NAN,
+        () if x >= SQUARE_IS_ALL => x.ln() + std::f64::consts::LN_2,
+        () if x > 2.0 => (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln(),
+        () => (x - 1.0 + (2.0 * (x - 1.0) + (x - 1.0) * (x - 1.0)).sqrt()).ln_1p(),
+    }
+}
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["pow", "power"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, power)),
@@ -109,7 +134,8 @@ fn log(mut call: Call) -> Result<Bound> {
             let (base, x) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);
             b.build::<Float64Type>(|i| {
                 let Some((base, x)) = base.get(i).zip(x.get(i)) else { return Ok(None) };
-                Ok((base > 0.0 && x > 0.0).then(|| x.ln() / base.ln()))
+                let has_none = base <= 0.0 || x <= 0.0;
+                Ok((!has_none).then(|| x.ln() / base.ln()))
             })
         }),
     };
@@ -393,7 +419,7 @@ fn conv(b: &Batch) -> Result<ArrayRef> {
     let (text, from, to) = (b.strings(0)?, b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
     b.build_text(|i| {
         let (Some(s), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else { return Ok(None) };
-        if !(2..=36).contains(&from) || !(2..=36).contains(&to.abs()) {
+        if !(2..=36).contains(&from) || !(2..=36).contains(&to.unsigned_abs()) {
             return Ok(None);
         }
         let s = s.trim_matches(' ');

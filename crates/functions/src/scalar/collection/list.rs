@@ -3,7 +3,7 @@
 use super::{Gather, element_of, range_of, rearrange};
 use crate::binding::Bound;
 use crate::coerce::{coerce_all, common_type, to_type};
-use crate::errors::{bad_value, data_diff_types, index_of_zero, unexpected_type};
+use crate::errors::{bad_value_of, data_diff_types, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Strings, arrow};
 use crate::operators::key::normal;
 use crate::registry::{Call, Entry};
@@ -315,15 +315,13 @@ fn sliced(b: &Batch) -> Result<ArrayRef> {
     rearrange(b, |row, range, out| {
         let Some((start, length)) = start.get(row).zip(length.get(row)) else { return Ok(false) };
         if start == 0 {
-            return Err(index_of_zero());
+            let expected = "a positive or a negative value for `start`";
+            return Err(bad_value_of("INVALID_PARAMETER_VALUE.START", ["slice", "start"], expected, "0"));
         }
         let Ok(length) = usize::try_from(length) else {
-            return Err(bad_value(
-                "slice",
-                "length",
-                "a value greater than or equal to 0",
-                &length.to_string(),
-            ));
+            let (class, given) = ("INVALID_PARAMETER_VALUE.LENGTH", length.to_string());
+            let expected = "`length` greater than or equal to 0";
+            return Err(bad_value_of(class, ["slice", "length"], expected, &given));
         };
         let from = if start > 0 { i64::from(start) - 1 } else { range.len() as i64 + i64::from(start) };
         if let Ok(from) = usize::try_from(from) {

@@ -165,15 +165,16 @@ fn unix_timestamp(mut call: Call) -> Result<Bound> {
     let run: Run = |b| {
         let zone = zone_of(b)?;
         let mut out = Vec::with_capacity(b.rows);
-        each(b, false, |_, read| out.push(read.map(|r| instant(r, zone).div_euclid(SECOND))))?;
+        each(b, false, |_, read| out.push(read.map(|r| instant(r, zone) / SECOND)))?;
         b.build::<Int64Type>(|i| Ok(out.get(i).copied().flatten()))
     };
     Ok(parsing(zoned("unix_timestamp_text", DataType::Int64, run, ctx.time_zone), false, call.args))
 }
 
+/// As Spark does, whole seconds towards 1970; `unix_seconds` goes towards the past.
 fn seconds(b: &Batch) -> Result<ArrayRef> {
     let t = times(b, 0)?;
-    b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t.div_euclid(SECOND))))
+    b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t / SECOND)))
 }
 
 fn from_unixtime(mut call: Call) -> Result<Bound> {

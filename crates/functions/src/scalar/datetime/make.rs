@@ -3,7 +3,7 @@
 use super::{times, zoned};
 use crate::binding::{Arg, Bound};
 use crate::coerce::coerce_argument;
-use crate::errors::{datetime_overflow, overflow};
+use crate::errors::{datetime_overflow, interval_parts_overflow, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
 use crate::registry::{Call, Entry, Ty};
 use crate::time::civil::{DAY, HOUR, MINUTE, SECOND, checked_days};
@@ -155,7 +155,7 @@ fn make_dt_interval(call: Call) -> Result<Bound> {
             let units = [DAY, HOUR, MINUTE];
             let sum =
                 fields.iter().zip(units).map(|(n, u)| i128::from(*n) * i128::from(u)).sum::<i128>() + second;
-            i64::try_from(sum).map(Some).map_err(|_| overflow("long overflow", None))
+            i64::try_from(sum).map(Some).map_err(|_| interval_parts_overflow())
         })
     })
     .fallible(true)
@@ -169,7 +169,7 @@ fn make_ym_interval(call: Call) -> Result<Bound> {
         b.build::<IntervalYearMonthType>(|i| {
             let Some((y, m)) = y.get(i).zip(m.get(i)) else { return Ok(None) };
             let months = y.checked_mul(12).and_then(|y| y.checked_add(m));
-            months.map(Some).ok_or_else(|| overflow("integer overflow", None))
+            months.map(Some).ok_or_else(interval_parts_overflow)
         })
     })
     .fallible(true)

@@ -2,7 +2,7 @@
 
 use super::{times, to_time, zone_of, zoned};
 use crate::binding::Bound;
-use crate::errors::{bad_value, datetime_overflow, not_constant, unexpected_type};
+use crate::errors::{bad_value, datetime_overflow, not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::operators::temporal::{add_days, moved};
 use crate::registry::{Call, Entry, Ty};
@@ -165,7 +165,8 @@ fn add_months(b: &Batch) -> Result<ArrayRef> {
     let (d, n) = (b.prims::<Date32Type>(0)?, b.prims::<Int32Type>(1)?);
     b.build::<Date32Type>(|i| {
         let both = d.get(i).zip(n.get(i));
-        both.map(|(d, n)| date(civil::add_months(i64::from(d), i64::from(n)))).transpose()
+        let moved = |(d, n)| civil::add_months(i64::from(d), i64::from(n)).try_into();
+        both.map(moved).transpose().map_err(|_| overflow("overflow", None))
     })
 }
 

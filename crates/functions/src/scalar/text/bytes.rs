@@ -2,7 +2,7 @@
 
 use crate::binding::Bound;
 use crate::coerce::{as_arg, to_type};
-use crate::errors::bad_value;
+use crate::errors::{bad_value_of, malformed_coding};
 use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::operators::compare::compare_args;
 use crate::registry::{Call, Entry, MANY, Ty};
@@ -133,7 +133,9 @@ fn unbase64(b: &Batch) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     b.build_bytes(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
-        from_base64(s).map(Some).ok_or_else(|| bad_base64(s))
+        // As in MIME, what is no digit means nothing.
+        let digits: String = s.chars().filter(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c)).collect();
+        from_base64(&digits).map(Some).ok_or_else(|| bad_base64(s))
     })
 }
 
@@ -188,14 +190,15 @@ fn encode(b: &Batch) -> Result<ArrayRef> {
             "UTF-16BE" => wide(u16::to_be_bytes),
             "UTF-16LE" => wide(u16::to_le_bytes),
             "UTF-16" => [vec![0xFE, 0xFF], wide(u16::to_be_bytes)].concat(),
+            "UTF-32" => s.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
             _ => return Err(bad_charset("encode", charset)),
         }))
     })
 }
 
 fn bad_charset(function: &str, charset: &str) -> thalweg_common::Error {
-    let expected = "one of the charsets UTF-8, US-ASCII, ISO-8859-1, UTF-16BE, UTF-16LE, UTF-16";
-    bad_value(function, "charset", expected, charset)
+    let expected = "one of the iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8";
+    bad_value_of("INVALID_PARAMETER_VALUE.CHARSET", [function, "charset"], expected, charset)
 }
 
 /// `decode(binary, charset)`, or `decode(value, search, result, .. [, default])`.
@@ -241,19 +244,34 @@ fn decoded(b: &Batch) -> Result<ArrayRef> {
     let (bytes, charset) = (b.bytes(0)?, b.strings(1)?);
     b.build_text(|i| {
         let Some((s, charset)) = bytes.get(i).zip(charset.get(i)) else { return Ok(None) };
-        let wide = |order: fn([u8; 2]) -> u16| {
+        let wide = |s: &[u8], order: fn([u8; 2]) -> u16| {
             let units: Vec<u16> = s.chunks_exact(2).filter_map(|p| p.try_into().ok().map(order)).collect();
-            String::from_utf16(&units).ok()
+            String::from_utf16(&units).ok().filter(|_| s.len().is_multiple_of(2))
         };
         let text = match charset.to_ascii_uppercase().as_str() {
             "UTF-8" => String::from_utf8(s.to_vec()).ok(),
             "US-ASCII" => s.is_ascii().then(|| s.iter().map(|b| char::from(*b)).collect()),
             "ISO-8859-1" => Some(s.iter().map(|b| char::from(*b)).collect()),
-            "UTF-16BE" => wide(u16::from_be_bytes),
-            "UTF-16LE" => wide(u16::from_le_bytes),
+            "UTF-16BE" => wide(s, u16::from_be_bytes),
+            "UTF-16LE" => wide(s, u16::from_le_bytes),
+            // The first two bytes may say the order.
+            "UTF-16" => match s {
+                [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
+                [0xFE, 0xFF, rest @ ..] | rest => wide(rest, u16::from_be_bytes),
+            },
+            "UTF-32" => utf32(s),
             _ => return Err(bad_charset("decode", charset)),
         };
-        let malformed = || bad_value("decode", "bin", &format!("bytes of {charset}"), &hex_of(s));
-        text.map(Some).ok_or_else(malformed)
+        text.map(Some).ok_or_else(|| malformed_coding("decode", charset))
     })
+}
+
+/// Four bytes for each character; the first four may say the order.
+fn utf32(bytes: &[u8]) -> Option<String> {
+    let (rest, order): (_, fn([u8; 4]) -> u32) = match bytes {
+        [0xFF, 0xFE, 0, 0, rest @ ..] => (rest, u32::from_le_bytes),
+        [0, 0, 0xFE, 0xFF, rest @ ..] | rest => (rest, u32::from_be_bytes),
+    };
+    let characters = rest.chunks(4).map(|four| char::from_u32(order(four.try_into().ok()?)));
+    characters.collect()
 }

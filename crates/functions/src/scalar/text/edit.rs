@@ -77,7 +77,7 @@ fn soundex(text: &str) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+    format!("'{}'", text.replace('\'', "\\'"))
 }
 
 /// `trim([characters,] text)`: the characters come first, as the parser and clients give them.

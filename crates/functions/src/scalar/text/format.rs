@@ -13,7 +13,7 @@ use crate::time::zone::Zone;
 use crate::types::{is_decimal, is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["format_string", "printf"], 1, MANY, format_string),
@@ -160,7 +160,7 @@ fn converted(spec: &Spec, arg: &ArrayRef, row: usize, printer: &Printer) -> Opti
     if arg.is_null(row) || arg.data_type() == &DataType::Null {
         let text = if spec.kind == 'b' { "false" } else { "null" };
         let plain = Spec { flags: spec.flags.replace('0', ""), ..spec.clone() };
-        return Some(plain.padded(text.into()));
+        return Some(plain.padded(text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect()));
     }
     let text = match spec.kind {
         's' | 'S' => {
@@ -174,7 +174,7 @@ fn converted(spec: &Spec, arg: &ArrayRef, row: usize, printer: &Printer) -> Opti
         }
         'x' => hexadecimal(arg, row)?,
         'X' => hexadecimal(arg, row)?.to_uppercase(),
-        'o' => format!("{:o}", integral(arg, row)?),
+        'o' => octal(arg, row)?,
         'c' => char::from_u32(u32::try_from(integral(arg, row)?).ok()?)?.to_string(),
         'b' => match arg.data_type() {
             DataType::Boolean => arg.as_boolean().value(row).to_string(),
@@ -206,6 +206,17 @@ fn hexadecimal(arg: &ArrayRef, row: usize) -> Option<String> {
     })
 }
 
+/// The same with digits of three bits.
+fn octal(arg: &ArrayRef, row: usize) -> Option<String> {
+    let value = integral(arg, row)?;
+    Some(match arg.data_type() {
+        DataType::Int8 => format!("{:o}", value as i8),
+        DataType::Int16 => format!("{:o}", value as i16),
+        DataType::Int32 => format!("{:o}", value as i32),
+        _ => format!("{value:o}"),
+    })
+}
+
 fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     let places = spec.precision.unwrap_or(6);
     if let DataType::Decimal128(_, scale) = arg.data_type() {
@@ -231,7 +242,7 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
 fn scientific(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     let value = double(arg, row)?;
     if !value.is_finite() {
-        return None;
+        return Some(value.to_string().replace("inf", "Infinity"));
     }
     let text = format!("{:.*e}", spec.precision.unwrap_or(6), value.abs());
     let (digits, exponent) = text.split_once('e')?;
@@ -250,6 +261,9 @@ fn double(arg: &ArrayRef, row: usize) -> Option<f64> {
 
 /// `format_number(x, places)`: groups of three digits, rounded half to even; negative places are null.
 fn format_number(mut call: Call) -> Result<Bound> {
+    if call.type_of(1) == DataType::Utf8 {
+        return Err(Error::unsupported("a pattern as the format of format_number"));
+    }
     call.coerce(1, &DataType::Int32)?;
     let t = call.type_of(0);
     if !is_integral(&t) && !is_decimal(&t) {

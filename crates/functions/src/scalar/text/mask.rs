@@ -60,5 +60,10 @@ fn masked(b: &Batch) -> Result<ArrayRef> {
         };
         instead.unwrap_or(c)
     };
-    b.build_text(|row| Ok(texts.get(row).map(|t| t.chars().map(replace).collect::<String>())))
+    // What takes two of Java's characters is replaced twice.
+    let all = |c: char| {
+        let new = replace(c);
+        std::iter::repeat_n(new, if new == c { 1 } else { c.len_utf16() })
+    };
+    b.build_text(|row| Ok(texts.get(row).map(|t| t.chars().flat_map(all).collect::<String>())))
 }

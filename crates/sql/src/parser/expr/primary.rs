@@ -91,6 +91,8 @@ impl Parser<'_> {
         match word.as_str() {
             "CASE" if !continues || next_text == "(" => self.case(),
             "INTERVAL" if self.is_interval() => self.interval(),
+            // Keywords between operands that are functions, too.
+            "BETWEEN" | "WHEN" if is_call => self.name_or_call(),
             _ if words::may_be_column(&word) => self.name_or_call(),
             _ => Err(self.error()),
         }

@@ -2,18 +2,17 @@
 //!
 //! Names are collected from all `.slt` files, from Spark's documented examples and from the functions that the PySpark
 //! tests call (`F.name(`). Every name counts by itself: an alias may be bound to the wrong function.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use sqllogictest::{DefaultColumnType, Record, parse_file};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use thalweg_sql::ir::{Child, ExprNode, Relation, RelationNode, Statement};
+use thalweg_sql::ir::{Child, Expr, ExprNode, Relation, RelationNode, Statement};
 
 /// What the parser knows as syntax and gives another name.
 const SYNTAX: &[&str] = &["!=", "<>", "CASE"];
 
 /// Lists the files below a folder that end so.
-fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+pub fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of tests") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -26,29 +25,34 @@ fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 
 /// Collects the names of the functions and operators of a relation, subqueries included.
 fn collect(relation: &Relation, called: &mut BTreeSet<String>) {
+    for_each_child(relation, &mut |child| match child {
+        Child::Relation(Relation { node: RelationNode::TableFunction { name, .. }, .. }) => {
+            called.extend(name.last().cloned());
+        }
+        Child::Relation(Relation { node: RelationNode::Range { .. }, .. }) => {
+            called.insert("range".to_owned());
+        }
+        Child::Expr(Expr { node: ExprNode::Function(call), .. }) => {
+            called.extend(call.name.last().map(|name| name.to_ascii_lowercase()));
+        }
+        _ => {}
+    });
+}
+
+/// Shows everything in a relation, and itself.
+pub fn for_each_child<'a>(relation: &'a Relation, see: &mut dyn FnMut(&Child<'a>)) {
     let mut rest = vec![Child::Relation(relation)];
     while let Some(child) = rest.pop() {
+        see(&child);
         match child {
-            Child::Relation(relation) => {
-                match &relation.node {
-                    RelationNode::TableFunction { name, .. } => called.extend(name.last().cloned()),
-                    RelationNode::Range { .. } => drop(called.insert("range".to_owned())),
-                    _ => {}
-                }
-                relation.for_each_child(&mut |child| rest.push(child));
-            }
-            Child::Expr(expr) => {
-                if let ExprNode::Function(call) = &expr.node {
-                    called.extend(call.name.last().map(|name| name.to_ascii_lowercase()));
-                }
-                expr.for_each_child(&mut |child| rest.push(child));
-            }
+            Child::Relation(relation) => relation.for_each_child(&mut |child| rest.push(child)),
+            Child::Expr(expr) => expr.for_each_child(&mut |child| rest.push(child)),
         }
     }
 }
 
 /// Collects from the text of a query. Not all statements of a test can be parsed, some on purpose.
-fn collect_sql(sql: &str, called: &mut BTreeSet<String>) {
+pub fn collect_sql(sql: &str, called: &mut BTreeSet<String>) {
     if let Ok(Statement::Query(relation)) = thalweg_sql::parse_statement(sql) {
         collect(&relation, called);
         called.extend(SYNTAX.iter().filter(|name| sql.contains(*name)).map(|name| name.to_ascii_lowercase()));

@@ -1,0 +1,11 @@
+//! Spark's functions: recorded answers over constants, columns, nulls, slices, batches and partitions.
+//!
+//! `examples` holds Spark's documented examples, `pins` the shapes that each function runs in, `names` that none is
+//! without a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod examples;
+mod names;
+mod pins;
+mod query;
+mod shapes;
