@@ -341,13 +341,14 @@ fn pad_bytes(b: &Batch, before: bool) -> Result<ArrayRef> {
 }
 
 fn overlaid(mut call: Call) -> Result<Bound> {
-    if call.type_of(0) == DataType::Binary {
-        return Err(Error::unsupported("overlay of binaries"));
-    }
-    for (i, t) in [DataType::Utf8, DataType::Utf8, DataType::Int32, DataType::Int32].iter().enumerate() {
+    let (name, of, run): (_, _, crate::kernel::Run) = match call.type_of(0) {
+        DataType::Binary => ("overlay_bytes", DataType::Binary, overlay_bytes),
+        _ => ("overlay", DataType::Utf8, overlay),
+    };
+    for (i, t) in [of.clone(), of.clone(), DataType::Int32, DataType::Int32].iter().enumerate() {
         call.coerce(i, t)?;
     }
-    Ok(Kernel::new("overlay", DataType::Utf8, overlay).call(call.args))
+    Ok(Kernel::new(name, of, run).call(call.args))
 }
 
 fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
@@ -366,17 +367,10 @@ fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
 
 fn overlay(b: &Batch) -> Result<ArrayRef> {
     let (text, with, at) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
-    let length = if b.len() > 3 { Some(b.prims::<Int32Type>(3)?) } else { None };
+    let length = replaced(b)?;
     b.build_text(|i| {
         let (Some(s), Some(w), Some(at)) = (text.get(i), with.get(i), at.get(i)) else { return Ok(None) };
-        let n = match &length {
-            None => -1,
-            Some(l) => match l.get(i) {
-                None => return Ok(None),
-                Some(n) => n,
-            },
-        };
-        let n = if n >= 0 { n } else { chars(w) as i32 };
+        let Some(n) = length(i, chars(w)) else { return Ok(None) };
         let size = chars(s);
         let part = |p: i32, n: i64| {
             let (from, to) = range(p, n, size);
@@ -384,6 +378,30 @@ fn overlay(b: &Batch) -> Result<ArrayRef> {
         };
         let head = part(1, i64::from(at) - 1);
         Ok(Some(format!("{head}{w}{}", part(at.saturating_add(n), i64::from(i32::MAX)))))
+    })
+}
+
+fn overlay_bytes(b: &Batch) -> Result<ArrayRef> {
+    let (bytes, with, at) = (b.bytes(0)?, b.bytes(1)?, b.prims::<Int32Type>(2)?);
+    let length = replaced(b)?;
+    b.build_bytes(|i| {
+        let (Some(s), Some(w), Some(at)) = (bytes.get(i), with.get(i), at.get(i)) else { return Ok(None) };
+        let Some(n) = length(i, w.len()) else { return Ok(None) };
+        let part = |p: i32, n: i64| {
+            let (from, to) = range(p, n, s.len());
+            s.get(from..to).unwrap_or_default()
+        };
+        let (head, tail) = (part(1, i64::from(at) - 1), part(at.saturating_add(n), i64::from(i32::MAX)));
+        Ok(Some([head, w, tail].concat()))
+    })
+}
+
+/// How much an overlay replaces in a row: what is said, or as much as it puts there.
+fn replaced<'a>(b: &'a Batch) -> Result<impl Fn(usize, usize) -> Option<i32> + 'a> {
+    let length = if b.len() > 3 { Some(b.prims::<Int32Type>(3)?) } else { None };
+    Ok(move |i, new: usize| {
+        let said = length.as_ref().map_or(Some(-1), |length| length.get(i))?;
+        Some(if said >= 0 { said } else { new as i32 })
     })
 }
 
