@@ -9,6 +9,7 @@ pub mod connector;
 pub mod console;
 pub mod csv;
 pub mod delta;
+pub mod descriptor;
 pub mod durable_store;
 mod files;
 pub mod json;
@@ -20,6 +21,7 @@ mod option_tests;
 pub mod options;
 pub mod parquet;
 pub mod rate;
+mod registry;
 #[cfg(test)]
 mod spark_tests;
 mod staging;
@@ -29,26 +31,11 @@ mod testing;
 mod text;
 mod types;
 
-pub use connector::{
-    Connector, ConnectorRegistry, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest,
-};
+pub use connector::{Connector, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use durable_store::{DurableStore, checkpoint_failed};
 pub use files::durable::make_folder;
-pub use files::input_files;
+pub use files::open::FileConnector;
 pub use metadata_log::MetadataLog;
 pub use options::OptionMap;
+pub use registry::ConnectorRegistry;
 pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
-
-use std::sync::Arc;
-
-/// All connectors that need nothing from whoever runs them.
-pub fn standard_registry() -> ConnectorRegistry {
-    ConnectorRegistry::default()
-        .with(Arc::new(csv::Csv))
-        .with(Arc::new(delta::Delta))
-        .with(Arc::new(json::Json))
-        .with(Arc::new(memory::Memory::default()))
-        .with(Arc::new(noop::Noop))
-        .with(Arc::new(parquet::Parquet))
-        .with(Arc::new(rate::Rate::default()))
-}

@@ -3,7 +3,7 @@
 
 use crate::connector::{Connector, ReadRequest};
 use crate::types::spark_name;
-use crate::{OptionMap, standard_registry};
+use crate::{ConnectorRegistry, OptionMap, csv, delta, json, parquet};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -30,7 +30,12 @@ pub(crate) fn read(path: &Path, schema: Option<SchemaRef>, pairs: &[(&str, &str)
 
 /// The connector of that name.
 pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
-    standard_registry().get(format).unwrap()
+    let registry = ConnectorRegistry::default()
+        .with(Arc::new(csv::connector()))
+        .with(Arc::new(delta::Delta))
+        .with(Arc::new(json::connector()))
+        .with(Arc::new(parquet::connector()));
+    registry.get(format).unwrap()
 }
 
 /// Names and types, such as `a int, b string`.

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::Result;
 use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connectors::{OptionMap, ReadRequest, SinkRequest, StreamSink, standard_registry};
+use thalweg_connectors::delta::Delta;
+use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, StreamSink};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -47,7 +48,7 @@ async fn sink(path: &Path) -> Arc<dyn StreamSink> {
         query_id: "q".to_owned(),
         output_mode: "append".to_owned(),
     };
-    standard_registry().get("delta").unwrap().sink(request).await.unwrap()
+    Delta.sink(request).await.unwrap()
 }
 
 /// Commits epochs; epoch `e` is the one row `e`.
@@ -88,7 +89,7 @@ async fn numbers(path: &Path) -> Vec<i64> {
         corrupt_column: "_corrupt_record".to_owned(),
     };
     let context = SessionContext::new();
-    let table = standard_registry().get("delta").unwrap().table(request).await.unwrap();
+    let table = Delta.table(request).await.unwrap();
     context.register_table("t", table).unwrap();
     let found = context
         .sql("SELECT CAST(n AS BIGINT) AS n FROM t ORDER BY n")

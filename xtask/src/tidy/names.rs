@@ -25,7 +25,7 @@ const RULES: &[Rule] = &[
     Rule {
         names: &["datafusion::", "arrow::", "prost::", "tonic::"],
         places: &[
-            "crates/connectors/",
+            "crates/connector",
             "crates/engine/",
             "crates/functions/",
             "crates/plan/",

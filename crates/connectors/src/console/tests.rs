@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::Console;
+use crate::ConnectorRegistry;
 use crate::connector::{Connector, SinkRequest};
 use crate::testing::{batch, ddl, lines, options};
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,7 @@ async fn an_epoch_is_printed_under_its_number() {
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
     assert_eq!(*printed.lock().unwrap(), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
-    let refused = console.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
+    let checked = ConnectorRegistry::default().with(Arc::new(console)).get("console").unwrap();
+    let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
 }

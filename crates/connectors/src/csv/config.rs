@@ -2,18 +2,9 @@
 
 use crate::OptionMap;
 use crate::text::cell::TextRules;
-use crate::text::config::{Mode, count, only_english, refuse_unless_default, sampling_ratio, text_rules};
+use crate::text::config::{Mode, only_english, sampling_ratio, text_rules};
 use crate::text::encoding::Encoding;
 use thalweg_common::{Error, Result};
-
-/// Options of Spark's that are taken with this value only. A record is judged as a whole, whichever
-/// columns are asked for: so `columnPruning` is off.
-const READ_REFUSED: [(&str, &str); 4] = [
-    ("columnPruning", "false"),
-    ("enableDateTimeParsingFallback", "false"),
-    ("mergeSchema", "false"),
-    ("timeFormat", ""),
-];
 
 /// How the bytes of a record are cut into fields. A quote or escape that is turned off is a NUL.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,10 +60,9 @@ pub(super) struct CsvConfig {
 }
 
 impl CsvConfig {
-    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
         only_english(options)?;
-        refuse_unless_default(options, &READ_REFUSED)?;
         let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
         let text = |key: &str| options.get(key).unwrap_or_default().to_owned();
         Ok(Self {
@@ -89,7 +79,8 @@ impl CsvConfig {
             corrupt_column: corrupt.to_owned(),
             encoding: Encoding::from_options(options)?,
             sampling_ratio: sampling_ratio(options)?,
-            columns_max: count(options, "maxColumns")?
+            columns_max: options
+                .count("maxColumns")?
                 .map_or(20480, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             cell_chars_max: cell_chars_max(options)?,
             rules: rules(options, time_zone)?,

@@ -1,6 +1,7 @@
 //! CSV by Spark's rules: the format, its options, reading, inferring and writing.
 
 mod config;
+mod descriptor;
 mod infer;
 mod record;
 mod sink;
@@ -9,7 +10,8 @@ mod source;
 mod tests;
 
 use crate::connector::{ReadRequest, WriteRequest};
-use crate::files::open::{FileFormat, Reading};
+use crate::descriptor::ConnectorDescriptor;
+use crate::files::open::{FileConnector, FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
 use crate::text::Zone;
@@ -18,13 +20,17 @@ use config::CsvConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// The format `csv`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Csv;
+/// Returns the connector of the format `csv`.
+pub fn connector() -> FileConnector {
+    FileConnector::new(Csv)
+}
+
+#[derive(Debug)]
+pub(crate) struct Csv;
 
 impl FileFormat for Csv {
-    fn name(&self) -> &'static str {
-        "csv"
+    fn descriptor(&self) -> &'static ConnectorDescriptor {
+        &descriptor::DESCRIPTOR
     }
 
     fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {

@@ -9,7 +9,7 @@ use crate::OptionMap;
 use crate::files::durable::write_failed;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::text::cell::unsupported_type;
-use crate::text::config::{only_english, only_utf8, refuse_unless_default};
+use crate::text::config::{only_english, only_utf8};
 use crate::text::output::{Packing, TextFile, print_rules};
 use crate::text::write::{PrintRules, can_print, print};
 use arrow::array::Array;
@@ -27,9 +27,6 @@ pub(super) struct CsvSink {
     packing: Packing,
     extension: String,
 }
-
-/// Options of Spark's that are taken with this value only.
-const WRITE_REFUSED: [(&str, &str); 1] = [("timeFormat", "")];
 
 #[derive(Debug)]
 struct Style {
@@ -52,11 +49,10 @@ struct Style {
 }
 
 impl CsvSink {
-    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         only_english(options)?;
         only_utf8(options)?;
-        refuse_unless_default(options, &WRITE_REFUSED)?;
         let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();
         let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0).into();
         let doubled = (escape != quote).then_some(escape);

@@ -6,7 +6,7 @@
 //! `mergeSchema`, `overwriteSchema` and [`WriteRequest::replace`]; otherwise they have to fit.
 
 use super::definition::{Definition, check_partitions};
-use super::log::{AppIds, Log, commit_info, now_ms};
+use super::log::{AppIds, FOLDER, Log, commit_info, now_ms};
 use super::stage::Stager;
 use crate::connector::{WriteMode, WriteReport, WriteRequest};
 use crate::files::path::uri;
@@ -35,14 +35,12 @@ struct Settings {
 impl Settings {
     fn of(request: &WriteRequest) -> Result<Self> {
         let options = &request.options;
-        let settings = Self {
+        Ok(Self {
             format: ParquetSink::from_options(options)?,
             zone: Zone::of_session(&request.time_zone)?,
             merge_schema: options.flag("mergeSchema", false)?,
             overwrite_schema: options.flag("overwriteSchema", false)?,
-        };
-        options.finish("delta")?;
-        Ok(settings)
+        })
     }
 }
 
@@ -204,7 +202,7 @@ fn has_other_files(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|entries| {
         entries
             .flatten()
-            .any(|e| e.file_name() != "_delta_log" && (!e.path().is_dir() || has_other_files(&e.path())))
+            .any(|e| e.file_name() != FOLDER && (!e.path().is_dir() || has_other_files(&e.path())))
     })
 }
 

@@ -3,7 +3,7 @@
 //! A version or time outside of what the log has is an error that names what there is: the nearest
 //! version is not what was asked for.
 
-use super::log::Log;
+use super::log::{FOLDER, Log};
 use chrono::{DateTime, Utc};
 use std::time::SystemTime;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -60,7 +60,7 @@ fn outside(class: &str, time: DateTime<Utc>, what: &str, nearest: DateTime<Utc>)
 }
 
 fn range(log: &Log) -> Option<Range> {
-    let mut entries = std::fs::read_dir(log.root.join("_delta_log"))
+    let mut entries = std::fs::read_dir(log.root.join(FOLDER))
         .ok()?
         .flatten()
         .filter_map(|entry| {

@@ -16,6 +16,8 @@ use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, ErrorKind, Result};
 use url::Url;
 
+/// The folder of the log in the folder of its table.
+pub(super) const FOLDER: &str = "_delta_log";
 /// A checkpoint is made each time the version is a multiple of this.
 const CHECKPOINT_EVERY: i64 = 100;
 
@@ -85,7 +87,7 @@ impl Log {
     /// Whether there is any version. Whoever made the first may have died before it was there.
     fn has_entries(&self) -> bool {
         let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
-        std::fs::read_dir(self.root.join("_delta_log")).is_ok_and(|mut entries| {
+        std::fs::read_dir(self.root.join(FOLDER)).is_ok_and(|mut entries| {
             entries.any(|e| e.is_ok_and(|e| is_version(&e.file_name().to_string_lossy())))
         })
     }
@@ -153,7 +155,7 @@ impl Log {
     /// Creates version `version` with these actions; false if someone else made it.
     pub fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
-        durable::make_folder(&self.root.join("_delta_log"))?;
+        durable::make_folder(&self.root.join(FOLDER))?;
         durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
     }
 
@@ -191,7 +193,7 @@ impl Log {
     }
 
     fn entry_path(&self, version: i64) -> PathBuf {
-        self.root.join("_delta_log").join(format!("{version:020}.json"))
+        self.root.join(FOLDER).join(format!("{version:020}.json"))
     }
 
     pub fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {

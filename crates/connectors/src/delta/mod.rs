@@ -6,6 +6,7 @@
 
 mod batch;
 mod definition;
+mod descriptor;
 mod fit;
 mod history;
 mod log;

@@ -58,7 +58,6 @@ impl DeltaSink {
     pub fn new(log: Log, request: SinkRequest) -> Result<Self> {
         let format = ParquetSink::from_options(&request.options)?;
         let merge_schema = request.options.flag("mergeSchema", false)?;
-        request.options.finish("delta")?;
         Ok(Self {
             log,
             ids: AppIds::of(&request.query_id),

@@ -1,13 +1,15 @@
 //! The Delta connector, and a version of a table as something to scan.
 
 use super::definition::Definition;
+use super::descriptor::DESCRIPTOR;
 use super::log::Log;
 use super::{batch, history, sink};
 use crate::connector::{Connector, ReadRequest, SinkRequest, WriteReport, WriteRequest};
-use crate::files::path::{local, uri};
+use crate::descriptor::ConnectorDescriptor;
+use crate::files::path::{full_uri, local, uri};
 use crate::files::scan::blocking;
 use crate::files::{FileEntry, list, partition};
-use crate::parquet::files::{DataFile, ParquetFiles};
+use crate::parquet::files::{DataFile, ParquetFiles, paths};
 use crate::stream::StreamSink;
 use crate::text::{Zone, datetime};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
@@ -27,8 +29,8 @@ pub struct Delta;
 
 #[async_trait]
 impl Connector for Delta {
-    fn name(&self) -> &'static str {
-        "delta"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
@@ -53,6 +55,10 @@ impl Connector for Delta {
         files.reverse();
         let table = blocking(move || provider(&log, &definition, &files)).await?;
         Ok(Arc::new(table))
+    }
+
+    fn input_files(&self, table: &dyn TableProvider) -> Option<Vec<String>> {
+        Some(paths(table)?.iter().map(|path| full_uri(path)).collect())
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
@@ -95,7 +101,6 @@ async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
     if version.is_some() && time.is_some() {
         return Err(options.bad("versionAsOf", "nothing, since timestampAsOf is given too"));
     }
-    options.finish("delta")?;
     version.map_or(Ok(()), |version| history::check_version(log, version))?;
     time.map_or(Ok(()), |time| history::check_time(log, time))?;
     let Some(mut table) = log.open(version).await? else { return Err(missing(log)) };

@@ -6,7 +6,6 @@
 
 use super::path::{local, uri};
 use crate::OptionMap;
-use crate::text::config::refuse_unless_default;
 use crate::text::{Zone, datetime};
 use glob::Pattern;
 use std::fs::Metadata;
@@ -68,18 +67,10 @@ pub(crate) struct Listing {
     after_us: Option<i64>,
 }
 
-/// Options of Spark's that would leave files out without a word, or change what a folder means.
-const REFUSED: [(&str, &str); 3] = [
-    ("ignoreMissingFiles", "false"),
-    ("ignoreCorruptFiles", "false"),
-    ("ignoreInvalidPartitionPaths", "false"),
-];
-
 impl Listing {
     /// Reads `recursiveFileLookup`, `pathGlobFilter`, `basePath`, `modifiedBefore` and
     /// `modifiedAfter`; times without a zone are those of `time_zone`.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
-        refuse_unless_default(options, &REFUSED)?;
         let filter = match options.get("pathGlobFilter") {
             None => None,
             Some(text) => {

@@ -3,34 +3,59 @@
 //! From a request to a table, a stream or a folder that was written, by the same steps for every
 //! format: options, listing, partition columns, schema, reader. A schema that is given is taken;
 //! otherwise the format infers one from the files that are there. Knows no format.
+//!
+//! The options of a request were checked against the format's descriptor before it comes here.
 
 use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
 use super::write::{self, SinkFormat};
-use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
+use super::{FileEntry, FileReader, FileTable, Listing, partition, path, scan};
 use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
+use crate::descriptor::ConnectorDescriptor;
 use crate::stream::StreamSource;
 use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
+use std::any::Any;
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// A format of files of rows. Each is a [`Connector`].
+/// A format of files of rows. A [`FileConnector`] makes a [`Connector`] of it.
 pub(crate) trait FileFormat: Send + Sync + Debug {
-    /// The name in `format(..)` and `USING`.
-    fn name(&self) -> &'static str;
-    /// Takes the options of reading; unknown ones stay for `OptionMap::finish`.
+    /// What the format is and can do.
+    fn descriptor(&self) -> &'static ConnectorDescriptor;
+    /// Takes the options of reading.
     fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>>;
-    /// Takes the options of writing; unknown ones stay for `OptionMap::finish`.
+    /// Takes the options of writing.
     fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>>;
+    /// The files of a table that [`Reading::table`] made.
+    fn paths(&self, table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
+        let table: &dyn Any = table;
+        let table = table.downcast_ref::<FileTable>()?;
+        Some(table.paths().map(Path::to_owned).collect())
+    }
+}
+
+/// The connector of a format of files.
+#[derive(Debug)]
+pub struct FileConnector(Box<dyn FileFormat>);
+
+impl FileConnector {
+    pub(crate) fn new(format: impl FileFormat + 'static) -> Self {
+        Self(Box::new(format))
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.descriptor().name
+    }
 }
 
 /// A format with its options of reading.
-pub(crate) trait Reading: Send + Sync {
+pub(crate) trait Reading: Send + Sync + Debug {
     /// The columns of these files.
     fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef>;
     /// A reader of these columns.
@@ -73,13 +98,12 @@ fn stream_options(
     request: &ReadRequest,
 ) -> Result<(Box<dyn Reading>, StreamConfig)> {
     let both = (format.reading(request)?, StreamConfig::from_options(&request.options, &request.time_zone)?);
-    know_writers(format, request)?;
-    request.options.finish(format.name())?;
+    check_writing(format, request)?;
     Ok(both)
 }
 
-/// Marks the options of writing that a table keeps as known to whoever reads it.
-fn know_writers(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
+/// Refuses bad values of the options of writing that a table keeps, also where it is read.
+fn check_writing(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
     if !request.options.are_kept() {
         return Ok(());
     }
@@ -91,13 +115,11 @@ fn know_writers(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
         options: request.options.clone(),
         time_zone: request.time_zone.clone(),
     };
-    format.writing(&write)?;
-    request.options.excuse(&write.options);
-    Ok(())
+    format.writing(&write).map(|_| ())
 }
 
-/// Marks the options of reading that a table keeps as known to whoever writes it.
-fn know_readers(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> {
+/// Refuses bad values of the options of reading that a table keeps, also where it is written.
+fn check_reading(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> {
     if !request.options.are_kept() {
         return Ok(());
     }
@@ -109,35 +131,35 @@ fn know_readers(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> {
         corrupt_column: String::new(),
     };
     format.reading(&read)?;
-    StreamConfig::from_options(&read.options, &read.time_zone)?;
-    request.options.excuse(&read.options);
-    Ok(())
+    StreamConfig::from_options(&read.options, &read.time_zone).map(|_| ())
 }
 
 #[async_trait]
-impl<F: FileFormat> Connector for F {
-    fn name(&self) -> &'static str {
-        FileFormat::name(self)
+impl Connector for FileConnector {
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        self.0.descriptor()
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
         let (reading, listing) =
-            (self.reading(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
-        know_writers(self, &request)?;
-        request.options.finish(FileFormat::name(self))?;
+            (self.0.reading(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
+        check_writing(self.0.as_ref(), &request)?;
         scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
     }
 
+    fn input_files(&self, table: &dyn TableProvider) -> Option<Vec<String>> {
+        Some(self.0.paths(table)?.iter().map(|p| path::full_uri(p)).collect())
+    }
+
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        scan::check_not_empty(FileFormat::name(self), &rows.schema())?;
-        let format = self.writing(&request)?;
-        know_readers(self, &request)?;
-        request.options.finish(FileFormat::name(self))?;
+        scan::check_not_empty(self.name(), &rows.schema())?;
+        let format = self.0.writing(&request)?;
+        check_reading(self.0.as_ref(), &request)?;
         write::write(&request, rows, format).await
     }
 
     async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
-        let ((reading, config), request) = (stream_options(self, request)?, request.clone());
+        let ((reading, config), request) = (stream_options(self.0.as_ref(), request)?, request.clone());
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
             Ok(scan::with_folders(reading.reader(listed.schema)?.schema(), &listed.folders))
@@ -146,7 +168,7 @@ impl<F: FileFormat> Connector for F {
     }
 
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
-        let (reading, config) = stream_options(self, &request)?;
+        let (reading, config) = stream_options(self.0.as_ref(), &request)?;
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
             let args = FileSourceArgs {

@@ -17,6 +17,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(crate) trait FileSink: Send {
 }
 
 /// How a format writes one file.
-pub(crate) trait SinkFormat: Send + Sync {
+pub(crate) trait SinkFormat: Send + Sync + Debug {
     /// The end of a file's name, such as `.csv.gz`.
     fn suffix(&self) -> String;
     /// Refuses columns that the format can't hold.

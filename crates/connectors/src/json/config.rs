@@ -3,18 +3,9 @@
 use super::parse::Lenience;
 use crate::OptionMap;
 use crate::text::cell::TextRules;
-use crate::text::config::{Mode, only_english, refuse_unless_default, sampling_ratio, text_rules};
+use crate::text::config::{Mode, only_english, sampling_ratio, text_rules};
 use crate::text::encoding::Encoding;
 use thalweg_common::Result;
-
-/// Options of Spark's that are taken with this value only.
-const READ_REFUSED: [(&str, &str); 5] = [
-    ("enableDateTimeParsingFallback", "false"),
-    ("mergeSchema", "false"),
-    ("singleVariantColumn", ""),
-    ("timeFormat", ""),
-    ("useUnsafeRow", "false"),
-];
 
 /// Everything that reading JSON needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +27,9 @@ pub(super) struct JsonConfig {
 }
 
 impl JsonConfig {
-    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
         only_english(options)?;
-        refuse_unless_default(options, &READ_REFUSED)?;
         let line_separator = options.get("lineSep").map(str::to_owned);
         if line_separator.as_deref() == Some("") {
             return Err(options.bad("lineSep", "at least one character"));

@@ -1,6 +1,7 @@
 //! JSON by Spark's rules: the format, its options, reading, inferring and writing.
 
 mod config;
+mod descriptor;
 mod infer;
 mod parse;
 mod sink;
@@ -10,7 +11,8 @@ mod tests;
 mod value;
 
 use crate::connector::{ReadRequest, WriteRequest};
-use crate::files::open::{FileFormat, Reading};
+use crate::descriptor::ConnectorDescriptor;
+use crate::files::open::{FileConnector, FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
 use crate::text::Zone;
@@ -19,13 +21,17 @@ use config::JsonConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// The format `json`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Json;
+/// Returns the connector of the format `json`.
+pub fn connector() -> FileConnector {
+    FileConnector::new(Json)
+}
+
+#[derive(Debug)]
+pub(crate) struct Json;
 
 impl FileFormat for Json {
-    fn name(&self) -> &'static str {
-        "json"
+    fn descriptor(&self) -> &'static ConnectorDescriptor {
+        &descriptor::DESCRIPTOR
     }
 
     fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {

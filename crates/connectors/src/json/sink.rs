@@ -5,7 +5,7 @@ use crate::OptionMap;
 use crate::files::durable::write_failed;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::text::cell::unsupported_type;
-use crate::text::config::{only_english, only_utf8, refuse_unless_default};
+use crate::text::config::{only_english, only_utf8};
 use crate::text::output::{Packing, TextFile, print_rules};
 use crate::text::write::{PrintRules, can_print, print};
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -24,14 +24,6 @@ pub(super) struct JsonSink {
     packing: Packing,
 }
 
-/// Options of Spark's that are taken with this value only.
-const WRITE_REFUSED: [(&str, &str); 4] = [
-    ("pretty", "false"),
-    ("sortKeys", "false"),
-    ("timeFormat", ""),
-    ("writeNonAsciiCharacterAsCodePoint", "false"),
-];
-
 #[derive(Debug)]
 struct Style {
     skip_nulls: bool,
@@ -40,11 +32,10 @@ struct Style {
 }
 
 impl JsonSink {
-    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         only_english(options)?;
         only_utf8(options)?;
-        refuse_unless_default(options, &WRITE_REFUSED)?;
         let style = Style {
             skip_nulls: options.flag("ignoreNullFields", true)?,
             line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),

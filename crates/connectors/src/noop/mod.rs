@@ -1,6 +1,7 @@
 //! The format `noop`: computes every row and keeps none, for measuring.
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
+use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
 use crate::files::write::ours;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
@@ -11,18 +12,33 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
 
+static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
+    batch_write: Some(BatchWrite { options: &[], atomic: true, overwrites_partitions: false }),
+    stream_write: Some(StreamWrite {
+        options: &[],
+        guarantee: Guarantee::AtLeastOnce,
+        output_modes: &["append", "update"],
+        needs_checkpoint: false,
+        target: SinkTarget::Path,
+    }),
+    ..ConnectorDescriptor::new("noop", "Computes every row and keeps none, for measuring.")
+};
+
 /// The format `noop`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Noop;
 
 #[async_trait]
 impl Connector for Noop {
-    fn name(&self) -> &'static str {
-        "noop"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
-    async fn write(&self, request: WriteRequest, mut rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        request.options.finish("noop")?;
+    async fn write(
+        &self,
+        _request: WriteRequest,
+        mut rows: SendableRecordBatchStream,
+    ) -> Result<WriteReport> {
         let mut report = WriteReport::default();
         while let Some(batch) = rows.try_next().await.map_err(ours)? {
             report.rows += batch.num_rows() as u64;
@@ -30,8 +46,7 @@ impl Connector for Noop {
         Ok(report)
     }
 
-    async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        request.options.finish("noop")?;
+    async fn sink(&self, _request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
         Ok(Arc::new(NoopSink))
     }
 }
@@ -66,6 +81,7 @@ impl StreamSink for NoopSink {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::ConnectorRegistry;
     use crate::testing::{batch, options, stream_of};
 
     #[tokio::test]
@@ -80,9 +96,8 @@ mod tests {
         };
         let rows = || stream_of(batch("n int", &[&["1"], &["2"]]));
         assert_eq!(Noop.write(request(&[]), rows()).await.unwrap().rows, 2);
-        assert_eq!(
-            Noop.write(request(&[("x", "1")]), rows()).await.unwrap_err().class(),
-            "UNSUPPORTED_OPTION"
-        );
+        let checked = ConnectorRegistry::default().with(Arc::new(Noop)).get("noop").unwrap();
+        let refused = checked.write(request(&[("x", "1")]), rows()).await.unwrap_err();
+        assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
     }
 }

@@ -14,14 +14,8 @@ pub(super) struct ParquetConfig {
 }
 
 impl ParquetConfig {
-    /// Reads the options; unknown ones stay for [`OptionMap::finish`].
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
-        // Dates are taken as they stand in the file; a calendar of before 1582 is not known.
-        for key in ["datetimeRebaseMode", "int96RebaseMode"] {
-            if options.get(key).is_some_and(|m| !m.eq_ignore_ascii_case("CORRECTED")) {
-                return Err(options.bad(key, "CORRECTED"));
-            }
-        }
         Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::of_session(time_zone)? })
     }
 }

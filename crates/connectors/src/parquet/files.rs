@@ -30,6 +30,7 @@ use datafusion_datasource::compute_all_files_statistics;
 use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
+use std::any::Any;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,12 +133,6 @@ impl ParquetFiles {
         Ok(Self { file_schema, folders, inner, order, schema, files: listed })
     }
 
-    /// The files, in their order.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let path = |f: &PartitionedFile| Path::new("/").join(f.object_meta.location.as_ref());
-        self.files.iter().map(path).collect()
-    }
-
     /// The same table with its columns in the order of `schema`, which has the same names.
     pub fn ordered_as(mut self, schema: &SchemaRef) -> Result<Self> {
         let place = |f: &Arc<Field>| self.inner.index_of(f.name());
@@ -146,6 +141,14 @@ impl ParquetFiles {
         self.schema = Arc::new(self.inner.project(&self.order).map_err(wrong)?);
         Ok(self)
     }
+}
+
+/// The files of a table over Parquet files, in their order; none of another table.
+pub(crate) fn paths(table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
+    let table: &dyn Any = table;
+    let files = &table.downcast_ref::<ParquetFiles>()?.files;
+    let path = |f: &PartitionedFile| Path::new("/").join(f.object_meta.location.as_ref());
+    Some(files.iter().map(path).collect())
 }
 
 /// The schema of a table over the first of `files`, or with `merge` over all of them.

@@ -1,6 +1,7 @@
 //! Parquet: the format, its types, reading in batch and in streams, writing.
 
 mod config;
+mod descriptor;
 pub(crate) mod files;
 pub(crate) mod sink;
 pub(crate) mod source;
@@ -9,8 +10,11 @@ mod spelling;
 mod tests;
 pub(crate) mod types;
 
+pub(crate) use descriptor::COMPRESSION;
+
 use crate::connector::{ReadRequest, WriteRequest};
-use crate::files::open::{FileFormat, Listed, Reading};
+use crate::descriptor::ConnectorDescriptor;
+use crate::files::open::{FileConnector, FileFormat, Listed, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader, partition};
 use crate::text::Zone;
@@ -18,16 +22,21 @@ use arrow::datatypes::SchemaRef;
 use config::ParquetConfig;
 use datafusion::catalog::TableProvider;
 use files::{DataFile, ParquetFiles};
+use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// The format `parquet`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Parquet;
+/// Returns the connector of the format `parquet`.
+pub fn connector() -> FileConnector {
+    FileConnector::new(Parquet)
+}
+
+#[derive(Debug)]
+pub(crate) struct Parquet;
 
 impl FileFormat for Parquet {
-    fn name(&self) -> &'static str {
-        "parquet"
+    fn descriptor(&self) -> &'static ConnectorDescriptor {
+        &descriptor::DESCRIPTOR
     }
 
     fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {
@@ -36,6 +45,10 @@ impl FileFormat for Parquet {
 
     fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>> {
         Ok(Arc::new(sink::ParquetSink::from_options(&request.options)?))
+    }
+
+    fn paths(&self, table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
+        files::paths(table)
     }
 }
 

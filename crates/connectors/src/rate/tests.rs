@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::Rate;
-use crate::MetadataLog;
 use crate::connector::Connector;
 use crate::stream::Subtask;
 use crate::testing::{lines, read};
+use crate::{ConnectorRegistry, MetadataLog};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path as StorePath;
@@ -50,6 +50,8 @@ async fn seconds_are_planned_once_and_read_again() {
         source.read(Some(&first), &second, whole).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(lines(&rest).len(), 14);
     assert_eq!(source.plan(Some(&second)).await.unwrap(), None);
-    let refused = rate.stream_schema(&read(Path::new(""), None, &[("rampUpTime", "5")])).await.unwrap_err();
+    let checked = ConnectorRegistry::default().with(Arc::new(rate.clone())).get("rate").unwrap();
+    let refused =
+        checked.stream_schema(&read(Path::new(""), None, &[("rampUpTime", "5")])).await.unwrap_err();
     assert_eq!(refused.class(), "INVALID_OPTION_VALUE");
 }

@@ -65,17 +65,6 @@ pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
     Ok(())
 }
 
-/// Refuses options that are there with any value but the one that changes nothing; none if that is empty.
-pub(crate) fn refuse_unless_default(options: &OptionMap, table: &[(&str, &str)]) -> Result<()> {
-    for (key, default) in table {
-        if options.get(key).is_some_and(|v| !v.eq_ignore_ascii_case(default)) {
-            let wanted = if default.is_empty() { "nothing: it is not supported" } else { default };
-            return Err(options.bad(key, wanted));
-        }
-    }
-    Ok(())
-}
-
 /// The share of the records that inference looks at.
 pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
     let Some(text) = options.get("samplingRatio") else { return Ok(1.0) };
@@ -90,12 +79,6 @@ pub(crate) fn is_sampled(n: u64, ratio: f64) -> bool {
     #[allow(clippy::cast_precision_loss)] // record numbers stay far below 2^52
     let at = |n: u64| (n as f64 * ratio).floor();
     ratio >= 1.0 || n == 0 || at(n) > at(n - 1)
-}
-
-/// A non-negative number under `key`.
-pub(crate) fn count(options: &OptionMap, key: &str) -> Result<Option<u64>> {
-    let Some(text) = options.get(key) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| options.bad(key, "a number"))
 }
 
 /// A record that does not fit under FAILFAST, as Spark says it, with its place.

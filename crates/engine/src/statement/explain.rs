@@ -10,6 +10,7 @@ use datafusion::physical_plan::displayable;
 use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_connectors::ConnectorRegistry;
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
 
@@ -60,7 +61,7 @@ fn streaming(resolved: &Resolved) -> String {
 }
 
 /// The files that a plan reads, each once, in the order of its scans.
-pub fn input_files(resolved: &Resolved) -> Result<Vec<String>> {
+pub fn input_files(resolved: &Resolved, registry: &ConnectorRegistry) -> Result<Vec<String>> {
     if resolved.streaming {
         return Err(Error::unsupported("inputFiles of a stream"));
     }
@@ -68,7 +69,7 @@ pub fn input_files(resolved: &Resolved) -> Result<Vec<String>> {
     let walk = resolved.plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let provider = source_as_provider(&scan.source)?;
-            files.extend(thalweg_connectors::input_files(provider.as_ref()));
+            files.extend(registry.input_files(provider.as_ref()));
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -2,7 +2,6 @@
 
 use crate::OptionMap;
 use crate::files::Listing;
-use crate::text::config::{count, refuse_unless_default};
 use thalweg_common::{Error, Result};
 
 /// How many files an epoch reads, and which files a folder contains.
@@ -16,22 +15,15 @@ pub(crate) struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Reads the options. Options by which the source would forget or delete files are refused.
+    /// Reads the options.
     pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
-        refuse_unless_default(options, &[("modifiedBefore", ""), ("modifiedAfter", "")])?;
-        let positive = |key: &str| match count(options, key)? {
+        let positive = |key: &str| match options.count(key)? {
             Some(0) => Err(options.bad(key, "a number above 0")),
             other => Ok(other),
         };
         let (files_max, bytes_max) = (positive("maxFilesPerTrigger")?, positive("maxBytesPerTrigger")?);
         if files_max.is_some() && bytes_max.is_some() {
             return Err(options.bad("maxBytesPerTrigger", "nothing, since maxFilesPerTrigger is given too"));
-        }
-        if options.get("cleanSource").is_some_and(|v| !v.eq_ignore_ascii_case("off")) {
-            return Err(options.bad("cleanSource", "off"));
-        }
-        if options.flag("fileNameOnly", false)? {
-            return Err(options.bad("fileNameOnly", "false"));
         }
         Ok(Self {
             files_max,
