@@ -16,14 +16,16 @@
 #![deny(missing_docs, unreachable_pub)]
 
 use std::sync::Arc;
-use thalweg_connectors::{ConnectorRegistry, csv, delta, json, memory, noop, parquet, rate};
+use thalweg_connector_delta::Delta;
+use thalweg_connector_files::{csv, json, parquet};
+use thalweg_connectors::{ConnectorRegistry, memory, noop, rate};
 
 /// Returns all connectors that need nothing from whoever runs them. The console is not among them: it has to be
 /// told where to print.
 pub fn standard_registry() -> ConnectorRegistry {
     ConnectorRegistry::default()
         .with(Arc::new(csv::connector()))
-        .with(Arc::new(delta::Delta))
+        .with(Arc::new(Delta))
         .with(Arc::new(json::connector()))
         .with(Arc::new(memory::Memory::default()))
         .with(Arc::new(noop::Noop))

@@ -12,10 +12,11 @@ use thalweg_common::Result;
 use thalweg_connectors::console::Console;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, Operation, OptionSpec, OptionType};
 use thalweg_connectors::{
-    Connector, ConnectorRegistry, Guarantee, MetadataLog, OptionMap, ReadRequest, SinkRequest, StreamSink,
-    WriteMode, WriteRequest,
+    Connector, ConnectorRegistry, Guarantee, OptionMap, ReadRequest, SinkRequest, StreamSink, WriteMode,
+    WriteRequest,
 };
 use thalweg_connectors_all::standard_registry;
+use thalweg_storage::MetadataLog;
 
 fn registry() -> ConnectorRegistry {
     let console = Console::new(Arc::new(|_| ()), Arc::new(|_, _, _| Ok(String::new())));

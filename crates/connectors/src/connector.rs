@@ -1,8 +1,8 @@
 //! Defines the trait of a connector and the requests that it gets.
 
+use crate::OptionMap;
 use crate::descriptor::{ConnectorDescriptor, Operation};
 use crate::stream::{StreamSink, StreamSource};
-use crate::{MetadataLog, OptionMap};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -10,6 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_storage::MetadataLog;
 
 /// A request to read a table.
 #[derive(Debug, Clone)]

@@ -1,41 +1,28 @@
-//! Where rows come from and go to: one folder per system, behind two pairs of traits.
+//! Where rows come from and go to: the traits of connectors, their descriptors and the registry.
 //!
 //! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
-//! streams (a [`StreamSource`], a [`StreamSink`]). The [`ConnectorRegistry`] is the only place that knows
-//! connectors by name. A connector knows no query, no session and no SQL.
+//! streams (a [`StreamSource`], a [`StreamSink`]). Its [descriptor](descriptor::ConnectorDescriptor) says what it is
+//! and can do, and the [`ConnectorRegistry`] finds it by name. A connector knows no query, no session and no SQL.
+//!
+//! Here are also the connectors that need no library: [`console`], [`memory`], [`noop`] and [`rate`]. Each other one
+//! is in a crate of its own, so that its libraries are built beside the engine and not before it.
+//! [`Connector`] has an example.
+#![deny(missing_docs, unreachable_pub)]
 
-mod cast;
-pub mod connector;
+mod connector;
 pub mod console;
-pub mod csv;
-pub mod delta;
 pub mod descriptor;
-pub mod durable_store;
-mod files;
-pub mod json;
+mod error;
 pub mod memory;
-pub mod metadata_log;
 pub mod noop;
-#[cfg(test)]
-mod option_tests;
-pub mod options;
-pub mod parquet;
+mod options;
 pub mod rate;
 mod registry;
-#[cfg(test)]
-mod spark_tests;
 mod staging;
 pub mod stream;
-#[cfg(test)]
-mod testing;
-mod text;
-mod types;
 
 pub use connector::{Connector, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
-pub use durable_store::{DurableStore, checkpoint_failed};
-pub use files::durable::make_folder;
-pub use files::open::FileConnector;
-pub use metadata_log::MetadataLog;
+pub use error::from_datafusion;
 pub use options::OptionMap;
 pub use registry::ConnectorRegistry;
 pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};

@@ -1,9 +1,7 @@
 //! Finds connectors by name, by file and by folder, and refuses what they do not say they can do.
 
-use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest, SinkRequest, WriteReport, WriteRequest};
 use crate::descriptor::{ConnectorDescriptor, Operation};
-use crate::files::path;
 use crate::stream::{StreamSink, StreamSource};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -13,6 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_storage::MetadataLog;
+use thalweg_storage::path;
 
 /// The end of the name of a file that is compressed; the format is before it.
 const COMPRESSED: &str = ".gz";

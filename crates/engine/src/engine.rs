@@ -55,7 +55,7 @@ impl Engine {
     /// Opens the engine over a data directory, which is made if it does not exist. `registry` has the connectors
     /// that its queries may use.
     pub async fn open(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
-        thalweg_connectors::make_folder(&config.data_dir)
+        thalweg_storage::durable::make_folder(&config.data_dir)
             .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;
         clear(&config.data_dir.join(TEMPORARY))?;

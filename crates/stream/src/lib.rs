@@ -19,7 +19,9 @@
 //! use arrow::datatypes::{DataType, Field, Schema};
 //! use object_store::{ObjectStore, memory::InMemory, path::Path};
 //! use std::sync::Arc;
-//! use thalweg_connectors::{Connector, MetadataLog, OptionMap, ReadRequest, SinkRequest, csv, memory::Memory};
+//! use thalweg_connector_files::csv;
+//! use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, memory::Memory};
+//! use thalweg_storage::MetadataLog;
 //! use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]

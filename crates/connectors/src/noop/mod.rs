@@ -2,7 +2,7 @@
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
 use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
-use crate::files::write::ours;
+use crate::error::from_datafusion;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -40,7 +40,7 @@ impl Connector for Noop {
         mut rows: SendableRecordBatchStream,
     ) -> Result<WriteReport> {
         let mut report = WriteReport::default();
-        while let Some(batch) = rows.try_next().await.map_err(ours)? {
+        while let Some(batch) = rows.try_next().await.map_err(from_datafusion)? {
             report.rows += batch.num_rows() as u64;
         }
         Ok(report)
@@ -74,30 +74,5 @@ impl StreamSink for NoopSink {
 
     async fn commit(&self, _epoch: Epoch, _staged: Vec<Staged>) -> Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::ConnectorRegistry;
-    use crate::testing::{batch, options, stream_of};
-
-    #[tokio::test]
-    async fn rows_are_counted_and_gone() {
-        let request = |pairs: &[(&str, &str)]| WriteRequest {
-            path: String::new(),
-            mode: crate::WriteMode::Append,
-            partition_by: vec![],
-            replace: false,
-            options: options(pairs),
-            time_zone: "UTC".to_owned(),
-        };
-        let rows = || stream_of(batch("n int", &[&["1"], &["2"]]));
-        assert_eq!(Noop.write(request(&[]), rows()).await.unwrap().rows, 2);
-        let checked = ConnectorRegistry::default().with(Arc::new(Noop)).get("noop").unwrap();
-        let refused = checked.write(request(&[("x", "1")]), rows()).await.unwrap_err();
-        assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
     }
 }

@@ -1,6 +1,5 @@
 //! The rate connector and its source.
 
-use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, StreamRead};
 use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
@@ -13,6 +12,7 @@ use serde_json::json;
 use std::sync::Arc;
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, Result};
+use thalweg_storage::MetadataLog;
 use tokio::sync::Mutex;
 
 const BATCH_ROWS: i64 = 8192;

@@ -9,9 +9,10 @@ use object_store::path::Path as StorePath;
 use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::{SinkTarget, StreamWrite};
-use thalweg_connectors::{DurableStore, MetadataLog, OptionMap, SinkRequest};
+use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
+use thalweg_storage::{DurableStore, MetadataLog};
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
 
 /// What a streaming query is, whichever door it came through.
