@@ -70,7 +70,7 @@ pub(crate) struct Definition {
 
 impl Definition {
     /// The definition in a snapshot.
-    pub fn of(snapshot: &EagerSnapshot) -> Result<Self> {
+    pub(crate) fn of(snapshot: &EagerSnapshot) -> Result<Self> {
         let value =
             |v: serde_json::Result<Value>| v.map_err(|e| Error::internal(format!("Delta metadata: {e}")));
         let metadata = value(serde_json::to_value(snapshot.metadata()))?;
@@ -86,14 +86,14 @@ impl Definition {
     }
 
     /// A table that is to be made for rows of that schema; every column may be null.
-    pub fn of_rows(rows: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
+    pub(crate) fn of_rows(rows: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
         check_not_empty("Delta", rows)?;
         can_be_held(rows)?;
         Self::declared(&table_schema(rows)?, partition_by, created_ms)
     }
 
     /// A table that is to be made with those columns.
-    pub fn declared(declared: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
+    pub(crate) fn declared(declared: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
         can_be_held(declared)?;
         let declared = without_metadata(declared);
         let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
@@ -112,7 +112,7 @@ impl Definition {
     }
 
     /// The same table with the columns that rows have in addition.
-    pub fn merged_with(&self, rows: &SchemaRef) -> Result<Self> {
+    pub(crate) fn merged_with(&self, rows: &SchemaRef) -> Result<Self> {
         let new = table_schema(rows)?;
         let schema = fit::merged(&self.schema, &new);
         fit::check(&schema, rows)?;
@@ -130,12 +130,12 @@ impl Definition {
     }
 
     /// The actions that make the table.
-    pub fn actions(&self) -> [Value; 2] {
+    pub(crate) fn actions(&self) -> [Value; 2] {
         [json!({"protocol": self.protocol}), json!({"metaData": self.metadata})]
     }
 
     /// The actions that give a table that is there these columns; its identity and settings stay.
-    pub fn replacing(&self, old: &Self) -> Vec<Value> {
+    pub(crate) fn replacing(&self, old: &Self) -> Vec<Value> {
         let mut metadata = self.metadata.clone();
         for key in ["id", "configuration", "createdTime", "name", "description"] {
             if let (Some(value), Some(map)) = (old.metadata.get(key), metadata.as_object_mut()) {
@@ -151,13 +151,13 @@ impl Definition {
     }
 
     /// Whether files that were written for one of them fit the other.
-    pub fn same_layout(&self, other: &Self) -> bool {
+    pub(crate) fn same_layout(&self, other: &Self) -> bool {
         without_metadata(&self.declared) == without_metadata(&other.declared)
             && self.partition_by == other.partition_by
     }
 
     /// Refuses tables whose readers have to understand more than ours does.
-    pub fn check_readable(&self, root: &Path) -> Result<()> {
+    pub(crate) fn check_readable(&self, root: &Path) -> Result<()> {
         let unknown = strings(&self.protocol, "readerFeatures");
         match unknown.iter().find(|f| !READER_FEATURES.contains(&f.as_str())) {
             Some(feature) => Err(unsupported_feature(root, feature)),
@@ -169,7 +169,7 @@ impl Definition {
     }
 
     /// Refuses tables whose writers have to understand more than ours does.
-    pub fn check_writable(&self, root: &Path) -> Result<()> {
+    pub(crate) fn check_writable(&self, root: &Path) -> Result<()> {
         self.check_readable(root)?;
         let version = self.protocol.get("minWriterVersion").and_then(Value::as_u64).unwrap_or(u64::MAX);
         if version > NAMED_FEATURES.1 {
@@ -200,18 +200,18 @@ impl Definition {
     }
 
     /// Whether rows are never taken out again.
-    pub fn is_append_only(&self) -> bool {
+    pub(crate) fn is_append_only(&self) -> bool {
         self.setting("delta.appendOnly").is_some_and(|v| v == "true")
     }
 
     /// Refuses rows that do not fit the columns.
-    pub fn check_rows(&self, rows: &SchemaRef) -> Result<()> {
+    pub(crate) fn check_rows(&self, rows: &SchemaRef) -> Result<()> {
         fit::check(&self.schema, rows)
     }
 
     /// Rows that fit, as the table has them; class `DELTA_NOT_NULL_CONSTRAINT_VIOLATED` for a null that
     /// the table does not allow.
-    pub fn fitted(&self, rows: &RecordBatch, zone: Zone) -> Result<RecordBatch> {
+    pub(crate) fn fitted(&self, rows: &RecordBatch, zone: Zone) -> Result<RecordBatch> {
         fit::fitted(rows, &self.schema, &self.declared, zone)
     }
 

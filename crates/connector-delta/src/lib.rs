@@ -36,7 +36,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_docs, unreachable_pub)]
 
 mod batch;
 mod definition;

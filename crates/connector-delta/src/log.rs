@@ -34,7 +34,7 @@ pub(crate) struct AppIds {
 }
 
 impl AppIds {
-    pub fn of(query_id: &str) -> Self {
+    pub(crate) fn of(query_id: &str) -> Self {
         Self {
             epoch: query_id.to_owned(),
             generation: format!("{query_id}/generation"),
@@ -56,7 +56,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// The version that the next commit makes.
-    pub fn next(&self) -> i64 {
+    pub(crate) fn next(&self) -> i64 {
         self.version.map_or(0, |v| v + 1)
     }
 }
@@ -69,7 +69,7 @@ pub(crate) struct Log {
 
 impl Log {
     /// The table at `root`, at its newest version or at `version`; none if there is none.
-    pub async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
+    pub(crate) async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.has_entries() {
             return Ok(None);
         }
@@ -94,7 +94,7 @@ impl Log {
     }
 
     /// The table, not loaded yet.
-    pub fn table(&self) -> Result<DeltaTable> {
+    pub(crate) fn table(&self) -> Result<DeltaTable> {
         let url = Url::from_directory_path(&self.root)
             .map_err(|()| Error::internal(format!("'{}' is no absolute path", self.root.display())))?;
         DeltaTableBuilder::from_url(url)
@@ -103,7 +103,7 @@ impl Log {
     }
 
     /// The newest state.
-    pub async fn load(&self, ids: &AppIds) -> Result<Head> {
+    pub(crate) async fn load(&self, ids: &AppIds) -> Result<Head> {
         let Some(table) = self.open(None).await? else {
             return Ok(Head {
                 version: None,
@@ -132,12 +132,12 @@ impl Log {
     }
 
     /// The snapshot of a table that was opened.
-    pub fn snapshot<'a>(&self, table: &'a DeltaTable) -> Result<&'a EagerSnapshot> {
+    pub(crate) fn snapshot<'a>(&self, table: &'a DeltaTable) -> Result<&'a EagerSnapshot> {
         Ok(table.snapshot().map_err(|e| self.failed("read", &e))?.snapshot())
     }
 
     /// Takes in the entries that came after `head`.
-    pub async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
+    pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
         let mut head = head;
         while let Some(entry) = self.entry(head.next())? {
             let path = self.entry_path(head.next());
@@ -154,7 +154,7 @@ impl Log {
     }
 
     /// Creates version `version` with these actions; false if someone else made it.
-    pub fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
+    pub(crate) fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
         durable::make_folder(&self.root.join(FOLDER))?;
         durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
@@ -162,7 +162,7 @@ impl Log {
 
     /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
     /// failure is logged and no more.
-    pub async fn checkpoint_if_due(&self, version: i64) {
+    pub(crate) async fn checkpoint_if_due(&self, version: i64) {
         if version == 0 || version % CHECKPOINT_EVERY != 0 {
             return;
         }
@@ -182,7 +182,7 @@ impl Log {
     }
 
     /// Whether the entry `version` is the one with that mark.
-    pub fn has_mark(&self, version: i64, mark: &str) -> Result<bool> {
+    pub(crate) fn has_mark(&self, version: i64, mark: &str) -> Result<bool> {
         Ok(self.mark_at(version)?.as_deref() == Some(mark))
     }
 
@@ -197,7 +197,7 @@ impl Log {
         self.root.join(FOLDER).join(format!("{version:020}.json"))
     }
 
-    pub fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {
+    pub(crate) fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {
         let cause = cause_of(cause);
         if let Some(feature) = cause.strip_prefix("Kernel error: Unsupported: ") {
             return unsupported_feature(&self.root, feature);

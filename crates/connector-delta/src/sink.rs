@@ -55,7 +55,7 @@ struct Fenced {
 
 impl DeltaSink {
     /// A sink that writes below the root of `log`; nothing is written yet.
-    pub fn new(log: Log, request: SinkRequest) -> Result<Self> {
+    pub(crate) fn new(log: Log, request: SinkRequest) -> Result<Self> {
         let format = ParquetSink::from_options(&request.options)?;
         let merge_schema = request.options.flag("mergeSchema", false)?;
         Ok(Self {

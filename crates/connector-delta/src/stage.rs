@@ -48,7 +48,7 @@ struct OpenFile {
 
 impl<'a> Stager<'a> {
     /// `index` tells the files of one worker from those of another.
-    pub fn new(
+    pub(crate) fn new(
         root: &'a Path,
         definition: &'a Definition,
         (format, zone): (&'a ParquetSink, Zone),
@@ -71,7 +71,7 @@ impl<'a> Stager<'a> {
     }
 
     /// Writes a batch, whose columns were checked to fit the table; its nulls are checked here.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -91,7 +91,7 @@ impl<'a> Stager<'a> {
     }
 
     /// Finishes all files; their actions.
-    pub fn finish(mut self) -> Result<(Vec<Value>, u64)> {
+    pub(crate) fn finish(mut self) -> Result<(Vec<Value>, u64)> {
         self.close_all()?;
         self.begun.clear();
         Ok((std::mem::take(&mut self.adds), self.rows))

@@ -29,7 +29,7 @@ pub(super) struct Syntax {
 
 impl Syntax {
     /// Ends records as `text` does: its first line end is that of all.
-    pub fn end_records(&mut self, text: &str, given: Option<&str>) {
+    pub(super) fn end_records(&mut self, text: &str, given: Option<&str>) {
         let first = text.find(['\n', '\r']).and_then(|at| text.get(at..)).unwrap_or("\n");
         let found = ["\r\n", "\r", "\n"].into_iter().find(|end| first.starts_with(end)).unwrap_or("\n");
         self.line_end = Some(given.unwrap_or(found).to_owned());
@@ -61,7 +61,7 @@ pub(super) struct CsvConfig {
 
 impl CsvConfig {
     /// Reads the options.
-    pub fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
         only_english(options)?;
         let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
         let text = |key: &str| options.get(key).unwrap_or_default().to_owned();

@@ -33,7 +33,7 @@ pub(super) struct Cell<'a> {
 impl Record {
     /// Cuts the record at the start of `text`; returns its length without its line end. In
     /// single-line mode `text` is one line and all of it is the record.
-    pub fn parse(&mut self, text: &str, syntax: &Syntax) -> usize {
+    pub(super) fn parse(&mut self, text: &str, syntax: &Syntax) -> usize {
         self.fields.clear();
         self.unescaped.clear();
         let bytes = text.as_bytes();
@@ -48,12 +48,12 @@ impl Record {
     }
 
     /// How many fields there are; at least one.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.fields.len()
     }
 
     /// The field at `index` of the record that `text` begins with.
-    pub fn cell<'a>(&'a self, text: &'a str, index: usize) -> Option<Cell<'a>> {
+    pub(super) fn cell<'a>(&'a self, text: &'a str, index: usize) -> Option<Cell<'a>> {
         let field = self.fields.get(index)?;
         let source = if field.in_unescaped { &self.unescaped } else { text };
         source.get(field.range.clone()).map(|text| Cell { text, quoted: field.quoted })

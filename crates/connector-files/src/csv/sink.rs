@@ -50,7 +50,7 @@ struct Style {
 
 impl CsvSink {
     /// Reads the options.
-    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         only_english(options)?;
         only_utf8(options)?;
         let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();

@@ -30,7 +30,7 @@ pub(super) struct CsvReader {
 
 impl CsvReader {
     /// A reader of columns of `schema`; a type that CSV can't hold is refused.
-    pub fn new(schema: SchemaRef, config: CsvConfig) -> Result<Self> {
+    pub(super) fn new(schema: SchemaRef, config: CsvConfig) -> Result<Self> {
         if let Some(field) = schema.fields().iter().find(|f| CellBuilder::new(f.data_type()).is_none()) {
             return Err(unsupported_type("CSV", field.name(), field.data_type()));
         }
@@ -102,7 +102,7 @@ pub(super) enum RawRecords {
 }
 
 impl RawRecords {
-    pub fn open(split: &Split, config: &Arc<CsvConfig>) -> Result<Self> {
+    pub(super) fn open(split: &Split, config: &Arc<CsvConfig>) -> Result<Self> {
         if !config.syntax.multi_line {
             let lines = Lines::open(split, config.line_separator.as_deref(), config.encoding)?;
             return Ok(Self::Lines { lines, config: Arc::clone(config) });
@@ -117,7 +117,7 @@ impl RawRecords {
     }
 
     /// The text of the next record; bytes that are no UTF-8 are replaced, and it is owned then.
-    pub fn next(&mut self) -> Result<Option<Cow<'_, str>>> {
+    pub(super) fn next(&mut self) -> Result<Option<Cow<'_, str>>> {
         match self {
             Self::Lines { lines, config } => {
                 let line = next_line(lines, config.comment)?;
@@ -132,7 +132,7 @@ impl RawRecords {
     }
 
     /// How its records are cut.
-    pub fn syntax(&self) -> &Syntax {
+    pub(super) fn syntax(&self) -> &Syntax {
         &self.config().syntax
     }
 
@@ -143,7 +143,7 @@ impl RawRecords {
     }
 
     /// Where the last record stands.
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         match self {
             Self::Lines { lines, .. } => lines.place(),
             Self::Whole { number, path, .. } => format!("{path}, record {number}"),

@@ -39,7 +39,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Opens a split; without a separator, lines end with `\n`, `\r\n` or `\r`.
-    pub fn open(split: &Split, separator: Option<&str>, encoding: Encoding) -> Result<Self> {
+    pub(crate) fn open(split: &Split, separator: Option<&str>, encoding: Encoding) -> Result<Self> {
         // Places in what is decoded are not those that the range is of.
         let is_whole = !encoding.is_utf8() && split.start == 0;
         let mut lines = Self {
@@ -63,7 +63,7 @@ impl Lines {
     }
 
     /// The next line that belongs to the split, without its separator.
-    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>> {
         if self.offset > self.end {
             return Ok(None);
         }
@@ -74,12 +74,12 @@ impl Lines {
     }
 
     /// The line that [`Lines::next`] yielded last.
-    pub fn current(&self) -> Option<&[u8]> {
+    pub(crate) fn current(&self) -> Option<&[u8]> {
         self.buffer.get(self.last.clone())
     }
 
     /// Where the last line stands, for messages: `file:/a.csv, line 7`.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match self.number {
             Some(n) => format!("{}, line {n}", uri(&self.path)),
             None => format!("{}, before byte {}", uri(&self.path), self.offset),

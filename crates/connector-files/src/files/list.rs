@@ -72,7 +72,7 @@ pub(crate) struct Listing {
 impl Listing {
     /// Reads `recursiveFileLookup`, `pathGlobFilter`, `basePath`, `modifiedBefore` and
     /// `modifiedAfter`; times without a zone are those of `time_zone`.
-    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    pub(crate) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         let filter = match options.get("pathGlobFilter") {
             None => None,
             Some(text) => {
@@ -90,7 +90,7 @@ impl Listing {
     }
 
     /// The files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
-    pub fn files(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
+    pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
         let mut found = Vec::new();
         for text in paths {
             for root in expand(text)? {

@@ -41,7 +41,7 @@ pub(crate) struct Split {
 
 impl Split {
     /// All of a file.
-    pub fn whole(file: Arc<FileEntry>) -> Self {
+    pub(crate) fn whole(file: Arc<FileEntry>) -> Self {
         let end = file.size_bytes;
         // A compressed file has more bytes than its size says.
         let end = if super::lines::is_compressed(&file.path) { u64::MAX } else { end };
@@ -71,13 +71,18 @@ pub(crate) struct FileTable {
 
 impl FileTable {
     /// A table of `files`, whose folder columns are `folders`.
-    pub fn new(reader: Arc<dyn FileReader>, files: Vec<FileEntry>, folders: Vec<Field>, zone: Zone) -> Self {
+    pub(crate) fn new(
+        reader: Arc<dyn FileReader>,
+        files: Vec<FileEntry>,
+        folders: Vec<Field>,
+        zone: Zone,
+    ) -> Self {
         let schema = with_folders(reader.schema(), &folders);
         Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, schema }
     }
 
     /// The files, in their order.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
     }
 

@@ -31,7 +31,7 @@ const OPEN_FILES_MAX: usize = 128;
 const TEMPORARY: &str = "_temporary";
 const SUCCESS: &str = "_SUCCESS";
 
-/// One file that is being written.
+/// One file that is being written. [`SinkFormat`] begins it and has an example.
 pub trait FileSink: Send {
     /// Writes rows of the columns that the file was begun with.
     fn write(&mut self, rows: &RecordBatch) -> Result<()>;
@@ -40,6 +40,30 @@ pub trait FileSink: Send {
 }
 
 /// How a format writes one file.
+///
+/// ```
+/// use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+/// use std::sync::Arc;
+/// use thalweg_connector_files::files::write::SinkFormat;
+/// use thalweg_connector_files::parquet::sink::ParquetSink;
+/// use thalweg_connectors::OptionMap;
+/// use thalweg_storage::durable;
+///
+/// # fn main() -> thalweg_common::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let column: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+/// let rows = RecordBatch::try_from_iter([("n", column)]).expect("one column");
+///
+/// let format: &dyn SinkFormat = &ParquetSink::from_options(&OptionMap::default())?;
+/// format.check(&rows.schema())?;
+/// let path = folder.path().join(format!("part-0{}", format.suffix()));
+/// let mut file = format.create(durable::create(&path)?, &path, &rows.schema())?;
+/// file.write(&rows)?;
+/// file.finish()?;
+/// assert!(path.to_string_lossy().ends_with("part-0.snappy.parquet"));
+/// # Ok(())
+/// # }
+/// ```
 pub trait SinkFormat: Send + Sync + Debug {
     /// The end of a file's name, such as `.csv.gz`.
     fn suffix(&self) -> String;
@@ -270,7 +294,7 @@ pub(crate) struct OpenFiles<'a> {
 
 impl OpenFiles<'_> {
     /// The file of a folder, begun if need be.
-    pub fn file(&mut self, folder: &Path) -> Result<&mut Box<dyn FileSink>> {
+    pub(crate) fn file(&mut self, folder: &Path) -> Result<&mut Box<dyn FileSink>> {
         if !self.files.contains_key(folder) {
             if self.files.len() >= OPEN_FILES_MAX {
                 self.finish_all()?;
@@ -285,7 +309,7 @@ impl OpenFiles<'_> {
     }
 
     /// Finishes all open files.
-    pub fn finish_all(&mut self) -> Result<()> {
+    pub(crate) fn finish_all(&mut self) -> Result<()> {
         while let Some((_, file)) = self.files.pop_first() {
             file.finish()?;
         }

@@ -28,7 +28,7 @@ pub(super) struct JsonConfig {
 
 impl JsonConfig {
     /// Reads the options.
-    pub fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
         only_english(options)?;
         let line_separator = options.get("lineSep").map(str::to_owned);
         if line_separator.as_deref() == Some("") {

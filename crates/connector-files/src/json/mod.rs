@@ -4,10 +4,12 @@ mod config;
 mod descriptor;
 mod infer;
 mod parse;
+#[allow(unreachable_pub)] // Its parts are as visible as the folder.
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
+#[allow(unreachable_pub)] // Its parts are as visible as the folder.
 mod value;
 
 use crate::files::open::{FileConnector, FileFormat, Reading};

@@ -28,7 +28,7 @@ pub(super) struct JsonReader {
 
 impl JsonReader {
     /// A reader of columns of `schema`; a type that JSON can't hold is refused.
-    pub fn new(schema: SchemaRef, config: JsonConfig) -> Result<Self> {
+    pub(super) fn new(schema: SchemaRef, config: JsonConfig) -> Result<Self> {
         if let Some(field) = schema.fields().iter().find(|f| Builder::new(f.data_type()).is_none()) {
             return Err(unsupported_type("JSON", field.name(), field.data_type()));
         }
@@ -61,7 +61,7 @@ pub(super) enum RawRecords {
 }
 
 impl RawRecords {
-    pub fn open(split: &Split, config: &JsonConfig) -> Result<Self> {
+    pub(super) fn open(split: &Split, config: &JsonConfig) -> Result<Self> {
         if !config.multi_line {
             return Ok(Self::Lines(Lines::open(split, config.line_separator.as_deref(), config.encoding)?));
         }
@@ -74,7 +74,7 @@ impl RawRecords {
     }
 
     /// The bytes of the next record that is not blank.
-    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>> {
         match self {
             Self::Lines(lines) => {
                 while let Some(line) = lines.next()? {
@@ -94,7 +94,7 @@ impl RawRecords {
         }
     }
 
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         match self {
             Self::Lines(lines) => lines.place(),
             Self::Whole { path, .. } => path.clone(),

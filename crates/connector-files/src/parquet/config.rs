@@ -15,7 +15,7 @@ pub(super) struct ParquetConfig {
 
 impl ParquetConfig {
     /// Reads the options.
-    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::of_session(time_zone)? })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct StreamConfig {
 
 impl StreamConfig {
     /// Reads the options.
-    pub fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    pub(crate) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
         let positive = |key: &str| match options.count(key)? {
             Some(0) => Err(options.bad(key, "a number above 0")),
             other => Ok(other),

@@ -34,13 +34,13 @@ pub(super) struct LogEntry {
 pub(super) const SUMMARY_EVERY: u64 = 100;
 
 impl LogEntry {
-    pub fn to_bytes(&self) -> Result<Bytes> {
+    pub(super) fn to_bytes(&self) -> Result<Bytes> {
         let json = serde_json::to_vec(self)
             .map_err(|e| Error::internal(format!("encoding an entry of a file source's log: {e}")))?;
         Ok(json.into())
     }
 
-    pub fn from_bytes(bytes: &[u8], number: u64) -> Result<Self> {
+    pub(super) fn from_bytes(bytes: &[u8], number: u64) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|e| {
             Error::new(
                 ErrorKind::Runtime,

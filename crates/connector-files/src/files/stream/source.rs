@@ -67,7 +67,7 @@ pub(crate) struct FileSourceArgs {
 
 impl FileStreamSource {
     /// Creates a source over one path; nothing is listed yet.
-    pub fn new(args: FileSourceArgs) -> Result<Self> {
+    pub(crate) fn new(args: FileSourceArgs) -> Result<Self> {
         let path = config::single_path(&args.paths)?;
         Ok(Self {
             schema: with_folders(args.reader.schema(), &args.folders),
