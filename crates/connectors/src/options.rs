@@ -172,6 +172,8 @@ mod tests {
     fn an_option_that_a_table_keeps_may_be_of_another_operation() {
         let kept = [("Codec", "x"), ("maxFileAge", "7d"), ("sep", ";")];
         check(Operation::BatchRead, &kept, &[], "");
+        let wanted = "The option `maxFileAge` is not supported by csv.";
+        check(Operation::BatchWrite, &kept, &[], wanted);
         let wanted = "The option `codec` is not supported by csv.";
         check(Operation::BatchRead, &[("sep", ";")], &[("codec", "x")], wanted);
     }

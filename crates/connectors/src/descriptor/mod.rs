@@ -224,12 +224,12 @@ impl ConnectorDescriptor {
         let groups = self.options(operation).ok_or_else(|| cannot(self.name, &operation))?;
         let may_be_of_another = |key: &str| options.is_kept(key) && !self.tables.keeps_columns;
         for key in options.keys() {
-            let own = find(groups, key).filter(|spec| spec.is_built());
-            let found = own.or_else(|| self.of_any_operation(key).filter(|_| may_be_of_another(key)));
-            match found {
-                Some(spec) => spec.check(options, key)?,
-                None => return Err(refused(self.name, key, names(groups))),
-            }
+            let found = match find(groups, key) {
+                Some(own) => Some(own).filter(|spec| spec.is_built()),
+                None => self.of_any_operation(key).filter(|_| may_be_of_another(key)),
+            };
+            let spec = found.ok_or_else(|| refused(self.name, key, names(groups)))?;
+            spec.check(options, key)?;
         }
         Ok(())
     }
