@@ -157,3 +157,44 @@ impl Connector for Checked {
         self.0.sink(request).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::noop::Noop;
+
+    static OTHER: ConnectorDescriptor =
+        ConnectorDescriptor { aliases: &["alias"], ..ConnectorDescriptor::new("other", "") };
+
+    #[derive(Debug)]
+    struct Other;
+
+    impl Connector for Other {
+        fn descriptor(&self) -> &ConnectorDescriptor {
+            &OTHER
+        }
+    }
+
+    #[test]
+    fn a_connector_is_found_by_each_of_its_names_and_listed_once() {
+        let registry = ConnectorRegistry::default().with(Arc::new(Other)).with(Arc::new(Noop));
+        let name = |key: &str| registry.get(key).map(|c| c.descriptor().name).map_err(|e| e.to_string());
+        assert_eq!(name("ALIAS"), Ok("other"));
+        assert_eq!(name("Other"), Ok("other"));
+        let names: Vec<_> = registry.connectors().map(|c| c.descriptor().name).collect();
+        assert_eq!(names, ["noop", "other"]);
+        let missing = registry.get("othr").unwrap_err();
+        assert_eq!(
+            (missing.class(), missing.hint_text()),
+            ("DATA_SOURCE_NOT_FOUND", Some("Did you mean other?"))
+        );
+    }
+
+    #[test]
+    fn a_table_without_a_format_has_that_of_the_registry() {
+        let registry = ConnectorRegistry::default();
+        assert_eq!(registry.default_table_format().unwrap_err().class(), "UNSUPPORTED_FEATURE");
+        assert_eq!(registry.with_default_table_format("Noop").default_table_format(), Ok("noop"));
+    }
+}
