@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::connector::{Connector, ReadRequest};
-use crate::types::spark_name;
 use crate::{OptionMap, standard_registry};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -11,6 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::types::simple_name;
 
 /// Options from pairs.
 pub(crate) fn options(pairs: &[(&str, &str)]) -> OptionMap {
@@ -35,7 +35,7 @@ pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
 
 /// Names and types, such as `a int, b string`.
 pub(crate) fn types(schema: &SchemaRef) -> String {
-    let one = |f: &Arc<arrow::datatypes::Field>| format!("{} {}", f.name(), spark_name(f.data_type()));
+    let one = |f: &Arc<arrow::datatypes::Field>| format!("{} {}", f.name(), simple_name(f.data_type()));
     schema.fields().iter().map(one).collect::<Vec<_>>().join(", ")
 }
 

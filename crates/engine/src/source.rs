@@ -7,9 +7,9 @@ use datafusion::catalog::TableProvider;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{Connector, OptionMap, ReadRequest};
-use thalweg_plan::types;
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
+use thalweg_values::types;
 
 /// Options of a table that say how a stream of it is cut into epochs: a bounded read takes all there is.
 const STREAM_ONLY: &[&str] = &["maxfilespertrigger", "maxbytespertrigger", "latestfirst", "maxfileage"];

@@ -4,12 +4,11 @@
 //! so it says how many parts to leave out.
 
 use crate::naming_table::{shown_args, shown_name};
-use crate::types::sql_name;
-use thalweg_functions::display;
 use thalweg_sql::ir::{
     CASE_OF, CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,
 };
+use thalweg_values::display;
 
 /// How many parts of an attribute's name are its qualifier; none for a function that is called without brackets.
 type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
@@ -30,7 +29,7 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
         ExprNode::Window(call) => window_name(call, qualifier),
         ExprNode::Cast { expr, to, mode } => {
             let cast = if *mode == CastMode::Ansi { "CAST" } else { "TRY_CAST" };
-            format!("{cast}({} AS {})", name(expr), sql_name(to))
+            format!("{cast}({} AS {})", name(expr), to.sql())
         }
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),
         ExprNode::NamedArgument { name: n, value } => format!("{n} => {}", name(value)),
@@ -97,7 +96,7 @@ pub(crate) fn literal_name(literal: &Literal) -> String {
 }
 
 fn shown(array: &dyn arrow::array::Array) -> String {
-    thalweg_functions::display::cell(array, 0, "UTC")
+    display::cell(array, 0, "UTC")
 }
 
 fn decimal(unscaled: i128, scale: i8) -> String {

@@ -5,6 +5,7 @@ use super::File;
 /// A crate and the crates of ours that it may depend on. Every crate may use `common`.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("common", &[]),
+    ("values", &[]),
     ("sql", &[]),
     ("functions", &[]),
     ("connectors", &[]),

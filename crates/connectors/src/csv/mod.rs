@@ -2,7 +2,6 @@
 
 mod config;
 mod infer;
-mod record;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -12,11 +11,11 @@ use crate::connector::{ReadRequest, WriteRequest};
 use crate::files::open::{FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::CsvConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// The format `csv`.
 #[derive(Debug, Clone, Copy, Default)]

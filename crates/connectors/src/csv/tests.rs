@@ -135,7 +135,7 @@ async fn options_that_are_not_there_are_refused_by_name() {
         (("encoding", "ebcdic"), "INVALID_OPTION_VALUE"),
         (("sep", ""), "INVALID_OPTION_VALUE"),
         (("mergeSchema", "true"), "INVALID_OPTION_VALUE"),
-        (("timestampFormat", "ww"), "INVALID_DATETIME_PATTERN"),
+        (("timestampFormat", "ww"), "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION"),
         (("heder", "true"), "UNSUPPORTED_OPTION"),
         (("mode", "LENIENT"), "INVALID_OPTION_VALUE"),
     ];

@@ -12,7 +12,6 @@ use crate::connector::{WriteMode, WriteReport, WriteRequest};
 use crate::files::path::uri;
 use crate::files::write::feed;
 use crate::parquet::sink::ParquetSink;
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use deltalake_core::kernel::Action;
@@ -20,6 +19,7 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 const COMMIT_ATTEMPTS_MAX: usize = 100;
@@ -37,7 +37,7 @@ impl Settings {
         let options = &request.options;
         let settings = Self {
             format: ParquetSink::from_options(options)?,
-            zone: Zone::of_session(&request.time_zone)?,
+            zone: Zone::named(&request.time_zone)?,
             merge_schema: options.flag("mergeSchema", false)?,
             overwrite_schema: options.flag("overwriteSchema", false)?,
         };

@@ -9,8 +9,7 @@ use crate::files::scan::check_not_empty;
 use crate::files::split::PartitionSplitter;
 use crate::parquet::sink::can_hold;
 use crate::parquet::types::table_schema;
-use crate::text::Zone;
-use crate::text::cell::unsupported_type;
+use crate::text::config::unsupported_type;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 /// What a writer understands, which for some means to see that a table does not use them.
@@ -98,7 +98,7 @@ impl Definition {
         let declared = without_metadata(declared);
         let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
         // The table's own spelling of the names, and an error for names that it has not.
-        let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
+        let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::UTC)?.names().to_vec();
         let metadata = json!({
             "id": Uuid::new_v4().to_string(),
             "format": {"provider": "parquet", "options": {}},

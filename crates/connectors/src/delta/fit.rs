@@ -5,13 +5,14 @@
 //! values the table's type does not all hold. The same holds for the fields of structs at any depth.
 
 use crate::cast::{cast, place};
-use crate::text::Zone;
-use crate::types::{exact_digits, spark_name};
+use crate::types::exact_digits;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::types::simple_name;
+use thalweg_values::zone::Zone;
 
 /// Refuses rows with a column that the table lacks or whose type the table's does not hold, and rows
 /// without a column that must not be null.
@@ -61,8 +62,8 @@ fn differences(table: &Fields, rows: &Fields, path: &str, wrong: &mut Vec<String
                 }
                 (own, given) if !holds(own, given) => wrong.push(format!(
                     "column `{name}` is {} but the table has {}",
-                    spark_name(given),
-                    spark_name(own)
+                    simple_name(given),
+                    simple_name(own)
                 )),
                 _ => {}
             },

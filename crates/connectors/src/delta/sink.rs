@@ -15,7 +15,6 @@ use crate::files::path::uri;
 use crate::files::scan::blocking;
 use crate::parquet::sink::ParquetSink;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -26,6 +25,7 @@ use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::zone::Zone;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ impl DeltaSink {
             schema: request.schema,
             partition_by: request.partition_by,
             format,
-            zone: Zone::of_session(&request.time_zone)?,
+            zone: Zone::named(&request.time_zone)?,
             merge_schema,
             state: Mutex::new(None),
         })

@@ -10,13 +10,13 @@ use crate::files::durable;
 use crate::files::split::PartitionSplitter;
 use crate::files::write::{FileSink, SinkFormat};
 use crate::parquet::sink::ParquetSink;
-use crate::text::Zone;
 use arrow::array::RecordBatch;
 use deltalake_core::kernel::{Action, Add};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, Result};
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 /// Files that are open at once.
@@ -54,7 +54,7 @@ impl<'a> Stager<'a> {
         (format, zone): (&'a ParquetSink, Zone),
         index: usize,
     ) -> Result<Self> {
-        let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
+        let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::UTC)?;
         format.check(&splitter.file_schema)?;
         Ok(Self {
             root,

@@ -9,7 +9,6 @@ use crate::files::scan::blocking;
 use crate::files::{FileEntry, list, partition};
 use crate::parquet::files::{DataFile, ParquetFiles};
 use crate::stream::StreamSink;
-use crate::text::{Zone, datetime};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -20,6 +19,7 @@ use deltalake_core::kernel::LogicalFileView;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::{datetime, zone::Zone};
 
 /// The format `delta`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,8 +86,10 @@ async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
     };
     let time = match options.get("timestampAsOf") {
         Some(text) => {
-            let zone = Zone::of_session(&request.time_zone)?;
-            let time = datetime::timestamp(text, zone).and_then(DateTime::from_timestamp_micros);
+            let zone = Zone::named(&request.time_zone)?;
+            let time = datetime::timestamp(text)
+                .and_then(|t| t.instant(zone))
+                .and_then(DateTime::from_timestamp_micros);
             Some(time.ok_or_else(|| options.bad("timestampAsOf", "a timestamp"))?)
         }
         None => None,
@@ -134,7 +136,7 @@ fn data_file(log: &Log, file: &LogicalFileView, folders: &[Field]) -> Result<Dat
     let values = file.partition_values_map();
     let scalar = |field: &Field| {
         let text = values.get(field.name()).cloned().flatten().filter(|t| !t.is_empty());
-        partition::scalar(text.as_deref().unwrap_or(partition::NULL_FOLDER), field, Zone::Fixed(0))
+        partition::scalar(text.as_deref().unwrap_or(partition::NULL_FOLDER), field, Zone::UTC)
     };
     Ok(DataFile {
         partition: folders.iter().map(scalar).collect::<Result<_>>()?,

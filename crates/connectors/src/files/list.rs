@@ -7,13 +7,13 @@
 use super::path::{local, uri};
 use crate::OptionMap;
 use crate::text::config::refuse_unless_default;
-use crate::text::{Zone, datetime};
 use glob::Pattern;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::{datetime, zone::Zone};
 
 /// The deepest nesting of folders that a listing follows; deeper is a loop of links.
 const DEPTH_MAX: usize = 64;
@@ -159,8 +159,8 @@ impl Listing {
 /// The instant under `key`.
 fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64>> {
     let Some(text) = options.get(key) else { return Ok(None) };
-    let zone = Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?;
-    let instant = datetime::timestamp(text, zone);
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let instant = datetime::timestamp(text).and_then(|t| t.instant(zone));
     instant.map(Some).ok_or_else(|| options.bad(key, "a time such as 2020-06-01T13:00:00"))
 }
 

@@ -10,7 +10,6 @@ use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
 use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
 use crate::stream::StreamSource;
-use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -18,6 +17,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use std::fmt::Debug;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// A format of files of rows. Each is a [`Connector`].
 pub(crate) trait FileFormat: Send + Sync + Debug {

@@ -10,7 +10,6 @@ use super::durable;
 use super::path::{local, uri};
 use super::split::PartitionSplitter;
 use crate::connector::{WriteMode, WriteReport, WriteRequest};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,6 +20,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::zone::Zone;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -55,8 +56,7 @@ pub(crate) async fn write(
 ) -> Result<WriteReport> {
     let target = local(&request.path)?;
     let schema = rows.schema();
-    let splitter =
-        PartitionSplitter::new(&schema, &request.partition_by, Zone::of_session(&request.time_zone)?)?;
+    let splitter = PartitionSplitter::new(&schema, &request.partition_by, Zone::named(&request.time_zone)?)?;
     format.check(&splitter.file_schema)?;
     if target.exists() {
         match request.mode {
@@ -79,7 +79,7 @@ pub(crate) async fn feed<T: Send + 'static>(
     let worker = tokio::task::spawn_blocking(move || work(&mut Queue { receiver, ended: false }));
     // A worker that is gone has an error to tell.
     while let Some(batch) = rows.next().await {
-        if sender.send(Some(batch.map_err(ours))).await.is_err() {
+        if sender.send(Some(batch.map_err(from_datafusion))).await.is_err() {
             break;
         }
     }
@@ -117,18 +117,6 @@ impl Iterator for Queue {
 fn cancelled() -> Error {
     let message = "The write was canceled before its last row; nothing of it was kept.";
     Error::new(ErrorKind::Runtime, "OPERATION_CANCELED", "HY008", message)
-}
-
-/// Our own error inside one of DataFusion's, or an internal one around it.
-pub(crate) fn ours(error: datafusion::error::DataFusionError) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<Error>() {
-            return found.clone();
-        }
-        cause = inner.source();
-    }
-    Error::internal(error.to_string())
 }
 
 /// One write into one folder.

@@ -1,11 +1,13 @@
 //! The options of reading JSON. Each is used or refused by name.
 
-use super::parse::Lenience;
 use crate::OptionMap;
-use crate::text::cell::TextRules;
-use crate::text::config::{Mode, only_english, refuse_unless_default, sampling_ratio, text_rules};
+use crate::text::config::{
+    Mode, Unreadable, only_english, refuse_unless_default, sampling_ratio, text_rules,
+};
 use crate::text::encoding::Encoding;
 use thalweg_common::Result;
+use thalweg_values::cell::TextRules;
+use thalweg_values::json::Lenience;
 
 /// Options of Spark's that are taken with this value only.
 const READ_REFUSED: [(&str, &str); 5] = [
@@ -33,6 +35,7 @@ pub(super) struct JsonConfig {
     pub prefers_decimal: bool,
     pub infer_timestamp: bool,
     pub rules: TextRules,
+    pub unreadable: Unreadable,
 }
 
 impl JsonConfig {
@@ -44,6 +47,7 @@ impl JsonConfig {
         if line_separator.as_deref() == Some("") {
             return Err(options.bad("lineSep", "at least one character"));
         }
+        let (rules, unreadable) = text_rules(options, time_zone)?;
         Ok(Self {
             lenience: Lenience {
                 single_quotes: options.flag("allowSingleQuotes", true)?,
@@ -53,6 +57,7 @@ impl JsonConfig {
                 leading_zeros: options.flag("allowNumericLeadingZeros", false)?,
                 any_escape: options.flag("allowBackslashEscapingAnyCharacter", false)?,
                 control_characters: options.flag("allowUnquotedControlChars", false)?,
+                ..Lenience::SPARK
             },
             mode: Mode::from_options(options)?,
             corrupt_column: options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column).to_owned(),
@@ -64,7 +69,8 @@ impl JsonConfig {
             drop_if_all_null: options.flag("dropFieldIfAllNull", false)?,
             prefers_decimal: options.flag("prefersDecimal", false)?,
             infer_timestamp: options.flag("inferTimestamp", false)?,
-            rules: text_rules(options, time_zone)?,
+            rules,
+            unreadable,
         })
     }
 }

@@ -2,22 +2,20 @@
 
 mod config;
 mod infer;
-mod parse;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use crate::connector::{ReadRequest, WriteRequest};
 use crate::files::open::{FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::JsonConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// The format `json`.
 #[derive(Debug, Clone, Copy, Default)]

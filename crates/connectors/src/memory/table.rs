@@ -132,7 +132,7 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let batches = self.batches().map_err(crate::files::scan::external)?;
+        let batches = self.batches().map_err(thalweg_values::errors::external)?;
         let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
         rows.scan(state, projection, filters, limit).await
     }

@@ -1,7 +1,6 @@
 //! The format `noop`: computes every row and keeps none, for measuring.
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
-use crate::files::write::ours;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -10,6 +9,7 @@ use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_values::errors::from_datafusion;
 
 /// The format `noop`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +24,7 @@ impl Connector for Noop {
     async fn write(&self, request: WriteRequest, mut rows: SendableRecordBatchStream) -> Result<WriteReport> {
         request.options.finish("noop")?;
         let mut report = WriteReport::default();
-        while let Some(batch) = rows.try_next().await.map_err(ours)? {
+        while let Some(batch) = rows.try_next().await.map_err(from_datafusion)? {
             report.rows += batch.num_rows() as u64;
         }
         Ok(report)

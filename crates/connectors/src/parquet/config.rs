@@ -1,8 +1,8 @@
 //! The options of reading Parquet. Each is used or refused by name.
 
 use crate::OptionMap;
-use crate::text::Zone;
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// Everything that reading Parquet needs to know.
 #[derive(Debug, Clone)]
@@ -22,6 +22,6 @@ impl ParquetConfig {
                 return Err(options.bad(key, "CORRECTED"));
             }
         }
-        Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::of_session(time_zone)? })
+        Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::named(time_zone)? })
     }
 }

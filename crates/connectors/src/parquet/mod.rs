@@ -13,13 +13,13 @@ use crate::connector::{ReadRequest, WriteRequest};
 use crate::files::open::{FileFormat, Listed, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader, partition};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::ParquetConfig;
 use datafusion::catalog::TableProvider;
 use files::{DataFile, ParquetFiles};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// The format `parquet`.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,7 +3,7 @@
 use crate::OptionMap;
 use crate::files::durable::write_failed;
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::cell::unsupported_type;
+use crate::text::config::unsupported_type;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;

@@ -5,11 +5,12 @@
 
 use crate::cast::place;
 use crate::files::path::uri;
-use crate::types::{exact_digits, spark_name};
+use crate::types::exact_digits;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::types::simple_name;
 
 /// The schema of a table over a file of that schema; metadata is left out, all may be null.
 pub(crate) fn table_schema(file: &Schema) -> Result<SchemaRef> {
@@ -187,9 +188,9 @@ fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
         format!(
             "Failed merging schemas: the column `{}` is {} in {} and {} in the files before it.",
             field.name(),
-            spark_name(field.data_type()),
+            simple_name(field.data_type()),
             uri(path),
-            spark_name(known.data_type())
+            simple_name(known.data_type())
         ),
     )
     .param("column", field.name())
@@ -264,7 +265,7 @@ fn same_fields(file: &DataType, table: &DataType) -> bool {
 }
 
 fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
-    let actual = spark_name(found);
+    let actual = simple_name(found);
     Error::new(
         ErrorKind::Runtime,
         "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
@@ -274,12 +275,12 @@ fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
              Expected Spark type {}, actual Parquet type {actual}.",
             uri(path),
             wanted.name(),
-            spark_name(wanted.data_type())
+            simple_name(wanted.data_type())
         ),
     )
     .param("path", uri(path))
     .param("column", wanted.name())
-    .param("expectedType", spark_name(wanted.data_type()))
+    .param("expectedType", simple_name(wanted.data_type()))
     .param("actualType", actual.clone())
     .hint(format!("Declare the column as {actual} and cast it in the query."))
 }

@@ -11,7 +11,6 @@ mod when;
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::errors::{cannot_cast, cannot_cast_in_ansi};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
-use crate::time::zone::Zone;
 use crate::types::{
     integral_digits, is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric,
     is_string, map_types,
@@ -22,11 +21,12 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::zone::Zone;
 
 pub use interval::{
     interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
-pub(crate) use number::{exceeds, parse_decimal, pow10, rescale};
+pub(crate) use number::{exceeds, pow10, rescale};
 
 /// How one cast runs.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,6 @@ use crate::MetadataLog;
 use crate::files::scan::{blocking, read_split, with_folders};
 use crate::files::{FileEntry, FileReader, Split, partition, path};
 use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
-use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -17,6 +16,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::zone::Zone;
 use tokio::sync::{Mutex, mpsc};
 
 /// Batches that are read ahead of their consumer.
