@@ -27,7 +27,6 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 mod text;
-mod types;
 
 pub use connector::{
     Connector, ConnectorRegistry, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest,

@@ -103,18 +103,6 @@ pub(crate) fn is_nested(t: &DataType) -> bool {
     matches!(t, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
 }
 
-/// Precision and scale of the decimal that holds every value of an integral type.
-pub(crate) fn integral_digits(t: &DataType) -> Option<(i32, i32)> {
-    match t {
-        DataType::Int8 => Some((3, 0)),
-        DataType::Int16 => Some((5, 0)),
-        DataType::Int32 => Some((10, 0)),
-        DataType::Int64 => Some((20, 0)),
-        DataType::Decimal128(p, s) => Some((i32::from(*p), i32::from(*s))),
-        _ => None,
-    }
-}
-
 /// DECIMAL(p,s) with both cut to what a decimal can have.
 pub(crate) fn decimal_bounded(precision: i32, scale: i32) -> DataType {
     decimal(precision.min(PRECISION_MAX), scale.min(PRECISION_MAX))

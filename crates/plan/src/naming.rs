@@ -109,24 +109,21 @@ fn decimal(unscaled: i128, scale: i8) -> String {
         let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
         return format!("{sign}{first}{rest}E-{}", scale + 1 - digits.len());
     }
-    let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    let mut text = String::new();
+    display::write_decimal(&mut text, unscaled, i8::try_from(scale).unwrap_or(0));
+    text
 }
 
 fn date(days: i32) -> String {
-    let array = arrow::array::Date32Array::from(vec![days]);
-    arrow::util::display::array_value_to_string(&array, 0).unwrap_or_else(|_| days.to_string())
+    let mut text = String::new();
+    display::write_date(&mut text, i64::from(days));
+    text
 }
 
 fn timestamp(micros: i64) -> String {
-    let array = arrow::array::TimestampMicrosecondArray::from(vec![micros]);
-    let text = arrow::util::display::array_value_to_string(&array, 0).unwrap_or_else(|_| micros.to_string());
-    let text = text.replace('T', " ");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    let mut text = String::new();
+    display::write_timestamp(&mut text, micros);
+    text
 }
 
 /// Operators between their two operands, and how Spark writes them.

@@ -5,13 +5,12 @@
 //! values the table's type does not all hold. The same holds for the fields of structs at any depth.
 
 use crate::cast::{cast, place};
-use crate::types::exact_digits;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_values::types::simple_name;
+use thalweg_values::types::{decimal_holds, simple_name};
 use thalweg_values::zone::Zone;
 
 /// Refuses rows with a column that the table lacks or whose type the table's does not hold, and rows
@@ -87,9 +86,7 @@ fn holds(own: &DataType, given: &DataType) -> bool {
         | (T::Int32, T::Int64 | T::Float64)
         | (T::Float32, T::Float64)
         | (T::Date32 | T::Timestamp(..), T::Timestamp(..)) => true,
-        (_, T::Decimal128(precision, scale)) => exact_digits(given).is_some_and(|(p, s)| {
-            *scale >= s && i16::from(*precision) - i16::from(*scale) >= p - i16::from(s)
-        }),
+        (_, T::Decimal128(precision, scale)) => decimal_holds(given, *precision, *scale),
         _ => given == own,
     }
 }

@@ -5,12 +5,11 @@
 
 use crate::cast::place;
 use crate::files::path::uri;
-use crate::types::exact_digits;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_values::types::simple_name;
+use thalweg_values::types::{decimal_holds, simple_name};
 
 /// The schema of a table over a file of that schema; metadata is left out, all may be null.
 pub(crate) fn table_schema(file: &Schema) -> Result<SchemaRef> {
@@ -220,8 +219,7 @@ fn fits(from: &DataType, to: &DataType) -> bool {
         (T::Int32, T::Int8 | T::Int16) | (T::Int16, T::Int8) => false,
         (T::Float32, T::Float64) | (T::Int8 | T::Int16 | T::Int32, T::Float64) => true,
         (T::Int32, T::Date32) | (T::Utf8, T::Binary) => true,
-        (_, T::Decimal128(q, t)) => exact_digits(from)
-            .is_some_and(|(p, s)| *t >= s && i16::from(*q) - i16::from(*t) >= p - i16::from(s)),
+        (_, T::Decimal128(q, t)) => decimal_holds(from, *q, *t),
         (T::Date32, T::Timestamp(_, None)) => true,
         (T::Timestamp(a, None), T::Timestamp(b, Some(_))) => a == b,
         (T::List(a), T::List(b)) => fits(a.data_type(), b.data_type()),

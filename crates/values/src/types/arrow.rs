@@ -150,6 +150,24 @@ pub fn interval_fields(t: &DataType) -> Vec<(u8, u8)> {
     }
 }
 
+/// The precision and scale of the decimal that holds every value of an exact number's type, and no more.
+pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
+    match data_type {
+        Arrow::Int8 => Some((3, 0)),
+        Arrow::Int16 => Some((5, 0)),
+        Arrow::Int32 => Some((10, 0)),
+        Arrow::Int64 => Some((20, 0)),
+        Arrow::Decimal128(precision, scale) => Some((i32::from(*precision), i32::from(*scale))),
+        _ => None,
+    }
+}
+
+/// Whether a decimal of that precision and scale holds every value of an exact number's type.
+pub fn decimal_holds(data_type: &Arrow, precision: u8, scale: i8) -> bool {
+    let (precision, scale) = (i32::from(precision), i32::from(scale));
+    exact_digits(data_type).is_some_and(|(p, s)| scale >= s && precision - scale >= p - s)
+}
+
 /// The name of an Arrow type as Spark's SQL writes it, `ARRAY<INT>`; Arrow's own for a type that Spark lacks.
 pub fn sql_name(data_type: &Arrow) -> String {
     to_spark(data_type).map_or_else(|| data_type.to_string().to_uppercase(), |t| t.sql())
