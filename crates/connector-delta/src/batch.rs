@@ -18,9 +18,9 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::files::write::feed;
 use thalweg_connector_files::parquet::sink::ParquetSink;
-use thalweg_connector_files::text::Zone;
 use thalweg_connectors::{WriteMode, WriteReport, WriteRequest};
 use thalweg_storage::path::uri;
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 const COMMIT_ATTEMPTS_MAX: usize = 100;
@@ -38,7 +38,7 @@ impl Settings {
         let options = &request.options;
         Ok(Self {
             format: ParquetSink::from_options(options)?,
-            zone: Zone::of_session(&request.time_zone)?,
+            zone: Zone::named(&request.time_zone)?,
             merge_schema: options.flag("mergeSchema", false)?,
             overwrite_schema: options.flag("overwriteSchema", false)?,
         })

@@ -17,8 +17,8 @@ use thalweg_connector_files::files::scan::check_not_empty;
 use thalweg_connector_files::files::split::PartitionSplitter;
 use thalweg_connector_files::parquet::sink::can_hold;
 use thalweg_connector_files::parquet::types::table_schema;
-use thalweg_connector_files::text::Zone;
-use thalweg_connector_files::text::cell::unsupported_type;
+use thalweg_connector_files::text::config::unsupported_type;
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 /// What a writer understands, which for some means to see that a table does not use them.
@@ -98,7 +98,7 @@ impl Definition {
         let declared = without_metadata(declared);
         let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
         // The table's own spelling of the names, and an error for names that it has not.
-        let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::Fixed(0))?.names().to_vec();
+        let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::UTC)?.names().to_vec();
         let metadata = json!({
             "id": Uuid::new_v4().to_string(),
             "format": {"provider": "parquet", "options": {}},

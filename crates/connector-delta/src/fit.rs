@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::cast::{cast, place};
-use thalweg_connector_files::text::Zone;
-use thalweg_connector_files::types::{exact_digits, spark_name};
+use thalweg_values::types::{decimal_holds, simple_name};
+use thalweg_values::zone::Zone;
 
 /// Refuses rows with a column that the table lacks or whose type the table's does not hold, and rows
 /// without a column that must not be null.
@@ -61,8 +61,8 @@ fn differences(table: &Fields, rows: &Fields, path: &str, wrong: &mut Vec<String
                 }
                 (own, given) if !holds(own, given) => wrong.push(format!(
                     "column `{name}` is {} but the table has {}",
-                    spark_name(given),
-                    spark_name(own)
+                    simple_name(given),
+                    simple_name(own)
                 )),
                 _ => {}
             },
@@ -86,9 +86,7 @@ fn holds(own: &DataType, given: &DataType) -> bool {
         | (T::Int32, T::Int64 | T::Float64)
         | (T::Float32, T::Float64)
         | (T::Date32 | T::Timestamp(..), T::Timestamp(..)) => true,
-        (_, T::Decimal128(precision, scale)) => exact_digits(given).is_some_and(|(p, s)| {
-            *scale >= s && i16::from(*precision) - i16::from(*scale) >= p - i16::from(s)
-        }),
+        (_, T::Decimal128(precision, scale)) => decimal_holds(given, *precision, *scale),
         _ => given == own,
     }
 }

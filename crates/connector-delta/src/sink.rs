@@ -22,10 +22,10 @@ use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::parquet::sink::ParquetSink;
-use thalweg_connector_files::text::Zone;
 use thalweg_connectors::SinkRequest;
 use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
 use thalweg_storage::path::uri;
+use thalweg_values::zone::Zone;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ impl DeltaSink {
             schema: request.schema,
             partition_by: request.partition_by,
             format,
-            zone: Zone::of_session(&request.time_zone)?,
+            zone: Zone::named(&request.time_zone)?,
             merge_schema,
             state: Mutex::new(None),
         })

@@ -15,8 +15,8 @@ use thalweg_common::{Error, Result};
 use thalweg_connector_files::files::split::PartitionSplitter;
 use thalweg_connector_files::files::write::{FileSink, SinkFormat};
 use thalweg_connector_files::parquet::sink::ParquetSink;
-use thalweg_connector_files::text::Zone;
 use thalweg_storage::durable;
+use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
 /// Files that are open at once.
@@ -54,7 +54,7 @@ impl<'a> Stager<'a> {
         (format, zone): (&'a ParquetSink, Zone),
         index: usize,
     ) -> Result<Self> {
-        let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::Fixed(0))?;
+        let splitter = PartitionSplitter::new(&definition.schema, &definition.partition_by, Zone::UTC)?;
         format.check(&splitter.file_schema)?;
         Ok(Self {
             root,

@@ -17,11 +17,11 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::files::{FileEntry, list, partition};
 use thalweg_connector_files::parquet::files::{DataFile, ParquetFiles, paths};
-use thalweg_connector_files::text::{Zone, datetime};
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::stream::StreamSink;
 use thalweg_connectors::{Connector, ReadRequest, SinkRequest, WriteReport, WriteRequest};
 use thalweg_storage::path::{full_uri, local, uri};
+use thalweg_values::{datetime, zone::Zone};
 
 /// The format `delta`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,8 +92,10 @@ async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
     };
     let time = match options.get("timestampAsOf") {
         Some(text) => {
-            let zone = Zone::of_session(&request.time_zone)?;
-            let time = datetime::timestamp(text, zone).and_then(DateTime::from_timestamp_micros);
+            let zone = Zone::named(&request.time_zone)?;
+            let time = datetime::timestamp(text)
+                .and_then(|t| t.instant(zone))
+                .and_then(DateTime::from_timestamp_micros);
             Some(time.ok_or_else(|| options.bad("timestampAsOf", "a timestamp"))?)
         }
         None => None,
@@ -139,7 +141,7 @@ fn data_file(log: &Log, file: &LogicalFileView, folders: &[Field]) -> Result<Dat
     let values = file.partition_values_map();
     let scalar = |field: &Field| {
         let text = values.get(field.name()).cloned().flatten().filter(|t| !t.is_empty());
-        partition::scalar(text.as_deref().unwrap_or(partition::NULL_FOLDER), field, Zone::Fixed(0))
+        partition::scalar(text.as_deref().unwrap_or(partition::NULL_FOLDER), field, Zone::UTC)
     };
     Ok(DataFile {
         partition: folders.iter().map(scalar).collect::<Result<_>>()?,

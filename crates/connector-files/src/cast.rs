@@ -3,7 +3,6 @@
 //! A struct field that the values lack is null. Whether the types fit is checked before; here only a
 //! single value can be out of range. Dates and wall-clock times become instants in the session's zone.
 
-use crate::text::Zone;
 use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, TimestampMicrosecondArray, new_null_array,
 };
@@ -11,9 +10,13 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, FieldRef, Fields, TimeUnit, TimestampMicrosecondType};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::calendar::{DAY, SECOND};
+use thalweg_values::datetime::Timestamp;
+use thalweg_values::zone::Zone;
 
-const US_PER_DAY: i64 = 86_400_000_000;
-const US_PER_SECOND: i64 = 1_000_000;
+fn instant_in(zone: Zone, local: i64) -> Option<i64> {
+    Timestamp { local, zone: None }.instant(zone)
+}
 
 /// Where a field is: spelled the same if it can be, in any case otherwise.
 pub fn place(fields: &Fields, name: &str) -> Option<usize> {
@@ -48,16 +51,16 @@ pub fn cast(column: &ArrayRef, to: &DataType, zone: Zone) -> Result<ArrayRef> {
         }
         (T::Map(..), T::Map(entries, sorted)) => cast_map(column.as_map(), entries, *sorted, zone),
         (T::Date32, T::Timestamp(TimeUnit::Microsecond, instant)) => {
-            let local = |day: i32| i64::from(day).checked_mul(US_PER_DAY);
+            let local = |day: i32| i64::from(day).checked_mul(DAY);
             let days = column.as_primitive::<Date32Type>().iter();
-            times(days.map(|d| d.map(local)), instant.as_ref(), |us| zone.instant(us))
+            times(days.map(|d| d.map(local)), instant.as_ref(), |us| instant_in(zone, us))
         }
         (T::Timestamp(TimeUnit::Microsecond, None), T::Timestamp(TimeUnit::Microsecond, Some(_))) => {
             let walls = column.as_primitive::<TimestampMicrosecondType>().iter();
-            times(walls.map(|t| t.map(Some)), Some(&"UTC".into()), |us| zone.instant(us))
+            times(walls.map(|t| t.map(Some)), Some(&"UTC".into()), |us| instant_in(zone, us))
         }
         (T::Timestamp(TimeUnit::Microsecond, Some(_)), T::Timestamp(TimeUnit::Microsecond, None)) => {
-            let wall = |us: i64| us.checked_add(i64::from(zone.offset_seconds_at(us)?) * US_PER_SECOND);
+            let wall = |us: i64| us.checked_add(zone.offset_s(us) * SECOND);
             let instants = column.as_primitive::<TimestampMicrosecondType>().iter();
             times(instants.map(|t| t.map(wall)), None, Some)
         }

@@ -42,6 +42,5 @@ mod spark_tests;
 mod testing;
 #[allow(unreachable_pub)] // Text is read and written by the whole crate.
 pub mod text;
-pub mod types;
 
 pub use files::open::FileConnector;

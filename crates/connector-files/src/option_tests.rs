@@ -63,7 +63,7 @@ const READ: &[Read] = &[
     ("json", "inferTimestamp", "true", &[], "{\"a\":\"2020-01-02T03:04:05\"}", ""),
     ("json", "dropFieldIfAllNull", "true", &[], "{\"a\":null,\"b\":1}", ""),
     ("json", "samplingRatio", "0.5", &[], "{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":2}\n{\"a\":3}", ""),
-    ("json", "allowComments", "true", &[], "{\"a\":1}//", ""),
+    ("json", "allowComments", "true", &[], "{\"a\":/**/1}", ""),
     ("json", "allowUnquotedFieldNames", "true", &[], "{a:1}", ""),
     ("json", "allowSingleQuotes", "false", &[], "{'a':1}", ""),
     ("json", "allowNumericLeadingZeros", "true", &[], "{\"a\":01}", ""),

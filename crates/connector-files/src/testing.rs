@@ -1,7 +1,6 @@
 //! Helpers of this crate's tests: the formats by name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::types::spark_name;
 use crate::{csv, json, parquet};
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 pub(crate) use thalweg_connector_testing::{batch, ddl, lines, options, read, stream_of};
 use thalweg_connectors::{Connector, ConnectorRegistry, ReadRequest};
+use thalweg_values::types::simple_name;
 
 /// The connector of that name.
 pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
@@ -21,7 +21,7 @@ pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
 
 /// Names and types, such as `a int, b string`.
 pub(crate) fn types(schema: &SchemaRef) -> String {
-    let one = |f: &Arc<Field>| format!("{} {}", f.name(), spark_name(f.data_type()));
+    let one = |f: &Arc<Field>| format!("{} {}", f.name(), simple_name(f.data_type()));
     schema.fields().iter().map(one).collect::<Vec<_>>().join(", ")
 }
 

@@ -20,7 +20,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use thalweg_common::Result;
-use thalweg_connectors::{Connector, OptionMap, ReadRequest, WriteMode, WriteRequest, from_datafusion};
+use thalweg_connectors::{Connector, OptionMap, ReadRequest, WriteMode, WriteRequest};
+use thalweg_values::errors::from_datafusion;
 
 /// Options from pairs.
 pub fn options(pairs: &[(&str, &str)]) -> OptionMap {

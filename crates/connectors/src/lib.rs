@@ -12,7 +12,6 @@
 mod connector;
 pub mod console;
 pub mod descriptor;
-mod error;
 pub mod memory;
 pub mod noop;
 mod options;
@@ -22,7 +21,6 @@ mod staging;
 pub mod stream;
 
 pub use connector::{Connector, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
-pub use error::from_datafusion;
 pub use options::OptionMap;
 pub use registry::ConnectorRegistry;
 pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};

@@ -7,7 +7,6 @@
 mod batch;
 pub mod catalog;
 mod engine;
-mod error;
 mod jobs;
 mod lower;
 mod persisted;
@@ -24,6 +23,6 @@ pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};
 pub use show_string::draw;
-pub use thalweg_plan::functions::display;
 pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;
+pub use thalweg_values::display;

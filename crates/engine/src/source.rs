@@ -8,9 +8,9 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest};
-use thalweg_plan::types;
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
+use thalweg_values::types;
 
 /// What to open, before it is known what is there.
 #[derive(Debug, Clone)]

@@ -35,6 +35,5 @@ pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, require
 pub use resolver::{FENCE, resolve, resolve_expression_type};
 /// Functions by name, intervals and the text of values, for callers that may not reach below the resolver.
 pub use thalweg_functions as functions;
-pub use thalweg_functions::zone_id;
 pub use types::event_time_of;
 pub use watermark::WatermarkNode;

@@ -8,7 +8,7 @@ use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{CalmProjectionPushdown, TakeWallsAway, WalledFilterPushdown};
 use datafusion::common::tree_node::Transformed;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -85,7 +85,7 @@ impl OptimizerRule for StillWanted {
         "still_wanted"
     }
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        thalweg_common::cancel::check().map_err(|e| DataFusionError::External(Box::new(e)))?;
+        thalweg_common::cancel::check().map_err(thalweg_values::errors::external)?;
         Ok(Transformed::no(plan))
     }
 }

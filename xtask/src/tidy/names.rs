@@ -32,6 +32,7 @@ const RULES: &[Rule] = &[
             "crates/server/",
             "crates/stream/",
             "crates/thalweg/",
+            "crates/values/",
         ],
         why: "the language and the common crate know no engine",
     },

@@ -1,41 +1,11 @@
 //! The options of reading CSV. Each is used or refused by name.
 
-use crate::text::cell::TextRules;
-use crate::text::config::{Mode, only_english, sampling_ratio, text_rules};
+use crate::text::config::{Mode, Unreadable, only_english, sampling_ratio, text_rules};
 use crate::text::encoding::Encoding;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::OptionMap;
-
-/// How the bytes of a record are cut into fields. A quote or escape that is turned off is a NUL.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Syntax {
-    /// One or more characters.
-    pub separator: String,
-    pub quote: u8,
-    pub escape: u8,
-    /// What escapes the escape inside quotes.
-    pub escape_escape: Option<u8>,
-    /// A quote that is not escaped and ends no field is part of a quoted value.
-    pub stop_at_closing_quote: bool,
-    pub trim_start: bool,
-    pub trim_end: bool,
-    /// Records may hold line ends inside quotes.
-    pub multi_line: bool,
-    /// What ends a record; none where a record is a line already.
-    pub line_end: Option<String>,
-    /// An end of a line inside quotes is read as `\n`.
-    pub normalizes: bool,
-}
-
-impl Syntax {
-    /// Ends records as `text` does: its first line end is that of all.
-    pub(super) fn end_records(&mut self, text: &str, given: Option<&str>) {
-        let first = text.find(['\n', '\r']).and_then(|at| text.get(at..)).unwrap_or("\n");
-        let found = ["\r\n", "\r", "\n"].into_iter().find(|end| first.starts_with(end)).unwrap_or("\n");
-        self.line_end = Some(given.unwrap_or(found).to_owned());
-        self.normalizes = given.is_none() && found != "\n";
-    }
-}
+use thalweg_values::cell::TextRules;
+use thalweg_values::csv::Syntax;
 
 /// Everything that reading CSV needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +27,7 @@ pub(super) struct CsvConfig {
     /// None: no limit.
     pub cell_chars_max: Option<usize>,
     pub rules: TextRules,
+    pub unreadable: Unreadable,
 }
 
 impl CsvConfig {
@@ -65,6 +36,7 @@ impl CsvConfig {
         only_english(options)?;
         let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
         let text = |key: &str| options.get(key).unwrap_or_default().to_owned();
+        let (rules, unreadable) = rules(options, time_zone)?;
         Ok(Self {
             syntax: syntax(options)?,
             header: options.flag("header", false)?,
@@ -83,20 +55,22 @@ impl CsvConfig {
                 .count("maxColumns")?
                 .map_or(20480, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             cell_chars_max: cell_chars_max(options)?,
-            rules: rules(options, time_zone)?,
+            rules,
+            unreadable,
         })
     }
 }
 
-fn rules(options: &OptionMap, time_zone: &str) -> Result<TextRules> {
-    let rules = text_rules(options, time_zone)?;
+fn rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
+    let (rules, unreadable) = text_rules(options, time_zone)?;
     let word = |key: &str, default: String| options.get(key).map_or(default, str::to_owned);
-    Ok(TextRules {
+    let rules = TextRules {
         nan: word("nanValue", rules.nan),
         positive_inf: word("positiveInf", rules.positive_inf),
         negative_inf: word("negativeInf", rules.negative_inf),
         ..rules
-    })
+    };
+    Ok((rules, unreadable))
 }
 
 fn syntax(options: &OptionMap) -> Result<Syntax> {

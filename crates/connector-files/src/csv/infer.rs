@@ -4,15 +4,15 @@
 //! string. Empty cells and `nullValue` say nothing, so a column of numbers with `NA` stays one.
 
 use super::config::CsvConfig;
-use super::record::Record;
 use super::source::RawRecords;
 use crate::files::{FileEntry, Split};
 use crate::text::config::{is_sampled, unable_to_infer};
-use crate::text::{datetime, number};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::csv::Record;
+use thalweg_values::{datetime, number};
 
 /// The widest of the types that the cells of a column had so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,9 @@ enum Seen {
 pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRef> {
     if files.is_empty() {
         return Err(unable_to_infer("CSV"));
+    }
+    if config.infer_schema {
+        config.unreadable.check_inference()?;
     }
     let config = Arc::new(config.clone());
     let mut names: Option<Vec<String>> = None;
@@ -104,9 +107,9 @@ fn narrowest(seen: Seen, text: &str, config: &CsvConfig) -> Seen {
         return Seen::Long;
     }
     if rank <= 3
-        && let Some(exact) = number::exact(text).filter(|e| e.scale == 0)
+        && let Some(size) = number::decimal_size(text).filter(|size| size.scale == 0)
     {
-        return Seen::Decimal(exact.precision);
+        return Seen::Decimal(size.precision);
     }
     if rank <= 4 && rules.read_double(text).is_some() {
         return Seen::Double;

@@ -3,7 +3,6 @@
 mod config;
 mod descriptor;
 mod infer;
-mod record;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -12,13 +11,13 @@ mod tests;
 use crate::files::open::{FileConnector, FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::CsvConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{ReadRequest, WriteRequest};
+use thalweg_values::zone::Zone;
 
 /// Returns the connector of the format `csv`.
 pub fn connector() -> FileConnector {

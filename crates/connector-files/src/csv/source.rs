@@ -5,12 +5,10 @@
 //! depends on which columns are asked for, unless nobody would see the difference (PERMISSIVE
 //! without the corrupt column). Blank lines and comments are no records.
 
-use super::config::{CsvConfig, Syntax};
-use super::record::Record;
+use super::config::CsvConfig;
 use crate::files::lines::{Lines, is_compressed, read_whole};
 use crate::files::{Batches, FileEntry, FileReader, Split};
-use crate::text::cell::{CellBuilder, unsupported_type};
-use crate::text::config::corrupt_place;
+use crate::text::config::{corrupt_place, unsupported_type};
 use crate::text::rows::{self, Layout, Rows, Verdicts};
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
@@ -18,6 +16,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
+use thalweg_values::cell::CellBuilder;
+use thalweg_values::csv::{Record, Syntax};
 
 /// Reads CSV files of one schema.
 #[derive(Debug)]
@@ -211,6 +211,7 @@ impl CsvRecords {
         for (index, field) in layout.built.iter().filter_map(|i| fields.get(*i).map(|f| (*i, f))) {
             // The corrupt column is none of the record's fields.
             let place = index - usize::from(reader.corrupt.is_some_and(|c| c < index));
+            raw.config().unreadable.check([field])?;
             let builder = CellBuilder::new(field.data_type())
                 .ok_or_else(|| unsupported_type("CSV", field.name(), field.data_type()))?;
             cells.push((place, builder));

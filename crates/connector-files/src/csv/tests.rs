@@ -135,7 +135,7 @@ async fn options_that_are_not_there_are_refused_by_name() {
         (("encoding", "ebcdic"), "INVALID_OPTION_VALUE"),
         (("sep", ""), "INVALID_OPTION_VALUE"),
         (("mergeSchema", "true"), "INVALID_OPTION_VALUE"),
-        (("timestampFormat", "ww"), "INVALID_DATETIME_PATTERN"),
+        (("timestampFormat", "ww"), "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION"),
         (("heder", "true"), "UNSUPPORTED_OPTION"),
         (("mode", "LENIENT"), "INVALID_OPTION_VALUE"),
     ];
@@ -205,7 +205,7 @@ async fn a_file_that_changes_or_vanishes_under_a_query_is_an_error() {
         let context = datafusion::prelude::SessionContext::new();
         context.register_table("t", table).unwrap();
         let error = context.sql("SELECT * FROM t").await.unwrap().collect().await.unwrap_err();
-        let error = thalweg_connectors::from_datafusion(error);
+        let error = thalweg_values::errors::from_datafusion(error);
         assert_eq!(error.class(), "FAILED_READ_FILE.FILE_NOT_EXIST");
         assert!(error.message().contains("a.csv") && error.hint_text().is_some(), "{error}");
     }

@@ -4,7 +4,6 @@
 //! when named outright. A folder below a root that is not `k=v` is not entered unless
 //! `recursiveFileLookup` asks for it, as in Spark.
 
-use crate::text::{Zone, datetime};
 use glob::Pattern;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::OptionMap;
 use thalweg_storage::path::{local, uri};
+use thalweg_values::{datetime, zone::Zone};
 
 /// The deepest nesting of folders that a listing follows; deeper is a loop of links.
 const DEPTH_MAX: usize = 64;
@@ -152,8 +152,8 @@ impl Listing {
 /// The instant under `key`.
 fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64>> {
     let Some(text) = options.get(key) else { return Ok(None) };
-    let zone = Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?;
-    let instant = datetime::timestamp(text, zone);
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let instant = datetime::timestamp(text).and_then(|t| t.instant(zone));
     instant.map(Some).ok_or_else(|| options.bad(key, "a time such as 2020-06-01T13:00:00"))
 }
 

@@ -9,7 +9,6 @@
 use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
 use super::write::{self, SinkFormat};
 use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
-use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -24,6 +23,7 @@ use thalweg_connectors::stream::StreamSource;
 use thalweg_connectors::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
 use thalweg_storage::MetadataLog;
 use thalweg_storage::path;
+use thalweg_values::zone::Zone;
 
 /// A format of files of rows. A [`FileConnector`] makes a [`Connector`] of it.
 pub(crate) trait FileFormat: Send + Sync + Debug {

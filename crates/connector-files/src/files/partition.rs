@@ -5,15 +5,16 @@
 //! all are null) unless a schema is given. A value that is not of the given type is an error, never a null.
 
 use super::FileEntry;
-use crate::text::Zone;
-use crate::text::cell::{CellBuilder, TextRules};
-use crate::text::{datetime, number};
-use crate::types::spark_name;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
+use thalweg_values::cell::{CellBuilder, TextRules};
+use thalweg_values::types::simple_name;
+use thalweg_values::types::sql_name;
+use thalweg_values::zone::Zone;
+use thalweg_values::{datetime, number};
 
 /// The folder name of a null.
 pub const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -56,14 +57,14 @@ pub fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValue> {
         return Err(Error::unsupported(format!(
             "the partition column `{}` of type {}",
             field.name(),
-            spark_name(data_type)
+            simple_name(data_type)
         )));
     };
     let appended = if text == NULL_FOLDER {
         builder.append_null();
         true
     } else {
-        builder.append(text, &rules(zone))
+        builder.append(text, &TextRules::in_zone(zone))
     };
     if !appended {
         return Err(Error::new(
@@ -72,7 +73,7 @@ pub fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValue> {
             "42846",
             format!(
                 "Failed to cast value '{text}' to data type \"{}\" for partition column `{}`.",
-                spark_name(data_type).to_uppercase(),
+                sql_name(data_type),
                 field.name()
             ),
         )
@@ -109,19 +110,6 @@ fn unescape(text: &str) -> String {
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
-fn rules(zone: Zone) -> TextRules {
-    let word = |w: &str| w.to_owned();
-    TextRules {
-        zone,
-        date: None,
-        timestamp: None,
-        timestamp_ntz: None,
-        nan: word("NaN"),
-        positive_inf: word("Inf"),
-        negative_inf: word("-Inf"),
-    }
-}
-
 /// The first of Spark's candidate types that all values have.
 fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     let values: Vec<String> = values.filter(|v| v != NULL_FOLDER).collect();
@@ -130,7 +118,8 @@ fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     }
     let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|v| test(v));
     let is_date = |v: &str| datetime::date(v).is_some() && v.len() == 10;
-    let is_timestamp = |v: &str| v.len() > 10 && datetime::timestamp(v, zone).is_some();
+    let is_timestamp =
+        |v: &str| v.len() > 10 && datetime::timestamp(v).and_then(|t| t.instant(zone)).is_some();
     if all(&|v| number::integer::<i32>(v).is_some()) {
         DataType::Int32
     } else if all(&|v| number::integer::<i64>(v).is_some()) {
@@ -158,7 +147,7 @@ fn digits(text: &str) -> Option<u8> {
     if number::integer::<i64>(text).is_some() {
         return Some(20);
     }
-    number::exact(text).filter(|e| e.scale == 0).map(|e| e.precision)
+    number::decimal_size(text).filter(|size| size.scale == 0).map(|size| size.precision)
 }
 
 fn conflicting(first: &FileEntry, other: &FileEntry) -> Error {
@@ -206,7 +195,7 @@ mod tests {
         ];
         for (values, wanted) in cases {
             let files: Vec<_> = values.iter().map(|v| file(&[("k", v)])).collect();
-            assert_eq!(fields(&files, None, Zone::Fixed(0)).unwrap()[0].data_type(), &wanted, "{values:?}");
+            assert_eq!(fields(&files, None, Zone::UTC).unwrap()[0].data_type(), &wanted, "{values:?}");
         }
     }
 
@@ -214,14 +203,14 @@ mod tests {
     fn folders_that_differ_or_do_not_fit_are_refused() {
         let mixed = [file(&[("k", "1")]), file(&[("j", "1")])];
         assert_eq!(
-            fields(&mixed, None, Zone::Fixed(0)).unwrap_err().class(),
+            fields(&mixed, None, Zone::UTC).unwrap_err().class(),
             "CONFLICTING_PARTITION_COLUMN_NAMES"
         );
         let schema = Schema::new(vec![Field::new("K", DataType::Int32, true)]);
         let files = [file(&[("k", "a")])];
-        let typed = fields(&files, Some(&schema), Zone::Fixed(0)).unwrap();
+        let typed = fields(&files, Some(&schema), Zone::UTC).unwrap();
         assert_eq!(typed[0].name(), "K");
-        assert_eq!(values(&files[0], &typed, Zone::Fixed(0)).unwrap_err().class(), "INVALID_PARTITION_VALUE");
+        assert_eq!(values(&files[0], &typed, Zone::UTC).unwrap_err().class(), "INVALID_PARTITION_VALUE");
     }
 
     #[test]

@@ -6,12 +6,11 @@
 //! ahead of whoever asks.
 
 use super::{FileEntry, partition};
-use crate::text::Zone;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -22,6 +21,8 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::errors::external;
+use thalweg_values::zone::Zone;
 
 /// How far a reader runs ahead.
 const BATCHES_AHEAD: usize = 2;
@@ -293,9 +294,4 @@ fn unchanged(file: &Arc<FileEntry>, open: impl FnOnce() -> Result<Batches>) -> R
     };
     let batches = open().map_err(&told)?;
     Ok(Box::new(batches.map(move |batch| batch.map_err(&told))))
-}
-
-/// Our error on its way through DataFusion; the edge digs it out again.
-pub(crate) fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

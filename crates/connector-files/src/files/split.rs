@@ -6,17 +6,16 @@
 
 use super::partition::{NULL_FOLDER, escape};
 use super::scan::check_names;
-use crate::text::Zone;
-use crate::text::pattern::Pattern;
-use crate::text::write::print_float;
-use crate::types::spark_name;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{CastOptions, cast_with_options, take_record_batch};
-use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::display::{Printer, Style};
+use thalweg_values::types::sql_name;
+use thalweg_values::zone::Zone;
 
 /// Splits batches of one schema by its partition columns.
 #[derive(Debug, Clone)]
@@ -85,11 +84,8 @@ impl PartitionSplitter {
         if self.partition_columns.is_empty() {
             return Ok(vec![PartitionBatch { values: vec![], rows: inner }]);
         }
-        let texts = self
-            .partition_columns
-            .iter()
-            .map(|p| texts(rows.column(*p), self.zone))
-            .collect::<Result<Vec<_>>>()?;
+        let texts: Vec<StringArray> =
+            self.partition_columns.iter().map(|p| texts(rows.column(*p), self.zone)).collect();
         let mut groups: BTreeMap<Vec<Option<String>>, Vec<u32>> = BTreeMap::new();
         for (row, index) in (0..rows.num_rows()).zip(0u32..) {
             let value = |t: &StringArray| {
@@ -114,39 +110,18 @@ impl PartitionSplitter {
     }
 }
 
-/// Converts partition values to the text that Spark writes into folder names.
-fn texts(column: &ArrayRef, zone: Zone) -> Result<StringArray> {
-    if let DataType::Timestamp(TimeUnit::Microsecond, instant) = column.data_type() {
-        let pattern = Pattern::compile("partition", "yyyy-MM-dd HH:mm:ss")?;
-        let times = column.as_primitive::<TimestampMicrosecondType>();
-        let text = |us: i64| {
-            let offset = if instant.is_some() { zone.offset_seconds_at(us)? } else { 0 };
-            let mut out = String::new();
-            pattern.format(us.checked_add(i64::from(offset) * 1_000_000)?, offset, &mut out)?;
-            let fraction = us.rem_euclid(1_000_000);
-            let digits = format!(".{fraction:06}");
-            Some(if fraction == 0 { out } else { out + digits.trim_end_matches('0') })
-        };
-        return Ok(times.iter().map(|t| t.and_then(text)).collect());
-    }
-    if matches!(column.data_type(), DataType::Float32 | DataType::Float64) {
-        let text = |row: usize| {
-            let mut out = String::new();
-            column.is_valid(row).then(|| print_float(column, row, &mut out)).flatten().map(|()| out)
-        };
-        return Ok((0..column.len()).map(text).collect());
-    }
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let cast = cast_with_options(column, &DataType::Utf8, &strict)
-        .map_err(|e| Error::internal(format!("a partition value: {e}")))?;
-    Ok(cast.as_string::<i32>().clone())
+/// Converts partition values to the text that Spark writes into folder names, which is that of a cast.
+fn texts(column: &ArrayRef, zone: Zone) -> StringArray {
+    let printer = Printer::in_zone(Style::Cast, zone);
+    let text = |row| column.is_valid(row).then(|| printer.print(column, row));
+    (0..column.len()).map(text).collect()
 }
 
 /// Refuses partition columns that are named twice, and those whose values have no text.
 fn check_folders(folders: &Schema) -> Result<()> {
     check_names(folders)?;
     if let Some(field) = folders.fields().iter().find(|f| f.data_type().is_nested()) {
-        let name = format!("\"{}\"", spark_name(field.data_type()).to_uppercase());
+        let name = format!("\"{}\"", sql_name(field.data_type()));
         let message = format!("Cannot use {name} for partition column.");
         let class = "INVALID_PARTITION_COLUMN_DATA_TYPE";
         return Err(Error::new(ErrorKind::Analysis, class, "0A000", message).param("type", name));
@@ -212,7 +187,7 @@ mod tests {
         let refused = |by: &[&str]| {
             let by: Vec<_> = by.iter().map(|s| (*s).to_owned()).collect();
             let schema = ddl("v int, k string, a array<int>, b binary");
-            PartitionSplitter::new(&schema, &by, Zone::Fixed(0)).unwrap_err().class().to_owned()
+            PartitionSplitter::new(&schema, &by, Zone::UTC).unwrap_err().class().to_owned()
         };
         assert_eq!(refused(&["x"]), "COLUMN_NOT_DEFINED_IN_TABLE");
         assert_eq!(refused(&["k", "K"]), "COLUMN_ALREADY_EXISTS");
@@ -229,8 +204,7 @@ mod tests {
             None,
             Some(1.0),
         ]));
-        let found: Vec<_> =
-            texts(&floats, Zone::Fixed(0)).unwrap().iter().map(|t| t.map(str::to_owned)).collect();
+        let found: Vec<_> = texts(&floats, Zone::UTC).iter().map(|t| t.map(str::to_owned)).collect();
         let wanted = [Some("-Infinity"), Some("1.0E30"), Some("NaN"), None, Some("1.0")];
         assert_eq!(found, wanted.map(|t| t.map(str::to_owned)));
     }

@@ -7,7 +7,6 @@
 //! last leaves a part; what it set aside is still below `_temporary`. Rows come in through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
 
 use super::split::PartitionSplitter;
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
@@ -19,9 +18,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::{WriteMode, WriteReport, WriteRequest, from_datafusion};
+use thalweg_connectors::{WriteMode, WriteReport, WriteRequest};
 use thalweg_storage::durable;
 use thalweg_storage::path::{local, uri};
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::zone::Zone;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -81,8 +82,7 @@ pub(crate) async fn write(
 ) -> Result<WriteReport> {
     let target = local(&request.path)?;
     let schema = rows.schema();
-    let splitter =
-        PartitionSplitter::new(&schema, &request.partition_by, Zone::of_session(&request.time_zone)?)?;
+    let splitter = PartitionSplitter::new(&schema, &request.partition_by, Zone::named(&request.time_zone)?)?;
     format.check(&splitter.file_schema)?;
     if target.exists() {
         match request.mode {

@@ -108,7 +108,7 @@ async fn a_failed_write_leaves_what_was_there() {
     let schema = ddl("s string");
     let failing = futures::stream::iter([
         Ok(batch("s string", &[&["new"]])),
-        Err(super::scan::external(thalweg_common::Error::unsupported("that"))),
+        Err(thalweg_values::errors::external(thalweg_common::Error::unsupported("that"))),
     ]);
     let rows_in = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema, failing);
     let request = WriteRequest {

@@ -1,11 +1,11 @@
 //! The options of reading JSON. Each is used or refused by name.
 
-use super::parse::Lenience;
-use crate::text::cell::TextRules;
-use crate::text::config::{Mode, only_english, sampling_ratio, text_rules};
+use crate::text::config::{Mode, Unreadable, only_english, sampling_ratio, text_rules};
 use crate::text::encoding::Encoding;
 use thalweg_common::Result;
 use thalweg_connectors::OptionMap;
+use thalweg_values::cell::TextRules;
+use thalweg_values::json::Lenience;
 
 /// Everything that reading JSON needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,7 @@ pub(super) struct JsonConfig {
     pub prefers_decimal: bool,
     pub infer_timestamp: bool,
     pub rules: TextRules,
+    pub unreadable: Unreadable,
 }
 
 impl JsonConfig {
@@ -34,6 +35,7 @@ impl JsonConfig {
         if line_separator.as_deref() == Some("") {
             return Err(options.bad("lineSep", "at least one character"));
         }
+        let (rules, unreadable) = text_rules(options, time_zone)?;
         Ok(Self {
             lenience: Lenience {
                 single_quotes: options.flag("allowSingleQuotes", true)?,
@@ -43,6 +45,7 @@ impl JsonConfig {
                 leading_zeros: options.flag("allowNumericLeadingZeros", false)?,
                 any_escape: options.flag("allowBackslashEscapingAnyCharacter", false)?,
                 control_characters: options.flag("allowUnquotedControlChars", false)?,
+                ..Lenience::SPARK
             },
             mode: Mode::from_options(options)?,
             corrupt_column: options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column).to_owned(),
@@ -54,7 +57,8 @@ impl JsonConfig {
             drop_if_all_null: options.flag("dropFieldIfAllNull", false)?,
             prefers_decimal: options.flag("prefersDecimal", false)?,
             infer_timestamp: options.flag("inferTimestamp", false)?,
-            rules: text_rules(options, time_zone)?,
+            rules,
+            unreadable,
         })
     }
 }

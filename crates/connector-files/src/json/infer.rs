@@ -5,15 +5,16 @@
 //! column in PERMISSIVE mode.
 
 use super::config::JsonConfig;
-use super::parse::{Json, Members, is_blank, parse};
 use super::source::RawRecords;
 use crate::files::{FileEntry, Split};
 use crate::text::config::{Mode, is_sampled, malformed, unable_to_infer};
-use crate::text::number;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::json::{Json, Members, is_blank, parse};
+use thalweg_values::number;
 
 /// The most digits that a decimal has.
 const PRECISION_MAX: u8 = 38;
@@ -39,6 +40,9 @@ enum Seen {
 pub(super) fn schema(files: &[FileEntry], config: &JsonConfig) -> Result<SchemaRef> {
     if files.is_empty() {
         return Err(unable_to_infer("JSON"));
+    }
+    if config.infer_timestamp {
+        config.unreadable.check_inference()?;
     }
     let (mut fields, mut number, mut corrupt) = (BTreeMap::new(), 0, false);
     for file in files {
@@ -147,16 +151,17 @@ fn primitive(value: &Json<'_>, config: &JsonConfig) -> Seen {
         Json::Number(text) if text.parse::<i64>().is_ok() => Seen::Long,
         Json::Number(text) => {
             let is_whole = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-            let exact = number::exact(text).filter(|_| is_whole || config.prefers_decimal);
-            exact.and_then(decimal).unwrap_or(Seen::Double)
+            let size = number::decimal_size(text).filter(|_| is_whole || config.prefers_decimal);
+            size.and_then(decimal).unwrap_or(Seen::Double)
         }
         _ => Seen::Text,
     }
 }
 
 fn of_text(text: &str, config: &JsonConfig) -> Seen {
-    let exact = number::grouped(text).filter(|_| config.prefers_decimal).and_then(decimal);
-    match exact {
+    let plain = if text.contains(',') { Cow::Owned(text.replace(',', "")) } else { Cow::Borrowed(text) };
+    let size = if config.prefers_decimal { number::decimal_size(&plain) } else { None };
+    match size.and_then(decimal) {
         Some(decimal) => decimal,
         None if config.infer_timestamp && config.rules.read_timestamp(text).is_some() => Seen::Timestamp,
         None => Seen::Text,
@@ -164,9 +169,9 @@ fn of_text(text: &str, config: &JsonConfig) -> Seen {
 }
 
 /// The type that holds the number with all its digits; none if it has too many.
-fn decimal(exact: number::Exact) -> Option<Seen> {
-    let scale = u8::try_from(exact.scale.max(0)).ok()?;
-    let whole = i32::from(exact.precision) - exact.scale;
+fn decimal(size: number::Size) -> Option<Seen> {
+    let scale = u8::try_from(size.scale.max(0)).ok()?;
+    let whole = i32::from(size.precision) - size.scale;
     of_digits(u8::try_from(whole.max(0)).ok()?, scale)
 }
 

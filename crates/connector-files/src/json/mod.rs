@@ -3,25 +3,21 @@
 mod config;
 mod descriptor;
 mod infer;
-mod parse;
-#[allow(unreachable_pub)] // Its parts are as visible as the folder.
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
-#[allow(unreachable_pub)] // Its parts are as visible as the folder.
-mod value;
 
 use crate::files::open::{FileConnector, FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::JsonConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{ReadRequest, WriteRequest};
+use thalweg_values::zone::Zone;
 
 /// Returns the connector of the format `json`.
 pub fn connector() -> FileConnector {

@@ -1,22 +1,20 @@
 //! The rows of a JSON file, by Spark's modes.
 //!
-//! A record is one line, or with `multiLine` one file; an array is one row per element. What is
-//! no JSON, no object, or does not fit the schema is malformed; so is anything after the value.
+//! A record is one line, or with `multiLine` one file; an array is one row per element. What is not JSON, not an
+//! object, or does not fit the schema is malformed. What stands after the first value is not read, as in Spark.
 
 use super::config::JsonConfig;
-use super::parse::{Json, Members, is_blank, parse};
-use super::value::{Builder, Fit, Rules, append_members};
 use crate::files::lines::{Lines, is_compressed, read_whole};
 use crate::files::{Batches, FileEntry, FileReader, Split};
-use crate::text::cell::unsupported_type;
-use crate::text::config::corrupt_place;
+use crate::text::config::{corrupt_place, unsupported_type};
 use crate::text::rows::{self, Layout, Rows, Verdicts};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Fields, SchemaRef};
 use std::borrow::Cow;
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_storage::path::uri;
+use thalweg_values::json::{ColumnBuilder, Fit, Json, Members, RowBuilder, Rules, is_blank, parse};
 
 /// Reads JSON files of one schema.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub(super) struct JsonReader {
 impl JsonReader {
     /// A reader of columns of `schema`; a type that JSON can't hold is refused.
     pub(super) fn new(schema: SchemaRef, config: JsonConfig) -> Result<Self> {
-        if let Some(field) = schema.fields().iter().find(|f| Builder::new(f.data_type()).is_none()) {
+        if let Some(field) = schema.fields().iter().find(|f| ColumnBuilder::new(f.data_type()).is_none()) {
             return Err(unsupported_type("JSON", field.name(), field.data_type()));
         }
         let corrupt = corrupt_place(&schema, &config.corrupt_column)?;
@@ -106,21 +104,18 @@ impl RawRecords {
 struct JsonRecords {
     raw: RawRecords,
     config: Arc<JsonConfig>,
-    /// The fields that are built, in the order of `columns`.
-    fields: Fields,
-    columns: Vec<Builder>,
+    /// The columns that are built.
+    rows: RowBuilder,
 }
 
 impl JsonRecords {
     fn new(reader: &JsonReader, split: &Split, layout: &Layout) -> Result<Self> {
         let all = reader.schema.fields();
         let fields: Fields = layout.built.iter().filter_map(|i| all.get(*i).cloned()).collect();
-        let builder = |f: &Arc<arrow::datatypes::Field>| {
-            Builder::new(f.data_type()).ok_or_else(|| unsupported_type("JSON", f.name(), f.data_type()))
-        };
-        let columns = fields.iter().map(builder).collect::<Result<Vec<_>>>()?;
+        reader.config.unreadable.check(&fields)?;
+        let rows = RowBuilder::new(fields).ok_or_else(|| Error::internal("a column that JSON can't hold"))?;
         let raw = RawRecords::open(split, &reader.config)?;
-        Ok(Self { raw, config: Arc::clone(&reader.config), fields, columns })
+        Ok(Self { raw, config: Arc::clone(&reader.config), rows })
     }
 }
 
@@ -146,14 +141,15 @@ impl rows::Records for JsonRecords {
             return Ok(true);
         }
         if !is_whole {
-            self.columns.iter_mut().for_each(Builder::append_null);
+            self.rows.append_null();
             verdicts.row(false, &text);
             return Ok(true);
         }
-        let rules = Rules { text: &self.config.rules, non_numeric: self.config.lenience.non_numeric_numbers };
+        let non_numeric = self.config.lenience.non_numeric_numbers;
+        let rules = Rules { text: &self.config.rules, non_numeric, raw: true };
         let mut fits = true;
         for members in &objects {
-            fits &= append_members(&self.fields, &mut self.columns, members, rules) == Fit::Whole;
+            fits &= self.rows.append(members, rules) == Fit::Whole;
         }
         objects.iter().for_each(|_| verdicts.row(fits, &text));
         Ok(true)
@@ -164,7 +160,7 @@ impl rows::Records for JsonRecords {
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>> {
-        self.columns.iter_mut().map(Builder::finish).collect()
+        self.rows.finish()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The options of reading Parquet. Each is used or refused by name.
 
-use crate::text::Zone;
 use thalweg_common::Result;
 use thalweg_connectors::OptionMap;
+use thalweg_values::zone::Zone;
 
 /// Everything that reading Parquet needs to know.
 #[derive(Debug, Clone)]
@@ -16,6 +16,6 @@ pub(super) struct ParquetConfig {
 impl ParquetConfig {
     /// Reads the options.
     pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
-        Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::of_session(time_zone)? })
+        Ok(Self { merge_schema: options.flag("mergeSchema", false)?, zone: Zone::named(time_zone)? })
     }
 }

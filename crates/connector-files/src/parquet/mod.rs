@@ -15,7 +15,6 @@ pub use descriptor::COMPRESSION;
 use crate::files::open::{FileConnector, FileFormat, Listed, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader, partition};
-use crate::text::Zone;
 use arrow::datatypes::SchemaRef;
 use config::ParquetConfig;
 use datafusion::catalog::TableProvider;
@@ -25,6 +24,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{ReadRequest, WriteRequest};
+use thalweg_values::zone::Zone;
 
 /// Returns the connector of the format `parquet`.
 pub fn connector() -> FileConnector {

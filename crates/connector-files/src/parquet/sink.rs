@@ -1,7 +1,7 @@
 //! Rows into one Parquet file.
 
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::cell::unsupported_type;
+use crate::text::config::unsupported_type;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;

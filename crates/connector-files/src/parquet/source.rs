@@ -4,7 +4,6 @@ use super::files::{footer, not_parquet};
 use super::types::check_fits;
 use crate::cast::{cast, place};
 use crate::files::{Batches, FileEntry, FileReader, Split};
-use crate::text::Zone;
 use arrow::array::new_null_array;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -14,6 +13,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::zone::Zone;
 
 const BATCH_ROWS: usize = 8192;
 
@@ -70,7 +70,7 @@ fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> Result<Recor
     for field in wanted.fields() {
         columns.push(match place(batch.schema().fields(), field.name()) {
             None => new_null_array(field.data_type(), batch.num_rows()),
-            Some(place) => cast(batch.column(place), field.data_type(), Zone::Fixed(0))?,
+            Some(place) => cast(batch.column(place), field.data_type(), Zone::UTC)?,
         });
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

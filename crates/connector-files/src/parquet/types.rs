@@ -4,12 +4,12 @@
 //! numbers, timestamps in microseconds. A column may be read as a wider type, never as another.
 
 use crate::cast::place;
-use crate::types::{exact_digits, spark_name};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
+use thalweg_values::types::{decimal_holds, simple_name};
 
 /// The schema of a table over a file of that schema; metadata is left out, all may be null.
 pub fn table_schema(file: &Schema) -> Result<SchemaRef> {
@@ -187,9 +187,9 @@ fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
         format!(
             "Failed merging schemas: the column `{}` is {} in {} and {} in the files before it.",
             field.name(),
-            spark_name(field.data_type()),
+            simple_name(field.data_type()),
             uri(path),
-            spark_name(known.data_type())
+            simple_name(known.data_type())
         ),
     )
     .param("column", field.name())
@@ -219,8 +219,7 @@ fn fits(from: &DataType, to: &DataType) -> bool {
         (T::Int32, T::Int8 | T::Int16) | (T::Int16, T::Int8) => false,
         (T::Float32, T::Float64) | (T::Int8 | T::Int16 | T::Int32, T::Float64) => true,
         (T::Int32, T::Date32) | (T::Utf8, T::Binary) => true,
-        (_, T::Decimal128(q, t)) => exact_digits(from)
-            .is_some_and(|(p, s)| *t >= s && i16::from(*q) - i16::from(*t) >= p - i16::from(s)),
+        (_, T::Decimal128(q, t)) => decimal_holds(from, *q, *t),
         (T::Date32, T::Timestamp(_, None)) => true,
         (T::Timestamp(a, None), T::Timestamp(b, Some(_))) => a == b,
         (T::List(a), T::List(b)) => fits(a.data_type(), b.data_type()),
@@ -264,7 +263,7 @@ fn same_fields(file: &DataType, table: &DataType) -> bool {
 }
 
 fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
-    let actual = spark_name(found);
+    let actual = simple_name(found);
     Error::new(
         ErrorKind::Runtime,
         "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
@@ -274,12 +273,12 @@ fn mismatch(path: &Path, wanted: &Field, found: &DataType) -> Error {
              Expected Spark type {}, actual Parquet type {actual}.",
             uri(path),
             wanted.name(),
-            spark_name(wanted.data_type())
+            simple_name(wanted.data_type())
         ),
     )
     .param("path", uri(path))
     .param("column", wanted.name())
-    .param("expectedType", spark_name(wanted.data_type()))
+    .param("expectedType", simple_name(wanted.data_type()))
     .param("actualType", actual.clone())
     .hint(format!("Declare the column as {actual} and cast it in the query."))
 }

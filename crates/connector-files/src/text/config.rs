@@ -1,12 +1,12 @@
 //! The reader options that CSV and JSON share, from an [`OptionMap`].
 
-use super::Zone;
-use super::cell::TextRules;
-use super::pattern::Pattern;
-use crate::types::spark_name;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::OptionMap;
+use thalweg_values::cell::TextRules;
+use thalweg_values::pattern::Pattern;
+use thalweg_values::types::sql_name;
+use thalweg_values::zone::Zone;
 
 /// What happens to a record that does not fit the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +28,65 @@ impl Mode {
     }
 }
 
-/// How cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`.
-pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<TextRules> {
-    let zone = Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?;
-    Ok(TextRules {
-        zone,
-        date: pattern(options, "dateFormat")?,
-        timestamp: pattern(options, "timestampFormat")?,
-        timestamp_ntz: pattern(options, "timestampNTZFormat")?,
-        nan: "NaN".to_owned(),
-        positive_inf: "Inf".to_owned(),
-        negative_inf: "-Inf".to_owned(),
-    })
+/// The errors of patterns that values are written by, but not read: `EEE, d MMM yyyy`.
+///
+/// A table keeps them for both; to read a column by one of them is refused.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Unreadable {
+    date: Option<Error>,
+    timestamp: Option<Error>,
+    timestamp_ntz: Option<Error>,
 }
 
-/// The pattern under `key`, if any.
-pub(crate) fn pattern(options: &OptionMap, key: &str) -> Result<Option<Pattern>> {
-    options.get(key).map(|text| Pattern::compile(key, text)).transpose()
+impl Unreadable {
+    /// Refuses to read a column of those fields that has such a pattern.
+    pub fn check<'a>(&self, fields: impl IntoIterator<Item = &'a FieldRef>) -> Result<()> {
+        fields.into_iter().try_for_each(|field| self.check_type(field.data_type()))
+    }
+
+    fn check_type(&self, data_type: &DataType) -> Result<()> {
+        let error = match data_type {
+            DataType::Date32 => &self.date,
+            DataType::Timestamp(_, Some(_)) => &self.timestamp,
+            DataType::Timestamp(_, None) => &self.timestamp_ntz,
+            DataType::List(field) | DataType::Map(field, _) => return self.check([field]),
+            DataType::Struct(fields) => return self.check(fields),
+            _ => &None,
+        };
+        error.clone().map_or(Ok(()), Err)
+    }
+
+    /// Refuses to find out by such a pattern which type values have.
+    pub fn check_inference(&self) -> Result<()> {
+        let first = [&self.date, &self.timestamp, &self.timestamp_ntz].into_iter().flatten().next();
+        first.cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// How cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`.
+pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let mut unreadable = Unreadable::default();
+    let rules = TextRules {
+        date: pattern(options, "dateFormat", &mut unreadable.date)?,
+        timestamp: pattern(options, "timestampFormat", &mut unreadable.timestamp)?,
+        timestamp_ntz: pattern(options, "timestampNTZFormat", &mut unreadable.timestamp_ntz)?,
+        ..TextRules::in_zone(zone)
+    };
+    Ok((rules, unreadable))
+}
+
+/// The pattern under `key`, if any; the error of one that values can only be written by.
+fn pattern(options: &OptionMap, key: &str, unreadable: &mut Option<Error>) -> Result<Option<Pattern>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    Pattern::for_parsing(text).map(Some).or_else(|error| {
+        let error = error.hint(format!("It is the value of the option `{key}`."));
+        if Pattern::for_formatting(text).is_err() {
+            return Err(error);
+        }
+        *unreadable = Some(error);
+        Ok(None)
+    })
 }
 
 /// Accepts English, refuses other locales by name.
@@ -111,11 +153,11 @@ pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usi
             format!(
                 "The column `{}` for corrupt records must have the nullable STRING type, but got \"{}\".",
                 field.name(),
-                spark_name(field.data_type()).to_uppercase()
+                sql_name(field.data_type())
             ),
         )
         .param("columnName", field.name())
-        .param("actualType", spark_name(field.data_type()).to_uppercase())),
+        .param("actualType", sql_name(field.data_type()))),
     }
 }
 
@@ -129,4 +171,18 @@ pub(crate) fn unable_to_infer(format: &str) -> Error {
     )
     .param("format", format)
     .hint("No data file is there: names that begin with '_' or '.' and folders that are not key=value do not count.")
+}
+
+/// A column whose type a format can't hold, as Spark says it.
+pub fn unsupported_type(format: &str, column: &str, data_type: &DataType) -> Error {
+    let data_type = sql_name(data_type);
+    Error::new(
+        ErrorKind::Analysis,
+        "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
+        "0A000",
+        format!("The {format} datasource doesn't support the column `{column}` of the type \"{data_type}\"."),
+    )
+    .param("format", format)
+    .param("columnName", format!("`{column}`"))
+    .param("columnType", format!("\"{data_type}\""))
 }

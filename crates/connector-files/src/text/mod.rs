@@ -1,17 +1,8 @@
-//! Text of a cell as a value and back, by Spark's rules: numbers, dates, timestamps, patterns.
+//! What the text formats share: options, encodings, records as batches, files that are written.
 //!
-//! Pure: no files, no Arrow batches, no clock. What does not parse is `None`; the caller knows
-//! the row and says so.
+//! What a text means and how a value is written is the business of `thalweg-values`.
 
-pub mod cell;
-pub(crate) mod config;
-pub mod datetime;
+pub mod config;
 pub(crate) mod encoding;
-pub(crate) mod number;
 pub(crate) mod output;
-pub(crate) mod pattern;
 pub(crate) mod rows;
-pub(crate) mod write;
-pub(crate) mod zone;
-
-pub use zone::Zone;

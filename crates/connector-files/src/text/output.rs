@@ -1,8 +1,5 @@
 //! A text file that is being written, plain or as gzip, with errors that name it.
 
-use super::Zone;
-use super::pattern::Pattern;
-use super::write::PrintRules;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
@@ -11,6 +8,8 @@ use std::path::{Path, PathBuf};
 use thalweg_common::Result;
 use thalweg_connectors::OptionMap;
 use thalweg_storage::durable::write_failed;
+use thalweg_values::print::PrintRules;
+use thalweg_values::zone::Zone;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -43,13 +42,10 @@ impl Packing {
 
 /// The patterns of dates and times in text files, as Spark writes them.
 pub(crate) fn print_rules(options: &OptionMap, time_zone: &str) -> Result<PrintRules> {
-    let pattern = |key: &str, default: &str| Pattern::compile(key, options.get(key).unwrap_or(default));
-    Ok(PrintRules {
-        zone: Zone::of_session(options.get("timeZone").unwrap_or(time_zone))?,
-        date: pattern("dateFormat", "yyyy-MM-dd")?,
-        timestamp: pattern("timestampFormat", "yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]")?,
-        timestamp_ntz: pattern("timestampNTZFormat", "yyyy-MM-dd'T'HH:mm:ss[.SSS]")?,
-    })
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let [date, timestamp, timestamp_ntz] =
+        ["dateFormat", "timestampFormat", "timestampNTZFormat"].map(|key| options.get(key));
+    PrintRules::new(zone, date, timestamp, timestamp_ntz)
 }
 
 /// One text file.

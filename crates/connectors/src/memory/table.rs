@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session, TableProvider};
-use datafusion::common::{DataFusionError, Result as DfResult};
+use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let batches = self.batches().map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let batches = self.batches().map_err(thalweg_values::errors::external)?;
         let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
         rows.scan(state, projection, filters, limit).await
     }

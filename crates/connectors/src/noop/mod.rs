@@ -2,7 +2,6 @@
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
 use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
-use crate::error::from_datafusion;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -11,6 +10,7 @@ use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_values::errors::from_datafusion;
 
 static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     batch_write: Some(BatchWrite { options: &[], atomic: true, overwrites_partitions: false }),

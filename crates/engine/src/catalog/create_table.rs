@@ -10,7 +10,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
 use thalweg_connectors::descriptor::TableCapabilities;
-use thalweg_plan::{Resolved, types};
+use thalweg_plan::Resolved;
 use thalweg_sql::ir;
 
 /// Creates a table. The places in errors about its query are those in `text`.
@@ -152,7 +152,7 @@ async fn fill(
     }
     let Some(schema) = &table.schema else { return check_location(table, definition) };
     if capabilities(session, definition)?.keeps_columns {
-        let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
+        let arrow = Arc::new(Schema::new(thalweg_values::types::struct_fields(schema)));
         write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;

@@ -7,7 +7,6 @@ mod aggregate;
 mod unsupported;
 
 use crate::catalog::StreamingTable;
-use crate::error::from_datafusion;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
@@ -22,6 +21,7 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::{Connector, ReadRequest};
 use thalweg_plan::{GenerateNode, Resolved, WatermarkNode};
 use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
+use thalweg_values::errors::from_datafusion;
 
 /// The source of a streaming query.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! `EXPLAIN` and `df.explain()`: the plans of a query as text.
 
 use super::rows;
-use crate::error::from_datafusion;
 use crate::session::{Output, Session};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
@@ -13,6 +12,7 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_plan::Resolved;
 use thalweg_sql::ir;
+use thalweg_values::errors::from_datafusion;
 
 /// `EXPLAIN`: one row, one column `plan`.
 pub async fn run(

@@ -127,7 +127,7 @@ fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
     match trigger {
         ir::Trigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
         ir::Trigger::ProcessingTime(Some(text)) => {
-            let micros = thalweg_plan::functions::parse_interval_micros(text)?;
+            let micros = thalweg_values::interval::parse_interval_micros(text)?;
             let micros = u64::try_from(micros)
                 .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
             let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());

@@ -5,7 +5,6 @@ use crate::catalog::name::{TableName, not_found};
 use crate::catalog::{TableDefinition, TableKind, create_table};
 use crate::session::{Output, Session};
 use arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use std::collections::HashSet;
@@ -241,8 +240,7 @@ async fn commit(session: &Session, format: &str, request: WriteRequest, resolved
     refuse_duplicates(&resolved)?;
     let schema = batch::named_schema(&resolved);
     let rows = session.engine()?.runtime.run(&resolved.plan, session.manner(true)).await?;
-    let rows =
-        batch::named(rows, schema.clone()).map(|b| b.map_err(|e| DataFusionError::External(Box::new(e))));
+    let rows = batch::named(rows, schema.clone()).map(|b| b.map_err(thalweg_values::errors::external));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     connector.write(request, rows).await.map(|_| ())
 }

@@ -7,7 +7,7 @@ use super::env::{Calls, Env, GroupingFound, Outputs, Typed};
 use super::select::{Resolved, marked};
 use super::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion, missing_aggregation, missing_group_by};
+use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
@@ -21,6 +21,7 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
 
 /// The keys of an aggregate.
 pub(super) struct Grouping {

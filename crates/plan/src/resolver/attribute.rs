@@ -6,13 +6,13 @@ use crate::errors::{
     ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
 use crate::scope::{Found, Lookup, Scope, ScopeColumn};
-use crate::types::to_arrow;
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
+use thalweg_values::types::to_arrow;
 
 /// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
 pub(super) struct Seen<'e> {

@@ -3,13 +3,13 @@
 use crate::errors::analysis;
 use crate::once;
 use crate::scope::{Scope, ScopeColumn};
-use crate::types::{arrow_sql_name, to_spark};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::Expr;
 use std::cell::RefCell;
 use thalweg_common::Result;
 use thalweg_functions::{Arg, Bound};
 use thalweg_sql::types::DataType;
+use thalweg_values::types::{sql_name, to_spark};
 
 /// A resolved expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl Typed {
 
     /// The type as messages write it.
     pub fn type_name(&self) -> String {
-        arrow_sql_name(&self.data_type)
+        sql_name(&self.data_type)
     }
 }
 

@@ -3,9 +3,8 @@
 use super::env::{Env, Typed};
 use super::function::exactly;
 use super::{Resolver, column};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::literal::{literal_type, to_scalar};
-use crate::types::to_arrow;
 use arrow::array::RecordBatchOptions;
 use arrow::datatypes::{DataType as Arrow, Schema};
 use arrow::record_batch::RecordBatch;
@@ -19,6 +18,8 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::{BindContext, Bound, CastMode};
 use thalweg_sql::ir::{self, ExprNode, Literal, Origin};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {
     /// Resolves an expression.

@@ -8,7 +8,7 @@ use super::env::{Env, Typed};
 use super::expr::masked;
 use super::join::holds_subquery;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{filter_not_boolean, from_datafusion};
+use crate::errors::filter_not_boolean;
 use crate::scope::Scope;
 use crate::watermark::filter_below;
 use arrow::array::BooleanArray;
@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 use std::sync::{Arc, LazyLock};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(super) fn filter(&self, input: &Relation, condition: &ir::Expr, outer: Option<&Env>) -> Result<Rel> {

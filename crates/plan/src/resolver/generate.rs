@@ -7,7 +7,7 @@ use super::env::{Env, Typed};
 use super::expr::placeholder;
 use super::function::call_name;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::generate::GenerateNode;
 use crate::once::draws;
 use crate::scope::{Scope, ScopeColumn};
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
+use thalweg_values::errors::from_datafusion;
 
 /// A generator call: the list it expands, and the columns it makes of each element.
 pub(super) struct Generator {

@@ -6,12 +6,13 @@ use super::filter::is_risky;
 use super::unnest::refused::{correlated_to_both, scalar_in};
 use super::unnest::subquery_of;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion, quoted};
+use crate::errors::{analysis, quoted};
 use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(super) fn join(&self, join: &ir::Join, outer: Option<&Env>) -> Result<Rel> {

@@ -35,7 +35,7 @@ mod window;
 mod window_columns;
 
 use crate::catalog::{Catalog, Context, Resolved};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection};
@@ -49,6 +49,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
 use thalweg_sql::ir::{self, Origin, Relation};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
 
 /// The deepest nesting of relations, views and subqueries: further down the stack would end.
 const DEPTH_MAX: usize = 600;

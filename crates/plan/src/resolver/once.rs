@@ -5,11 +5,11 @@
 
 use super::env::Typed;
 use super::{Resolver, column};
-use crate::errors::from_datafusion;
 use crate::once;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Expr;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// What `bind` makes of operands, in which none that varies is evaluated more than once for a row.

@@ -5,7 +5,7 @@
 
 use super::env::{Env, Typed};
 use super::{Rel, Resolver, column, columns_mismatch, project};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
 use datafusion::common::{JoinConstraint, NullEquality, ScalarValue};
 use datafusion::logical_expr::expr::Sort;
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_sql::ir::{SetKind, SetOperation};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(super) fn set_operation(&self, set: &SetOperation, outer: Option<&Env>) -> Result<Rel> {

@@ -6,11 +6,12 @@
 use super::env::{Env, Outputs, Typed};
 use super::unnest::refused::correlated_reference;
 use super::{Resolver, column, project};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, ExprNode, Literal, SortOrder};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// The keys of an ORDER BY; those of `ORDER BY ALL` are the select list.

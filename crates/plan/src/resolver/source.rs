@@ -3,9 +3,8 @@
 use super::env::{Env, Typed};
 use super::{CteInSight, Rel, Request, Resolver, columns_mismatch, project};
 use crate::catalog::TableEntry;
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
-use crate::types::{schema_to_spark, to_arrow};
 use arrow::datatypes::DataType as Arrow;
 use arrow::ipc::reader::StreamReader;
 use datafusion::catalog::TableProvider;
@@ -19,6 +18,8 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Name, Origin, Relation};
 use thalweg_sql::types::{DataType, StructType};
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::{schema_to_spark, to_arrow};
 
 /// One row without columns.
 pub(super) fn one_row() -> Rel {
@@ -157,7 +158,7 @@ impl Resolver<'_> {
                 (reader.schema(), reader.collect::<Result<Vec<_>, _>>().map_err(failed)?)
             }
             None => {
-                let fields = schema.map(crate::types::struct_fields).unwrap_or_default();
+                let fields = schema.map(thalweg_values::types::struct_fields).unwrap_or_default();
                 (Arc::new(arrow::datatypes::Schema::new(fields)), vec![])
             }
         };
@@ -352,7 +353,7 @@ fn inline_width(expected: usize, actual: usize, row: usize) -> Error {
 }
 
 fn incompatible(column: usize, types: &[Arrow]) -> Error {
-    let types: Vec<_> = types.iter().map(crate::types::arrow_sql_name).collect();
+    let types: Vec<_> = types.iter().map(thalweg_values::types::sql_name).collect();
     let name = format!("`col{}`", column + 1);
     let text =
         format!("Invalid inline table. Found incompatible types in the column {name}: {}.", types.join(", "));

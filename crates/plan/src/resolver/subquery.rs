@@ -9,7 +9,7 @@ use super::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
 use super::unnest::single::at_most_one;
 use super::unnest::subquery_of;
 use super::{Rel, Resolver, column, project};
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ScalarValue, Spans};
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
+use thalweg_values::errors::from_datafusion;
 
 /// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
 const NESTED_MAX: usize = 12;
@@ -400,7 +401,7 @@ fn outer_of(value: &Typed, env: &Env) -> Expr {
     let outer = |e: Expr| match e {
         Expr::Column(c) => {
             let data_type = match env.scope.by_id(&c.name) {
-                Some(found) => crate::types::to_arrow(&found.data_type),
+                Some(found) => thalweg_values::types::to_arrow(&found.data_type),
                 None => value.data_type.clone(),
             };
             let field = Field::new(&c.name, data_type, true);

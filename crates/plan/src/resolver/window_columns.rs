@@ -2,9 +2,9 @@
 
 use super::env::Calls;
 use super::{Rel, Resolver, column, project};
-use crate::errors::from_datafusion;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// Adds the columns of window calls.

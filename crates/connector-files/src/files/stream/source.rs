@@ -4,7 +4,6 @@ use super::plan::{LogEntry, PlannedFile, ReadLimits, check_unchanged, last_summa
 use super::{StreamConfig, config};
 use crate::files::scan::{blocking, read_split, with_folders};
 use crate::files::{FileEntry, FileReader, Split, partition};
-use crate::text::Zone;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -18,6 +17,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::stream::{Guarantee, Offset, StreamSource, Subtask};
 use thalweg_storage::MetadataLog;
 use thalweg_storage::path;
+use thalweg_values::zone::Zone;
 use tokio::sync::{Mutex, mpsc};
 
 /// Batches that are read ahead of their consumer.

@@ -4,7 +4,6 @@ use super::super::anew::anew;
 use super::super::env::Typed;
 use super::outer::replaced;
 use super::{Resolver, column, filtered, project, subquery_of};
-use crate::errors::from_datafusion;
 use crate::null_safe::plain_keys;
 use crate::resolver::FENCE;
 use arrow::datatypes::DataType as Arrow;
@@ -13,6 +12,7 @@ use datafusion::common::{Column, JoinConstraint, NullEquality};
 use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_datafusion;
 
 /// The domain, as a plan to be copied wherever a plan needs its columns.
 pub(super) struct Domain {
