@@ -141,3 +141,10 @@ def test_save_as_table_appends_by_name(spark):
     assert refused(lambda: good().format("csv").partitionBy("s").saveAsTable("by_name")) == "_LEGACY_ERROR_TEMP_1163"
     assert refused(lambda: good().partitionBy("s").insertInto("by_name")) == "PARTITION_BY_NOT_ALLOWED_WITH_INSERT_INTO"
     spark.sql("DROP TABLE by_name")
+
+
+def test_a_folder_without_a_format_is_the_table(spark, tmp_path):
+    path = str(tmp_path / "t")
+    save(spark, path, "SELECT 1 AS a")
+    save(spark, path, "SELECT 2 AS a", mode="overwrite")
+    assert rows(spark.read.load(path)) == rows(spark.sql(f"SELECT * FROM '{path}'")) == [(2,)]

@@ -1,16 +1,16 @@
-//! Defines the trait of a connector and the registry that finds connectors by name.
+//! Defines the trait of a connector and the requests that it gets.
 
+use crate::OptionMap;
+use crate::descriptor::{ConnectorDescriptor, Operation};
 use crate::stream::{StreamSink, StreamSource};
-use crate::{MetadataLog, OptionMap};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
-use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::sync::Arc;
-use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_storage::MetadataLog;
 
 /// A request to read a table.
 #[derive(Debug, Clone)]
@@ -86,26 +86,38 @@ pub struct SinkRequest {
 
 /// A format, for batch and streaming. The default methods refuse an operation with an error that names it.
 ///
+/// A connector says in its descriptor what it can do and which options it takes. It is used through a
+/// [`ConnectorRegistry`](crate::ConnectorRegistry), which refuses everything else before it calls the connector.
+///
 /// ```
 /// use arrow::datatypes::Schema;
 /// use datafusion::catalog::TableProvider;
 /// use datafusion::datasource::empty::EmptyTable;
 /// use std::sync::Arc;
 /// use thalweg_common::Result;
-/// use thalweg_connectors::{Connector, OptionMap, ReadRequest, ConnectorRegistry, SinkRequest};
+/// use thalweg_connectors::descriptor::{BatchRead, ConnectorDescriptor, OptionSpec, OptionType};
+/// use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest, SinkRequest};
 ///
 /// /// Tables without rows.
 /// #[derive(Debug)]
 /// struct Empty;
 ///
+/// static EMPTY: ConnectorDescriptor = ConnectorDescriptor {
+///     batch_read: Some(BatchRead {
+///         options: &[&[OptionSpec::new("strict", OptionType::Flag, "Whether columns must be given.")]],
+///     }),
+///     ..ConnectorDescriptor::new("empty", "Tables without rows.")
+/// };
+///
 /// #[async_trait::async_trait]
 /// impl Connector for Empty {
-///     fn name(&self) -> &'static str {
-///         "empty"
+///     fn descriptor(&self) -> &ConnectorDescriptor {
+///         &EMPTY
 ///     }
 ///     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
-///         // An option that the format does not know is an error.
-///         request.options.finish("empty")?;
+///         if request.options.flag("strict", false)? && request.schema.is_none() {
+///             return Err(request.options.bad("strict", "false, since no columns are given"));
+///         }
 ///         let schema = request.schema.unwrap_or_else(|| Arc::new(Schema::empty()));
 ///         Ok(Arc::new(EmptyTable::new(schema)))
 ///     }
@@ -115,6 +127,17 @@ pub struct SinkRequest {
 /// # async fn main() -> Result<()> {
 /// let registry = ConnectorRegistry::default().with(Arc::new(Empty));
 /// let connector = registry.get("EMPTY")?;
+/// let request = |key: &str| ReadRequest {
+///     paths: vec![],
+///     schema: None,
+///     options: OptionMap::new([(key.to_owned(), "false".to_owned())]),
+///     time_zone: "UTC".to_owned(),
+///     corrupt_column: "_corrupt_record".to_owned(),
+/// };
+/// assert!(connector.table(request("strict")).await.is_ok());
+/// let error = connector.table(request("strikt")).await.unwrap_err();
+/// assert_eq!(error.message(), "The option `strikt` is not supported by empty.");
+///
 /// let request = SinkRequest {
 ///     time_zone: "UTC".into(),
 ///     path: None,
@@ -131,36 +154,42 @@ pub struct SinkRequest {
 /// ```
 #[async_trait]
 pub trait Connector: Send + Sync + Debug {
-    /// Returns the name in `format(..)` and `USING`.
-    fn name(&self) -> &'static str;
+    /// Returns what the connector is and can do.
+    fn descriptor(&self) -> &ConnectorDescriptor;
 
     /// Opens a bounded table to scan.
     async fn table(&self, _request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
-        Err(cannot(self.name(), "batch reading"))
+        Err(cannot(self.descriptor().name, &Operation::BatchRead))
+    }
+    /// Returns the files that one of its tables reads, as URIs; none if the table is not one of its own, or is not
+    /// made of files.
+    fn input_files(&self, _table: &dyn TableProvider) -> Option<Vec<String>> {
+        None
     }
     /// Writes a bounded result and commits it in one step.
     async fn write(&self, _request: WriteRequest, _rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        Err(cannot(self.name(), "batch writing"))
+        Err(cannot(self.descriptor().name, &Operation::BatchWrite))
     }
     /// Creates an empty table with those columns, in a format that keeps the columns of its tables.
     async fn create_table(&self, _request: WriteRequest, _columns: SchemaRef) -> Result<()> {
-        Err(cannot(self.name(), "tables that keep their columns"))
+        Err(cannot(self.descriptor().name, &"tables that keep their columns"))
     }
     /// Returns the schema of an unbounded table, without starting to read it.
     async fn stream_schema(&self, _request: &ReadRequest) -> Result<SchemaRef> {
-        Err(cannot(self.name(), "streaming reading"))
+        Err(cannot(self.descriptor().name, &Operation::StreamRead))
     }
     /// Opens an unbounded table; `log` is the part of the checkpoint that belongs to this source.
     async fn source(&self, _request: ReadRequest, _log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
-        Err(cannot(self.name(), "streaming reading"))
+        Err(cannot(self.descriptor().name, &Operation::StreamRead))
     }
     /// Opens the sink of a streaming query.
     async fn sink(&self, _request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        Err(cannot(self.name(), "streaming writing"))
+        Err(cannot(self.descriptor().name, &Operation::StreamWrite))
     }
 }
 
-fn cannot(format: &str, what: &str) -> Error {
+/// An operation that a connector does not have.
+pub(crate) fn cannot(format: &str, what: &dyn Display) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "UNSUPPORTED_DATA_SOURCE_OPERATION",
@@ -168,45 +197,5 @@ fn cannot(format: &str, what: &str) -> Error {
         format!("Data source {format} does not support {what}."),
     )
     .param("format", format)
-    .param("operation", what)
-}
-
-/// Finds connectors by name.
-#[derive(Debug, Clone, Default)]
-pub struct ConnectorRegistry {
-    connectors: BTreeMap<String, Arc<dyn Connector>>,
-}
-
-impl ConnectorRegistry {
-    /// Adds a connector under its own name.
-    #[must_use]
-    pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {
-        self.connectors.insert(connector.name().to_owned(), connector);
-        self
-    }
-
-    /// Returns the connector with this name, in any case.
-    ///
-    /// # Errors
-    /// `DATA_SOURCE_NOT_FOUND`, with the nearest names.
-    pub fn get(&self, format: &str) -> Result<Arc<dyn Connector>> {
-        let found = self.connectors.get(&format.to_lowercase()).cloned();
-        found.ok_or_else(|| {
-            let near = nearest(format, self.connectors.keys().map(String::as_str));
-            let known: Vec<_> = self.connectors.keys().cloned().collect();
-            let hint = if near.is_empty() {
-                format!("Known formats: {}.", known.join(", "))
-            } else {
-                format!("Did you mean {}?", near.join(", "))
-            };
-            Error::new(
-                ErrorKind::Analysis,
-                "DATA_SOURCE_NOT_FOUND",
-                "42K02",
-                format!("Failed to find the data source: {format}."),
-            )
-            .param("provider", format)
-            .hint(hint)
-        })
-    }
+    .param("operation", what.to_string())
 }

@@ -1,54 +1,26 @@
-//! Where rows come from and go to: one folder per system, behind two pairs of traits.
+//! Where rows come from and go to: the traits of connectors, their descriptors and the registry.
 //!
 //! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
-//! streams (a [`StreamSource`], a [`StreamSink`]). The [`ConnectorRegistry`] is the only place that knows
-//! connectors by name. A connector knows no query, no session and no SQL.
+//! streams (a [`StreamSource`], a [`StreamSink`]). Its [descriptor](descriptor::ConnectorDescriptor) says what it is
+//! and can do, and the [`ConnectorRegistry`] finds it by name. A connector knows no query, no session and no SQL.
+//!
+//! Here are also the connectors that need no library: [`console`], [`memory`], [`noop`] and [`rate`]. Each other one
+//! is in a crate of its own, so that its libraries are built beside the engine and not before it.
+//! [`Connector`] has an example.
+#![deny(missing_docs, unreachable_pub)]
 
-mod cast;
-pub mod connector;
+mod connector;
 pub mod console;
-pub mod csv;
-pub mod delta;
-pub mod durable_store;
-mod files;
-pub mod json;
+pub mod descriptor;
 pub mod memory;
-pub mod metadata_log;
 pub mod noop;
-#[cfg(test)]
-mod option_tests;
-pub mod options;
-pub mod parquet;
+mod options;
 pub mod rate;
-#[cfg(test)]
-mod spark_tests;
+mod registry;
 mod staging;
 pub mod stream;
-#[cfg(test)]
-mod testing;
-mod text;
-mod types;
 
-pub use connector::{
-    Connector, ConnectorRegistry, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest,
-};
-pub use durable_store::{DurableStore, checkpoint_failed};
-pub use files::durable::make_folder;
-pub use files::input_files;
-pub use metadata_log::MetadataLog;
+pub use connector::{Connector, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use options::OptionMap;
+pub use registry::ConnectorRegistry;
 pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
-
-use std::sync::Arc;
-
-/// All connectors that need nothing from whoever runs them.
-pub fn standard_registry() -> ConnectorRegistry {
-    ConnectorRegistry::default()
-        .with(Arc::new(csv::Csv))
-        .with(Arc::new(delta::Delta))
-        .with(Arc::new(json::Json))
-        .with(Arc::new(memory::Memory::default()))
-        .with(Arc::new(noop::Noop))
-        .with(Arc::new(parquet::Parquet))
-        .with(Arc::new(rate::Rate::default()))
-}

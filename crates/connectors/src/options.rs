@@ -1,24 +1,32 @@
 //! Options of readers and writers: case-insensitive, each used or refused by name.
+//!
+//! Which options there are is said by a connector's descriptor, which also refuses the others
+//! ([`ConnectorDescriptor::check`](crate::descriptor::ConnectorDescriptor::check)).
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The options of one read or write. Every key has to be asked for before [`OptionMap::finish`],
-/// which refuses those that nobody knew. Options that a table keeps may be about reading or about writing it.
-#[derive(Debug, Default)]
+/// The options of one read or write. Options that a table keeps may be about reading or about writing it.
+///
+/// ```
+/// use thalweg_connectors::OptionMap;
+///
+/// let kept = [("header".to_owned(), "true".to_owned())];
+/// let options = OptionMap::of_table(&kept, [("maxColumns".to_owned(), "x".to_owned())]);
+/// assert_eq!(options.flag("HEADER", false), Ok(true));
+/// assert_eq!(options.flag("multiLine", false), Ok(false));
+/// let error = options.count("maxColumns").unwrap_err();
+/// assert_eq!(error.message(), "The option `maxColumns` cannot be 'x': expected a number.");
+/// ```
+#[derive(Debug, Default, Clone)]
 pub struct OptionMap {
     entries: Vec<(String, String)>,
-    known: Mutex<BTreeSet<String>>,
     /// Lower-case keys that a table keeps.
     kept: BTreeSet<String>,
-}
-
-impl Clone for OptionMap {
-    fn clone(&self) -> Self {
-        Self { kept: self.kept.clone(), ..Self::new(self.entries.clone()) }
-    }
+    /// Lower-case keys that were asked for, also through clones.
+    asked: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl OptionMap {
@@ -38,21 +46,30 @@ impl OptionMap {
     }
 
     /// Whether there are options that a table keeps.
-    pub(crate) fn are_kept(&self) -> bool {
+    pub fn are_kept(&self) -> bool {
         !self.kept.is_empty()
     }
 
-    /// Takes as known what the other direction, which got a clone of these options, knows of the kept ones.
-    pub(crate) fn excuse(&self, other: &Self) {
-        if let (Ok(mut known), Ok(theirs)) = (self.known.lock(), other.known.lock()) {
-            known.extend(theirs.intersection(&self.kept).cloned());
-        }
+    /// The names that were given, as they were spelled.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(key, _)| key.as_str())
     }
 
-    /// The value of `key`, whatever its case; marks the key as known.
+    /// Whether a table keeps that option.
+    pub(crate) fn is_kept(&self, key: &str) -> bool {
+        self.kept.contains(&key.to_lowercase())
+    }
+
+    /// The lower-case names that were asked for, also through clones: a test compares them with a descriptor,
+    /// since an option that is described and not asked for would be ignored.
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
+    }
+
+    /// The value of `key`, whatever its case.
     pub fn get(&self, key: &str) -> Option<&str> {
-        if let Ok(mut known) = self.known.lock() {
-            known.insert(key.to_lowercase());
+        if let Ok(mut asked) = self.asked.lock() {
+            asked.insert(key.to_lowercase());
         }
         self.entries.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_str())
     }
@@ -67,6 +84,12 @@ impl OptionMap {
         }
     }
 
+    /// A whole number from 0; anything else is refused by name.
+    pub fn count(&self, key: &str) -> Result<Option<u64>> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.bad(key, "a number"))
+    }
+
     /// Why the value of `key` can't be used.
     pub fn bad(&self, key: &str, wanted: &str) -> Error {
         let value = self.get(key).unwrap_or_default().to_owned();
@@ -79,18 +102,10 @@ impl OptionMap {
         .param("option", key)
         .param("value", value)
     }
-
-    /// Refuses the first key that nobody asked for, with the nearest known ones.
-    pub fn finish(&self, reader: &str) -> Result<()> {
-        let Ok(known) = self.known.lock() else { return Err(Error::internal("options are poisoned")) };
-        match self.entries.iter().find(|(k, _)| !known.contains(&k.to_lowercase())) {
-            None => Ok(()),
-            Some((key, _)) => Err(refused(reader, key, known.iter().map(String::as_str))),
-        }
-    }
 }
 
-fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+/// An option that the reader or writer does not have, with the nearest names.
+pub(crate) fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let near = nearest(key, known);
     let error = Error::new(
         ErrorKind::Analysis,
@@ -105,28 +120,61 @@ fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::descriptor::{BatchRead, BatchWrite, ConnectorDescriptor, Operation, OptionSpec, OptionType};
 
-    #[test]
-    fn a_table_s_option_may_be_of_the_other_direction() {
-        let pair = |key: &str| (key.to_owned(), "x".to_owned());
-        let reading = OptionMap::of_table(&[pair("Codec"), pair("sep")], [pair("quote")]);
-        let writing = reading.clone();
-        writing.get("codec");
-        writing.get("quote");
-        reading.get("sep");
-        reading.excuse(&writing);
-        let e = reading.finish("csv").map_err(|e| e.to_string());
-        assert!(e.is_err_and(|e| e.contains("`quote`")));
-        assert!(OptionMap::new([pair("codec")]).finish("csv").is_err());
+    const SEP: OptionSpec = OptionSpec::new("sep", OptionType::Text, "");
+    const PRUNE: OptionSpec = OptionSpec::only("columnPruning", "false", "");
+    const CODEC: OptionSpec = OptionSpec::new("compression", OptionType::Text, "").aliases(&["codec"]);
+    const AGE: OptionSpec = OptionSpec::new("maxFileAge", OptionType::NotBuilt, "");
+    static CSV: ConnectorDescriptor = ConnectorDescriptor {
+        batch_read: Some(BatchRead { options: &[&[SEP, PRUNE]] }),
+        batch_write: Some(BatchWrite {
+            options: &[&[SEP], &[CODEC, AGE]],
+            atomic: false,
+            overwrites_partitions: false,
+        }),
+        ..ConnectorDescriptor::new("csv", "")
+    };
+
+    fn check(operation: Operation, kept: &[(&str, &str)], given: &[(&str, &str)], wanted: &str) {
+        let pairs = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>()
+        };
+        let options = OptionMap::of_table(&pairs(kept), pairs(given));
+        let told = match CSV.check(operation, &options) {
+            Ok(()) => String::new(),
+            Err(e) => format!("{} {}", e.message(), e.hint_text().unwrap_or_default()),
+        };
+        assert_eq!(told.trim(), wanted, "{operation} {kept:?} {given:?}");
     }
 
     #[test]
-    fn an_unknown_option_is_refused_with_the_nearest_name() {
-        let o = OptionMap::new([("Heder".to_owned(), "true".to_owned())]);
-        assert_eq!(o.flag("header", false), Ok(false));
-        let e =
-            o.finish("csv").map(|()| String::new()).unwrap_or_else(|e| format!("{e} {:?}", e.hint_text()));
-        assert!(e.contains("`Heder`") && e.contains("Did you mean header?"), "{e}");
+    fn an_option_that_is_not_described_is_refused_with_the_nearest_name() {
+        use Operation::{BatchRead, BatchWrite, StreamRead};
+        check(BatchRead, &[], &[("SEP", ";")], "");
+        check(BatchRead, &[], &[("seb", ";")], "The option `seb` is not supported by csv. Did you mean sep?");
+        check(BatchRead, &[], &[("codec", "x")], "The option `codec` is not supported by csv.");
+        check(BatchWrite, &[], &[("Codec", "x")], "");
+        check(BatchWrite, &[], &[("maxFileAge", "7d")], "The option `maxFileAge` is not supported by csv.");
+        check(StreamRead, &[], &[], "Data source csv does not support streaming reading.");
+    }
+
+    #[test]
+    fn an_option_of_one_value_is_refused_with_another() {
+        let wanted = "The option `columnPruning` cannot be 'true': expected false.";
+        check(Operation::BatchRead, &[], &[("columnpruning", "FALSE")], "");
+        check(Operation::BatchRead, &[], &[("columnpruning", "true")], wanted);
+    }
+
+    #[test]
+    fn an_option_that_a_table_keeps_may_be_of_another_operation() {
+        let kept = [("Codec", "x"), ("maxFileAge", "7d"), ("sep", ";")];
+        check(Operation::BatchRead, &kept, &[], "");
+        let wanted = "The option `maxFileAge` is not supported by csv.";
+        check(Operation::BatchWrite, &kept, &[], wanted);
+        let wanted = "The option `codec` is not supported by csv.";
+        check(Operation::BatchRead, &[("sep", ";")], &[("codec", "x")], wanted);
     }
 }

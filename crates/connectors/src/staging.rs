@@ -19,7 +19,7 @@ pub(crate) struct Staging {
 
 impl Staging {
     /// Keeps the rows of one worker; none if there are no rows.
-    pub fn put(&self, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+    pub(crate) fn put(&self, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         let rows: Vec<_> = rows.into_iter().filter(|b| b.num_rows() > 0).collect();
         if rows.is_empty() {
             return Ok(None);
@@ -31,7 +31,7 @@ impl Staging {
     }
 
     /// The rows behind `staged`, in its order; they are not kept any longer.
-    pub fn take(&self, staged: &[Staged]) -> Result<Vec<RecordBatch>> {
+    pub(crate) fn take(&self, staged: &[Staged]) -> Result<Vec<RecordBatch>> {
         let mut kept = self.lock()?;
         let mut all = Vec::new();
         for one in staged {

@@ -3,7 +3,6 @@
 //! Only reviewed optimizer rules run and no analyzer rule does: the resolver's plan is complete.
 
 use crate::engine::EngineConfig;
-use crate::error::from_datafusion;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::Transformed;
@@ -21,6 +20,8 @@ use thalweg_common::Result;
 use thalweg_common::cancel::{CancelOnDrop, Cancellation};
 use thalweg_logical::WatermarkNode;
 use thalweg_resolver::ResolvedQuery;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::with_interval_fields;
 
 /// Share of the machine's memory that batch queries may hold together, unless configured.
 const MEMORY_SHARE: f64 = 0.5;
@@ -134,11 +135,10 @@ pub fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// The schema of a resolved query under the users' names.
 pub fn named_schema(resolved: &ResolvedQuery) -> SchemaRef {
     let inner = resolved.plan.schema();
-    let fields = resolved
-        .columns
-        .iter()
-        .zip(inner.fields())
-        .map(|(column, field)| Field::new(&column.name, field.data_type().clone(), column.nullable));
+    let fields = resolved.columns.iter().zip(inner.fields()).map(|(column, field)| {
+        let named = Field::new(&column.name, field.data_type().clone(), column.nullable);
+        with_interval_fields(named, &column.data_type)
+    });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -5,13 +5,11 @@ use crate::catalog::CatalogStore;
 use crate::catalog::session::Views;
 use crate::jobs::Jobs;
 use crate::session::Session;
-use crate::show_string;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::ConnectorRegistry;
-use thalweg_connectors::console::Console;
 
 /// The Spark version whose behaviour and protocol are followed.
 pub const SPARK_VERSION: &str = "4.2.0";
@@ -30,20 +28,12 @@ pub struct EngineConfig {
     pub memory_limit: Option<usize>,
     /// Whether streaming tables start again when the engine opens (`serve`), or lie still (`sql`).
     pub resume_jobs: bool,
-    /// Where the console sink prints; none: there is no console sink.
-    pub console: Option<fn(String)>,
 }
 
 impl EngineConfig {
     /// An engine over `data_dir` with the defaults of `serve`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            workers: None,
-            memory_limit: None,
-            resume_jobs: true,
-            console: None,
-        }
+        Self { data_dir: data_dir.into(), workers: None, memory_limit: None, resume_jobs: true }
     }
 }
 
@@ -62,18 +52,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the engine over a data directory, which is made if it does not exist.
-    pub async fn open(config: EngineConfig) -> Result<Arc<Self>> {
-        let mut registry = thalweg_connectors::standard_registry();
-        if let Some(print) = config.console {
-            registry = registry.with(Arc::new(Console::new(Arc::new(print), Arc::new(show_string::draw))));
-        }
-        Self::open_with(config, registry).await
-    }
-
-    /// Opens the engine with connectors of the caller's choice.
-    pub async fn open_with(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
-        thalweg_connectors::make_folder(&config.data_dir)
+    /// Opens the engine over a data directory, which is made if it does not exist. `registry` has the connectors
+    /// that its queries may use.
+    pub async fn open(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
+        thalweg_storage::durable::make_folder(&config.data_dir)
             .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;
         clear(&config.data_dir.join(TEMPORARY))?;

@@ -7,7 +7,6 @@
 mod batch;
 pub mod catalog;
 mod engine;
-mod error;
 mod jobs;
 mod lower;
 mod persisted;
@@ -23,6 +22,7 @@ pub use jobs::{JobInfo, Jobs, STREAM_FAILED};
 pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};
-pub use thalweg_functions::display;
+pub use show_string::draw;
 pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;
+pub use thalweg_values::display;

@@ -171,7 +171,7 @@ impl Session {
     /// # Errors
     /// As [`Self::analyze`]; `UNSUPPORTED_FEATURE` for a stream.
     pub async fn input_files(&self, relation: &ir::Relation) -> Result<Vec<String>> {
-        statement::explain::input_files(&self.resolve(relation, None).await?)
+        statement::explain::input_files(&self.resolve(relation, None).await?, &self.catalog.registry)
     }
 
     /// Marks a plan as persisted; one that is keeps its level.

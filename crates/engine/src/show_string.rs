@@ -10,9 +10,9 @@ use futures::StreamExt;
 use std::fmt::Write;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_functions::display;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::display;
 
 /// The narrowest a column is drawn.
 const WIDTH_MIN: usize = 3;
@@ -86,7 +86,7 @@ fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<Record
         .iter()
         .zip(&schema.fields)
         .map(|(column, field)| {
-            let fields = thalweg_resolver::types::interval_fields(&field.data_type);
+            let fields = thalweg_values::types::interval_fields(&field.data_type);
             display::intervals_as_texts(column, &mut fields.into_iter())
         })
         .collect();

@@ -6,13 +6,11 @@ use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::{Connector, OptionMap, ReadRequest};
-use thalweg_resolver::types;
+use thalweg_connectors::descriptor::ConnectorDescriptor;
+use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
-
-/// Options of a table that say how a stream of it is cut into epochs: a bounded read takes all there is.
-const STREAM_ONLY: &[&str] = &["maxfilespertrigger", "maxbytespertrigger", "latestfirst", "maxfileage"];
+use thalweg_values::types;
 
 /// What to open, before it is known what is there.
 #[derive(Debug, Clone)]
@@ -48,7 +46,11 @@ impl SourceRequest {
     }
 
     /// `read.format(..).load(..)` and `FROM 'file'`.
-    pub fn of_data_source(source: &ir::DataSource, config: &SessionConfig) -> Result<Self> {
+    pub fn of_data_source(
+        source: &ir::DataSource,
+        config: &SessionConfig,
+        registry: &ConnectorRegistry,
+    ) -> Result<Self> {
         let mut options = source.options.clone();
         let mut paths = source.paths.clone();
         if paths.is_empty() {
@@ -56,10 +58,10 @@ impl SourceRequest {
         }
         let format = match &source.format {
             Some(format) => format.clone(),
-            None => match paths.first().and_then(|p| format_of_path(p)) {
-                Some(format) => {
-                    literal_path_defaults(format, &mut options);
-                    format.to_owned()
+            None => match paths.first().and_then(|p| registry.of_path(p)) {
+                Some(descriptor) => {
+                    add_missing(descriptor.bare_file_options, &mut options);
+                    descriptor.name.to_owned()
                 }
                 None => config.get("spark.sql.sources.default")?,
             },
@@ -80,28 +82,11 @@ fn take_option(options: &mut ir::Options, key: &str) -> Option<String> {
     Some(options.remove(at).1)
 }
 
-/// The format that a path's ending names, looking through `.gz`.
-pub fn format_of_path(path: &str) -> Option<&'static str> {
-    let path = path.trim_end_matches(".gz");
-    let formats = [
-        (".csv", "csv"),
-        (".tsv", "csv"),
-        (".json", "json"),
-        (".ndjson", "json"),
-        (".jsonl", "json"),
-        (".parquet", "parquet"),
-    ];
-    formats.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, format)| *format)
-}
-
-/// A bare file in SQL reads like a spreadsheet: header and types from the file, as DuckDB users expect.
-fn literal_path_defaults(format: &str, options: &mut ir::Options) {
-    let set = |o: &ir::Options, key: &str| o.iter().any(|(k, _)| k.eq_ignore_ascii_case(key));
-    if format == "csv" {
-        for key in ["header", "inferSchema"] {
-            if !set(options, key) {
-                options.push((key.to_owned(), "true".to_owned()));
-            }
+/// Adds the options that are not given.
+fn add_missing(defaults: &[(&str, &str)], options: &mut ir::Options) {
+    for (key, value) in defaults {
+        if !options.iter().any(|(given, _)| given.eq_ignore_ascii_case(key)) {
+            options.push(((*key).to_owned(), (*value).to_owned()));
         }
     }
 }
@@ -115,7 +100,7 @@ pub async fn open(
     let given = request.schema.clone();
     let streaming = request.streaming;
     if streaming && given.is_none() {
-        check_stream_schema(connector.name(), config)?;
+        check_stream_schema(connector.descriptor(), config)?;
     }
     let read = read_request(request, config)?;
     let provider: Arc<dyn TableProvider> = if streaming {
@@ -132,10 +117,7 @@ pub async fn open(
     Ok(Opened { provider, schema })
 }
 
-fn read_request(mut request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
-    if !request.streaming {
-        request.kept.retain(|(key, _)| !STREAM_ONLY.contains(&key.to_lowercase().as_str()));
-    }
+fn read_request(request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {
     let schema = request.schema.map(|s| Arc::new(Schema::new(types::struct_fields(&nullable(s)))));
     Ok(ReadRequest {
         paths: request.paths,
@@ -170,10 +152,10 @@ fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) ->
     Ok(schema)
 }
 
-/// Text formats need a schema in a stream: files that come later can't change it.
-fn check_stream_schema(format: &str, config: &SessionConfig) -> Result<()> {
+/// Refuses a stream without columns where its input cannot change them later, unless they may be inferred.
+fn check_stream_schema(connector: &ConnectorDescriptor, config: &SessionConfig) -> Result<()> {
     let infers = config.get("spark.sql.streaming.schemaInference")?.eq_ignore_ascii_case("true");
-    if infers || !["csv", "json", "parquet"].contains(&format) {
+    if infers || !connector.stream_read.is_some_and(|read| read.needs_schema) {
         return Ok(());
     }
     Err(Error::new(

@@ -10,6 +10,7 @@ use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::Error;
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Output, Session, display};
 use thalweg_resolver::types::interval_fields;
 use thalweg_sql::ir::{Relation, Statement};
@@ -27,7 +28,7 @@ impl Database {
         let mut config = EngineConfig::new(dir.path());
         config.resume_jobs = false;
         config.workers = Some(2);
-        let engine = Engine::open(config).await?;
+        let engine = Engine::open(config, standard_registry()).await?;
         Ok(Self { session: engine.new_session("slt", "slt"), _engine: engine, _dir: dir })
     }
 

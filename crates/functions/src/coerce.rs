@@ -6,8 +6,8 @@ use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::cast::cast;
 use crate::errors::{cannot_cast, data_diff_types, unexpected_type};
 use crate::types::{
-    PRECISION_MAX, TIMESTAMP_NTZ, decimal_bounded, element_field, integral_digits, is_datetime, is_decimal,
-    is_float, is_integral, is_interval, is_numeric, is_string, map_of, map_types, sql_name, timestamp,
+    PRECISION_MAX, TIMESTAMP_NTZ, decimal_bounded, element_field, is_datetime, is_decimal, is_float,
+    is_integral, is_interval, is_numeric, is_string, map_of, map_types, timestamp,
 };
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Fields};
@@ -17,6 +17,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::physical_expr::create_physical_expr;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::types::{exact_digits, sql_name};
 
 /// The least type that holds values of all `types`, as set operations, CASE, IN, COALESCE and VALUES use it.
 /// None if there is none; NULL's type for no types.
@@ -81,7 +82,7 @@ fn rank(t: &DataType) -> u8 {
 
 fn common_number(a: &DataType, b: &DataType) -> DataType {
     if is_decimal(a) || is_decimal(b) {
-        return match (integral_digits(a), integral_digits(b)) {
+        return match (exact_digits(a), exact_digits(b)) {
             (Some(x), Some(y)) => wider_decimal(x, y),
             _ => DataType::Float64,
         };

@@ -4,49 +4,26 @@
 //! when an error is raised.
 
 use crate::java_regex::Bad;
-use crate::types::sql_name;
 use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
-use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
+use thalweg_values::errors::ANSI_KEY;
+use thalweg_values::types::sql_name;
 
-const ANSI_KEY: &str = "\"spark.sql.ansi.enabled\"";
-
-/// `[DIVIDE_BY_ZERO]`.
-pub(crate) fn divide_by_zero() -> Error {
-    zero_divisor("DIVIDE_BY_ZERO", "Division by zero. Use `try_divide`")
-}
+pub(crate) use thalweg_values::errors::{divide_by_zero, external, from_arrow, from_datafusion, overflow};
 
 /// `[REMAINDER_BY_ZERO]`.
 pub(crate) fn remainder_by_zero() -> Error {
-    zero_divisor("REMAINDER_BY_ZERO", "Remainder by zero. Use `try_mod`")
+    let text = format!(
+        "Remainder by zero. Use `try_mod` to tolerate divisor being 0 and return NULL instead. \
+         If necessary set {ANSI_KEY} to \"false\" to bypass this error."
+    );
+    Error::new(ErrorKind::Arithmetic, "REMAINDER_BY_ZERO", "22012", text).param("config", ANSI_KEY)
 }
 
 /// `[INTERVAL_DIVIDED_BY_ZERO]`.
 pub(crate) fn interval_divided_by_zero() -> Error {
     let text = "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.";
     Error::new(ErrorKind::Arithmetic, "INTERVAL_DIVIDED_BY_ZERO", "22012", text)
-}
-
-fn zero_divisor(class: &str, start: &str) -> Error {
-    let text = format!(
-        "{start} to tolerate divisor being 0 and return NULL instead. \
-         If necessary set {ANSI_KEY} to \"false\" to bypass this error."
-    );
-    Error::new(ErrorKind::Arithmetic, class, "22012", text).param("config", ANSI_KEY)
-}
-
-/// `[ARITHMETIC_OVERFLOW]`; `what` is `integer overflow`, `try_function` tolerates it, if there is one.
-pub(crate) fn overflow(what: &str, try_function: Option<&str>) -> Error {
-    let alternative = match try_function {
-        Some(f) => format!(" Use '{f}' to tolerate overflow and return NULL instead."),
-        None => String::new(),
-    };
-    let text = format!("{what}.{alternative} If necessary set {ANSI_KEY} to \"false\" to bypass this error.");
-    Error::new(ErrorKind::Arithmetic, "ARITHMETIC_OVERFLOW", "22003", text)
-        .param("message", what)
-        .param("alternative", alternative)
-        .param("config", ANSI_KEY)
 }
 
 /// `[INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION]`.
@@ -398,34 +375,4 @@ fn mismatch(class: &str, function: &str, why: &str) -> Error {
 
 fn quoted_type(data_type: &DataType) -> String {
     format!("\"{}\"", sql_name(data_type))
-}
-
-/// Wraps an error so that it can travel through DataFusion and be found again at the edge.
-pub(crate) fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
-}
-
-/// An error of DataFusion as ours: the one it carries, or a fault of ours.
-pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(ours) => *ours,
-            Err(other) => Error::internal(other.to_string()),
-        },
-        DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
-        other => Error::internal(other.to_string()),
-    }
-}
-
-/// An error of Arrow as ours, without Spark's class: kernels map those that a user can cause.
-pub(crate) fn from_arrow(error: ArrowError) -> Error {
-    match error {
-        ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
-            Ok(ours) => *ours,
-            Err(other) => Error::internal(other.to_string()),
-        },
-        ArrowError::DivideByZero => divide_by_zero(),
-        ArrowError::ArithmeticOverflow(_) => overflow("Overflow", None),
-        other => Error::internal(other.to_string()),
-    }
 }

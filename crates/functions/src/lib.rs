@@ -4,7 +4,6 @@
 //! says its result type and nullability; the resolver never looks inside. Knows no session.
 
 pub mod binding;
-pub mod display;
 pub mod java_regex;
 pub mod lambda;
 pub mod once;
@@ -14,11 +13,11 @@ mod call_name;
 mod cast;
 mod coerce;
 mod errors;
+mod event_window;
 mod kernel;
 mod operators;
 mod registry;
 mod scalar;
-mod time;
 mod types;
 mod window;
 
@@ -29,13 +28,10 @@ pub use cast::{
     cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
 pub use coerce::{common_type, implicit_cast};
+pub use event_window::{sliding_windows, tumbling_window, window_struct_type, window_time};
 pub use kernel::located;
 pub use operators::key::key;
 pub use registry::{FunctionClass, bind_scalar, class_of, names};
 pub use scalar::access::{extract, field};
 pub use scalar::fields::{named_like, with_fields, with_names};
-pub use time::event::{sliding_windows, tumbling_window, window_struct_type, window_time};
-pub use time::interval::parse_interval_micros;
-pub use time::zone::zone_id;
-pub use types::sql_name;
 pub use window::{BoundWindow, bind_window};

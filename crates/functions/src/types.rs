@@ -1,4 +1,4 @@
-//! Spark's types as Arrow lays them out: names, predicates and the arithmetic of decimals.
+//! Spark's types as Arrow lays them out: predicates and the arithmetic of decimals.
 //!
 //! The layout is fixed for the whole house: STRING is Utf8, TIMESTAMP is microseconds labelled UTC,
 //! and so on. Decides no coercion.
@@ -52,59 +52,6 @@ pub(crate) fn map_with(key: DataType, value: DataType, nullable: bool) -> DataTy
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
-/// Spark's SQL name: `INT`, `DECIMAL(10,2)`, `ARRAY<STRING>`.
-pub fn sql_name(data_type: &DataType) -> String {
-    use DataType::*;
-    match data_type {
-        Null => "VOID".into(),
-        Boolean => "BOOLEAN".into(),
-        Int8 => "TINYINT".into(),
-        Int16 => "SMALLINT".into(),
-        Int32 => "INT".into(),
-        Int64 => "BIGINT".into(),
-        Float32 => "FLOAT".into(),
-        Float64 => "DOUBLE".into(),
-        Decimal128(p, s) => format!("DECIMAL({p},{s})"),
-        Utf8 | LargeUtf8 | Utf8View => "STRING".into(),
-        Binary | LargeBinary | BinaryView => "BINARY".into(),
-        Date32 => "DATE".into(),
-        Timestamp(_, Some(_)) => "TIMESTAMP".into(),
-        Timestamp(_, None) => "TIMESTAMP_NTZ".into(),
-        Duration(_) => "INTERVAL DAY TO SECOND".into(),
-        Interval(IntervalUnit::YearMonth) => "INTERVAL YEAR TO MONTH".into(),
-        Interval(_) => "INTERVAL".into(),
-        List(field) | LargeList(field) => format!("ARRAY<{}>", sql_name(field.data_type())),
-        Map(entries, _) => {
-            let (key, value) = map_types(entries);
-            format!("MAP<{}, {}>", sql_name(key), sql_name(value))
-        }
-        Struct(fields) => {
-            let of = |f: &FieldRef| {
-                let not_null = if f.is_nullable() { "" } else { " NOT NULL" };
-                format!("{}: {}{not_null}", f.name(), sql_name(f.data_type()))
-            };
-            format!("STRUCT<{}>", fields.iter().map(of).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string().to_uppercase(),
-    }
-}
-
-/// Spark's catalog name, as `typeof` gives it: `int`, `array<string>`, `struct<a:int>`.
-pub(crate) fn catalog_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::List(field) => format!("array<{}>", catalog_name(field.data_type())),
-        DataType::Map(entries, _) => {
-            let (key, value) = map_types(entries);
-            format!("map<{},{}>", catalog_name(key), catalog_name(value))
-        }
-        DataType::Struct(fields) => {
-            let of = |f: &FieldRef| format!("{}:{}", f.name(), catalog_name(f.data_type()));
-            format!("struct<{}>", fields.iter().map(of).collect::<Vec<_>>().join(","))
-        }
-        other => sql_name(other).to_lowercase(),
-    }
-}
-
 /// Key and value type of a map's entries.
 pub(crate) fn map_types(entries: &FieldRef) -> (&DataType, &DataType) {
     match entries.data_type() {
@@ -154,18 +101,6 @@ pub(crate) fn is_interval(t: &DataType) -> bool {
 /// ARRAY, MAP or STRUCT.
 pub(crate) fn is_nested(t: &DataType) -> bool {
     matches!(t, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
-}
-
-/// Precision and scale of the decimal that holds every value of an integral type.
-pub(crate) fn integral_digits(t: &DataType) -> Option<(i32, i32)> {
-    match t {
-        DataType::Int8 => Some((3, 0)),
-        DataType::Int16 => Some((5, 0)),
-        DataType::Int32 => Some((10, 0)),
-        DataType::Int64 => Some((20, 0)),
-        DataType::Decimal128(p, s) => Some((i32::from(*p), i32::from(*s))),
-        _ => None,
-    }
 }
 
 /// DECIMAL(p,s) with both cut to what a decimal can have.

@@ -12,8 +12,9 @@ use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::{
-    AggregateCall, Arg, BindContext, Bound, CastMode, bind_aggregate, bind_scalar, cast, display,
+    AggregateCall, Arg, BindContext, Bound, CastMode, bind_aggregate, bind_scalar, cast,
 };
+use thalweg_values::display;
 
 const CTX: BindContext =
     BindContext { time_zone: "UTC", now_micros: Some(0), user: "me", database: "default", seed: 0 };

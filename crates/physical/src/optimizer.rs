@@ -9,7 +9,7 @@ use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{OptimizationBarrierProjectionPushdown, OptimizationBarrierPushdown};
 use datafusion::common::tree_node::Transformed;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -86,7 +86,7 @@ impl OptimizerRule for CheckCancellation {
         "check_cancellation"
     }
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        thalweg_common::cancel::check().map_err(|e| DataFusionError::External(Box::new(e)))?;
+        thalweg_common::cancel::check().map_err(thalweg_values::errors::external)?;
         Ok(Transformed::no(plan))
     }
 }

@@ -3,7 +3,7 @@
 //! Keys that are no plain columns, or that hold floats, are computed below the aggregate, so that it groups by
 //! columns only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
 
-use crate::errors::{analysis, from_datafusion, missing_aggregation, missing_group_by};
+use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use crate::select::{ResolvedSelect, marked};
@@ -21,6 +21,7 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
 
 /// The keys of an aggregate.
 pub(crate) struct Grouping {

@@ -5,7 +5,6 @@ use crate::errors::{
 };
 use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
 use crate::scope::{Found, Lookup, Scope, ScopeColumn};
-use crate::types::to_arrow;
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
@@ -13,6 +12,7 @@ use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
+use thalweg_values::types::to_arrow;
 
 /// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
 pub(crate) struct Seen<'e> {

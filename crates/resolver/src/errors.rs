@@ -1,7 +1,6 @@
 //! The resolver's errors: Spark's classes, SQLSTATEs, parameters and texts.
 
 use crate::scope::{Scope, ScopeColumn};
-use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
 
 /// The most columns that one message proposes.
@@ -15,21 +14,6 @@ pub(crate) fn quoted(parts: &[String]) -> String {
 /// An error of the analysis.
 pub(crate) fn analysis(class: &str, sqlstate: &str, message: String) -> Error {
     Error::new(ErrorKind::Analysis, class, sqlstate, message)
-}
-
-/// An error of DataFusion: our own if it carries one, a fault of ours otherwise.
-pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(e) = cause {
-        if let Some(ours) = e.downcast_ref::<Error>() {
-            return ours.clone();
-        }
-        cause = match e.downcast_ref::<DataFusionError>() {
-            Some(DataFusionError::External(inner)) => Some(inner.as_ref()),
-            _ => e.source(),
-        };
-    }
-    Error::internal(error.strip_backtrace())
 }
 
 /// A name that no column has.

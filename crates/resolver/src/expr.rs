@@ -1,10 +1,9 @@
 //! Expressions: the dispatch, and the nodes that need no file of their own.
 
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::function::exactly;
 use crate::literal::{literal_type, to_scalar};
-use crate::types::to_arrow;
 use crate::{Resolver, column};
 use arrow::array::RecordBatchOptions;
 use arrow::datatypes::{DataType as Arrow, Schema};
@@ -19,6 +18,8 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::{BindContext, Bound, CastMode};
 use thalweg_sql::ir::{self, ExprNode, Literal, Origin};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {
     /// Resolves an expression.

@@ -2,7 +2,6 @@
 
 use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
-use crate::types::{arrow_sql_name, to_spark};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::Expr;
 use std::cell::RefCell;
@@ -10,6 +9,7 @@ use thalweg_common::Result;
 use thalweg_functions::once;
 use thalweg_functions::{Arg, Bound};
 use thalweg_sql::types::DataType;
+use thalweg_values::types::{sql_name, to_spark};
 
 /// A resolved expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl ResolvedExpr {
 
     /// The type as messages write it.
     pub fn type_name(&self) -> String {
-        arrow_sql_name(&self.data_type)
+        sql_name(&self.data_type)
     }
 }
 

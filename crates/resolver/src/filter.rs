@@ -4,7 +4,7 @@
 //! above, in their order, each only where all before are true. The optimizer would merge such a filter with
 //! one below it, or move it below a join; so it names a column of a volatile function, past which nothing moves.
 
-use crate::errors::{filter_not_boolean, from_datafusion};
+use crate::errors::filter_not_boolean;
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::join::holds_subquery;
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use thalweg_common::Result;
 use thalweg_logical::filter_below;
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(crate) fn filter(

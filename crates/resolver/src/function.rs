@@ -1,11 +1,10 @@
 //! Calls: the connectives with their guards, event-time windows, aggregates, and everything in the registry.
 
 use crate::Resolver;
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr::placeholder;
 use crate::expr_scope::{AggregateFound, ExprScope, GroupingFound, ResolvedExpr, UnnestFound};
 use crate::interval_fields;
-use crate::types::to_arrow;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Case, Sort};
@@ -15,6 +14,8 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::{AggregateCall, FunctionClass};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {
     pub(crate) fn function(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
@@ -490,7 +491,7 @@ impl Resolver<'_> {
     /// An interval's length in microseconds: a literal interval or its text.
     fn interval(&self, expr: &ir::Expr, env: &ExprScope) -> Result<i64> {
         match self.constant(expr, env)? {
-            Some(ScalarValue::Utf8(Some(text))) => thalweg_functions::parse_interval_micros(&text),
+            Some(ScalarValue::Utf8(Some(text))) => thalweg_values::interval::parse_interval_micros(&text),
             Some(ScalarValue::DurationMicrosecond(Some(micros))) => Ok(micros),
             _ => Err(self.at(Error::unsupported("a window size that is no literal interval"), expr.origin)),
         }

@@ -3,7 +3,7 @@
 //! Every generator becomes one list per row, which an unnest expands: a list of values, or of structs whose
 //! fields are the generator's columns.
 
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::function::call_name;
@@ -16,6 +16,7 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::once::draws;
 use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
+use thalweg_values::errors::from_datafusion;
 
 /// A generator call: the list it expands, and the columns it makes of each element.
 pub(crate) struct Generator {

@@ -5,10 +5,10 @@
 
 use crate::Resolver;
 use crate::expr_scope::ResolvedExpr;
-use crate::types::{interval_fields, to_arrow, to_spark};
 use arrow::datatypes::DataType as Arrow;
 use thalweg_common::Result;
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::types::{interval_fields, to_arrow, to_spark};
 
 /// Whether a type holds an interval that has fields.
 pub(crate) fn holds_fields(t: &DataType) -> bool {

@@ -1,6 +1,6 @@
 //! Joins: conditions, USING and NATURAL with Spark's output columns.
 
-use crate::errors::{analysis, from_datafusion, quoted};
+use crate::errors::{analysis, quoted};
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::filter::is_risky;
@@ -12,6 +12,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(crate) fn join(&self, join: &ir::Join, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {

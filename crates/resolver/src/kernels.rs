@@ -1,6 +1,5 @@
 //! The one kernel that the resolver itself needs: list elements with their positions, for `posexplode`.
 
-use crate::errors::from_datafusion;
 use arrow::array::{Array, ArrayRef, Int32Array, ListArray, StructArray};
 use arrow::datatypes::{DataType as Arrow, Field, Fields};
 use datafusion::error::DataFusionError;
@@ -9,6 +8,7 @@ use datafusion::logical_expr::{
 };
 use std::sync::{Arc, LazyLock};
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 static POSITIONS: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Positions::new()));
 

@@ -40,7 +40,6 @@ mod set;
 mod sort;
 mod source;
 mod subquery;
-pub mod types;
 mod union_by_name;
 mod unnest;
 mod window;

@@ -2,14 +2,14 @@
 //!
 //! A literal's value never depends on data; only a timestamp without zone depends on the session's zone.
 
-use crate::errors::from_datafusion;
-use crate::types::to_arrow;
 use arrow::datatypes::{DataType as Arrow, Field, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Literal;
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::to_arrow;
 
 /// The Spark type of a literal.
 pub(crate) fn literal_type(literal: &Literal) -> DataType {

@@ -4,12 +4,11 @@
 //! so it says how many parts to leave out.
 
 use crate::naming_table::{shown_args, shown_name};
-use crate::types::sql_name;
-use thalweg_functions::display;
 use thalweg_sql::ir::{
     CASE_OF, CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,
 };
+use thalweg_values::display;
 
 /// How many parts of an attribute's name are its qualifier; none for a function that is called without brackets.
 type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
@@ -30,7 +29,7 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
         ExprNode::Window(call) => window_name(call, qualifier),
         ExprNode::Cast { expr, to, mode } => {
             let cast = if *mode == CastMode::Ansi { "CAST" } else { "TRY_CAST" };
-            format!("{cast}({} AS {})", name(expr), sql_name(to))
+            format!("{cast}({} AS {})", name(expr), to.sql())
         }
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),
         ExprNode::NamedArgument { name: n, value } => format!("{n} => {}", name(value)),
@@ -97,7 +96,7 @@ pub(crate) fn literal_name(literal: &Literal) -> String {
 }
 
 fn shown(array: &dyn arrow::array::Array) -> String {
-    thalweg_functions::display::cell(array, 0, "UTC")
+    display::cell(array, 0, "UTC")
 }
 
 fn decimal(unscaled: i128, scale: i8) -> String {
@@ -110,24 +109,21 @@ fn decimal(unscaled: i128, scale: i8) -> String {
         let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
         return format!("{sign}{first}{rest}E-{}", scale + 1 - digits.len());
     }
-    let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    let mut text = String::new();
+    display::write_decimal(&mut text, unscaled, i8::try_from(scale).unwrap_or(0));
+    text
 }
 
 fn date(days: i32) -> String {
-    let array = arrow::array::Date32Array::from(vec![days]);
-    arrow::util::display::array_value_to_string(&array, 0).unwrap_or_else(|_| days.to_string())
+    let mut text = String::new();
+    display::write_date(&mut text, i64::from(days));
+    text
 }
 
 fn timestamp(micros: i64) -> String {
-    let array = arrow::array::TimestampMicrosecondArray::from(vec![micros]);
-    let text = arrow::util::display::array_value_to_string(&array, 0).unwrap_or_else(|_| micros.to_string());
-    let text = text.replace('T', " ");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    let mut text = String::new();
+    display::write_timestamp(&mut text, micros);
+    text
 }
 
 /// Operators between their two operands, and how Spark writes them.

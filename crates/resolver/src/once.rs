@@ -3,13 +3,13 @@
 //! A function is bound over columns that stand for such operands. Where each is named once, they go back to their
 //! places; otherwise the expression becomes the body of one that computes them once for each row.
 
-use crate::errors::from_datafusion;
 use crate::expr_scope::ResolvedExpr;
 use crate::{Resolver, column};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Expr;
 use thalweg_common::Result;
 use thalweg_functions::once;
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// What `bind` makes of operands, in which none that varies is evaluated more than once for a row.

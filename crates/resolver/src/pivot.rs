@@ -1,6 +1,6 @@
 //! PIVOT and UNPIVOT: rows to columns and back.
 
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Union, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// A pivot: each aggregate once per value, over the rows with that value; null where there are none.
@@ -132,7 +133,7 @@ fn with_filter(call: &ir::Expr, matches: &ir::Expr) -> Result<ir::Expr> {
 }
 
 fn mismatch(types: &[Arrow]) -> Error {
-    let types: Vec<_> = types.iter().map(crate::types::arrow_sql_name).collect();
+    let types: Vec<_> = types.iter().map(thalweg_values::types::sql_name).collect();
     let text = format!(
         "Unpivot value columns must share a least common type, some types do not: [{}].",
         types.join(", ")

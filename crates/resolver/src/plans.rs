@@ -1,6 +1,5 @@
 //! Steps of plans whose columns are named by their ids alone.
 
-use crate::errors::from_datafusion;
 use crate::merge::{can_merge, merged};
 use arrow::datatypes::FieldRef;
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
@@ -10,6 +9,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, Logical
 use std::collections::HashMap;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 /// A reference to the column of that id.
 pub(crate) fn column(id: &str) -> Expr {

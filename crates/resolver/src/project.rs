@@ -1,8 +1,7 @@
 //! Relations that reshape columns or rows without expressions of a language of their own.
 
 use crate::errors::{
-    analysis, column_already_exists, foreign_dataframe_column, from_datafusion, quoted, unknown_key,
-    unresolved_column,
+    analysis, column_already_exists, foreign_dataframe_column, quoted, unknown_key, unresolved_column,
 };
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn, same_name};
@@ -16,6 +15,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, Relation};
 use thalweg_sql::types::StructType;
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// Changes the partitioning only, so the rows are those of the input; the expressions must resolve.
@@ -198,10 +198,10 @@ impl Resolver<'_> {
                 if !field.nullable {
                     return Err(unresolved_column(std::slice::from_ref(&field.name), &rel.scope));
                 }
-                let null = ScalarValue::try_new_null(&crate::types::to_arrow(&field.data_type));
+                let null = ScalarValue::try_new_null(&thalweg_values::types::to_arrow(&field.data_type));
                 let typed = ResolvedExpr::new(
                     lit(null.map_err(from_datafusion)?),
-                    crate::types::to_arrow(&field.data_type),
+                    thalweg_values::types::to_arrow(&field.data_type),
                     true,
                 );
                 let c = ScopeColumn::new(self.new_id(), &field.name, field.data_type.clone(), true);
@@ -313,7 +313,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let rel = self.relation(input, outer)?;
-        let delay = thalweg_functions::parse_interval_micros(delay)?;
+        let delay = thalweg_values::interval::parse_interval_micros(delay)?;
         if delay < 0 {
             return Err(Error::new(
                 thalweg_common::ErrorKind::IllegalArgument,
@@ -346,7 +346,7 @@ impl Resolver<'_> {
             }
         };
         let is_time = |c: &ScopeColumn| {
-            matches!(crate::types::to_arrow(&c.data_type), Arrow::Timestamp(_, _) | Arrow::Struct(_))
+            matches!(thalweg_values::types::to_arrow(&c.data_type), Arrow::Timestamp(_, _) | Arrow::Struct(_))
         };
         let Some(found) = rel.scope.by_id(&id).filter(|c| is_time(c)) else {
             let text = "The event time of a watermark must be a timestamp or a window.";

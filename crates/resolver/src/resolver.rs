@@ -5,7 +5,6 @@
 //! resolution begins anew.
 
 use crate::catalog::{Catalog, Context, ResolvedQuery};
-use crate::errors::from_datafusion;
 use crate::expr_scope::{self, ExprScope};
 use crate::load::{LOADS_MAX, Loads, Request};
 use crate::plans::{column, project};
@@ -19,6 +18,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
 use thalweg_sql::ir::{self, Origin, Relation};
 use thalweg_sql::types::DataType;
+use thalweg_values::errors::from_datafusion;
 
 /// The deepest nesting of relations, views and subqueries: further down the stack would end.
 const DEPTH_MAX: usize = 600;

@@ -3,7 +3,8 @@
 //! Both sides are brought to common types; rows are told apart by keys. INTERSECT and EXCEPT are joins in which null equals null; with ALL,
 //! each row carries its number among its equals, so that a row counts as often as Spark counts it.
 
-use crate::errors::{analysis, columns_mismatch, from_datafusion};
+use crate::errors::analysis;
+use crate::errors::columns_mismatch;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_sql::ir::{SetKind, SetOperation};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(crate) fn set_operation(

@@ -3,7 +3,7 @@
 //! A key is a position or an alias of the select list, or an expression over the list's input. Rows are sorted
 //! by what stands for a value as a key, so that equal floats are equal here too.
 
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
 use crate::unnest::refused::correlated_reference;
 use crate::{Resolver, column, project};
@@ -11,6 +11,7 @@ use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, ExprNode, Literal, SortOrder};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// The keys of an ORDER BY; those of `ORDER BY ALL` are the select list.

@@ -1,13 +1,12 @@
 //! Relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
 
 use crate::catalog::TableEntry;
+use crate::errors::analysis;
 use crate::errors::columns_mismatch;
-use crate::errors::{analysis, from_datafusion};
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::load::Request;
 use crate::resolver::CteInSight;
 use crate::scope::{Scope, ScopeColumn};
-use crate::types::{schema_to_spark, to_arrow};
 use crate::{ResolvedRelation, Resolver, project};
 use arrow::datatypes::DataType as Arrow;
 use arrow::ipc::reader::StreamReader;
@@ -22,6 +21,8 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Name, Origin, Relation};
 use thalweg_sql::types::{DataType, StructType};
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::{schema_to_spark, to_arrow};
 
 /// One row without columns.
 pub(crate) fn one_row() -> ResolvedRelation {
@@ -165,7 +166,7 @@ impl Resolver<'_> {
                 (reader.schema(), reader.collect::<Result<Vec<_>, _>>().map_err(failed)?)
             }
             None => {
-                let fields = schema.map(crate::types::struct_fields).unwrap_or_default();
+                let fields = schema.map(thalweg_values::types::struct_fields).unwrap_or_default();
                 (Arc::new(arrow::datatypes::Schema::new(fields)), vec![])
             }
         };
@@ -364,7 +365,7 @@ fn inline_width(expected: usize, actual: usize, row: usize) -> Error {
 }
 
 fn incompatible(column: usize, types: &[Arrow]) -> Error {
-    let types: Vec<_> = types.iter().map(crate::types::arrow_sql_name).collect();
+    let types: Vec<_> = types.iter().map(thalweg_values::types::sql_name).collect();
     let name = format!("`col{}`", column + 1);
     let text =
         format!("Invalid inline table. Found incompatible types in the column {name}: {}.", types.join(", "));

@@ -3,7 +3,7 @@
 //! DataFusion turns them into joins, and [`crate::unnest`] those that it can't. IN and NOT IN are never null, as in
 //! Spark: IN is true where a row is equal, and NOT IN, which is no negation of it, where no row is equal or unknown.
 
-use crate::errors::{analysis, from_datafusion};
+use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::unnest::outer::outer_references;
 use crate::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
+use thalweg_values::errors::from_datafusion;
 
 /// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
 const NESTED_MAX: usize = 12;
@@ -432,7 +433,7 @@ fn outer_of(value: &ResolvedExpr, env: &ExprScope) -> Expr {
     let outer = |e: Expr| match e {
         Expr::Column(c) => {
             let data_type = match env.scope.by_id(&c.name) {
-                Some(found) => crate::types::to_arrow(&found.data_type),
+                Some(found) => thalweg_values::types::to_arrow(&found.data_type),
                 None => value.data_type.clone(),
             };
             let field = Field::new(&c.name, data_type, true);

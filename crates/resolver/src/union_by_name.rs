@@ -5,16 +5,17 @@
 //! another; maps are left as they are. Types are made common afterwards, as for every set operation.
 
 use crate::errors::columns_mismatch;
-use crate::errors::{analysis, column_already_exists, from_datafusion, unknown_field_name};
+use crate::errors::{analysis, column_already_exists, unknown_field_name};
 use crate::expr_scope::ResolvedExpr;
 use crate::scope::{Scope, ScopeColumn, same_name};
-use crate::types::to_arrow;
 use crate::{ResolvedRelation, Resolver, project};
 use arrow::datatypes::{DataType as Arrow, Field, FieldRef, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {
     /// Both sides with the columns of the left's names in the left's order.

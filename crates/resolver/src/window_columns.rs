@@ -1,10 +1,10 @@
 //! Adds the columns of window calls to a relation, and below them the columns of their computed keys.
 
-use crate::errors::from_datafusion;
 use crate::expr_scope::Calls;
 use crate::{ResolvedRelation, Resolver, column, project};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// Adds the columns of window calls.

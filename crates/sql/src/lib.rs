@@ -1,7 +1,7 @@
 //! The language: Spark's types, the unresolved plan (IR), and Spark SQL text → IR.
 //!
 //! Every door ends here: SQL text is parsed into the IR, a client's protobuf is converted into it.
-//! Knows no session, no DataFusion, no Arrow and no protobuf. What the IR can't carry is refused by
+//! Names no session, no DataFusion, no Arrow and no protobuf. What the IR can't carry is refused by
 //! name; a deep or endless text is an error, never a crash.
 
 pub mod ir;

@@ -3,8 +3,6 @@
 //! The class is Spark's where Spark has one; otherwise its name begins with `STREAM_` or `CHECKPOINT_`.
 
 use crate::machine::ProtocolError;
-use arrow::error::ArrowError;
-use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
 
 fn runtime(class: &str, state: &str, message: String) -> Error {
@@ -93,33 +91,4 @@ pub(crate) fn too_many_waiters(most: usize) -> Error {
 /// The runtime does not support something in a streaming query.
 pub(crate) fn unsupported(what: &str) -> Error {
     Error::unsupported(format!("{what} in a streaming query"))
-}
-
-/// Extracts our own error from a DataFusion error.
-pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(inner) => from_external(inner),
-        DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
-        other => Error::internal(other.to_string()),
-    }
-}
-
-/// Extracts our own error from an Arrow error.
-pub(crate) fn from_arrow(error: ArrowError) -> Error {
-    match error {
-        ArrowError::ExternalError(inner) => from_external(inner),
-        other => Error::internal(other.to_string()),
-    }
-}
-
-fn from_external(inner: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let inner = match inner.downcast::<Error>() {
-        Ok(ours) => return *ours,
-        Err(other) => other,
-    };
-    match inner.downcast::<DataFusionError>() {
-        Ok(wrapped) => from_datafusion(*wrapped),
-        Err(other) => Error::internal(other.to_string()),
-    }
 }

@@ -19,7 +19,9 @@
 //! use arrow::datatypes::{DataType, Field, Schema};
 //! use object_store::{ObjectStore, memory::InMemory, path::Path};
 //! use std::sync::Arc;
-//! use thalweg_connectors::{Connector, MetadataLog, OptionMap, ReadRequest, SinkRequest, csv::Csv, memory::Memory};
+//! use thalweg_connector_files::csv;
+//! use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, memory::Memory};
+//! use thalweg_storage::MetadataLog;
 //! use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]
@@ -36,7 +38,7 @@
 //!     time_zone: "UTC".to_owned(),
 //!     corrupt_column: "_corrupt_record".to_owned(),
 //! };
-//! let source = Csv.source(read, MetadataLog::new(store.clone(), Path::from("numbers/sources/0"))).await?;
+//! let source = csv::connector().source(read, MetadataLog::new(store.clone(), Path::from("numbers/sources/0"))).await?;
 //! let memory = Memory::default();
 //! let write = SinkRequest {
 //!     time_zone: "UTC".to_owned(),

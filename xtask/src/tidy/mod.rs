@@ -4,6 +4,7 @@
 //! front. Only files that git knows (or would add) count. Every table of exceptions names its reason.
 
 mod calls;
+mod connectors;
 mod edges;
 mod heads;
 mod lock;
@@ -50,6 +51,7 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(names::check(&files));
     complaints.extend(paths::check(&files));
     complaints.extend(statements::check(&files));
+    complaints.extend(connectors::check(&files));
     complaints.extend(lock::check(&files));
     if complaints.is_empty() {
         say(&format!("tidy: {} files are in order", files.len()));

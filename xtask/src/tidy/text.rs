@@ -19,6 +19,23 @@ pub fn blank(source: &str) -> String {
     out
 }
 
+/// The string literals outside comments, each with the number of its line from 0 and without its quotes.
+pub fn literals(source: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let (mut rest, mut line, mut before) = (source, 0, None);
+    while let Some(c) = rest.chars().next() {
+        let taken = literal_length(rest, before);
+        let token = &rest[..taken.max(c.len_utf8())];
+        if taken > 0 && token.starts_with('"') {
+            found.push((line, token.trim_matches('"')));
+        }
+        line += token.matches('\n').count();
+        before = token.chars().next_back();
+        rest = &rest[token.len()..];
+    }
+    found
+}
+
 /// How many bytes at the start of `text` are a comment or literal; 0 if none starts here.
 pub fn literal_length(text: &str, before: Option<char>) -> usize {
     let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
@@ -150,6 +167,12 @@ mod tests {
         for (source, expected) in cases {
             assert_eq!(blank(source), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn literals_are_found_with_their_lines() {
+        let source = "f(\"a\") // \"no\"\n/* \"no\" */\n'\"' \"b\\n\"\n";
+        assert_eq!(literals(source), [(0, "a"), (2, "b\\n")]);
     }
 
     #[test]

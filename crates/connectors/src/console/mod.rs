@@ -4,7 +4,5 @@
 //! remembers nothing, so the sink is at-least-once.
 
 mod sink;
-#[cfg(test)]
-mod tests;
 
 pub use sink::{Console, Print, Show};

@@ -1,9 +1,9 @@
 //! The console connector and its sink.
 
 use crate::connector::{Connector, SinkRequest};
+use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, SinkTarget, StreamWrite};
 use crate::staging::Staging;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
-use crate::text::config::count;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -20,6 +20,21 @@ pub type Print = Arc<dyn Fn(String) + Send + Sync>;
 pub type Show = Arc<dyn Fn(&RecordBatch, usize, bool) -> Result<String> + Send + Sync>;
 
 const RULE: &str = "-------------------------------------------";
+
+static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
+    stream_write: Some(StreamWrite {
+        options: &[&[
+            OptionSpec::new("numRows", OptionType::Count, "The most rows that are shown of an epoch.")
+                .default("20"),
+            OptionSpec::new("truncate", OptionType::Flag, "Long values are cut.").default("true"),
+        ]],
+        guarantee: Guarantee::AtLeastOnce,
+        output_modes: &["append", "update"],
+        needs_checkpoint: false,
+        target: SinkTarget::Path,
+    }),
+    ..ConnectorDescriptor::new("console", "Prints the rows of each epoch as a table.")
+};
 
 /// The format `console`.
 #[derive(Clone)]
@@ -43,8 +58,8 @@ impl fmt::Debug for Console {
 
 #[async_trait]
 impl Connector for Console {
-    fn name(&self) -> &'static str {
-        "console"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
@@ -57,9 +72,8 @@ impl Connector for Console {
         if !request.partition_by.is_empty() {
             return Err(Error::unsupported("partitionBy of the console sink"));
         }
-        let rows = count(&request.options, "numRows")?.unwrap_or(20);
+        let rows = request.options.count("numRows")?.unwrap_or(20);
         let truncate = request.options.flag("truncate", true)?;
-        request.options.finish("console")?;
         Ok(Arc::new(ConsoleSink {
             console: self.clone(),
             schema: request.schema,

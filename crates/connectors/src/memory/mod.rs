@@ -6,7 +6,5 @@
 
 mod sink;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use table::{Memory, MemoryTable};

@@ -21,7 +21,7 @@ pub(super) struct MemorySink {
 }
 
 impl MemorySink {
-    pub fn new(table: Arc<MemoryTable>) -> Self {
+    pub(super) fn new(table: Arc<MemoryTable>) -> Self {
         Self { table, staging: Staging::default(), generation: std::sync::OnceLock::new() }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::sink::MemorySink;
 use crate::connector::{Connector, ReadRequest, SinkRequest};
-use crate::stream::{Commit, StreamSink};
+use crate::descriptor::{BatchRead, ConnectorDescriptor, SinkTarget, StreamWrite, TableCapabilities};
+use crate::stream::{Commit, Guarantee, StreamSink};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -14,6 +15,27 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use thalweg_common::ids::Generation;
 use thalweg_common::{Error, ErrorKind, Result};
+
+static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
+    tables: TableCapabilities {
+        keeps_columns: false,
+        replaced_in_place: false,
+        fits_rows: false,
+        found_by_name: true,
+    },
+    batch_read: Some(BatchRead { options: &[] }),
+    stream_write: Some(StreamWrite {
+        options: &[],
+        guarantee: Guarantee::ExactlyOnce,
+        output_modes: &["append", "update"],
+        needs_checkpoint: false,
+        target: SinkTarget::QueryName { missing: needs_name },
+    }),
+    ..ConnectorDescriptor::new(
+        "memory",
+        "Rows in the memory of the process, under the name of the query that wrote them.",
+    )
+};
 
 /// The format `memory`. Clones share their tables.
 #[derive(Debug, Clone, Default)]
@@ -45,12 +67,11 @@ impl Memory {
 
 #[async_trait]
 impl Connector for Memory {
-    fn name(&self) -> &'static str {
-        "memory"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
-        request.options.finish("memory")?;
         let name = request.paths.first().map_or("", String::as_str);
         match self.find(name)? {
             Some(table) => Ok(table),
@@ -74,18 +95,15 @@ impl Connector for Memory {
         if !request.partition_by.is_empty() {
             return Err(Error::unsupported("partitionBy of the memory sink"));
         }
-        request.options.finish("memory")?;
-        let Some(name) = request.path else {
-            return Err(Error::new(
-                ErrorKind::Analysis,
-                "STREAMING_MEMORY_SINK_NEEDS_NAME",
-                "42K0E",
-                "queryName must be specified for memory sink",
-            ));
-        };
+        let Some(name) = request.path else { return Err(needs_name()) };
         let table = self.open(&name, request.schema, &request.query_id)?;
         Ok(Arc::new(MemorySink::new(table)))
     }
+}
+
+fn needs_name() -> Error {
+    let class = "STREAMING_MEMORY_SINK_NEEDS_NAME";
+    Error::new(ErrorKind::Analysis, class, "42K0E", "queryName must be specified for memory sink")
 }
 
 /// The rows that one query wrote.
@@ -132,7 +150,7 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let batches = self.batches().map_err(crate::files::scan::external)?;
+        let batches = self.batches().map_err(thalweg_values::errors::external)?;
         let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
         rows.scan(state, projection, filters, limit).await
     }

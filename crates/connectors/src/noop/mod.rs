@@ -1,7 +1,7 @@
 //! The format `noop`: computes every row and keeps none, for measuring.
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
-use crate::files::write::ours;
+use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -10,6 +10,19 @@ use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_values::errors::from_datafusion;
+
+static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
+    batch_write: Some(BatchWrite { options: &[], atomic: true, overwrites_partitions: false }),
+    stream_write: Some(StreamWrite {
+        options: &[],
+        guarantee: Guarantee::AtLeastOnce,
+        output_modes: &["append", "update"],
+        needs_checkpoint: false,
+        target: SinkTarget::Path,
+    }),
+    ..ConnectorDescriptor::new("noop", "Computes every row and keeps none, for measuring.")
+};
 
 /// The format `noop`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,21 +30,23 @@ pub struct Noop;
 
 #[async_trait]
 impl Connector for Noop {
-    fn name(&self) -> &'static str {
-        "noop"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
-    async fn write(&self, request: WriteRequest, mut rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        request.options.finish("noop")?;
+    async fn write(
+        &self,
+        _request: WriteRequest,
+        mut rows: SendableRecordBatchStream,
+    ) -> Result<WriteReport> {
         let mut report = WriteReport::default();
-        while let Some(batch) = rows.try_next().await.map_err(ours)? {
+        while let Some(batch) = rows.try_next().await.map_err(from_datafusion)? {
             report.rows += batch.num_rows() as u64;
         }
         Ok(report)
     }
 
-    async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        request.options.finish("noop")?;
+    async fn sink(&self, _request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
         Ok(Arc::new(NoopSink))
     }
 }
@@ -59,30 +74,5 @@ impl StreamSink for NoopSink {
 
     async fn commit(&self, _epoch: Epoch, _staged: Vec<Staged>) -> Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::testing::{batch, options, stream_of};
-
-    #[tokio::test]
-    async fn rows_are_counted_and_gone() {
-        let request = |pairs: &[(&str, &str)]| WriteRequest {
-            path: String::new(),
-            mode: crate::WriteMode::Append,
-            partition_by: vec![],
-            replace: false,
-            options: options(pairs),
-            time_zone: "UTC".to_owned(),
-        };
-        let rows = || stream_of(batch("n int", &[&["1"], &["2"]]));
-        assert_eq!(Noop.write(request(&[]), rows()).await.unwrap().rows, 2);
-        assert_eq!(
-            Noop.write(request(&[("x", "1")]), rows()).await.unwrap_err().class(),
-            "UNSUPPORTED_OPTION"
-        );
     }
 }

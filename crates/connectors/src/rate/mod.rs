@@ -5,7 +5,5 @@
 //! comes in second `v / rowsPerSecond`, evenly spread.
 
 mod source;
-#[cfg(test)]
-mod tests;
 
 pub use source::Rate;

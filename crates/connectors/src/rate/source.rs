@@ -1,9 +1,8 @@
 //! The rate connector and its source.
 
-use crate::MetadataLog;
 use crate::connector::{Connector, ReadRequest};
+use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, StreamRead};
 use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
-use crate::text::config::count;
 use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
@@ -13,10 +12,29 @@ use serde_json::json;
 use std::sync::Arc;
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, Result};
+use thalweg_storage::MetadataLog;
 use tokio::sync::Mutex;
 
 const BATCH_ROWS: i64 = 8192;
 const US_PER_SECOND: i64 = 1_000_000;
+
+static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
+    stream_read: Some(StreamRead {
+        options: &[&[
+            OptionSpec::new("rowsPerSecond", OptionType::PositiveCount, "How many rows each second has.")
+                .default("1"),
+            OptionSpec::new(
+                "numPartitions",
+                OptionType::Count,
+                "Without effect: workers share rows out evenly.",
+            ),
+            OptionSpec::only("rampUpTime", "0", "All seconds have as many rows."),
+        ]],
+        guarantee: Guarantee::ExactlyOnce,
+        needs_schema: false,
+    }),
+    ..ConnectorDescriptor::new("rate", "Numbered rows, so many in each second since the query first ran.")
+};
 
 /// The format `rate`.
 #[derive(Debug, Clone)]
@@ -50,24 +68,19 @@ fn rows_per_second(request: &ReadRequest) -> Result<i64> {
     if request.schema.is_some() {
         return Err(Error::unsupported("a schema for the source rate, which has its own"));
     }
-    if count(options, "rampUpTime")?.is_some_and(|t| t > 0) {
-        return Err(options.bad("rampUpTime", "0"));
-    }
     // Workers share the rows out evenly, so the number of partitions changes nothing.
-    count(options, "numPartitions")?;
-    let rows = match count(options, "rowsPerSecond")? {
-        None => 1,
-        Some(0) => return Err(options.bad("rowsPerSecond", "a number above 0")),
-        Some(n) => i64::try_from(n).map_err(|_| options.bad("rowsPerSecond", "a smaller number"))?,
-    };
-    options.finish("rate")?;
-    Ok(rows)
+    options.count("numPartitions")?;
+    match options.count("rowsPerSecond")? {
+        None => Ok(1),
+        Some(0) => Err(options.bad("rowsPerSecond", "a number above 0")),
+        Some(n) => i64::try_from(n).map_err(|_| options.bad("rowsPerSecond", "a smaller number")),
+    }
 }
 
 #[async_trait]
 impl Connector for Rate {
-    fn name(&self) -> &'static str {
-        "rate"
+    fn descriptor(&self) -> &ConnectorDescriptor {
+        &DESCRIPTOR
     }
 
     async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {

@@ -9,11 +9,9 @@ use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
-use thalweg_resolver::{ResolvedQuery, types};
+use thalweg_connectors::descriptor::TableCapabilities;
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-
-/// The format of a table whose creator names none.
-pub const DEFAULT_TABLE_FORMAT: &str = "delta";
 
 /// Creates a table. The places in errors about its query are those in `text`.
 pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
@@ -37,9 +35,9 @@ pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<
     settle(session, &name, definition, old.as_ref(), filled)
 }
 
-/// The definition that takes the place of `old`. A Delta table is replaced where it is, which keeps its
-/// history; any other managed table gets a folder of its own, so that the old one stays until the new one
-/// is there.
+/// The definition that takes the place of `old`. A table whose format can do that is replaced where it is, which
+/// keeps its history; any other managed table gets a folder of its own, so that the old one stays until the new
+/// one is there.
 pub fn define_anew(
     session: &Session,
     name: &TableName,
@@ -49,12 +47,19 @@ pub fn define_anew(
     let mut definition = define(session, name, table)?;
     let managed = |d: &TableDefinition| d.kind == TableKind::Managed;
     if let Some(old) = old.filter(|old| managed(old) && managed(&definition)) {
-        definition.location = match (old.format.as_str(), definition.format.as_str()) {
-            ("delta", "delta") => old.location.clone(),
-            _ => format!("{}-{}", definition.location, uuid::Uuid::new_v4()),
+        let in_place =
+            capabilities(session, &definition)?.replaced_in_place && old.format == definition.format;
+        definition.location = match in_place {
+            true => old.location.clone(),
+            false => format!("{}-{}", definition.location, uuid::Uuid::new_v4()),
         };
     }
     Ok(definition)
+}
+
+/// What the tables of a definition's format can do.
+pub fn capabilities(session: &Session, definition: &TableDefinition) -> Result<TableCapabilities> {
+    Ok(session.catalog.registry.get(&definition.format)?.descriptor().tables)
 }
 
 /// Puts a definition whose table was written into the catalog, and removes the files of the managed table
@@ -82,8 +87,12 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
     if session.catalog.store.list(&name.database).is_none() {
         return Err(database_not_found(&name.database));
     }
-    let format = table.format.clone().unwrap_or_else(|| DEFAULT_TABLE_FORMAT.to_owned()).to_lowercase();
-    session.catalog.registry.get(&format)?;
+    let registry = &session.catalog.registry;
+    let format = match &table.format {
+        Some(format) => format.to_lowercase(),
+        None => registry.default_table_format()?.to_owned(),
+    };
+    let keeps_columns = registry.get(&format)?.descriptor().tables.keeps_columns;
     refuse_properties(table)?;
     let mut options = table.options.clone();
     let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
@@ -94,11 +103,8 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
         Some(location) => location,
         None => managed_location(session, name)?,
     };
-    // Delta keeps its own schema; the files of the others don't tell one, or tell it at a cost.
-    let schema = match (&table.schema, format.as_str()) {
-        (_, "delta") | (None, _) => None,
-        (Some(schema), _) => Some(schema.to_json()),
-    };
+    // Files do not have the schema of their table, or reading it from them costs time.
+    let schema = table.schema.as_ref().filter(|_| !keeps_columns).map(|schema| schema.to_json());
     Ok(TableDefinition {
         name: name.table.clone(),
         kind,
@@ -145,8 +151,8 @@ async fn fill(
         return write_rows(session, definition, how, resolved).await;
     }
     let Some(schema) = &table.schema else { return check_location(table, definition) };
-    if definition.format == "delta" {
-        let arrow = Arc::new(Schema::new(types::struct_fields(schema)));
+    if capabilities(session, definition)?.keeps_columns {
+        let arrow = Arc::new(Schema::new(thalweg_values::types::struct_fields(schema)));
         write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;

@@ -100,24 +100,26 @@ impl SessionCatalog {
         self.entry(request, name.qualifier()).await
     }
 
-    /// The rows of a memory sink, under the name of its query.
-    pub(super) async fn memory_sink(&self, name: &[String]) -> Result<Option<TableEntry>> {
-        let ([table], Ok(connector)) = (name, self.registry.get("memory")) else {
-            return Ok(None);
-        };
-        let request = SourceRequest {
-            format: connector.name().to_owned(),
-            paths: vec![table.clone()],
-            schema: None,
-            options: vec![],
-            streaming: false,
-            kept: vec![],
-        };
-        match self.entry(request, name.to_vec()).await {
-            Ok(entry) => Ok(Some(entry)),
-            Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => Ok(None),
-            Err(e) => Err(e),
+    /// The table of a connector whose tables are found by their names, such as those of queries into memory.
+    pub(super) async fn named_by_connector(&self, name: &[String]) -> Result<Option<TableEntry>> {
+        let [table] = name else { return Ok(None) };
+        let descriptors = self.registry.connectors().map(|connector| connector.descriptor());
+        for descriptor in descriptors.filter(|descriptor| descriptor.tables.found_by_name) {
+            let request = SourceRequest {
+                format: descriptor.name.to_owned(),
+                paths: vec![table.clone()],
+                schema: None,
+                options: vec![],
+                streaming: false,
+                kept: vec![],
+            };
+            match self.entry(request, name.to_vec()).await {
+                Ok(entry) => return Ok(Some(entry)),
+                Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {}
+                Err(e) => return Err(e),
+            }
         }
+        Ok(None)
     }
 
     async fn entry(&self, request: SourceRequest, qualifier: Vec<String>) -> Result<TableEntry> {
@@ -135,7 +137,7 @@ impl Catalog for SessionCatalog {
             let qualifier = vec![view.name];
             return Ok(TableEntry::View { plan: Box::new(view.plan), columns: view.columns, qualifier });
         }
-        if let Some(entry) = self.memory_sink(name).await? {
+        if let Some(entry) = self.named_by_connector(name).await? {
             return Ok(entry);
         }
         match self.lasting(name, options, streaming).await {
@@ -152,7 +154,7 @@ impl Catalog for SessionCatalog {
     }
 
     async fn data_source(&self, data_source: &ir::DataSource) -> Result<TableEntry> {
-        let request = SourceRequest::of_data_source(data_source, &self.config)?;
+        let request = SourceRequest::of_data_source(data_source, &self.config, &self.registry)?;
         self.entry(request, vec![]).await
     }
 }

@@ -31,7 +31,7 @@ pub async fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<TableInfo
         let database = (parts.len() > 1).then(|| GLOBAL_TEMP.to_owned());
         return Ok(temporary_info(database, view.name));
     }
-    if let ([name], Some(_)) = (parts, catalog.memory_sink(parts).await?) {
+    if let ([name], Some(_)) = (parts, catalog.named_by_connector(parts).await?) {
         // It ends with the process; Spark makes a temporary view of it.
         return Ok(temporary_info(None, name.clone()));
     }

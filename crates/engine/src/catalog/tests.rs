@@ -6,6 +6,7 @@ use crate::{Engine, EngineConfig, Session};
 use std::sync::Arc;
 use tempfile::TempDir;
 use thalweg_common::Result;
+use thalweg_connectors_all::standard_registry;
 use thalweg_sql::ir::Name;
 
 /// What there is before each test.
@@ -23,7 +24,7 @@ const SETUP: &str = "
 
 async fn session() -> (TempDir, Arc<Engine>, Arc<Session>) {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::open(EngineConfig::new(folder.path())).await.unwrap();
+    let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()).await.unwrap();
     let session = engine.new_session("ada", "1");
     for output in session.sql(SETUP).await.unwrap() {
         output.collect().await.unwrap();

@@ -2,7 +2,6 @@
 //! closes groups.
 
 use super::{Lowering, arrow_schema, unsupported};
-use crate::error::from_datafusion;
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
@@ -12,6 +11,7 @@ use thalweg_common::Result;
 use thalweg_stream::{
     AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
 };
+use thalweg_values::errors::from_datafusion;
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, node: &Aggregate) -> Result<()> {

@@ -7,7 +7,6 @@ mod aggregate;
 mod unsupported;
 
 use crate::catalog::StreamingTable;
-use crate::error::from_datafusion;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
@@ -23,6 +22,7 @@ use thalweg_connectors::{Connector, ReadRequest};
 use thalweg_logical::{GenerateNode, WatermarkNode};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
+use thalweg_values::errors::from_datafusion;
 
 /// The source of a streaming query.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! Builds the errors for what a streaming query does not support.
 
-use crate::error::from_datafusion;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::errors::from_datafusion;
 
 /// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
 /// when an epoch is replayed.

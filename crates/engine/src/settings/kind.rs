@@ -116,7 +116,7 @@ fn one_of(key: &str, value: &str, names: &[&str]) -> Result<()> {
 }
 
 fn zone(key: &str, value: &str) -> Result<()> {
-    if thalweg_functions::zone_id(value).is_some() {
+    if thalweg_values::zone::zone_id(value).is_some() {
         return Ok(());
     }
     Err(invalid("TIME_ZONE", key, value, "Cannot resolve the given timezone."))

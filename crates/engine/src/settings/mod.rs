@@ -154,7 +154,7 @@ impl SessionConfig {
     /// The session's time zone, under a name that others than Java know too.
     pub fn time_zone(&self) -> String {
         let zone = self.get_option(TIME_ZONE).unwrap_or_else(|| "UTC".to_owned());
-        thalweg_functions::zone_id(&zone).map(str::to_owned).unwrap_or(zone)
+        thalweg_values::zone::zone_id(&zone).map(str::to_owned).unwrap_or(zone)
     }
 
     /// The most partitions of a query, if the user has set it: the default is the engine's.

@@ -1,7 +1,6 @@
 //! `EXPLAIN` and `df.explain()`: the plans of a query as text.
 
 use super::rows;
-use crate::error::from_datafusion;
 use crate::session::{Output, Session};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
@@ -10,8 +9,10 @@ use datafusion::physical_plan::displayable;
 use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_connectors::ConnectorRegistry;
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
+use thalweg_values::errors::from_datafusion;
 
 /// `EXPLAIN`: one row, one column `plan`.
 pub async fn run(
@@ -60,7 +61,7 @@ fn streaming(resolved: &ResolvedQuery) -> String {
 }
 
 /// The files that a plan reads, each once, in the order of its scans.
-pub fn input_files(resolved: &ResolvedQuery) -> Result<Vec<String>> {
+pub fn input_files(resolved: &ResolvedQuery, registry: &ConnectorRegistry) -> Result<Vec<String>> {
     if resolved.streaming {
         return Err(Error::unsupported("inputFiles of a stream"));
     }
@@ -68,7 +69,7 @@ pub fn input_files(resolved: &ResolvedQuery) -> Result<Vec<String>> {
     let walk = resolved.plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let provider = source_as_provider(&scan.source)?;
-            files.extend(thalweg_connectors::input_files(provider.as_ref()));
+            files.extend(registry.input_files(provider.as_ref()));
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -3,6 +3,7 @@
 
 use super::store_assignment;
 use super::write::{TableWrite, write_rows};
+use crate::catalog::create_table;
 use crate::catalog::name::quoted;
 use crate::session::{Output, Session};
 use std::collections::HashSet;
@@ -29,8 +30,8 @@ pub async fn run_with(
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let given = session.resolve(&insert.query, text.clone()).await?.schema();
     let names = names(&insert, &given, &target)?;
-    // Delta casts what it is given as a query would; the others take what is safe to take.
-    if definition.format != "delta" {
+    // A connector that fits rows casts them as a query would; the others take what is safe to take.
+    if !create_table::capabilities(session, &definition)?.fits_rows {
         store_assignment::check(&name, &names, &given, &target)?;
     }
     let resolved = session.resolve(&fit(&insert, names, &target), text).await?;

@@ -8,9 +8,11 @@ use crate::session::{Output, Session, StreamingQueryInfo};
 use object_store::path::Path as StorePath;
 use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::{DurableStore, MetadataLog, OptionMap, SinkRequest};
+use thalweg_connectors::descriptor::{SinkTarget, StreamWrite};
+use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
+use thalweg_storage::{DurableStore, MetadataLog};
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
 
 /// What a streaming query is, whichever door it came through.
@@ -44,7 +46,8 @@ pub async fn start(session: &Session, write: ir::WriteStream) -> Result<Output> 
 
 async fn request_of(session: &Session, write: ir::WriteStream) -> Result<JobRequest> {
     let (format, path, table) = destination(session, &write).await?;
-    let checkpoint = checkpoint_of(session, &write, &format)?;
+    let needs_checkpoint = sink_of(session, &format)?.is_none_or(|sink| sink.needs_checkpoint);
+    let checkpoint = checkpoint_of(session, &write, needs_checkpoint)?;
     let taken = ["checkpointlocation", "path", "queryname"];
     let options =
         write.options.iter().filter(|(k, _)| !taken.contains(&k.to_lowercase().as_str())).cloned().collect();
@@ -76,23 +79,21 @@ async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Desti
         Some(format) => format.to_lowercase(),
         None => session.config().get("spark.sql.sources.default")?,
     };
-    if format == "memory" {
-        let name = write.query_name.clone().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Analysis,
-                "STREAMING_MEMORY_SINK_NEEDS_NAME",
-                "42K0E",
-                "queryName must be specified for memory sink",
-            )
-        })?;
+    if let Some(StreamWrite { target: SinkTarget::QueryName { missing }, .. }) = sink_of(session, &format)? {
+        let name = write.query_name.clone().ok_or_else(missing)?;
         return Ok((format, Some(name), None));
     }
     let path = write.path.clone().or_else(|| write.option("path").map(str::to_owned));
     Ok((format, path, None))
 }
 
+/// What a format is as the target of a query; none if it refuses to be one.
+fn sink_of(session: &Session, format: &str) -> Result<Option<StreamWrite>> {
+    Ok(session.catalog.registry.get(format)?.descriptor().stream_write)
+}
+
 /// Sinks that end with the process get a checkpoint that does too; every other needs one that lasts.
-fn checkpoint_of(session: &Session, write: &ir::WriteStream, format: &str) -> Result<PathBuf> {
+fn checkpoint_of(session: &Session, write: &ir::WriteStream, needed: bool) -> Result<PathBuf> {
     let given = write.option("checkpointLocation").map(str::to_owned);
     let default = session.config().get_option("spark.sql.streaming.checkpointLocation").map(|root| {
         let leaf = write.query_name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
@@ -100,9 +101,7 @@ fn checkpoint_of(session: &Session, write: &ir::WriteStream, format: &str) -> Re
     });
     match given.or(default) {
         Some(location) => local_path(&location),
-        None if ["memory", "console", "noop"].contains(&format) => {
-            Ok(session.engine()?.temporary().join(uuid::Uuid::new_v4().to_string()))
-        }
+        None if !needed => Ok(session.engine()?.temporary().join(uuid::Uuid::new_v4().to_string())),
         None => Err(Error::new(
             ErrorKind::Analysis,
             "STREAMING_CHECKPOINT_REQUIRED",
@@ -128,7 +127,7 @@ fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
     match trigger {
         ir::Trigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
         ir::Trigger::ProcessingTime(Some(text)) => {
-            let micros = thalweg_functions::parse_interval_micros(text)?;
+            let micros = thalweg_values::interval::parse_interval_micros(text)?;
             let micros = u64::try_from(micros)
                 .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
             let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());

@@ -1,4 +1,4 @@
-//! `CREATE STREAMING TABLE … AS SELECT … FROM STREAM …`: a Delta table that a query keeps filling.
+//! `CREATE STREAMING TABLE … AS SELECT … FROM STREAM …`: a table that a query keeps filling.
 //!
 //! The definition keeps the query's text. Under `serve` the query runs on and starts again with the
 //! server; elsewhere (`thalweg sql`) the statement takes in what is there, closes all windows and returns.
@@ -11,6 +11,8 @@ use crate::session::{Output, Session, StreamingQueryInfo};
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::Guarantee;
+use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_stream::{StreamingQuery, Trigger};
@@ -48,12 +50,19 @@ fn define_streaming(
         return Err(Error::unsupported("a column list in CREATE STREAMING TABLE"));
     }
     let mut definition = define(session, name, table)?;
-    if definition.format != "delta" {
+    let connector = session.catalog.registry.get(&definition.format)?;
+    if !is_lasting_target(connector.descriptor()) {
         return Err(Error::unsupported(format!("a streaming table in the format {}", definition.format)));
     }
     definition.kind = TableKind::Streaming;
     definition.text = Some(text);
     Ok(definition)
+}
+
+/// Whether a query can keep filling a table: the table knows which rows it has, and each is in it once.
+fn is_lasting_target(connector: &ConnectorDescriptor) -> bool {
+    let exactly_once = |write: StreamWrite| write.guarantee == Guarantee::ExactlyOnce;
+    connector.tables.keeps_columns && connector.stream_write.is_some_and(exactly_once)
 }
 
 /// The same statement again, after a crash or a stop, goes on where the table is; another one is refused.

@@ -5,7 +5,6 @@ use crate::catalog::name::{TableName, not_found};
 use crate::catalog::{TableDefinition, TableKind, create_table};
 use crate::session::{Output, Session};
 use arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use std::collections::HashSet;
@@ -13,9 +12,6 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{OptionMap, WriteMode, WriteRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-
-/// The options that name the codec of Parquet files.
-const PARQUET_CODEC_OPTIONS: [&str; 2] = ["compression", "parquet.compression"];
 
 /// Runs a batch write.
 pub async fn run(session: &Session, write: ir::Write) -> Result<Output> {
@@ -48,7 +44,7 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
         mode: mode_of(write.mode),
         partition_by: write.partition_by,
         replace: false,
-        options: OptionMap::new(with_codec(session, &format, &ir::Options::new(), options)),
+        options: OptionMap::new(with_settings(session, &format, &ir::Options::new(), options)?),
         time_zone: session.config().time_zone(),
     };
     commit(session, &format, request, resolved).await?;
@@ -74,9 +70,13 @@ async fn save_as_table(
         }
         _ => {}
     }
-    let format = write.format.unwrap_or_else(|| create_table::DEFAULT_TABLE_FORMAT.to_owned());
-    // A Delta table keeps what it needs itself; the options are about this write alone.
-    let (options, for_now) = match format.eq_ignore_ascii_case("delta") {
+    let registry = &session.catalog.registry;
+    let format = match write.format {
+        Some(format) => format,
+        None => registry.default_table_format()?.to_owned(),
+    };
+    // A table that keeps its columns keeps what it needs itself; the options are about this write alone.
+    let (options, for_now) = match registry.get(&format)?.descriptor().tables.keeps_columns {
         true => write.options.into_iter().partition(|(key, _)| key.eq_ignore_ascii_case("path")),
         false => (write.options, vec![]),
     };
@@ -115,7 +115,7 @@ async fn append_to_table(
         );
         return Err(Error::new(ErrorKind::Analysis, "_LEGACY_ERROR_TEMP_1159", "42000", message));
     }
-    if there.format == "delta" {
+    if create_table::capabilities(session, there)?.fits_rows {
         let partition_by = Some(write.partition_by).filter(|names| !names.is_empty());
         let how = TableWrite { options: write.options, partition_by, ..TableWrite::new(WriteMode::Append) };
         write_rows(session, there, how, resolved).await?;
@@ -142,14 +142,23 @@ async fn append_to_table(
     super::insert::append_by_name(session, insert, write.options).await
 }
 
-/// The options of a write, with the session's codec for Parquet where neither they nor the table name one.
-fn with_codec(session: &Session, format: &str, kept: &ir::Options, mut options: ir::Options) -> ir::Options {
-    let named = |key: &String| PARQUET_CODEC_OPTIONS.iter().any(|option| key.eq_ignore_ascii_case(option));
-    if format.eq_ignore_ascii_case("parquet") && !kept.iter().chain(&options).any(|(key, _)| named(key)) {
-        let codec = session.config().get_option("spark.sql.parquet.compression.codec");
-        options.extend(codec.map(|codec| (PARQUET_CODEC_OPTIONS[0].to_owned(), codec)));
+/// The options of a write, with the values of the session's settings where neither they nor the table have one.
+fn with_settings(
+    session: &Session,
+    format: &str,
+    kept: &ir::Options,
+    mut options: ir::Options,
+) -> Result<ir::Options> {
+    let connector = session.catalog.registry.get(format)?;
+    let groups = connector.descriptor().batch_write.map(|write| write.options).unwrap_or_default();
+    for spec in groups.iter().flat_map(|group| *group) {
+        let Some(setting) = spec.setting else { continue };
+        if !kept.iter().chain(&options).any(|(key, _)| spec.is_named(key)) {
+            let value = session.config().get_option(setting);
+            options.extend(value.map(|value| (spec.name.to_owned(), value)));
+        }
     }
-    options
+    Ok(options)
 }
 
 async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Result<Output> {
@@ -212,7 +221,7 @@ fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite)
         return Err(not_found(std::slice::from_ref(&definition.name))
             .hint("It is a view: rows can't be written to it."));
     }
-    let options = with_codec(session, &definition.format, &definition.options, how.options);
+    let options = with_settings(session, &definition.format, &definition.options, how.options)?;
     Ok(WriteRequest {
         path: definition.location.clone(),
         mode: how.mode,
@@ -236,8 +245,7 @@ async fn commit(
     refuse_duplicates(&resolved)?;
     let schema = batch::named_schema(&resolved);
     let rows = session.engine()?.runtime.run(&resolved.plan, session.plan_options(true)).await?;
-    let rows =
-        batch::named(rows, schema.clone()).map(|b| b.map_err(|e| DataFusionError::External(Box::new(e))));
+    let rows = batch::named(rows, schema.clone()).map(|b| b.map_err(thalweg_values::errors::external));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     connector.write(request, rows).await.map(|_| ())
 }

@@ -12,6 +12,7 @@ use arrow::datatypes::DataType;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Error;
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Output, Session, display};
 use thalweg_sql::ir::{Expr, ExprNode, Literal, Relation, RelationNode, Statement};
 use thalweg_sql::types::DataType as SparkType;
@@ -169,7 +170,7 @@ async fn functions_answer_as_spark_recorded() {
     let mut config = EngineConfig::new(dir.path());
     config.resume_jobs = false;
     config.workers = Some(2);
-    let engine = Engine::open(config).await.unwrap();
+    let engine = Engine::open(config, standard_registry()).await.unwrap();
     let session: Arc<Session> = engine.new_session("me", "functions");
     session.sql(&format!("SET spark.sql.session.timeZone={ZONE}")).await.unwrap();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/tests/data/examples.json");

@@ -3,6 +3,7 @@
 use crate::table::{Table, definition, select};
 use fastrand::Rng;
 use std::sync::Arc;
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Session};
 
 /// How a table's rows are stored.
@@ -62,7 +63,7 @@ impl World {
         let mut config = EngineConfig::new(folder.path());
         config.resume_jobs = false;
         config.workers = Some(crate::PARTITIONS.into_iter().max().expect("a number"));
-        let engine = Engine::open(config).await.expect("an engine");
+        let engine = Engine::open(config, standard_registry()).await.expect("an engine");
         let mut statements = vec![];
         for name in ["t", "u"] {
             let table = Table::random(random);

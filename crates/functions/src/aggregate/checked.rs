@@ -6,7 +6,7 @@
 
 use crate::cast::{exceeds, pow10};
 use crate::errors::{decimal_out_of_range, external, interval_overflow, overflow};
-use crate::types::{decimal_bounded, integral_digits, is_interval};
+use crate::types::{decimal_bounded, is_interval};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DurationMicrosecondArray, Int64Array,
     IntervalYearMonthArray, ListArray, PrimitiveArray,
@@ -26,6 +26,7 @@ use datafusion::logical_expr::{
 use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::Error;
+use thalweg_values::types::exact_digits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum CheckedKind {
@@ -57,7 +58,7 @@ pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(A
     if is_interval(&input) {
         return make(CheckedKind::Average, input.clone(), input, tries);
     }
-    let (p, s) = integral_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
+    let (p, s) = exact_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
     make(CheckedKind::Average, input, decimal_bounded(p + 4, s + 4), tries)
 }
 

@@ -299,7 +299,7 @@ fn extreme(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> 
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
     }
     if matches!(t, DataType::List(_)) {
-        return Err(Error::unsupported(format!("{} of {}", a.name, crate::types::sql_name(&t))));
+        return Err(Error::unsupported(format!("{} of {}", a.name, thalweg_values::types::sql_name(&t))));
     }
     if !is_float(&t) {
         a.as_key(0);

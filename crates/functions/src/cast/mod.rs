@@ -11,10 +11,8 @@ mod when;
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::errors::{cannot_cast, cannot_cast_in_ansi};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
-use crate::time::zone::Zone;
 use crate::types::{
-    integral_digits, is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric,
-    is_string, map_types,
+    is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric, is_string, map_types,
 };
 use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
 use ::arrow::datatypes::{DataType, FieldRef, Fields};
@@ -22,11 +20,13 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::types::{decimal_holds, exact_digits};
+use thalweg_values::zone::Zone;
 
 pub use interval::{
     interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
-pub(crate) use number::{exceeds, parse_decimal, pow10, rescale};
+pub(crate) use number::{exceeds, pow10, rescale};
 
 /// How one cast runs.
 #[derive(Debug, Clone, Copy)]
@@ -119,16 +119,13 @@ fn keeps_every_value(from: &DataType, to: &DataType) -> bool {
         (f, Float32 | Float64) if is_integral(f) => true,
         (Float32, Float64) => true,
         (f, DataType::Utf8) if is_integral(f) => true,
-        (f, DataType::Decimal128(..)) if integral_digits(f).is_some() => fits(f, to),
+        (f, DataType::Decimal128(..)) if exact_digits(f).is_some() => fits(f, to),
         _ => false,
     }
 }
 
 fn fits(from: &DataType, to: &DataType) -> bool {
-    match (integral_digits(from), integral_digits(to)) {
-        (Some((p1, s1)), Some((p2, s2))) => s2 >= s1 && p2 - s2 >= p1 - s1,
-        _ => false,
-    }
+    matches!(to, DataType::Decimal128(precision, scale) if decimal_holds(from, *precision, *scale))
 }
 
 /// Whether some value of `from` has none in `to`.

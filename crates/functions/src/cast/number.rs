@@ -3,9 +3,7 @@
 //! Integers go through 64 bits, floats through doubles, so that each pair is one loop. Decimals round half up.
 
 use super::Rules;
-use crate::display::{Printer, Style, Width, write_decimal, write_float};
 use crate::errors::{cannot_cast, cast_overflow, decimal_out_of_range};
-use crate::java_regex::DIGITS;
 use crate::kernel::arrow;
 use crate::types::{is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder};
@@ -13,9 +11,10 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type,
 };
-use std::borrow::Cow;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::display::{Printer, Style, Width, write_decimal, write_float};
+use thalweg_values::number::decimal;
 
 /// Casts between numbers and booleans.
 pub(super) fn cast_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
@@ -131,7 +130,7 @@ fn from_double(
             map::<_, Decimal128Type>(original, &finite, to, rules, |x| {
                 let mut text = String::new();
                 write_float(&mut text, x, width);
-                parse_decimal(&text, *p, *s)
+                decimal(&text, *p, *s)
             })
         }
         _ => Err(cannot_cast(original.data_type(), to)),
@@ -209,115 +208,10 @@ pub(crate) fn divide_half_up(value: i128, by: i128) -> i128 {
     quotient + if up { value.signum() } else { 0 }
 }
 
-/// A number's text with optional fraction and exponent as a decimal of (p, s), rounded half up.
-pub(crate) fn parse_decimal(text: &str, p: u8, s: i8) -> Option<i128> {
-    let plain = ascii_digits(text);
-    let text: &str = &plain;
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((m, e)) => (m, e.parse::<i32>().ok().map(i64::from)?),
-        None => (text, 0),
-    };
-    let (negative, digits) = match mantissa.as_bytes().first()? {
-        b'-' => (true, mantissa.get(1..)?),
-        b'+' => (false, mantissa.get(1..)?),
-        _ => (false, mantissa),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all = whole.bytes().chain(fraction.bytes());
-    if (whole.is_empty() && fraction.is_empty()) || !all.clone().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    // The value is `all` × 10^shift in units of 10^-s.
-    let shift = exponent - i64::try_from(fraction.len()).ok()? + i64::from(s);
-    let value = shifted(all, shift)?;
-    let value = if negative { -value } else { value };
-    (!exceeds(value, p)).then_some(value)
-}
-
-/// A text with the decimal digits of all scripts as those of ASCII, which Java's decimals are read from.
-fn ascii_digits(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        return Cow::Borrowed(text);
-    }
-    text.chars().map(|c| decimal_digit(c).and_then(|d| char::from_digit(d, 10)).unwrap_or(c)).collect()
-}
-
-/// The value of a decimal digit. Unicode keeps the ten of a script together, from zero up.
-fn decimal_digit(c: char) -> Option<u32> {
-    let zeros = DIGITS.ranges();
-    let (low, _) = zeros.iter().find(|(low, high)| (*low..=*high).contains(&c))?;
-    Some((u32::from(c) - u32::from(*low)) % 10)
-}
-
-/// A row of digits times 10^shift, rounded half up; none beyond 38 digits.
-fn shifted(digits: impl Iterator<Item = u8>, shift: i64) -> Option<i128> {
-    let digits: Vec<i128> = digits.skip_while(|b| *b == b'0').map(|b| i128::from(b - b'0')).collect();
-    if digits.is_empty() {
-        return Some(0);
-    }
-    let kept = i64::try_from(digits.len()).ok()? + shift;
-    if kept < 0 {
-        return Some(0);
-    }
-    if kept > 38 {
-        return None;
-    }
-    let kept = usize::try_from(kept).ok()?;
-    let value = (0..kept)
-        .try_fold(0i128, |v, i| v.checked_mul(10)?.checked_add(digits.get(i).copied().unwrap_or(0)))?;
-    let up = digits.get(kept).is_some_and(|d| *d >= 5);
-    Some(value + i128::from(up))
-}
-
-/// A text as Java's `Double.parseDouble` and Spark read it.
-pub(crate) fn parse_double(text: &str) -> Option<f64> {
-    let body = match text.as_bytes().last()? {
-        b'd' | b'D' | b'f' | b'F' => text.get(..text.len() - 1)?,
-        _ => text,
-    };
-    let digits = body.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'));
-    if digits && !body.is_empty() {
-        return body.parse().ok();
-    }
-    match text.to_ascii_lowercase().as_str() {
-        "nan" => Some(f64::NAN),
-        "inf" | "+inf" | "infinity" | "+infinity" => Some(f64::INFINITY),
-        "-inf" | "-infinity" => Some(f64::NEG_INFINITY),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-
-    #[test]
-    fn decimals_are_read_and_rounded_half_up() {
-        let cases = [
-            ("1.25", 3, 1, Some(13)),
-            ("-1.25", 3, 1, Some(-13)),
-            ("1e3", 5, 0, Some(1000)),
-            ("12.5E-1", 5, 2, Some(125)),
-            ("0.0004", 5, 3, Some(0)),
-            ("0.0005", 5, 3, Some(1)),
-            ("100", 2, 0, None),
-            ("", 5, 2, None),
-            (".5", 5, 1, Some(5)),
-            ("5.", 5, 1, Some(50)),
-            ("1.0.0", 5, 1, None),
-            ("99999999999999999999999999999999999999", 38, 0, Some(pow10(38) - 1)),
-            ("9.99", 3, 1, Some(100)),
-            ("0.04", 5, 1, Some(0)),
-            ("0.05", 5, 1, Some(1)),
-            ("٣.٥", 5, 1, Some(35)),
-            ("２e١", 5, 0, Some(20)),
-            ("1e5000000000", 5, 0, None),
-        ];
-        for (text, p, s, expect) in cases {
-            assert_eq!(parse_decimal(text, p, s), expect, "{text}");
-        }
-    }
 
     #[test]
     fn half_goes_away_from_zero() {
@@ -334,15 +228,5 @@ mod tests {
         for (value, by, expect) in cases {
             assert_eq!(divide_half_up(value, by), expect, "{value}/{by}");
         }
-    }
-
-    #[test]
-    fn doubles_are_read_as_java_reads_them() {
-        assert_eq!(parse_double("1.5d"), Some(1.5));
-        assert_eq!(parse_double("1e3"), Some(1000.0));
-        assert_eq!(parse_double("Infinity"), Some(f64::INFINITY));
-        assert!(parse_double("NaN").unwrap().is_nan());
-        assert_eq!(parse_double("1.5x"), None);
-        assert_eq!(parse_double("d"), None);
     }
 }

@@ -3,11 +3,7 @@
 //! Texts lose the white space around them before they are read as numbers, booleans or times.
 
 use super::Rules;
-use super::number::{parse_decimal, parse_double};
-use crate::display::{Printer, Style};
 use crate::errors::{cannot_cast, cast_invalid_input};
-use crate::time::civil::DAY;
-use crate::time::{parse, zone::Zone};
 use crate::types::is_datetime;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanBuilder, PrimitiveBuilder, StringArray, StringBuilder,
@@ -16,8 +12,11 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimestampMicrosecondType,
 };
+use std::str::FromStr;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::display::{Printer, Style};
+use thalweg_values::{datetime, number, zone::Zone};
 
 /// Any column as texts.
 pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
@@ -69,14 +68,14 @@ pub(super) fn from_text(array: &ArrayRef, to: &DataType, rules: Rules) -> Result
             Ok(Arc::new(made))
         }
         DataType::Boolean => booleans(texts, rules),
-        DataType::Int8 => map::<Int8Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
-        DataType::Int16 => map::<Int16Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
-        DataType::Int32 => map::<Int32Type>(texts, to, rules, |t| integer(t)?.try_into().ok()),
+        DataType::Int8 => map::<Int8Type>(texts, to, rules, integer),
+        DataType::Int16 => map::<Int16Type>(texts, to, rules, integer),
+        DataType::Int32 => map::<Int32Type>(texts, to, rules, integer),
         DataType::Int64 => map::<Int64Type>(texts, to, rules, integer),
-        DataType::Float32 => map::<Float32Type>(texts, to, rules, single),
-        DataType::Float64 => map::<Float64Type>(texts, to, rules, |t| parse_double(parse::trim(t))),
+        DataType::Float32 => map::<Float32Type>(texts, to, rules, |t| number::cast_float(datetime::trim(t))),
+        DataType::Float64 => map::<Float64Type>(texts, to, rules, |t| number::cast_double(datetime::trim(t))),
         DataType::Decimal128(p, s) => decimals(texts, (*p, *s), rules),
-        DataType::Date32 => map::<Date32Type>(texts, to, rules, |t| parse::date(t)?.try_into().ok()),
+        DataType::Date32 => map::<Date32Type>(texts, to, rules, datetime::date),
         t if is_datetime(t) => {
             let zone = matches!(t, DataType::Timestamp(_, Some(_))).then_some(rules.zone);
             map::<TimestampMicrosecondType>(texts, to, rules, |t| timestamp(t, zone))
@@ -109,25 +108,15 @@ fn malformed(text: &str, to: &DataType) -> Error {
     cast_invalid_input(&format!("'{text}'"), &DataType::Utf8, to)
 }
 
-/// Digits with a sign; no fraction.
-fn integer(text: &str) -> Option<i64> {
-    parse::trim(text).parse().ok()
-}
-
-fn single(text: &str) -> Option<f32> {
-    let text = parse::trim(text);
-    // Read at once as a FLOAT where possible: rounding twice could differ.
-    text.parse::<f32>().ok().filter(|f| f.is_finite()).or_else(|| parse_double(text).map(|d| d as f32))
+fn integer<T: FromStr>(text: &str) -> Option<T> {
+    number::integer(datetime::trim(text))
 }
 
 /// An instant, or without a zone the wall clock, for which a zone in the text means nothing.
 fn timestamp(text: &str, zone: Option<Zone>) -> Option<i64> {
-    let read = parse::timestamp(text, None)?;
-    let in_range = read.local.abs() < i64::MAX - 2 * DAY;
-    in_range.then(|| match zone {
-        Some(session) => read.zone.unwrap_or(session).to_utc(read.local),
-        None => read.local,
-    })
+    let read = datetime::timestamp(text)?;
+    let instant = read.instant(zone.unwrap_or(Zone::UTC))?;
+    Some(if zone.is_some() { instant } else { read.local })
 }
 
 fn booleans(texts: &StringArray, rules: Rules) -> Result<ArrayRef> {
@@ -135,7 +124,7 @@ fn booleans(texts: &StringArray, rules: Rules) -> Result<ArrayRef> {
     for text in texts.iter() {
         let made = match text {
             None => None,
-            Some(t) => match boolean(t) {
+            Some(t) => match number::cast_boolean(datetime::trim(t)) {
                 Some(v) => Some(v),
                 None => rules.misfit(|| malformed(t, &DataType::Boolean))?,
             },
@@ -143,14 +132,6 @@ fn booleans(texts: &StringArray, rules: Rules) -> Result<ArrayRef> {
         builder.append_option(made);
     }
     Ok(Arc::new(builder.finish()))
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match parse::trim(text).to_ascii_lowercase().as_str() {
-        "t" | "true" | "y" | "yes" | "1" => Some(true),
-        "f" | "false" | "n" | "no" | "0" => Some(false),
-        _ => None,
-    }
 }
 
 fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<ArrayRef> {
@@ -161,11 +142,11 @@ fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<Array
             builder.append_null();
             continue;
         };
-        let trimmed = parse::trim(text);
-        let made = match parse_decimal(trimmed, p, s) {
+        let trimmed = datetime::trim(text);
+        let made = match number::decimal(trimmed, p, s) {
             Some(v) => Some(v),
             // A number that does not fit is out of range; any other text is malformed.
-            None if parse_decimal(trimmed, 38, 0).is_some() || is_number(trimmed) => {
+            None if number::decimal(trimmed, 38, 0).is_some() || is_number(trimmed) => {
                 rules.misfit(|| crate::errors::decimal_out_of_range(trimmed, p, s))?
             }
             None => rules.misfit(|| malformed(text, &to))?,

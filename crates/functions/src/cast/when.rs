@@ -6,7 +6,6 @@ use super::number::{pow10, rescale, to_integral};
 use super::{Rules, cast_array};
 use crate::errors::{cannot_cast, cast_overflow, datetime_overflow};
 use crate::kernel::arrow;
-use crate::time::civil::{DAY, SECOND};
 use crate::types::is_integral;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{
@@ -15,6 +14,7 @@ use arrow::datatypes::{
 };
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::calendar::{DAY, SECOND};
 
 /// Casts from or to a date or time, texts excepted.
 pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {

@@ -9,8 +9,6 @@ use std::sync::LazyLock;
 
 /// What `\b` counts as a word's, besides `_` and marks: letters and decimal digits.
 pub(super) static LETTERS_AND_DIGITS: LazyLock<Set> = LazyLock::new(|| Set::of(&union(&["L", "Nd"])));
-/// The decimal digits of all scripts.
-pub(crate) static DIGITS: LazyLock<Set> = LazyLock::new(|| Set::of(&union(&["Nd"])));
 /// The marks that are written over the character before them.
 pub(super) static MARKS: LazyLock<Set> = LazyLock::new(|| Set::of(&union(&["Mn"])));
 

@@ -13,7 +13,6 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use class::DIGITS;
 pub use parse::Bad;
 
 use emit::Emitted;

@@ -10,13 +10,14 @@ use crate::errors::{different_types, wrong_operand};
 use crate::kernel::{Kernel, Nulls, Run, Setting};
 use crate::registry::{Call, Entry};
 use crate::types::{
-    decimal_adjusted, decimal_bounded, integral_digits, is_datetime, is_decimal, is_float, is_integral,
-    is_interval, is_numeric, is_string,
+    decimal_adjusted, decimal_bounded, is_datetime, is_decimal, is_float, is_integral, is_interval,
+    is_numeric, is_string,
 };
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use thalweg_common::Result;
+use thalweg_values::types::exact_digits;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["+"], 1, 2, add),
@@ -125,8 +126,7 @@ fn different_or_wrong(op: Op, l: &DataType, r: &DataType) -> thalweg_common::Err
 /// The types that both operands are cast to.
 fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)> {
     let (l, r) = (&left.data_type, &right.data_type);
-    let decimals =
-        (is_decimal(l) || is_decimal(r)) && integral_digits(l).is_some() && integral_digits(r).is_some();
+    let decimals = (is_decimal(l) || is_decimal(r)) && exact_digits(l).is_some() && exact_digits(r).is_some();
     if decimals {
         return Some((as_decimal(left)?, as_decimal(right)?));
     }
@@ -153,7 +153,7 @@ pub(super) fn as_decimal(arg: &Arg) -> Option<DataType> {
         let digits = v.unsigned_abs().to_string().len();
         return Some(decimal_bounded(i32::try_from(digits).ok()?, 0));
     }
-    integral_digits(&arg.data_type).map(|(p, s)| decimal_bounded(p, s))
+    exact_digits(&arg.data_type).map(|(p, s)| decimal_bounded(p, s))
 }
 
 fn compute(op: Op, left: Arg, right: Arg) -> Bound {

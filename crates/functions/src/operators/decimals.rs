@@ -5,13 +5,13 @@
 
 use super::arithmetic::Op;
 use crate::cast::{exceeds, pow10};
-use crate::display::write_decimal;
 use crate::errors::{decimal_out_of_range, divide_by_zero, overflow, remainder_by_zero};
 use crate::kernel::{Batch, Run};
 use arrow::array::{Array, ArrayRef, AsArray, Datum};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
 use thalweg_common::{Error, Result};
+use thalweg_values::display::write_decimal;
 
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;

@@ -3,7 +3,6 @@
 //! Arrow's checked kernels do the work; only when one fails is the failing row looked for, to name it.
 
 use super::arithmetic::Op;
-use crate::display::{Printer, Style};
 use crate::errors::{divide_by_zero, overflow, remainder_by_zero, small_overflow};
 use crate::kernel::{Batch, Run, arrow};
 use ::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Datum, PrimitiveArray, PrimitiveBuilder};
@@ -14,6 +13,7 @@ use ::arrow::datatypes::{
 };
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::display::{Printer, Style};
 
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;

@@ -8,8 +8,6 @@ use crate::cast::cast;
 use crate::coerce::{as_arg, to_type};
 use crate::errors::{datetime_overflow, different_types, interval_divided_by_zero, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
-use crate::time::civil::{self, DAY};
-use crate::time::zone::Zone;
 use crate::types::{
     CALENDAR, DAY_TIME, YEAR_MONTH, is_decimal, is_integral, is_interval, is_numeric, is_string, timestamp,
 };
@@ -20,6 +18,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::ScalarValue;
 use thalweg_common::{Error, Result};
+use thalweg_values::calendar::{self, DAY};
+use thalweg_values::zone::Zone;
 
 /// Binds an operator of which at least one side is a date, a time or an interval.
 pub(super) fn bind(
@@ -210,7 +210,7 @@ fn date_add_months(b: &Batch) -> Result<ArrayRef> {
     let sign = b.setting.numbers[0];
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(months.get(i));
-        let moved = |(d, m)| civil::add_months(i64::from(d), sign * i64::from(m)).try_into();
+        let moved = |(d, m)| calendar::add_months(i64::from(d), sign * i64::from(m)).try_into();
         both.map(moved).transpose().map_err(|_| overflow("overflow", None))
     })
 }
@@ -225,7 +225,7 @@ fn date_add_calendar(b: &Batch) -> Result<ArrayRef> {
             let kind = thalweg_common::ErrorKind::IllegalArgument;
             return Err(Error::new(kind, "INVALID_PARAMETER_VALUE", "22023", text));
         }
-        let moved = civil::add_months(i64::from(d), sign * i64::from(v.months));
+        let moved = calendar::add_months(i64::from(d), sign * i64::from(v.months));
         day(moved + sign * i64::from(v.days)).map(Some)
     })
 }
@@ -237,7 +237,7 @@ pub(crate) fn moved(time: i64, months: i64, days: i64, micros: i64, zone: Zone) 
         let local = zone.to_local(time);
         let (day, rest) = (local.div_euclid(DAY), local.rem_euclid(DAY));
         let shifted =
-            (civil::add_months(day, months) + days).checked_mul(DAY).and_then(|d| d.checked_add(rest));
+            (calendar::add_months(day, months) + days).checked_mul(DAY).and_then(|d| d.checked_add(rest));
         time = zone.to_utc(shifted.ok_or_else(|| datetime_overflow("add to a timestamp"))?);
     }
     time.checked_add(micros).ok_or_else(|| datetime_overflow("add to a timestamp"))

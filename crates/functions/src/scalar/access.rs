@@ -84,7 +84,7 @@ fn find<'a>(fields: &'a ::arrow::datatypes::Fields, name: &str) -> Result<(usize
 }
 
 fn no_fields(t: &DataType) -> Error {
-    let name = crate::types::sql_name(t);
+    let name = thalweg_values::types::sql_name(t);
     let text = format!(
         "Can't extract a value from it. Need a complex type [STRUCT, ARRAY, MAP] but got \"{name}\"."
     );

@@ -3,7 +3,7 @@
 use crate::binding::{Bound, CastMode};
 use crate::cast::cast;
 use crate::registry::{Call, Entry};
-use crate::types::{catalog_name, timestamp};
+use crate::types::timestamp;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
@@ -32,7 +32,7 @@ fn to(call: Call, data_type: DataType) -> Result<Bound> {
 }
 
 fn type_of(call: Call) -> Result<Bound> {
-    let name = catalog_name(&call.type_of(0));
+    let name = thalweg_values::types::simple_name(&call.type_of(0));
     let expr = Expr::Literal(ScalarValue::Utf8(Some(name)), None);
     Ok(Bound { expr, data_type: DataType::Utf8, nullable: false, fallible: false })
 }

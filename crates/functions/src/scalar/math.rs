@@ -4,9 +4,8 @@
 //! as Java's BigDecimal does. Logarithms of what has none are null.
 
 use crate::binding::Bound;
-use crate::cast::{exceeds, parse_decimal, pow10};
+use crate::cast::{exceeds, pow10};
 use crate::coerce::coerce_all;
-use crate::display::{Width, write_float};
 use crate::errors::{not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting, arrow};
 use crate::operators::key::normal;
@@ -19,6 +18,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use std::cmp::Ordering;
 use thalweg_common::Result;
+use thalweg_values::display::{Width, write_float};
 
 macro_rules! doubles {
     ($($names:expr => $f:expr),* $(,)?) => {
@@ -344,7 +344,7 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
     // 15 more digits than asked for decide between half and more than half.
     let read = (0..=15).rev().find_map(|extra| {
         let s = i8::try_from(scale.max(0) + extra).ok()?;
-        parse_decimal(&text, 38, s).map(|v| (v, i64::from(s)))
+        thalweg_values::number::decimal(&text, 38, s).map(|v| (v, i64::from(s)))
     });
     let Some((value, s)) = read else { return x };
     let drop = (s - scale).clamp(0, 38);
@@ -353,7 +353,7 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
     if made == 0 && x.is_sign_negative() {
         return 0.0;
     }
-    crate::display::write_decimal(&mut digits, made, scale.max(0) as i8);
+    thalweg_values::display::write_decimal(&mut digits, made, scale.max(0) as i8);
     if scale < 0 {
         digits.push_str(&"0".repeat(scale.unsigned_abs() as usize));
     }

@@ -151,7 +151,7 @@ impl Stream for Steps {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if let Err(canceled) = this.cancellation.check() {
-            return Poll::Ready(Some(Err(DataFusionError::External(Box::new(canceled)))));
+            return Poll::Ready(Some(Err(thalweg_values::errors::external(canceled))));
         }
         if this.work >= WORK_PER_STEP {
             this.work = 0;

@@ -21,7 +21,7 @@ pub(super) struct Stop {
 
 impl Stop {
     fn check(&self) -> Result<()> {
-        self.cancellation.check().map_err(|e| DataFusionError::External(Box::new(e)))
+        self.cancellation.check().map_err(thalweg_values::errors::external)
     }
 }
 

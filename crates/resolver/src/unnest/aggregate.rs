@@ -3,13 +3,13 @@
 use super::domain::{Domain, columns};
 use super::push::{Pushed, refused};
 use super::{Resolver, column, project};
-use crate::errors::from_datafusion;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{
     Aggregate, EmptyRelation, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit,
 };
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 /// Aggregates that are null for no rows.
 const NULL_OF_NOTHING: [&str; 4] = ["min", "max", "sum", "avg"];

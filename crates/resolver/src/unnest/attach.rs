@@ -2,13 +2,13 @@
 
 use super::domain::{Domain, columns};
 use super::single::at_most_one;
-use super::{Resolver, column, into_datafusion, is_correlated, project, subquery_of};
-use crate::errors::from_datafusion;
+use super::{Resolver, column, is_correlated, project, subquery_of};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr, JoinType, LogicalPlan, Subquery, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::{AggregateCall, Arg};
+use thalweg_values::errors::{external, from_datafusion};
 
 /// A relation, and the joins that give its rows the answers of subqueries.
 pub(super) struct Attached<'r, 'a> {
@@ -35,7 +35,7 @@ impl<'r, 'a> Attached<'r, 'a> {
     pub fn replaced(&mut self, expr: Expr) -> Result<Expr> {
         let replace = |e: Expr| match subquery_of(&e) {
             Some(s) if is_correlated(s) => {
-                let answer = self.answer(&e).map_err(into_datafusion)?;
+                let answer = self.answer(&e).map_err(external)?;
                 Ok(Transformed::new(answer, true, TreeNodeRecursion::Jump))
             }
             Some(_) => self.resolver.inside(e),

@@ -3,7 +3,6 @@
 use super::outer::replaced;
 use super::{Resolver, column, filtered, project, subquery_of};
 use crate::anew::anew;
-use crate::errors::from_datafusion;
 use crate::expr_scope::ResolvedExpr;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::tree_node::{TransformedResult, TreeNode, TreeNodeRecursion};
@@ -13,6 +12,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_logical::OPTIMIZATION_BARRIER;
 use thalweg_logical::plain_keys;
+use thalweg_values::errors::from_datafusion;
 
 /// The domain, as a plan to be copied wherever a plan needs its columns.
 pub(super) struct Domain {

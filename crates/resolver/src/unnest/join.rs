@@ -6,10 +6,10 @@
 use super::domain::{Domain, columns};
 use super::push::{Pushed, is_dependent, refused};
 use super::{Resolver, column};
-use crate::errors::from_datafusion;
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(super) fn pushed_join(&self, join: &Join, domain: &Domain) -> Result<Pushed> {

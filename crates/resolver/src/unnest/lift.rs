@@ -3,11 +3,11 @@
 use super::push::refused;
 use super::refused::correlated_to_both;
 use super::{Resolver, column, is_correlated, project, subquery_of};
-use crate::errors::from_datafusion;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, Projection, Subquery};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// The node over projections that compute its correlated subqueries.

@@ -25,15 +25,14 @@ mod simple;
 pub(super) mod single;
 
 use super::{Resolver, column, filtered, project};
-use crate::errors::from_datafusion;
 use attach::Attached;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Subquery};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
+use thalweg_values::errors::{external, from_datafusion};
 
 impl Resolver<'_> {
     /// The plan without subqueries that DataFusion's rules can't make joins of.
@@ -41,8 +40,7 @@ impl Resolver<'_> {
         if !holds_subquery(&plan)? {
             return Ok(plan);
         }
-        let unnest =
-            |node: LogicalPlan| self.unnested_node(node).map(Transformed::yes).map_err(into_datafusion);
+        let unnest = |node: LogicalPlan| self.unnested_node(node).map(Transformed::yes).map_err(external);
         plan.transform_up(unnest).data().map_err(from_datafusion)
     }
 
@@ -118,7 +116,7 @@ impl Resolver<'_> {
     /// The expression with the plans of the subqueries that stay in it unnested.
     fn inside(&self, expr: Expr) -> datafusion::error::Result<Transformed<Expr>> {
         let unnest = |s: Subquery| -> datafusion::error::Result<Subquery> {
-            let plan = self.unnested(s.subquery.as_ref().clone()).map_err(into_datafusion)?;
+            let plan = self.unnested(s.subquery.as_ref().clone()).map_err(external)?;
             Ok(Subquery { subquery: Arc::new(plan), ..s })
         };
         expr.transform_up(|e| match e {
@@ -133,11 +131,6 @@ impl Resolver<'_> {
             other => Ok(Transformed::no(other)),
         })
     }
-}
-
-/// Our error as one that passes through DataFusion's walks.
-fn into_datafusion(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 /// The expression under a name of its own, if it does not have it.

@@ -3,12 +3,12 @@
 use super::domain::{Domain, columns};
 use super::push::{Pushed, refused};
 use super::{Resolver, column, filtered};
-use crate::errors::from_datafusion;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::expr::Sort as Key;
 use datafusion::logical_expr::{Cast, Expr, FetchType, Limit, LogicalPlan, SkipType, Sort, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     pub(super) fn pushed_sort(&self, sort: &Sort, domain: &Domain) -> Result<Pushed> {

@@ -3,11 +3,11 @@
 use super::domain::{Domain, columns};
 use super::outer::outer_references;
 use super::{Resolver, column, filtered, named, project};
-use crate::errors::from_datafusion;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, Window};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_datafusion;
 
 /// A plan with the rows for every value of the domain, side by side.
 pub(super) struct Pushed {

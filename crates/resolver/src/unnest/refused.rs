@@ -83,7 +83,7 @@ pub(crate) fn refuse_inaccessible(plan: &LogicalPlan) -> Result<()> {
         };
         Ok(TreeNodeRecursion::Continue)
     });
-    walk.map_err(crate::errors::from_datafusion)?;
+    walk.map_err(thalweg_values::errors::from_datafusion)?;
     match refused {
         true => Err(category(
             "ACCESSING_OUTER_QUERY_COLUMN_IS_NOT_ALLOWED",

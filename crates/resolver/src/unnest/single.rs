@@ -40,10 +40,12 @@ impl ScalarUDFImpl for AtMostOne {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [value, rows] = arrays.as_slice() else {
-            return Err(super::into_datafusion(Error::internal("at_most_one takes a value and a count")));
+            return Err(thalweg_values::errors::external(Error::internal(
+                "at_most_one takes a value and a count",
+            )));
         };
         if rows.as_primitive::<Int64Type>().iter().any(|n| n.is_some_and(|n| n > 1)) {
-            return Err(super::into_datafusion(Error::new(
+            return Err(thalweg_values::errors::external(Error::new(
                 ErrorKind::Runtime,
                 "SCALAR_SUBQUERY_TOO_MANY_ROWS",
                 "21000",

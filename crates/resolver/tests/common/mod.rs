@@ -44,7 +44,7 @@ impl Catalog for Tables {
 
 impl Tables {
     pub fn add(&mut self, name: &str, provider: Arc<dyn TableProvider>) {
-        let schema = thalweg_resolver::types::schema_to_spark(provider.schema().fields()).unwrap();
+        let schema = thalweg_values::types::schema_to_spark(provider.schema().fields()).unwrap();
         let qualifier = ["spark_catalog", "default", name].map(str::to_owned).to_vec();
         let entry = TableEntry::Table { provider, schema, streaming: false, qualifier };
         self.entries.insert(name.to_owned(), entry);
@@ -152,7 +152,7 @@ pub async fn rows_of(plan: &LogicalPlan, optimised: bool, between: &str) -> Resu
     let mut rows = vec![];
     for batch in &batches {
         for row in 0..batch.num_rows() {
-            let cell = |c: &ArrayRef| thalweg_functions::display::cell(c.as_ref(), row, "UTC");
+            let cell = |c: &ArrayRef| thalweg_values::display::cell(c.as_ref(), row, "UTC");
             rows.push(batch.columns().iter().map(cell).collect::<Vec<_>>().join(between));
         }
     }
@@ -188,7 +188,7 @@ pub async fn explained(plan: &LogicalPlan) -> String {
 pub fn schema_text(resolved: &ResolvedQuery) -> String {
     let field = |c: &thalweg_resolver::ResolvedColumn| {
         let not_null = if c.nullable { "" } else { " NOT NULL" };
-        format!("{} {}{not_null}", c.name, thalweg_resolver::types::sql_name(&c.data_type))
+        format!("{} {}{not_null}", c.name, c.data_type.sql())
     };
     resolved.columns.iter().map(field).collect::<Vec<_>>().join(", ")
 }
@@ -216,7 +216,7 @@ async fn answer_in(tables: &Tables, relation: &ir::Relation, text: &str, ordered
     let fields: Vec<_> = resolved.plan.schema().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(ids, fields, "{text}");
     for (c, f) in resolved.columns.iter().zip(resolved.plan.schema().fields()) {
-        assert_eq!(&thalweg_resolver::types::to_arrow(&c.data_type), f.data_type(), "{text}: {}", c.name);
+        assert_eq!(&thalweg_values::types::to_arrow(&c.data_type), f.data_type(), "{text}: {}", c.name);
     }
     let mut one = rows(&resolved.plan, true).await;
     let mut two = rows(&resolved.plan, false).await;

@@ -5,41 +5,6 @@ use super::lexer::TokenKind;
 use crate::types::{DataType, StructField, StructType};
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// Spark's default for `DECIMAL` without digits.
-const DECIMAL_DEFAULT: (u8, i8) = (10, 0);
-const DECIMAL_PRECISION_MAX: u8 = 38;
-
-/// Names of types without parameters, aliases included.
-const PLAIN: [(&str, DataType); 23] = [
-    ("BOOLEAN", DataType::Boolean),
-    ("TINYINT", DataType::Byte),
-    ("BYTE", DataType::Byte),
-    ("SMALLINT", DataType::Short),
-    ("SHORT", DataType::Short),
-    ("INT", DataType::Integer),
-    ("INTEGER", DataType::Integer),
-    ("BIGINT", DataType::Long),
-    ("LONG", DataType::Long),
-    ("FLOAT", DataType::Float),
-    ("REAL", DataType::Float),
-    ("DOUBLE", DataType::Double),
-    ("STRING", DataType::String),
-    ("BINARY", DataType::Binary),
-    ("DATE", DataType::Date),
-    ("TIMESTAMP", DataType::Timestamp),
-    ("TIMESTAMP_LTZ", DataType::Timestamp),
-    ("TIMESTAMP_NTZ", DataType::TimestampNtz),
-    ("VOID", DataType::Null),
-    ("NULL", DataType::Null),
-    ("DEC", DataType::Decimal { precision: DECIMAL_DEFAULT.0, scale: DECIMAL_DEFAULT.1 }),
-    ("DECIMAL", DataType::Decimal { precision: DECIMAL_DEFAULT.0, scale: DECIMAL_DEFAULT.1 }),
-    ("NUMERIC", DataType::Decimal { precision: DECIMAL_DEFAULT.0, scale: DECIMAL_DEFAULT.1 }),
-];
-
-/// Fields of the interval types in order of size.
-const DAY_TIME: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
-const YEAR_MONTH: [&str; 2] = ["YEAR", "MONTH"];
-
 impl Parser<'_> {
     /// A type.
     pub(crate) fn data_type(&mut self) -> Result<DataType> {
@@ -68,8 +33,8 @@ impl Parser<'_> {
                 Ok(DataType::TimestampNtz)
             }
             "STRING" if self.is_word("COLLATE") => Err(self.unsupported("COLLATE")),
-            _ => match PLAIN.iter().find(|(name, _)| *name == word) {
-                Some((_, data_type)) if !self.is_symbol("(") => Ok(data_type.clone()),
+            _ => match DataType::plain(&word) {
+                Some(data_type) if !self.is_symbol("(") => Ok(data_type),
                 _ => Err(self.unsupported_type(start)),
             },
         }
@@ -111,16 +76,14 @@ impl Parser<'_> {
             scale = self.integer()?;
         }
         self.expect_symbol(")")?;
-        let fits =
-            (1..=DECIMAL_PRECISION_MAX).contains(&precision) && i16::from(scale) <= i16::from(precision);
-        if fits {
-            return Ok(DataType::Decimal { precision, scale });
+        if let Some(data_type) = DataType::decimal(precision, scale) {
+            return Ok(data_type);
         }
         Err(Error::new(
             ErrorKind::Parse,
             "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
             "22003",
-            format!("DECIMAL({precision},{scale}) needs a precision from 1 to {DECIMAL_PRECISION_MAX} and a scale up to the precision."),
+            format!("DECIMAL({precision},{scale}) needs a precision from 1 to {} and a scale up to the precision.", DataType::PRECISION_MAX),
         )
         .at(self.position(start, self.pos)))
     }
@@ -158,23 +121,20 @@ impl Parser<'_> {
     }
 
     fn interval_type(&mut self) -> Result<DataType> {
-        let field = |p: &Self, names: &[&str]| names.iter().position(|n| p.is_word(n));
-        for (names, is_day) in [(DAY_TIME.as_slice(), true), (YEAR_MONTH.as_slice(), false)] {
-            let Some(start) = field(self, names) else { continue };
-            self.advance();
-            let mut end = start;
-            if self.eat("TO") {
-                end = field(self, names).filter(|end| *end > start).ok_or_else(|| self.error())?;
-                self.advance();
-            }
-            let byte = |n: usize| u8::try_from(n).map_err(|_| self.error());
-            let (start, end) = (byte(start)?, byte(end)?);
-            return Ok(match is_day {
-                true => DataType::DayTimeInterval { start, end },
-                false => DataType::YearMonthInterval { start, end },
-            });
+        let start = self.here().to_owned();
+        let Some(one) = DataType::interval(&start, &start).filter(|_| self.peek().kind == TokenKind::Word)
+        else {
+            return Ok(DataType::CalendarInterval);
+        };
+        self.advance();
+        if !self.eat("TO") {
+            return Ok(one);
         }
-        Ok(DataType::CalendarInterval)
+        let end = self.here().to_owned();
+        let range = DataType::interval(&start, &end).filter(|range| *range != one);
+        let range = range.ok_or_else(|| self.error())?;
+        self.advance();
+        Ok(range)
     }
 
     /// `name[:] type [NOT NULL] [COMMENT 'text']`.

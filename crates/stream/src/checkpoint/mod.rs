@@ -31,8 +31,8 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::checkpoint_failed;
 use thalweg_connectors::stream::Commit;
+use thalweg_storage::checkpoint_failed;
 
 /// Attempts to claim a generation. An attempt fails only if another run claims the same number at the same
 /// time, so this many failures mean that runs are started in a loop.

@@ -4,7 +4,6 @@
 //! are: rows → partial state; stored state + partial state → new state; state → value. Between the steps the
 //! state is Arrow.
 
-use crate::error::from_datafusion;
 use crate::spec::AggregateFunctionCall;
 use arrow::array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow::compute::concat;
@@ -13,6 +12,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::from_datafusion;
 
 /// An aggregate function whose states can be merged, and the types of its state.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@
 
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, evaluate};
-use crate::error::{from_arrow, from_datafusion};
 use crate::spec::AggregateSpec;
 use crate::state::{EncodedRows, RowCodec, key_group, owner};
 use arrow::array::{ArrayRef, UInt64Array};
@@ -16,6 +15,7 @@ use arrow::record_batch::RecordBatch;
 use std::ops::Range;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::{from_arrow, from_datafusion};
 
 /// The columns of an input batch.
 #[derive(Debug, Clone)]

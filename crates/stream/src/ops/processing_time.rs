@@ -4,7 +4,6 @@
 //! replaces them by the processing time of the epoch's plan. The plan is durable before the epoch starts, so
 //! the constant is the same on every worker and in every replay. Nothing here reads a clock.
 
-use crate::error::from_datafusion;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_expr::expressions::Literal;
@@ -12,6 +11,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::clock::PROCESSING_TIME;
+use thalweg_values::errors::from_datafusion;
 
 type Exprs = Vec<Arc<dyn PhysicalExpr>>;
 

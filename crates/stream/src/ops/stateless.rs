@@ -5,7 +5,7 @@
 //! has been read.
 
 use super::processing_time::EpochTimeExprs;
-use crate::error::{from_arrow, from_datafusion, unsupported};
+use crate::error::unsupported;
 use crate::spec::StatelessStep;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::compute::{filter_record_batch, take};
@@ -14,6 +14,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::{from_arrow, from_datafusion};
 
 const US_PER_MS: i64 = 1000;
 

@@ -3,11 +3,11 @@
 //! Arrow's converter does not support rows without columns, which a global aggregate has as keys; these are
 //! encoded as empty strings.
 
-use crate::error::from_arrow;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 use thalweg_common::Result;
+use thalweg_values::errors::from_arrow;
 
 /// Encodes rows of fixed column types.
 #[derive(Debug)]

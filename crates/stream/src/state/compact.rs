@@ -6,12 +6,12 @@
 use super::codec::RowCodec;
 use super::snapshot::{StateLayout, decode, encode};
 use crate::checkpoint::OperatorFiles;
-use crate::error::from_arrow;
 use arrow::array::Array;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::HashMap;
 use thalweg_common::Result;
+use thalweg_values::errors::from_arrow;
 
 /// Deltas after which the base is rewritten, whatever their size: each is one read at the next start.
 const DELTAS_MAX: usize = 32;

@@ -4,7 +4,6 @@
 //! upsert (`live`) or a tombstone (state columns are null), the key columns, and the state columns. Restoring
 //! applies base and deltas in order, so that the newest row of a key counts.
 
-use crate::error::from_arrow;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,6 +13,7 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::errors::from_arrow;
 
 /// Rows per batch of a state file, which bounds the memory of decoding one.
 const ROWS_PER_BATCH: usize = 64 * 1024;

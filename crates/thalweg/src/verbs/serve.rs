@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use thalweg_common::Result;
 use thalweg_common::config::Configuration;
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -53,7 +54,7 @@ pub async fn run(settings: &Configuration) -> Result<()> {
     let mut stop = Stop::new()?;
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
-    let engine = Engine::open(engine_config(settings)).await?;
+    let engine = Engine::open(engine_config(settings), standard_registry()).await?;
     talk(&format!("data in {}; stop with Ctrl-C", settings.text("data.dir")));
     announce(local)?;
     thalweg_server::serve(engine.clone(), listener, stop.asked()).await?;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use thalweg_common::Error;
 use thalweg_common::cancel::Cancellation;
 use thalweg_common::config::Configuration;
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -95,7 +96,7 @@ pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
     // From here on an interrupt is heard, also while the first statement prints without a pause.
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
-    let engine = Engine::open(config).await?;
+    let engine = Engine::open(config, standard_registry()).await?;
     // In a task of their own, so that statements that compute without a pause do not hold the interrupt up.
     let cancellation = Cancellation::default();
     let work = statement_by_statement(engine.clone(), statements, text, args);

@@ -8,6 +8,7 @@ use crate::process::{Process, ProcessEnd, read};
 use std::process::Command;
 use std::sync::Arc;
 use thalweg_common::injected_bug::{InjectedBug, inject};
+use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig};
 
 /// Which bug the child plants, and the trial's data directory and script. Only this file reads them.
@@ -46,7 +47,7 @@ fn the_process_with_a_bug() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(16 << 20).build();
     runtime.unwrap().block_on(async {
-        let engine = Engine::open(config).await.unwrap();
+        let engine = Engine::open(config, standard_registry()).await.unwrap();
         let session = engine.new_session("thalweg", "sql");
         for statement in thalweg_engine::parse(&text).unwrap() {
             let place: Arc<str> = statement.text.as_str().into();

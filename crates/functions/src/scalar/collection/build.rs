@@ -177,7 +177,7 @@ fn check_keys(keys: &ArrayRef, lengths: &[usize]) -> Result<()> {
 }
 
 fn duplicate_key(keys: &ArrayRef, at: usize) -> Error {
-    let key = crate::display::format_value(keys.as_ref(), at, "UTC");
+    let key = thalweg_values::display::format_value(keys.as_ref(), at, "UTC");
     let text = format!(
         "Duplicate map key {key} was found, please check the input data. If you want to remove the duplicated keys, \
          you can set \"spark.sql.mapKeyDedupPolicy\" to \"LAST_WIN\" so that the key inserted at last takes precedence."

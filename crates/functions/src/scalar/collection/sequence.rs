@@ -8,8 +8,6 @@ use crate::errors::{bad_value, data_diff_types, unexpected_type};
 use crate::kernel::{Batch, Kernel, Setting, arrow};
 use crate::operators::temporal::moved;
 use crate::registry::{Call, Entry};
-use crate::time::civil::DAY;
-use crate::time::zone::Zone;
 use crate::types::{DAY_TIME, YEAR_MONTH, array_with, is_datetime, is_integral};
 use ::arrow::array::{ArrayRef, Int64Array, ListArray};
 use ::arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -18,6 +16,8 @@ use ::arrow::datatypes::{
 };
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result, cancel};
+use thalweg_values::calendar::DAY;
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence)];
 

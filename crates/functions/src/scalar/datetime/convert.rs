@@ -6,15 +6,16 @@ use crate::cast::cast;
 use crate::errors::{cannot_parse_timestamp, datetime_overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Strings};
 use crate::registry::{Call, Entry};
-use crate::time::civil::{DAY, SECOND};
-use crate::time::pattern::Pattern;
-use crate::time::zone::Zone;
 use crate::types::{TIMESTAMP_NTZ, is_datetime, is_string, timestamp};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use thalweg_common::Result;
+use thalweg_values::calendar::{DAY, SECOND};
+use thalweg_values::datetime::Timestamp;
+use thalweg_values::pattern::Pattern;
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["to_date"], 1, 2, |c| to_date(c, false)),
@@ -51,9 +52,9 @@ impl<'a> Patterns<'a> {
 }
 
 /// Checks a constant pattern while binding, so that a bad one fails there.
-fn check_pattern(arg: Option<&Arg>) -> Result<()> {
+fn check_pattern(arg: Option<&Arg>, read: fn(&str) -> Result<Pattern>) -> Result<()> {
     match arg.and_then(|a| a.literal()) {
-        Some(ScalarValue::Utf8(Some(text))) => Pattern::read(text).map(|_| ()),
+        Some(ScalarValue::Utf8(Some(text))) => read(text).map(|_| ()),
         _ => Ok(()),
     }
 }
@@ -63,7 +64,7 @@ fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
     if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
         return cast(call.args.remove(0), &DataType::Date32, mode, ctx);
     }
-    check_pattern(call.args.get(1))?;
+    check_pattern(call.args.get(1), Pattern::for_parsing)?;
     call.coerce(0, &DataType::Utf8)?;
     call.coerce(1, &DataType::Utf8)?;
     let run: Run = if tries { |b| dates(b, true) } else { |b| dates(b, false) };
@@ -80,21 +81,21 @@ fn parsing(kernel: Kernel, tries: bool, args: Vec<Arg>) -> Bound {
 }
 
 /// The wall clock and zone of each text; a text that does not follow raises or is null.
-fn each(b: &Batch, tries: bool, mut take: impl FnMut(usize, Option<crate::time::parse::Read>)) -> Result<()> {
+fn each(b: &Batch, tries: bool, mut take: impl FnMut(Option<Timestamp>) -> Result<()>) -> Result<()> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, Pattern::for_parsing)?);
     for i in 0..b.rows {
         let read = match (text.get(i), patterns.get(i)?) {
             (Some(s), Some(pattern)) => match pattern.parse(s) {
                 Ok(read) => Some(read),
                 Err(_) if tries => None,
-                Err(at) => {
-                    let message = format!("Text '{s}' could not be parsed at index {at}");
+                Err(misfit) => {
+                    let message = format!("Text '{s}' {misfit}");
                     return Err(cannot_parse_timestamp(&message, "try_to_timestamp"));
                 }
             },
             _ => None,
         };
-        take(i, read);
+        take(read)?;
     }
     Ok(())
 }
@@ -102,15 +103,19 @@ fn each(b: &Batch, tries: bool, mut take: impl FnMut(usize, Option<crate::time::
 fn dates(b: &Batch, tries: bool) -> Result<ArrayRef> {
     let zone = zone_of(b)?;
     let mut out = Vec::with_capacity(b.rows);
-    each(b, tries, |_, read| out.push(read.map(|r| zone.to_local(instant(r, zone)).div_euclid(DAY))))?;
+    each(b, tries, |read| {
+        let instant = read.map(|r| instant(r, zone)).transpose()?;
+        out.push(instant.map(|t| zone.to_local(t).div_euclid(DAY)));
+        Ok(())
+    })?;
     b.build::<Date32Type>(|i| {
         let days = out.get(i).copied().flatten();
         days.map(|d| i32::try_from(d).map_err(|_| datetime_overflow("parse a date"))).transpose()
     })
 }
 
-fn instant(read: crate::time::parse::Read, session: Zone) -> i64 {
-    read.zone.unwrap_or(session).to_utc(read.local)
+fn instant(read: Timestamp, session: Zone) -> Result<i64> {
+    read.instant(session).ok_or_else(|| datetime_overflow("parse a timestamp"))
 }
 
 fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
@@ -118,7 +123,7 @@ fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound>
     if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
         return cast(call.args.remove(0), &returns, mode, ctx);
     }
-    check_pattern(call.args.get(1))?;
+    check_pattern(call.args.get(1), Pattern::for_parsing)?;
     call.coerce(0, &DataType::Utf8)?;
     call.coerce(1, &DataType::Utf8)?;
     let ntz = returns == TIMESTAMP_NTZ;
@@ -133,7 +138,11 @@ fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound>
 fn timestamps(b: &Batch, tries: bool, wall_clock: bool) -> Result<ArrayRef> {
     let zone = zone_of(b)?;
     let mut out = Vec::with_capacity(b.rows);
-    each(b, tries, |_, read| out.push(read.map(|r| if wall_clock { r.local } else { instant(r, zone) })))?;
+    each(b, tries, |read| {
+        let value = |r: Timestamp| if wall_clock { Ok(r.local) } else { instant(r, zone) };
+        out.push(read.map(value).transpose()?);
+        Ok(())
+    })?;
     b.build::<TimestampMicrosecondType>(|i| Ok(out.get(i).copied().flatten()))
 }
 
@@ -158,14 +167,17 @@ fn unix_timestamp(mut call: Call) -> Result<Bound> {
     }
     call.coerce(0, &DataType::Utf8)?;
     call.coerce(1, &DataType::Utf8)?;
-    check_pattern(call.args.get(1))?;
+    check_pattern(call.args.get(1), Pattern::for_parsing)?;
     if call.args.len() == 1 {
         call.args.push(default_pattern());
     }
     let run: Run = |b| {
         let zone = zone_of(b)?;
         let mut out = Vec::with_capacity(b.rows);
-        each(b, false, |_, read| out.push(read.map(|r| instant(r, zone) / SECOND)))?;
+        each(b, false, |read| {
+            out.push(read.map(|r| instant(r, zone)).transpose()?.map(|t| t / SECOND));
+            Ok(())
+        })?;
         b.build::<Int64Type>(|i| Ok(out.get(i).copied().flatten()))
     };
     Ok(parsing(zoned("unix_timestamp_text", DataType::Int64, run, ctx.time_zone), false, call.args))
@@ -181,7 +193,7 @@ fn from_unixtime(mut call: Call) -> Result<Bound> {
     let zone = call.ctx.time_zone;
     call.coerce(0, &DataType::Int64)?;
     call.coerce(1, &DataType::Utf8)?;
-    check_pattern(call.args.get(1))?;
+    check_pattern(call.args.get(1), Pattern::for_formatting)?;
     if call.args.len() == 1 {
         call.args.push(default_pattern());
     }
@@ -190,28 +202,35 @@ fn from_unixtime(mut call: Call) -> Result<Bound> {
 
 fn seconds_formatted(b: &Batch) -> Result<ArrayRef> {
     let (n, mut patterns, zone) =
-        (b.prims::<Int64Type>(0)?, Patterns::new(b, 1, Pattern::read)?, zone_of(b)?);
+        (b.prims::<Int64Type>(0)?, Patterns::new(b, 1, Pattern::for_formatting)?, zone_of(b)?);
     b.build_text(|i| {
         let Some(n) = n.get(i) else { return Ok(None) };
         let t = n.checked_mul(SECOND).ok_or_else(|| datetime_overflow("format seconds"))?;
         let Some(pattern) = patterns.get(i)? else { return Ok(None) };
-        pattern.format(zone.to_local(t), t, zone).map(Some)
+        Ok(Some(formatted_in(pattern, t, zone)))
     })
 }
 
 fn date_format(mut call: Call) -> Result<Bound> {
     let zone = call.ctx.time_zone;
-    check_pattern(call.args.get(1))?;
+    check_pattern(call.args.get(1), Pattern::for_formatting)?;
     call.coerce(0, &timestamp())?;
     call.coerce(1, &DataType::Utf8)?;
     Ok(zoned("date_format", DataType::Utf8, formatted, zone).fallible(true).call(call.args))
 }
 
 fn formatted(b: &Batch) -> Result<ArrayRef> {
-    let (time, mut patterns, zone) = (times(b, 0)?, Patterns::new(b, 1, Pattern::read)?, zone_of(b)?);
+    let (time, mut patterns, zone) =
+        (times(b, 0)?, Patterns::new(b, 1, Pattern::for_formatting)?, zone_of(b)?);
     b.build_text(|i| {
         let Some(t) = time.get(i) else { return Ok(None) };
         let Some(pattern) = patterns.get(i)? else { return Ok(None) };
-        pattern.format(zone.to_local(t), t, zone).map(Some)
+        Ok(Some(formatted_in(pattern, t, zone)))
     })
+}
+
+fn formatted_in(pattern: &Pattern, instant: i64, zone: Zone) -> String {
+    let mut text = String::new();
+    pattern.format(zone.to_local(instant), instant, zone, &mut text);
+    text
 }

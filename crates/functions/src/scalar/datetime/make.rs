@@ -6,8 +6,6 @@ use crate::coerce::coerce_argument;
 use crate::errors::{datetime_overflow, interval_parts_overflow, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
 use crate::registry::{Call, Entry, Ty};
-use crate::time::civil::{DAY, HOUR, MINUTE, SECOND, checked_days};
-use crate::time::zone::Zone;
 use crate::types::{CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_float, is_integral, timestamp};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
@@ -17,6 +15,8 @@ use arrow::datatypes::{
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days};
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["make_date"], &[Ty::Int, Ty::Int, Ty::Int], Ty::Date, make_date).fallible(),

@@ -9,10 +9,10 @@ mod shift;
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Prims, Run, Setting};
 use crate::registry::{Call, Entry};
-use crate::time::zone::Zone;
 use crate::types::timestamp;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use thalweg_common::Result;
+use thalweg_values::zone::Zone;
 
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] =

@@ -6,13 +6,13 @@ use crate::binding::{Arg, Bound, CastMode};
 use crate::cast::cast;
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::registry::{Call, Entry};
-use crate::time::civil::{DAY, SECOND};
-use crate::time::zone::Zone;
 use crate::types::{TIMESTAMP_NTZ, timestamp};
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, Result};
+use thalweg_values::calendar::{DAY, SECOND};
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["current_timestamp", "now"], 0, 0, current_timestamp),

@@ -5,8 +5,6 @@ use crate::binding::Bound;
 use crate::errors::{no_such_field, not_constant};
 use crate::kernel::{Batch, Kernel, Run};
 use crate::registry::{Call, Entry};
-use crate::time::civil::{self, DAY, HOUR, MINUTE, SECOND};
-use crate::time::pattern::{day_name, month_name, short};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_interval};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
@@ -14,6 +12,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::ScalarValue;
 use thalweg_common::{Error, Result};
+use thalweg_values::calendar::{self, DAY, HOUR, MINUTE, SECOND};
+use thalweg_values::pattern::{day_name, month_name, short};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["year"], 1, 1, |c| of_date(c, "year", year)),
@@ -25,9 +25,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["dayofyear"], 1, 1, |c| of_date(c, "dayofyear", day_of_year)),
     Entry::bind(&["weekofyear"], 1, 1, |c| of_date(c, "weekofyear", week)),
     Entry::bind(&["monthname"], 1, 1, |c| {
-        name(c, "monthname", |b| names(b, |d| month_name(civil::from_days(d).month)))
+        name(c, "monthname", |b| names(b, |d| month_name(calendar::from_days(d).month)))
     }),
-    Entry::bind(&["dayname"], 1, 1, |c| name(c, "dayname", |b| names(b, |d| day_name(civil::weekday(d))))),
+    Entry::bind(&["dayname"], 1, 1, |c| name(c, "dayname", |b| names(b, |d| day_name(calendar::weekday(d))))),
     Entry::bind(&["hour"], 1, 1, |c| of_time(c, "hour", hour)),
     Entry::bind(&["minute"], 1, 1, |c| of_time(c, "minute", minute)),
     Entry::bind(&["second"], 1, 1, |c| of_time(c, "second", second)),
@@ -60,36 +60,36 @@ fn part(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
 }
 
 fn year(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| civil::from_days(d).year)
+    part(b, |d| calendar::from_days(d).year)
 }
 fn quarter(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| i64::from((civil::from_days(d).month - 1) / 3 + 1))
+    part(b, |d| i64::from((calendar::from_days(d).month - 1) / 3 + 1))
 }
 fn month(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| i64::from(civil::from_days(d).month))
+    part(b, |d| i64::from(calendar::from_days(d).month))
 }
 fn day(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| i64::from(civil::from_days(d).day))
+    part(b, |d| i64::from(calendar::from_days(d).day))
 }
 /// Sunday 1 to Saturday 7.
 fn day_of_week(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| (civil::weekday(d) + 1) % 7 + 1)
+    part(b, |d| (calendar::weekday(d) + 1) % 7 + 1)
 }
 fn weekday(b: &Batch) -> Result<ArrayRef> {
-    part(b, civil::weekday)
+    part(b, calendar::weekday)
 }
 fn day_of_year(b: &Batch) -> Result<ArrayRef> {
-    part(b, civil::day_of_year)
+    part(b, calendar::day_of_year)
 }
 fn week(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| civil::iso_week(d).1)
+    part(b, |d| calendar::iso_week(d).1)
 }
 fn week_year(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| civil::iso_week(d).0)
+    part(b, |d| calendar::iso_week(d).0)
 }
 /// Monday 1 to Sunday 7.
 fn day_of_week_iso(b: &Batch) -> Result<ArrayRef> {
-    part(b, |d| civil::weekday(d) + 1)
+    part(b, |d| calendar::weekday(d) + 1)
 }
 
 fn clock(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
@@ -165,7 +165,7 @@ fn of_interval(call: Call, field: &str) -> Result<Bound> {
         _ => {
             return Err(Error::unsupported(format!(
                 "extract of {field} from {}",
-                crate::types::sql_name(&t)
+                thalweg_values::types::sql_name(&t)
             )));
         }
     };

@@ -6,13 +6,13 @@ use crate::errors::{bad_value, datetime_overflow, not_constant, overflow, unexpe
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::operators::temporal::{add_days, moved};
 use crate::registry::{Call, Entry, Ty};
-use crate::time::civil::{self, Civil, DAY, HOUR, MINUTE, SECOND};
-use crate::time::zone::Zone;
 use crate::types::is_integral;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use thalweg_common::Result;
+use thalweg_values::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)),
@@ -143,7 +143,7 @@ fn units_between(b: &Batch) -> Result<ArrayRef> {
 
 fn whole_months(start: i64, end: i64) -> i64 {
     let index = |t: i64| {
-        let c = civil::from_days(t.div_euclid(DAY));
+        let c = calendar::from_days(t.div_euclid(DAY));
         (c.year * 12 + i64::from(c.month), i64::from(c.day) * DAY + t.rem_euclid(DAY))
     };
     let ((sm, sr), (em, er)) = (index(start), index(end));
@@ -165,7 +165,7 @@ fn add_months(b: &Batch) -> Result<ArrayRef> {
     let (d, n) = (b.prims::<Date32Type>(0)?, b.prims::<Int32Type>(1)?);
     b.build::<Date32Type>(|i| {
         let both = d.get(i).zip(n.get(i));
-        let moved = |(d, n)| civil::add_months(i64::from(d), i64::from(n)).try_into();
+        let moved = |(d, n)| calendar::add_months(i64::from(d), i64::from(n)).try_into();
         both.map(moved).transpose().map_err(|_| overflow("overflow", None))
     })
 }
@@ -190,9 +190,9 @@ fn months_apart(b: &Batch) -> Result<ArrayRef> {
 
 /// Whole months where both are the same or the last day of their months, 31 days to a month otherwise.
 fn apart(l: i64, r: i64, off: bool) -> f64 {
-    let (ld, rd) = (civil::from_days(l.div_euclid(DAY)), civil::from_days(r.div_euclid(DAY)));
+    let (ld, rd) = (calendar::from_days(l.div_euclid(DAY)), calendar::from_days(r.div_euclid(DAY)));
     let months = (ld.year - rd.year) * 12 + i64::from(ld.month) - i64::from(rd.month);
-    let last = |c: Civil| c.day == civil::days_in_month(c.year, c.month);
+    let last = |c: Civil| c.day == calendar::days_in_month(c.year, c.month);
     if ld.day == rd.day || (last(ld) && last(rd)) {
         return months as f64;
     }
@@ -206,8 +206,8 @@ fn last_day(b: &Batch) -> Result<ArrayRef> {
     let d = b.prims::<Date32Type>(0)?;
     b.build::<Date32Type>(|i| {
         let last = |d: i32| {
-            let c = civil::from_days(i64::from(d));
-            date(civil::to_days(Civil { day: civil::days_in_month(c.year, c.month), ..c }))
+            let c = calendar::from_days(i64::from(d));
+            date(calendar::to_days(Civil { day: calendar::days_in_month(c.year, c.month), ..c }))
         };
         d.get(i).map(last).transpose()
     })
@@ -227,7 +227,7 @@ fn next_day(b: &Batch) -> Result<ArrayRef> {
             "SU" | "SUN" | "SUNDAY" => 6,
             _ => return Err(bad_weekday(name)),
         };
-        let ahead = (weekday - civil::weekday(i64::from(d)) - 1).rem_euclid(7) + 1;
+        let ahead = (weekday - calendar::weekday(i64::from(d)) - 1).rem_euclid(7) + 1;
         date(i64::from(d) + ahead).map(Some)
     })
 }
@@ -245,13 +245,13 @@ fn bad_weekday(name: &str) -> thalweg_common::Error {
 
 /// The first day of the unit that a day lies in; none for a unit that is none.
 fn truncated(days: i64, unit: &str) -> Option<i64> {
-    let c = civil::from_days(days);
-    let first = |month: u32| civil::to_days(Civil { year: c.year, month, day: 1 });
+    let c = calendar::from_days(days);
+    let first = |month: u32| calendar::to_days(Civil { year: c.year, month, day: 1 });
     match unit.to_ascii_uppercase().as_str() {
         "YEAR" | "YYYY" | "YY" => Some(first(1)),
         "QUARTER" => Some(first((c.month - 1) / 3 * 3 + 1)),
         "MONTH" | "MM" | "MON" => Some(first(c.month)),
-        "WEEK" => Some(days - civil::weekday(days)),
+        "WEEK" => Some(days - calendar::weekday(days)),
         _ => None,
     }
 }

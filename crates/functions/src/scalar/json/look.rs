@@ -1,7 +1,6 @@
 //! `get_json_object`, `json_array_length`, `json_object_keys`.
 
-use super::path::Path;
-use super::tree::Json;
+use super::path::{HALF, Path};
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::registry::{Call, Entry, Ty};
@@ -10,12 +9,18 @@ use ::arrow::array::{ArrayRef, ListBuilder, StringBuilder};
 use ::arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::json::{Json, Lenience, parse};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["get_json_object"], &[Ty::Text, Ty::Text], Ty::Text, get).nullable(),
     Entry::plain(&["json_array_length"], &[Ty::Text], Ty::Int, length).nullable(),
     Entry::bind(&["json_object_keys"], 1, 1, object_keys),
 ];
+
+/// The value of a text that is looked into: these functions know no words for numbers.
+fn look_into(text: &str) -> Option<Json<'_>> {
+    parse(text, Lenience { non_numeric_numbers: false, half_character: HALF, ..Lenience::SPARK })
+}
 
 fn get(b: &Batch) -> Result<ArrayRef> {
     let (texts, paths) = (b.strings(0)?, b.strings(1)?);
@@ -24,7 +29,7 @@ fn get(b: &Batch) -> Result<ArrayRef> {
         let (Some(text), Some(path)) = (texts.get(row), paths.get(row)) else { return Ok(None) };
         let own = if constant.is_none() { Path::parse(path) } else { None };
         let path = constant.as_ref().unwrap_or(&own);
-        let (Some(path), Some(json)) = (path, Json::parse(text)) else { return Ok(None) };
+        let (Some(path), Some(json)) = (path, look_into(text)) else { return Ok(None) };
         Ok(path.find(&json))
     })
 }
@@ -32,8 +37,8 @@ fn get(b: &Batch) -> Result<ArrayRef> {
 fn length(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
     b.build::<Int32Type>(|row| {
-        Ok(match texts.get(row).and_then(Json::parse) {
-            Some(Json::List(values)) => i32::try_from(values.len()).ok(),
+        Ok(match texts.get(row).and_then(look_into) {
+            Some(Json::Array(values, _)) => i32::try_from(values.len()).ok(),
             _ => None,
         })
     })
@@ -50,8 +55,8 @@ fn keys(b: &Batch) -> Result<ArrayRef> {
     let field = super::super::collection::element_of(b.returns)?;
     let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(field));
     for row in 0..b.rows {
-        match texts.get(row).and_then(Json::parse) {
-            Some(Json::Object(fields)) => {
+        match texts.get(row).and_then(look_into) {
+            Some(Json::Object(fields, _)) => {
                 fields.iter().for_each(|(key, _)| builder.values().append_value(key));
                 builder.append(true);
             }

@@ -4,26 +4,19 @@
 //! written. Timestamps are in the session's zone, to the millisecond. An option that is not known is refused.
 
 use super::read::options_of;
-use super::tree::quote;
 use crate::binding::Bound;
-use crate::display::{Printer, Style};
 use crate::errors::no_json_type;
 use crate::kernel::{Batch, Kernel, Setting};
 use crate::registry::{Call, Entry};
-use crate::scalar::text::to_base64;
-use crate::time::civil::DAY;
-use crate::time::pattern::Pattern;
-use crate::time::zone::Zone;
-use crate::types::map_types;
-use ::arrow::array::{Array, ArrayRef, AsArray};
-use ::arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
+use ::arrow::array::{Array, ArrayRef};
+use ::arrow::datatypes::DataType;
 use thalweg_common::{Error, Result};
+use thalweg_values::json::{JsonWriter, can_write};
+use thalweg_values::print::PrintRules;
+use thalweg_values::types::sql_name;
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["to_json"], 1, 2, to_json)];
-
-const TIMESTAMPS: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX";
-const TIMESTAMPS_NTZ: &str = "yyyy-MM-dd'T'HH:mm:ss.SSS";
-const DATES: &str = "yyyy-MM-dd";
 
 fn to_json(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
@@ -32,8 +25,10 @@ fn to_json(mut call: Call) -> Result<Bound> {
     } else if !matches!(t, DataType::Struct(_) | DataType::List(_) | DataType::Map(..)) {
         return Err(no_json_type("to_json", &t));
     }
-    check_type(&t)?;
-    let (mut date, mut time, mut nulls) = (DATES.to_owned(), TIMESTAMPS.to_owned(), false);
+    if !can_write(&t) {
+        return Err(Error::unsupported(format!("to_json of {}", sql_name(&t))));
+    }
+    let (mut patterns, mut nulls) = ([String::new(), String::new(), String::new()], false);
     let options = match call.args.get(1) {
         Some(arg) => options_of("to_json", arg)?,
         None => vec![],
@@ -42,152 +37,37 @@ fn to_json(mut call: Call) -> Result<Bound> {
         match key.to_ascii_lowercase().as_str() {
             "ignorenullfields" if value.eq_ignore_ascii_case("true") => nulls = false,
             "ignorenullfields" if value.eq_ignore_ascii_case("false") => nulls = true,
-            "dateformat" => date = value,
-            "timestampformat" => time = value,
+            "dateformat" => patterns[0] = value,
+            "timestampformat" => patterns[1] = value,
+            "timestampntzformat" => patterns[2] = value,
             "pretty" if value.eq_ignore_ascii_case("false") => {}
             _ => return Err(Error::unsupported(format!("the option {key}={value} of to_json"))),
         }
     }
-    for pattern in [&date, &time] {
-        Pattern::read(pattern)?;
-    }
-    let pattern = format!("{date}\n{time}").into();
+    let pattern = patterns.join("\n").into();
     let setting = Setting { text: call.ctx.time_zone.into(), pattern, numbers: [i64::from(nulls), 0, 0] };
+    writer_of(&setting)?;
     call.args.truncate(1);
     Ok(Kernel::new("to_json", DataType::Utf8, run).setting(setting).call(call.args))
 }
 
-/// Refuses types that have no JSON text here.
-fn check_type(t: &DataType) -> Result<()> {
-    match t {
-        DataType::List(element) => check_type(element.data_type()),
-        DataType::Struct(fields) => fields.iter().try_for_each(|f| check_type(f.data_type())),
-        DataType::Map(entries, _) => check_type(map_types(entries).1),
-        DataType::Duration(_) | DataType::Interval(_) => {
-            Err(Error::unsupported(format!("to_json of {}", crate::types::sql_name(t))))
-        }
-        _ => Ok(()),
-    }
+/// The patterns of a setting stand on a line each; an empty one is Spark's own.
+fn writer_of(setting: &Setting) -> Result<JsonWriter> {
+    let mut patterns = setting.pattern.splitn(3, '\n').map(|p| (!p.is_empty()).then_some(p));
+    let mut next = || patterns.next().flatten();
+    let rules = PrintRules::new(Zone::named(&setting.text)?, next(), next(), next())?;
+    Ok(JsonWriter { rules, skip_nulls: setting.numbers[0] == 0 })
 }
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let writer = Writer::of(b.setting)?;
+    let writer = writer_of(b.setting)?;
     b.build_text(|row| {
         if array.is_null(row) || array.data_type() == &DataType::Utf8 {
             return Ok(None);
         }
         let mut out = String::new();
-        writer.value(&array, row, &mut out)?;
+        writer.value(&array, row, &mut out);
         Ok(Some(out))
     })
-}
-
-struct Writer {
-    zone: Zone,
-    printer: Printer,
-    date: Pattern,
-    time: Pattern,
-    time_ntz: Pattern,
-    /// Whether fields that are null are written.
-    nulls: bool,
-}
-
-impl Writer {
-    fn of(setting: &Setting) -> Result<Self> {
-        let (date, time) = setting.pattern.split_once('\n').unwrap_or((DATES, TIMESTAMPS));
-        let zone = Zone::named(&setting.text)?;
-        Ok(Self {
-            zone,
-            printer: Printer::in_zone(Style::Cast, zone),
-            date: Pattern::read(date)?,
-            time: Pattern::read(time)?,
-            time_ntz: Pattern::read(TIMESTAMPS_NTZ)?,
-            nulls: setting.numbers[0] == 1,
-        })
-    }
-
-    fn value(&self, array: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
-        if array.is_null(row) || array.data_type() == &DataType::Null {
-            out.push_str("null");
-            return Ok(());
-        }
-        match array.data_type() {
-            DataType::Struct(_) => self.object(array, row, out),
-            DataType::List(_) => {
-                let values = array.as_list::<i32>().value(row);
-                out.push('[');
-                for i in 0..values.len() {
-                    out.push_str(if i == 0 { "" } else { "," });
-                    self.value(&values, i, out)?;
-                }
-                out.push(']');
-                Ok(())
-            }
-            DataType::Map(..) => self.map(array, row, out),
-            _ => self.scalar(array, row, out),
-        }
-    }
-
-    fn object(&self, array: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
-        let of = array.as_struct();
-        out.push('{');
-        let mut separator = "";
-        for (field, column) in of.fields().iter().zip(of.columns()) {
-            if !self.nulls && (column.is_null(row) || column.data_type() == &DataType::Null) {
-                continue;
-            }
-            out.push_str(separator);
-            separator = ",";
-            quote(field.name(), out);
-            out.push(':');
-            self.value(column, row, out)?;
-        }
-        out.push('}');
-        Ok(())
-    }
-
-    fn map(&self, array: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
-        let entries = array.as_map().value(row);
-        let [keys, values] = entries.columns() else { return Err(Error::internal("a map has entries")) };
-        out.push('{');
-        for i in 0..entries.len() {
-            out.push_str(if i == 0 { "" } else { "," });
-            quote(&self.printer.print(keys.as_ref(), i), out);
-            out.push(':');
-            self.value(values, i, out)?;
-        }
-        out.push('}');
-        Ok(())
-    }
-
-    fn scalar(&self, array: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
-        match array.data_type() {
-            DataType::Utf8 => quote(array.as_string::<i32>().value(row), out),
-            DataType::Binary => quote(&to_base64(array.as_binary::<i32>().value(row)), out),
-            DataType::Date32 => {
-                let local = i64::from(array.as_primitive::<Date32Type>().value(row)) * DAY;
-                quote(&self.date.format(local, local, Zone::Fixed(0))?, out);
-            }
-            DataType::Timestamp(_, Some(_)) => {
-                let instant = array.as_primitive::<TimestampMicrosecondType>().value(row);
-                quote(&self.time.format(self.zone.to_local(instant), instant, self.zone)?, out);
-            }
-            DataType::Timestamp(_, None) => {
-                let local = array.as_primitive::<TimestampMicrosecondType>().value(row);
-                quote(&self.time_ntz.format(local, local, Zone::Fixed(0))?, out);
-            }
-            DataType::Float32 | DataType::Float64 => {
-                let text = self.printer.print(array.as_ref(), row);
-                // What is no number in JSON is a text.
-                if text.ends_with(|c: char| c.is_ascii_digit()) {
-                    out.push_str(&text)
-                } else {
-                    quote(&text, out)
-                }
-            }
-            _ => self.printer.write(out, array.as_ref(), row),
-        }
-        Ok(())
-    }
 }

@@ -116,7 +116,7 @@ fn base64(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| Ok(bytes.get(i).map(to_base64)))
 }
 
-pub(crate) fn to_base64(bytes: &[u8]) -> String {
+fn to_base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - group.len()));
@@ -156,7 +156,7 @@ fn bad_base64(text: &str) -> thalweg_common::Error {
 }
 
 /// Line breaks and spaces between digits mean nothing.
-pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+fn from_base64(text: &str) -> Option<Vec<u8>> {
     let body: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let padding = body.iter().rev().take_while(|b| **b == b'=').count();
     let digits = body.get(..body.len() - padding)?;

@@ -5,15 +5,15 @@
 use crate::CastMode;
 use crate::binding::Bound;
 use crate::cast::{Rules, cast_array};
-use crate::display::{Printer, Style};
 use crate::errors::bad_value;
 use crate::kernel::{Batch, Kernel, Nulls, Setting};
 use crate::registry::{Call, Entry, MANY};
-use crate::time::zone::Zone;
 use crate::types::{is_decimal, is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
 use thalweg_common::{Error, Result};
+use thalweg_values::display::{Printer, Style};
+use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["format_string", "printf"], 1, MANY, format_string),
@@ -223,7 +223,7 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
         let value = arg.as_primitive::<Decimal128Type>().value(row);
         let made = crate::cast::rescale(value, *scale, 38, i8::try_from(places).ok()?)?;
         let mut text = String::new();
-        crate::display::write_decimal(&mut text, made.checked_abs()?, places as i8);
+        thalweg_values::display::write_decimal(&mut text, made.checked_abs()?, places as i8);
         return Some(spec.signed(value < 0, text));
     }
     let value = double(arg, row)?;
@@ -232,10 +232,10 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     }
     // Java rounds the shortest decimal half up, Rust the exact value half to even.
     let mut shortest = String::new();
-    crate::display::write_float(&mut shortest, value.abs(), crate::display::Width::Double);
-    let made = crate::cast::parse_decimal(&shortest, 38, i8::try_from(places).ok()?)?;
+    thalweg_values::display::write_float(&mut shortest, value.abs(), thalweg_values::display::Width::Double);
+    let made = thalweg_values::number::decimal(&shortest, 38, i8::try_from(places).ok()?)?;
     let mut text = String::new();
-    crate::display::write_decimal(&mut text, made, places as i8);
+    thalweg_values::display::write_decimal(&mut text, made, places as i8);
     Some(spec.signed(value.is_sign_negative(), text))
 }
 
@@ -312,7 +312,7 @@ fn plain_double(value: f64, places: usize) -> String {
 fn half_even(value: i128, scale: usize, places: usize) -> String {
     let mut text = String::new();
     if places >= scale {
-        crate::display::write_decimal(&mut text, value, scale as i8);
+        thalweg_values::display::write_decimal(&mut text, value, scale as i8);
         if scale == 0 && places > 0 {
             text.push('.');
         }
@@ -323,6 +323,6 @@ fn half_even(value: i128, scale: usize, places: usize) -> String {
     let (quotient, rest) = (value / unit, (value % unit).abs());
     let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
     let rounded = quotient + if up { value.signum() } else { 0 };
-    crate::display::write_decimal(&mut text, rounded, places as i8);
+    thalweg_values::display::write_decimal(&mut text, rounded, places as i8);
     text
 }

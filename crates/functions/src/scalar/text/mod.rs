@@ -13,8 +13,6 @@ mod url;
 
 use crate::registry::Entry;
 
-pub(crate) use bytes::{from_base64, to_base64};
-
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] = &[
     bytes::ENTRIES,

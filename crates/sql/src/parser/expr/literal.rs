@@ -1,10 +1,10 @@
 //! Numbers and typed literals (`DATE'…'`, `X'…'`).
 
 use super::super::Parser;
-use super::literal_datetime::{Moment, Zone, parse_date, parse_moment};
 use super::literal_interval::parse_interval_text;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::datetime;
 
 /// Spark's largest decimal.
 const DECIMAL_DIGITS_MAX: usize = 38;
@@ -42,18 +42,20 @@ fn typed(word: &str, text: &str) -> Result<Literal> {
         .param("value", format!("'{text}'"))
     };
     match word {
-        "DATE" => parse_date(text).map(Literal::Date).ok_or_else(invalid),
+        "DATE" => datetime::date(text).map(Literal::Date).ok_or_else(invalid),
         "TIMESTAMP" | "TIMESTAMP_LTZ" => {
-            let Moment { micros, zone } = parse_moment(text).ok_or_else(invalid)?;
-            Ok(match zone {
-                Zone::Offset(seconds) => Literal::Timestamp(micros - i64::from(seconds) * 1_000_000),
-                Zone::None | Zone::Region => Literal::TimestampText(text.trim().to_owned()),
-            })
+            let read = datetime::timestamp(text).ok_or_else(invalid)?;
+            match read.zone {
+                Some(zone) => read.instant(zone).map(Literal::Timestamp).ok_or_else(invalid),
+                // The session's zone is not known here.
+                None => Ok(Literal::TimestampText(text.trim().to_owned())),
+            }
         }
-        "TIMESTAMP_NTZ" => match parse_moment(text).ok_or_else(invalid)? {
-            Moment { micros, zone: Zone::None } => Ok(Literal::TimestampNtz(micros)),
-            _ => Err(invalid()),
-        },
+        // Spark leaves the zone of such a text out.
+        "TIMESTAMP_NTZ" => {
+            let read = datetime::timestamp(text).ok_or_else(invalid)?;
+            Ok(Literal::TimestampNtz(read.local))
+        }
         "X" => bytes(text).map(Literal::Binary).ok_or_else(invalid),
         "INTERVAL" => parse_interval_text(text),
         _ => Err(Error::new(
@@ -221,7 +223,7 @@ mod tests {
         assert_eq!(typed("X", "1F0").unwrap(), Literal::Binary(vec![0x01, 0xf0]));
         assert_eq!(typed("DATE", "1970-01-02").unwrap(), Literal::Date(1));
         assert_eq!(typed("TIMESTAMP", "1970-01-01 00:00:01Z").unwrap(), Literal::Timestamp(1_000_000));
-        assert_eq!(typed("TIMESTAMP", "1970-01-01 01:00+01:00").unwrap(), Literal::Timestamp(0));
+        assert_eq!(typed("TIMESTAMP", "1970-01-01 01:00:00+01:00").unwrap(), Literal::Timestamp(0));
         assert_eq!(typed("TIMESTAMP", "2020-01-01").unwrap(), Literal::TimestampText("2020-01-01".into()));
         assert_eq!(typed("DATE", "2020-02-30").unwrap_err().class(), "INVALID_TYPED_LITERAL");
         assert_eq!(typed("GEO", "x").unwrap_err().class(), "UNSUPPORTED_TYPED_LITERAL");

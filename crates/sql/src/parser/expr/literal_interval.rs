@@ -5,99 +5,17 @@
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;
-use super::literal_datetime::fraction_micros;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::interval::{Interval, Sum, UNITS, Unit, find_unit, parse_range, parse_units};
 
-/// A unit: its name, its field in its family, and how many months or microseconds it holds.
-struct Unit {
-    name: &'static str,
-    is_month: bool,
-    field: u8,
-    size: i64,
-}
-
-const fn unit(name: &'static str, is_month: bool, field: u8, size: i64) -> Unit {
-    Unit { name, is_month, field, size }
-}
-
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-
-/// Nanoseconds are left out: no interval holds them.
-const UNITS: [Unit; 9] = [
-    unit("YEAR", true, 0, 12),
-    unit("MONTH", true, 1, 1),
-    unit("WEEK", false, 0, 7 * MICROS_PER_DAY),
-    unit("DAY", false, 0, MICROS_PER_DAY),
-    unit("HOUR", false, 1, 3_600_000_000),
-    unit("MINUTE", false, 2, 60_000_000),
-    unit("SECOND", false, 3, 1_000_000),
-    unit("MILLISECOND", false, 3, 1000),
-    unit("MICROSECOND", false, 3, 1),
-];
-
-fn find_unit(word: &str) -> Option<&'static Unit> {
-    let upper = word.to_ascii_uppercase();
-    let singular = upper.strip_suffix('S').unwrap_or(&upper);
-    UNITS.iter().find(|u| u.name == singular)
-}
-
-/// The sum of the parts read so far.
-#[derive(Default)]
-struct Total {
-    amount: i64,
-    is_month: Option<bool>,
-    start: u8,
-    end: u8,
-}
-
-impl Total {
-    /// Adds `sign * text` units.
-    fn add(&mut self, negative: bool, text: &str, unit: &Unit) -> Option<()> {
-        if self.is_month.is_some_and(|m| m != unit.is_month) {
-            return None;
+fn literal(interval: Interval) -> Literal {
+    match interval {
+        Interval::Months { months, fields: (start, end) } => {
+            Literal::YearMonthInterval { months, start, end }
         }
-        let part = scaled(text, unit)?;
-        let part = if negative { part.checked_neg()? } else { part };
-        self.amount = self.amount.checked_add(part)?;
-        let first = self.is_month.is_none();
-        self.start = if first { unit.field } else { self.start.min(unit.field) };
-        self.end = if first { unit.field } else { self.end.max(unit.field) };
-        self.is_month = Some(unit.is_month);
-        Some(())
+        Interval::Micros { micros, fields: (start, end) } => Literal::DayTimeInterval { micros, start, end },
     }
-
-    fn literal(&self) -> Option<Literal> {
-        let (start, end) = (self.start, self.end);
-        Some(match self.is_month? {
-            true => Literal::YearMonthInterval { months: i32::try_from(self.amount).ok()?, start, end },
-            false => Literal::DayTimeInterval { micros: self.amount, start, end },
-        })
-    }
-}
-
-/// `text` units; only seconds may have a fraction.
-fn scaled(text: &str, unit: &Unit) -> Option<i64> {
-    let (negative, body) = signed(text.trim());
-    let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));
-    if body.contains('.') && unit.name != "SECOND" {
-        return None;
-    }
-    let whole: i64 = if whole.is_empty() && !fraction.is_empty() { 0 } else { unsigned(whole)? };
-    let total = whole.checked_mul(unit.size)?.checked_add(fraction_micros(fraction)?)?;
-    Some(if negative { -total } else { total })
-}
-
-fn signed(text: &str) -> (bool, &str) {
-    match text.strip_prefix('-') {
-        Some(body) => (true, body),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    }
-}
-
-fn unsigned(text: &str) -> Option<i64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
 }
 
 fn invalid(text: &str) -> Error {
@@ -115,50 +33,7 @@ fn invalid(text: &str) -> Error {
 
 /// The text of `INTERVAL '…'`: pairs of a number and a unit.
 pub(crate) fn parse_interval_text(text: &str) -> Result<Literal> {
-    let mut words = text.split_whitespace().peekable();
-    if words.peek().is_some_and(|w| w.eq_ignore_ascii_case("interval")) {
-        words.next();
-    }
-    let mut total = Total::default();
-    while let Some(number) = words.next() {
-        let negative = number == "-";
-        let number = if negative || number == "+" { words.next().unwrap_or_default() } else { number };
-        let unit = words.next().and_then(find_unit).ok_or_else(|| invalid(text))?;
-        total.add(negative, number, unit).ok_or_else(|| invalid(text))?;
-    }
-    total.literal().ok_or_else(|| invalid(text))
-}
-
-/// `'1-2' YEAR TO MONTH`, `'1 2:03:04.5' DAY TO SECOND` and the ranges between.
-fn range_literal(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option<Literal> {
-    if from.is_month != to.is_month || from.field >= to.field {
-        return None;
-    }
-    let (minus, body) = signed(text.trim());
-    let parts: Vec<&str> =
-        if from.is_month { body.split('-').collect() } else { body.split([' ', ':']).collect() };
-    let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
-    if parts.len() != usize::from(to.field - from.field) + 1 {
-        return None;
-    }
-    let mut total = Total::default();
-    for (part, field) in parts.into_iter().zip(from.field..=to.field) {
-        let unit =
-            UNITS.iter().find(|u| u.is_month == from.is_month && u.field == field && u.name != "WEEK")?;
-        let limit = if unit.is_month {
-            12
-        } else if field == 1 {
-            24
-        } else {
-            60
-        };
-        let whole = unsigned(part.split('.').next()?)?;
-        if field > from.field && whole >= limit {
-            return None;
-        }
-        total.add(minus != negative, part, unit)?;
-    }
-    total.literal()
+    parse_units(text).map(literal).ok_or_else(|| invalid(text))
 }
 
 impl Parser<'_> {
@@ -208,13 +83,13 @@ impl Parser<'_> {
         self.expect("TO")?;
         let to = self.unit_at(self.pos).ok_or_else(|| self.error())?;
         self.advance();
-        range_literal(&text, negative, from, to).ok_or_else(|| invalid(&text))
+        parse_range(&text, negative, from, to).map(literal).ok_or_else(|| invalid(&text))
     }
 
     /// `1 DAY 2 HOURS`, `'1' DAY`, `-1 MONTH`.
     fn interval_units(&mut self) -> Result<Literal> {
         let start = self.pos;
-        let mut total = Total::default();
+        let mut total = Sum::default();
         loop {
             let negative = self.is_symbol("-");
             let sign = usize::from(negative || self.is_symbol("+"));
@@ -222,11 +97,11 @@ impl Parser<'_> {
             let text = match &value.kind {
                 TokenKind::Text(text) => text.clone(),
                 TokenKind::Number => self.text_of(value).to_owned(),
-                _ if total.is_month.is_some() => break,
+                _ if !total.is_empty() => break,
                 _ => return Err(self.error()),
             };
             let Some(unit) = self.unit_at(self.pos + sign + 1) else {
-                if total.is_month.is_some() {
+                if !total.is_empty() {
                     break;
                 }
                 self.pos += sign + 1;
@@ -235,7 +110,7 @@ impl Parser<'_> {
             self.pos += sign + 2;
             total.add(negative, &text, unit).ok_or_else(|| invalid(self.slice(start)))?;
         }
-        total.literal().ok_or_else(|| invalid(self.slice(start)))
+        total.interval().map(literal).ok_or_else(|| invalid(self.slice(start)))
     }
 }
 
@@ -265,6 +140,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::super::Source;
     use super::*;
+    use thalweg_values::calendar::DAY;
 
     fn read(text: &str) -> Result<Literal> {
         let source = Source::new(text);
@@ -289,18 +165,18 @@ mod tests {
     fn intervals_keep_the_fields_that_were_written() {
         let hour = 3_600_000_000;
         let cases = [
-            ("INTERVAL 1 DAY", time(MICROS_PER_DAY, 0, 0)),
-            ("interval '1' day", time(MICROS_PER_DAY, 0, 0)),
-            ("interval 5 days 3 hours", time(5 * MICROS_PER_DAY + 3 * hour, 0, 1)),
+            ("INTERVAL 1 DAY", time(DAY, 0, 0)),
+            ("interval '1' day", time(DAY, 0, 0)),
+            ("interval 5 days 3 hours", time(5 * DAY + 3 * hour, 0, 1)),
             ("INTERVAL '1-2' YEAR TO MONTH", months(14, 0, 1)),
             ("INTERVAL '-1-2' YEAR TO MONTH", months(-14, 0, 1)),
             ("INTERVAL -'1-2' YEAR TO MONTH", months(-14, 0, 1)),
-            ("INTERVAL '1 day 2 hours'", time(MICROS_PER_DAY + 2 * hour, 0, 1)),
-            ("INTERVAL '1 2:03:04.5' DAY TO SECOND", time(MICROS_PER_DAY + 2 * hour + 184_500_000, 0, 3)),
+            ("INTERVAL '1 day 2 hours'", time(DAY + 2 * hour, 0, 1)),
+            ("INTERVAL '1 2:03:04.5' DAY TO SECOND", time(DAY + 2 * hour + 184_500_000, 0, 3)),
             ("INTERVAL '10:20' MINUTE TO SECOND", time(620_000_000, 2, 3)),
             ("INTERVAL 1.5 SECONDS", time(1_500_000, 3, 3)),
             ("INTERVAL -3 MONTHS", months(-3, 1, 1)),
-            ("INTERVAL 2 WEEKS", time(14 * MICROS_PER_DAY, 0, 0)),
+            ("INTERVAL 2 WEEKS", time(14 * DAY, 0, 0)),
             ("INTERVAL 30 seconds 1 milliseconds 1 microseconds", time(30_001_001, 3, 3)),
             ("INTERVAL '3' MONTH", months(3, 1, 1)),
         ];

@@ -4,7 +4,6 @@
 
 mod call;
 mod literal;
-mod literal_datetime;
 mod literal_interval;
 mod predicate;
 mod primary;

@@ -1,0 +1,53 @@
+//! The connector of Delta Lake tables: the log, batch writes and the exactly-once sink.
+//!
+//! Snapshots are read by `deltalake-core`; the commits are our own, since what a commit may
+//! follow is the heart of exactly-once: each goes against the very state of the log that was
+//! checked. After a lost race it is checked again, and never resolved silently.
+//!
+//! ```
+//! use arrow::datatypes::{DataType, Field, Schema};
+//! use std::sync::Arc;
+//! use thalweg_connector_delta::Delta;
+//! use thalweg_connectors::{Connector, OptionMap, ReadRequest, WriteMode, WriteRequest};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> thalweg_common::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! let path = folder.path().join("flights").display().to_string();
+//! let columns = Arc::new(Schema::new(vec![Field::new("carrier", DataType::Utf8, true)]));
+//! let write = WriteRequest {
+//!     path: path.clone(),
+//!     mode: WriteMode::ErrorIfExists,
+//!     partition_by: vec![],
+//!     replace: false,
+//!     options: OptionMap::default(),
+//!     time_zone: "UTC".to_owned(),
+//! };
+//! Delta.create_table(write, columns).await?;
+//!
+//! let read = ReadRequest {
+//!     paths: vec![path],
+//!     schema: None,
+//!     options: OptionMap::default(),
+//!     time_zone: "UTC".to_owned(),
+//!     corrupt_column: "_corrupt_record".to_owned(),
+//! };
+//! assert_eq!(Delta.table(read).await?.schema().field(0).name(), "carrier");
+//! # Ok(())
+//! # }
+//! ```
+#![deny(missing_docs, unreachable_pub)]
+
+mod batch;
+mod definition;
+mod descriptor;
+mod fit;
+mod history;
+mod log;
+mod sink;
+mod stage;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::Delta;

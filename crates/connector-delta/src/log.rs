@@ -1,0 +1,272 @@
+//! The log of a Delta table: its newest state, and commits against exactly that state.
+//!
+//! [`Head`] is what one writer knows: the newest version, the table's definition and what the
+//! application transactions of one query say. [`Log::commit`] creates the version after it, or
+//! tells that someone else did; then the caller has to [`Log::advance`] and check again. Entries
+//! are created whole, durable and once. Log entries are never changed or deleted here.
+
+use crate::definition::{Definition, actions, unsupported_feature};
+use deltalake_core::kernel::EagerSnapshot;
+use deltalake_core::{DeltaTable, DeltaTableBuilder};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use thalweg_common::clock::{Clock, SystemClock};
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connector_files::files::list::read_failed;
+use thalweg_storage::durable;
+use thalweg_storage::path::uri;
+use url::Url;
+
+/// The folder of the log in the folder of its table.
+pub(crate) const FOLDER: &str = "_delta_log";
+/// A checkpoint is made each time the version is a multiple of this.
+const CHECKPOINT_EVERY: i64 = 100;
+
+/// The application transactions of one streaming query.
+#[derive(Debug, Clone)]
+pub(crate) struct AppIds {
+    /// The version is the last epoch, or -1 before the first.
+    pub epoch: String,
+    /// The version is the highest generation that fenced.
+    pub generation: String,
+    /// The version is the generation that committed the last epoch.
+    pub committer: String,
+}
+
+impl AppIds {
+    pub(crate) fn of(query_id: &str) -> Self {
+        Self {
+            epoch: query_id.to_owned(),
+            generation: format!("{query_id}/generation"),
+            committer: format!("{query_id}/committer"),
+        }
+    }
+}
+
+/// What the log said up to `version`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Head {
+    /// None: there is no table yet.
+    pub version: Option<i64>,
+    pub definition: Option<Definition>,
+    pub epoch: Option<i64>,
+    pub generation: Option<i64>,
+    pub committer: Option<i64>,
+}
+
+impl Head {
+    /// The version that the next commit makes.
+    pub(crate) fn next(&self) -> i64 {
+        self.version.map_or(0, |v| v + 1)
+    }
+}
+
+/// The log of one table.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub root: PathBuf,
+}
+
+impl Log {
+    /// The table at `root`, at its newest version or at `version`; none if there is none.
+    pub(crate) async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
+        if !self.has_entries() {
+            return Ok(None);
+        }
+        let mut table = self.table()?;
+        let loaded = match version {
+            Some(version) => table.load_version(version).await,
+            None => table.load().await,
+        };
+        match loaded {
+            Ok(()) => Ok(Some(table)),
+            Err(deltalake_core::DeltaTableError::NotATable(_)) => Ok(None),
+            Err(e) => Err(self.failed("read", &e)),
+        }
+    }
+
+    /// Whether there is any version. Whoever made the first may have died before it was there.
+    fn has_entries(&self) -> bool {
+        let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
+        std::fs::read_dir(self.root.join(FOLDER)).is_ok_and(|mut entries| {
+            entries.any(|e| e.is_ok_and(|e| is_version(&e.file_name().to_string_lossy())))
+        })
+    }
+
+    /// The table, not loaded yet.
+    pub(crate) fn table(&self) -> Result<DeltaTable> {
+        let url = Url::from_directory_path(&self.root)
+            .map_err(|()| Error::internal(format!("'{}' is no absolute path", self.root.display())))?;
+        DeltaTableBuilder::from_url(url)
+            .and_then(DeltaTableBuilder::build)
+            .map_err(|e| self.failed("open", &e))
+    }
+
+    /// The newest state.
+    pub(crate) async fn load(&self, ids: &AppIds) -> Result<Head> {
+        let Some(table) = self.open(None).await? else {
+            return Ok(Head {
+                version: None,
+                definition: None,
+                epoch: None,
+                generation: None,
+                committer: None,
+            });
+        };
+        let snapshot = self.snapshot(&table)?;
+        let store = table.log_store();
+        let mut versions = Vec::with_capacity(3);
+        for id in [&ids.epoch, &ids.generation, &ids.committer] {
+            let found = snapshot.transaction_version(store.as_ref(), id).await;
+            versions.push(found.map_err(|e| self.failed("read", &e))?);
+        }
+        let version = i64::try_from(snapshot.version()).map_err(|e| corrupt(&self.root, &e))?;
+        let at = |n: usize| versions.get(n).copied().flatten();
+        Ok(Head {
+            version: Some(version),
+            definition: Some(Definition::of(snapshot)?),
+            epoch: at(0).filter(|e| *e >= 0),
+            generation: at(1),
+            committer: at(2),
+        })
+    }
+
+    /// The snapshot of a table that was opened.
+    pub(crate) fn snapshot<'a>(&self, table: &'a DeltaTable) -> Result<&'a EagerSnapshot> {
+        Ok(table.snapshot().map_err(|e| self.failed("read", &e))?.snapshot())
+    }
+
+    /// Takes in the entries that came after `head`.
+    pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
+        let mut head = head;
+        while let Some(entry) = self.entry(head.next())? {
+            let path = self.entry_path(head.next());
+            let actions = actions(&entry, &path)?;
+            if actions.iter().any(|a| a.get("metaData").is_some() || a.get("protocol").is_some()) {
+                return self.load(ids).await;
+            }
+            head.version = Some(head.next());
+            for txn in actions.iter().filter_map(|a| a.get("txn")) {
+                take_transaction(&mut head, txn, ids);
+            }
+        }
+        Ok(head)
+    }
+
+    /// Creates version `version` with these actions; false if someone else made it.
+    pub(crate) fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
+        let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
+        durable::make_folder(&self.root.join(FOLDER))?;
+        durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
+    }
+
+    /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
+    /// failure is logged and no more.
+    pub(crate) async fn checkpoint_if_due(&self, version: i64) {
+        if version == 0 || version % CHECKPOINT_EVERY != 0 {
+            return;
+        }
+        let Ok(Some(table)) = self.open(u64::try_from(version).ok()).await else { return };
+        if let Err(e) = deltalake_core::checkpoints::create_checkpoint(&table, None).await {
+            tracing::warn!(table = %self.root.display(), version, "no checkpoint: {e}");
+        }
+    }
+
+    fn entry(&self, version: i64) -> Result<Option<Vec<u8>>> {
+        let path = self.entry_path(version);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(read_failed(&path, &e)),
+        }
+    }
+
+    /// Whether the entry `version` is the one with that mark.
+    pub(crate) fn has_mark(&self, version: i64, mark: &str) -> Result<bool> {
+        Ok(self.mark_at(version)?.as_deref() == Some(mark))
+    }
+
+    fn mark_at(&self, version: i64) -> Result<Option<String>> {
+        match self.entry(version)? {
+            Some(entry) => Ok(mark(&actions(&entry, &self.entry_path(version))?)),
+            None => Ok(None),
+        }
+    }
+
+    fn entry_path(&self, version: i64) -> PathBuf {
+        self.root.join(FOLDER).join(format!("{version:020}.json"))
+    }
+
+    pub(crate) fn failed(&self, verb: &str, cause: &dyn std::fmt::Display) -> Error {
+        let cause = cause_of(cause);
+        if let Some(feature) = cause.strip_prefix("Kernel error: Unsupported: ") {
+            return unsupported_feature(&self.root, feature);
+        }
+        let error = Error::new(
+            ErrorKind::Runtime,
+            "DELTA_LOG_IO",
+            "58030",
+            format!("Failed to {verb} the Delta table {}: {cause}.", uri(&self.root)),
+        )
+        .param("path", uri(&self.root));
+        match verb {
+            "read" => error.hint(
+                "Look at the newest entries of its _delta_log; a broken one has to come back from a copy.",
+            ),
+            _ => error,
+        }
+    }
+}
+
+/// What went wrong in the library, whose errors go on with a backtrace where the environment asks for one.
+pub(crate) fn cause_of(error: &dyn std::fmt::Display) -> String {
+    error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
+/// The action that says who commits what, with a mark by which a writer knows its own entry.
+pub(crate) fn commit_info(operation: &str, parameters: &Value, mark: &str) -> Value {
+    serde_json::json!({"commitInfo": {
+        "timestamp": now_ms(),
+        "operation": operation,
+        "operationParameters": parameters,
+        "isBlindAppend": operation != "WRITE" || parameters.get("mode").is_some_and(|m| m == "Append"),
+        "engineInfo": concat!("thalweg/", env!("CARGO_PKG_VERSION")),
+        "txnId": mark,
+    }})
+}
+
+/// Milliseconds since the epoch, for the timestamps that Delta wants.
+pub(crate) fn now_ms() -> i64 {
+    SystemClock::default().now_micros() / 1000
+}
+
+/// A log entry that can't be understood.
+pub(crate) fn corrupt(path: &Path, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "DELTA_LOG_CORRUPT",
+        "XXKDS",
+        format!("The Delta log entry {} is corrupt: {cause}.", uri(path)),
+    )
+    .param("path", uri(path))
+}
+
+fn mark(actions: &[Value]) -> Option<String> {
+    let info = actions.iter().find_map(|a| a.get("commitInfo"))?;
+    info.get("txnId").and_then(Value::as_str).map(str::to_owned)
+}
+
+fn take_transaction(head: &mut Head, txn: &Value, ids: &AppIds) {
+    let (Some(id), Some(version)) =
+        (txn.get("appId").and_then(Value::as_str), txn.get("version").and_then(Value::as_i64))
+    else {
+        return;
+    };
+    if id == ids.epoch {
+        head.epoch = (version >= 0).then_some(version);
+    } else if id == ids.generation {
+        head.generation = Some(version);
+    } else if id == ids.committer {
+        head.committer = Some(version);
+    }
+}

@@ -1,0 +1,343 @@
+//! The exactly-once sink: one Delta commit per epoch, fenced by generation.
+//!
+//! Three application transactions carry the truth inside the table: the last epoch, the highest
+//! generation that fenced, and the generation that committed the last epoch. A generation fences
+//! before it asks for the last epoch, by a commit of its own, so that from then on every commit of
+//! a lower one finds itself shut out. Each commit goes against the very version whose
+//! transactions were checked; whoever loses the race for a version reads the winner and checks
+//! again. After a lost answer the log itself tells, by the mark of the entry, whether it was ours.
+
+use crate::definition::{Definition, check_partitions};
+use crate::log::{AppIds, Head, Log, commit_info, now_ms};
+use crate::stage::Stager;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use deltalake_core::kernel::Transaction;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use thalweg_common::fail_point::{FailPoint, hit};
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::injected_bug::{InjectedBug, is_injected};
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connector_files::files::scan::blocking;
+use thalweg_connector_files::parquet::sink::ParquetSink;
+use thalweg_connectors::SinkRequest;
+use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
+use thalweg_storage::path::uri;
+use thalweg_values::zone::Zone;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// How often a commit tries again after another writer took its version.
+const COMMIT_ATTEMPTS_MAX: usize = 100;
+
+/// The sink of one generation of one query.
+#[derive(Debug)]
+pub(crate) struct DeltaSink {
+    log: Log,
+    ids: AppIds,
+    query_id: String,
+    schema: SchemaRef,
+    partition_by: Vec<String>,
+    format: ParquetSink,
+    zone: Zone,
+    merge_schema: bool,
+    /// What is known of the log since the fence.
+    state: Mutex<Option<Fenced>>,
+}
+
+#[derive(Debug, Clone)]
+struct Fenced {
+    generation: Generation,
+    head: Head,
+}
+
+impl DeltaSink {
+    /// A sink that writes below the root of `log`; nothing is written yet.
+    pub(crate) fn new(log: Log, request: SinkRequest) -> Result<Self> {
+        let format = ParquetSink::from_options(&request.options)?;
+        let merge_schema = request.options.flag("mergeSchema", false)?;
+        Ok(Self {
+            log,
+            ids: AppIds::of(&request.query_id),
+            query_id: request.query_id,
+            schema: request.schema,
+            partition_by: request.partition_by,
+            format,
+            zone: Zone::named(&request.time_zone)?,
+            merge_schema,
+            state: Mutex::new(None),
+        })
+    }
+
+    /// The table's definition in `head`, checked against what the query writes.
+    fn definition(&self, head: &Head) -> Result<Option<Definition>> {
+        if let Some(definition) = &head.definition {
+            definition.check_writable(&self.log.root)?;
+            check_partitions(&self.partition_by, &definition.partition_by)?;
+            if !self.merge_schema {
+                definition.check_rows(&self.schema)?;
+            }
+        }
+        Ok(head.definition.clone())
+    }
+
+    /// The definition that the query writes for, and the actions that lead to it.
+    fn target(&self, head: &Head) -> Result<(Definition, Vec<Value>)> {
+        let Some(own) = self.definition(head)? else {
+            let created = Definition::of_rows(&self.schema, &self.partition_by, now_ms())?;
+            let actions = created.actions().into();
+            return Ok((created, actions));
+        };
+        let target = if self.merge_schema { own.merged_with(&self.schema)? } else { own.clone() };
+        let actions = if target.same_layout(&own) { Vec::new() } else { target.replacing(&own) };
+        Ok((target, actions))
+    }
+
+    async fn fence_against(&self, head: Head, generation: Generation) -> Result<Option<Fenced>> {
+        if let Some(highest) = head.generation.filter(|g| *g > as_version(generation)) {
+            return Err(self.fenced_by(highest, generation));
+        }
+        let mut head = head;
+        let mark = Uuid::new_v4().to_string();
+        let parameters = json!({"queryId": self.query_id, "generation": generation.to_string()});
+        let mut actions = vec![commit_info("STREAMING FENCE", &parameters, &mark)];
+        let (definition, changes) = self.target(&head)?;
+        actions.extend(changes);
+        actions.push(transaction(&self.ids.epoch, head.epoch.unwrap_or(-1))?);
+        actions.push(transaction(&self.ids.generation, as_version(generation))?);
+        if !self.create(&head, actions, &mark).await? {
+            return Ok(None);
+        }
+        head.version = Some(head.next());
+        head.definition = Some(definition);
+        head.generation = Some(as_version(generation));
+        Ok(Some(Fenced { generation, head }))
+    }
+
+    /// Creates the version after `head`. An answer that was lost is found in the log.
+    async fn create(&self, head: &Head, actions: Vec<Value>, mark: &str) -> Result<bool> {
+        let (log, version) = (self.log.clone(), head.next());
+        let outcome = blocking(move || log.commit(version, &actions)).await;
+        if matches!(outcome, Ok(true)) {
+            return outcome;
+        }
+        let now = self.log.advance(head.clone(), &self.ids).await?;
+        // Others may have committed on top of ours since; so look at our version alone.
+        let ours = now.version.is_some_and(|v| v >= version) && self.log.has_mark(version, mark)?;
+        if ours { Ok(true) } else { outcome }
+    }
+
+    /// Whether `epoch` may be committed after `head`.
+    fn check_may_commit(&self, head: &Head, epoch: Epoch, generation: Generation) -> Result<()> {
+        if is_injected(InjectedBug::SkipFence) {
+            return Ok(());
+        }
+        if let Some(other) = head.generation.filter(|g| *g != as_version(generation)) {
+            return Err(self.fenced_by(other, generation));
+        }
+        let wanted = as_epoch(epoch)?;
+        let Some(last) = head.epoch.filter(|last| *last >= wanted) else { return Ok(()) };
+        match head.committer {
+            Some(committer) if committer == as_version(generation) => Err(Error::new(
+                ErrorKind::StreamingQuery,
+                "STREAM_EPOCH_COMMITTED",
+                "XXKST",
+                format!("Epoch {epoch} of query {} is committed already (last: {last}).", self.query_id),
+            )
+            .param("epoch", epoch.to_string())),
+            other => Err(self.fenced_by(other.unwrap_or_default(), generation)),
+        }
+    }
+
+    fn fenced_by(&self, other: i64, own: Generation) -> Error {
+        Error::new(
+            ErrorKind::StreamingQuery,
+            "STREAM_FENCED",
+            "XXKST",
+            format!(
+                "Generation {own} of query {} was shut out of {} by generation {other}.",
+                self.query_id,
+                uri(&self.log.root)
+            ),
+        )
+        .param("queryId", self.query_id.clone())
+        .param("generation", own.to_string())
+        .param("fencedBy", other.to_string())
+        .hint("Another process runs this query now; this one has to end.")
+    }
+
+    fn commit_actions(
+        &self,
+        epoch: Epoch,
+        generation: Generation,
+        adds: &[Value],
+        mark: &str,
+    ) -> Result<Vec<Value>> {
+        let parameters = json!({
+            "outputMode": "Append",
+            "queryId": self.query_id,
+            "epochId": epoch.to_string(),
+            "generation": generation.to_string(),
+        });
+        let mut actions = vec![commit_info("STREAMING UPDATE", &parameters, mark)];
+        actions.push(transaction(&self.ids.epoch, as_epoch(epoch)?)?);
+        actions.push(transaction(&self.ids.committer, as_version(generation))?);
+        actions.push(transaction(&self.ids.generation, as_version(generation))?);
+        actions.extend(adds.iter().cloned());
+        Ok(actions)
+    }
+}
+
+#[async_trait]
+impl StreamSink for DeltaSink {
+    fn description(&self) -> String {
+        format!("DeltaSink[{}]", uri(&self.log.root))
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+
+    async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
+        let mut state = self.state.lock().await;
+        let mut head = self.log.load(&self.ids).await?;
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            hit(FailPoint::SinkFence);
+            let Some(fenced) = self.fence_against(head.clone(), generation).await? else {
+                head = self.log.advance(head, &self.ids).await?;
+                continue;
+            };
+            hit(FailPoint::SinkFenced);
+            let last = fenced.head.epoch.and_then(|e| u64::try_from(e).ok());
+            // A transaction of that name without a committer was none of ours; no generation has the number 0.
+            let committer = fenced.head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
+            *state = Some(fenced);
+            return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
+        }
+        Err(busy(&self.log))
+    }
+
+    async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        if rows.iter().all(|b| b.num_rows() == 0) {
+            return Ok(None);
+        }
+        let Some(definition) = self.state.lock().await.as_ref().and_then(|s| s.head.definition.clone())
+        else {
+            return Err(Error::internal("rows were staged before the sink was fenced"));
+        };
+        hit(FailPoint::SinkStage);
+        let (root, format, zone) = (self.log.root.clone(), self.format.clone(), self.zone);
+        let (adds, rows) = blocking(move || {
+            let mut stager = Stager::new(&root, &definition, (&format, zone), chunk)?;
+            for batch in &rows {
+                definition.check_rows(&batch.schema())?;
+                stager.write(batch)?;
+            }
+            stager.finish()
+        })
+        .await?;
+        hit(FailPoint::SinkStaged);
+        Ok(Some(json!({"rows": rows, "adds": adds})))
+    }
+
+    async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
+        let mut state = self.state.lock().await;
+        let Some(Fenced { generation, head }) = state.clone() else {
+            return Err(Error::internal("an epoch was committed before the sink was fenced"));
+        };
+        let planned = head.definition.clone();
+        let adds = adds_of(&staged)?;
+        let mark = Uuid::new_v4().to_string();
+        let mut head = self.log.advance(head, &self.ids).await?;
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            self.check_may_commit(&head, epoch, generation)?;
+            let now = self.definition(&head)?;
+            if !same_layout(now.as_ref(), planned.as_ref()) {
+                return Err(changed(&self.log));
+            }
+            let actions = self.commit_actions(epoch, generation, &adds, &mark)?;
+            hit(FailPoint::SinkCommit);
+            if self.create(&head, actions, &mark).await? {
+                hit(FailPoint::SinkCommitted);
+                head.version = Some(head.next());
+                (head.epoch, head.committer) = (Some(as_epoch(epoch)?), Some(as_version(generation)));
+                let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
+                *state = Some(Fenced { generation, head });
+                tokio::spawn(async move { log.checkpoint_if_due(version).await });
+                return Ok(());
+            }
+            head = self.log.advance(head, &self.ids).await?;
+        }
+        Err(busy(&self.log))
+    }
+}
+
+/// The sink of a request, with what Delta can't do refused by name.
+pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
+    if !request.output_mode.eq_ignore_ascii_case("append") {
+        return Err(Error::new(
+            ErrorKind::Analysis,
+            "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE",
+            "42KDE",
+            format!("Data source delta does not support {} output mode.", request.output_mode),
+        )
+        .param("className", "delta")
+        .param("outputMode", request.output_mode)
+        .hint("Use outputMode(\"append\"); with a watermark, windows are written once they are final."));
+    }
+    Ok(Arc::new(DeltaSink::new(log, request)?))
+}
+
+/// Whether files that were staged for one definition fit the other.
+fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.same_layout(b),
+        _ => false,
+    }
+}
+
+fn adds_of(staged: &[Staged]) -> Result<Vec<Value>> {
+    let mut adds = Vec::new();
+    for part in staged {
+        let part = part.get("adds").and_then(Value::as_array);
+        adds.extend(part.ok_or_else(|| Error::internal("staged rows of another sink"))?.iter().cloned());
+    }
+    Ok(adds)
+}
+
+fn transaction(id: &str, version: i64) -> Result<Value> {
+    let txn = Transaction::new_with_last_update(id, version, Some(now_ms()));
+    let value =
+        serde_json::to_value(txn).map_err(|e| Error::internal(format!("a Delta transaction: {e}")))?;
+    Ok(json!({ "txn": value }))
+}
+
+fn as_version(generation: Generation) -> i64 {
+    i64::try_from(generation.0).unwrap_or(i64::MAX)
+}
+
+fn as_epoch(epoch: Epoch) -> Result<i64> {
+    i64::try_from(epoch.0).map_err(|_| Error::internal(format!("epoch {epoch} is too large")))
+}
+
+fn busy(log: &Log) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "DELTA_MAX_COMMIT_ATTEMPTS_EXCEEDED",
+        "40000",
+        format!("{} lost the race for a version {COMMIT_ATTEMPTS_MAX} times.", uri(&log.root)),
+    )
+    .hint("Other writers commit to the table all the time; try again when they are done.")
+}
+
+fn changed(log: &Log) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "DELTA_METADATA_CHANGED",
+        "2D521",
+        format!("The columns or settings of {} were changed while the query was writing.", uri(&log.root)),
+    )
+    .hint("Start the query again; it goes on from its checkpoint if its rows still fit.")
+}

@@ -1,0 +1,122 @@
+//! Columns as values of the type that a table has for them: at any depth, struct fields by name.
+//!
+//! A struct field that the values lack is null. Whether the types fit is checked before; here only a
+//! single value can be out of range. Dates and wall-clock times become instants in the session's zone.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, TimestampMicrosecondArray, new_null_array,
+};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Date32Type, FieldRef, Fields, TimeUnit, TimestampMicrosecondType};
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::calendar::{DAY, SECOND};
+use thalweg_values::datetime::Timestamp;
+use thalweg_values::zone::Zone;
+
+fn instant_in(zone: Zone, local: i64) -> Option<i64> {
+    Timestamp { local, zone: None }.instant(zone)
+}
+
+/// Where a field is: spelled the same if it can be, in any case otherwise.
+pub fn place(fields: &Fields, name: &str) -> Option<usize> {
+    let exact = fields.iter().position(|f| f.name() == name);
+    exact.or_else(|| fields.iter().position(|f| f.name().eq_ignore_ascii_case(name)))
+}
+
+fn unfit(cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "CAST_INVALID_INPUT",
+        "22018",
+        format!("A value does not fit its column: {cause}."),
+    )
+}
+
+/// `column` as values of the type `to`; an error if one of them is none.
+pub fn cast(column: &ArrayRef, to: &DataType, zone: Zone) -> Result<ArrayRef> {
+    use DataType as T;
+    if column.data_type() == to {
+        return Ok(Arc::clone(column));
+    }
+    match (column.data_type(), to) {
+        (T::Null, _) => Ok(new_null_array(to, column.len())),
+        (T::Struct(_), T::Struct(fields)) => Ok(Arc::new(cast_struct(column.as_struct(), fields, zone)?)),
+        (T::List(_), T::List(item)) => {
+            let list = column.as_list::<i32>();
+            let values = cast(list.values(), item.data_type(), zone)?;
+            let list =
+                ListArray::try_new(Arc::clone(item), list.offsets().clone(), values, list.nulls().cloned());
+            Ok(Arc::new(list.map_err(|e| unfit(&e))?))
+        }
+        (T::Map(..), T::Map(entries, sorted)) => cast_map(column.as_map(), entries, *sorted, zone),
+        (T::Date32, T::Timestamp(TimeUnit::Microsecond, instant)) => {
+            let local = |day: i32| i64::from(day).checked_mul(DAY);
+            let days = column.as_primitive::<Date32Type>().iter();
+            times(days.map(|d| d.map(local)), instant.as_ref(), |us| instant_in(zone, us))
+        }
+        (T::Timestamp(TimeUnit::Microsecond, None), T::Timestamp(TimeUnit::Microsecond, Some(_))) => {
+            let walls = column.as_primitive::<TimestampMicrosecondType>().iter();
+            times(walls.map(|t| t.map(Some)), Some(&"UTC".into()), |us| instant_in(zone, us))
+        }
+        (T::Timestamp(TimeUnit::Microsecond, Some(_)), T::Timestamp(TimeUnit::Microsecond, None)) => {
+            let wall = |us: i64| us.checked_add(zone.offset_s(us) * SECOND);
+            let instants = column.as_primitive::<TimestampMicrosecondType>().iter();
+            times(instants.map(|t| t.map(wall)), None, Some)
+        }
+        _ => {
+            let strict = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(column, to, &strict).map_err(|e| unfit(&e))
+        }
+    }
+}
+
+/// Timestamps from microseconds of a value each; none inside is out of range. `instant` is taken of
+/// those that have a zone.
+fn times(
+    values: impl Iterator<Item = Option<Option<i64>>>,
+    zone: Option<&Arc<str>>,
+    instant: impl Fn(i64) -> Option<i64>,
+) -> Result<ArrayRef> {
+    let mut out = TimestampMicrosecondArray::builder(values.size_hint().0);
+    for value in values {
+        match value {
+            None => out.append_null(),
+            Some(us) => {
+                let us = us.and_then(|us| if zone.is_some() { instant(us) } else { Some(us) });
+                out.append_value(us.ok_or_else(out_of_range)?);
+            }
+        }
+    }
+    Ok(Arc::new(out.finish().with_timezone_opt(zone.cloned())))
+}
+
+fn out_of_range() -> Error {
+    let message = "A date or timestamp is out of the range of the table's timestamp.";
+    Error::new(ErrorKind::DateTime, "DATETIME_OVERFLOW", "22008", message)
+}
+
+fn cast_struct(rows: &StructArray, fields: &Fields, zone: Zone) -> Result<StructArray> {
+    let mut columns = Vec::with_capacity(fields.len());
+    for field in fields {
+        columns.push(match place(rows.fields(), field.name()) {
+            None => new_null_array(field.data_type(), rows.len()),
+            Some(at) => cast(rows.column(at), field.data_type(), zone)?,
+        });
+    }
+    StructArray::try_new_with_length(fields.clone(), columns, rows.nulls().cloned(), rows.len())
+        .map_err(|e| unfit(&e))
+}
+
+fn cast_map(map: &MapArray, entries: &FieldRef, sorted: bool, zone: Zone) -> Result<ArrayRef> {
+    let DataType::Struct(fields) = entries.data_type() else { return Err(unfit(&"a map without entries")) };
+    let columns = fields
+        .iter()
+        .zip([map.keys(), map.values()])
+        .map(|(field, column)| cast(column, field.data_type(), zone))
+        .collect::<Result<Vec<_>>>()?;
+    let pairs = StructArray::try_new(fields.clone(), columns, None).map_err(|e| unfit(&e))?;
+    let map =
+        MapArray::try_new(Arc::clone(entries), map.offsets().clone(), pairs, map.nulls().cloned(), sorted);
+    Ok(Arc::new(map.map_err(|e| unfit(&e))?))
+}

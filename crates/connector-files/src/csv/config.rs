@@ -1,0 +1,143 @@
+//! The options of reading CSV. Each is used or refused by name.
+
+use crate::text::config::{Mode, Unreadable, only_english, sampling_ratio, text_rules};
+use crate::text::encoding::Encoding;
+use thalweg_common::{Error, Result};
+use thalweg_connectors::OptionMap;
+use thalweg_values::cell::TextRules;
+use thalweg_values::csv::Syntax;
+
+/// Everything that reading CSV needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CsvConfig {
+    pub syntax: Syntax,
+    pub header: bool,
+    pub infer_schema: bool,
+    pub prefer_date: bool,
+    pub enforce_schema: bool,
+    pub null_value: String,
+    pub empty_value: String,
+    pub comment: Option<u8>,
+    pub line_separator: Option<String>,
+    pub mode: Mode,
+    pub corrupt_column: String,
+    pub encoding: Encoding,
+    pub sampling_ratio: f64,
+    pub columns_max: usize,
+    /// None: no limit.
+    pub cell_chars_max: Option<usize>,
+    pub rules: TextRules,
+    pub unreadable: Unreadable,
+}
+
+impl CsvConfig {
+    /// Reads the options.
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
+        only_english(options)?;
+        let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
+        let text = |key: &str| options.get(key).unwrap_or_default().to_owned();
+        let (rules, unreadable) = rules(options, time_zone)?;
+        Ok(Self {
+            syntax: syntax(options)?,
+            header: options.flag("header", false)?,
+            infer_schema: options.flag("inferSchema", false)?,
+            prefer_date: options.flag("preferDate", true)?,
+            enforce_schema: options.flag("enforceSchema", true)?,
+            null_value: text("nullValue"),
+            empty_value: text("emptyValue"),
+            comment: byte(options, "comment", None)?,
+            line_separator: line_separator(options)?,
+            mode: Mode::from_options(options)?,
+            corrupt_column: corrupt.to_owned(),
+            encoding: Encoding::from_options(options)?,
+            sampling_ratio: sampling_ratio(options)?,
+            columns_max: options
+                .count("maxColumns")?
+                .map_or(20480, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            cell_chars_max: cell_chars_max(options)?,
+            rules,
+            unreadable,
+        })
+    }
+}
+
+fn rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
+    let (rules, unreadable) = text_rules(options, time_zone)?;
+    let word = |key: &str, default: String| options.get(key).map_or(default, str::to_owned);
+    let rules = TextRules {
+        nan: word("nanValue", rules.nan),
+        positive_inf: word("positiveInf", rules.positive_inf),
+        negative_inf: word("negativeInf", rules.negative_inf),
+        ..rules
+    };
+    Ok((rules, unreadable))
+}
+
+fn syntax(options: &OptionMap) -> Result<Syntax> {
+    let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0);
+    let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0);
+    let doubled = (escape != quote).then_some(escape);
+    Ok(Syntax {
+        separator: separator(options)?,
+        quote,
+        escape,
+        escape_escape: byte(options, "charToEscapeQuoteEscaping", doubled)?,
+        stop_at_closing_quote: stop_at_closing_quote(options)?,
+        trim_start: options.flag("ignoreLeadingWhiteSpace", false)?,
+        trim_end: options.flag("ignoreTrailingWhiteSpace", false)?,
+        multi_line: options.flag("multiLine", false)?,
+        line_end: None,
+        normalizes: false,
+    })
+}
+
+/// `sep` or `delimiter`: characters, or the escapes `\t` and `\\`.
+pub(super) fn separator(options: &OptionMap) -> Result<String> {
+    let key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
+    let text = options.get(key).unwrap_or(",").replace("\\t", "\t").replace("\\\\", "\\");
+    if text.is_empty() || text.contains(['\n', '\r']) {
+        return Err(options.bad(key, "one or more characters, none of them a line end"));
+    }
+    Ok(text)
+}
+
+fn stop_at_closing_quote(options: &OptionMap) -> Result<bool> {
+    match options.get("unescapedQuoteHandling").map(str::to_uppercase).as_deref() {
+        None | Some("STOP_AT_DELIMITER") => Ok(false),
+        Some("STOP_AT_CLOSING_QUOTE") => Ok(true),
+        Some(_) => Err(options.bad("unescapedQuoteHandling", "STOP_AT_DELIMITER or STOP_AT_CLOSING_QUOTE")),
+    }
+}
+
+/// One ASCII character, or its escape such as `\t`; empty text turns the feature off.
+pub(super) fn byte(options: &OptionMap, key: &str, default: Option<u8>) -> Result<Option<u8>> {
+    match options.get(key) {
+        None => Ok(default),
+        Some("" | "\\u0000" | "\u{0}") => Ok(None),
+        Some("\\t") => Ok(Some(b'\t')),
+        Some("\\\\") => Ok(Some(b'\\')),
+        Some(text) => match text.as_bytes() {
+            [one] if one.is_ascii() && !matches!(one, b'\n' | b'\r') => Ok(Some(*one)),
+            _ => Err(not_one_character(options, key)),
+        },
+    }
+}
+
+fn not_one_character(options: &OptionMap, key: &str) -> Error {
+    options.bad(key, "one ASCII character")
+}
+
+fn line_separator(options: &OptionMap) -> Result<Option<String>> {
+    match options.get("lineSep") {
+        None => Ok(None),
+        Some("") => Err(options.bad("lineSep", "at least one character")),
+        Some(text) => Ok(Some(text.to_owned())),
+    }
+}
+
+fn cell_chars_max(options: &OptionMap) -> Result<Option<usize>> {
+    match options.get("maxCharsPerColumn") {
+        None | Some("-1") => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_| options.bad("maxCharsPerColumn", "-1 or a number")),
+    }
+}

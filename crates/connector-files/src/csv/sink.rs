@@ -1,0 +1,124 @@
+//! Rows into CSV files: the options of Spark's writer. Records are printed by `thalweg-values`.
+
+use super::config::{byte, separator};
+use crate::files::write::{FileSink, SinkFormat};
+use crate::text::config::{only_english, only_utf8, unsupported_type};
+use crate::text::output::{Packing, TextFile, print_rules};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_connectors::OptionMap;
+use thalweg_values::csv::CsvWriter;
+use thalweg_values::display::columns_with_interval_texts;
+use thalweg_values::print::can_print;
+
+/// How CSV files are written.
+#[derive(Debug, Clone)]
+pub(super) struct CsvSink {
+    header: bool,
+    writer: Arc<CsvWriter>,
+    packing: Packing,
+    extension: String,
+}
+
+impl CsvSink {
+    /// Reads the options.
+    pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+        only_english(options)?;
+        only_utf8(options)?;
+        let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();
+        let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0).into();
+        let doubled = (escape != quote).then_some(escape);
+        let writer = CsvWriter {
+            separator: separator(options)?,
+            quote,
+            escape,
+            escape_escape: match options.get("charToEscapeQuoteEscaping") {
+                None => doubled,
+                Some(_) => byte(options, "charToEscapeQuoteEscaping", None)?.map(char::from),
+            },
+            escape_quotes: options.flag("escapeQuotes", true)?,
+            quote_all: options.flag("quoteAll", false)?,
+            null_value: options.get("nullValue").unwrap_or_default().to_owned(),
+            empty_value: options.get("emptyValue").unwrap_or("\"\"").to_owned(),
+            trim_start: options.flag("ignoreLeadingWhiteSpace", true)?,
+            trim_end: options.flag("ignoreTrailingWhiteSpace", true)?,
+            line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
+            comment: byte(options, "comment", None)?.map_or('#', char::from),
+            rules: print_rules(options, time_zone)?,
+        };
+        Ok(Self {
+            header: options.flag("header", false)?,
+            writer: Arc::new(writer),
+            packing: Packing::from_options(options)?,
+            extension: extension(options)?,
+        })
+    }
+}
+
+impl SinkFormat for CsvSink {
+    fn suffix(&self) -> String {
+        format!(".{}{}", self.extension, self.packing.suffix())
+    }
+
+    fn check(&self, schema: &SchemaRef) -> Result<()> {
+        let can = |t: &DataType| can_print(t) || matches!(t, DataType::Null | DataType::Binary);
+        match schema.fields().iter().find(|f| !can(f.data_type())) {
+            None => Ok(()),
+            Some(field) => Err(unsupported_type("CSV", field.name(), field.data_type())),
+        }
+    }
+
+    fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
+        let file = TextFile::new(file, path, self.packing);
+        let mut sink = Writer {
+            file,
+            schema: Arc::clone(schema),
+            writer: Arc::clone(&self.writer),
+            line: String::new(),
+            cell: String::new(),
+        };
+        if self.header {
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            sink.writer.header(&names, &mut sink.line);
+            sink.file.write(&sink.line)?;
+        }
+        Ok(Box::new(sink))
+    }
+}
+
+struct Writer {
+    file: TextFile,
+    schema: SchemaRef,
+    writer: Arc<CsvWriter>,
+    line: String,
+    cell: String,
+}
+
+impl FileSink for Writer {
+    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let columns = columns_with_interval_texts(rows.columns(), &self.schema);
+        for row in 0..rows.num_rows() {
+            self.line.clear();
+            self.writer.record(&columns, row, &mut self.cell, &mut self.line);
+            self.file.write(&self.line)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.file.finish()
+    }
+}
+
+/// The end of the files' names: three letters, `csv` by default.
+fn extension(options: &OptionMap) -> Result<String> {
+    let text = options.get("extension").unwrap_or("csv");
+    if text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return Ok(text.to_owned());
+    }
+    Err(options.bad("extension", "three letters"))
+}

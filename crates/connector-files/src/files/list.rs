@@ -1,0 +1,316 @@
+//! Which files a read is about: globs, folders, `k=v` partition folders.
+//!
+//! Always sorted by path. Hidden names (`_x`, `.x`) are skipped inside folders and globs, never
+//! when named outright. A folder below a root that is not `k=v` is not entered unless
+//! `recursiveFileLookup` asks for it, as in Spark.
+
+use glob::Pattern;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+use thalweg_common::suggest::nearest;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::OptionMap;
+use thalweg_storage::path::{local, uri};
+use thalweg_values::{datetime, zone::Zone};
+
+/// The deepest nesting of folders that a listing follows; deeper is a loop of links.
+const DEPTH_MAX: usize = 64;
+/// The most alternatives that the braces of one path may expand to.
+const BRACES_MAX: usize = 1024;
+
+/// A file that was there when the listing was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// Its size when it was listed.
+    pub size_bytes: u64,
+    /// Microseconds since the epoch.
+    pub modified_us: i64,
+    /// Column and still escaped value of each `k=v` folder between the root and the file.
+    pub folders: Vec<(String, String)>,
+}
+
+impl FileEntry {
+    /// Refuses a file that is not what was listed any more: parts of it would be missing or torn.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let Some(what) = change(&self.path, self.size_bytes, self.modified_us) else { return Ok(()) };
+        let shown = uri(&self.path);
+        Err(Error::new(
+            ErrorKind::Runtime,
+            "FAILED_READ_FILE.FILE_NOT_EXIST",
+            "KD001",
+            format!("Encountered error while reading file {shown}: it {what} after the query had listed it."),
+        )
+        .param("path", shown)
+        .hint("Run the query again when nobody writes there."))
+    }
+}
+
+/// What happened to a file of that size and time of change, if anything.
+pub(crate) fn change(path: &Path, size_bytes: u64, modified_us: i64) -> Option<String> {
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some("vanished".to_owned()),
+        Err(e) => Some(e.to_string()),
+        Ok(now) if (now.len(), self::modified_us(&now)) == (size_bytes, modified_us) => None,
+        Ok(now) => Some(format!("changed from {size_bytes} to {} bytes, or was written again", now.len())),
+    }
+}
+
+/// How to list: the options that every file format takes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    recursive: bool,
+    filter: Option<Pattern>,
+    base: Option<PathBuf>,
+    /// Only files that were written before and after these instants, in microseconds.
+    before_us: Option<i64>,
+    after_us: Option<i64>,
+}
+
+impl Listing {
+    /// Reads `recursiveFileLookup`, `pathGlobFilter`, `basePath`, `modifiedBefore` and
+    /// `modifiedAfter`; times without a zone are those of `time_zone`.
+    pub(crate) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+        let filter = match options.get("pathGlobFilter") {
+            None => None,
+            Some(text) => {
+                Some(Pattern::new(text).map_err(|_| options.bad("pathGlobFilter", "a glob pattern"))?)
+            }
+        };
+        let base = options.get("basePath").map(local).transpose()?;
+        Ok(Self {
+            recursive: options.flag("recursiveFileLookup", false)?,
+            filter,
+            base,
+            before_us: instant(options, "modifiedBefore", time_zone)?,
+            after_us: instant(options, "modifiedAfter", time_zone)?,
+        })
+    }
+
+    /// The files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
+    pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
+        let mut found = Vec::new();
+        for text in paths {
+            for root in expand(text)? {
+                self.below(&root, &mut found)?;
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.dedup_by(|a, b| a.path == b.path);
+        Ok(found)
+    }
+
+    fn below(&self, root: &Path, found: &mut Vec<FileEntry>) -> Result<()> {
+        let metadata = std::fs::metadata(root).map_err(|e| unreadable(root, &e))?;
+        let base = self.base.as_deref().unwrap_or(root);
+        if metadata.is_dir() {
+            return self.walk(root, base, 0, found);
+        }
+        self.push(root, base, &metadata, found);
+        Ok(())
+    }
+
+    fn walk(&self, folder: &Path, base: &Path, depth: usize, found: &mut Vec<FileEntry>) -> Result<()> {
+        if depth > DEPTH_MAX {
+            return Err(Error::internal(format!("'{}' is nested too deeply", folder.display())));
+        }
+        for child in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
+            let child = child.map_err(|e| unreadable(folder, &e))?;
+            let name = child.file_name().to_string_lossy().into_owned();
+            if is_hidden(&name) {
+                continue;
+            }
+            let path = child.path();
+            // A file may vanish between the listing and the question; then it was never there.
+            let Ok(metadata) = std::fs::metadata(&path) else { continue };
+            if !metadata.is_dir() {
+                self.push(&path, base, &metadata, found);
+            } else if self.recursive || name.contains('=') {
+                self.walk(&path, base, depth + 1, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&self, path: &Path, base: &Path, metadata: &Metadata, found: &mut Vec<FileEntry>) {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if self.filter.as_ref().is_some_and(|f| !f.matches(&name)) {
+            return;
+        }
+        let modified_us = modified_us(metadata);
+        if self.before_us.is_some_and(|b| modified_us >= b) || self.after_us.is_some_and(|a| modified_us <= a)
+        {
+            return;
+        }
+        let folders = if self.recursive { Vec::new() } else { partition_folders(base, path) };
+        found.push(FileEntry { path: path.to_owned(), size_bytes: metadata.len(), modified_us, folders });
+    }
+}
+
+/// The instant under `key`.
+fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let instant = datetime::timestamp(text).and_then(|t| t.instant(zone));
+    instant.map(Some).ok_or_else(|| options.bad(key, "a time such as 2020-06-01T13:00:00"))
+}
+
+/// When a file was last written, in microseconds since the epoch.
+pub fn modified_us(metadata: &Metadata) -> i64 {
+    let since = metadata.modified().ok().and_then(|m| m.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Whether a name is not data: hidden, or written by someone who is not done.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || (name.starts_with('_') && !name.contains('=')) || name.ends_with("._COPYING_")
+}
+
+/// A path that is not there, as Spark says it.
+pub fn not_found(text: &str) -> Error {
+    let error =
+        Error::new(ErrorKind::Analysis, "PATH_NOT_FOUND", "42K03", format!("Path does not exist: {text}."))
+            .param("path", text);
+    let path = Path::new(text.strip_prefix("file:").unwrap_or(text));
+    let is_pattern = text.contains(['*', '?', '[', '{']);
+    match (near(path), path.ancestors().skip(1).find(|p| p.is_dir())) {
+        (near, _) if !near.is_empty() => error.hint(format!("Did you mean {}?", near.join(", "))),
+        (_, Some(folder)) if is_pattern => error.hint(format!("No file below {} matches.", uri(folder))),
+        (_, Some(folder)) => error.hint(format!("The folder {} is there.", uri(folder))),
+        _ => error,
+    }
+}
+
+/// Files beside a path that is not there, with names like its name.
+fn near(path: &Path) -> Vec<String> {
+    const LOOKED_AT_MAX: usize = 1000;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKED_AT_MAX);
+    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|n| !is_hidden(n));
+    names.sort();
+    nearest(&name.to_string_lossy(), names.iter().map(String::as_str))
+        .iter()
+        .map(|n| format!("'{n}'"))
+        .collect()
+}
+
+fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::NotFound {
+        return not_found(&uri(path));
+    }
+    read_failed(path, cause)
+}
+
+/// A file or folder that can't be read.
+pub fn read_failed(path: &Path, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "FAILED_READ_FILE.NO_HINT",
+        "KD001",
+        format!("Encountered error while reading file {}: {cause}.", uri(path)),
+    )
+    .param("path", uri(path))
+}
+
+fn partition_folders(base: &Path, path: &Path) -> Vec<(String, String)> {
+    let inner = path.parent().and_then(|p| p.strip_prefix(base).ok());
+    let names = inner.into_iter().flat_map(Path::components);
+    let pair = |name: String| name.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
+    names.filter_map(|c| pair(c.as_os_str().to_string_lossy().into_owned())).collect()
+}
+
+/// The roots that a path names: itself, or what its globs match.
+fn expand(text: &str) -> Result<Vec<PathBuf>> {
+    let path = local(text)?;
+    let shown = path.to_string_lossy().into_owned();
+    if !shown.contains(['*', '?', '[', '{']) || path.exists() {
+        return if path.exists() { Ok(vec![path]) } else { Err(not_found(&uri(&path))) };
+    }
+    let mut found = Vec::new();
+    for pattern in braces(&shown)? {
+        let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+        let matches = glob::glob_with(&pattern, options).map_err(|e| bad_glob(text, &e.to_string()))?;
+        found.extend(matches.flatten().filter(|p| !named_hidden(p)));
+    }
+    if found.is_empty() { Err(not_found(&uri(&path))) } else { Ok(found) }
+}
+
+fn named_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|n| is_hidden(&n.to_string_lossy()))
+}
+
+fn bad_glob(text: &str, cause: &str) -> Error {
+    Error::new(
+        ErrorKind::IllegalArgument,
+        "INVALID_GLOB",
+        "22023",
+        format!("The path '{text}' is not a valid pattern: {cause}."),
+    )
+    .param("path", text)
+}
+
+/// Expands `{a,b}` into all its alternatives.
+fn braces(pattern: &str) -> Result<Vec<String>> {
+    let (mut open, mut done) = (vec![pattern.to_owned()], Vec::new());
+    while let Some(next) = open.pop() {
+        let start = next.rfind('{');
+        let end = start.and_then(|s| next.get(s..).and_then(|t| t.find('}')).map(|e| s + e));
+        match (start, end) {
+            (Some(s), Some(e)) => {
+                let (before, inner, after) = (&next[..s], &next[s + 1..e], &next[e + 1..]);
+                open.extend(inner.split(',').map(|choice| format!("{before}{choice}{after}")));
+            }
+            _ => done.push(next),
+        }
+        if open.len() + done.len() > BRACES_MAX {
+            return Err(bad_glob(pattern, "too many alternatives"));
+        }
+    }
+    done.sort();
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check(files: &[&str], path: &str, options: &[(&str, &str)], wanted: &[&str]) {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let options = OptionMap::new(options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        let root = dir.path().join(path).to_string_lossy().into_owned();
+        let found = Listing::from_options(&options, "UTC").unwrap().files(&[root]);
+        let shown: Vec<String> = match found {
+            Ok(found) => found
+                .iter()
+                .map(|f| f.path.strip_prefix(dir.path()).unwrap().to_string_lossy().into_owned())
+                .collect(),
+            Err(e) => vec![e.class().to_owned()],
+        };
+        assert_eq!(shown, wanted, "{path}");
+    }
+
+    #[test]
+    fn a_listing_is_sorted_and_skips_what_is_not_data() {
+        let files = ["b.csv", "a.csv", "_SUCCESS", ".a.crc", "_temporary/0/p.csv", "sub/c.csv"];
+        check(&files, "", &[], &["a.csv", "b.csv"]);
+        check(&files, "", &[("recursiveFileLookup", "true")], &["a.csv", "b.csv", "sub/c.csv"]);
+        check(&files, "", &[("pathGlobFilter", "a*")], &["a.csv"]);
+        check(&files, "", &[("modifiedAfter", "2000-01-01T00:00:00")], &["a.csv", "b.csv"]);
+        check(&files, "", &[("modifiedBefore", "2000-01-01T00:00:00")], &[]);
+        check(&files, "*.csv", &[], &["a.csv", "b.csv"]);
+        check(&files, "{a,sub/c}.csv", &[], &["a.csv", "sub/c.csv"]);
+        check(&files, "_SUCCESS", &[], &["_SUCCESS"]);
+        check(&files, "nope", &[], &["PATH_NOT_FOUND"]);
+        check(&files, "nope*.csv", &[], &["PATH_NOT_FOUND"]);
+        check(&["k=1/_x=2/a", "k=1/b"], "", &[], &["k=1/_x=2/a", "k=1/b"]);
+    }
+}

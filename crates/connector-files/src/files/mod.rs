@@ -1,0 +1,23 @@
+//! What all formats made of files share: paths, listings, partition folders, scans and commits.
+//!
+//! Only the local disk is served here; a path of another scheme is refused by name. A listing is
+//! always sorted by path, so that the same folder yields the same rows in the same order. Names
+//! that begin with `_` or `.` are not data: whoever is still writing hides behind such a name.
+
+#[cfg(test)]
+mod default_tests;
+pub(crate) mod lines;
+pub mod list;
+pub(crate) mod open;
+pub(crate) mod options;
+pub mod partition;
+pub mod scan;
+pub mod split;
+pub(crate) mod stream;
+pub mod write;
+#[cfg(test)]
+mod write_tests;
+
+pub use list::FileEntry;
+pub(crate) use list::Listing;
+pub(crate) use scan::{Batches, FileReader, FileTable, Split};

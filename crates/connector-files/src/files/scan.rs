@@ -1,0 +1,297 @@
+//! A folder of files as a table: splits, partitions, partition columns.
+//!
+//! A format says how one split becomes batches ([`FileReader`]); everything else is here. The
+//! splits are dealt out in the order of the files, so that partition `n` comes before partition
+//! `n + 1`. A reader runs on a thread that may block and is at most [`BATCHES_AHEAD`] batches
+//! ahead of whoever asks.
+
+use super::{FileEntry, partition};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result as DfResult, ScalarValue};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::errors::external;
+use thalweg_values::zone::Zone;
+
+/// How far a reader runs ahead.
+const BATCHES_AHEAD: usize = 2;
+/// A file is not cut into smaller pieces than this.
+const SPLIT_BYTES_MIN: u64 = 4 << 20;
+
+/// Batches of one split, in file order.
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// A byte range of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Split {
+    pub file: Arc<FileEntry>,
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Split {
+    /// All of a file.
+    pub(crate) fn whole(file: Arc<FileEntry>) -> Self {
+        let end = file.size_bytes;
+        // A compressed file has more bytes than its size says.
+        let end = if super::lines::is_compressed(&file.path) { u64::MAX } else { end };
+        Self { file, start: 0, end }
+    }
+}
+
+/// How a format reads one split.
+pub(crate) trait FileReader: Send + Sync + Debug {
+    /// The columns of the files, without those of their folders.
+    fn schema(&self) -> &SchemaRef;
+    /// The columns at `columns` of the rows of `split`.
+    fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches>;
+    /// Whether parts of that file can be read on their own.
+    fn can_split(&self, file: &FileEntry) -> bool;
+}
+
+/// Files of one format as a table; columns of the folders come last.
+#[derive(Debug)]
+pub(crate) struct FileTable {
+    reader: Arc<dyn FileReader>,
+    files: Vec<Arc<FileEntry>>,
+    folders: Vec<Field>,
+    zone: Zone,
+    schema: SchemaRef,
+}
+
+impl FileTable {
+    /// A table of `files`, whose folder columns are `folders`.
+    pub(crate) fn new(
+        reader: Arc<dyn FileReader>,
+        files: Vec<FileEntry>,
+        folders: Vec<Field>,
+        zone: Zone,
+    ) -> Self {
+        let schema = with_folders(reader.schema(), &folders);
+        Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, schema }
+    }
+
+    /// The files, in their order.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
+    fn partitions(&self, count: usize) -> Vec<Vec<Split>> {
+        let total: u64 = self.files.iter().map(|f| f.size_bytes).sum();
+        let share = (total / count.max(1) as u64 + 1).max(SPLIT_BYTES_MIN);
+        let splits: Vec<Split> = self.files.iter().flat_map(|f| self.splits(f, share)).collect();
+        let mut groups: Vec<Vec<Split>> = Vec::new();
+        let mut filled = 0;
+        for split in splits {
+            let size = split.end.min(split.file.size_bytes) - split.start;
+            if groups.is_empty() || (filled + size > share && filled > 0 && groups.len() < count) {
+                groups.push(Vec::new());
+                filled = 0;
+            }
+            filled += size;
+            if let Some(group) = groups.last_mut() {
+                group.push(split);
+            }
+        }
+        groups
+    }
+
+    fn splits(&self, file: &Arc<FileEntry>, share: u64) -> Vec<Split> {
+        if file.size_bytes <= share || !self.reader.can_split(file) {
+            return vec![Split::whole(Arc::clone(file))];
+        }
+        let pieces = file.size_bytes.div_ceil(share);
+        let piece = file.size_bytes.div_ceil(pieces);
+        let range = |n: u64| (n * piece, ((n + 1) * piece).min(file.size_bytes));
+        (0..pieces).map(range).map(|(start, end)| Split { file: Arc::clone(file), start, end }).collect()
+    }
+}
+
+/// The schema of a table: columns of the files, then of their folders.
+pub(crate) fn with_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|f| f.as_ref().clone()).chain(folders.iter().cloned());
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// The columns of a schema that are not partition columns; all may be null, as in every file.
+pub(crate) fn without_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
+    let in_files = |f: &&Arc<Field>| !folders.iter().any(|p| p.name().eq_ignore_ascii_case(f.name()));
+    let fields = schema.fields().iter().filter(in_files).map(|f| f.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// Refuses two columns whose names only case tells apart, which a query can't tell apart at all.
+pub(crate) fn check_names(schema: &Schema) -> Result<()> {
+    let mut seen = HashSet::new();
+    match schema.fields().iter().find(|f| !seen.insert(f.name().to_lowercase())) {
+        None => Ok(()),
+        Some(field) => Err(Error::new(
+            ErrorKind::Analysis,
+            "COLUMN_ALREADY_EXISTS",
+            "42711",
+            format!(
+                "The column `{}` already exists. Choose another name or rename the existing column.",
+                field.name().to_lowercase()
+            ),
+        )
+        .param("columnName", format!("`{}`", field.name().to_lowercase()))),
+    }
+}
+
+/// Refuses to write rows without columns, of which nothing would be left.
+pub fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
+    if !schema.fields().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE",
+        "0A000",
+        format!(
+            "The {format} datasource does not support writing empty or nested empty schemas. \
+             Please make sure the data schema has at least one or more column(s)."
+        ),
+    )
+    .param("format", format))
+}
+
+/// Runs file work where a thread may block.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => Err(Error::internal(format!("work on files was cut short: {e}"))),
+    }
+}
+
+/// Reads one split whole, with the columns of its folders.
+pub(crate) fn read_split(
+    reader: &dyn FileReader,
+    split: &Split,
+    columns: &[usize],
+    projected: &SchemaRef,
+    folders: &[ScalarValue],
+) -> Result<Batches> {
+    let width = reader.schema().fields().len();
+    let inner: Vec<usize> = columns.iter().copied().filter(|c| *c < width).collect();
+    let batches = reader.open(split, &inner)?;
+    if inner.len() == columns.len() {
+        return Ok(batches);
+    }
+    let (columns, projected, folders) = (columns.to_vec(), Arc::clone(projected), folders.to_vec());
+    Ok(Box::new(batches.map(move |batch| {
+        let batch = batch?;
+        let (mut from_file, rows) = (batch.columns().iter(), batch.num_rows());
+        let mut arrays = Vec::with_capacity(columns.len());
+        for column in &columns {
+            let constant = column.checked_sub(width).and_then(|n| folders.get(n));
+            let array = match constant {
+                Some(value) => Some(partition::column(value, rows)?),
+                None => from_file.next().cloned(),
+            };
+            arrays.push(array.ok_or_else(|| Error::internal("a file's reader left a column out"))?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&projected), arrays, &options)
+            .map_err(|e| Error::internal(format!("the columns of a file: {e}")))
+    })))
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let columns = projection.cloned().unwrap_or(all);
+        let projected = Arc::new(self.schema.project(&columns)?);
+        let mut parts: Vec<Arc<dyn PartitionStream>> = Vec::new();
+        for splits in self.partitions(state.config().target_partitions()) {
+            parts.push(Arc::new(FilePartition {
+                reader: Arc::clone(&self.reader),
+                splits,
+                columns: columns.clone(),
+                folders: self.folders.clone(),
+                zone: self.zone,
+                schema: Arc::clone(&projected),
+            }));
+        }
+        if parts.is_empty() {
+            return Ok(Arc::new(datafusion::physical_plan::empty::EmptyExec::new(projected)));
+        }
+        Ok(Arc::new(StreamingTableExec::try_new(projected, parts, None, None, false, limit)?))
+    }
+}
+
+#[derive(Debug)]
+struct FilePartition {
+    reader: Arc<dyn FileReader>,
+    splits: Vec<Split>,
+    columns: Vec<usize>,
+    folders: Vec<Field>,
+    zone: Zone,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for FilePartition {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let mut output = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), BATCHES_AHEAD);
+        let sender = output.tx();
+        let (reader, splits) = (Arc::clone(&self.reader), self.splits.clone());
+        let (columns, folders) = (self.columns.clone(), self.folders.clone());
+        let (zone, schema) = (self.zone, Arc::clone(&self.schema));
+        output.spawn_blocking(move || {
+            for split in splits {
+                let values = partition::values(&split.file, &folders, zone).map_err(external)?;
+                let read = || read_split(reader.as_ref(), &split, &columns, &schema, &values);
+                for batch in unchanged(&split.file, read).map_err(external)? {
+                    // Whoever asked has gone away: nobody wants the rest.
+                    let failed = batch.is_err();
+                    if sender.blocking_send(batch.map_err(external)).is_err() || failed {
+                        return Ok(());
+                    }
+                }
+                split.file.check_unchanged().map_err(external)?;
+            }
+            Ok(())
+        });
+        output.build()
+    }
+}
+
+/// Opens a file that has to be what was listed; an error says first that it is not.
+fn unchanged(file: &Arc<FileEntry>, open: impl FnOnce() -> Result<Batches>) -> Result<Batches> {
+    file.check_unchanged()?;
+    let told = {
+        let file = Arc::clone(file);
+        move |e: Error| file.check_unchanged().err().unwrap_or(e)
+    };
+    let batches = open().map_err(&told)?;
+    Ok(Box::new(batches.map(move |batch| batch.map_err(&told))))
+}

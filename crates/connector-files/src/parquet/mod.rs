@@ -1,0 +1,77 @@
+//! Parquet: the format, its types, reading in batch and in streams, writing.
+
+mod config;
+mod descriptor;
+pub mod files;
+pub mod sink;
+pub(crate) mod source;
+mod spelling;
+#[cfg(test)]
+mod tests;
+pub mod types;
+
+pub use descriptor::COMPRESSION;
+
+use crate::files::open::{FileConnector, FileFormat, Listed, Reading};
+use crate::files::write::SinkFormat;
+use crate::files::{FileEntry, FileReader, partition};
+use arrow::datatypes::SchemaRef;
+use config::ParquetConfig;
+use datafusion::catalog::TableProvider;
+use files::{DataFile, ParquetFiles};
+use std::path::PathBuf;
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_connectors::descriptor::ConnectorDescriptor;
+use thalweg_connectors::{ReadRequest, WriteRequest};
+use thalweg_values::zone::Zone;
+
+/// Returns the connector of the format `parquet`.
+pub fn connector() -> FileConnector {
+    FileConnector::new(Parquet)
+}
+
+#[derive(Debug)]
+pub(crate) struct Parquet;
+
+impl FileFormat for Parquet {
+    fn descriptor(&self) -> &'static ConnectorDescriptor {
+        &descriptor::DESCRIPTOR
+    }
+
+    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {
+        Ok(Box::new(ParquetConfig::from_options(&request.options, &request.time_zone)?))
+    }
+
+    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>> {
+        Ok(Arc::new(sink::ParquetSink::from_options(&request.options)?))
+    }
+
+    fn paths(&self, table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
+        files::paths(table)
+    }
+}
+
+impl Reading for ParquetConfig {
+    fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {
+        files::infer(files, self.merge_schema)
+    }
+
+    fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>> {
+        Ok(Arc::new(source::ParquetReader { schema }))
+    }
+
+    fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    /// Scanned by DataFusion's own source, which prunes by the files' statistics.
+    fn table(&self, listed: Listed) -> Result<Arc<dyn TableProvider>> {
+        let mut data = Vec::with_capacity(listed.files.len());
+        for entry in listed.files {
+            let partition = partition::values(&entry, &listed.folders, self.zone)?;
+            data.push(DataFile { entry, partition });
+        }
+        Ok(Arc::new(ParquetFiles::open(listed.schema, listed.folders, &data)?))
+    }
+}

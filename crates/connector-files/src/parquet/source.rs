@@ -1,0 +1,79 @@
+//! The rows of one Parquet file, for streams: read whole, cast to the stream's columns.
+
+use super::files::{footer, not_parquet};
+use super::types::check_fits;
+use crate::cast::{cast, place};
+use crate::files::{Batches, FileEntry, FileReader, Split};
+use arrow::array::new_null_array;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+use thalweg_values::zone::Zone;
+
+const BATCH_ROWS: usize = 8192;
+
+/// Reads Parquet files as rows of one schema; a column that a file lacks is null.
+#[derive(Debug)]
+pub(super) struct ParquetReader {
+    pub schema: SchemaRef,
+}
+
+impl FileReader for ParquetReader {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
+        let path = split.file.path.clone();
+        if split.file.size_bytes == 0 {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let footer = footer(&path)?;
+        let wrong = |e| Error::internal(format!("a projection: {e}"));
+        let wanted = Arc::new(self.schema.project(columns).map_err(wrong)?);
+        check_fits(&path, &footer.schema, &wanted)?;
+        let has = |name: &str| wanted.fields().iter().any(|f| f.name().eq_ignore_ascii_case(name));
+        let roots: Vec<usize> = footer
+            .schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, f)| has(f.name()))
+            .map(|(i, _)| i)
+            .collect();
+        let mask = ProjectionMask::roots(footer.metadata.parquet_schema(), roots);
+        let file = File::open(&path).map_err(|e| crate::files::list::read_failed(&path, &e))?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata)
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| not_parquet(&path, &e))?;
+        Ok(Box::new(reader.map(move |batch| {
+            let batch = batch.map_err(|e| not_parquet(&path, &e))?;
+            conform(&batch, &wanted, &path)
+        })))
+    }
+
+    fn can_split(&self, _file: &FileEntry) -> bool {
+        false
+    }
+}
+
+/// The columns of `wanted` from a batch of a file that fits.
+fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> Result<RecordBatch> {
+    let mut columns = Vec::with_capacity(wanted.fields().len());
+    for field in wanted.fields() {
+        columns.push(match place(batch.schema().fields(), field.name()) {
+            None => new_null_array(field.data_type(), batch.num_rows()),
+            Some(place) => cast(batch.column(place), field.data_type(), Zone::UTC)?,
+        });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(wanted), columns, &options)
+        .map_err(|e| not_parquet(path, &e))
+}

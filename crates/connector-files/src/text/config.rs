@@ -1,0 +1,188 @@
+//! The reader options that CSV and JSON share, from an [`OptionMap`].
+
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::OptionMap;
+use thalweg_values::cell::TextRules;
+use thalweg_values::pattern::Pattern;
+use thalweg_values::types::sql_name;
+use thalweg_values::zone::Zone;
+
+/// What happens to a record that does not fit the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Cells that don't fit are null, and the record goes to the corrupt column if there is one.
+    Permissive,
+    DropMalformed,
+    FailFast,
+}
+
+impl Mode {
+    pub fn from_options(options: &OptionMap) -> Result<Self> {
+        match options.get("mode").map(str::to_uppercase).as_deref() {
+            None | Some("PERMISSIVE") => Ok(Self::Permissive),
+            Some("DROPMALFORMED") => Ok(Self::DropMalformed),
+            Some("FAILFAST") => Ok(Self::FailFast),
+            Some(_) => Err(options.bad("mode", "PERMISSIVE, DROPMALFORMED or FAILFAST")),
+        }
+    }
+}
+
+/// The errors of patterns that values are written by, but not read: `EEE, d MMM yyyy`.
+///
+/// A table keeps them for both; to read a column by one of them is refused.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Unreadable {
+    date: Option<Error>,
+    timestamp: Option<Error>,
+    timestamp_ntz: Option<Error>,
+}
+
+impl Unreadable {
+    /// Refuses to read a column of those fields that has such a pattern.
+    pub fn check<'a>(&self, fields: impl IntoIterator<Item = &'a FieldRef>) -> Result<()> {
+        fields.into_iter().try_for_each(|field| self.check_type(field.data_type()))
+    }
+
+    fn check_type(&self, data_type: &DataType) -> Result<()> {
+        let error = match data_type {
+            DataType::Date32 => &self.date,
+            DataType::Timestamp(_, Some(_)) => &self.timestamp,
+            DataType::Timestamp(_, None) => &self.timestamp_ntz,
+            DataType::List(field) | DataType::Map(field, _) => return self.check([field]),
+            DataType::Struct(fields) => return self.check(fields),
+            _ => &None,
+        };
+        error.clone().map_or(Ok(()), Err)
+    }
+
+    /// Refuses to find out by such a pattern which type values have.
+    pub fn check_inference(&self) -> Result<()> {
+        let first = [&self.date, &self.timestamp, &self.timestamp_ntz].into_iter().flatten().next();
+        first.cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// How cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`.
+pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let mut unreadable = Unreadable::default();
+    let rules = TextRules {
+        date: pattern(options, "dateFormat", &mut unreadable.date)?,
+        timestamp: pattern(options, "timestampFormat", &mut unreadable.timestamp)?,
+        timestamp_ntz: pattern(options, "timestampNTZFormat", &mut unreadable.timestamp_ntz)?,
+        ..TextRules::in_zone(zone)
+    };
+    Ok((rules, unreadable))
+}
+
+/// The pattern under `key`, if any; the error of one that values can only be written by.
+fn pattern(options: &OptionMap, key: &str, unreadable: &mut Option<Error>) -> Result<Option<Pattern>> {
+    let Some(text) = options.get(key) else { return Ok(None) };
+    Pattern::for_parsing(text).map(Some).or_else(|error| {
+        let error = error.hint(format!("It is the value of the option `{key}`."));
+        if Pattern::for_formatting(text).is_err() {
+            return Err(error);
+        }
+        *unreadable = Some(error);
+        Ok(None)
+    })
+}
+
+/// Accepts English, refuses other locales by name.
+pub(crate) fn only_english(options: &OptionMap) -> Result<()> {
+    if options.get("locale").is_some_and(|l| !matches!(l.to_lowercase().as_str(), "en" | "en-us" | "en-gb")) {
+        return Err(options.bad("locale", "en-US"));
+    }
+    Ok(())
+}
+
+/// Accepts UTF-8, which is all that is written, and refuses other encodings by name.
+pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
+    for key in ["encoding", "charset"] {
+        if options.get(key).is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8")) {
+            return Err(options.bad(key, "UTF-8"));
+        }
+    }
+    Ok(())
+}
+
+/// The share of the records that inference looks at.
+pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
+    let Some(text) = options.get("samplingRatio") else { return Ok(1.0) };
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(ratio),
+        _ => Err(options.bad("samplingRatio", "a number above 0 and up to 1")),
+    }
+}
+
+/// Whether inference looks at record `n`: the same ones each time, spread evenly.
+pub(crate) fn is_sampled(n: u64, ratio: f64) -> bool {
+    #[allow(clippy::cast_precision_loss)] // record numbers stay far below 2^52
+    let at = |n: u64| (n as f64 * ratio).floor();
+    ratio >= 1.0 || n == 0 || at(n) > at(n - 1)
+}
+
+/// A record that does not fit under FAILFAST, as Spark says it, with its place.
+pub(crate) fn malformed(record: &str, place: &str) -> Error {
+    const SHOWN_CHARS_MAX: usize = 200;
+    let shown: String = record.chars().take(SHOWN_CHARS_MAX).collect();
+    Error::new(
+        ErrorKind::Runtime,
+        "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
+        "22023",
+        format!(
+            "Malformed records are detected in record parsing: {shown}.\nParse Mode: FAILFAST. To process malformed \
+             records as null result, try setting the option 'mode' as 'PERMISSIVE'. ({place})"
+        ),
+    )
+    .param("badRecord", shown)
+    .param("failFastMode", "FAILFAST")
+    .param("place", place)
+}
+
+/// Where the column for malformed records stands in a schema, if it is there; it has to be a string.
+pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usize>> {
+    let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+    match place.and_then(|p| schema.fields().get(p)).filter(|f| f.data_type() != &DataType::Utf8) {
+        None => Ok(place),
+        Some(field) => Err(Error::new(
+            ErrorKind::Analysis,
+            "INVALID_CORRUPT_RECORD_TYPE",
+            "42804",
+            format!(
+                "The column `{}` for corrupt records must have the nullable STRING type, but got \"{}\".",
+                field.name(),
+                sql_name(field.data_type())
+            ),
+        )
+        .param("columnName", field.name())
+        .param("actualType", sql_name(field.data_type()))),
+    }
+}
+
+/// No file to infer a schema from, as Spark says it.
+pub(crate) fn unable_to_infer(format: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "UNABLE_TO_INFER_SCHEMA",
+        "42KD9",
+        format!("Unable to infer schema for {format}. It must be specified manually."),
+    )
+    .param("format", format)
+    .hint("No data file is there: names that begin with '_' or '.' and folders that are not key=value do not count.")
+}
+
+/// A column whose type a format can't hold, as Spark says it.
+pub fn unsupported_type(format: &str, column: &str, data_type: &DataType) -> Error {
+    let data_type = sql_name(data_type);
+    Error::new(
+        ErrorKind::Analysis,
+        "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
+        "0A000",
+        format!("The {format} datasource doesn't support the column `{column}` of the type \"{data_type}\"."),
+    )
+    .param("format", format)
+    .param("columnName", format!("`{column}`"))
+    .param("columnType", format!("\"{data_type}\""))
+}

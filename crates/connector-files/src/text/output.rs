@@ -1,0 +1,89 @@
+//! A text file that is being written, plain or as gzip, with errors that name it.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use thalweg_common::Result;
+use thalweg_connectors::OptionMap;
+use thalweg_storage::durable::write_failed;
+use thalweg_values::print::PrintRules;
+use thalweg_values::zone::Zone;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Whether text files are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Gzip,
+}
+
+impl Packing {
+    /// Reads `compression` (or `codec`): none or gzip.
+    pub fn from_options(options: &OptionMap) -> Result<Self> {
+        let key = if options.get("compression").is_some() { "compression" } else { "codec" };
+        match options.get(key).map(str::to_lowercase).as_deref() {
+            None | Some("none" | "uncompressed") => Ok(Self::Plain),
+            Some("gzip") => Ok(Self::Gzip),
+            Some(_) => Err(options.bad(key, "none or gzip")),
+        }
+    }
+
+    /// What it adds to a file's name.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Gzip => ".gz",
+        }
+    }
+}
+
+/// The patterns of dates and times in text files, as Spark writes them.
+pub(crate) fn print_rules(options: &OptionMap, time_zone: &str) -> Result<PrintRules> {
+    let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
+    let [date, timestamp, timestamp_ntz] =
+        ["dateFormat", "timestampFormat", "timestampNTZFormat"].map(|key| options.get(key));
+    PrintRules::new(zone, date, timestamp, timestamp_ntz)
+}
+
+/// One text file.
+pub(crate) struct TextFile {
+    out: Out,
+    path: PathBuf,
+}
+
+enum Out {
+    Plain(BufWriter<File>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
+}
+
+impl TextFile {
+    pub fn new(file: File, path: &Path, packing: Packing) -> Self {
+        let buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let out = match packing {
+            Packing::Plain => Out::Plain(buffered),
+            Packing::Gzip => Out::Gzip(Box::new(GzEncoder::new(buffered, Compression::default()))),
+        };
+        Self { out, path: path.to_owned() }
+    }
+
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let written = match &mut self.out {
+            Out::Plain(out) => out.write_all(text.as_bytes()),
+            Out::Gzip(out) => out.write_all(text.as_bytes()),
+        };
+        written.map_err(|e| write_failed(&self.path, &e))
+    }
+
+    /// Writes what is left and makes the file durable.
+    pub fn finish(self) -> Result<()> {
+        let buffered = match self.out {
+            Out::Plain(out) => Ok(out),
+            Out::Gzip(out) => out.finish(),
+        };
+        let file = buffered.and_then(|b| b.into_inner().map_err(std::io::IntoInnerError::into_error));
+        file.and_then(|f| f.sync_all()).map_err(|e| write_failed(&self.path, &e))
+    }
+}

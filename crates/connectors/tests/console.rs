@@ -1,0 +1,40 @@
+//! What the console is handed for an epoch.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::{Arc, Mutex};
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_connector_testing::{batch, ddl, lines, options};
+use thalweg_connectors::ConnectorRegistry;
+use thalweg_connectors::console::Console;
+use thalweg_connectors::{Connector, SinkRequest};
+
+#[tokio::test]
+async fn an_epoch_is_printed_under_its_number() {
+    let printed = Arc::new(Mutex::new(String::new()));
+    let out = Arc::clone(&printed);
+    let console = Console::new(
+        Arc::new(move |text| out.lock().unwrap().push_str(&text)),
+        Arc::new(|rows, max, cut| {
+            Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
+        }),
+    );
+    let request = |pairs: &[(&str, &str)], mode: &str| SinkRequest {
+        path: None,
+        schema: ddl("n int"),
+        partition_by: vec![],
+        options: options(pairs),
+        time_zone: "UTC".to_owned(),
+        query_id: "q".to_owned(),
+        output_mode: mode.to_owned(),
+    };
+    let sink = console.sink(request(&[("numRows", "5"), ("truncate", "false")], "update")).await.unwrap();
+    assert_eq!(sink.fence(Generation(1)).await.unwrap(), None);
+    let rows = vec![batch("n int", &[&["1"], &["2"]])];
+    let staged = sink.stage(Epoch(3), 0, rows).await.unwrap();
+    sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
+    let rule = "-".repeat(43);
+    assert_eq!(*printed.lock().unwrap(), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
+    let checked = ConnectorRegistry::default().with(Arc::new(console)).get("console").unwrap();
+    let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
+    assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
+}

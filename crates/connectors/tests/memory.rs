@@ -1,0 +1,61 @@
+//! A stream into memory, read by its name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use thalweg_common::Result;
+use thalweg_common::ids::{Epoch, Generation};
+use thalweg_connector_testing::{batch, ddl, lines, options};
+use thalweg_connectors::memory::Memory;
+use thalweg_connectors::{Commit, StreamSink};
+use thalweg_connectors::{Connector, SinkRequest};
+
+async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn StreamSink>> {
+    let request = SinkRequest {
+        path: Some("Counts".to_owned()),
+        schema: ddl("n int"),
+        partition_by: vec![],
+        options: options(&[]),
+        time_zone: "UTC".to_owned(),
+        query_id: query_id.to_owned(),
+        output_mode: mode.to_owned(),
+    };
+    memory.sink(request).await
+}
+
+async fn put(sink: &Arc<dyn StreamSink>, epoch: u64, n: &str) -> Result<()> {
+    let staged = sink.stage(Epoch(epoch), 0, vec![batch("n int", &[&[n]])]).await?;
+    sink.commit(Epoch(epoch), staged.into_iter().collect()).await
+}
+
+fn shown(memory: &Memory) -> Vec<String> {
+    lines(&memory.find("COUNTS").unwrap().unwrap().batches().unwrap())
+}
+
+#[tokio::test]
+async fn committed_rows_are_there_once() {
+    let memory = Memory::default();
+    let old = sink(&memory, "q", "append").await.unwrap();
+    assert_eq!(old.fence(Generation(1)).await.unwrap(), None);
+    put(&old, 0, "0").await.unwrap();
+    let late = old.stage(Epoch(1), 0, vec![batch("n int", &[&["9"]])]).await.unwrap();
+    assert_eq!(shown(&memory), ["0"]);
+    let new = sink(&memory, "q", "append").await.unwrap();
+    let last = Commit { epoch: Epoch(0), generation: Generation(1) };
+    assert_eq!(new.fence(Generation(2)).await.unwrap(), Some(last));
+    assert_eq!(old.commit(Epoch(1), late.into_iter().collect()).await.unwrap_err().class(), "STREAM_FENCED");
+    assert_eq!(put(&new, 0, "0").await.unwrap_err().class(), "STREAM_FENCED");
+    put(&new, 1, "1").await.unwrap();
+    assert_eq!(put(&new, 1, "1").await.unwrap_err().class(), "INTERNAL_ERROR");
+    assert_eq!(shown(&memory), ["0", "1"]);
+}
+
+#[tokio::test]
+async fn another_query_of_that_name_starts_empty() {
+    let memory = Memory::default();
+    let first = sink(&memory, "q1", "update").await.unwrap();
+    first.fence(Generation(1)).await.unwrap();
+    put(&first, 0, "0").await.unwrap();
+    sink(&memory, "q2", "append").await.unwrap();
+    assert!(shown(&memory).is_empty());
+    assert_eq!(sink(&memory, "q", "complete").await.unwrap_err().class(), "UNSUPPORTED_FEATURE");
+}

@@ -1,0 +1,251 @@
+//! The local store of a checkpoint: what it says is written is there after a loss of power.
+//!
+//! An object is written beside its place and synced, then linked or renamed to its name, then its folder
+//! is synced; only then the write is acknowledged. So no step of the protocol rests on an effect that the
+//! disk may still forget. Whoever finds a name taken syncs its folder too before going on: the writer may
+//! have died before it did. For the same reason opening a store syncs the folders that are there.
+//!
+//! Not here: copies and uploads in parts, which no checkpoint needs and which are refused.
+
+use crate::durable::{make_folder, make_folder_io, sync_folder_io};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thalweg_common::ErrorKind;
+
+/// Writes of one name that died before they were linked: each leaves a file beside it at most.
+const STAGED_MAX: usize = 1000;
+
+/// A folder of this machine as a store of durable objects.
+#[derive(Debug)]
+pub struct DurableStore {
+    root: PathBuf,
+    inner: LocalFileSystem,
+}
+
+impl DurableStore {
+    /// Opens the store in a folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the folder.
+    pub fn open(root: &Path) -> thalweg_common::Result<Arc<Self>> {
+        let failed = |e: &io::Error| crate::durable::write_failed(root, e);
+        make_folder(root)?;
+        sync_folders(root).map_err(|e| failed(&e))?;
+        let inner = LocalFileSystem::new_with_prefix(root).map_err(|e| failed(&io::Error::other(e)))?;
+        Ok(Arc::new(Self { root: root.to_path_buf(), inner }))
+    }
+}
+
+impl std::fmt::Display for DurableStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::path::uri(&self.root))
+    }
+}
+
+/// Makes the names in a folder and in all below it durable.
+fn sync_folders(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    sync_folder_io(folder)
+}
+
+/// Writes `path` as a whole; false, and nothing changed, if it is to be new and is there.
+fn write(path: &Path, payload: &PutPayload, new: bool) -> io::Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let (mut file, staged) = stage(path, folder)?;
+    let written =
+        payload.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all()).and_then(
+            |()| if new { std::fs::hard_link(&staged, path) } else { std::fs::rename(&staged, path) },
+        );
+    if new || written.is_err() {
+        // What stays behind has a name that no listing shows.
+        let _ = std::fs::remove_file(&staged);
+    }
+    let created = match written {
+        Ok(()) => true,
+        Err(e) if new && e.kind() == Io::AlreadyExists => false,
+        Err(e) => return Err(e),
+    };
+    sync_folder_io(folder)?;
+    Ok(created)
+}
+
+/// A fresh file beside `path`. Its name ends as object_store's own staged files do, which it never lists.
+fn stage(path: &Path, folder: &Path) -> io::Result<(File, PathBuf)> {
+    for n in 1..=STAGED_MAX {
+        let mut name = OsString::from(path);
+        name.push(format!("#{n}"));
+        match File::create_new(&name) {
+            Ok(file) => return Ok((file, name.into())),
+            Err(e) if e.kind() == Io::AlreadyExists => {}
+            Err(e) if e.kind() == Io::NotFound && !folder.is_dir() => make_folder_io(folder)?,
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::Error::other(format!("{STAGED_MAX} unfinished files lie beside it")))
+}
+
+/// An object of a checkpoint that can't be read or written: which one, where, why, and what to do.
+pub fn checkpoint_failed(
+    verb: &str,
+    name: &str,
+    store: &dyn ObjectStore,
+    cause: &Error,
+) -> thalweg_common::Error {
+    let system = system_error(cause);
+    let full =
+        matches!(system.map(io::Error::kind), Some(Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge));
+    let (class, sqlstate, hint) = if full {
+        (
+            "DISK_FULL",
+            "53100",
+            "Free some space or raise the limit, then start the query again: nothing is lost.",
+        )
+    } else {
+        let hint = "Check that the checkpoint's disk is there and writable, then start the query again.";
+        ("CHECKPOINT_IO", "58030", hint)
+    };
+    let why = system.map_or_else(|| cause.to_string(), ToString::to_string);
+    let message = format!("Failed to {verb} '{name}' of the checkpoint in {store}: {why}.");
+    thalweg_common::Error::new(ErrorKind::Runtime, class, sqlstate, message)
+        .param("path", format!("{store}/{name}"))
+        .hint(hint)
+}
+
+/// The system's own error at the bottom of a store's.
+fn system_error(error: &Error) -> Option<&io::Error> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(system) = inner.downcast_ref::<io::Error>() {
+            return Some(system);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Generic { store: "checkpoint", source: source.into() }
+}
+
+fn refused(operation: &str, store: &DurableStore) -> Error {
+    Error::NotImplemented { operation: operation.to_owned(), implementer: store.to_string() }
+}
+
+#[async_trait]
+impl ObjectStore for DurableStore {
+    async fn put_opts(
+        &self,
+        location: &StorePath,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        let new = match opts.mode {
+            PutMode::Create => true,
+            PutMode::Overwrite => false,
+            PutMode::Update(_) => return Err(refused("put with PutMode::Update", self)),
+        };
+        let path = self.inner.path_to_filesystem(location)?;
+        let done = tokio::task::spawn_blocking(move || write(&path, &payload, new)).await;
+        match done.map_err(|source| Error::JoinError { source })? {
+            Ok(true) => Ok(PutResult { e_tag: None, version: None }),
+            Ok(false) => Err(Error::AlreadyExists {
+                path: location.to_string(),
+                source: Io::AlreadyExists.to_string().into(),
+            }),
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &StorePath,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(refused("an upload in parts", self))
+    }
+
+    async fn get_opts(&self, location: &StorePath, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<StorePath>>,
+    ) -> BoxStream<'static, Result<StorePath>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&StorePath>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&StorePath>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &StorePath, _: &StorePath, _: CopyOptions) -> Result<()> {
+        Err(refused("a copy", self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::durable::synced;
+    use futures::TryStreamExt;
+    use object_store::ObjectStoreExt;
+
+    fn create() -> PutOptions {
+        PutOptions { mode: PutMode::Create, ..PutOptions::default() }
+    }
+
+    #[tokio::test]
+    async fn the_first_to_create_an_object_decides_and_listings_show_no_leftovers() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("plans")).unwrap();
+        std::fs::write(dir.path().join("plans/7#1"), "half").unwrap();
+        let store = DurableStore::open(dir.path()).unwrap();
+        let at = StorePath::from("plans/7");
+        store.put_opts(&at, "one".into(), create()).await.unwrap();
+        let again = store.put_opts(&at, "two".into(), create()).await.unwrap_err();
+        assert!(matches!(again, Error::AlreadyExists { .. }), "{again}");
+        assert_eq!(store.get(&at).await.unwrap().bytes().await.unwrap(), "one");
+        store.put(&at, "three".into()).await.unwrap();
+        assert_eq!(store.get(&at).await.unwrap().bytes().await.unwrap(), "three");
+        let names: Vec<_> = store.list(None).map_ok(|o| o.location.to_string()).try_collect().await.unwrap();
+        assert_eq!(names, ["plans/7"]);
+        let refused = store.copy(&at, &StorePath::from("x")).await.unwrap_err();
+        assert!(matches!(refused, Error::NotImplemented { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_write_syncs_its_folder_and_those_that_it_made_also_where_it_came_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/0/1");
+        let below = |names: &[&str]| names.iter().map(|n| dir.path().join(n)).collect::<Vec<_>>();
+        synced();
+        assert!(write(&path, &"one".into(), true).unwrap());
+        assert_eq!(synced(), below(&["", "state", "state/0"]));
+        assert!(!write(&path, &"two".into(), true).unwrap());
+        assert_eq!(synced(), below(&["state/0"]));
+        DurableStore::open(dir.path()).unwrap();
+        assert_eq!(synced(), below(&["state/0", "state", ""]));
+    }
+}

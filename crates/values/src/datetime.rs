@@ -1,0 +1,182 @@
+//! Texts of dates and timestamps without a pattern: what Spark's CAST from a string takes.
+//!
+//! `y[y..]-[m]m-[d]d` and shorter for dates; a complete day, `T` or a space and a time for timestamps. A time without a
+//! day is not taken: it would mean another instant each day, and a stream that replays would differ.
+
+use crate::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days};
+use crate::zone::Zone;
+
+/// A timestamp as its text gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    /// The wall clock in microseconds.
+    pub local: i64,
+    /// The zone that the text names.
+    pub zone: Option<Zone>,
+}
+
+impl Timestamp {
+    /// The instant in microseconds, in the zone `session` if the text names none; none if TIMESTAMP can't hold it.
+    pub fn instant(&self, session: Zone) -> Option<i64> {
+        let in_range = self.local.checked_abs()? < i64::MAX - 2 * DAY;
+        in_range.then(|| self.zone.unwrap_or(session).to_utc(self.local))
+    }
+}
+
+/// The day number of a text; what follows a complete day and a space or `T` is left out.
+pub fn date(text: &str) -> Option<i32> {
+    let day = day(trim(text))?;
+    let ends = day.rest.is_empty() || (day.complete && day.rest.starts_with([' ', 'T']));
+    if ends { i32::try_from(day.number).ok() } else { None }
+}
+
+/// The wall clock and zone of a text.
+pub fn timestamp(text: &str) -> Option<Timestamp> {
+    let day = day(trim(text))?;
+    if day.rest.is_empty() {
+        return Some(Timestamp { local: day.number.checked_mul(DAY)?, zone: None });
+    }
+    let time = day.rest.strip_prefix(['T', ' ']).filter(|_| day.complete)?;
+    with_time(day.number, time)
+}
+
+/// The text without the white space and control characters around it.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c <= ' ' || c == '\u{7f}')
+}
+
+/// The day at the start of a text.
+struct Day<'a> {
+    number: i64,
+    /// Whether month and day were given.
+    complete: bool,
+    /// What follows.
+    rest: &'a str,
+}
+
+/// Reads `[+-]yyyy[-mm[-dd]]`.
+fn day(text: &str) -> Option<Day<'_>> {
+    let (sign, body) = match text.as_bytes().first()? {
+        b'-' => (-1, text.get(1..)?),
+        b'+' => (1, text.get(1..)?),
+        _ => (1, text),
+    };
+    let (year, rest) = number(body, 4, 7)?;
+    let year = sign * year;
+    let Some(rest) = rest.strip_prefix('-') else {
+        return Some(Day { number: checked_days(year, 1, 1)?, complete: false, rest });
+    };
+    let (month, rest) = number(rest, 1, 2)?;
+    let month = u32::try_from(month).ok()?;
+    let Some(rest) = rest.strip_prefix('-') else {
+        return Some(Day { number: checked_days(year, month, 1)?, complete: false, rest });
+    };
+    let (day, rest) = number(rest, 1, 2)?;
+    Some(Day { number: checked_days(year, month, u32::try_from(day).ok()?)?, complete: true, rest })
+}
+
+/// Reads `[h]h[:[m]m[:[s]s[.fraction][zone]]]` on a day.
+fn with_time(days: i64, text: &str) -> Option<Timestamp> {
+    let (hour, rest) = number(text, 1, 2)?;
+    let (minute, rest) = part(rest, ':')?;
+    let (second, rest) = if rest.is_empty() { (None, rest) } else { part(rest, ':')? };
+    if hour > 23 || minute.is_some_and(|m| m > 59) || second.is_some_and(|s| s > 59) {
+        return None;
+    }
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        Some(r) => fraction(r),
+        None => (0, rest),
+    };
+    let zone = match rest.trim_start() {
+        "" => None,
+        // A zone, like a fraction, follows seconds only.
+        name => Some(Zone::parse(name).filter(|_| second.is_some())?),
+    };
+    let time = hour * HOUR + minute.unwrap_or(0) * MINUTE + second.unwrap_or(0) * SECOND + fraction;
+    Some(Timestamp { local: days.checked_mul(DAY)?.checked_add(time)?, zone })
+}
+
+/// Reads a separator and one or two digits, or nothing at the end of the text.
+fn part(text: &str, separator: char) -> Option<(Option<i64>, &str)> {
+    if text.is_empty() {
+        return Some((None, text));
+    }
+    let (value, rest) = number(text.strip_prefix(separator)?, 1, 2)?;
+    Some((Some(value), rest))
+}
+
+/// Reads a number of `min..=max` digits.
+fn number(text: &str, min: usize, max: usize) -> Option<(i64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if digits < min || digits > max {
+        return None;
+    }
+    let (head, rest) = text.split_at_checked(digits)?;
+    Some((head.parse().ok()?, rest))
+}
+
+/// Reads the digits of a fraction of a second: those after the sixth are dropped.
+fn fraction(text: &str) -> (i64, &str) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (head, rest) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let mut micros = 0;
+    for i in 0..6 {
+        let digit = head.as_bytes().get(i).map_or(0, |b| i64::from(b - b'0'));
+        micros = micros * 10 + digit;
+    }
+    (micros, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn dates_are_read_as_spark_reads_them() {
+        let cases = [
+            ("1970-01-02", Some(1)),
+            ("1970", Some(0)),
+            ("1970-1-2", Some(1)),
+            (" 1970-01-02 ", Some(1)),
+            ("1970-01-02T00", Some(1)),
+            ("1970-01-02 x", Some(1)),
+            ("1970-01 x", None),
+            ("1970 x", None),
+            ("1970-01-02x", None),
+            ("70-01-02", None),
+            ("1970-13-01", None),
+            ("1970-02-30", None),
+            ("", None),
+            ("abc", None),
+            ("1970-01-", None),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(date(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn timestamps_are_read_as_spark_reads_them() {
+        let at = |local| Some(Timestamp { local, zone: None });
+        let cases = [
+            ("1970-01-01 00:00:01", at(SECOND)),
+            ("1970-01-01T0:0:1.5", at(SECOND + 500_000)),
+            ("1970-01-01", at(0)),
+            ("1970-01-01 00:01", at(MINUTE)),
+            ("1970-01-01T", None),
+            ("1970-01T00:00:00", None),
+            ("00:01", None),
+            ("1970-01-01 24:00:00", None),
+            ("1970-01-01 00:00:00.1234567", at(123_456)),
+            ("1970-01-01 01", at(HOUR)),
+            ("1970-01-01 00:", None),
+            ("1970-01-01 00:00Z", None),
+            ("1970-01-01 00:00:01Z", Some(Timestamp { local: SECOND, zone: Some(Zone::Fixed(0)) })),
+            ("1970-01-01 00:00:01+08:00", Some(Timestamp { local: SECOND, zone: Some(Zone::Fixed(28_800)) })),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(timestamp(text), expect, "{text}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Values as text by the patterns of a writer, as Spark's CSV and JSON files and `to_json` have them.
+//!
+//! A value is appended to a buffer without a string in between. Which type a format can print is checked before the
+//! first row.
+
+use crate::calendar::DAY;
+use crate::display;
+use crate::pattern::Pattern;
+use crate::zone::Zone;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Date32Type, IntervalUnit, TimeUnit, TimestampMicrosecondType};
+use thalweg_common::Result;
+
+/// How values are printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrintRules {
+    /// The zone in which timestamps are shown.
+    pub zone: Zone,
+    /// The pattern of dates.
+    pub date: Pattern,
+    /// The pattern of timestamps.
+    pub timestamp: Pattern,
+    /// The pattern of timestamps without a zone.
+    pub timestamp_ntz: Pattern,
+}
+
+impl PrintRules {
+    /// The patterns that are given, and Spark's own in the place of those that are not.
+    ///
+    /// # Errors
+    /// As [`Pattern::for_formatting`].
+    pub fn new(
+        zone: Zone,
+        date: Option<&str>,
+        timestamp: Option<&str>,
+        timestamp_ntz: Option<&str>,
+    ) -> Result<Self> {
+        Ok(Self {
+            zone,
+            date: Pattern::for_formatting(date.unwrap_or("yyyy-MM-dd"))?,
+            timestamp: Pattern::for_formatting(timestamp.unwrap_or("yyyy-MM-dd'T'HH:mm:ss.SSSXXXXX"))?,
+            timestamp_ntz: Pattern::for_formatting(timestamp_ntz.unwrap_or("yyyy-MM-dd'T'HH:mm:ss.SSS"))?,
+        })
+    }
+}
+
+/// Whether values of that type have a text here. An interval has the text of its type's widest fields: who knows its
+/// own makes a text of it before ([`columns_with_interval_texts`](display::columns_with_interval_texts)).
+pub fn can_print(data_type: &DataType) -> bool {
+    use DataType as T;
+    matches!(
+        data_type,
+        T::Boolean
+            | T::Int8
+            | T::Int16
+            | T::Int32
+            | T::Int64
+            | T::Float32
+            | T::Float64
+            | T::Decimal128(..)
+            | T::Utf8
+            | T::Date32
+            | T::Timestamp(TimeUnit::Microsecond, _)
+            | T::Duration(TimeUnit::Microsecond)
+            | T::Interval(IntervalUnit::YearMonth)
+    )
+}
+
+/// Appends the text of a value that is not null.
+pub fn print(column: &dyn Array, row: usize, rules: &PrintRules, out: &mut String) {
+    match column.data_type() {
+        DataType::Date32 => {
+            let local = i64::from(column.as_primitive::<Date32Type>().value(row)).saturating_mul(DAY);
+            rules.date.format(local, local, Zone::UTC, out);
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let instant = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            rules.timestamp.format(rules.zone.to_local(instant), instant, rules.zone, out);
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            let local = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            rules.timestamp_ntz.format(local, local, Zone::UTC, out);
+        }
+        DataType::Binary => display::write_bytes(out, column.as_binary::<i32>().value(row)),
+        other => display::write_flat(out, other, column, row),
+    }
+}

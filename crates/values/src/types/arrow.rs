@@ -1,0 +1,248 @@
+//! Spark's data types as Arrow lays them out, and back.
+//!
+//! One layout per type holds everywhere inside (never view or large strings, timestamps in microseconds);
+//! who speaks with the outside relabels at the edge. Interval fields and char lengths have no place in Arrow:
+//! the resolver keeps the Spark type beside a column where that matters.
+
+use super::{DataType, StructField, StructType};
+use arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The Arrow layout of a Spark type.
+pub fn to_arrow(data_type: &DataType) -> Arrow {
+    match data_type {
+        DataType::Null => Arrow::Null,
+        DataType::Boolean => Arrow::Boolean,
+        DataType::Byte => Arrow::Int8,
+        DataType::Short => Arrow::Int16,
+        DataType::Integer => Arrow::Int32,
+        DataType::Long => Arrow::Int64,
+        DataType::Float => Arrow::Float32,
+        DataType::Double => Arrow::Float64,
+        DataType::Decimal { precision, scale } => Arrow::Decimal128(*precision, *scale),
+        DataType::String | DataType::Char(_) | DataType::Varchar(_) => Arrow::Utf8,
+        DataType::Binary => Arrow::Binary,
+        DataType::Date => Arrow::Date32,
+        DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::TimestampNtz => Arrow::Timestamp(TimeUnit::Microsecond, None),
+        DataType::DayTimeInterval { .. } => Arrow::Duration(TimeUnit::Microsecond),
+        DataType::YearMonthInterval { .. } => Arrow::Interval(IntervalUnit::YearMonth),
+        DataType::CalendarInterval => Arrow::Interval(IntervalUnit::MonthDayNano),
+        DataType::Array { element, contains_null } => {
+            Arrow::List(Arc::new(Field::new("element", to_arrow(element), *contains_null)))
+        }
+        DataType::Map { key, value, value_contains_null } => map_type(key, value, *value_contains_null),
+        DataType::Struct(fields) => Arrow::Struct(struct_fields(fields)),
+    }
+}
+
+fn map_type(key: &DataType, value: &DataType, value_contains_null: bool) -> Arrow {
+    let entries = vec![
+        Field::new("key", to_arrow(key), false),
+        Field::new("value", to_arrow(value), value_contains_null),
+    ];
+    Arrow::Map(Arc::new(Field::new("entries", Arrow::Struct(entries.into()), false)), false)
+}
+
+/// The fields of a struct or schema in Arrow.
+pub fn struct_fields(fields: &StructType) -> Fields {
+    fields.fields.iter().map(|f| Field::new(&f.name, to_arrow(&f.data_type), f.nullable)).collect()
+}
+
+/// The Spark type that an Arrow type stands for; none for types that Spark does not have.
+pub fn to_spark(data_type: &Arrow) -> Option<DataType> {
+    Some(match data_type {
+        Arrow::Null => DataType::Null,
+        Arrow::Boolean => DataType::Boolean,
+        Arrow::Int8 => DataType::Byte,
+        Arrow::Int16 | Arrow::UInt8 => DataType::Short,
+        Arrow::Int32 | Arrow::UInt16 => DataType::Integer,
+        Arrow::Int64 | Arrow::UInt32 => DataType::Long,
+        Arrow::UInt64 => DataType::Decimal { precision: 20, scale: 0 },
+        Arrow::Float16 | Arrow::Float32 => DataType::Float,
+        Arrow::Float64 => DataType::Double,
+        Arrow::Decimal128(precision, scale) if *scale >= 0 => {
+            DataType::Decimal { precision: *precision, scale: *scale }
+        }
+        Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => DataType::String,
+        Arrow::Binary | Arrow::LargeBinary | Arrow::BinaryView | Arrow::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
+        Arrow::Date32 | Arrow::Date64 => DataType::Date,
+        Arrow::Timestamp(_, Some(_)) => DataType::Timestamp,
+        Arrow::Timestamp(_, None) => DataType::TimestampNtz,
+        Arrow::Duration(_) => DataType::DayTimeInterval { start: 0, end: 3 },
+        Arrow::Interval(IntervalUnit::YearMonth) => DataType::YearMonthInterval { start: 0, end: 1 },
+        Arrow::Interval(IntervalUnit::MonthDayNano) => DataType::CalendarInterval,
+        Arrow::Dictionary(_, value) => to_spark(value)?,
+        _ => return nested_to_spark(data_type),
+    })
+}
+
+fn nested_to_spark(data_type: &Arrow) -> Option<DataType> {
+    match data_type {
+        Arrow::List(f) | Arrow::LargeList(f) | Arrow::ListView(f) | Arrow::FixedSizeList(f, _) => {
+            let element = Box::new(to_spark(f.data_type())?);
+            Some(DataType::Array { element, contains_null: f.is_nullable() })
+        }
+        Arrow::Map(entries, _) => {
+            let Arrow::Struct(fields) = entries.data_type() else { return None };
+            let [key, value] = fields.as_ref() else { return None };
+            Some(DataType::Map {
+                key: Box::new(to_spark(key.data_type())?),
+                value: Box::new(to_spark(value.data_type())?),
+                value_contains_null: value.is_nullable(),
+            })
+        }
+        Arrow::Struct(fields) => Some(DataType::Struct(schema_to_spark(fields)?)),
+        _ => None,
+    }
+}
+
+/// The Spark schema of Arrow fields; none if a type has no counterpart.
+pub fn schema_to_spark(fields: &Fields) -> Option<StructType> {
+    let field = |f: &Arc<Field>| {
+        Some(StructField {
+            name: f.name().clone(),
+            data_type: to_spark(f.data_type())?,
+            nullable: f.is_nullable(),
+            metadata: BTreeMap::new(),
+        })
+    };
+    Some(StructType { fields: fields.iter().map(field).collect::<Option<_>>()? })
+}
+
+/// The key of a field's metadata that holds the fields of the intervals in its type, which Arrow's types lack.
+const INTERVALS_KEY: &str = "thalweg.interval_fields";
+
+/// A field that keeps the fields of the intervals in its Spark type; the same field if there are none.
+pub fn with_interval_fields(field: Field, data_type: &DataType) -> Field {
+    let fields = interval_fields(data_type);
+    if fields.is_empty() {
+        return field;
+    }
+    let texts: Vec<String> = fields.iter().map(|(start, end)| format!("{start}-{end}")).collect();
+    field.with_metadata([(INTERVALS_KEY.to_owned(), texts.join(" "))].into())
+}
+
+/// The fields of the intervals in a column that [`with_interval_fields`] kept.
+pub fn kept_interval_fields(field: &Field) -> Vec<(u8, u8)> {
+    let pair = |text: &str| {
+        let (start, end) = text.split_once('-')?;
+        Some((start.parse().ok()?, end.parse().ok()?))
+    };
+    field.metadata().get(INTERVALS_KEY).map_or(vec![], |text| text.split(' ').filter_map(pair).collect())
+}
+
+/// The fields of all intervals in a type, from the first to the last.
+pub fn interval_fields(t: &DataType) -> Vec<(u8, u8)> {
+    match t {
+        DataType::Array { element, .. } => interval_fields(element),
+        DataType::Map { key, value, .. } => [interval_fields(key), interval_fields(value)].concat(),
+        DataType::Struct(fields) => {
+            fields.fields.iter().flat_map(|f| interval_fields(&f.data_type)).collect()
+        }
+        DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end } => {
+            vec![(*start, *end)]
+        }
+        _ => vec![],
+    }
+}
+
+/// The precision and scale of the decimal that holds every value of an exact number's type, and no more.
+pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
+    match data_type {
+        Arrow::Int8 => Some((3, 0)),
+        Arrow::Int16 => Some((5, 0)),
+        Arrow::Int32 => Some((10, 0)),
+        Arrow::Int64 => Some((20, 0)),
+        Arrow::Decimal128(precision, scale) => Some((i32::from(*precision), i32::from(*scale))),
+        _ => None,
+    }
+}
+
+/// Whether a decimal of that precision and scale holds every value of an exact number's type.
+pub fn decimal_holds(data_type: &Arrow, precision: u8, scale: i8) -> bool {
+    let (precision, scale) = (i32::from(precision), i32::from(scale));
+    exact_digits(data_type).is_some_and(|(p, s)| scale >= s && precision - scale >= p - s)
+}
+
+/// The name of an Arrow type as Spark's SQL writes it, `ARRAY<INT>`; Arrow's own for a type that Spark lacks.
+pub fn sql_name(data_type: &Arrow) -> String {
+    to_spark(data_type).map_or_else(|| data_type.to_string().to_uppercase(), |t| t.sql())
+}
+
+/// The name of an Arrow type as Spark's `simpleString` writes it, `array<int>`; Arrow's own for a type that Spark lacks.
+pub fn simple_name(data_type: &Arrow) -> String {
+    to_spark(data_type).map_or_else(|| data_type.to_string(), |t| t.simple_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn every_type_survives_the_way_to_arrow_and_back() {
+        let nested = DataType::Struct(StructType {
+            fields: vec![
+                StructField::new("a", DataType::Long, false),
+                StructField::new("b", DataType::Date, true),
+            ],
+        });
+        let types = [
+            DataType::Null,
+            DataType::Boolean,
+            DataType::Byte,
+            DataType::Short,
+            DataType::Integer,
+            DataType::Long,
+            DataType::Float,
+            DataType::Double,
+            DataType::Decimal { precision: 12, scale: 2 },
+            DataType::String,
+            DataType::Binary,
+            DataType::Date,
+            DataType::Timestamp,
+            DataType::TimestampNtz,
+            DataType::DayTimeInterval { start: 0, end: 3 },
+            DataType::YearMonthInterval { start: 0, end: 1 },
+            DataType::CalendarInterval,
+            DataType::Array { element: Box::new(nested.clone()), contains_null: false },
+            DataType::Map {
+                key: Box::new(DataType::String),
+                value: Box::new(nested.clone()),
+                value_contains_null: true,
+            },
+            nested,
+        ];
+        for t in types {
+            assert_eq!(to_spark(&to_arrow(&t)), Some(t.clone()), "{t:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_keeps_the_fields_of_its_intervals() {
+        let day = DataType::DayTimeInterval { start: 0, end: 0 };
+        let month = DataType::YearMonthInterval { start: 1, end: 1 };
+        let map = DataType::Map { key: Box::new(day), value: Box::new(month), value_contains_null: true };
+        let field = with_interval_fields(Field::new("a", to_arrow(&map), true), &map);
+        assert_eq!(kept_interval_fields(&field), [(0, 0), (1, 1)]);
+        assert!(
+            with_interval_fields(Field::new("a", Arrow::Int8, true), &DataType::Byte).metadata().is_empty()
+        );
+    }
+
+    #[test]
+    fn an_arrow_type_has_the_names_of_its_spark_type() {
+        let array = DataType::Array { element: Box::new(DataType::Integer), contains_null: true };
+        assert_eq!(sql_name(&to_arrow(&array)), "ARRAY<INT>");
+        assert_eq!(simple_name(&to_arrow(&array)), "array<int>");
+        assert_eq!(sql_name(&Arrow::Duration(TimeUnit::Microsecond)), "INTERVAL DAY TO SECOND");
+        let field = StructField::new("a b", DataType::Long, false);
+        let row = to_arrow(&DataType::Struct(StructType { fields: vec![field] }));
+        assert_eq!(sql_name(&row), "STRUCT<`a b`: BIGINT NOT NULL>");
+        assert_eq!(simple_name(&row), "struct<a b:bigint>");
+    }
+}

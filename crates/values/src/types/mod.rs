@@ -1,0 +1,119 @@
+//! Spark's data types: their names in every form that Spark writes, and their layout in Arrow.
+//!
+//! Texts of nested types are parsed by the language (`sql`); here stand the names of plain types alone.
+
+mod arrow;
+mod display;
+mod json;
+mod name;
+
+use std::collections::BTreeMap;
+
+pub use arrow::{
+    decimal_holds, exact_digits, interval_fields, kept_interval_fields, schema_to_spark, simple_name,
+    sql_name, struct_fields, to_arrow, to_spark, with_interval_fields,
+};
+pub use json::{data_type_from_json, not_a_struct, schema_from_json};
+
+/// A Spark SQL data type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// The type of a bare `NULL` (Spark's `void`).
+    Null,
+    /// `boolean`.
+    Boolean,
+    /// 8-bit signed, `tinyint`.
+    Byte,
+    /// 16-bit signed, `smallint`.
+    Short,
+    /// 32-bit signed, `int`.
+    Integer,
+    /// 64-bit signed, `bigint`.
+    Long,
+    /// 32-bit floating point, `float`.
+    Float,
+    /// 64-bit floating point, `double`.
+    Double,
+    /// Precision 1..=38, scale 0..=precision.
+    Decimal {
+        /// How many digits it has.
+        precision: u8,
+        /// How many of them stand after the point.
+        scale: i8,
+    },
+    /// UTF-8 text, `string`.
+    String,
+    /// `char(n)`: reads as a string padded to `n` characters.
+    Char(u32),
+    /// `varchar(n)`: reads as a string of at most `n` characters.
+    Varchar(u32),
+    /// Bytes, `binary`.
+    Binary,
+    /// A day of the calendar, `date`.
+    Date,
+    /// An instant (`TIMESTAMP`, with local time zone), microseconds.
+    Timestamp,
+    /// A wall-clock time without zone, microseconds.
+    TimestampNtz,
+    /// `INTERVAL DAY TO SECOND` and its parts, microseconds; fields 0 (day) to 3 (second).
+    DayTimeInterval {
+        /// The first field.
+        start: u8,
+        /// The last field.
+        end: u8,
+    },
+    /// `INTERVAL YEAR TO MONTH` and its parts, months; fields 0 (year) and 1 (month).
+    YearMonthInterval {
+        /// The first field.
+        start: u8,
+        /// The last field.
+        end: u8,
+    },
+    /// Months, days and microseconds together.
+    CalendarInterval,
+    /// `array<element>`.
+    Array {
+        /// The type of the elements.
+        element: Box<DataType>,
+        /// Whether an element may be null.
+        contains_null: bool,
+    },
+    /// `map<key,value>`.
+    Map {
+        /// The type of the keys, which are never null.
+        key: Box<DataType>,
+        /// The type of the values.
+        value: Box<DataType>,
+        /// Whether a value may be null.
+        value_contains_null: bool,
+    },
+    /// `struct<…>`.
+    Struct(StructType),
+}
+
+/// An ordered list of fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct StructType {
+    /// The fields in their order.
+    pub fields: Vec<StructField>,
+}
+
+/// One field of a struct or one column of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StructField {
+    /// The name as it was written.
+    pub name: String,
+    /// The type of its values.
+    pub data_type: DataType,
+    /// Whether a value may be null.
+    pub nullable: bool,
+    /// Spark's column metadata, as JSON text by key (`comment` is a JSON string under `"comment"`).
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl StructField {
+    /// A field without metadata.
+    pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+        Self { name: name.into(), data_type, nullable, metadata: BTreeMap::new() }
+    }
+}
