@@ -97,9 +97,9 @@ pub(crate) const TEXT_WRITE: &[OptionSpec] = &[
         .default("UTF-8"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written.").default("yyyy-MM-dd"),
     OptionSpec::new("timestampFormat", DatetimePattern, "How timestamps are written.")
-        .default("yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]"),
+        .default("yyyy-MM-dd'T'HH:mm:ss.SSSXXXXX"),
     OptionSpec::new("timestampNTZFormat", DatetimePattern, "How timestamps without zone are written.")
-        .default("yyyy-MM-dd'T'HH:mm:ss[.SSS]"),
+        .default("yyyy-MM-dd'T'HH:mm:ss.SSS"),
     ZONE,
     LOCALE,
     TIME_FORMAT,
