@@ -38,6 +38,27 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
     ("date'2024-07-02'|dateFormat|yyyy'x", "to_json", UNKNOWN, CLASSLESS),
     ("date'2024-07-02'|dateFormat|yyyy'x", "json", UNKNOWN, CLASSLESS),
     ("date'2024-07-02'|dateFormat|yyyy'x", "csv", UNKNOWN, CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "to_json", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "json", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "csv", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "to_json",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "json",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "csv",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
 ];
 
 const UNKNOWN: &str = "!INVALID_DATETIME_PATTERN.WITH_SUGGESTION";
