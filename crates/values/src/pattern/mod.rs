@@ -307,6 +307,8 @@ mod tests {
             ("VV", "europe/paris", 3600),
             ("z", "cest", 3600),
             ("zzzz", "Pacific Standard Time", -28_800),
+            ("z", "JST", 32_400),
+            ("zzzz", "St. Pierre & Miquelon Standard Time", -14_400),
         ];
         for (pattern, text, offset) in cases {
             let read = Pattern::for_parsing(pattern).unwrap().parse(text).unwrap();
