@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 /// A zone's names: the short and the full one of standard time, then those of daylight saving time.
 type Names = [&'static str; 4];
 
-/// The names that Spark gives to the zones, recorded from it.
+/// The names that Spark gives to the zones, recorded by `tests/spark/zones.py`.
 static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut cells = line.split('\t');
@@ -24,7 +24,7 @@ static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
 /// A name, whether it is a full one, and the zone that Spark reads it as: of the zones that share a name one has it.
 type NamedZone = (&'static str, bool, &'static str);
 
-/// The zones that Spark reads names as, recorded from it.
+/// The zones that Spark reads names as, recorded by `tests/spark/zones.py`.
 static BY_NAME: LazyLock<Vec<NamedZone>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut cells = line.split('\t');
