@@ -19,7 +19,7 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
         "{\"\\ud83d\":1,\"a\":2}|a STRING",
         "json",
         "{\"a\":\"2\"}",
-        "half a character in another name is no harm",
+        "half of a character in another name does not matter",
     ),
     ("DATE|٢٠٢٤|", "from_json", "NULL", "Spark reads the digits as a count of days"),
     ("DATE|٢٠٢٤|", "json", "NULL", "Spark reads the digits as a count of days"),
