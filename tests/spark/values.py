@@ -179,7 +179,7 @@ def main():
     try:
         for name in given.tables:
             path = DATA / f"{name}.tsv"
-            head, *lines = path.read_text().splitlines()
+            head, *lines = path.read_text().removesuffix("\n").split("\n")
             questions = head.split("\t")[: TABLES[name]]
             rows, ways = [], []
             for line in lines:

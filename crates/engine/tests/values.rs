@@ -19,7 +19,7 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
         "{\"\\ud83d\":1,\"a\":2}|a STRING",
         "json",
         "{\"a\":\"2\"}",
-        "half a character in another name is no harm",
+        "half of a character in another name does not matter",
     ),
     ("DATE|٢٠٢٤|", "from_json", "NULL", "Spark reads the digits as a count of days"),
     ("DATE|٢٠٢٤|", "json", "NULL", "Spark reads the digits as a count of days"),
@@ -38,6 +38,27 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
     ("date'2024-07-02'|dateFormat|yyyy'x", "to_json", UNKNOWN, CLASSLESS),
     ("date'2024-07-02'|dateFormat|yyyy'x", "json", UNKNOWN, CLASSLESS),
     ("date'2024-07-02'|dateFormat|yyyy'x", "csv", UNKNOWN, CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "to_json", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "json", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    ("date'2024-07-02'|dateFormat|yyyy HH", "csv", "!UNSUPPORTED_FEATURE", CLASSLESS),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "to_json",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "json",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
+    (
+        "timestamp_ntz'2024-07-02 14:05:06'|timestampNTZFormat|yyyy XXX",
+        "csv",
+        "!UNSUPPORTED_FEATURE",
+        CLASSLESS,
+    ),
 ];
 
 const UNKNOWN: &str = "!INVALID_DATETIME_PATTERN.WITH_SUGGESTION";

@@ -71,7 +71,10 @@ fn of_datafusion(error: &DataFusionError) -> Option<Error> {
     match error {
         DataFusionError::ResourcesExhausted(text) => Some(out_of_memory(text)),
         DataFusionError::ObjectStore(inner) => Some(storage(&inner.to_string())),
-        DataFusionError::IoError(inner) if inner.get_ref().is_none() => Some(storage(&inner.to_string())),
+        DataFusionError::IoError(inner) => {
+            let ours = inner.get_ref().and_then(|cause| find(cause));
+            Some(ours.unwrap_or_else(|| storage(&inner.to_string())))
+        }
         DataFusionError::Execution(text) if text == TOO_MANY_ROWS => Some(Error::new(
             ErrorKind::Runtime,
             "SCALAR_SUBQUERY_TOO_MANY_ROWS",
@@ -147,6 +150,7 @@ mod tests {
         let cases = [
             (DataFusionError::ResourcesExhausted("x".into()), "UNABLE_TO_ACQUIRE_MEMORY"),
             (DataFusionError::Execution(TOO_MANY_ROWS.into()), "SCALAR_SUBQUERY_TOO_MANY_ROWS"),
+            (DataFusionError::IoError(std::io::Error::other("x")), "FAILED_READ_FILE.NO_HINT"),
             (DataFusionError::Execution("x".into()), "INTERNAL_ERROR"),
             (DataFusionError::Plan("x".into()), "INTERNAL_ERROR"),
         ];

@@ -9,7 +9,7 @@ use crate::pattern::Pattern;
 use crate::zone::Zone;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, IntervalUnit, TimeUnit, TimestampMicrosecondType};
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 
 /// How values are printed.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,24 @@ impl PrintRules {
             timestamp: Pattern::for_formatting(timestamp.unwrap_or("yyyy-MM-dd'T'HH:mm:ss.SSSXXXXX"))?,
             timestamp_ntz: Pattern::for_formatting(timestamp_ntz.unwrap_or("yyyy-MM-dd'T'HH:mm:ss.SSS"))?,
         })
+    }
+
+    /// Checks that values of a type, or inside of it, have all that their pattern asks for.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_FEATURE` for the hour of a date and the zone of a timestamp without one, which Java has no text for.
+    pub fn check(&self, data_type: &DataType) -> Result<()> {
+        match data_type {
+            DataType::Date32 if self.date.has_time() || self.date.has_zone() => {
+                Err(Error::unsupported("a time or zone in the pattern that dates are written by"))
+            }
+            DataType::Timestamp(_, None) if self.timestamp_ntz.has_zone() => {
+                Err(Error::unsupported("a zone in the pattern that timestamps without a zone are written by"))
+            }
+            DataType::List(field) | DataType::Map(field, _) => self.check(field.data_type()),
+            DataType::Struct(fields) => fields.iter().try_for_each(|field| self.check(field.data_type())),
+            _ => Ok(()),
+        }
     }
 }
 

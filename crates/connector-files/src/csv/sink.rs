@@ -67,7 +67,7 @@ impl SinkFormat for CsvSink {
     fn check(&self, schema: &SchemaRef) -> Result<()> {
         let can = |t: &DataType| can_print(t) || matches!(t, DataType::Null | DataType::Binary);
         match schema.fields().iter().find(|f| !can(f.data_type())) {
-            None => Ok(()),
+            None => schema.fields().iter().try_for_each(|f| self.writer.rules.check(f.data_type())),
             Some(field) => Err(unsupported_type("CSV", field.name(), field.data_type())),
         }
     }

@@ -45,7 +45,7 @@ impl SinkFormat for JsonSink {
 
     fn check(&self, schema: &SchemaRef) -> Result<()> {
         match schema.fields().iter().find(|f| !can_write(f.data_type())) {
-            None => Ok(()),
+            None => schema.fields().iter().try_for_each(|f| self.writer.rules.check(f.data_type())),
             Some(field) => Err(unsupported_type("JSON", field.name(), field.data_type())),
         }
     }

@@ -141,7 +141,7 @@ impl Number {
 }
 
 impl Compiler<'_> {
-    /// Reads up to the end or the bracket that closes this level; a level that is not closed ends with the pattern.
+    /// Reads up to the end or the `]` that closes this level; a level that is not closed ends with the pattern.
     fn items(&mut self, depth: usize) -> Option<Vec<Item>> {
         let mut level = Level::default();
         while let Some(c) = self.rest.peek().copied() {

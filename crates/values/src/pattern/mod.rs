@@ -94,6 +94,20 @@ enum Field {
     Second,
 }
 
+impl Field {
+    fn is_time(self) -> bool {
+        matches!(
+            self,
+            Self::Hour
+                | Self::ClockHour
+                | Self::HalfDayHour
+                | Self::ClockHalfDayHour
+                | Self::Minute
+                | Self::Second
+        )
+    }
+}
+
 /// Which signs a number has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
@@ -153,6 +167,30 @@ impl Pattern {
     /// Where the text does not follow the pattern.
     pub fn parse(&self, text: &str) -> Result<Timestamp, Misfit> {
         parse::parse(&self.items, text)
+    }
+
+    /// Whether it has a part of the time of day.
+    pub fn has_time(&self) -> bool {
+        self.any(&|item| match item {
+            Item::Number(number) => number.field.is_time(),
+            Item::Fraction(_) | Item::HalfDay => true,
+            _ => false,
+        })
+    }
+
+    /// Whether it has a zone or an offset.
+    pub fn has_zone(&self) -> bool {
+        self.any(&|item| matches!(item, Item::Offset(_) | Item::ZoneId | Item::ZoneName(_)))
+    }
+
+    fn any(&self, test: &dyn Fn(&Item) -> bool) -> bool {
+        fn inside(items: &[Item], test: &dyn Fn(&Item) -> bool) -> bool {
+            items.iter().any(|item| match item {
+                Item::Optional(items) => inside(items, test),
+                item => test(item),
+            })
+        }
+        inside(&self.items, test)
     }
 
     /// The day number of a text.
@@ -269,6 +307,8 @@ mod tests {
             ("VV", "europe/paris", 3600),
             ("z", "cest", 3600),
             ("zzzz", "Pacific Standard Time", -28_800),
+            ("z", "JST", 32_400),
+            ("zzzz", "St. Pierre & Miquelon Standard Time", -14_400),
         ];
         for (pattern, text, offset) in cases {
             let read = Pattern::for_parsing(pattern).unwrap().parse(text).unwrap();

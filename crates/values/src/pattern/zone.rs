@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 /// A zone's names: the short and the full one of standard time, then those of daylight saving time.
 type Names = [&'static str; 4];
 
-/// The names that Spark gives to the zones, recorded from it.
+/// The names that Spark gives to the zones, recorded by `tests/spark/zones.py`.
 static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut cells = line.split('\t');
@@ -21,29 +21,18 @@ static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     include_str!("zone_names.tsv").lines().filter_map(line).collect()
 });
 
-/// The zones whose names are read: of the zones that share a name, the one that Java takes.
-const NAMED: [&str; 20] = [
-    "America/Los_Angeles",
-    "America/Denver",
-    "America/Chicago",
-    "America/New_York",
-    "America/Anchorage",
-    "America/Halifax",
-    "America/St_Johns",
-    "America/Sao_Paulo",
-    "Europe/Paris",
-    "Europe/Helsinki",
-    "Europe/Lisbon",
-    "Europe/Moscow",
-    "Australia/Sydney",
-    "Pacific/Auckland",
-    "Pacific/Honolulu",
-    "Asia/Singapore",
-    "Asia/Hong_Kong",
-    "Asia/Seoul",
-    "Asia/Tokyo",
-    "Africa/Johannesburg",
-];
+/// A name, whether it is a full one, and the zone that Spark reads it as: of the zones that share a name one has it.
+type NamedZone = (&'static str, bool, &'static str);
+
+/// The zones that Spark reads names as, recorded by `tests/spark/zones.py`.
+static BY_NAME: LazyLock<Vec<NamedZone>> = LazyLock::new(|| {
+    let line = |line: &'static str| {
+        let mut cells = line.split('\t');
+        let (name, kind, zone) = (cells.next()?, cells.next()?, cells.next()?);
+        Some((name, kind == "full", zone))
+    };
+    include_str!("zones_by_name.tsv").lines().filter_map(line).collect()
+});
 
 /// Appends the name of a zone at an instant; the id of one without a name.
 pub(super) fn write_name(zone: Zone, instant: i64, full: bool, out: &mut String) {
@@ -68,16 +57,15 @@ pub(super) fn write_name(zone: Zone, instant: i64, full: bool, out: &mut String)
 
 /// The zone whose name or id a text begins with, and what follows it.
 pub(super) fn read_name(text: &str, full: bool) -> Option<(Zone, &str)> {
-    let by_name = NAMED.iter().find_map(|id| {
-        let [short, long, summer_short, summer_long] = NAMES.get(id)?;
-        let names = if full { [long, summer_long] } else { [short, summer_short] };
-        let rest = names.iter().filter(|n| !n.is_empty()).find_map(|name| {
-            let rest = strip_prefix(text, name)?;
-            // A longer word is another name.
-            (!rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')).then_some(rest)
-        })?;
-        Some((Zone::Named(Tz::from_str(id).ok()?), rest))
+    let named = BY_NAME.iter().filter(|(_, is_full, _)| *is_full == full);
+    let matching = named.filter_map(|(name, _, id)| {
+        let rest = strip_prefix(text, name)?;
+        // A longer word is another name.
+        let ends = !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+        ends.then_some((id, rest))
     });
+    let longest = matching.min_by_key(|(_, rest)| rest.len());
+    let by_name = longest.and_then(|(id, rest)| Some((Zone::Named(Tz::from_str(id).ok()?), rest)));
     by_name.or_else(|| read_id(text))
 }
 
@@ -110,4 +98,18 @@ fn read_region(text: &str) -> Option<(Zone, &str)> {
         let (tz, rest) = found.min_by_key(|(_, rest)| rest.len())?;
         Some((Zone::Named(*tz), rest))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_zone_of_the_tables_is_in_the_database() {
+        let unknown = |id: &str| Tz::from_str(id).is_err();
+        let named: Vec<_> = BY_NAME.iter().filter(|(_, _, id)| unknown(id)).collect();
+        assert!(named.is_empty() && BY_NAME.len() > 400, "{named:?}");
+        let zones: Vec<_> = NAMES.keys().filter(|id| unknown(id)).collect();
+        assert!(zones.is_empty() && NAMES.len() > 500, "{zones:?}");
+    }
 }

@@ -64,7 +64,7 @@ pub fn data_type_from_json(text: &str) -> Result<DataType> {
 /// Parses a schema from Spark's JSON.
 ///
 /// # Errors
-/// As [`data_type_from_json`]; also if the type is no struct.
+/// As [`data_type_from_json`]; also if the type is not a struct.
 pub fn schema_from_json(text: &str) -> Result<StructType> {
     match data_type_from_json(text)? {
         DataType::Struct(schema) => Ok(schema),

@@ -46,7 +46,7 @@ fn to_json(mut call: Call) -> Result<Bound> {
     }
     let pattern = patterns.join("\n").into();
     let setting = Setting { text: call.ctx.time_zone.into(), pattern, numbers: [i64::from(nulls), 0, 0] };
-    writer_of(&setting)?;
+    writer_of(&setting)?.rules.check(&t)?;
     call.args.truncate(1);
     Ok(Kernel::new("to_json", DataType::Utf8, run).setting(setting).call(call.args))
 }
