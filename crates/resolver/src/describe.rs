@@ -7,7 +7,7 @@ use crate::errors::unresolved_column;
 use crate::expr_scope::ExprScope;
 use crate::{ResolvedRelation, Resolver};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_sql::ir::{self, CastMode, Expr, ExprNode, JoinKind, Literal, Relation, RelationNode};
+use thalweg_sql::ir::{self, EvalMode, Expr, ExprNode, JoinKind, Literal, Relation, RelationNode};
 use thalweg_sql::types::DataType;
 
 /// The column that names the statistic of a row.
@@ -51,7 +51,7 @@ impl Statistic {
     /// The statistic of a column, as text. All percentiles of a column, at `fractions`, are one aggregate.
     fn expr(self, column: &Expr, data_type: &DataType, fractions: &[f64]) -> Expr {
         let number = match data_type {
-            DataType::String | DataType::Char(_) | DataType::Varchar(_) => double(column, CastMode::Try),
+            DataType::String | DataType::Char(_) | DataType::Varchar(_) => double(column, EvalMode::Try),
             _ => column.clone(),
         };
         let value = match self {
@@ -63,12 +63,12 @@ impl Statistic {
             }
             Self::ApproxCountDistinct => Expr::call("approx_count_distinct", vec![column.clone()]),
             Self::Mean => Expr::call("avg", vec![number]),
-            Self::Stddev => Expr::call("stddev", vec![double(&number, CastMode::Ansi)]),
+            Self::Stddev => Expr::call("stddev", vec![double(&number, EvalMode::Ansi)]),
             Self::Min => Expr::call("min", vec![column.clone()]),
             Self::Max => Expr::call("max", vec![column.clone()]),
             Self::Percentile(fraction) => {
                 let number = match data_type {
-                    DataType::Decimal { .. } => double(&number, CastMode::Ansi),
+                    DataType::Decimal { .. } => double(&number, EvalMode::Ansi),
                     _ => number,
                 };
                 let literal = |f: &f64| Expr::new(ExprNode::Literal(Literal::Double(*f)));
@@ -78,7 +78,7 @@ impl Statistic {
                 Expr::call("get", vec![Expr::call("percentile_approx", vec![number, all]), place])
             }
         };
-        cast(value, DataType::String, CastMode::Ansi)
+        cast(value, DataType::String, EvalMode::Ansi)
     }
 }
 
@@ -87,11 +87,11 @@ fn percentile(name: &str) -> Option<f64> {
     (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
 }
 
-fn cast(expr: Expr, to: DataType, mode: CastMode) -> Expr {
+fn cast(expr: Expr, to: DataType, mode: EvalMode) -> Expr {
     Expr::new(ExprNode::Cast { expr: Box::new(expr), to, mode })
 }
 
-fn double(expr: &Expr, mode: CastMode) -> Expr {
+fn double(expr: &Expr, mode: EvalMode) -> Expr {
     cast(expr.clone(), DataType::Double, mode)
 }
 

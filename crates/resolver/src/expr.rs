@@ -74,7 +74,7 @@ impl Resolver<'_> {
         let data_type = literal_type(literal);
         if let Literal::TimestampText(text) = literal {
             let text = ResolvedExpr::new(lit(text.as_str()), Arrow::Utf8, false);
-            return self.cast(text, &data_type, ir::CastMode::Ansi);
+            return self.cast(text, &data_type, ir::EvalMode::Ansi);
         }
         let scalar = to_scalar(literal)?;
         let nullable = scalar.is_null();
@@ -90,11 +90,11 @@ impl Resolver<'_> {
         &self,
         typed: ResolvedExpr,
         to: &DataType,
-        mode: ir::CastMode,
+        mode: ir::EvalMode,
     ) -> Result<ResolvedExpr> {
         let mode = match mode {
-            ir::CastMode::Ansi => CastMode::Ansi,
-            ir::CastMode::Try => CastMode::Try,
+            ir::EvalMode::Ansi => CastMode::Ansi,
+            ir::EvalMode::Try => CastMode::Try,
         };
         let mut cast = self.once(vec![typed], |args| {
             let [typed] = exactly(args)?;

@@ -176,7 +176,7 @@ impl Resolver<'_> {
         let Some(old) = args.get(place).cloned() else { return Ok(args) };
         let new = match moved {
             true => self.scalar("date_part", vec![crate::expr::text("DAY"), old])?,
-            false => self.cast(old, &DataType::Timestamp, thalweg_sql::ir::CastMode::Ansi)?,
+            false => self.cast(old, &DataType::Timestamp, thalweg_sql::ir::EvalMode::Ansi)?,
         };
         if let Some(arg) = args.get_mut(place) {
             *arg = new;

@@ -68,7 +68,7 @@ impl Resolver<'_> {
                 None => ListItem::column(c),
                 Some(value) => {
                     // What is not a value of the column's type fills nothing.
-                    let value = self.cast(value.clone(), &c.data_type, ir::CastMode::Try)?;
+                    let value = self.cast(value.clone(), &c.data_type, ir::EvalMode::Try)?;
                     // NaN counts as missing in floating-point columns.
                     let typed = match typed.data_type {
                         Arrow::Float32 | Arrow::Float64 => {
@@ -162,8 +162,8 @@ impl Resolver<'_> {
             let mut branches = vec![];
             let mut nullable = c.nullable;
             for (old, new) in &pairs {
-                let old = self.cast(old.clone(), &c.data_type, ir::CastMode::Ansi)?;
-                let new = self.cast(new.clone(), &c.data_type, ir::CastMode::Ansi)?;
+                let old = self.cast(old.clone(), &c.data_type, ir::EvalMode::Ansi)?;
+                let new = self.cast(new.clone(), &c.data_type, ir::EvalMode::Ansi)?;
                 nullable |= new.nullable;
                 let equal = self.scalar("<=>", vec![typed.clone(), old])?;
                 branches.push((Box::new(equal.expr), Box::new(new.expr)));

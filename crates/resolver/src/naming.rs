@@ -7,7 +7,7 @@ use crate::naming_table::{shown_args, shown_name};
 use crate::types::sql_name;
 use thalweg_functions::display;
 use thalweg_sql::ir::{
-    CASE_OF, CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
+    CASE_OF, EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
         ExprNode::Function(call) => function_name(call, qualifier),
         ExprNode::Window(call) => window_name(call, qualifier),
         ExprNode::Cast { expr, to, mode } => {
-            let cast = if *mode == CastMode::Ansi { "CAST" } else { "TRY_CAST" };
+            let cast = if *mode == EvalMode::Ansi { "CAST" } else { "TRY_CAST" };
             format!("{cast}({} AS {})", name(expr), sql_name(to))
         }
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),

@@ -214,7 +214,7 @@ impl Resolver<'_> {
                     format!("Column or field {name} is nullable while it's required to be non-nullable.");
                 return Err(analysis("NULLABLE_COLUMN_OR_FIELD", "42000", text).param("name", name));
             }
-            let typed = self.cast(crate::attribute::value_of(found), &field.data_type, ir::CastMode::Ansi)?;
+            let typed = self.cast(crate::attribute::value_of(found), &field.data_type, ir::EvalMode::Ansi)?;
             let mut c = ScopeColumn::new(self.new_id(), &field.name, field.data_type.clone(), found.nullable);
             c.metadata.clone_from(&field.metadata);
             list.push(ListItem::Made(Box::new((c, typed))));

@@ -205,7 +205,7 @@ impl Resolver<'_> {
         }
         let (mut columns, mut exprs) = (vec![], vec![]);
         for (from, to) in rel.scope.columns.iter().zip(&schema.fields) {
-            let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::CastMode::Ansi)?;
+            let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::EvalMode::Ansi)?;
             let id = self.new_id();
             exprs.push(value.expr.alias(&id));
             let mut column = ScopeColumn::new(id, &to.name, to.data_type.clone(), to.nullable);

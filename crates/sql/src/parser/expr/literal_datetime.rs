@@ -1,4 +1,4 @@
-//! Which day or moment does a literal's text name?
+//! Converts the text of a literal to a date or a timestamp.
 //!
 //! Spark's forms: `y`, `y-m`, `y-m-d`, then optionally a `T` or blank, `h:m[:s[.fraction]]` and a zone.
 //! Proleptic Gregorian calendar. Names of regions are recognised, not looked up: that needs the zone

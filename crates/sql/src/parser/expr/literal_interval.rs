@@ -23,7 +23,7 @@ const fn unit(name: &'static str, is_month: bool, field: u8, size: i64) -> Unit 
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// Nanoseconds are left out: no interval holds them.
+/// Nanoseconds are left out: intervals have microseconds.
 const UNITS: [Unit; 9] = [
     unit("YEAR", true, 0, 12),
     unit("MONTH", true, 1, 1),
@@ -162,7 +162,7 @@ fn range_literal(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option<L
 }
 
 impl Parser<'_> {
-    /// Whether the word INTERVAL at hand begins a literal: a number or a string follows, maybe with a sign.
+    /// Returns whether the word INTERVAL begins a literal: a number or a string follows, possibly with a sign.
     pub(super) fn is_interval(&self) -> bool {
         let sign = usize::from(self.is_symbol_at(self.pos + 1, "-") || self.is_symbol_at(self.pos + 1, "+"));
         matches!(self.token_at(self.pos + 1 + sign).kind, TokenKind::Number | TokenKind::Text(_))
@@ -174,7 +174,7 @@ impl Parser<'_> {
         if token.kind == TokenKind::Word { find_unit(self.text_of(token)) } else { None }
     }
 
-    /// An interval literal; stands at INTERVAL.
+    /// An interval literal; the current token is INTERVAL.
     pub(crate) fn interval(&mut self) -> Result<Expr> {
         let start = self.pos;
         self.expect("INTERVAL")?;
