@@ -1,4 +1,4 @@
-//! Does the command line do what its help says: rows on stdout, talk on stderr, documented exit codes?
+//! Tests the command line: rows on stdout, messages on stderr, and the documented exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

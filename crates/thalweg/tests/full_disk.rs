@@ -1,4 +1,4 @@
-//! Does a write that meets a full disk leave tables as they were, and no rubbish that fills it?
+//! Tests that a write to a full disk leaves tables unchanged and removes its incomplete files.
 //!
 //! The disk is full for a child process whose files may not grow beyond a limit: the system refuses
 //! its writes as it does on a full disk.
