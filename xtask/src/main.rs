@@ -1,8 +1,7 @@
-//! The house's own chores: `cargo xtask test`, `ci`, `tidy`, `venv`.
+//! The project's development commands: `cargo xtask test`, `ci`, `tidy`, `venv`.
 //!
-//! Answers: how is this checked, in one command, on a machine that has cargo, a C compiler and
-//! Python. Uses the standard library only, so that it starts at once. Knows nothing of what the
-//! crates do.
+//! One command runs every check on a machine that has cargo, a C compiler and Python. Only the standard
+//! library is used, so that the commands build and start within seconds.
 
 mod python;
 mod run;
@@ -17,7 +16,7 @@ cargo xtask <COMMAND>
   test           every check: format, tidy, lints, unit and SQL tests, process kills, demo, PySpark
   test --fast    unit and SQL tests only
   ci             the same as test, where a missing rustfmt or clippy is a failure and not a skipped step
-  tidy           module heads, sizes, crate edges, banned names, one version of arrow
+  tidy           module heads, sizes, crate edges, names of types and libraries, one version of arrow
   tidy --shrink  also lowers the recorded sizes to what they are now
   venv           makes the Python environment of the tests and prints where it is
 ";

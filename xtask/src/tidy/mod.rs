@@ -1,17 +1,19 @@
-//! The checks of taste that neither the compiler nor clippy makes.
+//! Checks of the project's rules that neither the compiler nor clippy makes.
 //!
-//! Each check takes the checkout's files and returns complaints, one line each, with the place in
-//! front. Only files that git knows (or would add) count. Every table of exceptions names its reason.
+//! Each check takes the files of the checkout and returns complaints, one line each, which begin with the
+//! place. Only files that git tracks or would track are checked. Every exception in a table has a reason.
 
 mod calls;
 mod edges;
 mod heads;
 mod lock;
+mod modules;
 mod names;
 mod paths;
 mod size;
 mod statements;
 mod text;
+mod type_names;
 
 use crate::run::{Outcome, command, output, root, say};
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(paths::check(&files));
     complaints.extend(statements::check(&files));
     complaints.extend(lock::check(&files));
+    complaints.extend(modules::check(&files));
+    complaints.extend(type_names::check(&files));
     if complaints.is_empty() {
         say(&format!("tidy: {} files are in order", files.len()));
         return Ok(());

@@ -1,7 +1,7 @@
-//! Rust text with comments and literals blanked out, so that braces and names can be found by eye.
+//! Blanks comments and literals of Rust text, so that braces and names can be found by simple searches.
 //!
-//! Line numbers stay as they are: every character becomes a space, line ends stay. No parser: a
-//! function is a `fn`, a name and what lies between its braces.
+//! Line numbers stay: every character becomes a space, line ends stay. There is no parser: a
+//! function is a `fn`, a name and the text between its braces.
 
 /// Blanks comments, strings and characters.
 pub fn blank(source: &str) -> String {
