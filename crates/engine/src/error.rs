@@ -1,14 +1,14 @@
-//! DataFusion's and Arrow's errors as ours: digs out the one that a function or connector raised.
+//! Converts errors of DataFusion and Arrow: extracts the error that a function or connector raised.
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use thalweg_common::{Error, ErrorKind};
 
-/// How DataFusion, which has no variant for it, says that a scalar subquery gave several rows.
+/// DataFusion's text, which is not an error variant, for a scalar subquery with several rows.
 const TOO_MANY_ROWS: &str = "Scalar subquery returned more than one row";
 
-/// The error that a user should see for `error`.
-pub fn from_datafusion(error: DataFusionError) -> Error {
+/// Converts an error to the one that the user sees.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     match &error {
         DataFusionError::Shared(inner) => dig(inner),
         other => dig(other),

@@ -1,4 +1,4 @@
-//! From a format, paths and options to a table: bounded or unbounded.
+//! Opens a table, bounded or unbounded, from a format, paths and options.
 
 use crate::catalog::{StreamingTable, TableDefinition};
 use crate::settings::SessionConfig;
@@ -11,31 +11,31 @@ use thalweg_resolver::types;
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 
-/// Options of a table that say how a stream of it is cut into epochs: a bounded read takes all there is.
+/// Options of a table that determine the epochs of a stream: a bounded read ignores them, as it reads all rows.
 const STREAM_ONLY: &[&str] = &["maxfilespertrigger", "maxbytespertrigger", "latestfirst", "maxfileage"];
 
-/// What to open, before it is known what is there.
+/// The description of a table to open.
 #[derive(Debug, Clone)]
-pub struct SourceRequest {
+pub(crate) struct SourceRequest {
     pub format: String,
     pub paths: Vec<String>,
     pub schema: Option<StructType>,
     pub options: ir::Options,
     pub streaming: bool,
-    /// Options that a lasting table keeps, which is read as a stream and as a whole, and written.
+    /// Options of a persistent table, which apply to bounded reads, streams and writes.
     pub kept: ir::Options,
 }
 
-/// A table that can be planned.
+/// An open table.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     pub provider: Arc<dyn TableProvider>,
     pub schema: StructType,
 }
 
 impl SourceRequest {
-    /// The files of a lasting table.
-    pub fn of_table(definition: &TableDefinition) -> Result<Self> {
+    /// Creates the description of a persistent table.
+    pub(crate) fn of_table(definition: &TableDefinition) -> Result<Self> {
         let schema = definition.schema.as_deref().map(thalweg_sql::types::schema_from_json).transpose()?;
         Ok(Self {
             format: definition.format.clone(),
@@ -48,7 +48,7 @@ impl SourceRequest {
     }
 
     /// `read.format(..).load(..)` and `FROM 'file'`.
-    pub fn of_data_source(source: &ir::DataSource, config: &SessionConfig) -> Result<Self> {
+    pub(crate) fn of_data_source(source: &ir::DataSource, config: &SessionConfig) -> Result<Self> {
         let mut options = source.options.clone();
         let mut paths = source.paths.clone();
         if paths.is_empty() {
@@ -80,8 +80,8 @@ fn take_option(options: &mut ir::Options, key: &str) -> Option<String> {
     Some(options.remove(at).1)
 }
 
-/// The format that a path's ending names, looking through `.gz`.
-pub fn format_of_path(path: &str) -> Option<&'static str> {
+/// Returns the format of a file extension; `.gz` is skipped.
+pub(crate) fn format_of_path(path: &str) -> Option<&'static str> {
     let path = path.trim_end_matches(".gz");
     let formats = [
         (".csv", "csv"),
@@ -94,7 +94,7 @@ pub fn format_of_path(path: &str) -> Option<&'static str> {
     formats.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, format)| *format)
 }
 
-/// A bare file in SQL reads like a spreadsheet: header and types from the file, as DuckDB users expect.
+/// Sets the defaults of a file that SQL names by its path: header and types from the file, as in DuckDB.
 fn literal_path_defaults(format: &str, options: &mut ir::Options) {
     let set = |o: &ir::Options, key: &str| o.iter().any(|(k, _)| k.eq_ignore_ascii_case(key));
     if format == "csv" {
@@ -106,8 +106,8 @@ fn literal_path_defaults(format: &str, options: &mut ir::Options) {
     }
 }
 
-/// Opens a table: infers the schema where none is given.
-pub async fn open(
+/// Opens a table; infers the schema if none is given.
+pub(crate) async fn open(
     connector: Arc<dyn Connector>,
     request: SourceRequest,
     config: &SessionConfig,
@@ -125,7 +125,7 @@ pub async fn open(
         connector.table(read).await?
     };
     let schema = match given {
-        // Files can't promise what a user's schema says of nulls.
+        // A user's schema cannot guarantee that files contain no nulls.
         Some(given) => with_partitions(nullable(given), &provider)?,
         None => spark_schema(&provider.schema())?,
     };
@@ -146,8 +146,8 @@ fn read_request(mut request: SourceRequest, config: &SessionConfig) -> Result<Re
     })
 }
 
-/// Spark's schema of files; a type that Spark lacks is refused.
-pub fn spark_schema(schema: &Schema) -> Result<StructType> {
+/// Converts the schema of files to Spark's; a type that Spark does not have is refused.
+pub(crate) fn spark_schema(schema: &Schema) -> Result<StructType> {
     types::schema_to_spark(schema.fields()).ok_or_else(|| {
         let unknown = schema.fields().iter().find(|f| types::to_spark(f.data_type()).is_none());
         Error::unsupported(unknown.map_or_else(
@@ -162,7 +162,7 @@ fn nullable(mut schema: StructType) -> StructType {
     schema
 }
 
-/// Adds the columns that only the provider knows: those of partition folders.
+/// Adds the columns of partition folders, which only the provider knows.
 fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
     let there = spark_schema(&provider.schema())?;
     let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
@@ -170,7 +170,7 @@ fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) ->
     Ok(schema)
 }
 
-/// Text formats need a schema in a stream: files that come later can't change it.
+/// Requires a schema for streams of text formats: files that arrive later cannot change it.
 fn check_stream_schema(format: &str, config: &SessionConfig) -> Result<()> {
     let infers = config.get("spark.sql.streaming.schemaInference")?.eq_ignore_ascii_case("true");
     if infers || !["csv", "json", "parquet"].contains(&format) {
@@ -185,8 +185,8 @@ fn check_stream_schema(format: &str, config: &SessionConfig) -> Result<()> {
     .hint("Give .schema(..), or set spark.sql.streaming.schemaInference to true."))
 }
 
-/// ``csv.`path` `` and its kin.
-pub fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Option<SourceRequest> {
+/// Converts ``csv.`path` `` and similar names to the description of a table.
+pub(crate) fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Option<SourceRequest> {
     match name.as_slice() {
         [format, path] => Some(SourceRequest {
             format: format.to_lowercase(),

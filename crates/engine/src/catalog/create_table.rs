@@ -12,18 +12,18 @@ use thalweg_connectors::WriteMode;
 use thalweg_resolver::{ResolvedQuery, types};
 use thalweg_sql::ir;
 
-/// The format of a table whose creator names none.
-pub const DEFAULT_TABLE_FORMAT: &str = "delta";
+/// The format of a table that is created without one.
+pub(crate) const DEFAULT_TABLE_FORMAT: &str = "delta";
 
-/// Creates a table. The places in errors about its query are those in `text`.
-pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
+/// Creates a table. Errors of its query have positions in `text`.
+pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
             return Ok(());
         }
-        // A view is not a table, and the query of a streaming table goes on filling it.
+        // A view is not a table, and the query of a streaming table continues to write to it.
         if !table.replace || matches!(old.kind, TableKind::View | TableKind::Streaming) {
             return Err(already_exists(&name));
         }
@@ -37,10 +37,9 @@ pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<
     settle(session, &name, definition, old.as_ref(), filled)
 }
 
-/// The definition that takes the place of `old`. A Delta table is replaced where it is, which keeps its
-/// history; any other managed table gets a folder of its own, so that the old one stays until the new one
-/// is there.
-pub fn define_anew(
+/// Creates the definition that replaces `old`. A Delta table is replaced in place, which keeps its
+/// history; any other managed table gets a new folder, so that the old one stays until the new one is complete.
+pub(crate) fn define_anew(
     session: &Session,
     name: &TableName,
     table: &ir::CreateTable,
@@ -57,9 +56,9 @@ pub fn define_anew(
     Ok(definition)
 }
 
-/// Puts a definition whose table was written into the catalog, and removes the files of the managed table
-/// that it replaces; if it was not written, removes what there is of it instead.
-pub fn settle(
+/// Adds a definition whose table was written to the catalog, and removes the files of the managed table
+/// that it replaces; if the write failed, removes its incomplete files instead.
+pub(crate) fn settle(
     session: &Session,
     name: &TableName,
     definition: TableDefinition,
@@ -77,8 +76,12 @@ pub fn settle(
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
 
-/// The definition that a statement asks for; checks what can be checked without reading files.
-pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> Result<TableDefinition> {
+/// Creates the definition of a statement; checks what can be checked without reading files.
+pub(crate) fn define(
+    session: &Session,
+    name: &TableName,
+    table: &ir::CreateTable,
+) -> Result<TableDefinition> {
     if session.catalog.store.list(&name.database).is_none() {
         return Err(database_not_found(&name.database));
     }
@@ -94,7 +97,7 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
         Some(location) => location,
         None => managed_location(session, name)?,
     };
-    // Delta keeps its own schema; the files of the others don't tell one, or tell it at a cost.
+    // Delta stores its own schema; the files of other formats have none, or reading it is slow.
     let schema = match (&table.schema, format.as_str()) {
         (_, "delta") | (None, _) => None,
         (Some(schema), _) => Some(schema.to_json()),
@@ -115,7 +118,7 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
     })
 }
 
-/// Properties change what a table does in systems that know them: none is known here yet.
+/// Refuses table properties: they can change the behaviour of a table, and none is supported.
 fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
     match table.properties.first() {
         None => Ok(()),
@@ -181,7 +184,7 @@ fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Resu
 }
 
 /// `[TABLE_OR_VIEW_ALREADY_EXISTS]`.
-pub fn already_exists(name: &TableName) -> Error {
+pub(crate) fn already_exists(name: &TableName) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "TABLE_OR_VIEW_ALREADY_EXISTS",

@@ -1,6 +1,6 @@
-//! The reference page of the settings, made from their table.
+//! Generates the reference page of the settings from their table.
 
-use super::table::{Effect, Setting, TABLES};
+use super::table::{Effect, SettingEntry, TABLES};
 
 const HEAD: &str = "\
 # Settings of a session
@@ -20,7 +20,7 @@ Every setting does what it says, is taken with a warning, or is refused by name:
 What the server itself reads is [configuration](configuration.md).
 ";
 
-/// The reference page `docs/settings.md`.
+/// Generates the reference page `docs/settings.md`.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
     for table in TABLES {
@@ -32,7 +32,7 @@ pub fn reference() -> String {
     page
 }
 
-fn row(setting: &Setting) -> String {
+fn row(setting: &SettingEntry) -> String {
     let default = match setting.default {
         Some("") => "empty".to_owned(),
         Some(default) => format!("`{default}`"),

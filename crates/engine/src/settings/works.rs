@@ -1,23 +1,23 @@
-//! Settings that do what they say.
+//! Settings that have their effect.
 
 use super::kind::SettingKind::{self, Bool, Int, OneOf, Positive, Text, Zone};
-use super::table::{Effect, Setting, entry};
+use super::table::{Effect, SettingEntry, entry};
 
 const fn works(
     key: &'static str,
     kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
-) -> Setting {
+) -> SettingEntry {
     entry(Effect::Works, key, kind, default, help)
 }
 
-/// Codecs that the Parquet writer has.
+/// The codecs of the Parquet writer.
 const PARQUET_CODECS: SettingKind =
     OneOf(&["none", "uncompressed", "snappy", "gzip", "lz4", "lz4_raw", "zstd"]);
 
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) const SETTINGS: &[SettingEntry] = &[
     works("spark.app.name", Text, Some("thalweg"), "The name of the program. It is kept and told, nothing more."),
     works("spark.sql.columnNameOfCorruptRecord", Text, Some("_corrupt_record"), "The column that takes a line which could not be read (PERMISSIVE)."),
     works("spark.sql.execution.arrow.maxRecordsPerBatch", Int, Some("10000"), "The most rows of one Arrow batch to the client, if set; else, and for 0 or less, as many as fit a message."),

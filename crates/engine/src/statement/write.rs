@@ -1,4 +1,4 @@
-//! `df.write`: a bounded result to files or a table, committed once.
+//! `df.write`: writes a bounded result to files or a table in one commit.
 
 use crate::batch;
 use crate::catalog::name::{TableName, not_found};
@@ -18,7 +18,7 @@ use thalweg_sql::ir;
 const PARQUET_CODEC_OPTIONS: [&str; 2] = ["compression", "parquet.compression"];
 
 /// Runs a batch write.
-pub async fn run(session: &Session, write: ir::Write) -> Result<Output> {
+pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
     let resolved = session.resolve(&write.input, None).await?;
     if resolved.streaming {
         return Err(streaming_input());
@@ -75,7 +75,7 @@ async fn save_as_table(
         _ => {}
     }
     let format = write.format.unwrap_or_else(|| create_table::DEFAULT_TABLE_FORMAT.to_owned());
-    // A Delta table keeps what it needs itself; the options are about this write alone.
+    // A Delta table stores its own configuration; the options apply to this write only.
     let (options, for_now) = match format.eq_ignore_ascii_case("delta") {
         true => write.options.into_iter().partition(|(key, _)| key.eq_ignore_ascii_case("path")),
         false => (write.options, vec![]),
@@ -101,7 +101,7 @@ async fn save_as_table(
     Ok(Output::nothing())
 }
 
-/// `saveAsTable` in mode append: by name, into the table as it is.
+/// `saveAsTable` in mode append: appends by name to the existing table.
 async fn append_to_table(
     session: &Session,
     write: ir::Write,
@@ -142,7 +142,7 @@ async fn append_to_table(
     super::insert::append_by_name(session, insert, write.options).await
 }
 
-/// The options of a write, with the session's codec for Parquet where neither they nor the table name one.
+/// Returns the options of a write, with the session's codec for Parquet if neither they nor the table have one.
 fn with_codec(session: &Session, format: &str, kept: &ir::Options, mut options: ir::Options) -> ir::Options {
     let named = |key: &String| PARQUET_CODEC_OPTIONS.iter().any(|option| key.eq_ignore_ascii_case(option));
     if format.eq_ignore_ascii_case("parquet") && !kept.iter().chain(&options).any(|(key, _)| named(key)) {
@@ -167,26 +167,26 @@ async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Re
     super::insert::run_with(session, insert, write.options, None).await
 }
 
-/// How rows go into a lasting table.
-pub struct TableWrite {
+/// The parameters of a write to a persistent table.
+pub(crate) struct TableWrite {
     pub mode: WriteMode,
     /// Whether an overwrite gives the table the columns and partitioning of the rows.
     pub replace: bool,
     /// Options of this write, beyond the table's own.
     pub options: ir::Options,
-    /// The partitioning that the write asks for, where it does.
+    /// The partitioning that the write requires, if any.
     pub partition_by: Option<Vec<String>>,
 }
 
 impl TableWrite {
-    /// A write that leaves the table's columns as they are.
-    pub fn new(mode: WriteMode) -> Self {
+    /// Creates the parameters of a write that does not change the table's columns.
+    pub(crate) fn new(mode: WriteMode) -> Self {
         Self { mode, replace: false, options: vec![], partition_by: None }
     }
 }
 
-/// Writes a result into a lasting table's files.
-pub async fn write_rows(
+/// Writes a result to the files of a persistent table.
+pub(crate) async fn write_rows(
     session: &Session,
     definition: &TableDefinition,
     how: TableWrite,
@@ -195,8 +195,8 @@ pub async fn write_rows(
     commit(session, &definition.format, request_for(session, definition, how)?, resolved).await
 }
 
-/// Makes an empty table with a schema.
-pub async fn write_empty(
+/// Creates an empty table with a schema.
+pub(crate) async fn write_empty(
     session: &Session,
     definition: &TableDefinition,
     replace: bool,
@@ -251,7 +251,7 @@ fn refuse_duplicates(resolved: &ResolvedQuery) -> Result<()> {
 }
 
 /// `[COLUMN_ALREADY_EXISTS]`.
-pub fn duplicate_column(name: &str) -> Error {
+pub(crate) fn duplicate_column(name: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "COLUMN_ALREADY_EXISTS",
