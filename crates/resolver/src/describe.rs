@@ -1,7 +1,7 @@
-//! `describe` and `summary`: one row per statistic, one text column per column of the input.
+//! Resolves `describe` and `summary`: one row per statistic, one text column per column of the input.
 //!
-//! One row of all statistics is computed, and crossed with their names; which statistic a row shows is a CASE.
-//! Only numbers and texts are described, the latter as numbers where they are some.
+//! One row of all statistics is computed, and cross-joined with their names; a CASE selects the statistic of a row.
+//! Only numbers and strings are described, strings as numbers where they are valid ones.
 
 use crate::errors::unresolved_column;
 use crate::expr_scope::ExprScope;
@@ -13,7 +13,7 @@ use thalweg_sql::types::DataType;
 /// The column that names the statistic of a row.
 const SUMMARY: &str = "summary";
 
-/// Something that is told of a column.
+/// A statistic of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Statistic {
     Count,
@@ -23,7 +23,7 @@ enum Statistic {
     Stddev,
     Min,
     Max,
-    /// The fraction of the rows that lie below.
+    /// A percentile, as a fraction from 0 to 1.
     Percentile(f64),
 }
 
@@ -150,7 +150,7 @@ impl Resolver<'_> {
         self.relation(&Relation::new(RelationNode::Project { input, exprs: shown }), outer)
     }
 
-    /// The names of what is described, with its types.
+    /// Returns the described columns with their types.
     fn described(
         &self,
         input: &Relation,
@@ -172,7 +172,7 @@ impl Resolver<'_> {
             }
         };
         let chosen: Vec<_> = chosen.into_iter().filter(|(_, data_type)| is_described(data_type)).collect();
-        // Spark looks up what it has selected once more, by a name in which dots part.
+        // Spark looks the selected columns up a second time, by names in which dots separate parts.
         let parted = chosen.iter().filter_map(|(name, _)| name.last()).find(|n| n.contains(['.', '`']));
         match parted {
             Some(name) => {

@@ -1,8 +1,8 @@
 //! Merges a projection with the one below it.
 //!
-//! A program that adds columns one at a time makes a projection of each, and every optimizer rule goes through all of
-//! them. Two become one where no value is computed twice by it: each computed column of the lower one is named once at
-//! most by the upper one.
+//! A program that adds columns one at a time creates a projection for each, and every optimizer rule visits all of
+//! them. Two are merged if that computes no value twice: the upper one uses each computed column of the lower one at
+//! most once.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -10,13 +10,13 @@ use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::{Expr, Projection};
 use std::collections::HashMap;
 
-/// The deepest expression that merging makes: what walks expressions calls itself once per level.
+/// The deepest expression that merging creates: walks over expressions recurse once per level.
 const DEPTH_MAX: usize = 32;
 
-/// The expressions of `upper` over the input of `lower`; none if the two stay apart.
+/// Returns the expressions of `upper` over the input of `lower`; none if the two cannot be merged.
 ///
 /// # Errors
-/// DataFusion's, from the walk over the expressions.
+/// DataFusion's errors of the walk over the expressions.
 pub(crate) fn merged(lower: &Projection, upper: &[Expr]) -> Result<Option<Vec<Expr>>> {
     let Some(columns) = columns_of(lower)? else { return Ok(None) };
     let mut uses: HashMap<&str, usize> = HashMap::new();
@@ -39,7 +39,7 @@ pub(crate) fn merged(lower: &Projection, upper: &[Expr]) -> Result<Option<Vec<Ex
     Ok(exprs.iter().all(|e| is_within(e, DEPTH_MAX)).then_some(exprs))
 }
 
-/// What each column of a projection is computed from; none if one of them has to stay where it is.
+/// Returns the expression of each column of a projection; none if one of them must not move.
 fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
     let mut columns = HashMap::with_capacity(projection.expr.len());
     for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
@@ -56,7 +56,7 @@ fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
     Ok(Some(columns))
 }
 
-/// Whether an expression reads its own row alone.
+/// Returns whether an expression depends on its own row only.
 fn is_own(expr: &Expr) -> Result<bool> {
     let reads_elsewhere = |e: &Expr| {
         matches!(
@@ -71,7 +71,7 @@ fn is_own(expr: &Expr) -> Result<bool> {
     expr.exists(|e| Ok(reads_elsewhere(e))).map(|found| !found)
 }
 
-/// The columns that an expression names, each as often as it does.
+/// Returns the columns of an expression, each as often as it occurs.
 fn names(expr: &Expr) -> Result<Vec<String>> {
     let mut names = vec![];
     expr.apply(|e| {
@@ -104,7 +104,7 @@ fn over_input(expr: &Expr, columns: &HashMap<&str, &Expr>) -> Result<Expr> {
     expr.clone().transform_down(replace).data()
 }
 
-/// Whether an expression has at most so many levels. Goes no deeper than that.
+/// Returns whether an expression has at most `levels` levels. The walk goes no deeper.
 fn is_within(expr: &Expr, levels: usize) -> bool {
     let Some(below) = levels.checked_sub(1) else { return false };
     let mut all = true;

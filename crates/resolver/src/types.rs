@@ -1,7 +1,7 @@
-//! Spark's data types as Arrow lays them out, and back.
+//! Converts Spark's data types to Arrow and back.
 //!
 //! One layout per type holds everywhere inside (never view or large strings, timestamps in microseconds);
-//! the doors relabel at the edge. Interval fields and char lengths have no place in Arrow: the resolver
+//! clients get their layout at the edge. Arrow has no interval fields and char lengths: the resolver
 //! keeps the Spark type beside a column where that matters.
 
 use arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit};
