@@ -30,7 +30,7 @@ pub struct EngineConfig {
     pub memory_limit: Option<usize>,
     /// Whether the queries of streaming tables resume when the engine opens (`serve`), or not (`sql`).
     pub resume_jobs: bool,
-    /// Where the console sink prints; none: there is no console sink.
+    /// Prints the rows of the console sink; none disables it.
     pub console: Option<fn(String)>,
 }
 

@@ -66,7 +66,7 @@ fn a_write_that_fails_leaves_tables_as_they_were() {
         fails(&data, &create, "/u/");
         assert_eq!(files(&data.join("warehouse")), before, "{format}");
         succeeds(&data, "SHOW TABLES LIKE 'u'", "namespace,tableName,isTemporary\n");
-        // What it told to do works.
+        // The hint of the error works.
         succeeds(&data, &create, "");
         succeeds(&data, "SELECT count(*) AS n FROM u", "n\n50000\n");
         succeeds(&data, &format!("INSERT OVERWRITE t {ROWS}"), "");

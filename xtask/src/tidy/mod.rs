@@ -35,7 +35,7 @@ impl File {
     }
 }
 
-/// Runs every check; `shrink` writes the ratchet anew, never with a larger number.
+/// Runs every check; `shrink` rewrites the ratchet, never with a larger number.
 pub fn run(shrink: bool) -> Outcome {
     let files = files()?;
     if shrink {

@@ -200,7 +200,7 @@ impl Parser<'_> {
         }
         let relation = self.select(Some(input), start)?;
         match self.is_word("SELECT") {
-            true => Err(self.unsupported("several SELECTs behind one FROM")),
+            true => Err(self.unsupported("several SELECTs after one FROM")),
             false => Ok(relation),
         }
     }
