@@ -25,6 +25,7 @@ use thalweg_resolver::ResolvedQuery;
 /// The share of the machine's memory that all batch queries together may use, unless configured.
 const MEMORY_SHARE: f64 = 0.5;
 /// The largest number of batches of a partition of a result that wait for the partitions before it.
+// All partitions run at once: without a bound, those after the first would collect their whole result in memory.
 const PARTITION_BATCHES_MAX: usize = 16;
 /// The memory that is assumed if the operating system does not report it, in bytes.
 const MEMORY_FALLBACK: usize = 4 << 30;

@@ -10,6 +10,7 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Relation;
 
 /// The largest number of marked plans of a session.
+// A mark keeps its plan in memory until the session ends or removes it.
 const MARKS_MAX: usize = 10_000;
 
 /// The storage level that a user requests. It is reported, but has no effect.

@@ -17,6 +17,7 @@ use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 
 /// The deepest nesting of views.
+// The default of Spark's `spark.sql.view.maxNestedViewDepth`.
 const VIEWS_DEEP_MAX: usize = 100;
 
 /// The result of a statement.

@@ -21,10 +21,12 @@ pub(crate) const SESSION_TTL: Duration = Duration::from_secs(3_600);
 /// How long an operation continues that no client reads.
 pub(crate) const DETACHED_TTL: Duration = Duration::from_secs(300);
 /// The number of latest errors of a session whose details can be fetched.
+// Clients fetch the details directly after a failure, so only the latest errors are needed.
 const ERRORS_MAX: usize = 100;
 /// The number of closed sessions and ended operations that are remembered, to distinguish them from unknown ones.
 const TOMBSTONES_MAX: usize = 1_000;
 /// The largest number of operations of a session at one time.
+// An operation that the client never releases keeps its unreleased responses in memory.
 const OPERATIONS_MAX: usize = 1_000;
 
 /// User and session id, as the client sent them.

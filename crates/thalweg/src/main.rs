@@ -79,7 +79,8 @@ fn run(verb: Verb, settings: thalweg_common::config::Configuration) -> ExitCode 
     let done = match runtime {
         Ok(runtime) => {
             let done = runtime.block_on(verb.run(settings));
-            // What still runs has been cancelled and removes its incomplete files; a stuck thread must not keep the process.
+            // What still runs has been cancelled and removes its incomplete files; a stuck thread must not keep the
+            // process.
             runtime.shutdown_timeout(TIDY_UP_MAX);
             done
         }

@@ -23,7 +23,7 @@ use thalweg_common::{Error, ErrorKind, Position, Result};
 /// The deepest nesting of expressions, queries and types: each level takes several stack frames of the descent.
 pub(crate) const NESTING_MAX: usize = 100;
 
-/// How high an IR tree may grow: a chain `a + b + c + …` nests to its left.
+/// The largest height of an IR tree: a chain `a + b + c + …` nests to its left, and the resolver recurses once per level.
 pub(crate) const TREE_HEIGHT_MAX: usize = 400;
 
 /// The text of a parse and its tokens.

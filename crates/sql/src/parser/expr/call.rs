@@ -6,7 +6,8 @@ use crate::ir::{Expr, ExprNode, FunctionCall, Name, SortOrder};
 use thalweg_common::Result;
 
 impl Parser<'_> {
-    /// `name([DISTINCT] args …) [WITHIN GROUP …] [FILTER …] [IGNORE NULLS] [OVER …]`; the current token is the parenthesis.
+    /// `name([DISTINCT] args …) [WITHIN GROUP …] [FILTER …] [IGNORE NULLS] [OVER …]`; the current token is the
+    /// parenthesis.
     pub(super) fn call(&mut self, name: Name, start: usize) -> Result<Expr> {
         self.expect_symbol("(")?;
         let distinct = self.quantifier();
