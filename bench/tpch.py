@@ -1,4 +1,4 @@
-"""TPC-H over the Spark Connect door beside DuckDB, in one run, with the answers compared.
+"""TPC-H over Spark Connect beside DuckDB, in one run, with the answers compared.
 
     python bench/tpch.py                        # scale factor 1, builds the bench profile
     python bench/tpch.py --scale 0.01 --binary target/debug/thalweg     # a smoke test

@@ -40,10 +40,10 @@ def told(program):
 
 
 @pytest.mark.parametrize("key, value, exception, condition, state, parameters", REFUSED, ids=[c[0] + "=" + str(c[1]) for c in REFUSED])
-@pytest.mark.parametrize("door", ["conf", "SQL"])
-def test_a_setting_that_cannot_be_is_refused_by_both_doors(spark, door, key, value, exception, condition, state, parameters):
+@pytest.mark.parametrize("method", ["conf", "SQL"])
+def test_a_setting_that_cannot_be_is_refused_by_both_methods(spark, method, key, value, exception, condition, state, parameters):
     with pytest.raises(exception) as caught:
-        spark.conf.set(key, value) if door == "conf" else spark.sql(f"SET {key} = {text(value)}")
+        spark.conf.set(key, value) if method == "conf" else spark.sql(f"SET {key} = {text(value)}")
     error = caught.value
     assert (error.getCondition(), error.getSqlState()) == (condition, state)
     assert parameters.items() <= error.getMessageParameters().items()

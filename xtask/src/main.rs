@@ -1,8 +1,7 @@
-//! The house's own chores: `cargo xtask test`, `ci`, `tidy`, `venv`.
+//! The project's development commands: `cargo xtask test`, `ci`, `tidy`, `venv`.
 //!
-//! Answers: how is this checked, in one command, on a machine that has cargo, a C compiler and
-//! Python. Uses the standard library only, so that it starts at once. Knows nothing of what the
-//! crates do.
+//! One command runs every check on a machine that has cargo, a C compiler and Python. Only the standard
+//! library is used, so that the commands build and start within seconds.
 
 mod python;
 mod run;

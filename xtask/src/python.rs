@@ -1,16 +1,16 @@
-//! The Python environment of the tests: made under cargo's target directory, once per requirements file.
+//! Creates the Python environment of the tests under cargo's target directory, once per requirements file.
 //!
-//! Touches nothing outside the target directory. Holds always: the stamp is written last, so an
-//! environment with a stamp is complete.
+//! Nothing outside the target directory is changed. The stamp is written last, so an environment with a stamp is
+//! complete.
 
 use crate::run::{Outcome, answers, command, output, root, run, say, target_dir};
 use std::path::{Path, PathBuf};
 
 const REQUIREMENTS: &str = "tests/pyspark/requirements.txt";
-/// The pinned numpy wants at least this.
+/// The oldest version that the pinned numpy supports.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// The interpreter of the test environment, which is made if it is not there or out of date.
+/// Returns the interpreter of the test environment, which is created if it is missing or outdated.
 pub fn environment() -> Outcome<PathBuf> {
     let folder = target_dir()?.join("python");
     let python = folder.join("bin/python");
@@ -32,7 +32,7 @@ pub fn environment() -> Outcome<PathBuf> {
     Ok(python)
 }
 
-/// The first interpreter on the path that is new enough.
+/// Returns the first interpreter on the path that is new enough.
 fn base_python() -> Outcome<String> {
     for name in ["python3", "python3.13", "python3.12", "python3.11", "python"] {
         let version = command(name, ["-c", "import sys; print(*sys.version_info[:2])"]).output();
@@ -69,7 +69,7 @@ fn make(base: &str, folder: &Path) -> Outcome {
     }
 }
 
-/// python3-pip-whl, which other Debian packages bring along, carries a pip that installs itself.
+/// Finds the pip of python3-pip-whl, which other Debian packages depend on; it can install itself.
 fn wheel_of_debian(inside: &Path) -> Outcome {
     let wheels = std::fs::read_dir("/usr/share/python-wheels").map_err(|e| e.to_string())?;
     let mut wheels = wheels.flatten().map(|w| w.path());

@@ -1,33 +1,36 @@
-//! Running commands, and where things are.
+//! Runs commands and finds the folders of the checkout.
 //!
-//! Everything that xtask itself says goes to stderr: stdout belongs to the tests that it runs.
+//! Messages of xtask go to stderr: stdout belongs to the tests that it runs.
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What went wrong, as one text for the user.
+/// A result whose error is one text for the user.
 pub type Outcome<T = ()> = Result<T, String>;
 
-/// Writes a line to stderr. A closed stderr is nobody's business.
+/// Writes a line to stderr. A closed stderr is ignored.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Cargo's target directory: xtask itself lies in `<target>/debug/`.
+/// Returns cargo's target directory: xtask itself is in `<target>/debug/`.
 pub fn target_dir() -> Outcome<PathBuf> {
-    let me = std::env::current_exe().map_err(|e| format!("can't tell where xtask lies: {e}"))?;
-    me.ancestors().nth(2).map(Path::to_path_buf).ok_or_else(|| format!("{} has no target dir", me.display()))
+    let me = std::env::current_exe().map_err(|e| format!("cannot find the program xtask: {e}"))?;
+    me.ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .ok_or_else(|| format!("{} is not in a target directory", me.display()))
 }
 
-/// A command that runs at the root of the checkout.
+/// Creates a command that runs at the root of the checkout.
 pub fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
@@ -37,14 +40,14 @@ pub fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoItera
     command
 }
 
-/// Whether cargo set the variable to tell us about our own package. A build script that watches such a
-/// variable (ring's does) would run again, and everything above it would be compiled again.
+/// Returns whether cargo set the variable for the package of xtask. A build script that watches such a
+/// variable (ring's does) would run again, and all its dependents would be compiled again.
 fn is_of_package(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "OUT_DIR"
 }
 
-/// Runs a command to its end; its output goes where ours goes.
+/// Runs a command to its end; it inherits the output streams.
 pub fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|e| format!("can't start {}: {e}", shown(command)))?;
     if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
@@ -60,7 +63,7 @@ pub fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program is installed and answers to `args`.
+/// Returns whether a program is installed and succeeds with `args`.
 pub fn answers(program: &str, args: &[&str]) -> bool {
     command(program, args).output().is_ok_and(|o| o.status.success())
 }

@@ -1,9 +1,9 @@
 //! The steps of `cargo xtask test` and `ci`, in order, each with its time.
 //!
 //! One profile, one set of features and one build of the dependencies serve all steps. `cargo
-//! clippy` would check every dependency a second time, because metadata-only artifacts are no use
-//! to a build; so the lints run as a wrapper around the compiler of our own crates during the
-//! normal build. Steps stop at the first failure: the rest would say the same thing again.
+//! clippy` would check every dependency a second time, because a build cannot use metadata-only artifacts;
+//! so the lints run as a wrapper around the compiler of the workspace's crates during the
+//! normal build. The steps stop at the first failure, which would make later ones fail too.
 
 use crate::run::{Outcome, answers, command, run, say, target_dir};
 use crate::{python, tidy};
@@ -73,7 +73,7 @@ fn report(times: &[(&str, Duration)]) {
     say(&format!("{:<22} {:>7.1} s", "together", total.as_secs_f64()));
 }
 
-/// Says that a tool is missing: a failure when strict, a skipped step otherwise.
+/// Reports a missing tool: a failure when strict, a skipped step otherwise.
 fn missing(strict: bool, what: &str, advice: &str) -> Outcome {
     if strict {
         return Err(format!("{what} is not installed: {advice}"));
@@ -89,7 +89,7 @@ fn format(strict: bool) -> Outcome {
     run(&mut command("cargo", ["fmt", "--all", "--check"]))
 }
 
-/// cargo-deny takes minutes to build, so it is used where it is there; `tidy` checks without it
+/// cargo-deny takes minutes to build, so it is used only where it is installed; `tidy` checks without it
 /// that the lock file holds one version of arrow, datafusion and parquet.
 fn licences(_strict: bool) -> Outcome {
     if !answers("cargo", &["deny", "--version"]) {
@@ -120,7 +120,7 @@ fn build(strict: bool) -> Outcome {
     Ok(())
 }
 
-/// DataFusion stands for all dependencies: nothing takes longer.
+/// Checks for DataFusion, the dependency that takes the longest to build.
 fn dependencies_are_built(deps: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(deps) else { return false };
     entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libdatafusion-"))

@@ -1,8 +1,8 @@
-//! Whether work is still wanted: a flag that long computations look at.
+//! Defines cancellation: a flag that long computations check.
 //!
-//! A task is cancelled only where it awaits; a computation that runs long between two awaits would go on. So
-//! whoever asks for work can raise a flag, and the work looks at it: an operator holds the flag of its query,
-//! any other code asks for that of the work which its thread does now ([`check`]). Knows no runtime.
+//! A task is cancelled only where it awaits; a computation that runs long between two awaits would continue. So
+//! the work has a flag, which its caller raises and which the work checks: an operator holds the flag of its
+//! query, other code uses the flag of the work that its thread does now ([`check`]).
 
 use crate::error::{Error, ErrorKind, Result};
 use std::cell::RefCell;
@@ -16,7 +16,17 @@ thread_local! {
     static CURRENT: RefCell<Option<Cancellation>> = const { RefCell::new(None) };
 }
 
-/// A flag that ends some work. Clones are the same flag; once raised it stays so.
+/// A flag that ends some work. Clones share one flag, which is never lowered.
+///
+/// ```
+/// use thalweg_common::cancel::{Cancellation, check};
+///
+/// let cancellation = Cancellation::default();
+/// let _entered = cancellation.enter();
+/// assert!(check().is_ok());
+/// cancellation.cancel();
+/// assert_eq!(check().unwrap_err().class(), "OPERATION_CANCELED");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Cancellation(Arc<Flag>);
 
@@ -27,12 +37,12 @@ struct Flag {
 }
 
 impl Cancellation {
-    /// The flag of the work that this thread does now. Outside of [`Cancellation::scope`] nobody else has it.
+    /// Returns the flag of the work that this thread does now, or a new one outside of [`Cancellation::scope`].
     pub fn current() -> Self {
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten().unwrap_or_default()
     }
 
-    /// The flag of a part of this work: raised with this one, or alone.
+    /// Creates the flag of a part of this work: it is raised with this one, or alone.
     pub fn part(&self) -> Self {
         Self(Arc::new(Flag { raised: AtomicBool::new(false), whole: Some(self.clone()) }))
     }
@@ -42,12 +52,12 @@ impl Cancellation {
         self.0.raised.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the flag, or that of the whole, is raised.
+    /// Returns whether the flag, or that of the whole work, is raised.
     pub fn is_canceled(&self) -> bool {
         self.0.raised.load(Ordering::Relaxed) || self.0.whole.as_ref().is_some_and(Self::is_canceled)
     }
 
-    /// Ends the work if the flag is raised.
+    /// Returns an error if the flag is raised.
     ///
     /// # Errors
     /// `OPERATION_CANCELED`.
@@ -69,13 +79,13 @@ impl Cancellation {
         Entered { before, _on_this_thread: PhantomData }
     }
 
-    /// The work with this as its flag, on whichever thread it is polled.
-    pub fn scope<F: Future>(&self, work: F) -> Scope<F> {
-        Scope { cancellation: self.clone(), work: Box::pin(work) }
+    /// Wraps work so that this is its flag, on whichever thread it is polled.
+    pub fn scope<F: Future>(&self, work: F) -> CancelScope<F> {
+        CancelScope { cancellation: self.clone(), work: Box::pin(work) }
     }
 }
 
-/// Ends the work that this thread does now if its flag is raised.
+/// Returns an error if the flag of the work that this thread does now is raised.
 ///
 /// # Errors
 /// `OPERATION_CANCELED`.
@@ -87,7 +97,7 @@ pub fn check() -> Result<()> {
     CURRENT.try_with(canceled).unwrap_or(Ok(()))
 }
 
-/// While it lives, the thread's work has a flag; then the one before.
+/// A guard: while it exists, the thread's work has a flag; after that the previous one.
 #[derive(Debug)]
 pub struct Entered {
     before: Option<Cancellation>,
@@ -96,19 +106,19 @@ pub struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // A thread that ends has no work any more.
+        // A thread that ends no longer has the flag.
         let _ = CURRENT.try_with(|current| current.replace(self.before.take()));
     }
 }
 
 /// Work with a flag.
 #[derive(Debug)]
-pub struct Scope<F> {
+pub struct CancelScope<F> {
     cancellation: Cancellation,
     work: Pin<Box<F>>,
 }
 
-impl<F: Future> Future for Scope<F> {
+impl<F: Future> Future for CancelScope<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -117,7 +127,7 @@ impl<F: Future> Future for Scope<F> {
     }
 }
 
-/// Raises the flag when it is dropped: for work that ends with the wish for its result.
+/// Raises the flag when it is dropped: for work whose result is needed only while its caller waits.
 #[derive(Debug)]
 pub struct CancelOnDrop(pub Cancellation);
 

@@ -7,12 +7,20 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The name of the function that stands for the processing time in the expressions of a streaming query: no
+/// The name of the function that represents the processing time in the expressions of a streaming query: no
 /// arguments, microseconds since 1970 in UTC. Each epoch replaces its calls by a constant, so the function is
 /// never evaluated.
 pub const PROCESSING_TIME: &str = "processing_time";
 
-/// Gives the time. Code that needs the time takes a clock, so that a test can set it.
+/// Returns the time. Code that needs the time takes a clock, so that a test can set it.
+///
+/// ```
+/// use thalweg_common::clock::{Clock, ManualClock};
+///
+/// let clock = ManualClock::default();
+/// clock.set(1_000_000);
+/// assert_eq!(clock.now_micros(), 1_000_000);
+/// ```
 pub trait Clock: Send + Sync + Debug {
     /// Returns microseconds since 1970-01-01T00:00:00Z.
     fn now_micros(&self) -> i64;

@@ -1,4 +1,4 @@
-//! Is any option of Spark's ignored? Every name that Spark knows (`tests/data/spark/files.json`) is
+//! Tests that no option of Spark is ignored. Every name that Spark knows (`tests/data/spark/files.json`) is
 //! given to every reader and writer of files: it changes the outcome as [`READ`] and [`WRITTEN`]
 //! say, or is refused by an error that names it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,4 @@
-//! Do CSV, JSON and Parquet files mean what they mean to Spark? The answers of Spark 4.2 lie in
+//! Compares the reading and writing of CSV, JSON and Parquet files with Spark 4.2, whose results are in
 //! `tests/data/spark/files.json`, written by `tests/spark/record.py` from `tests/spark/cases.py`.
 //!
 //! Where we differ on purpose, [`READS`] and [`WRITES`] say what we answer and why; a case that is

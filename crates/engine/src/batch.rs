@@ -1,6 +1,6 @@
-//! Bounded queries: a resolved plan through DataFusion's optimizer and executor.
+//! Optimizes and executes bounded queries with DataFusion.
 //!
-//! Only reviewed optimizer rules run and no analyzer rule does: the resolver's plan is complete.
+//! Only reviewed optimizer rules run, and no analyzer rule: the resolver's plan is complete.
 
 use crate::engine::EngineConfig;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -23,32 +23,33 @@ use thalweg_resolver::ResolvedQuery;
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::with_interval_fields;
 
-/// Share of the machine's memory that batch queries may hold together, unless configured.
+/// The share of the machine's memory that all batch queries together may use, unless configured.
 const MEMORY_SHARE: f64 = 0.5;
-/// How many batches of a partition of a result may wait for the partitions before it.
+/// The largest number of batches of a partition of a result that wait for the partitions before it.
+// All partitions run at once: without a bound, those after the first would collect their whole result in memory.
 const PARTITION_BATCHES_MAX: usize = 16;
-/// What is assumed where the machine does not tell its memory: 4 GiB.
+/// The memory that is assumed if the operating system does not report it, in bytes.
 const MEMORY_FALLBACK: usize = 4 << 30;
 
-/// How one statement is planned.
+/// The planning options of a statement.
 #[derive(Debug, Clone, Copy)]
-pub struct PlanOptions {
-    /// Whether the optimizer runs, beyond what a plan needs to run at all.
+pub(crate) struct PlanOptions {
+    /// Whether the optimizer runs, beyond the rules that some plans need to run at all.
     pub optimize: bool,
-    /// The most partitions that the user wants; none: as many as there are workers.
+    /// The largest number of partitions that the user set; none is one for each worker.
     pub partitions: Option<usize>,
 }
 
-/// Memory, disk and rules that all batch queries share.
+/// The memory, disk and rules that all batch queries share.
 #[derive(Debug)]
-pub struct Runtime {
+pub(crate) struct Runtime {
     environment: Arc<RuntimeEnv>,
     pub workers: usize,
 }
 
 impl Runtime {
-    /// The runtime of an engine: bounded memory, spilling under the data directory.
-    pub fn new(config: &EngineConfig) -> Result<Self> {
+    /// Creates the runtime of an engine: bounded memory, and spill files under the data directory.
+    pub(crate) fn new(config: &EngineConfig) -> Result<Self> {
         let workers =
             config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let limit = config.memory_limit.unwrap_or_else(default_memory);
@@ -60,13 +61,13 @@ impl Runtime {
         Ok(Self { environment, workers: workers.max(1) })
     }
 
-    /// A state for one statement.
-    pub fn state(&self, options: PlanOptions) -> SessionState {
+    /// Creates the DataFusion state of one statement.
+    pub(crate) fn state(&self, options: PlanOptions) -> SessionState {
         let PlanOptions { optimize, partitions } = options;
-        // More partitions than threads would only cut the work into smaller pieces.
+        // More partitions than threads would only split the work into smaller pieces.
         let partitions = partitions.unwrap_or(self.workers).clamp(1, self.workers);
         let mut settings = thalweg_physical::session_config().with_target_partitions(partitions);
-        // Dealing batches out to partitions in turn would lose the order of a scan's rows.
+        // Round-robin distribution of batches to partitions would lose the order of a scan's rows.
         settings.options_mut().optimizer.enable_round_robin_repartition = false;
         let builder = SessionStateBuilder::new()
             .with_config(settings)
@@ -80,8 +81,8 @@ impl Runtime {
         builder.with_optimizer_rules(rules).build()
     }
 
-    /// The physical plan of a bounded query.
-    pub async fn physical(
+    /// Creates the physical plan of a bounded query.
+    pub(crate) async fn physical(
         &self,
         plan: &LogicalPlan,
         options: PlanOptions,
@@ -92,9 +93,13 @@ impl Runtime {
         Ok((state, physical))
     }
 
-    /// Runs a bounded query; the columns still have their inner ids. It ends when the work that asks for it is
-    /// cancelled, and when its rows are dropped.
-    pub async fn run(&self, plan: &LogicalPlan, options: PlanOptions) -> Result<SendableRecordBatchStream> {
+    /// Runs a bounded query; the columns still have their internal ids. The query ends when the work that started it
+    /// is cancelled, and when its rows are dropped.
+    pub(crate) async fn run(
+        &self,
+        plan: &LogicalPlan,
+        options: PlanOptions,
+    ) -> Result<SendableRecordBatchStream> {
         let (state, physical) = self.physical(plan, options).await?;
         let cancellation = Cancellation::current().part();
         let physical = thalweg_physical::interruptible(physical, &cancellation).map_err(from_datafusion)?;
@@ -109,8 +114,8 @@ impl Runtime {
     }
 }
 
-/// The partitions of a result in their order, which is Spark's order where a query asks for none. All
-/// of them run at once; those behind the first wait when [`PARTITION_BATCHES_MAX`] lie ready.
+/// Concatenates the partitions of a result in their order, which is Spark's order where a query has no ORDER BY. All
+/// of them run at once; those after the first wait when [`PARTITION_BATCHES_MAX`] batches are ready.
 fn one_after_another(schema: SchemaRef, parts: Vec<SendableRecordBatchStream>) -> SendableRecordBatchStream {
     let several = parts.len() > 1;
     let ahead = |part| if several { spawn_buffered(part, PARTITION_BATCHES_MAX) } else { part };
@@ -118,8 +123,8 @@ fn one_after_another(schema: SchemaRef, parts: Vec<SendableRecordBatchStream>) -
     Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(parts).flatten()))
 }
 
-/// A watermark means nothing where all rows are there: takes the nodes out.
-pub fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
+/// Removes watermark nodes, which have no meaning for bounded inputs.
+pub(crate) fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
     let strip = |node: LogicalPlan| match &node {
         LogicalPlan::Extension(Extension { node: inner }) => {
             match inner.as_any().downcast_ref::<WatermarkNode>() {
@@ -132,8 +137,8 @@ pub fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(strip).map(|t| t.data).map_err(from_datafusion)
 }
 
-/// The schema of a resolved query under the users' names.
-pub fn named_schema(resolved: &ResolvedQuery) -> SchemaRef {
+/// Returns the schema of a resolved query with the users' names.
+pub(crate) fn named_schema(resolved: &ResolvedQuery) -> SchemaRef {
     let inner = resolved.plan.schema();
     let fields = resolved.columns.iter().zip(inner.fields()).map(|(column, field)| {
         let named = Field::new(&column.name, field.data_type().clone(), column.nullable);
@@ -142,15 +147,18 @@ pub fn named_schema(resolved: &ResolvedQuery) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Rows under the users' names.
-pub fn named(rows: SendableRecordBatchStream, schema: SchemaRef) -> BoxStream<'static, Result<RecordBatch>> {
+/// Renames the columns of rows to the users' names.
+pub(crate) fn named(
+    rows: SendableRecordBatchStream,
+    schema: SchemaRef,
+) -> BoxStream<'static, Result<RecordBatch>> {
     rows.map(move |batch| rename(&batch.map_err(from_datafusion)?, &schema)).boxed()
 }
 
 fn rename(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns: Vec<ArrayRef> = batch.columns().to_vec();
-    // The plan may be laxer about nulls inside nested types than the schema says; the data are the same.
+    // The plan may allow nulls inside nested types where the schema does not; the data are the same.
     let fields = schema
         .fields()
         .iter()

@@ -1,4 +1,4 @@
-//! The engine of one process: what all sessions share.
+//! The engine of one process, which all sessions share.
 
 use crate::batch::Runtime;
 use crate::catalog::CatalogStore;
@@ -12,32 +12,32 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::ConnectorRegistry;
 
 /// The Spark version whose behaviour and protocol are followed.
-pub const SPARK_VERSION: &str = "4.2.0";
+pub(crate) const SPARK_VERSION: &str = "4.2.0";
 
-/// The folder of the data directory for what ends with the process.
+/// The folder of the data directory for files that end with the process.
 const TEMPORARY: &str = "temporary";
 
-/// How to open an engine.
+/// The configuration of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Where the catalog, managed tables and checkpoints live.
+    /// The folder of the catalog, managed tables and checkpoints.
     pub data_dir: PathBuf,
-    /// Threads per query; none: one per core.
+    /// The number of threads per query; none is one per core.
     pub workers: Option<usize>,
-    /// Bytes that all batch queries together may hold; none: half of the machine's memory.
+    /// The memory that all batch queries together may use, in bytes; none is half of the machine's memory.
     pub memory_limit: Option<usize>,
-    /// Whether streaming tables start again when the engine opens (`serve`), or lie still (`sql`).
+    /// Whether the queries of streaming tables resume when the engine opens (`serve`), or not (`sql`).
     pub resume_jobs: bool,
 }
 
 impl EngineConfig {
-    /// An engine over `data_dir` with the defaults of `serve`.
+    /// Creates the configuration of an engine over `data_dir` with the defaults of `serve`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: data_dir.into(), workers: None, memory_limit: None, resume_jobs: true }
     }
 }
 
-/// What all sessions of a process share.
+/// The engine of a process.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) config: EngineConfig,
@@ -46,13 +46,13 @@ pub struct Engine {
     pub(crate) store: Arc<CatalogStore>,
     pub(crate) global_views: Arc<Views>,
     jobs: Jobs,
-    /// Held for as long as the engine lives: one process owns a data directory.
+    /// Locked while the engine exists: one process owns a data directory.
     _lock: File,
     this: Weak<Engine>,
 }
 
 impl Engine {
-    /// Opens the engine over a data directory, which is made if it does not exist. `registry` has the connectors
+    /// Opens the engine over a data directory, which is created if it does not exist. `registry` has the connectors
     /// that its queries may use.
     pub async fn open(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
         thalweg_storage::durable::make_folder(&config.data_dir)
@@ -78,28 +78,27 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Makes a session. Whoever makes it keeps it: the engine knows its sessions only by what they start. Its
-    /// streaming queries go on when it is dropped.
+    /// Creates a session. The caller owns it; its streaming queries continue when it is dropped.
     pub fn new_session(&self, user: &str, id: &str) -> Arc<Session> {
         Arc::new(Session::new(self.this.clone(), self, user, id))
     }
 
-    /// The Spark version whose behaviour is followed.
+    /// Returns the Spark version whose behaviour is followed.
     pub fn version() -> &'static str {
         SPARK_VERSION
     }
 
-    /// The streaming queries of this process.
+    /// Returns the streaming queries of this process.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
     }
 
-    /// Where managed tables live.
+    /// Returns the folder of managed tables.
     pub(crate) fn warehouse(&self) -> PathBuf {
         self.config.data_dir.join("warehouse")
     }
 
-    /// Where checkpoints lie that end with their query.
+    /// Returns the folder of checkpoints that end with their query.
     pub(crate) fn temporary(&self) -> PathBuf {
         self.config.data_dir.join(TEMPORARY)
     }
@@ -110,7 +109,7 @@ impl Engine {
     }
 }
 
-/// Removes what a process that was killed could not.
+/// Removes the temporary files of a process that was killed.
 fn clear(folder: &Path) -> Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable(folder, &e.to_string())),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_stream::StreamingQuery;
 
-/// Ended queries that are kept, the default of Spark's `spark.sql.streaming.numRetainedQueries`.
-pub const ENDED_MAX: usize = 100;
+/// The number of ended queries that are kept: the default of Spark's `spark.sql.streaming.numRetainedQueries`.
+pub(crate) const ENDED_MAX: usize = 100;
 
 /// The class of the failure of a query, whatever its cause.
 pub const STREAM_FAILED: &str = "STREAM_FAILED";
@@ -14,6 +14,7 @@ pub const STREAM_FAILED: &str = "STREAM_FAILED";
 /// A streaming query, and how it was started.
 #[derive(Debug, Clone)]
 pub struct JobInfo {
+    /// The query.
     pub query: StreamingQuery,
     /// The session that started it; empty if the engine resumed it.
     pub session: String,
@@ -26,7 +27,7 @@ pub struct JobInfo {
 }
 
 impl JobInfo {
-    /// The error that ended the query as its client sees it: class `STREAM_FAILED` around the cause.
+    /// Returns the error that ended the query in the form for clients: class `STREAM_FAILED` with the cause.
     pub fn exception(&self) -> Option<Error> {
         let cause = self.query.exception()?;
         let (id, run_id) = (self.query.id(), self.query.run_id());
@@ -46,12 +47,15 @@ impl JobInfo {
         })
     }
 
-    /// Waits for the end: true if it ended, false after `timeout`; raises what [`Self::exception`] says.
+    /// Waits for the end; returns true if the query ended, false after `timeout`.
+    ///
+    /// # Errors
+    /// [`Self::exception`], if the query failed.
     pub async fn await_termination(&self, timeout: Option<Duration>) -> Result<bool> {
         self.as_client_sees(self.query.await_termination(timeout).await)
     }
 
-    /// Waits until everything that is in the source now is committed in the sink.
+    /// Waits until all rows that are in the source now are committed in the sink.
     pub async fn process_all_available(&self) -> Result<()> {
         self.as_client_sees(self.query.process_all_available().await)
     }

@@ -1,7 +1,7 @@
 //! The DataFrames that a session has marked with `persist` or `cacheTable`, with their storage levels.
 //!
-//! Marks only: nothing is materialised, and every action computes its rows anew, so no answer depends on a mark.
-//! Two plans that mean the same have one mark, as in Spark.
+//! Nothing is materialised, and every action computes its rows again, so no result depends on a mark.
+//! Two plans with the same semantics share a mark, as in Spark.
 
 use crate::semantics::CanonicalPlan;
 use std::collections::BTreeMap;
@@ -9,34 +9,40 @@ use std::sync::Mutex;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Relation;
 
-/// How many plans a session may mark.
+/// The largest number of marked plans of a session.
+// A mark keeps its plan in memory until the session ends or removes it.
 const MARKS_MAX: usize = 10_000;
 
-/// Where the user wants rows to be kept: told back, nothing more.
+/// The storage level that a user requests. It is reported, but has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StorageLevel {
+    /// Whether rows may be on disk.
     pub disk: bool,
+    /// Whether rows may be in memory.
     pub memory: bool,
+    /// Whether they may be outside of Java's heap.
     pub off_heap: bool,
+    /// Whether they are kept as objects.
     pub deserialized: bool,
+    /// The number of copies.
     pub replication: i32,
 }
 
 impl StorageLevel {
-    /// What a plan without a mark has.
+    /// The level of a plan without a mark.
     pub const NONE: Self =
         Self { disk: false, memory: false, off_heap: false, deserialized: false, replication: 1 };
-    /// What `cache()` asks for: Spark's `MEMORY_AND_DISK_DESER`.
+    /// The level of `cache()`: Spark's `MEMORY_AND_DISK_DESER`.
     pub const DEFAULT: Self = Self { disk: true, memory: true, deserialized: true, ..Self::NONE };
 }
 
-/// The marks of a session, by what the plans mean.
+/// The marks of a session by canonical plan.
 #[derive(Debug, Default)]
 pub(crate) struct Persisted(Mutex<BTreeMap<i32, Vec<(CanonicalPlan, StorageLevel)>>>);
 
 impl Persisted {
-    /// Marks a plan; one that has a mark keeps it.
-    pub fn mark(&self, plan: &Relation, level: StorageLevel) -> Result<()> {
+    /// Marks a plan; an existing mark stays.
+    pub(crate) fn mark(&self, plan: &Relation, level: StorageLevel) -> Result<()> {
         let plan = CanonicalPlan::of(plan);
         let mut marks = self.0.lock().map_err(|_| poisoned())?;
         if marks.len() >= MARKS_MAX {
@@ -51,8 +57,8 @@ impl Persisted {
         Ok(())
     }
 
-    /// Takes a plan's mark away.
-    pub fn unmark(&self, plan: &Relation) -> Result<()> {
+    /// Removes the mark of a plan.
+    pub(crate) fn unmark(&self, plan: &Relation) -> Result<()> {
         let plan = CanonicalPlan::of(plan);
         let mut marks = self.0.lock().map_err(|_| poisoned())?;
         if let Some(same) = marks.get_mut(&plan.semantic_hash()) {
@@ -62,16 +68,16 @@ impl Persisted {
         Ok(())
     }
 
-    /// A plan's mark.
-    pub fn level(&self, plan: &Relation) -> Option<StorageLevel> {
+    /// Returns the mark of a plan.
+    pub(crate) fn level(&self, plan: &Relation) -> Option<StorageLevel> {
         let plan = CanonicalPlan::of(plan);
         let marks = self.0.lock().ok()?;
         let same = marks.get(&plan.semantic_hash())?;
         same.iter().find(|(known, _)| *known == plan).map(|(_, level)| *level)
     }
 
-    /// Takes all marks away.
-    pub fn clear(&self) -> Result<()> {
+    /// Removes all marks.
+    pub(crate) fn clear(&self) -> Result<()> {
         self.0.lock().map_err(|_| poisoned())?.clear();
         Ok(())
     }

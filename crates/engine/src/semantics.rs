@@ -1,14 +1,14 @@
-//! Compares unresolved plans by what they mean: `sameSemantics`, `semanticHash`, and the marks of `persist`.
+//! Compares unresolved plans by their semantics: `sameSemantics`, `semanticHash`, and the marks of `persist`.
 //!
-//! Two plans that differ only in the client's ids and in where they stood in a text mean the same. The converse
-//! does not hold, so a "no" means "not known", as Spark's documentation warns too.
+//! Two plans that differ only in the client's ids and in their places in a text are the same. The converse
+//! does not hold: different plans may have the same semantics, as Spark's documentation warns too.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use thalweg_sql::ir::{ChildMut, Expr, ExprNode, Relation};
 
-/// A plan in the form that all plans of the same meaning share: ids are counted from 0 in the order of their
-/// first use, and places in the text are left out.
+/// A plan in canonical form: ids are counted from 0 in the order of their
+/// first use, and places in the text are removed.
 ///
 /// ```
 /// use thalweg_engine::semantics::CanonicalPlan;
@@ -20,24 +20,24 @@ use thalweg_sql::ir::{ChildMut, Expr, ExprNode, Relation};
 pub struct CanonicalPlan(Relation);
 
 impl CanonicalPlan {
-    /// The canonical form of a plan.
+    /// Creates the canonical form of a plan.
     pub fn of(relation: &Relation) -> Self {
         let mut canonical = relation.clone();
         Renumbering::default().relation(&mut canonical);
         Self(canonical)
     }
 
-    /// A hash that is the same for equal plans.
+    /// Returns a hash that is the same for equal plans.
     pub fn semantic_hash(&self) -> i32 {
         let mut hasher = DefaultHasher::new();
-        // A plan holds floating-point numbers, so it has no `Hash`; equal plans have equal texts.
+        // A plan contains floating-point numbers, so it does not implement `Hash`; equal plans have equal texts.
         format!("{:?}", self.0).hash(&mut hasher);
         let bytes = hasher.finish().to_le_bytes();
         i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 }
 
-/// The ids seen so far, each with its number.
+/// The ids so far, each with its number.
 #[derive(Default)]
 struct Renumbering(HashMap<i64, i64>);
 

@@ -1,4 +1,4 @@
-//! One user's session: settings, names, and the way from a statement to its rows.
+//! A user's session: its settings and names, and the execution of its statements.
 
 use crate::batch::{self, PlanOptions};
 use crate::catalog::SessionCatalog;
@@ -16,12 +16,13 @@ use thalweg_resolver::{Context, ResolvedQuery};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 
-/// How many views may stand behind one another.
+/// The deepest nesting of views.
+// The default of Spark's `spark.sql.view.maxNestedViewDepth`.
 const VIEWS_DEEP_MAX: usize = 100;
 
-/// What a statement answers.
+/// The result of a statement.
 pub struct Output {
-    /// The columns under the users' names.
+    /// The columns with the users' names.
     pub schema: StructType,
     /// The rows; dropping the stream cancels the query.
     pub rows: BoxStream<'static, Result<RecordBatch>>,
@@ -30,12 +31,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// A statement without rows.
+    /// Creates the result of a statement without rows.
     pub fn nothing() -> Self {
         Self { schema: StructType::default(), rows: futures::stream::empty().boxed(), query: None }
     }
 
-    /// All rows at once, or the first error: some operators repeat theirs without end.
+    /// Collects all rows, or returns the first error: some operators repeat their error without end.
     pub async fn collect(self) -> Result<Vec<RecordBatch>> {
         self.rows.try_collect().await
     }
@@ -44,21 +45,42 @@ impl Output {
 /// A streaming query that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamingQueryInfo {
+    /// The id of the query, which its checkpoint keeps.
     pub id: String,
+    /// The id of this run.
     pub run_id: String,
+    /// The name that the user gave.
     pub name: Option<String>,
 }
 
-/// What is known of a query without running it.
+/// The properties of a query that are known without running it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analyzed {
+    /// The schema.
     pub schema: StructType,
+    /// Whether an input is unbounded.
     pub streaming: bool,
-    /// Whether its rows came with the request.
+    /// Whether the request contains its rows.
     pub is_local: bool,
 }
 
-/// One user's session.
+/// A user's session.
+///
+/// ```
+/// use thalweg_connectors_all::standard_registry;
+/// use thalweg_engine::{Engine, EngineConfig};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()).await?;
+/// let session = engine.new_session("ada", "1");
+/// session.config().set("spark.sql.session.timeZone", "Europe/Berlin")?;
+/// let outputs = session.sql("SELECT 1 AS a; SELECT 2 AS b").await?;
+/// assert_eq!(outputs.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Session {
     engine: Weak<Engine>,
@@ -81,24 +103,24 @@ impl Session {
         Self { engine, catalog, user: user.to_owned(), id: id.to_owned(), persisted: Persisted::default() }
     }
 
-    /// The session's settings.
+    /// Returns the session's settings.
     pub fn config(&self) -> &SessionConfig {
         &self.catalog.config
     }
-    /// The id that the client gave.
+    /// Returns the id that the client sent.
     pub fn id(&self) -> &str {
         &self.id
     }
-    /// The user that the client gave.
+    /// Returns the user that the client sent.
     pub fn user(&self) -> &str {
         &self.user
     }
-    /// The database that unqualified names are in.
+    /// Returns the database of unqualified names.
     pub fn current_database(&self) -> String {
         self.catalog.database()
     }
 
-    /// How the queries of this session are planned.
+    /// Returns the planning options of this session's queries.
     pub(crate) fn plan_options(&self, optimize: bool) -> PlanOptions {
         PlanOptions { optimize, partitions: self.config().partitions() }
     }
@@ -107,7 +129,7 @@ impl Session {
         self.engine.upgrade().ok_or_else(|| Error::internal("the engine is shut down"))
     }
 
-    /// Runs one statement. A query's rows come as they are computed; a command has run when this returns.
+    /// Runs one statement. The rows of a query are computed as they are read; a command has run when this returns.
     pub async fn execute(&self, statement: ir::Statement, text: Option<Arc<str>>) -> Result<Output> {
         match statement {
             ir::Statement::Query(relation) => self.query(&relation, text).await,
@@ -129,7 +151,7 @@ impl Session {
         self.query_with(relation, text, true).await
     }
 
-    /// Starts a query with or without the optimizer: both must give the same rows.
+    /// Starts a query with or without the optimizer: both return the same rows.
     pub async fn query_with(
         &self,
         relation: &ir::Relation,
@@ -137,7 +159,7 @@ impl Session {
         optimize: bool,
     ) -> Result<Output> {
         if let ir::RelationNode::ShowString { input, rows, truncate, vertical, html } = &relation.node {
-            let style = crate::show_string::Style {
+            let style = crate::show_string::ShowStyle {
                 rows: *rows,
                 truncate: *truncate,
                 vertical: *vertical,
@@ -154,7 +176,7 @@ impl Session {
         Ok(Output { schema: resolved.schema(), rows, query: None })
     }
 
-    /// What is known of a query without running it.
+    /// The properties of a query that are known without running it.
     pub async fn analyze(&self, relation: &ir::Relation, text: Option<Arc<str>>) -> Result<Analyzed> {
         if let ir::RelationNode::ShowString { .. } = &relation.node {
             let schema = crate::show_string::schema();
@@ -166,7 +188,7 @@ impl Session {
         Ok(Analyzed { schema: resolved.schema(), streaming, is_local })
     }
 
-    /// The files that a query reads, as URIs, each once.
+    /// Returns the files that a query reads, as URIs, each once.
     ///
     /// # Errors
     /// As [`Self::analyze`]; `UNSUPPORTED_FEATURE` for a stream.
@@ -174,27 +196,27 @@ impl Session {
         statement::explain::input_files(&self.resolve(relation, None).await?, &self.catalog.registry)
     }
 
-    /// Marks a plan as persisted; one that is keeps its level.
+    /// Marks a plan as persisted; an existing mark keeps its level.
     pub fn persist(&self, relation: &ir::Relation, level: StorageLevel) -> Result<()> {
         self.persisted.mark(&self.behind_views(relation), level)
     }
 
-    /// Takes the mark of a plan away.
+    /// Removes the mark of a plan.
     pub fn unpersist(&self, relation: &ir::Relation) -> Result<()> {
         self.persisted.unmark(&self.behind_views(relation))
     }
 
-    /// Takes all marks away.
+    /// Removes all marks.
     pub fn unpersist_all(&self) -> Result<()> {
         self.persisted.clear()
     }
 
-    /// How a plan is persisted, if it is.
+    /// Returns the level of a plan, if it is marked.
     pub fn storage_level(&self, relation: &ir::Relation) -> Option<StorageLevel> {
         self.persisted.level(&self.behind_views(relation))
     }
 
-    /// A temporary view means its plan: the relation itself, or what stands behind the view that it names.
+    /// Replaces a temporary view by its plan; returns other relations as they are.
     fn behind_views(&self, relation: &ir::Relation) -> ir::Relation {
         let mut relation = relation.clone();
         for _ in 0..VIEWS_DEEP_MAX {
@@ -205,7 +227,7 @@ impl Session {
         relation
     }
 
-    /// The plan of a query, as text.
+    /// Returns the plan of a query as text.
     pub async fn explain(&self, relation: &ir::Relation, mode: ir::ExplainMode) -> Result<String> {
         statement::explain::text(self, relation, mode, None).await
     }
@@ -218,7 +240,7 @@ impl Session {
         thalweg_resolver::resolve(relation, &self.catalog, &self.context(text)?).await
     }
 
-    /// Resolves a query that shall run as a stream: its current time is that of each epoch.
+    /// Resolves a query that runs as a stream: its current time is that of each epoch.
     pub(crate) async fn resolve_stream(
         &self,
         relation: &ir::Relation,
@@ -231,7 +253,7 @@ impl Session {
     pub(crate) fn context(&self, text: Option<Arc<str>>) -> Result<Context> {
         Ok(Context {
             time_zone: self.config().time_zone(),
-            // Read once, so that current_timestamp is one value all through the statement.
+            // Read once, so that current_timestamp has one value in the whole statement.
             now_micros: Some(SystemClock::default().now_micros()),
             current_database: self.current_database(),
             user: self.user.clone(),
@@ -241,7 +263,7 @@ impl Session {
     }
 }
 
-/// Whether a relation holds its own rows: local data and VALUES, and a text that is one of them.
+/// Returns whether a relation contains its rows: local data and VALUES, and SQL text that is one of them.
 fn is_local(relation: &ir::Relation) -> bool {
     match &relation.node {
         ir::RelationNode::Local { .. } | ir::RelationNode::Values { .. } => true,

@@ -1,4 +1,4 @@
-//! `df.show()`: a result drawn as text, exactly as Spark draws it.
+//! Formats a result as text for `df.show()`, exactly as Spark does.
 //!
 //! The layout follows Spark's `Dataset.showString`: columns at least three wide, right-aligned
 //! when cut to a width, left-aligned otherwise.
@@ -14,24 +14,22 @@ use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 use thalweg_values::display;
 
-/// The narrowest a column is drawn.
+/// The smallest width of a column in characters.
 const WIDTH_MIN: usize = 3;
-/// Characters per cell of the console sink, as in Spark.
-const CONSOLE_TRUNCATE: usize = 20;
-/// The most rows that one drawing holds: Spark's limit too.
+/// The largest number of rows of one text: Spark's limit too.
 const ROWS_MAX: usize = i32::MAX as usize - 15;
 
-/// How to draw.
+/// The format of the text.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
+pub(crate) struct ShowStyle {
     pub rows: usize,
-    /// Characters per cell; 0 does not cut.
+    /// The largest number of characters per cell; 0 does not truncate.
     pub truncate: usize,
     pub vertical: bool,
     pub html: bool,
 }
 
-/// A table of texts: the header and the rows that are shown.
+/// The texts of a table: the header and the rows that are shown.
 struct Cells {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -39,17 +37,17 @@ struct Cells {
     more: bool,
 }
 
-/// The schema of the answer: one string.
-pub fn schema() -> StructType {
+/// Returns the schema of the result: one string.
+pub(crate) fn schema() -> StructType {
     StructType { fields: vec![StructField::new("show_string", DataType::String, false)] }
 }
 
-/// Runs the input far enough to draw it.
-pub async fn show(
+/// Runs the input as far as its text needs it.
+pub(crate) async fn show(
     session: &Session,
     input: &ir::Relation,
     text: Option<Arc<str>>,
-    style: Style,
+    style: ShowStyle,
 ) -> Result<Output> {
     let cells = fetch(session, input, text, style).await?;
     let drawn = match (style.html, style.vertical) {
@@ -64,22 +62,12 @@ pub async fn show(
     Ok(Output { schema: schema(), rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
 }
 
-/// Draws up to `shown` rows of one batch, as the console sink does.
-pub fn draw(batch: &RecordBatch, shown: usize, truncate: bool) -> Result<String> {
-    let truncate = if truncate { CONSOLE_TRUNCATE } else { 0 };
-    let header = batch.schema().fields().iter().map(|f| escape(f.name())).collect();
-    let rows = texts(batch, "UTC", truncate);
-    let more = rows.len() > shown;
-    let cells = Cells { header, rows: rows.into_iter().take(shown).collect(), more };
-    Ok(horizontal(&cells, truncate > 0))
-}
-
 fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
     let cell = |column: &ArrayRef, row| cut(escape(&display::cell(column.as_ref(), row, zone)), truncate);
     (0..batch.num_rows()).map(|row| batch.columns().iter().map(|c| cell(c, row)).collect()).collect()
 }
 
-/// The rows with intervals as texts, which the fields of their types decide.
+/// Converts intervals to text, which depends on the fields of their types.
 fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = batch
         .columns()
@@ -104,7 +92,7 @@ async fn fetch(
     session: &Session,
     input: &ir::Relation,
     text: Option<Arc<str>>,
-    style: Style,
+    style: ShowStyle,
 ) -> Result<Cells> {
     let shown = style.rows.min(ROWS_MAX);
     let limit = i32::try_from(shown + 1).unwrap_or(i32::MAX);
@@ -124,7 +112,7 @@ async fn fetch(
     Ok(Cells { header, rows, more })
 }
 
-/// Control characters as Spark writes them, so that a cell stays on its line.
+/// Escapes control characters as Spark does, so that a cell stays on its line.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -213,7 +201,7 @@ fn pad(text: &str, to: usize, right: bool) -> String {
     if right { spaces + text } else { text.to_owned() + &spaces }
 }
 
-/// Columns on a terminal as Spark counts them: UTF-16 units, and two for what is wide in East Asia.
+/// Returns the width on a terminal as Spark counts it: UTF-16 units, and two for wide East Asian characters.
 fn width(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { c.len_utf16() }).sum()
 }

@@ -1,4 +1,4 @@
-//! From a format, paths and options to a table: bounded or unbounded.
+//! Opens a table, bounded or unbounded, from a format, paths and options.
 
 use crate::catalog::{StreamingTable, TableDefinition};
 use crate::settings::SessionConfig;
@@ -12,28 +12,28 @@ use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
 use thalweg_values::types;
 
-/// What to open, before it is known what is there.
+/// The description of a table to open.
 #[derive(Debug, Clone)]
-pub struct SourceRequest {
+pub(crate) struct SourceRequest {
     pub format: String,
     pub paths: Vec<String>,
     pub schema: Option<StructType>,
     pub options: ir::Options,
     pub streaming: bool,
-    /// Options that a lasting table keeps, which is read as a stream and as a whole, and written.
+    /// Options of a persistent table, which apply to bounded reads, streams and writes.
     pub kept: ir::Options,
 }
 
-/// A table that can be planned.
+/// An open table.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     pub provider: Arc<dyn TableProvider>,
     pub schema: StructType,
 }
 
 impl SourceRequest {
-    /// The files of a lasting table.
-    pub fn of_table(definition: &TableDefinition) -> Result<Self> {
+    /// Creates the description of a persistent table.
+    pub(crate) fn of_table(definition: &TableDefinition) -> Result<Self> {
         let schema = definition.schema.as_deref().map(thalweg_sql::types::schema_from_json).transpose()?;
         Ok(Self {
             format: definition.format.clone(),
@@ -46,7 +46,7 @@ impl SourceRequest {
     }
 
     /// `read.format(..).load(..)` and `FROM 'file'`.
-    pub fn of_data_source(
+    pub(crate) fn of_data_source(
         source: &ir::DataSource,
         config: &SessionConfig,
         registry: &ConnectorRegistry,
@@ -91,8 +91,8 @@ fn add_missing(defaults: &[(&str, &str)], options: &mut ir::Options) {
     }
 }
 
-/// Opens a table: infers the schema where none is given.
-pub async fn open(
+/// Opens a table; infers the schema if none is given.
+pub(crate) async fn open(
     connector: Arc<dyn Connector>,
     request: SourceRequest,
     config: &SessionConfig,
@@ -110,7 +110,7 @@ pub async fn open(
         connector.table(read).await?
     };
     let schema = match given {
-        // Files can't promise what a user's schema says of nulls.
+        // A user's schema cannot guarantee that files contain no nulls.
         Some(given) => with_partitions(nullable(given), &provider)?,
         None => spark_schema(&provider.schema())?,
     };
@@ -128,8 +128,8 @@ fn read_request(request: SourceRequest, config: &SessionConfig) -> Result<ReadRe
     })
 }
 
-/// Spark's schema of files; a type that Spark lacks is refused.
-pub fn spark_schema(schema: &Schema) -> Result<StructType> {
+/// Converts the schema of files to Spark's; a type that Spark does not have is refused.
+pub(crate) fn spark_schema(schema: &Schema) -> Result<StructType> {
     types::schema_to_spark(schema.fields()).ok_or_else(|| {
         let unknown = schema.fields().iter().find(|f| types::to_spark(f.data_type()).is_none());
         Error::unsupported(unknown.map_or_else(
@@ -144,7 +144,7 @@ fn nullable(mut schema: StructType) -> StructType {
     schema
 }
 
-/// Adds the columns that only the provider knows: those of partition folders.
+/// Adds the columns of partition folders, which only the provider knows.
 fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
     let there = spark_schema(&provider.schema())?;
     let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
@@ -167,8 +167,8 @@ fn check_stream_schema(connector: &ConnectorDescriptor, config: &SessionConfig) 
     .hint("Give .schema(..), or set spark.sql.streaming.schemaInference to true."))
 }
 
-/// ``csv.`path` `` and its kin.
-pub fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Option<SourceRequest> {
+/// Converts ``csv.`path` `` and similar names to the description of a table.
+pub(crate) fn path_table(name: &ir::Name, options: &ir::Options, streaming: bool) -> Option<SourceRequest> {
     match name.as_slice() {
         [format, path] => Some(SourceRequest {
             format: format.to_lowercase(),

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Output, Session, display};
-use thalweg_resolver::types::interval_fields;
 use thalweg_sql::ir::{Relation, Statement};
 use thalweg_sql::types::{DataType, StructField};
+use thalweg_values::types::interval_fields;
 
 struct Database {
     session: Arc<Session>,

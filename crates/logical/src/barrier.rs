@@ -13,12 +13,13 @@ pub const OPTIMIZATION_BARRIER: &str = "optimization_barrier";
 
 static BARRIER: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(OptimizationBarrier::default()));
 
-/// True on every row. A column of it in a projection keeps what is above from moving below.
+/// Returns an expression that is true on every row. As a column of a projection it prevents rules from moving
+/// predicates through the projection.
 pub fn optimization_barrier() -> Expr {
     BARRIER.call(vec![])
 }
 
-/// Volatile, so that no rule moves a predicate on it further down.
+/// The function is volatile, so that no rule moves a predicate on it further down.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OptimizationBarrier {
     signature: Signature,

@@ -1,8 +1,8 @@
-//! A row per element of a list: the node of `explode` and of sliding windows.
+//! The logical node of `explode` and of sliding windows: returns a row per element of a list.
 //!
-//! DataFusion's own Unnest hands its input's functional dependencies on, as if a key were still one after its
-//! row came several times: ORDER BY, GROUP BY and DISTINCT over the elements then lose keys. This node has none.
-//! A batch runs it as DataFusion's UnnestExec; a stream's lowering reads it as it is.
+//! DataFusion's own Unnest keeps its input's functional dependencies, as if a key were still unique after its
+//! row was repeated: ORDER BY, GROUP BY and DISTINCT over the elements then lose keys. This node has none.
+//! A batch runs it as DataFusion's UnnestExec; a stream is lowered from the node itself.
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// The input's rows, each once per element of a list: the element stands where the list was.
+/// Returns the input's rows, each once per element of a list: the element replaces the list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GenerateNode {
     /// The rows.
@@ -25,10 +25,10 @@ pub struct GenerateNode {
 }
 
 impl GenerateNode {
-    /// The elements of the list `column` of `input`.
+    /// Creates the node for the list `column` of `input`.
     ///
     /// # Errors
-    /// DataFusion's internal error if that is no list.
+    /// DataFusion's internal error if the column is not a list.
     pub fn try_new(input: LogicalPlan, column: String, outer: bool) -> Result<Self> {
         let fields = input.schema().iter().map(|(qualifier, field)| {
             let element = match field.data_type() {
@@ -50,10 +50,10 @@ impl GenerateNode {
         }
     }
 
-    /// The place of the list among the columns.
+    /// Returns the index of the list among the columns.
     ///
     /// # Errors
-    /// DataFusion's internal error if it is gone.
+    /// DataFusion's internal error if the input no longer has the column.
     pub fn index(&self) -> Result<usize> {
         let place = self.schema.fields().iter().position(|f| f.name() == &self.column);
         place.ok_or_else(|| DataFusionError::Internal(format!("the list {} is gone", self.column)))
@@ -79,11 +79,11 @@ impl UserDefinedLogicalNodeCore for GenerateNode {
     fn expressions(&self) -> Vec<Expr> {
         vec![]
     }
-    /// A filter of the other columns keeps or drops all rows that a row becomes, so it may pass.
+    /// A filter of the other columns keeps or drops all rows of an input row, so it may be pushed down.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         HashSet::from([self.column.clone()])
     }
-    /// The columns asked for, and the list in any case: it decides how many rows there are.
+    /// The required columns, and always the list: it determines the number of rows.
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let mut needed = output_columns.to_vec();
         needed.push(self.index().ok()?);

@@ -1,7 +1,7 @@
-//! Thalweg's own logical nodes and markers: what DataFusion's `LogicalPlan` does not have.
+//! Thalweg's own logical nodes and markers, which DataFusion's `LogicalPlan` does not have.
 //!
-//! The resolver builds plans of them, `thalweg-physical` turns them into operators for a batch, and the engine lowers
-//! them for a stream. They know neither names nor functions of Spark.
+//! The resolver builds plans of them, `thalweg-physical` plans them as operators for a batch, and the engine lowers
+//! them for a stream. They do not depend on names or functions of Spark.
 //!
 //! ```
 //! use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};

@@ -1,7 +1,7 @@
-//! Whether a value is null, as a call that no optimizer rule folds.
+//! A function that returns whether a value is null, and that no optimizer rule folds.
 //!
-//! A rule that knows that a column is never null would make a literal of `IS NULL`, and a join loses a key that is
-//! a literal.
+//! A rule that knows that a column is never null would replace `IS NULL` by a literal, and a join drops a key that
+//! is a literal.
 
 use arrow::compute::is_null;
 use arrow::datatypes::DataType;
@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 static NULL_MARKER: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(NullMarker::default()));
 
-/// Whether a value is null, as a join key.
+/// Returns the expression of whether a value is null, as a join key.
 pub(crate) fn null_marker(value: Expr) -> Expr {
     NULL_MARKER.call(vec![value])
 }

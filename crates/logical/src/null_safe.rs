@@ -1,4 +1,4 @@
-//! Equality in which null equals null, as pairs of keys in which null equals nothing.
+//! Converts equality in which null equals null to pairs of keys in which null equals nothing.
 
 use crate::null_marker::null_marker;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -6,10 +6,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
-/// The pairs of keys that are all equal exactly where `left` and `right` are, null equal to null.
+/// Returns pairs of keys that are all equal exactly where `left` and `right` are, with null equal to null.
 ///
 /// # Errors
-/// DataFusion's where an expression has no type.
+/// DataFusion's error for an expression without a type.
 pub fn plain_keys(
     left: Expr,
     left_schema: &DFSchema,

@@ -1,8 +1,8 @@
-//! Rows that must not be computed again or otherwise: the node above random numbers and row ids.
+//! The logical node above random numbers and row ids, whose rows must be computed exactly once.
 //!
-//! Which values such expressions give depends on the rows that reach them, in their order. So no filter and no
-//! limit from above moves below this node, and no projection merges with the one below it. Columns that nobody
-//! reads are still left out. It runs as an optimization barrier that is removed once the plan is made.
+//! The values of such expressions depend on the rows that reach them, in their order. So no filter and no
+//! limit moves below this node, and no projection merges with the one below it. Columns that are not
+//! read are still removed. It is planned as an optimization barrier that is removed at the end of planning.
 
 use datafusion::common::{DFSchemaRef, DataFusionError, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
@@ -17,7 +17,7 @@ pub struct SettledNode {
     input: LogicalPlan,
 }
 
-/// The same rows, which nothing above changes.
+/// Creates the node above `input`.
 pub fn settled(input: LogicalPlan) -> LogicalPlan {
     LogicalPlan::Extension(Extension { node: Arc::new(SettledNode { input }) })
 }

@@ -1,8 +1,8 @@
-//! The mark that `withWatermark` leaves in a plan, and the filters that Spark moves below it.
+//! The logical node of `withWatermark`, and the filters that Spark moves below it.
 //!
-//! Rows pass unchanged. The stream's lowering reads the column and the delay; a batch strips the node.
-//! A filter above that does not look at the event time moves below, as in Spark: what it drops moves no
-//! watermark. Only filters that can't raise are asked to move.
+//! The node does not change rows. A stream is lowered with its column and delay; a batch removes the node.
+//! A filter above that does not use the event time moves below, as in Spark: the rows that it drops do not
+//! advance the watermark. Only filters that cannot raise are moved.
 
 use crate::generate::GenerateNode;
 use arrow::datatypes::Field;
@@ -17,15 +17,15 @@ use std::fmt;
 use std::sync::Arc;
 use thalweg_common::clock::PROCESSING_TIME;
 
-/// Key of a field's metadata: the field is an event time whose watermark lags this many microseconds.
+/// The metadata key of a field that is an event time; the value is the delay of its watermark in microseconds.
 pub const EVENT_TIME_KEY: &str = "thalweg.event_time_delay_us";
 
-/// The delay of the watermark on a field in microseconds, if there is one.
+/// Returns the delay of the watermark on a field in microseconds, if there is one.
 pub fn event_time_of(field: &Field) -> Option<i64> {
     field.metadata().get(EVENT_TIME_KEY).and_then(|text| text.parse().ok())
 }
 
-/// Rows whose column `column` is the event time, at most `delay_micros` late.
+/// Declares that the column `column` is the event time, and that rows are at most `delay_micros` late.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WatermarkNode {
     /// The rows.
@@ -38,11 +38,11 @@ pub struct WatermarkNode {
 }
 
 impl WatermarkNode {
-    /// A watermark over `input`; the column's field gets the mark that [`crate::event_time_of`] reads.
+    /// Creates the node over `input`; the column's field gets the metadata that [`crate::event_time_of`] reads.
     pub fn try_new(input: LogicalPlan, column: String, delay_micros: i64) -> Result<Self> {
         let fields = input.schema().iter().map(|(qualifier, field)| {
             let mut field = field.as_ref().clone();
-            // Only the newest watermark counts: the other columns lose their marks.
+            // Only the newest watermark counts: the metadata of other columns is removed.
             field.metadata_mut().remove(EVENT_TIME_KEY);
             if field.name() == &column {
                 field.metadata_mut().insert(EVENT_TIME_KEY.to_owned(), delay_micros.to_string());
@@ -74,7 +74,7 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
         vec![]
     }
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
-        // What may pass has passed while the plan was made, see `filter_below`.
+        // Filters that may move below were moved when the plan was built, see `filter_below`.
         self.schema.fields().iter().map(|f| f.name().clone()).collect()
     }
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -87,7 +87,10 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
     }
 }
 
-/// The plan with a filter below its watermark; none if it has no watermark that the filter may pass.
+/// Returns the plan with a filter below its watermark; none if there is no watermark that the filter may pass.
+///
+/// # Errors
+/// DataFusion's errors of the walk over the plan.
 pub fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
     if !leads_to_watermark(plan) || looks_elsewhere(predicate)? || varies(predicate)? {
         return Ok(None);
@@ -107,7 +110,7 @@ fn leads_to_watermark(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether an expression reads another relation.
+/// Returns whether an expression contains a subquery.
 fn looks_elsewhere(expr: &Expr) -> Result<bool> {
     expr.exists(|e| {
         Ok(matches!(
@@ -120,7 +123,7 @@ fn looks_elsewhere(expr: &Expr) -> Result<bool> {
     })
 }
 
-/// Whether an expression may give two answers on one row. The time of an epoch is one value.
+/// Returns whether an expression may have two values on one row. The time of an epoch is one value.
 fn varies(expr: &Expr) -> Result<bool> {
     expr.exists(|e| {
         Ok(match e {
@@ -139,7 +142,7 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
         },
         LogicalPlan::Filter(_) => predicate.clone(),
         LogicalPlan::Projection(p) => computed(predicate, plan, &p.expr)?,
-        // Whole groups pass or don't, so the rows of those that don't need no group.
+        // The filter keeps or drops whole groups, so it may drop their rows before grouping.
         LogicalPlan::Aggregate(a) if !matches!(a.group_expr.first(), None | Some(Expr::GroupingSet(_))) => {
             let keys: HashSet<&str> =
                 plan.schema().fields().iter().take(a.group_expr.len()).map(|f| f.name().as_str()).collect();
@@ -158,7 +161,7 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
     }
 }
 
-/// The watermark with the filter below it, unless the filter looks at its event time.
+/// Returns the watermark with the filter below it, unless the filter uses its event time.
 fn passed(mark: &WatermarkNode, plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
     if names(predicate).contains(&mark.column) {
         return Ok(None);
@@ -170,7 +173,7 @@ fn passed(mark: &WatermarkNode, plan: &LogicalPlan, predicate: &Expr) -> Result<
     plan.with_new_exprs(vec![], vec![below]).map(Some)
 }
 
-/// Whether a filter looks at the elements that a node makes of a list.
+/// Returns whether a filter uses the elements that a node makes of a list.
 fn is_element(node: &Extension, predicate: &Expr) -> bool {
     let generate = node.node.as_any().downcast_ref::<GenerateNode>();
     generate.is_none_or(|g| names(predicate).contains(&g.column))
@@ -180,7 +183,7 @@ fn names(expr: &Expr) -> HashSet<String> {
     expr.column_refs().into_iter().map(|c| c.name.clone()).collect()
 }
 
-/// An expression over a node's columns as one over its input.
+/// Converts an expression over a node's columns to one over its input.
 fn computed(expr: &Expr, plan: &LogicalPlan, made_by: &[Expr]) -> Result<Expr> {
     let columns = plan.schema().columns();
     let by_name: HashMap<String, Expr> =

@@ -1,4 +1,4 @@
-//! An operator that passes rows and keeps the physical optimizer's rules from moving anything through it.
+//! An operator that returns its input's rows, and through which no physical optimizer rule moves anything.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
@@ -10,7 +10,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use std::fmt;
 use std::sync::Arc;
 
-/// The plan without the barriers that stayed while one rule ran.
+/// Removes the barriers that were added for one rule.
 pub(crate) fn remove_passing(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<OptimizationBarrierExec>() {
         Some(barrier) if !barrier.lasting => Ok(Transformed::yes(Arc::clone(&barrier.input))),
@@ -18,7 +18,7 @@ pub(crate) fn remove_passing(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed
     }
 }
 
-/// Removes the barriers that stayed while the plan was made.
+/// Removes the barriers that were added for the whole planning.
 #[derive(Debug)]
 pub(crate) struct RemoveOptimizationBarriers;
 
@@ -38,18 +38,18 @@ impl PhysicalOptimizerRule for RemoveOptimizationBarriers {
     }
 }
 
-/// Passes rows, but no filter.
+/// Returns its input's rows; filters are not pushed through it.
 #[derive(Debug)]
 pub(crate) struct OptimizationBarrierExec {
     input: Arc<dyn ExecutionPlan>,
-    /// Whether it stays until the plan is made.
+    /// Whether it stays until planning ends.
     lasting: bool,
     /// Whether a sort that is required above may be made below.
     passes_sorts: bool,
 }
 
 impl OptimizationBarrierExec {
-    /// A barrier above `input` that stays while one rule runs.
+    /// Creates a barrier above `input` that stays while one rule runs.
     pub(crate) fn passing(input: Arc<dyn ExecutionPlan>) -> Self {
         Self { input, lasting: false, passes_sorts: true }
     }
@@ -59,7 +59,7 @@ impl OptimizationBarrierExec {
         Self { passes_sorts: false, ..self }
     }
 
-    /// A barrier above `input` that stays until the plan is made.
+    /// Creates a barrier above `input` that stays until planning ends.
     pub(crate) fn lasting(input: Arc<dyn ExecutionPlan>) -> Self {
         Self { input, lasting: true, passes_sorts: true }
     }

@@ -1,10 +1,10 @@
-//! The simplifier, kept from merging lists of values as if unknown were false.
+//! DataFusion's simplifier, prevented from merging lists of values as if unknown were false.
 //!
-//! `c IN (1, 2) AND c IN (3, 4)` has no common value and is made false, `c NOT IN (1, 2) OR c NOT IN (3, 4)`
-//! is made true: where `c` is null, both are null. A null in a list is lost in the same way. Lists are merged
-//! where they test the same expression; so while the simplifier runs, each column that a list tests has a name
-//! of that list. Equalities with constants below OR become lists, so they are covered too. Equal lists have
-//! equal names: what repeats is still found.
+//! It replaces `c IN (1, 2) AND c IN (3, 4)`, which has no common value, by false, and `c NOT IN (1, 2) OR
+//! c NOT IN (3, 4)` by true; but where `c` is null, both are null. A null in a list is lost in the same way. Lists
+//! are merged if they test the same expression; so while the simplifier runs, each column that a list tests gets a
+//! name for that list. Equalities with constants below OR become lists, so they are renamed too. Equal lists have
+//! equal names, so that repetitions are still found.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
@@ -14,10 +14,10 @@ use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// What the names of hidden columns hold.
+/// The prefix of the temporary names of columns.
 const HIDDEN: &str = "#list ";
 
-/// `simplify_expressions` over hidden lists.
+/// `simplify_expressions` over lists with renamed columns.
 #[derive(Debug)]
 pub(crate) struct CarefulSimplify(pub Arc<dyn OptimizerRule + Send + Sync>);
 
@@ -33,7 +33,7 @@ impl OptimizerRule for CarefulSimplify {
         if !hidden.transformed {
             return self.0.rewrite(plan, config);
         }
-        // Their columns are named by their expressions, which then could not change.
+        // The names of their columns are those of their expressions, which therefore must not change.
         if matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
             return Ok(Transformed::no(plan));
         }
@@ -45,7 +45,7 @@ impl OptimizerRule for CarefulSimplify {
     }
 }
 
-/// Where a boolean stands: below an odd number of NOTs, and below anything but the ANDs of a filter.
+/// The context of a boolean: below an odd number of NOTs, and below anything but the ANDs of a filter.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     negated: bool,
@@ -82,7 +82,7 @@ fn hide(expr: Expr, place: Place) -> Result<Transformed<Expr>> {
     }
 }
 
-/// Whether a comparison is one of a column and a constant that may become a list: `=`, or `<>` below NOT.
+/// Returns whether a comparison of a column and a constant may become a list: `=`, or `<>` below NOT.
 fn becomes_list(pair: &BinaryExpr) -> bool {
     let one = |a: &Expr, b: &Expr| matches!((a, b), (Expr::Column(_), Expr::Literal(..)));
     matches!(pair.op, Operator::Eq | Operator::NotEq)

@@ -1,10 +1,10 @@
-//! Keeps the sorts whose order the rows of an answer depend on.
+//! Keeps the sorts whose order the rows of a result depend on.
 //!
 //! DataFusion removes a sort when no operator above requires its order. LIMIT requires none, once a projection
 //! has dropped the sort key, and neither do aggregates such as `collect_list` and `first`; but in Spark they see
 //! the rows in the order of the subquery's ORDER BY. This rule runs before the one that removes sorts, and states
-//! the order as a requirement on each sort that such an operator reads from. DataFusion's own rule takes the
-//! requirements away afterwards.
+//! the order as a requirement on each sort that such an operator reads from. DataFusion's own rule removes the
+//! requirements afterwards.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
@@ -43,13 +43,13 @@ const ORDER_INSENSITIVE: &[&str] = &[
     "var_pop",
 ];
 
-/// States the order of each sort that the answer depends on as a requirement.
+/// Adds the order of each sort that the result depends on as a requirement.
 #[derive(Debug)]
 pub(crate) struct KeepSorts;
 
 impl PhysicalOptimizerRule for KeepSorts {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        // The order of the whole answer is already required, so only what lies below matters here.
+        // The order of the whole result is already required, so only what is below matters here.
         Ok(kept(plan, false)?.data)
     }
     fn name(&self) -> &str {
@@ -78,7 +78,7 @@ fn kept(plan: Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Transformed<Arc<d
     }
 }
 
-/// Whether the rows that `plan` yields, or their order if that matters above it, depend on the order of its input.
+/// Returns whether the rows of `plan`, or their order if that matters above it, depend on the order of its input.
 fn depends_on_order(plan: &Arc<dyn ExecutionPlan>, ordered: bool) -> bool {
     use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
     if plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() {

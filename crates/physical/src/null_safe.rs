@@ -1,9 +1,9 @@
-//! Equality in which null equals null, as join keys in which null equals nothing.
+//! Converts equality in which null equals null to join keys in which null equals nothing.
 //!
 //! DataFusion makes `l IS NOT DISTINCT FROM r` a key of a join and marks the whole join: null then equals null
-//! in every key. Keys that come later, by a filter that moves into the join, would be compared so too, and
+//! in every key. Keys that are added later, by a filter that moves into the join, would also be compared so, and
 //! `ON a.x <=> b.x WHERE a.y = b.y` would match two nulls in `y`. So each such pair becomes two ordinary ones:
-//! whether the value is null, and the value with a stand-in where it is.
+//! whether the value is null, and the value with a substitute for null.
 
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;

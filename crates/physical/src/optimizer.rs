@@ -1,7 +1,7 @@
-//! Which of DataFusion's optimizer rules run, and which don't.
+//! Selects the optimizer rules of DataFusion that run.
 //!
-//! A rule is on the list after a reading for what it does to expressions that can raise, to null and to types.
-//! One that a new version adds runs only after such a reading: an unknown name is left out.
+//! A rule is on the list after a review of what it does to expressions that can raise, to null and to types.
+//! A rule that a new version adds runs only after such a review: an unknown name is left out.
 
 use crate::barrier::RemoveOptimizationBarriers;
 use crate::careful_simplify::CarefulSimplify;
@@ -41,9 +41,9 @@ const RUN: &[&str] = &[
     "optimize_projections",
 ];
 
-/// Rules without which some plans can't run at all, in the order in which they do: a FROM list of several tables
+/// Rules without which some plans cannot run at all, in their order: a FROM list of several tables
 /// would be every combination of their rows, distinct rows and subqueries have no operator of their own, and only
-/// a hash join knows NOT IN's nulls.
+/// a hash join handles the nulls of NOT IN.
 const REQUIRED: &[&str] = &[
     "eliminate_cross_join",
     "replace_distinct_aggregate",
@@ -52,7 +52,7 @@ const REQUIRED: &[&str] = &[
     "extract_equijoin_predicate",
 ];
 
-/// Rules that don't run, and why.
+/// Rules that do not run, and why.
 pub const LEFT_OUT: &[(&str, &str)] = &[
     ("rewrite_set_comparison", "rewrites ANY and ALL, which the resolver never makes"),
     (
@@ -70,14 +70,13 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
 /// A rule of the optimizer.
 type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
 
-/// The optimizer's rules in DataFusion's order: those of the reviewed list. Between them a query that was
-/// cancelled ends.
+/// Returns the optimizer's rules of the reviewed list in DataFusion's order. A cancelled query ends between them.
 pub fn optimizer_rules() -> Vec<LogicalRule> {
     let reviewed = Optimizer::new().rules.into_iter().filter(|rule| RUN.contains(&rule.name()));
     reviewed.flat_map(|rule| [Arc::new(CheckCancellation) as LogicalRule, in_our_form(rule)]).collect()
 }
 
-/// Changes nothing, and ends the planning of a query that was cancelled.
+/// A rule that changes nothing, and ends the planning of a cancelled query.
 #[derive(Debug)]
 struct CheckCancellation;
 
@@ -91,14 +90,14 @@ impl OptimizerRule for CheckCancellation {
     }
 }
 
-/// The rules that remain where a query runs unoptimised, to be compared with its optimised twin.
+/// Returns the rules of a query that runs without optimization, whose rows tests compare with the optimized ones.
 pub fn required_rules() -> Vec<LogicalRule> {
     let all = Optimizer::new().rules;
     let required = REQUIRED.iter().filter_map(|name| all.iter().find(|rule| rule.name() == *name).cloned());
     required.map(in_our_form).collect()
 }
 
-/// The rule, in a form that keeps null apart from false and from null where its own does not.
+/// Returns the rule in a form that handles null correctly, where DataFusion's does not.
 fn in_our_form(rule: LogicalRule) -> LogicalRule {
     match rule.name() {
         "simplify_expressions" => Arc::new(CarefulSimplify(rule)),
@@ -133,7 +132,7 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     rules
 }
 
-/// Settings that the resolver's plans count on.
+/// Returns the settings that the resolver's plans require.
 pub fn session_config() -> SessionConfig {
     let mut config = SessionConfig::new();
     let options = config.options_mut();

@@ -1,4 +1,4 @@
-//! Plans our logical nodes as operators.
+//! Plans Thalweg's logical nodes as operators.
 
 use crate::barrier::OptimizationBarrierExec;
 use crate::sequential::SequentialProjectionExec;
@@ -19,7 +19,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use std::sync::Arc;
 use thalweg_logical::{GenerateNode, SequentialProjectionNode, SettledNode};
 
-/// DataFusion's planner, which then knows the nodes of ours that a batch may hold.
+/// Returns DataFusion's planner, extended by Thalweg's logical nodes of batch queries.
 pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
     Arc::new(Planner)
 }
@@ -74,13 +74,13 @@ impl ExtensionPlanner for Planner {
     }
 }
 
-/// The most elements that a constant list may become in one batch, unless a single row has more.
+/// The largest number of elements of a constant list over all rows of a batch, unless a single row has more.
 const ELEMENTS_MAX: usize = 1 << 20;
 
-/// How many rows a list of `sequence` is computed for at a time: each may have millions of elements.
+/// The number of rows for which a list of `sequence` is computed at a time: each may have millions of elements.
 const SEQUENCES_MAX: usize = 128;
 
-/// Cuts the rows below a list that few of them make large: a constant, written out for each row, or a `sequence`.
+/// Slices the rows below a list that is large for few of them: a constant, copied for each row, or a `sequence`.
 fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let Some(projection) = input.downcast_ref::<ProjectionExec>() else { return Ok(input) };
     let Some(list) = projection.expr().get(index).map(|e| &e.expr) else { return Ok(input) };

@@ -1,9 +1,9 @@
-//! DataFusion's physical push-downs, kept from evaluating on rows that a filter has not yet excluded.
+//! DataFusion's physical push-down rules, prevented from evaluating on rows that a filter has not yet excluded.
 //!
 //! The projection rule swaps a narrowing projection with the filter below it, whatever the projection computes:
 //! then `SELECT a / b, b … WHERE b <> 0` would divide by zero; and it computes the parts of a nested loop's
-//! condition below the join, those under a CASE too. Ours moves no computation below a filter and leaves join
-//! conditions whole. The filter rule moves a filter through a projection by putting in what the projection
+//! condition below the join, those under a CASE too. The rule here moves no computation below a filter and does not
+//! split join conditions. The filter rule moves a filter through a projection by substituting what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, an
 //! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above settled
 //! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
@@ -27,7 +27,7 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use std::sync::Arc;
 use thalweg_logical::OPTIMIZATION_BARRIER;
 
-/// `ProjectionPushdown` that moves columns only, never what can raise.
+/// `ProjectionPushdown` that moves columns only, never computations.
 #[derive(Debug)]
 pub(crate) struct OptimizationBarrierProjectionPushdown;
 
@@ -35,7 +35,7 @@ impl PhysicalOptimizerRule for OptimizationBarrierProjectionPushdown {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let push = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
             Some(p) if computes(p) && p.input().is::<FilterExec>() => Ok(Transformed::no(plan)),
-            // What varies from row to row stays above the rows that it was asked for.
+            // A volatile expression stays above the rows that it is evaluated for.
             Some(p) if p.expr().iter().any(|e| is_volatile(&e.expr)) => Ok(Transformed::no(plan)),
             _ => remove_unnecessary_projections(plan),
         };
@@ -59,7 +59,7 @@ pub(crate) struct OptimizationBarrierPushdown {
 }
 
 impl OptimizationBarrierPushdown {
-    /// The rule that moves filters, stopping at barriers.
+    /// Returns the rule that moves filters, which stops at barriers.
     pub(crate) fn at_barriers(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
         Self { rule, place: above_barriers }
     }
@@ -70,7 +70,7 @@ impl OptimizationBarrierPushdown {
         Self { rule, place: above_limits }
     }
 
-    /// The rule that passes bounds of join keys to scans, but none of nested keys.
+    /// Returns the rule that passes bounds of join keys to scans, except for nested keys.
     pub(crate) fn at_nested_keys(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
         Self { rule, place: above_join_sides }
     }

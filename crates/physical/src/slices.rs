@@ -1,7 +1,7 @@
-//! Batches of few rows: what stands below a list that is the same, and long, on every row.
+//! Slices batches into few rows each, below a long list that is the same on every row.
 //!
-//! DataFusion writes a constant out for each row of a batch before it is unnested: 8,192 rows of a list of a
-//! million elements would be 64 GB at once. The rows and their order stay as they are.
+//! DataFusion copies a constant for each row of a batch before it is unnested: 8,192 rows of a list of a
+//! million elements would be 64 GB at once. The rows and their order do not change.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -13,7 +13,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use std::fmt;
 use std::sync::Arc;
 
-/// The input's batches in slices of at most `rows` rows.
+/// Returns the input's batches in slices of at most `rows` rows.
 #[derive(Debug)]
 pub(crate) struct SlicesExec {
     input: Arc<dyn ExecutionPlan>,

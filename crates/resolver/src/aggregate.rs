@@ -1,7 +1,7 @@
-//! Grouping: keys, grouping sets, and the rewrite of a select list onto the groups.
+//! Resolves GROUP BY: keys, grouping sets, and the select list over the groups.
 //!
-//! Keys that are no plain columns, or that hold floats, are computed below the aggregate, so that it groups by
-//! columns only. What is equal to a key becomes that key; a column that is none of them is `MISSING_AGGREGATION`.
+//! Keys that are not plain columns, or that contain floats, are computed below the aggregate, so that it groups by
+//! columns only. An expression equal to a key becomes that key; any other column is `MISSING_AGGREGATION`.
 
 use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
@@ -40,13 +40,13 @@ struct Key {
 }
 
 impl Grouping {
-    /// One group of all rows.
-    pub fn global() -> Self {
+    /// Creates the grouping of all rows into one group.
+    pub(crate) fn global() -> Self {
         Self { keys: vec![], sets: None }
     }
 
-    /// Lets a select list name an event-time window as `window`.
-    pub fn name_windows(&self, outputs: &mut Outputs) {
+    /// Makes an event-time window available to the select list as `window`.
+    pub(crate) fn name_windows(&self, outputs: &mut Outputs) {
         for key in self.keys.iter().filter(|k| k.is_window) {
             let Ok(data_type) = key.typed.spark_type() else { continue };
             let mut column = ScopeColumn::new(key.id.clone(), "window", data_type, false);
@@ -93,7 +93,7 @@ impl Resolver<'_> {
         Ok(grouping)
     }
 
-    /// The keys of `GROUP BY ALL`: what of the select list is no aggregate; or a column that is named so.
+    /// Returns the keys of `GROUP BY ALL`: the items of the select list without aggregates; or a column named `all`.
     fn all_keys(&self, list: &[ir::Expr], env: &ExprScope) -> Result<Grouping> {
         let mut grouping = Grouping::global();
         if self.seen(&["all".to_owned()], None, env)?.is_some() {
@@ -118,7 +118,7 @@ impl Resolver<'_> {
         Ok(grouping)
     }
 
-    /// Whether an expression names a column outside of its aggregates.
+    /// Returns whether an expression uses a column outside of its aggregates.
     fn names_outside(&self, expr: &ir::Expr) -> bool {
         match &expr.node {
             ExprNode::Attribute { .. } => true,
@@ -168,7 +168,7 @@ impl Resolver<'_> {
         Ok(self.add_key(typed, is_window, grouping))
     }
 
-    /// Adds a key that is not among them and returns its index.
+    /// Adds a key unless it exists, and returns its index.
     fn add_key(&self, typed: ResolvedExpr, is_window: bool, grouping: &mut Grouping) -> usize {
         if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
             return at;
@@ -177,7 +177,7 @@ impl Resolver<'_> {
             Expr::Column(c) => c.name.clone(),
             _ => self.new_id(),
         };
-        // Aggregates still see a float as it is, so its key is another column.
+        // Aggregates use the unchanged float, so its key is another column.
         let is_own = typed.key() == typed.expr || typed.expr != column(&id);
         let below = if is_own { id.clone() } else { self.new_id() };
         grouping.keys.push(Key { id, below, typed, is_window });
@@ -216,7 +216,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether an expression calls an aggregate outside of a window and of a subquery.
+    /// Returns whether an expression calls an aggregate outside of a window and of a subquery.
     pub(crate) fn holds_aggregate(&self, expr: &ir::Expr) -> bool {
         let any = |list: &[ir::Expr]| list.iter().any(|e| self.holds_aggregate(e));
         match &expr.node {
@@ -236,7 +236,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Puts the aggregate under a select list and rewrites the list, HAVING, ORDER BY and windows onto it.
+    /// Adds the aggregate below a select list and rewrites the list, HAVING, ORDER BY and windows over it.
     pub(crate) fn aggregate(
         &self,
         mut rel: ResolvedRelation,
@@ -271,7 +271,7 @@ impl Resolver<'_> {
             *drawn = regroup.expr(drawn.clone())?;
         }
         rel.plan = self.grouped(rel.plan, &grouping, calls)?;
-        // A predicate on a key may still move below, so what its computing risks is kept.
+        // A predicate on a key may still move below, so whether computing the key can raise is kept.
         let keys = grouping.keys.iter().map(|k| {
             let mut column = ScopeColumn::new(k.id.clone(), "key", DataType::Null, true);
             column.guarded = rel.excludes && crate::filter::is_risky(&k.typed, &rel.scope);
@@ -328,7 +328,7 @@ impl Resolver<'_> {
         for (i, key) in grouping.keys.iter().enumerate() {
             exprs.push(
                 match grouping.sets.as_ref().is_some_and(|sets| !sets.iter().flatten().any(|k| *k == i)) {
-                    // No set has it, so it is null in all of them.
+                    // No set has the key, so it is null in all of them.
                     true => lit(ScalarValue::try_new_null(&key.typed.data_type).map_err(from_datafusion)?)
                         .alias(&key.id),
                     false => key.output(),
@@ -345,7 +345,7 @@ impl Resolver<'_> {
         }
         let mut plan = LogicalPlan::Aggregate(aggregate);
         if grouping.has_total() {
-            // Of no rows at all DataFusion still makes the total; Spark makes no group.
+            // For an empty input DataFusion still returns the total; Spark returns no group.
             let present = column(&count.schema_name().to_string()).gt(lit(0_i64));
             plan = LogicalPlanBuilder::from(plan)
                 .filter(present)
@@ -362,12 +362,12 @@ impl Resolver<'_> {
 }
 
 impl Key {
-    /// Whether the input lacks the column that is grouped by.
+    /// Returns whether the key is computed, not a column of the input.
     fn is_computed(&self) -> bool {
         self.typed.expr != column(&self.below)
     }
 
-    /// The key above the aggregate.
+    /// Returns the key above the aggregate.
     fn output(&self) -> Expr {
         let grouped = column(&self.below);
         if self.below == self.id { grouped } else { grouped.alias(&self.id) }
@@ -375,7 +375,7 @@ impl Key {
 }
 
 impl Grouping {
-    /// Whether one of several grouping sets is that of all rows, such as a ROLLUP's last.
+    /// Returns whether one of several grouping sets is empty, such as a ROLLUP's last.
     fn has_total(&self) -> bool {
         !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))
     }
@@ -384,14 +384,14 @@ impl Grouping {
     }
 }
 
-/// Ids of the columns that the operators above the input add.
+/// Returns the ids of the columns that the operators above the input add.
 fn ids_above(calls: &Calls) -> Vec<String> {
     let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
     let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id)).cloned();
     aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
 }
 
-/// Computes the keys that the input has no columns for.
+/// Computes the keys that are not columns of the input.
 fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
     let computed: Vec<&Key> = grouping.keys.iter().filter(|k| k.is_computed()).collect();
     if computed.is_empty() {
@@ -439,7 +439,7 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
                     lit(1_i64),
                 )
             }
-            // Every set leaves out a key that none has.
+            // A key that no set has is left out of every set.
             None => lit(1_i64),
         };
         value = Some(match value {
@@ -458,7 +458,7 @@ fn binary(left: &Expr, operator: Operator, right: Expr) -> Expr {
 /// Rewrites expressions over the input into expressions over the groups.
 struct Regroup<'r> {
     keys: &'r [Key],
-    /// Whether a constant that equals a key means the key: a grouping set that leaves it out makes it null.
+    /// Whether a constant equal to a key is the key: a grouping set that leaves the key out makes it null.
     literals: bool,
     /// Whether there is a GROUP BY.
     grouped: bool,
@@ -500,7 +500,7 @@ impl Regroup<'_> {
         }
     }
 
-    /// A column of the input that a subquery names and that is no key.
+    /// Returns a column of the input that a subquery uses and that is not a key.
     fn outer_missing(&self, outer: &[Expr]) -> Option<String> {
         outer.iter().find_map(|e| match e {
             Expr::OuterReferenceColumn(_, c) => {
@@ -512,7 +512,7 @@ impl Regroup<'_> {
     }
 }
 
-/// The most keys of a CUBE: it has 2^n sets.
+/// The largest number of keys of a CUBE, which has 2^n sets.
 const CUBE_KEYS_MAX: usize = 12;
 
 fn subsets(keys: &[usize]) -> Result<Vec<Vec<usize>>> {

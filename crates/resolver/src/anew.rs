@@ -1,8 +1,8 @@
-//! Columns that a plan takes for new ones: the same values, of which nothing is known from below.
+//! Copies columns so that DataFusion derives no properties for the copies.
 //!
-//! DataFusion keeps in mind that the keys of a group tell its columns. After a join a key may come several times;
-//! of groups by it and by other columns, DataFusion then thinks that it alone tells the others, and drops them from
-//! GROUP BY, or drops a DISTINCT. So such keys are made anew below the groups.
+//! DataFusion records that the keys of a group determine its other columns. After a join a key may occur several
+//! times; for groups by it and by other columns, DataFusion then assumes that it alone determines the others, and
+//! drops them from GROUP BY, or drops a DISTINCT. So such keys are copied below the groups.
 
 use crate::{column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -16,17 +16,17 @@ use thalweg_common::Result;
 
 static ANEW: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Anew::new("anew", 1)));
 
-/// The same value.
+/// Returns a copy of a value.
 pub(crate) fn anew(value: Expr) -> Expr {
     ANEW.call(vec![value])
 }
 
-/// The first of some values, computed with the others, which may raise.
+/// Returns the first of some values, computed together with the others, which may raise.
 pub(crate) fn computed_with(values: Vec<Expr>) -> Expr {
     ScalarUDF::from(Anew::new("computed_with", values.len())).call(values)
 }
 
-/// The plan, with the columns to group by made anew that came from a key below a join.
+/// Returns the plan with copies of the grouping columns that came from a key below a join.
 pub(crate) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPlan> {
     let schema = plan.schema();
     let mut stale = vec![];

@@ -1,10 +1,10 @@
-//! Columns by name: qualifiers, struct fields, the client's `df["x"]`, lateral aliases, the outer query.
+//! Resolves names to columns: qualifiers, struct fields, the client's `df["x"]`, lateral aliases, the outer query.
 
 use crate::errors::{
     ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
 use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
-use crate::scope::{Found, Lookup, Scope, ScopeColumn};
+use crate::scope::{FoundColumn, Lookup, Scope, ScopeColumn};
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
@@ -14,15 +14,15 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
 use thalweg_values::types::to_arrow;
 
-/// A name found in sight: the column's scope entry, its value, and the parts that name fields in it.
+/// A resolved name: the column's scope entry, its value, and the parts that name fields in it.
 pub(crate) struct Seen<'e> {
     pub column: &'e ScopeColumn,
     pub typed: ResolvedExpr,
-    /// How many parts of the name were the qualifier.
+    /// The number of parts of the name that are the qualifier.
     pub qualifier_len: usize,
 }
 
-/// Functions that are called without brackets where no column has their name.
+/// Functions that are called without parentheses if no column has their name.
 const BARE_CALLS: [&str; 6] =
     ["current_date", "current_time", "current_timestamp", "current_user", "session_user", "user"];
 
@@ -49,7 +49,7 @@ impl Resolver<'_> {
         Ok(typed)
     }
 
-    /// The function that a name calls: columns come before it, aliases of the same select list after.
+    /// Returns the function that a name calls: columns have priority over it, aliases of the same select list do not.
     pub(crate) fn bare_call(
         &self,
         name: &[String],
@@ -63,7 +63,7 @@ impl Resolver<'_> {
         matches!(seen, Ok(None)).then_some(function)
     }
 
-    /// Looks a name up where the expression stands, not outside of its query.
+    /// Looks a name up in the query of the expression, not in outer queries.
     pub(crate) fn seen<'e>(
         &self,
         name: &[String],
@@ -80,7 +80,7 @@ impl Resolver<'_> {
         in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
     }
 
-    /// Looks a name up in the query around this one; as in Spark, not in those further out.
+    /// Looks a name up in the directly enclosing query; as in Spark, not in further ones.
     fn seen_outside<'e>(
         &self,
         name: &[String],
@@ -123,7 +123,7 @@ impl Resolver<'_> {
         Ok(ResolvedExpr { spark, ..ResolvedExpr::of_bound(bound, &[of]) })
     }
 
-    /// How many parts of a name are its qualifier: what Spark leaves out of column names.
+    /// Returns the number of parts of a name that are its qualifier, which Spark leaves out of column names.
     pub(crate) fn qualifier_len(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> usize {
         let mut at = Some(env);
         while let Some(env) = at {
@@ -135,7 +135,7 @@ impl Resolver<'_> {
         name.len().saturating_sub(1)
     }
 
-    /// The name that a column of this expression gets.
+    /// Returns the name of a column of this expression.
     pub(crate) fn name_of(&self, expr: &ir::Expr, env: &ExprScope) -> String {
         if let Some(written_out) = self.distinct_without_star(expr, env) {
             return self.name_of(&written_out, env);
@@ -148,7 +148,7 @@ impl Resolver<'_> {
 }
 
 impl Resolver<'_> {
-    /// `count(DISTINCT *)` with the columns that the star stands for.
+    /// Replaces the star of `count(DISTINCT *)` by its columns.
     fn distinct_without_star(&self, expr: &ir::Expr, env: &ExprScope) -> Option<ir::Expr> {
         let ir::ExprNode::Function(call) = &expr.node else { return None };
         let is_star = |e: &ir::Expr| matches!(e.node, ir::ExprNode::Star { .. });
@@ -168,7 +168,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The value of a column in sight.
+/// Returns the value of a column of the scope.
 pub(crate) fn value_of(c: &ScopeColumn) -> ResolvedExpr {
     let mut typed = ResolvedExpr::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
     typed.event_delay = c.event_delay;
@@ -178,7 +178,7 @@ pub(crate) fn value_of(c: &ScopeColumn) -> ResolvedExpr {
     typed
 }
 
-fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Result<Option<Found<'e>>> {
+fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Result<Option<FoundColumn<'e>>> {
     let lookup = match (plan_id, name) {
         (Some(id), [first, ..]) => scope.lookup_plan(id, first),
         _ => scope.lookup(name),
@@ -194,7 +194,7 @@ fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Resu
     }
 }
 
-/// The output that a name stands for by its definition, or one that varies by its column: see `output`.
+/// Returns the definition of an output, or its column if it is volatile: see `output`.
 fn computed_once<'e>(seen: Seen<'e>, env: &ExprScope) -> Result<Seen<'e>> {
     if !seen.typed.volatile {
         return Ok(seen);

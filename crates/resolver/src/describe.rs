@@ -1,19 +1,19 @@
-//! `describe` and `summary`: one row per statistic, one text column per column of the input.
+//! Resolves `describe` and `summary`: one row per statistic, one text column per column of the input.
 //!
-//! One row of all statistics is computed, and crossed with their names; which statistic a row shows is a CASE.
-//! Only numbers and texts are described, the latter as numbers where they are some.
+//! One row of all statistics is computed, and cross-joined with their names; a CASE selects the statistic of a row.
+//! Only numbers and strings are described, strings as numbers where they are valid ones.
 
 use crate::errors::unresolved_column;
 use crate::expr_scope::ExprScope;
 use crate::{ResolvedRelation, Resolver};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_sql::ir::{self, CastMode, Expr, ExprNode, JoinKind, Literal, Relation, RelationNode};
+use thalweg_sql::ir::{self, EvalMode, Expr, ExprNode, JoinKind, Literal, Relation, RelationNode};
 use thalweg_sql::types::DataType;
 
 /// The column that names the statistic of a row.
 const SUMMARY: &str = "summary";
 
-/// Something that is told of a column.
+/// A statistic of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Statistic {
     Count,
@@ -23,7 +23,7 @@ enum Statistic {
     Stddev,
     Min,
     Max,
-    /// The fraction of the rows that lie below.
+    /// A percentile, as a fraction from 0 to 1.
     Percentile(f64),
 }
 
@@ -51,7 +51,7 @@ impl Statistic {
     /// The statistic of a column, as text. All percentiles of a column, at `fractions`, are one aggregate.
     fn expr(self, column: &Expr, data_type: &DataType, fractions: &[f64]) -> Expr {
         let number = match data_type {
-            DataType::String | DataType::Char(_) | DataType::Varchar(_) => double(column, CastMode::Try),
+            DataType::String | DataType::Char(_) | DataType::Varchar(_) => double(column, EvalMode::Try),
             _ => column.clone(),
         };
         let value = match self {
@@ -63,12 +63,12 @@ impl Statistic {
             }
             Self::ApproxCountDistinct => Expr::call("approx_count_distinct", vec![column.clone()]),
             Self::Mean => Expr::call("avg", vec![number]),
-            Self::Stddev => Expr::call("stddev", vec![double(&number, CastMode::Ansi)]),
+            Self::Stddev => Expr::call("stddev", vec![double(&number, EvalMode::Ansi)]),
             Self::Min => Expr::call("min", vec![column.clone()]),
             Self::Max => Expr::call("max", vec![column.clone()]),
             Self::Percentile(fraction) => {
                 let number = match data_type {
-                    DataType::Decimal { .. } => double(&number, CastMode::Ansi),
+                    DataType::Decimal { .. } => double(&number, EvalMode::Ansi),
                     _ => number,
                 };
                 let literal = |f: &f64| Expr::new(ExprNode::Literal(Literal::Double(*f)));
@@ -78,7 +78,7 @@ impl Statistic {
                 Expr::call("get", vec![Expr::call("percentile_approx", vec![number, all]), place])
             }
         };
-        cast(value, DataType::String, CastMode::Ansi)
+        cast(value, DataType::String, EvalMode::Ansi)
     }
 }
 
@@ -87,11 +87,11 @@ fn percentile(name: &str) -> Option<f64> {
     (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
 }
 
-fn cast(expr: Expr, to: DataType, mode: CastMode) -> Expr {
+fn cast(expr: Expr, to: DataType, mode: EvalMode) -> Expr {
     Expr::new(ExprNode::Cast { expr: Box::new(expr), to, mode })
 }
 
-fn double(expr: &Expr, mode: CastMode) -> Expr {
+fn double(expr: &Expr, mode: EvalMode) -> Expr {
     cast(expr.clone(), DataType::Double, mode)
 }
 
@@ -150,7 +150,7 @@ impl Resolver<'_> {
         self.relation(&Relation::new(RelationNode::Project { input, exprs: shown }), outer)
     }
 
-    /// The names of what is described, with its types.
+    /// Returns the described columns with their types.
     fn described(
         &self,
         input: &Relation,
@@ -172,7 +172,7 @@ impl Resolver<'_> {
             }
         };
         let chosen: Vec<_> = chosen.into_iter().filter(|(_, data_type)| is_described(data_type)).collect();
-        // Spark looks up what it has selected once more, by a name in which dots part.
+        // Spark looks the selected columns up a second time, by names in which dots separate parts.
         let parted = chosen.iter().filter_map(|(name, _)| name.last()).find(|n| n.contains(['.', '`']));
         match parted {
             Some(name) => {

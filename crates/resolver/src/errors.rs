@@ -1,12 +1,12 @@
-//! The resolver's errors: Spark's classes, SQLSTATEs, parameters and texts.
+//! Creates the resolver's errors with Spark's classes, SQLSTATEs, parameters and texts.
 
 use crate::scope::{Scope, ScopeColumn};
 use thalweg_common::{Error, ErrorKind};
 
-/// The most columns that one message proposes.
+/// The largest number of columns that a message proposes.
 const PROPOSALS_MAX: usize = 5;
 
-/// A name in backquotes, as Spark's messages have it.
+/// Returns a name in backquotes, as in Spark's messages.
 pub(crate) fn quoted(parts: &[String]) -> String {
     parts.iter().map(|p| format!("`{}`", p.replace('`', "``"))).collect::<Vec<_>>().join(".")
 }
@@ -31,7 +31,7 @@ pub(crate) fn unresolved_column(name: &[String], scope: &Scope) -> Error {
         .param("proposal", proposal)
 }
 
-/// The columns nearest to `name`; with their qualifier only where columns of several relations are in sight.
+/// Returns the columns nearest to `name`, with their qualifier only if the scope has columns of several relations.
 fn proposals(name: &[String], columns: &[ScopeColumn]) -> Vec<String> {
     let one_relation = columns.windows(2).all(|w| matches!(w, [a, b] if a.qualifier == b.qualifier));
     let shown = |c: &ScopeColumn| match c.qualifier.last() {
@@ -57,7 +57,7 @@ fn proposals(name: &[String], columns: &[ScopeColumn]) -> Vec<String> {
     seen
 }
 
-/// A name that no column has, where names are whole and cannot be qualified.
+/// A name that no column has, where names cannot be qualified.
 pub(crate) fn unknown_field_name(name: &str, scope: &Scope) -> Error {
     let names = scope.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let text = format!("Cannot resolve column name \"{name}\" among ({names}).");
@@ -66,7 +66,7 @@ pub(crate) fn unknown_field_name(name: &str, scope: &Scope) -> Error {
         .param("fieldNames", names)
 }
 
-/// A column that `dropDuplicates` names and that is not there.
+/// A column of `dropDuplicates` that does not exist.
 pub(crate) fn unknown_key(name: &str, scope: &Scope) -> Error {
     let unknown = unknown_field_name(name, scope);
     let text = format!("The Spark Connect plan is invalid. {}", unknown.message());
@@ -74,7 +74,7 @@ pub(crate) fn unknown_key(name: &str, scope: &Scope) -> Error {
     analysis(class, "56K00", text).param("colName", format!("\"{name}\""))
 }
 
-/// A name that two columns would have where it must be one column's.
+/// A name of two columns that must be unique.
 pub(crate) fn column_already_exists(name: &str) -> Error {
     let name = quoted(&[name.to_owned()]);
     let text =
@@ -96,7 +96,7 @@ pub(crate) fn ambiguous_reference(name: &[String], columns: &[&ScopeColumn]) -> 
         .param("referenceNames", candidates)
 }
 
-/// A `df["x"]` whose relation is no input of the place.
+/// A `df["x"]` whose relation is not an input.
 pub(crate) fn foreign_dataframe_column(name: &[String]) -> Error {
     let text = format!(
         "Cannot resolve dataframe column {}. It's probably because of illegal references like \
@@ -106,7 +106,7 @@ pub(crate) fn foreign_dataframe_column(name: &[String]) -> Error {
     analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", quoted(name))
 }
 
-/// A `df["x"]` whose relation is seen twice.
+/// A `df["x"]` whose relation is an input twice.
 pub(crate) fn ambiguous_dataframe_column(name: &str) -> Error {
     let object = quoted(&[name.to_owned()]);
     let text = format!(
@@ -119,14 +119,14 @@ pub(crate) fn ambiguous_dataframe_column(name: &str) -> Error {
     analysis("AMBIGUOUS_COLUMN_REFERENCE", "42702", text).param("name", object)
 }
 
-/// A column outside of aggregates where nothing is grouped by.
+/// A column outside of aggregates without GROUP BY.
 pub(crate) fn missing_group_by() -> Error {
     let text = "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using \
                 OVER clauses.";
     analysis("MISSING_GROUP_BY", "42803", text.to_owned())
 }
 
-/// A column outside of aggregates that is no grouping key.
+/// A column outside of aggregates that is not a grouping key.
 pub(crate) fn missing_aggregation(expression: &str) -> Error {
     let shown = format!("\"{expression}\"");
     let any = format!("any_value({expression})");
@@ -140,7 +140,7 @@ pub(crate) fn missing_aggregation(expression: &str) -> Error {
         .param("expressionAnyValue", format!("\"{any}\""))
 }
 
-/// A predicate that is no boolean.
+/// A predicate that is not a boolean.
 pub(crate) fn filter_not_boolean(filter: &str, data_type: &str) -> Error {
     let text = format!(
         "Cannot resolve \"{filter}\" due to data type mismatch: Filter expression \"{filter}\" of type \

@@ -1,4 +1,4 @@
-//! Expressions: the dispatch, and the nodes that need no file of their own.
+//! Resolves expressions: the dispatch, and the nodes without a file of their own.
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -29,7 +29,7 @@ impl Resolver<'_> {
         self.located(typed, expr.origin)
     }
 
-    /// Lets what can raise while running name its place in the statement.
+    /// Adds the place in the statement to an expression that can raise at run time.
     fn located(&self, typed: ResolvedExpr, origin: Origin) -> Result<ResolvedExpr> {
         if !typed.fallible {
             return Ok(typed);
@@ -75,7 +75,7 @@ impl Resolver<'_> {
         let data_type = literal_type(literal);
         if let Literal::TimestampText(text) = literal {
             let text = ResolvedExpr::new(lit(text.as_str()), Arrow::Utf8, false);
-            return self.cast(text, &data_type, ir::CastMode::Ansi);
+            return self.cast(text, &data_type, ir::EvalMode::Ansi);
         }
         let scalar = to_scalar(literal)?;
         let nullable = scalar.is_null();
@@ -91,11 +91,11 @@ impl Resolver<'_> {
         &self,
         typed: ResolvedExpr,
         to: &DataType,
-        mode: ir::CastMode,
+        mode: ir::EvalMode,
     ) -> Result<ResolvedExpr> {
         let mode = match mode {
-            ir::CastMode::Ansi => CastMode::Ansi,
-            ir::CastMode::Try => CastMode::Try,
+            ir::EvalMode::Ansi => CastMode::Ansi,
+            ir::EvalMode::Try => CastMode::Try,
         };
         let mut cast = self.once(vec![typed], |args| {
             let [typed] = exactly(args)?;
@@ -111,7 +111,7 @@ impl Resolver<'_> {
         Ok(cast)
     }
 
-    /// Brings a value to the type it is stored or compared as; identity where it has it.
+    /// Casts a value to the type it is stored or compared as; returns it unchanged if it has the type.
     pub(crate) fn coerced(&self, typed: ResolvedExpr, to: &Arrow) -> Result<ResolvedExpr> {
         if &typed.data_type == to {
             return Ok(typed);
@@ -142,7 +142,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What functions may know of the session.
+    /// Returns the session state that functions depend on.
     pub(crate) fn binding(&self) -> BindContext<'_> {
         BindContext {
             time_zone: &self.ctx.time_zone,
@@ -153,7 +153,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A function's result, guarded against the optimizer, and computed now if it can be.
+    /// Returns a function's result, guarded against the optimizer, and computed now if it is constant.
     pub(crate) fn finished(&self, bound: Bound, args: &[ResolvedExpr]) -> ResolvedExpr {
         let mut typed = ResolvedExpr::of_bound(bound, args);
         if typed.fallible {
@@ -177,7 +177,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Two booleans connected; `make` gets a right side that must be masked as `Ok`.
+    /// Connects two booleans; `make` gets a right side that must be masked as `Ok`.
     fn connected(
         &self,
         left: ResolvedExpr,
@@ -187,7 +187,7 @@ impl Resolver<'_> {
         let masks = right.fallible || right.volatile;
         let fallible = left.fallible || right.fallible;
         let nullable = left.nullable || right.nullable;
-        // A right side that varies stays where its row may not reach it, so only the left one is shared.
+        // A volatile right side is evaluated only on the rows that need it, so only the left one is shared.
         let volatile = right.volatile;
         let made = self.once(vec![left], |args| {
             let [left] = exactly(args)?;
@@ -200,7 +200,7 @@ impl Resolver<'_> {
         Ok(ResolvedExpr { volatile: volatile || made.volatile, ..made })
     }
 
-    /// The value of a literal expression, such as a limit or an interval.
+    /// Returns the value of a literal expression, such as a limit or an interval.
     pub(crate) fn constant(&self, expr: &ir::Expr, env: &ExprScope) -> Result<Option<ScalarValue>> {
         let typed = self.expr(expr, env)?;
         if let Expr::Literal(value, _) = &typed.expr {
@@ -213,7 +213,7 @@ impl Resolver<'_> {
     }
 }
 
-/// `otherwise` on rows where `when` is not true, and there `then` is not even evaluated.
+/// Returns `then` on rows where `when` is true, `otherwise` on others, on which `then` is not evaluated.
 ///
 /// The form with a base (`CASE true WHEN …`) matters: the simplifier turns a boolean `CASE WHEN` into AND and
 /// OR, which evaluate both sides on all rows.
@@ -225,7 +225,7 @@ pub(crate) fn masked(when: Expr, then: Expr, otherwise: bool) -> Expr {
     ))
 }
 
-/// Gives an expression that can raise the forms that keep their order of evaluation under the optimizer.
+/// Rewrites an expression that can raise so that the optimizer keeps the order of evaluation.
 fn guarded(expr: Expr, data_type: &Arrow) -> Expr {
     match expr {
         Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
@@ -245,7 +245,7 @@ fn guarded(expr: Expr, data_type: &Arrow) -> Expr {
     }
 }
 
-/// Whether an expression has the same value on every row of every run.
+/// Returns whether an expression has the same value on every row of every run.
 fn is_constant(expr: &Expr) -> bool {
     let mut constant = true;
     let walked = expr.apply(|e| {
@@ -268,14 +268,14 @@ fn is_constant(expr: &Expr) -> bool {
     constant && walked.is_ok()
 }
 
-/// Computes a constant that could raise but does not, so that it hinders nothing; one that raises stays.
+/// Computes a constant that could raise but does not, so that it needs no guards; one that raises stays.
 fn folded(typed: ResolvedExpr) -> ResolvedExpr {
     if !is_constant(&typed.expr) {
         return typed;
     }
     match evaluate(&typed.expr) {
         Ok(value) if value.data_type() == typed.data_type => {
-            // Spark says nullable of what could have been null, whatever came out.
+            // In Spark the type is nullable if the value could have been null.
             let nullable = typed.nullable || value.is_null();
             ResolvedExpr { expr: Expr::Literal(value, None), nullable, fallible: false, ..typed }
         }
@@ -300,12 +300,12 @@ fn evaluate(expr: &Expr) -> datafusion::error::Result<ScalarValue> {
     }
 }
 
-/// A constant text.
+/// Creates a constant string.
 pub(crate) fn text(value: &str) -> ResolvedExpr {
     ResolvedExpr::new(lit(value), Arrow::Utf8, false)
 }
 
-/// A column's value as an expression of that id.
+/// Creates a reference to the column of this id.
 pub(crate) fn placeholder(id: &str, data_type: Arrow, nullable: bool) -> ResolvedExpr {
     ResolvedExpr::new(column(id), data_type, nullable)
 }

@@ -1,4 +1,4 @@
-//! What an expression may name and do where it stands, and what comes out of resolving it.
+//! Defines the scope of an expression, and the result of resolving it.
 
 use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
@@ -17,38 +17,38 @@ pub(crate) struct ResolvedExpr {
     pub expr: Expr,
     pub data_type: Arrow,
     pub nullable: bool,
-    /// Whether evaluating it on some row can raise.
+    /// Whether evaluating it can raise on some row.
     pub fallible: bool,
-    /// Whether every evaluation of it may give something else, as of random numbers.
+    /// Whether evaluations may return different values, as for random numbers.
     pub volatile: bool,
-    /// Spark's type where Arrow's does not tell it (interval fields).
+    /// Spark's type if Arrow's does not determine it (interval fields).
     pub spark: Option<DataType>,
     /// The delay of the watermark in microseconds, if this is an event time or a window of one.
     pub event_delay: Option<i64>,
 }
 
 impl ResolvedExpr {
-    pub fn new(expr: Expr, data_type: Arrow, nullable: bool) -> Self {
+    pub(crate) fn new(expr: Expr, data_type: Arrow, nullable: bool) -> Self {
         Self { expr, data_type, nullable, fallible: false, volatile: false, spark: None, event_delay: None }
     }
 
-    pub fn arg(&self) -> Arg {
+    pub(crate) fn arg(&self) -> Arg {
         Arg { expr: self.expr.clone(), data_type: self.data_type.clone(), nullable: self.nullable }
     }
 
-    /// What stands for all equal values: the form in which rows are grouped, joined, sorted and told apart.
-    pub fn key(&self) -> Expr {
+    /// Returns the canonical form of equal values, by which rows are grouped, joined, sorted and deduplicated.
+    pub(crate) fn key(&self) -> Expr {
         thalweg_functions::key(self.arg()).expr
     }
 
-    /// A function's result over these arguments: it raises where one of them does, and varies as they do.
-    pub fn of_bound(bound: Bound, args: &[ResolvedExpr]) -> Self {
+    /// Creates a function's result over these arguments: it is fallible and volatile if one of them is.
+    pub(crate) fn of_bound(bound: Bound, args: &[ResolvedExpr]) -> Self {
         let fallible = bound.fallible || args.iter().any(|a| a.fallible);
         let volatile = once::draws_itself(&bound.expr) || args.iter().any(|a| a.volatile);
         Self { fallible, volatile, ..Self::new(bound.expr, bound.data_type, bound.nullable) }
     }
 
-    pub fn spark_type(&self) -> Result<DataType> {
+    pub(crate) fn spark_type(&self) -> Result<DataType> {
         match &self.spark {
             Some(t) => Ok(t.clone()),
             None => to_spark(&self.data_type).ok_or_else(|| {
@@ -59,13 +59,13 @@ impl ResolvedExpr {
         }
     }
 
-    /// The type as messages write it.
-    pub fn type_name(&self) -> String {
+    /// Returns the type as in messages.
+    pub(crate) fn type_name(&self) -> String {
         sql_name(&self.data_type)
     }
 }
 
-/// Outputs of a select list that later clauses may name: each column with its definition.
+/// The outputs of a select list that later clauses may use: each column with its definition.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
     pub scope: Scope,
@@ -73,19 +73,19 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub fn push(&mut self, column: ScopeColumn, typed: ResolvedExpr) {
+    pub(crate) fn push(&mut self, column: ScopeColumn, typed: ResolvedExpr) {
         self.scope.columns.push(column);
         self.exprs.push(typed);
     }
 
-    /// The ids of the outputs that vary, which others name by their columns.
-    pub fn varying(&self) -> Vec<String> {
+    /// Returns the ids of the volatile outputs, which others use as columns.
+    pub(crate) fn varying(&self) -> Vec<String> {
         let varying = self.scope.columns.iter().zip(&self.exprs).filter(|(_, typed)| typed.volatile);
         varying.map(|(c, _)| c.id.clone()).collect()
     }
 
-    /// The definition of the output with that id.
-    pub fn definition(&self, id: &str) -> Option<&ResolvedExpr> {
+    /// Returns the definition of the output with this id.
+    pub(crate) fn definition(&self, id: &str) -> Option<&ResolvedExpr> {
         self.scope.columns.iter().zip(&self.exprs).find(|(c, _)| c.id == id).map(|(_, e)| e)
     }
 }
@@ -120,17 +120,17 @@ pub(crate) struct GroupingFound {
     pub single: bool,
 }
 
-/// Calls that need an operator of their own below the expression.
+/// Calls that need an operator below the expression.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     pub aggregates: Vec<AggregateFound>,
     pub windows: Vec<WindowFound>,
-    /// What varies in window calls, by the id of the column that is computed below the windows.
+    /// Volatile parts of window calls, by the id of the column that is computed below the windows.
     pub drawn: Vec<(String, Expr)>,
     pub groupings: Vec<GroupingFound>,
     /// Sliding event-time windows that an unnest must expand below the expression.
     pub unnests: Vec<UnnestFound>,
-    /// Times that event-time windows are made of: rows without one are dropped.
+    /// The times of event-time windows: rows without one are dropped.
     pub times: Vec<Expr>,
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct UnnestFound {
     pub event_delay: Option<i64>,
 }
 
-/// Where an expression stands.
+/// The context of an expression.
 #[derive(Clone, Copy)]
 pub(crate) struct ExprScope<'e> {
     pub scope: &'e Scope,
@@ -150,9 +150,9 @@ pub(crate) struct ExprScope<'e> {
     pub outputs: Option<&'e Outputs>,
     /// Select-list outputs that come after the scope (lateral aliases).
     pub lateral: Option<&'e Outputs>,
-    /// The query around a subquery.
+    /// The enclosing query of a subquery.
     pub outer: Option<&'e ExprScope<'e>>,
-    /// Collects aggregate and window calls; none where they are not allowed.
+    /// Collects aggregate and window calls; none if they are not allowed.
     pub calls: Option<&'e RefCell<Calls>>,
     pub aggregates: bool,
     pub windows: bool,
@@ -161,8 +161,8 @@ pub(crate) struct ExprScope<'e> {
 }
 
 impl<'e> ExprScope<'e> {
-    /// An expression over `scope` alone, without aggregates and windows.
-    pub fn new(scope: &'e Scope, outer: Option<&'e ExprScope<'e>>) -> Self {
+    /// Creates the context of an expression over `scope` alone, without aggregates and windows.
+    pub(crate) fn new(scope: &'e Scope, outer: Option<&'e ExprScope<'e>>) -> Self {
         Self {
             scope,
             outputs: None,
@@ -175,8 +175,8 @@ impl<'e> ExprScope<'e> {
         }
     }
 
-    /// The same place for the arguments of an aggregate call: no aggregates, windows or outputs.
-    pub fn inside_aggregate(&self) -> Self {
+    /// Returns the context of the arguments of an aggregate call: no aggregates, windows or outputs.
+    pub(crate) fn inside_aggregate(&self) -> Self {
         Self {
             aggregates: false,
             windows: false,
@@ -186,8 +186,8 @@ impl<'e> ExprScope<'e> {
         }
     }
 
-    /// The same place for the parts of a window call: aggregates may be, windows not.
-    pub fn inside_window(&self) -> Self {
+    /// Returns the context of the parts of a window call: aggregates are allowed, windows are not.
+    pub(crate) fn inside_window(&self) -> Self {
         Self { windows: false, ..*self }
     }
 }

@@ -1,8 +1,8 @@
-//! Predicates: WHERE, and the optimization barrier that keeps one that can raise away from rows excluded below it.
+//! Resolves predicates. An optimization barrier keeps one that can raise away from rows excluded below it.
 //!
-//! Conjuncts that can't raise become a plain filter, free to move to the scan. Those that can are evaluated
+//! Conjuncts that cannot raise become a plain filter, which may move to the scan. Those that can are evaluated
 //! above, in their order, each only where all before are true. The optimizer would merge such a filter with
-//! one below it, or move it below a join; so it names a column of a volatile function, past which nothing moves.
+//! one below it, or move it below a join; so it uses a column of a volatile function, which nothing moves past.
 
 use crate::errors::filter_not_boolean;
 use crate::expr::masked;
@@ -45,7 +45,7 @@ impl Resolver<'_> {
     }
 
     /// `df.select("a").filter(df.b > 1)`: names that the select below left out are looked up in its input, before
-    /// those of the query around. The select then hands their columns on as far as the filter.
+    /// those of the enclosing query. The select then also outputs their columns, up to the filter.
     fn filter_widened(
         &self,
         scope: &Scope,
@@ -73,7 +73,7 @@ impl Resolver<'_> {
         if names.is_empty() {
             return Ok(None);
         }
-        // A select that cannot have them, such as one of aggregates alone, leaves the names to the query around.
+        // If the select cannot output them, as for aggregates, the names are looked up in the enclosing query.
         let Ok(mut rel) = self.relation(&widened(input, &names), outer) else { return Ok(None) };
         let shown = scope.columns.len();
         let columns = rel.scope.columns.clone();
@@ -82,7 +82,7 @@ impl Resolver<'_> {
         Ok(Some(rel))
     }
 
-    /// The conjuncts of a condition, each a boolean.
+    /// Returns the conjuncts of a condition, each a boolean.
     pub(crate) fn conjuncts(&self, condition: &ir::Expr, env: &ExprScope) -> Result<Vec<ResolvedExpr>> {
         let mut parts = vec![];
         split(condition, &mut parts);
@@ -109,7 +109,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The rows for which all conjuncts are true.
+    /// Returns the rows for which all conjuncts are true.
     pub(crate) fn filtered(
         &self,
         mut rel: ResolvedRelation,
@@ -128,7 +128,7 @@ impl Resolver<'_> {
         if let Some(predicate) = stay {
             rel = keep(rel, predicate)?;
         }
-        // One that nothing stands before excludes the same rows further down.
+        // A conjunct without others before it excludes the same rows further down.
         if let (true, Some(first)) = (behind_nothing && !varies, risky.first())
             && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
         {
@@ -160,9 +160,9 @@ impl Resolver<'_> {
         }
     }
 
-    /// Conjuncts that are evaluated in their order, and those before them that are free to move.
+    /// Splits conjuncts into those that are evaluated in their order, and those before them that may move.
     ///
-    /// One behind a random number stays behind it: which rows draw depends on it.
+    /// A conjunct after a random number stays after it: it must not change which rows draw a number.
     fn in_two(&self, conjuncts: Vec<ResolvedExpr>, scope: &Scope) -> (Vec<ResolvedExpr>, Vec<ResolvedExpr>) {
         let mut varied = false;
         conjuncts.into_iter().partition(|c| {
@@ -171,7 +171,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// The rows for which all conjuncts are true, each of them evaluated once, where those before it are true.
+    /// Returns the rows for which all conjuncts are true, each evaluated once, where those before it are true.
     fn filtered_in_turn(
         &self,
         mut rel: ResolvedRelation,
@@ -196,7 +196,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The plan, in a batch, with what keeps its rows as they are.
+    /// Returns the plan, in a batch with the node that keeps its rows as they are.
     pub(crate) fn settled(&self, plan: LogicalPlan, streaming: bool) -> LogicalPlan {
         if streaming { plan } else { thalweg_logical::settled(plan) }
     }
@@ -211,7 +211,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The input of a client's select below operators that keep its columns. SQL's derived tables end the look-up.
+/// Returns the input of a client's select below operators that keep its columns. SQL's derived tables end the search.
 fn select_input(relation: &Relation) -> Option<&Relation> {
     relation.plan_id?;
     match &relation.node {
@@ -223,7 +223,7 @@ fn select_input(relation: &Relation) -> Option<&Relation> {
     }
 }
 
-/// The same relation, with these columns added to the select that [`select_input`] finds.
+/// Returns the relation with these columns added to the select that [`select_input`] finds.
 fn widened(relation: &Relation, names: &[ir::Expr]) -> Relation {
     let mut wide = relation.clone();
     match &mut wide.node {
@@ -236,7 +236,7 @@ fn widened(relation: &Relation, names: &[ir::Expr]) -> Relation {
     wide
 }
 
-/// The columns that an expression names, those inside of its subqueries aside.
+/// Collects the columns of an expression, except those of its subqueries.
 fn attributes(expr: &ir::Expr, names: &mut Vec<ir::Expr>) {
     if matches!(expr.node, ExprNode::Attribute { .. }) && !names.contains(expr) {
         names.push(expr.clone());
@@ -248,7 +248,7 @@ fn attributes(expr: &ir::Expr, names: &mut Vec<ir::Expr>) {
     });
 }
 
-/// Whether a conjunct can raise, itself or through a column it names.
+/// Returns whether a conjunct can raise, itself or through a column it uses.
 pub(crate) fn is_risky(conjunct: &ResolvedExpr, scope: &Scope) -> bool {
     let names_guarded = || {
         conjunct.expr.column_refs().iter().any(|c| scope.by_id(&c.name).is_some_and(|found| found.guarded))
@@ -262,7 +262,7 @@ fn keep(mut rel: ResolvedRelation, predicate: Expr) -> Result<ResolvedRelation> 
     Ok(rel)
 }
 
-/// The parts between the ANDs at the top of a condition, from left to right.
+/// Collects the operands of the ANDs at the top of a condition, from left to right.
 fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
     if let ExprNode::Function(call) = &condition.node
         && let ([name], [left, right]) = (call.name.as_slice(), call.args.as_slice())

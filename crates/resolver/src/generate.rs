@@ -1,4 +1,4 @@
-//! Generators: functions that make many rows of one, in a select list, a LATERAL VIEW or FROM.
+//! Resolves generators: functions that return many rows for one, in a select list, a LATERAL VIEW or FROM.
 //!
 //! Every generator becomes one list per row, which an unnest expands: a list of values, or of structs whose
 //! fields are the generator's columns.
@@ -18,7 +18,7 @@ use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
 use thalweg_values::errors::from_datafusion;
 
-/// A generator call: the list it expands, and the columns it makes of each element.
+/// A generator call: the list it expands, and the columns of each element.
 pub(crate) struct Generator {
     /// The column that holds the list, then its elements.
     id: String,
@@ -29,18 +29,18 @@ pub(crate) struct Generator {
 
 impl Generator {
     /// The list that is expanded.
-    pub fn list(&self) -> &Expr {
+    pub(crate) fn list(&self) -> &Expr {
         &self.list
     }
 
     /// The generator's columns and their values above the unnest.
-    pub fn columns(&self) -> Vec<(ScopeColumn, ResolvedExpr)> {
+    pub(crate) fn columns(&self) -> Vec<(ScopeColumn, ResolvedExpr)> {
         self.columns.clone()
     }
 }
 
 impl Resolver<'_> {
-    /// The generator that a select item is, if it is one.
+    /// Resolves a select item that is a generator; none if it is not one.
     pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<Generator>> {
         let (call, names) = match &item.node {
             ExprNode::Alias { expr, names, .. } => match &expr.node {
@@ -143,7 +143,7 @@ impl Resolver<'_> {
     fn stacked(&self, args: &[ResolvedExpr], element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
         let rows = match args.first().map(|a| &a.expr) {
             Some(Expr::Literal(datafusion::common::ScalarValue::Int32(Some(n)), _)) if *n > 0 => *n as usize,
-            _ => return Err(Error::unsupported("stack() whose number of rows is no positive literal")),
+            _ => return Err(Error::unsupported("stack() whose number of rows is not a positive literal")),
         };
         let values = args.get(1..).unwrap_or_default();
         let width = values.len().div_ceil(rows).max(1);
@@ -184,7 +184,7 @@ impl Resolver<'_> {
         Ok((list, columns.collect::<Result<_>>()?))
     }
 
-    /// Puts the generator's unnest over its input.
+    /// Adds the generator's unnest above its input.
     pub(crate) fn generate(
         &self,
         mut rel: ResolvedRelation,
@@ -199,7 +199,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// Rows of `plan` with each element of `list` as the column `id`; rows without elements are dropped,
+    /// Returns the rows of `plan` with each element of `list` as the column `id`; rows without elements are dropped,
     /// or kept once with null if `outer`.
     pub(crate) fn expanded(
         &self,
@@ -222,7 +222,7 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let ir::LateralView { input, generator, outer: keep, alias, columns } = view;
         let ExprNode::Function(call) = &generator.node else {
-            return Err(Error::unsupported("LATERAL VIEW of an expression that is no generator"));
+            return Err(Error::unsupported("LATERAL VIEW of an expression that is not a generator"));
         };
         let rel = self.relation(input, outer)?;
         let env = ExprScope::new(&rel.scope, outer);
@@ -310,7 +310,7 @@ impl Resolver<'_> {
                 match value {
                     Some(datafusion::common::ScalarValue::Int64(Some(n))) => Ok(n),
                     _ => Err(self
-                        .at(Error::unsupported("range() of values that are no literal integers"), e.origin)),
+                        .at(Error::unsupported("range() of values that are not literal integers"), e.origin)),
                 }
             };
         let numbers = args.iter().map(value).collect::<Result<Vec<_>>>()?;
@@ -331,7 +331,7 @@ fn is_generator(call: &FunctionCall) -> bool {
     matches!(class, Some(thalweg_functions::FunctionClass::Generator))
 }
 
-/// Whether a list was made of a map's entries.
+/// Returns whether a list consists of a map's entries.
 fn call_is_map(list: &ResolvedExpr) -> bool {
     matches!(&list.expr, Expr::ScalarFunction(call) if call.name().ends_with("map_entries"))
 }

@@ -1,4 +1,4 @@
-//! Interval literals as Spark writes them in column names.
+//! Formats interval literals as in Spark's column names.
 
 /// `INTERVAL '1 months 2 days 3 seconds'`.
 pub(crate) fn calendar(months: i32, days: i32, micros: i64) -> String {

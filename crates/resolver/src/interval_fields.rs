@@ -1,7 +1,7 @@
-//! The fields of intervals in results: `INTERVAL DAY` plus `INTERVAL HOUR` is `INTERVAL DAY TO HOUR`.
+//! Derives the fields of intervals in results: `INTERVAL DAY` plus `INTERVAL HOUR` is `INTERVAL DAY TO HOUR`.
 //!
-//! Arrow has one type for all fields of an interval, so Spark's type stands beside the expression. Here is what it
-//! is for a call; a type that is not said here has all fields.
+//! Arrow has one type for all fields of an interval, so an expression also has Spark's type. This file derives it
+//! for calls; otherwise an interval has all fields.
 
 use crate::Resolver;
 use crate::expr_scope::ResolvedExpr;
@@ -10,7 +10,7 @@ use thalweg_common::Result;
 use thalweg_sql::types::{DataType, StructField, StructType};
 use thalweg_values::types::{interval_fields, to_arrow, to_spark};
 
-/// Whether a type holds an interval that has fields.
+/// Returns whether a type contains an interval that has fields.
 pub(crate) fn holds_fields(t: &DataType) -> bool {
     match t {
         DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. } => true,
@@ -21,7 +21,7 @@ pub(crate) fn holds_fields(t: &DataType) -> bool {
     }
 }
 
-/// First and last field of an interval's type, if not all of them are meant anyway.
+/// Returns the first and the last field of an interval's type, unless it has all fields.
 pub(crate) fn fields_of(t: Option<&DataType>) -> Option<(u8, u8)> {
     match t {
         Some(DataType::DayTimeInterval { start, end } | DataType::YearMonthInterval { start, end }) => {
@@ -31,7 +31,7 @@ pub(crate) fn fields_of(t: Option<&DataType>) -> Option<(u8, u8)> {
     }
 }
 
-/// The type that holds both, where the two differ in fields only.
+/// Returns the type with the fields of both, where the two differ in fields only.
 pub(crate) fn widest(a: &DataType, b: &DataType) -> DataType {
     use DataType::{Array, DayTimeInterval, Map, Struct, YearMonthInterval};
     match (a, b) {
@@ -65,7 +65,7 @@ pub(crate) fn widest(a: &DataType, b: &DataType) -> DataType {
     }
 }
 
-/// The type of a call's result where it holds intervals whose fields the arguments tell.
+/// Returns the type of a call's result if it contains intervals whose fields the arguments determine.
 pub(crate) fn of_call(name: &str, result: &Arrow, args: &[ResolvedExpr]) -> Option<DataType> {
     let plain = to_spark(result).filter(holds_fields)?;
     let days = DataType::DayTimeInterval { start: 0, end: 0 };
@@ -86,14 +86,14 @@ pub(crate) fn of_call(name: &str, result: &Arrow, args: &[ResolvedExpr]) -> Opti
     of_same.or_else(|| of_elements(&plain, result, &known)).or_else(|| of_containers(result, &known))
 }
 
-/// The type of a column that holds all of these, where it holds intervals.
+/// Returns the common type of these, if it contains intervals.
 pub(crate) fn of_alternatives(common: &Arrow, all: &[&ResolvedExpr]) -> Option<DataType> {
     to_spark(common).filter(holds_fields)?;
     let known = all.iter().filter_map(|t| t.spark_type().ok());
     merged(known.filter(|t| to_arrow_eq(t, common)))
 }
 
-/// The type of a struct's field, where it holds intervals.
+/// Returns the type of a struct's field, if it contains intervals.
 pub(crate) fn of_field(of: &DataType, name: &str) -> Option<DataType> {
     let DataType::Struct(fields) = of else { return None };
     let field = fields.fields.iter().find(|f| crate::scope::same_name(&f.name, name))?;
@@ -104,7 +104,7 @@ fn is_interval(t: &Arrow) -> bool {
     matches!(t, Arrow::Duration(_) | Arrow::Interval(_))
 }
 
-/// Whether a type lies as the result does, whatever of it may be null.
+/// Returns whether a type has the Arrow layout of the result, without regard to nullability.
 fn to_arrow_eq(t: &DataType, result: &Arrow) -> bool {
     to_arrow(t).equals_datatype(result)
 }
@@ -114,14 +114,14 @@ fn merged(mut types: impl Iterator<Item = DataType>) -> Option<DataType> {
     Some(types.fold(first, |all, t| widest(&all, &t)))
 }
 
-/// An array of arguments, such as `array(a, b)` makes.
+/// The type of an array of the arguments, as for `array(a, b)`.
 fn of_elements(plain: &DataType, result: &Arrow, known: &[DataType]) -> Option<DataType> {
     let (Arrow::List(field), DataType::Array { contains_null, .. }) = (result, plain) else { return None };
     let element = merged(known.iter().filter(|t| to_arrow_eq(t, field.data_type())).cloned())?;
     Some(DataType::Array { element: Box::new(element), contains_null: *contains_null })
 }
 
-/// An element of an argument, such as `element_at(a, 1)` takes.
+/// The type of an element of an argument, as for `element_at(a, 1)`.
 fn of_containers(result: &Arrow, known: &[DataType]) -> Option<DataType> {
     known.iter().find_map(|t| match t {
         DataType::Array { element, .. } if to_arrow_eq(element, result) => Some((**element).clone()),
@@ -154,11 +154,11 @@ fn is_integer(t: &DataType) -> bool {
 }
 
 impl Resolver<'_> {
-    /// The arguments in the form that their fields ask for: intervals in texts as texts, and days that move a
-    /// date as numbers; any other interval that moves a date makes it a timestamp.
+    /// Converts arguments according to their fields: intervals in strings to strings, and days that are added to a
+    /// date to numbers; any other interval makes the date a timestamp.
     pub(crate) fn by_fields(&self, name: &str, mut args: Vec<ResolvedExpr>) -> Result<Vec<ResolvedExpr>> {
         if matches!(name, "concat" | "||" | "concat_ws" | "string" | "to_json" | "format_string" | "printf") {
-            // Arrays are put together as they are.
+            // Arrays are concatenated without conversion.
             let arrays = name.starts_with('c') || name == "||";
             for arg in args.iter_mut().filter(|a| !(arrays && matches!(a.data_type, Arrow::List(_)))) {
                 *arg = self.with_texts(arg.clone());
@@ -176,7 +176,7 @@ impl Resolver<'_> {
         let Some(old) = args.get(place).cloned() else { return Ok(args) };
         let new = match moved {
             true => self.scalar("date_part", vec![crate::expr::text("DAY"), old])?,
-            false => self.cast(old, &DataType::Timestamp, thalweg_sql::ir::CastMode::Ansi)?,
+            false => self.cast(old, &DataType::Timestamp, thalweg_sql::ir::EvalMode::Ansi)?,
         };
         if let Some(arg) = args.get_mut(place) {
             *arg = new;
@@ -184,7 +184,7 @@ impl Resolver<'_> {
         Ok(args)
     }
 
-    /// A value with the intervals in it as texts.
+    /// Converts the intervals in a value to strings.
     fn with_texts(&self, typed: ResolvedExpr) -> ResolvedExpr {
         let Some(spark) = typed.spark_type().ok().filter(holds_fields) else { return typed };
         let bound = thalweg_functions::intervals_to_texts(typed.arg(), &interval_fields(&spark));

@@ -1,4 +1,4 @@
-//! Joins: conditions, USING and NATURAL with Spark's output columns.
+//! Resolves joins: conditions, USING and NATURAL with Spark's output columns.
 
 use crate::errors::{analysis, quoted};
 use crate::expr::masked;
@@ -53,7 +53,7 @@ impl Resolver<'_> {
         self.scalar("==", sides.to_vec())
     }
 
-    /// The join of two relations on all conjuncts; its columns are both sides', nullable as the kind makes them.
+    /// Joins two relations on all conjuncts; its columns are those of both sides, nullable according to the kind.
     fn joined(
         &self,
         left: ResolvedRelation,
@@ -99,7 +99,7 @@ impl Resolver<'_> {
         self.filtered(rel, above)
     }
 
-    /// Spark's columns of a join with USING: the keys once, then the rest; the other side's keys stay reachable.
+    /// Returns Spark's columns of a join with USING: the keys once, then the rest; the other side's keys stay in scope.
     fn using_output(
         &self,
         rel: ResolvedRelation,
@@ -150,7 +150,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The left side with its keys before the rest.
+/// Moves the keys of the left side before its other columns.
 fn keys_first(mut rel: ResolvedRelation, pairs: &[(ScopeColumn, ScopeColumn)]) -> ResolvedRelation {
     let at = |c: &ScopeColumn| pairs.iter().position(|(l, _)| l.id == c.id).unwrap_or(pairs.len());
     rel.scope.columns.sort_by_key(at);

@@ -1,9 +1,27 @@
-//! The one resolver: IR → DataFusion's `LogicalPlan`, with Spark's types, names and semantics.
+//! Resolves IR to DataFusion's `LogicalPlan`, with Spark's types, names and semantics.
 //!
-//! Knows no session, no protocol and no connector: tables come through the [`Catalog`] trait. Inside a plan
-//! columns have opaque ids and no qualifiers; names live beside it in scopes. All coercion is ours:
-//! DataFusion's type coercion finds nothing to do. An expression that can raise is never evaluated on a row
-//! that an earlier conjunct, CASE branch, COALESCE or IF excludes.
+//! The resolver knows no session, no protocol and no connector: tables come from the [`Catalog`] trait. Inside a plan
+//! columns have opaque ids and no qualifiers; their names are in scopes beside the plan. The resolver inserts all
+//! casts, so that DataFusion's type coercion changes nothing. An expression that can raise is never evaluated on a
+//! row that an earlier conjunct, CASE branch, COALESCE or IF excludes.
+//!
+//! ```
+//! use thalweg_resolver::{Context, resolve_expression_type};
+//! use thalweg_sql::types::DataType;
+//!
+//! let context = Context {
+//!     time_zone: "UTC".to_owned(),
+//!     now_micros: Some(0),
+//!     current_database: "default".to_owned(),
+//!     user: "ada".to_owned(),
+//!     settings: Default::default(),
+//!     text: None,
+//! };
+//! let sum = thalweg_sql::parse_expression("1 + 2L")?;
+//! assert_eq!(resolve_expression_type(&sum, &context)?, (DataType::Long, false));
+//! # Ok::<(), thalweg_common::Error>(())
+//! ```
+#![deny(missing_docs, unreachable_pub)]
 
 mod aggregate;
 mod anew;

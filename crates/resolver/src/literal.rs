@@ -1,4 +1,4 @@
-//! Literals of the IR as DataFusion's scalar values.
+//! Converts literals of the IR to DataFusion's scalar values.
 //!
 //! A literal's value never depends on data; only a timestamp without zone depends on the session's zone.
 
@@ -11,7 +11,7 @@ use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::to_arrow;
 
-/// The Spark type of a literal.
+/// Returns the Spark type of a literal.
 pub(crate) fn literal_type(literal: &Literal) -> DataType {
     match literal {
         Literal::Null(t) => t.clone(),
@@ -48,7 +48,7 @@ pub(crate) fn literal_type(literal: &Literal) -> DataType {
     }
 }
 
-/// The scalar of a literal. `TimestampText` is none of them: the resolver casts its text.
+/// Converts a literal to a scalar, except `TimestampText`, whose text the resolver casts.
 pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
     Ok(match literal {
         Literal::Null(t) => {
@@ -77,7 +77,7 @@ pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
     })
 }
 
-/// The scalar of a literal as a part of a value whose type is told: a decimal may have fewer digits than that.
+/// Converts a literal inside a value of a known type: a decimal may have fewer digits than the type.
 fn as_type(literal: &Literal, data_type: &Arrow) -> Result<ScalarValue> {
     let scalar = to_scalar(literal)?;
     match (&scalar, data_type) {

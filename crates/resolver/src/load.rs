@@ -1,17 +1,17 @@
-//! Loads the tables of a query before it is resolved, so that resolution is one pass of plain code.
+//! Loads the tables of a query before it is resolved, so that resolution is one pass of synchronous code.
 //!
-//! Every table and source that the query names is loaded once, with those of views and subqueries, so a plan never
-//! mixes two states of one table. A name that cannot be loaded is no error here: a common table expression may
-//! hide it. Resolution asks for it again when it needs it, and then the error has its place in the text.
+//! Every table and source of the query is loaded once, with those of views and subqueries, so a plan never
+//! mixes two states of one table. A name that cannot be loaded is not an error here: a common table expression may
+//! have the name. Resolution requests the table again when it needs it, and then the error has its position.
 
 use crate::catalog::{Catalog, TableEntry};
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, Child, Expr, Relation, RelationNode};
 
-/// The most tables that one query may name.
+/// The largest number of tables of a query.
 pub(crate) const LOADS_MAX: usize = 1_000;
 
-/// A table that a query names.
+/// A table of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Request {
     Table { name: ir::Name, options: ir::Options, streaming: bool },
@@ -23,8 +23,8 @@ pub(crate) enum Request {
 pub(crate) struct Loads(Vec<(Request, TableEntry)>);
 
 impl Loads {
-    /// All tables that a query names, as far as they can be loaded.
-    pub async fn of(query: &Relation, catalog: &dyn Catalog) -> Self {
+    /// Loads all tables of a query, as far as they can be loaded.
+    pub(crate) async fn of(query: &Relation, catalog: &dyn Catalog) -> Self {
         let mut loads = Self::default();
         let mut wanted = requests(query);
         wanted.reverse();
@@ -44,15 +44,15 @@ impl Loads {
     /// Loads one more table.
     ///
     /// # Errors
-    /// Those of the catalog, such as `TABLE_OR_VIEW_NOT_FOUND`.
-    pub async fn add(&mut self, catalog: &dyn Catalog, request: Request) -> Result<()> {
+    /// The catalog's errors, such as `TABLE_OR_VIEW_NOT_FOUND`.
+    pub(crate) async fn add(&mut self, catalog: &dyn Catalog, request: Request) -> Result<()> {
         let entry = entry(catalog, &request).await?;
         self.0.push((request, entry));
         Ok(())
     }
 
-    /// The table, if it is loaded.
-    pub fn get(&self, request: &Request) -> Option<&TableEntry> {
+    /// Returns the table, if it is loaded.
+    pub(crate) fn get(&self, request: &Request) -> Option<&TableEntry> {
         self.0.iter().find(|(known, _)| known == request).map(|(_, entry)| entry)
     }
 }
@@ -64,7 +64,7 @@ async fn entry(catalog: &dyn Catalog, request: &Request) -> Result<TableEntry> {
     }
 }
 
-/// The tables that a relation names itself, those inside views left out. The walk has its own stack: a relation may
+/// Returns the tables of a relation, without those inside views. The walk has its own stack: a relation may
 /// be nested deeper than the thread's stack allows.
 fn requests(relation: &Relation) -> Vec<Request> {
     let mut found = vec![];
@@ -78,7 +78,7 @@ fn requests(relation: &Relation) -> Vec<Request> {
             }
             Child::Expr(expr) => Expr::for_each_child(expr, &mut |child| rest.push(child)),
         }
-        // The first child is the next to be looked at.
+        // The first child is visited next.
         if let Some(children) = rest.get_mut(at..) {
             children.reverse();
         }

@@ -1,8 +1,8 @@
 //! Merges a projection with the one below it.
 //!
-//! A program that adds columns one at a time makes a projection of each, and every optimizer rule goes through all of
-//! them. Two become one where no value is computed twice by it: each computed column of the lower one is named once at
-//! most by the upper one.
+//! A program that adds columns one at a time creates a projection for each, and every optimizer rule visits all of
+//! them. Two are merged if that computes no value twice: the upper one uses each computed column of the lower one at
+//! most once.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -10,13 +10,13 @@ use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::{Expr, Projection};
 use std::collections::HashMap;
 
-/// The deepest expression that merging makes: what walks expressions calls itself once per level.
+/// The deepest expression that merging creates: walks over expressions recurse once per level.
 const DEPTH_MAX: usize = 8;
 
 /// Whether `upper` over `lower` can become expressions over the input of `lower`.
 ///
 /// # Errors
-/// DataFusion's, from the walk over the expressions.
+/// DataFusion's errors of the walk over the expressions.
 pub(crate) fn can_merge(lower: &Projection, upper: &[Expr]) -> Result<bool> {
     let Some(columns) = columns_of(lower)? else { return Ok(false) };
     let mut uses: HashMap<&str, usize> = HashMap::with_capacity(columns.len());
@@ -52,7 +52,7 @@ pub(crate) fn can_merge(lower: &Projection, upper: &[Expr]) -> Result<bool> {
 /// The expressions of `upper` over the input of `lower`, where [`can_merge`] allows it.
 ///
 /// # Errors
-/// DataFusion's, from the walk over the expressions.
+/// DataFusion's errors of the walk over the expressions.
 pub(crate) fn merged(lower: Projection, upper: Vec<Expr>) -> Result<Vec<Expr>> {
     let names = lower.schema.fields().iter().map(|field| field.name().clone());
     let values = lower.expr.into_iter().map(|expr| match expr {
@@ -63,7 +63,7 @@ pub(crate) fn merged(lower: Projection, upper: Vec<Expr>) -> Result<Vec<Expr>> {
     upper.into_iter().map(|expr| over_input(expr, &mut columns)).collect()
 }
 
-/// What each column of a projection is computed from; none if one of them has to stay where it is.
+/// Returns the expression of each column of a projection; none if one of them must not move.
 fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
     let mut columns = HashMap::with_capacity(projection.expr.len());
     for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {

@@ -1,4 +1,4 @@
-//! `na.fill`, `na.drop` and `na.replace`.
+//! Resolves `na.fill`, `na.drop` and `na.replace`.
 
 use crate::errors::{quoted, unresolved_column};
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -11,9 +11,9 @@ use datafusion::logical_expr::{Expr, lit};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
 
-/// A value that a method names.
+/// A value that a method refers to.
 struct Named {
-    /// The id of the column that it is; none for a field of a struct.
+    /// The id of its column; none for a field of a struct.
     id: Option<String>,
     typed: ResolvedExpr,
 }
@@ -25,7 +25,7 @@ impl Named {
 }
 
 impl Resolver<'_> {
-    /// The values that are named, in order: columns, or fields of a struct. No names: all columns.
+    /// Returns the values with these names, in order: columns, or fields of a struct. No names means all columns.
     fn named_values(&self, names: &[ir::Name], scope: &Scope) -> Result<Vec<Named>> {
         if names.is_empty() {
             let whole =
@@ -44,7 +44,7 @@ impl Resolver<'_> {
         names.iter().map(named).collect()
     }
 
-    /// One value for all columns of its kind, or one value per named column.
+    /// Fills nulls with one value for all columns of its kind, or with one value per named column.
     pub(crate) fn fill(
         &self,
         rel: ResolvedRelation,
@@ -62,13 +62,13 @@ impl Resolver<'_> {
         let mut list = vec![];
         for c in &rel.scope.columns {
             let typed = crate::attribute::value_of(c);
-            // One value for all fills the columns of its kind; a value of a column's own is cast to it.
+            // One value for all columns fills those of its kind; a value for one column is cast to its type.
             let fits = |v: &&ResolvedExpr| values.len() > 1 || same_kind(&v.data_type, &typed.data_type);
             list.push(match value_for(c).filter(fits) {
                 None => ListItem::column(c),
                 Some(value) => {
-                    // What is not a value of the column's type fills nothing.
-                    let value = self.cast(value.clone(), &c.data_type, ir::CastMode::Try)?;
+                    // A value that cannot be cast to the column's type fills nothing.
+                    let value = self.cast(value.clone(), &c.data_type, ir::EvalMode::Try)?;
                     // NaN counts as missing in floating-point columns.
                     let typed = match typed.data_type {
                         Arrow::Float32 | Arrow::Float64 => {
@@ -162,8 +162,8 @@ impl Resolver<'_> {
             let mut branches = vec![];
             let mut nullable = c.nullable;
             for (old, new) in &pairs {
-                let old = self.cast(old.clone(), &c.data_type, ir::CastMode::Ansi)?;
-                let new = self.cast(new.clone(), &c.data_type, ir::CastMode::Ansi)?;
+                let old = self.cast(old.clone(), &c.data_type, ir::EvalMode::Ansi)?;
+                let new = self.cast(new.clone(), &c.data_type, ir::EvalMode::Ansi)?;
                 nullable |= new.nullable;
                 let equal = self.scalar("<=>", vec![typed.clone(), old])?;
                 branches.push((Box::new(equal.expr), Box::new(new.expr)));
@@ -179,7 +179,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a value of this type fills columns of that one: numbers fill numbers, texts texts, booleans booleans.
+/// Returns whether a value of this type fills columns of that one: both are numbers, strings or booleans.
 fn same_kind(value: &Arrow, column: &Arrow) -> bool {
     let numeric = |t: &Arrow| t.is_numeric();
     value == column || value.is_null() || (numeric(value) && numeric(column))

@@ -1,19 +1,19 @@
-//! The names that Spark gives to columns without an alias: `(a + 1)`, `count(1)`, `CAST(a AS STRING)`.
+//! Derives Spark's names of columns without an alias: `(a + 1)`, `count(1)`, `CAST(a AS STRING)`.
 //!
-//! Names come from the unresolved expression; only the resolver knows which part of a name is a qualifier,
-//! so it says how many parts to leave out.
+//! Names are derived from the unresolved expression; only the resolver knows which part of a name is a qualifier,
+//! so it passes the number of parts to leave out.
 
 use crate::naming_table::{shown_args, shown_name};
 use thalweg_sql::ir::{
-    CASE_OF, CastMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
+    CASE_OF, EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,
 };
 use thalweg_values::display;
 
-/// How many parts of an attribute's name are its qualifier; none for a function that is called without brackets.
+/// The number of parts of an attribute's name that are its qualifier; none for a function without parentheses.
 type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
 
-/// The name of a column that holds this expression.
+/// Returns the name of a column of this expression.
 pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
     let name = |e: &Expr| name_of(e, qualifier);
     match &expr.node {
@@ -28,7 +28,7 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
         ExprNode::Function(call) => function_name(call, qualifier),
         ExprNode::Window(call) => window_name(call, qualifier),
         ExprNode::Cast { expr, to, mode } => {
-            let cast = if *mode == CastMode::Ansi { "CAST" } else { "TRY_CAST" };
+            let cast = if *mode == EvalMode::Ansi { "CAST" } else { "TRY_CAST" };
             format!("{cast}({} AS {})", name(expr), to.sql())
         }
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),
@@ -59,7 +59,7 @@ fn is_call(expr: &Expr) -> bool {
     matches!(&expr.node, ExprNode::Function(call) if call.name.last().is_some_and(|n| n.eq_ignore_ascii_case("map")))
 }
 
-/// A literal as Spark shows it in a name: strings bare, dates and times with their type.
+/// Returns a literal as Spark shows it in a name: strings without quotes, dates and times with their type.
 pub(crate) fn literal_name(literal: &Literal) -> String {
     match literal {
         Literal::Null(_) => "NULL".to_owned(),
@@ -103,7 +103,7 @@ fn decimal(unscaled: i128, scale: i8) -> String {
     let digits = unscaled.unsigned_abs().to_string();
     let scale = usize::try_from(scale).unwrap_or(0);
     let sign = if unscaled < 0 { "-" } else { "" };
-    // Java writes numbers of which more than five zeros come first with an exponent.
+    // Java writes numbers with more than five leading zeros with an exponent.
     if scale > digits.len() + 5 {
         let (first, rest) = digits.split_at(1);
         let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
@@ -126,7 +126,7 @@ fn timestamp(micros: i64) -> String {
     text
 }
 
-/// Operators between their two operands, and how Spark writes them.
+/// Binary operators, and how Spark writes them.
 const INFIX: &[(&str, &str)] = &[
     ("+", "+"),
     ("-", "-"),
@@ -193,7 +193,7 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
         ("trim", [what, from]) => format!("TRIM(BOTH {what} FROM {from})"),
         ("ltrim", [what, from]) => format!("TRIM(LEADING {what} FROM {from})"),
         ("rtrim", [what, from]) => format!("TRIM(TRAILING {what} FROM {from})"),
-        // A map has no name but that of its entries.
+        // The name of a map is that of its entries.
         ("from_json", [_, schema, ..]) if schema.trim_start().to_lowercase().starts_with("map<") => {
             "entries".to_owned()
         }
@@ -234,7 +234,7 @@ fn argument_name(arg: &Expr, qualifier: QualifierLen) -> String {
     name_of(arg, qualifier)
 }
 
-/// `WITHIN GROUP`, `FILTER` and null treatment behind a call.
+/// Appends `WITHIN GROUP`, `FILTER` and the null treatment to a call.
 fn clauses(mut name: String, call: &FunctionCall, qualifier: QualifierLen) -> String {
     if !call.order_within.is_empty() {
         name.push_str(&format!(" WITHIN GROUP (ORDER BY {})", orders(&call.order_within, qualifier)));
@@ -284,7 +284,7 @@ fn window_name(call: &WindowCall, qualifier: QualifierLen) -> String {
     format!("{function} OVER ({})", parts.join(" "))
 }
 
-/// The function's name and its frame, where the function decides the frame.
+/// Returns the function's name and its frame, where the function determines the frame.
 fn framed(call: &WindowCall, qualifier: QualifierLen) -> (String, String) {
     let shown = name_of(&call.function, qualifier);
     let function = match &call.function.node {

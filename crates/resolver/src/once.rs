@@ -1,7 +1,7 @@
-//! Operands that vary, such as random numbers, where a function's expression names them more than once.
+//! Evaluates volatile operands, such as random numbers, once where a function's expression uses them several times.
 //!
-//! A function is bound over columns that stand for such operands. Where each is named once, they go back to their
-//! places; otherwise the expression becomes the body of one that computes them once for each row.
+//! A function is bound over placeholder columns for such operands. If each is used once, the operands replace their
+//! placeholders; otherwise the expression becomes the body of one that computes them once for each row.
 
 use crate::expr_scope::ResolvedExpr;
 use crate::{Resolver, column};
@@ -12,7 +12,7 @@ use thalweg_functions::once;
 use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
-    /// What `bind` makes of operands, in which none that varies is evaluated more than once for a row.
+    /// Returns the result of `bind`, in which no volatile operand is evaluated more than once for a row.
     pub(crate) fn once(
         &self,
         args: Vec<ResolvedExpr>,
@@ -34,7 +34,7 @@ impl Resolver<'_> {
             let times = occurrences(&body, &stand_in.expr)?;
             repeats |= times > 1;
             if arg.fallible && times == 1 {
-                // It stays where its row may not reach it.
+                // It stays below the condition that may exclude its row.
                 body = replaced(body, &stand_in.expr, &arg.expr)?;
             } else if let (Expr::Column(c), true) = (&stand_in.expr, times > 0) {
                 shared.push((c.name.clone(), arg.expr.clone()));
@@ -46,7 +46,7 @@ impl Resolver<'_> {
             }
             return Ok(ResolvedExpr { expr: body, volatile: true, ..bound });
         }
-        // The body is hidden from what rewrites plans, so as little as may be stays in it.
+        // Plan rewrites do not see the body, so as little as possible stays in it.
         for arg in args.iter().filter(|a| !a.volatile && !a.fallible) {
             if !matches!(arg.expr, Expr::Literal(..) | Expr::Column(_)) && occurrences(&body, &arg.expr)? > 0
             {

@@ -1,4 +1,4 @@
-//! SQL text inside of a query, and the `?` and `:name` markers in it.
+//! Resolves SQL text inside a query, and its `?` and `:name` markers.
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -9,7 +9,7 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Literal, Origin};
 
 impl Resolver<'_> {
-    /// The query of a SQL text, with the text that its origins point into and the arguments of its markers.
+    /// Resolves the query of an SQL text, with the text that its origins refer to and the arguments of its markers.
     pub(crate) fn sql_query(
         &self,
         (text, query): (&str, &ir::Relation),
@@ -25,7 +25,7 @@ impl Resolver<'_> {
         rel
     }
 
-    /// The argument of a marker. Arguments are constants: they see no columns.
+    /// Returns the argument of a marker. Arguments are constants: they cannot use columns.
     pub(crate) fn parameter(
         &self,
         name: Option<&str>,
@@ -41,7 +41,7 @@ impl Resolver<'_> {
         let scope = Scope::default();
         let env = ExprScope { clause: env.clause, ..ExprScope::new(&scope, None) };
         match &argument.node {
-            // An argument stands in the text as it would be written, where a decimal has the digits it shows.
+            // An argument is like a literal in the text, where a decimal has the digits that are written.
             ir::ExprNode::Literal(Literal::Decimal { unscaled, precision: _, scale }) => {
                 let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
                 let precision = digits.max(scale.unsigned_abs().into()).try_into().unwrap_or(u8::MAX);
@@ -52,7 +52,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// How many `?` stand before this one.
+    /// Returns the number of `?` markers before this one.
     fn marker_index(&self, origin: Origin) -> Option<usize> {
         let start = origin?.start as usize;
         markers(self.text.borrow().as_deref()?).iter().position(|m| *m == start)
@@ -68,7 +68,7 @@ fn unbound(name: Option<&str>, origin: Origin) -> Error {
     analysis("UNBOUND_SQL_PARAMETER", "42P02", text).param("name", name)
 }
 
-/// Where the `?` markers of a text are, in characters: not those in quotes and comments.
+/// Returns the positions of the `?` markers of a text in characters, without those in quotes and comments.
 fn markers(text: &str) -> Vec<usize> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied();
@@ -89,7 +89,7 @@ fn markers(text: &str) -> Vec<usize> {
     found
 }
 
-/// The place behind the next occurrence of `end`, or the text's end.
+/// Returns the position after the next occurrence of `end`, or the text's end.
 fn past(chars: &[char], from: usize, end: &[char]) -> usize {
     let rest = chars.get(from..).unwrap_or_default();
     rest.windows(end.len()).position(|w| w == end).map_or(chars.len(), |n| from + n + end.len())

@@ -1,4 +1,4 @@
-//! PIVOT and UNPIVOT: rows to columns and back.
+//! Resolves PIVOT and UNPIVOT: rows to columns and back.
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -122,7 +122,7 @@ fn pivot_value(value: &ir::Expr) -> Result<(ir::Expr, String)> {
 /// The aggregate call with the condition added to its FILTER.
 fn with_filter(call: &ir::Expr, matches: &ir::Expr) -> Result<ir::Expr> {
     let ExprNode::Function(function) = &call.node else {
-        return Err(Error::unsupported("a pivot over an expression that is no aggregate call"));
+        return Err(Error::unsupported("a pivot over an expression that is not an aggregate call"));
     };
     let filter = match &function.filter {
         Some(filter) => ir::Expr::call("and", vec![filter.as_ref().clone(), matches.clone()]),

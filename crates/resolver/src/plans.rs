@@ -1,4 +1,4 @@
-//! Steps of plans whose columns are named by their ids alone.
+//! Builds plans whose columns are referred to by their ids only.
 
 use crate::merge::{can_merge, merged};
 use arrow::datatypes::FieldRef;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_values::errors::from_datafusion;
 
-/// A reference to the column of that id.
+/// Creates a reference to the column with this id.
 pub(crate) fn column(id: &str) -> Expr {
     Expr::Column(Column::new_unqualified(id))
 }
 
-/// A projection of `input`.
+/// Creates a projection of `input`.
 pub(crate) fn project(input: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan> {
     let exprs: Vec<Expr> = exprs.into_iter().collect();
     if is_plain(&input) {
@@ -59,7 +59,7 @@ fn schema_of(input: &LogicalPlan, exprs: &[Expr]) -> DfResult<DFSchemaRef> {
     DFSchema::new_with_metadata(fields, known.metadata().clone()).map(Arc::new)
 }
 
-/// The rows of `input` that satisfy a predicate.
+/// Creates a filter of `input`.
 pub(crate) fn filtered(input: LogicalPlan, predicate: Expr) -> Result<LogicalPlan> {
     if is_plain(&input) {
         let filter = Filter::try_new(predicate, Arc::new(input));
@@ -71,8 +71,8 @@ pub(crate) fn filtered(input: LogicalPlan, predicate: Expr) -> Result<LogicalPla
         .map_err(from_datafusion)
 }
 
-/// Whether the columns of a plan are named by their ids alone. The builder would look them up once more, through
-/// the whole plan below and for every expression: a chain of some hundred operators would take minutes.
+/// Returns whether the columns of a plan are referred to by their ids only. The builder would look them up again in
+/// the whole plan below, for every expression: a chain of some hundred operators would take minutes.
 fn is_plain(plan: &LogicalPlan) -> bool {
     !matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_))
         && plan.schema().iter().all(|(qualifier, _)| qualifier.is_none())

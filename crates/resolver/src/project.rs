@@ -1,4 +1,4 @@
-//! Relations that reshape columns or rows without expressions of a language of their own.
+//! Resolves relations that select, rename or limit columns or rows.
 
 use crate::errors::{
     analysis, column_already_exists, foreign_dataframe_column, quoted, unknown_key, unresolved_column,
@@ -63,7 +63,7 @@ impl Resolver<'_> {
         }
         let mut keys = vec![];
         for name in columns {
-            // Here a name is a whole column's, dots and all; columns of one name are all meant.
+            // Here a name with dots is one column's whole name; it selects all columns with this name.
             let before = keys.len();
             let named = rel.scope.columns.iter().filter(|c| same_name(&c.name, name));
             keys.extend(named.map(|c| crate::attribute::value_of(c).key()));
@@ -140,10 +140,10 @@ impl Resolver<'_> {
         let mut dropped = vec![];
         for item in columns {
             let ExprNode::Attribute { name, plan_id } = &item.node else {
-                return Err(Error::unsupported("drop of an expression that is no column"));
+                return Err(Error::unsupported("drop of an expression that is not a column"));
             };
             let env = ExprScope::new(&rel.scope, None);
-            // A name that is not there is nothing to drop, and neither is a field of a struct.
+            // A name that does not exist is ignored, and so is a field of a struct.
             match self.seen(name, *plan_id, &env)? {
                 Some(seen) if name.len() == seen.qualifier_len + 1 => dropped.push(seen.column.id.clone()),
                 None if plan_id.is_some() => return Err(foreign_dataframe_column(name)),
@@ -183,7 +183,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// `df.to(schema)`: columns by name, cast where that can't lose anything but by an error.
+    /// `df.to(schema)`: columns by name, cast where a loss is an error.
     pub(crate) fn to_schema(
         &self,
         input: &Relation,
@@ -214,7 +214,7 @@ impl Resolver<'_> {
                     format!("Column or field {name} is nullable while it's required to be non-nullable.");
                 return Err(analysis("NULLABLE_COLUMN_OR_FIELD", "42000", text).param("name", name));
             }
-            let typed = self.cast(crate::attribute::value_of(found), &field.data_type, ir::CastMode::Ansi)?;
+            let typed = self.cast(crate::attribute::value_of(found), &field.data_type, ir::EvalMode::Ansi)?;
             let mut c = ScopeColumn::new(self.new_id(), &field.name, field.data_type.clone(), found.nullable);
             c.metadata.clone_from(&field.metadata);
             list.push(ListItem::Made(Box::new((c, typed))));
@@ -233,7 +233,7 @@ impl Resolver<'_> {
         let value = |e: Option<&ir::Expr>, name: &str| e.map(|e| self.row_count(e, name)).transpose();
         let (fetch, skip) = (value(limit, "limit")?, value(offset, "offset")?);
         if fetch == Some(0) && !rel.streaming {
-            // No row is needed, so none is computed; DataFusion's sort for the first rows asserts that it is for
+            // No row is needed, so none is computed; DataFusion's sort for the first rows requires
             // at least one.
             let schema = Arc::clone(rel.plan.schema());
             rel.plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema });
@@ -272,7 +272,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The last rows: those whose number is above the count less `limit`.
+    /// Returns the last rows: those whose number is above the count minus `limit`.
     pub(crate) fn tail(
         &self,
         input: &Relation,
@@ -327,7 +327,7 @@ impl Resolver<'_> {
             _ => (event_time, None),
         };
         let (mut rel, id) = match alias {
-            // `WATERMARK expr AS name`: the expression is a column of its own.
+            // `WATERMARK expr AS name`: the expression is a new column.
             Some(_) => {
                 let mut list: Vec<ListItem> = rel.scope.columns.iter().map(ListItem::column).collect();
                 list.push(ListItem::Expr(event_time.clone()));
@@ -339,7 +339,7 @@ impl Resolver<'_> {
                 let env = ExprScope::new(&rel.scope, outer);
                 let typed = self.expr(inner, &env)?;
                 let Expr::Column(c) = &typed.expr else {
-                    return Err(Error::unsupported("a watermark on an expression that is no column"));
+                    return Err(Error::unsupported("a watermark on an expression that is not a column"));
                 };
                 let id = c.name.clone();
                 (rel, id)

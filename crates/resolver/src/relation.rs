@@ -5,7 +5,7 @@
 use crate::expr_scope::ExprScope;
 use crate::{ResolvedRelation, Resolver, source};
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{GroupKind, Relation, RelationNode};
+use thalweg_sql::ir::{Aggregate, GroupKind, Relation, RelationNode};
 
 /// The query around a subquery, if the relation is in one.
 type Outer<'a> = Option<&'a ExprScope<'a>>;
@@ -29,14 +29,7 @@ impl Resolver<'_> {
             | RelationNode::Having { .. }
             | RelationNode::Qualify { .. }
             | RelationNode::Sort { .. } => self.select_relation(relation, outer),
-            RelationNode::Aggregate(aggregate) => match &aggregate.kind {
-                GroupKind::Pivot { column, values } => self.pivot(aggregate, (column, values), outer),
-                GroupKind::GroupBy
-                | GroupKind::All
-                | GroupKind::Rollup
-                | GroupKind::Cube
-                | GroupKind::Sets(_) => self.select_relation(relation, outer),
-            },
+            RelationNode::Aggregate(aggregate) => self.aggregate_node(relation, aggregate, outer),
             RelationNode::Filter { input, condition } => self.filter(input, condition, outer),
             RelationNode::Limit { input, limit } => self.limit(input, Some(limit), None, outer),
             RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),
@@ -57,7 +50,7 @@ impl Resolver<'_> {
             RelationNode::Repartition { input, partitions: _, exprs, shuffle: _ } => {
                 self.repartition(input, exprs, outer)
             }
-            // No hint changes rows, and Spark goes on with a warning where it does not know one.
+            // Hints do not change rows, and Spark ignores unknown ones with a warning.
             RelationNode::Hint { input, name: _, args: _ } => self.relation(input, outer),
             RelationNode::Tail { input, limit } => self.tail(input, *limit, outer),
             RelationNode::WithWatermark { input, event_time, delay } => {
@@ -78,6 +71,22 @@ impl Resolver<'_> {
                 self.describe(input, columns, statistics, outer)
             }
             RelationNode::ShowString { .. } => Err(Error::unsupported("show as part of a query")),
+        }
+    }
+
+    fn aggregate_node(
+        &self,
+        relation: &Relation,
+        aggregate: &Aggregate,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        match &aggregate.kind {
+            GroupKind::Pivot { column, values } => self.pivot(aggregate, (column, values), outer),
+            GroupKind::GroupBy
+            | GroupKind::All
+            | GroupKind::Rollup
+            | GroupKind::Cube
+            | GroupKind::Sets(_) => self.select_relation(relation, outer),
         }
     }
 }

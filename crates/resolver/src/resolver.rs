@@ -1,8 +1,7 @@
-//! Resolves an unresolved relation to a plan: entry, bookkeeping and the dispatch over relations.
+//! Resolves an unresolved relation to a plan: the entry point and the state of a resolution.
 //!
-//! Resolution itself is plain code and awaits nothing: the tables are loaded before it. Where it meets a table that
-//! is not loaded (one that could not be), it stops, the table is loaded or its error returned with its place, and
-//! resolution begins anew.
+//! Resolution itself is synchronous: the tables are loaded before it. If it needs a table that could not be loaded, it
+//! stops, the table is loaded or its error is returned with its position, and resolution starts again.
 
 use crate::catalog::{Catalog, Context, ResolvedQuery};
 use crate::expr_scope::{self, ExprScope};
@@ -20,7 +19,7 @@ use thalweg_sql::ir::{self, Origin, Relation};
 use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
 
-/// The deepest nesting of relations, views and subqueries: further down the stack would end.
+/// The deepest nesting of relations, views and subqueries: more would overflow the stack.
 const DEPTH_MAX: usize = 600;
 
 /// Resolves a query: names, types, functions and coercions, to a plan that DataFusion runs.
@@ -40,7 +39,7 @@ pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) 
     Err(Error::unsupported(format!("a query over more than {LOADS_MAX} tables")))
 }
 
-/// The type and nullability of an expression without columns, such as a default or an option's value.
+/// Returns the type and nullability of an expression without columns, such as a default or an option's value.
 ///
 /// # Errors
 /// As [`resolve`]; any column is unresolved.
@@ -59,7 +58,7 @@ pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataTy
 
 enum Attempt<T> {
     Done(Result<T>),
-    /// A table to load, and where it is named.
+    /// A table to load, and its position in the text.
     Missing(Request, Option<Position>),
 }
 
@@ -92,20 +91,20 @@ pub(crate) struct ResolvedRelation {
     pub(crate) plan: LogicalPlan,
     pub(crate) scope: Scope,
     pub(crate) streaming: bool,
-    /// Whether something in the plan drops rows that a predicate moved down could meet again.
+    /// Whether the plan drops rows, on which a predicate that moves down would be evaluated.
     pub(crate) excludes: bool,
 }
 
-/// A CTE in sight; it sees the `visible` first of the stack itself.
+/// A CTE in scope; it sees the first `visible` CTEs of the stack.
 #[derive(Debug)]
 pub(crate) struct CteInSight {
     pub(crate) cte: ir::Cte,
     pub(crate) visible: usize,
-    /// The first of its seeds: all that name it draw the same random numbers.
+    /// The first of its seeds: all references to the CTE draw the same random numbers.
     pub(crate) seeds: Cell<Option<u64>>,
 }
 
-/// One attempt's state.
+/// The state of a resolution.
 pub(crate) struct Resolver<'a> {
     pub(crate) ctx: &'a Context,
     pub(crate) loads: &'a Loads,
@@ -115,17 +114,17 @@ pub(crate) struct Resolver<'a> {
     pub(crate) ctes: RefCell<Vec<Rc<CteInSight>>>,
     /// The relations of `WithRelations`, by plan id.
     pub(crate) references: RefCell<Vec<Rc<Relation>>>,
-    /// The text that origins point into.
+    /// The text that origins refer to.
     pub(crate) text: RefCell<Option<Arc<str>>>,
     /// The arguments of the SQL text that is being resolved.
     pub(crate) arguments: RefCell<Option<Rc<ir::Arguments>>>,
     /// The parameters of the lambdas around an expression, innermost last.
     pub(crate) lambda_variables: RefCell<Vec<(String, expr_scope::ResolvedExpr)>>,
-    /// The correlated subqueries so far, by what they are and where.
+    /// The correlated subqueries so far, by content and scope.
     pub(crate) subqueries: RefCell<Vec<(subquery::SubqueryPlace, expr_scope::ResolvedExpr)>>,
-    /// What seeds are made of that nobody can guess.
+    /// The random state that seeds are derived from.
     pub(crate) chance: RandomState,
-    /// How many seeds there were.
+    /// The number of seeds so far.
     pub(crate) seeds: Cell<u64>,
 }
 
@@ -136,7 +135,7 @@ impl Resolver<'_> {
         let ids: Vec<_> = columns.iter().map(|c| c.id.as_str()).collect();
         let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
         let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
-        // A stream refuses subqueries as they are written.
+        // Streams refuse subqueries, so they stay as they are for the error.
         let plan = if rel.streaming {
             plan
         } else {
@@ -145,7 +144,7 @@ impl Resolver<'_> {
         Ok(ResolvedQuery { plan, columns, streaming: rel.streaming })
     }
 
-    /// Resolves a relation; `outer` is what a correlated subquery may name.
+    /// Resolves a relation; `outer` is the enclosing query of a correlated subquery.
     pub(crate) fn relation(
         &self,
         relation: &Relation,
@@ -166,14 +165,14 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// A new opaque column id.
+    /// Creates a new opaque column id.
     pub(crate) fn new_id(&self) -> String {
         let id = self.next_id.get() + 1;
         self.next_id.set(id);
         format!("#{id}")
     }
 
-    /// A seed for a random number.
+    /// Creates a seed for a random number.
     pub(crate) fn new_seed(&self) -> i64 {
         let seed = self.seeds.get();
         self.seeds.set(seed + 1);

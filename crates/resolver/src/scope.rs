@@ -1,13 +1,13 @@
-//! What names mean at one point of a query: the columns in sight, with names and qualifiers.
+//! Looks names up at one point of a query: the visible columns, with names and qualifiers.
 //!
-//! A column has an opaque id in the plan; names, qualifiers and the client's plan ids live here only.
-//! Look-up ignores case. Nothing here knows expressions or plans.
+//! A column has an opaque id in the plan; names, qualifiers and the client's plan ids are only here.
+//! Look-ups ignore case. This module knows no expressions and no plans.
 
 use crate::catalog::ResolvedColumn;
 use std::collections::BTreeMap;
 use thalweg_sql::types::DataType;
 
-/// One column in sight.
+/// A visible column.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ScopeColumn {
     /// Its name in the plan's schema.
@@ -18,7 +18,7 @@ pub(crate) struct ScopeColumn {
     pub metadata: BTreeMap<String, String>,
     /// `["spark_catalog", "default", "t"]` or an alias; matched from its end.
     pub qualifier: Vec<String>,
-    /// The client's relation ids it belongs to, each with how many operators lie between.
+    /// The client's relation ids that it belongs to, each with the number of operators in between.
     pub plan_ids: Vec<(i64, u32)>,
     /// Whether computing it can raise, so that a predicate on it must not move to rows excluded below.
     pub guarded: bool,
@@ -27,8 +27,8 @@ pub(crate) struct ScopeColumn {
 }
 
 impl ScopeColumn {
-    /// A column without qualifier, metadata and plan ids.
-    pub fn new(id: String, name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+    /// Creates a column without qualifier, metadata and plan ids.
+    pub(crate) fn new(id: String, name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
         Self {
             id,
             name: name.into(),
@@ -42,8 +42,8 @@ impl ScopeColumn {
         }
     }
 
-    /// The column as the user of a whole query sees it.
-    pub fn resolved(&self) -> ResolvedColumn {
+    /// Returns the column of the query's result.
+    pub(crate) fn resolved(&self) -> ResolvedColumn {
         ResolvedColumn {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -59,7 +59,7 @@ impl ScopeColumn {
     }
 }
 
-/// The columns in sight. Hidden ones answer to a qualified name or a plan id only (both sides of USING).
+/// The visible columns. Hidden ones are found by a qualified name or a plan id only (both sides of USING).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Scope {
     pub columns: Vec<ScopeColumn>,
@@ -68,40 +68,40 @@ pub(crate) struct Scope {
     pub right: Vec<String>,
 }
 
-/// What a name was found to be: a column, and how many parts of the name were its qualifier.
+/// A column that a name refers to, and the number of parts of the name that are its qualifier.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found<'a> {
+pub(crate) struct FoundColumn<'a> {
     pub column: &'a ScopeColumn,
     pub qualifier_len: usize,
 }
 
-/// The outcome of a look-up.
+/// The result of a look-up.
 #[derive(Debug)]
 pub(crate) enum Lookup<'a> {
     None,
-    One(Found<'a>),
+    One(FoundColumn<'a>),
     Many(Vec<&'a ScopeColumn>),
 }
 
-/// Whether two names are the same to Spark: case does not count.
+/// Returns whether two names are the same in Spark, which ignores case.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 impl Scope {
-    pub fn new(columns: Vec<ScopeColumn>) -> Self {
+    pub(crate) fn new(columns: Vec<ScopeColumn>) -> Self {
         Self { columns, ..Self::default() }
     }
 
-    /// Looks a name up, the longest qualifier first; the parts behind the column are fields of a struct.
-    pub fn lookup(&self, name: &[String]) -> Lookup<'_> {
+    /// Looks a name up, the longest qualifier first; the parts after the column are fields of a struct.
+    pub(crate) fn lookup(&self, name: &[String]) -> Lookup<'_> {
         for qualifier_len in (0..name.len()).rev() {
             let (qualifier, rest) = name.split_at(qualifier_len);
             let Some(column_name) = rest.first() else { continue };
             let matches = self.matching(qualifier, column_name);
             match matches.as_slice() {
                 [] => {}
-                [column] => return Lookup::One(Found { column, qualifier_len }),
+                [column] => return Lookup::One(FoundColumn { column, qualifier_len }),
                 _ => return Lookup::Many(matches),
             }
         }
@@ -119,7 +119,7 @@ impl Scope {
 
     /// Looks up a column of the client's relation `plan_id`. In a join's condition, the side with fewer operators
     /// between is meant where both sides have such a column; within one side, two of them are ambiguous.
-    pub fn lookup_plan(&self, plan_id: i64, name: &str) -> Lookup<'_> {
+    pub(crate) fn lookup_plan(&self, plan_id: i64, name: &str) -> Lookup<'_> {
         let depth =
             |c: &ScopeColumn| c.plan_ids.iter().filter(|(id, _)| *id == plan_id).map(|(_, d)| *d).min();
         let is_meant = |c: &&ScopeColumn, right: bool| {
@@ -140,38 +140,38 @@ impl Scope {
         };
         match found.as_slice() {
             [] => Lookup::None,
-            [column] => Lookup::One(Found { column, qualifier_len: 0 }),
+            [column] => Lookup::One(FoundColumn { column, qualifier_len: 0 }),
             _ => Lookup::Many(found),
         }
     }
 
-    /// The columns of `t.*`: visible ones first, then hidden ones of that qualifier.
-    pub fn qualified(&self, qualifier: &[String]) -> Vec<&ScopeColumn> {
+    /// Returns the columns of `t.*`: visible ones first, then hidden ones of this qualifier.
+    pub(crate) fn qualified(&self, qualifier: &[String]) -> Vec<&ScopeColumn> {
         let all = self.hidden.iter().chain(&self.columns);
         all.filter(|c| c.qualifier_ends_with(qualifier)).collect()
     }
 
-    /// The column of that id, hidden or not.
-    pub fn by_id(&self, id: &str) -> Option<&ScopeColumn> {
+    /// Returns the column with this id, hidden or not.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&ScopeColumn> {
         self.columns.iter().chain(&self.hidden).find(|c| c.id == id)
     }
 
     /// Marks all columns as belonging to the client's relation `plan_id`.
-    pub fn mark_plan(&mut self, plan_id: i64) {
+    pub(crate) fn mark_plan(&mut self, plan_id: i64) {
         for column in self.columns.iter_mut().chain(&mut self.hidden) {
             column.plan_ids.push((plan_id, 0));
         }
     }
 
-    /// One more operator lies between these columns and the relations they came from.
-    pub fn deepen(&mut self) {
+    /// Counts one more operator between these columns and the relations that they came from.
+    pub(crate) fn deepen(&mut self) {
         for (_, depth) in self.columns.iter_mut().chain(&mut self.hidden).flat_map(|c| &mut c.plan_ids) {
             *depth += 1;
         }
     }
 }
 
-/// One column seen twice (`select a, a`) is no ambiguity.
+/// Removes repetitions: one column that occurs twice (`select a, a`) is not ambiguous.
 fn one_each(columns: Vec<&ScopeColumn>) -> Vec<&ScopeColumn> {
     let mut seen: Vec<&ScopeColumn> = vec![];
     for column in columns {

@@ -1,6 +1,6 @@
-//! SELECT: a select list with what stands around it — grouping, HAVING, windows, QUALIFY, ORDER BY.
+//! Resolves SELECT: a select list with its clauses (grouping, HAVING, windows, QUALIFY, ORDER BY).
 //!
-//! These clauses are resolved together, since ORDER BY and HAVING may name columns and aggregates that the
+//! These clauses are resolved together, since ORDER BY and HAVING may use columns and aggregates that the
 //! select list does not output. The plan is, from below: input, event-time windows, aggregate, HAVING,
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
 
@@ -18,7 +18,7 @@ use thalweg_functions::java_regex::{Bad, JavaRegex};
 use thalweg_logical::EVENT_TIME_KEY;
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
 
-/// A select with the clauses around it, as one relation nests them.
+/// A select with its clauses, which the IR nests as relations.
 struct Select<'q> {
     input: &'q Relation,
     body: Body<'q>,
@@ -34,7 +34,7 @@ enum Body<'q> {
     Aggregate(&'q ir::Aggregate),
 }
 
-/// One entry of a select list: as it was written, or a column made already.
+/// An entry of a select list: an expression, or a column that is resolved already.
 #[derive(Debug, Clone)]
 pub(crate) enum ListItem {
     Expr(ir::Expr),
@@ -42,13 +42,13 @@ pub(crate) enum ListItem {
 }
 
 impl ListItem {
-    /// A column of the input as it is.
-    pub fn column(c: &ScopeColumn) -> Self {
+    /// Creates the entry of an unchanged column of the input.
+    pub(crate) fn column(c: &ScopeColumn) -> Self {
         Self::Made(Box::new((c.clone(), crate::attribute::value_of(c))))
     }
 }
 
-/// A select list resolved: its outputs, the clauses' expressions, and the calls found in them.
+/// A resolved select list: its outputs, the clauses' expressions, and the calls in them.
 pub(crate) struct ResolvedSelect {
     pub outputs: Outputs,
     pub having: Vec<ResolvedExpr>,
@@ -86,7 +86,7 @@ impl Resolver<'_> {
         let order = self.sort_keys(order, &outputs, &env)?;
         let hidden = rel.scope.hidden.clone();
         let mut rel = self.output(rel, ResolvedSelect { outputs, having: vec![], qualify: vec![], order })?;
-        // Columns hidden by USING are gone after a sort that projects, and still there otherwise.
+        // A sort that projects removes the columns hidden by USING, otherwise they stay in scope.
         rel.scope.hidden = hidden
             .into_iter()
             .filter(|c| rel.plan.schema().has_column_with_unqualified_name(&c.id))
@@ -112,7 +112,7 @@ impl Resolver<'_> {
             grouping.name_windows(&mut lateral);
         }
         let (mut outputs, generator) = self.select_list(&list, lateral, &env)?;
-        // The nested relations' ids, so that an outer clause may name the outputs by them.
+        // The nested relations' ids, so that an outer clause may refer to the outputs by them.
         for id in &select.plan_ids {
             outputs.scope.mark_plan(*id);
             outputs.scope.deepen();
@@ -137,7 +137,7 @@ impl Resolver<'_> {
         self.assembled(input, Parts { resolved, calls, grouping, generator })
     }
 
-    /// A select of these items over an input, without clauses around it.
+    /// Resolves a select of these items over an input, without other clauses.
     pub(crate) fn select_items(
         &self,
         input: ResolvedRelation,
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// Resolves a select list; each item may name the aliases before it.
+    /// Resolves a select list; each item may use the aliases before it.
     fn select_list(
         &self,
         items: &[ListItem],
@@ -249,7 +249,7 @@ impl Resolver<'_> {
             ExprNode::Attribute { name, plan_id } if self.bare_call(name, *plan_id, env).is_none() => {
                 let seen = self.seen(name, *plan_id, env).map_err(|e| self.at(e, item.origin))?;
                 match seen {
-                    // A column as it is keeps its id, so that later clauses still know it.
+                    // An unchanged column keeps its id, so that later clauses still find it.
                     Some(seen)
                         if name.len() == seen.qualifier_len + 1 && is_column(&seen.typed, seen.column) =>
                     {
@@ -308,7 +308,7 @@ impl Resolver<'_> {
         Ok((column, typed))
     }
 
-    /// The columns that a star or a regular expression stands for.
+    /// Returns the columns of a star or a regular expression.
     pub(crate) fn star(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<ScopeColumn>> {
         let columns = match &item.node {
             ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
@@ -327,7 +327,7 @@ impl Resolver<'_> {
             }
             ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
             ExprNode::Regex { pattern, plan_id: Some(id) } => {
-                // `df.select(other.colRegex(..))` means the names, wherever they come from.
+                // `df.select(other.colRegex(..))` matches the names of all relations.
                 match of_plan(env.scope, *id) {
                     none if none.is_empty() => by_pattern(pattern, env.scope)?,
                     of_plan => by_pattern(pattern, &Scope::new(of_plan))?,
@@ -367,7 +367,7 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// Computes the outputs that vary and that others name, each once: then they are columns.
+    /// Computes the volatile outputs that others use, each once, as columns.
     fn named_outputs(
         &self,
         mut rel: ResolvedRelation,
@@ -443,7 +443,7 @@ fn aggregate_list(aggregate: &ir::Aggregate) -> Vec<ir::Expr> {
     keys.iter().chain(&aggregate.aggregates).cloned().collect()
 }
 
-/// The select that a relation is, if it is one.
+/// Returns the select of a relation, if it is one.
 fn peel(relation: &Relation) -> Option<Select<'_>> {
     let below = |input: &'_ Relation| input.plan_id;
     let mut select = match &relation.node {
@@ -492,7 +492,7 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
     Some(select)
 }
 
-/// Refuses outputs that vary where they are named below the place that computes them.
+/// Refuses volatile outputs that are used below the operator that computes them.
 fn require_above(
     outputs: &Outputs,
     calls: &Calls,
@@ -530,7 +530,7 @@ pub(crate) fn marked(expr: Expr, id: &str, event_delay: Option<i64>) -> Expr {
     }
 }
 
-/// Tells an event-time column's delay as Spark does, in its metadata.
+/// Adds the delay of an event-time column to its metadata, as Spark does.
 pub(crate) fn mark_event_time(column: &mut ScopeColumn, typed: &ResolvedExpr) {
     column.event_delay = typed.event_delay;
     if let Some(delay) = typed.event_delay {
@@ -538,7 +538,7 @@ pub(crate) fn mark_event_time(column: &mut ScopeColumn, typed: &ResolvedExpr) {
     }
 }
 
-/// Columns hidden by USING that the plan still has.
+/// Returns the columns hidden by USING that the plan still has.
 fn hidden_by_using(scope: &Scope, plan: &LogicalPlan) -> Vec<ScopeColumn> {
     let kept = |c: &&ScopeColumn| plan.schema().has_column_with_unqualified_name(&c.id);
     scope.hidden.iter().filter(kept).cloned().collect()
@@ -586,7 +586,7 @@ fn parse_metadata(text: &str) -> Result<BTreeMap<String, String>> {
         analysis(
             "INVALID_JSON_METADATA",
             "22032",
-            format!("The metadata of a column is no JSON object: {e}."),
+            format!("The metadata of a column is not a JSON object: {e}."),
         )
     })?;
     Ok(value.into_iter().map(|(k, v)| (k, v.to_string())).collect())

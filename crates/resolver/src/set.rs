@@ -1,7 +1,7 @@
-//! UNION, INTERSECT, EXCEPT, and DISTINCT.
+//! Resolves UNION, INTERSECT, EXCEPT, and DISTINCT.
 //!
-//! Both sides are brought to common types; rows are told apart by keys. INTERSECT and EXCEPT are joins in which null equals null; with ALL,
-//! each row carries its number among its equals, so that a row counts as often as Spark counts it.
+//! Both sides are cast to common types; rows are compared by keys. INTERSECT and EXCEPT are joins in which null equals
+//! null; with ALL, each row has its number among equal rows, so that duplicates count as in Spark.
 
 use crate::errors::analysis;
 use crate::errors::columns_mismatch;
@@ -48,7 +48,7 @@ impl Resolver<'_> {
         };
         let (mut left, right) = self.aligned(left, right, what)?;
         if set.kind == SetKind::Union {
-            // The columns of a union are those of neither side.
+            // The columns of a union are new ones, not those of either side.
             left.scope.columns.iter_mut().for_each(|c| c.plan_ids.clear());
         }
         for (c, (l, r)) in left.scope.columns.iter_mut().zip(nulls) {
@@ -61,7 +61,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Both sides with common types and new ids.
+    /// Returns both sides with common types and new ids.
     fn aligned(
         &self,
         left: ResolvedRelation,
@@ -118,7 +118,7 @@ impl Resolver<'_> {
         if all { Ok(rel) } else { self.distinct(rel) }
     }
 
-    /// The rows of the left side that the right side has (semi) or has not (anti).
+    /// Returns the rows of the left side that the right side has (semi) or does not have (anti).
     fn semi(
         &self,
         left: ResolvedRelation,
@@ -199,7 +199,7 @@ impl Resolver<'_> {
         Ok((project(plan, exprs.collect::<Vec<_>>())?, id))
     }
 
-    /// Each row once.
+    /// Returns each row once.
     pub(crate) fn distinct(&self, rel: ResolvedRelation) -> Result<ResolvedRelation> {
         let mut rel = as_keys(rel)?;
         let visible: Vec<Expr> = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
@@ -211,7 +211,7 @@ impl Resolver<'_> {
         let rows = crate::anew::keys_anew(rel.plan, &ids)?;
         rel.plan = match ids.is_empty() || rel.streaming {
             true => LogicalPlan::Distinct(Distinct::All(Arc::new(rows))),
-            // Groups from the start, so that a join above is seen to repeat their keys.
+            // An aggregate from the start, so that the optimizer sees that a join above repeats the keys.
             false => {
                 let keys = ids.iter().map(|id| column(id)).collect();
                 LogicalPlan::Aggregate(
@@ -223,7 +223,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The visible columns as keys, where one of them holds floats.
+/// Returns the visible columns as keys, if one of them contains floats.
 fn as_keys(mut rel: ResolvedRelation) -> Result<ResolvedRelation> {
     let values: Vec<ResolvedExpr> = rel.scope.columns.iter().map(crate::attribute::value_of).collect();
     if values.iter().all(|v| v.key() == v.expr) {

@@ -1,7 +1,7 @@
-//! ORDER BY: its keys, and the sort that they make.
+//! Resolves ORDER BY: its keys and the sort.
 //!
 //! A key is a position or an alias of the select list, or an expression over the list's input. Rows are sorted
-//! by what stands for a value as a key, so that equal floats are equal here too.
+//! by the canonical form of values, so that equal floats are equal here too.
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
@@ -14,7 +14,7 @@ use thalweg_sql::ir::{self, ExprNode, Literal, SortOrder};
 use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
-    /// The keys of an ORDER BY; those of `ORDER BY ALL` are the select list.
+    /// Resolves the keys of an ORDER BY; those of `ORDER BY ALL` are the select list.
     pub(crate) fn sort_keys(
         &self,
         order: &[SortOrder],
@@ -51,14 +51,14 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether an expression is the word ALL, and no column in sight.
+    /// Returns whether an expression is the word ALL, and not a visible column.
     fn is_all(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
         let ExprNode::Attribute { name, plan_id: None } = &expr.node else { return false };
         matches!(name.as_slice(), [word] if word.eq_ignore_ascii_case("all"))
             && matches!(self.seen(name, None, env), Ok(None))
     }
 
-    /// Sorts by columns of the plan; says whether that added columns for what stands for them as keys.
+    /// Sorts by columns of the plan; returns whether that added columns for their canonical forms.
     pub(crate) fn sorted(
         &self,
         mut plan: LogicalPlan,

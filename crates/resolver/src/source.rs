@@ -1,4 +1,4 @@
-//! Relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
+//! Resolves relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
 
 use crate::catalog::TableEntry;
 use crate::errors::analysis;
@@ -155,7 +155,7 @@ impl Resolver<'_> {
         self.scan("range", provider, &schema)
     }
 
-    /// Rows that the client sent, with the schema it wants for them.
+    /// Resolves rows that the client sent, with the schema that it requests for them.
     pub(crate) fn local(&self, ipc: Option<&[u8]>, schema: Option<&StructType>) -> Result<ResolvedRelation> {
         let failed = |e: arrow::error::ArrowError| {
             analysis("INVALID_PLAN_INPUT", "42K0I", format!("The local rows can't be read: {e}"))
@@ -199,14 +199,14 @@ impl Resolver<'_> {
         Ok(rel)
     }
 
-    /// The columns in order as `schema` names and types them.
+    /// Casts and renames the columns, in order, to those of `schema`.
     fn as_schema(&self, rel: ResolvedRelation, schema: &StructType) -> Result<ResolvedRelation> {
         if rel.scope.columns.len() != schema.fields.len() {
             return Err(columns_mismatch("LOCAL RELATION", schema.fields.len(), rel.scope.columns.len()));
         }
         let (mut columns, mut exprs) = (vec![], vec![]);
         for (from, to) in rel.scope.columns.iter().zip(&schema.fields) {
-            let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::CastMode::Ansi)?;
+            let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::EvalMode::Ansi)?;
             let id = self.new_id();
             exprs.push(value.expr.alias(&id));
             let mut column = ScopeColumn::new(id, &to.name, to.data_type.clone(), to.nullable);
@@ -326,13 +326,13 @@ fn renamed(schema: &arrow::datatypes::Schema, names: &[String]) -> Arc<arrow::da
     Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Whether a CTE reads itself, seen from the text of its plan: exact for names, wherever they stand.
+/// Returns whether a CTE reads itself, by the names in its plan.
 fn names_itself(cte: &ir::Cte) -> bool {
     let wanted = cte.name.to_lowercase();
     format!("{:?}", cte.query).to_lowercase().contains(&format!("table {{ name: [\"{wanted}\"]"))
 }
 
-/// Gives all columns of a scope new names; none given leaves them.
+/// Renames all columns of a scope; an empty list keeps the names.
 pub(crate) fn rename(scope: &mut Scope, names: &[String], what: &str) -> Result<()> {
     if names.is_empty() {
         return Ok(());

@@ -1,7 +1,7 @@
-//! Subqueries: scalar, EXISTS and IN, correlated by columns of the query around them.
+//! Resolves subqueries: scalar, EXISTS and IN, correlated by columns of the enclosing query.
 //!
-//! DataFusion turns them into joins, and [`crate::unnest`] those that it can't. IN and NOT IN are never null, as in
-//! Spark: IN is true where a row is equal, and NOT IN, which is no negation of it, where no row is equal or unknown.
+//! DataFusion converts them to joins, and [`crate::unnest`] those that it cannot. IN and NOT IN are never null, as in
+//! Spark: IN is true if a row is equal, and NOT IN, which is not its negation, if no row is equal or unknown.
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -22,7 +22,7 @@ use thalweg_functions::AggregateCall;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
 use thalweg_values::errors::from_datafusion;
 
-/// How many subqueries may lie in one another: the time that planning takes grows nearly twofold with each.
+/// The deepest nesting of subqueries: each level nearly doubles the time of planning.
 const NESTED_MAX: usize = 12;
 
 /// The values and the relation of `values IN (subquery)`.
@@ -79,7 +79,7 @@ impl Resolver<'_> {
         if env.clause == "ORDER BY" && is_correlated(&rel.plan) {
             return Err(scalar_in(env.clause));
         }
-        // Without a row the value is null, which DataFusion must expect.
+        // Without a row the value is null, so it must be nullable for DataFusion.
         let value = match is_correlated(&rel.plan) || has_one_row(&rel.plan) {
             true => column(&only.id),
             false => at_most_one(column(&only.id), lit(1_i64)).alias(&only.id),
@@ -91,7 +91,7 @@ impl Resolver<'_> {
         Ok(typed)
     }
 
-    /// EXISTS: a join where it is correlated or a predicate, a count elsewhere, where DataFusion knows no such join.
+    /// EXISTS: a join if it is correlated or a predicate, otherwise a count, since DataFusion has no such join.
     fn exists(&self, plan: LogicalPlan, env: &ExprScope) -> Result<ResolvedExpr> {
         let correlated = is_correlated(&plan);
         if correlated && env.clause == "ORDER BY" {
@@ -155,7 +155,7 @@ impl Resolver<'_> {
             return self.in_subquery(values, rel, env);
         }
         let typed = self.expr(value, env)?;
-        // Evaluated behind a guard it would be no conjunct any more.
+        // Below a guard it would not be a conjunct any more.
         if typed.fallible {
             return self.in_subquery(values, rel, env);
         }
@@ -187,7 +187,7 @@ impl Resolver<'_> {
         }
         let correlated = is_correlated(&rel.plan);
         let joins = conjunct && is_predicate(env) && !correlated;
-        // Only a join with a key knows of nulls, and a constant is no key.
+        // Only a join with a key handles nulls, and a constant is not a key.
         if let ([value], true) = (values.as_slice(), joins)
             && !(value.fallible || value.expr.column_refs().is_empty())
         {
@@ -214,7 +214,7 @@ impl Resolver<'_> {
         Ok(ResolvedExpr { nullable, fallible, ..ResolvedExpr::new(expr, Arrow::Boolean, false) })
     }
 
-    /// Whether `value IN (plan)` is unknown where no row is equal: there is a row, and one of the two sides is null.
+    /// Returns whether `value IN (plan)` is unknown if no row is equal: there is a row, and one of the sides is null.
     fn in_is_unknown(
         &self,
         value: &ResolvedExpr,
@@ -292,7 +292,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Brings both sides of an IN to common types, as keys; the subquery keeps its visible columns only.
+    /// Casts both sides of an IN to common types, as keys; the subquery keeps only its visible columns.
     fn comparable(
         &self,
         values: Vec<ResolvedExpr>,
@@ -339,7 +339,7 @@ impl Resolver<'_> {
         rel
     }
 
-    /// The relation of that plan id under `WithRelations`.
+    /// Returns the relation with this plan id under `WithRelations`.
     pub(crate) fn reference(&self, plan_id: i64) -> Result<Rc<Relation>> {
         let references = self.references.borrow();
         let found = references.iter().rev().find(|r| r.plan_id == Some(plan_id));
@@ -358,7 +358,7 @@ fn is_correlated(plan: &LogicalPlan) -> bool {
     !outer_references(plan).is_empty()
 }
 
-/// Whether an expression of this clause becomes a filter's, where DataFusion makes joins of EXISTS and IN.
+/// Returns whether an expression of this clause is in a filter, where DataFusion converts EXISTS and IN to joins.
 fn is_predicate(env: &ExprScope) -> bool {
     matches!(env.clause, "filter" | "HAVING" | "QUALIFY")
 }
@@ -367,8 +367,8 @@ fn is_null(values: &[ResolvedExpr]) -> bool {
     matches!(values, [ResolvedExpr { expr: Expr::Literal(value, _), .. }] if value.is_null())
 }
 
-/// A subquery and the scope that it is in, wherever in the text: equal ones have one value, so that a key of GROUP BY
-/// is found again in the select list.
+/// A subquery and its scope, without its place in the text: equal ones share a value, so that a key of GROUP BY
+/// is recognised in the select list.
 #[derive(Debug, PartialEq)]
 pub(crate) struct SubqueryPlace {
     in_predicate: bool,
@@ -391,7 +391,7 @@ impl SubqueryPlace {
     }
 }
 
-/// Whether a plan has at most one row for each row of the query around it.
+/// Returns whether a plan has at most one row for each row of the enclosing query.
 pub(crate) fn is_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
@@ -405,7 +405,7 @@ pub(crate) fn is_one_row(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether a plan has exactly one row.
+/// Returns whether a plan has exactly one row.
 fn has_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
@@ -426,7 +426,7 @@ fn equality(values: &[ResolvedExpr], rel: &ResolvedRelation, env: &ExprScope) ->
     equal.unwrap_or_else(|| lit(true))
 }
 
-/// The value as a subquery names it.
+/// Converts a value to an outer reference of a subquery.
 fn outer_of(value: &ResolvedExpr, env: &ExprScope) -> Expr {
     use arrow::datatypes::Field;
     use datafusion::common::tree_node::{Transformed, TreeNode};

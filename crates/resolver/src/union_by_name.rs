@@ -1,8 +1,8 @@
-//! `unionByName`: both sides with the same columns and, in structs, the same fields in one order.
+//! Resolves `unionByName`: converts both sides to the same columns and, in structs, the same fields in one order.
 //!
 //! The left side's order and names come first, then what only the right side has, where missing columns are
-//! allowed: it is null on the other side. Structs are brought together the same way, in arrays and in one
-//! another; maps are left as they are. Types are made common afterwards, as for every set operation.
+//! allowed: it is null on the other side. Structs are merged the same way, in arrays and in other structs;
+//! maps are not changed. Common types are derived afterwards, as for every set operation.
 
 use crate::errors::columns_mismatch;
 use crate::errors::{analysis, column_already_exists, unknown_field_name};
@@ -64,7 +64,7 @@ impl Resolver<'_> {
         Ok((self.with_types(left, lefts)?, self.with_types(right, rights)?))
     }
 
-    /// The columns with their structs laid out anew.
+    /// Rebuilds the structs of the columns.
     fn with_types(
         &self,
         mut rel: ResolvedRelation,
@@ -100,7 +100,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Names of columns, whatever their case, must differ for a column to be found by its name.
+/// Requires that the names of columns differ without regard to case.
 fn require_distinct(scope: &Scope) -> Result<()> {
     for (i, c) in scope.columns.iter().enumerate() {
         if scope.columns.iter().skip(i + 1).any(|o| same_name(&o.name, &c.name)) {

@@ -1,4 +1,4 @@
-//! Calls over a window of rows: partition, order and frame.
+//! Resolves calls over a window of rows: partition, order and frame.
 
 use crate::anew::computed_with;
 use crate::errors::analysis;
@@ -46,10 +46,10 @@ impl Resolver<'_> {
         Ok(ResolvedExpr { spark, ..placeholder(&id, data_type, nullable) })
     }
 
-    /// Binds the function, and gives Spark's type of its result where Arrow's does not say it.
+    /// Binds the function, and returns Spark's type of its result if Arrow's does not determine it.
     fn bound_window(&self, call: &WindowCall, env: &ExprScope) -> Result<(BoundWindow, Option<DataType>)> {
         let ExprNode::Function(function) = &call.function.node else {
-            return Err(Error::unsupported("OVER behind an expression that is no function call"));
+            return Err(Error::unsupported("OVER after an expression that is not a function call"));
         };
         let name = call_name(function);
         if function.distinct {
@@ -86,7 +86,7 @@ impl Resolver<'_> {
         Ok((bound, spark))
     }
 
-    /// The call with its partition, order and frame.
+    /// Adds the partition, order and frame to a call.
     fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &ExprScope) -> Result<Expr> {
         let mut function = bound.function;
         function.params.partition_by = call
@@ -124,7 +124,7 @@ impl Resolver<'_> {
         Ok(Expr::from(function))
     }
 
-    /// What varies, as a column that is computed once for each row, below the windows.
+    /// Replaces a volatile expression by a column that is computed once for each row below the windows.
     fn drawn(&self, typed: ResolvedExpr, env: &ExprScope) -> ResolvedExpr {
         let Some(calls) = env.calls.filter(|_| typed.volatile) else { return typed };
         let id = self.new_id();
@@ -132,7 +132,7 @@ impl Resolver<'_> {
         ResolvedExpr { expr: column(&id), volatile: false, fallible: false, ..typed }
     }
 
-    /// The order key of a range frame, which raises where a bound of the frame is no number of the key's type.
+    /// Returns the order key of a range frame, which raises if a bound of the frame overflows the key's type.
     fn in_range(
         &self,
         frame: &ir::WindowFrame,
@@ -202,10 +202,10 @@ impl Resolver<'_> {
         })
     }
 
-    /// An offset from the current row: negative is preceding.
+    /// Returns an offset from the current row; a negative one precedes it.
     fn offset(&self, offset: &ir::Expr, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
         let refused =
-            || self.at(Error::unsupported("a window frame whose offset is no literal"), offset.origin);
+            || self.at(Error::unsupported("a window frame whose offset is not a literal"), offset.origin);
         let value = self.constant(offset, env)?.ok_or_else(refused)?;
         let whole = match &value {
             ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),

@@ -40,15 +40,15 @@ impl Resolver<'_> {
     }
 }
 
-/// The computed keys of windows, as columns of a projection below them.
+/// The computed keys of windows, which become columns of a projection below them.
 ///
-/// DataFusion derives the order of its input anew from each operator's expressions. For a key such as `a < 1 AND b`
-/// it finds another order than the one it sorted by, and then refuses the plan; a column has only one.
+/// DataFusion derives the order of an operator's input again from its expressions. For a key such as `a < 1 AND b`
+/// it derives another order than the one it sorted by, and then refuses the plan; a column has only one order.
 #[derive(Debug, Default)]
 struct WindowKeys(Vec<(Expr, String)>);
 
 impl WindowKeys {
-    /// The call with columns for its partition and order keys.
+    /// Replaces the partition and order keys of a call by columns.
     fn as_columns(&mut self, window: &Expr, mut new_id: impl FnMut() -> String) -> Result<Expr> {
         let Expr::WindowFunction(function) = window else {
             return Err(Error::internal("a window call that is not a window function"));
@@ -73,7 +73,7 @@ impl WindowKeys {
         id
     }
 
-    /// The input of the windows with the keys added.
+    /// Adds the keys to the input of the windows.
     fn below(self, input: LogicalPlan) -> Result<LogicalPlan> {
         if self.0.is_empty() {
             return Ok(input);

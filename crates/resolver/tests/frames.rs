@@ -273,7 +273,7 @@ fn chain(length: usize) -> Relation {
     relation
 }
 
-/// The least stack that a door resolves queries on: a main thread's.
+/// The smallest stack that queries are resolved on: a main thread's.
 const STACK_BYTES: usize = 8 << 20;
 
 async fn resolve_chains() {

@@ -1,8 +1,7 @@
-//! A small client of the door: SQL text in, Arrow batches out. The demo uses it to be a stranger to
-//! its own server.
+//! A small Spark Connect client: SQL text in, Arrow batches out. The demo and the tests use it.
 //!
-//! Speaks what PySpark's `spark.sql(..)` speaks: an SQL command whose result is a relation, which is
-//! then executed. Does not reattach: a broken connection is an error.
+//! It sends the messages of PySpark's `spark.sql(..)`: an SQL command whose result is a relation, which is
+//! then executed. It does not reattach: a broken connection is an error.
 
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
@@ -23,7 +22,7 @@ impl Client {
     /// Connects to `sc://host:port`.
     ///
     /// # Errors
-    /// `CONNECTION_FAILED` if nobody listens there.
+    /// `CONNECTION_FAILED` if no server listens there.
     pub async fn connect(url: &str) -> Result<Self> {
         let address = url.strip_prefix("sc://").unwrap_or(url).trim_end_matches('/');
         let stub = SparkConnectServiceClient::connect(format!("http://{address}"))
@@ -75,7 +74,7 @@ fn decode(data: &[u8]) -> Result<Vec<RecordBatch>> {
     reader.map(|batch| batch.map_err(unreadable)).collect()
 }
 
-/// The server's message begins with its class in brackets, as Spark writes it.
+/// Converts a status to an error. The server's message begins with its class in square brackets, as in Spark.
 fn from_status(status: &tonic::Status) -> Error {
     let text = status.message();
     let parts = text.strip_prefix('[').and_then(|t| t.split_once("] "));

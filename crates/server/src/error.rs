@@ -1,8 +1,8 @@
-//! How does an error reach a Python program?
+//! Converts errors to gRPC statuses and error details.
 //!
 //! A gRPC status carries the class, SQLSTATE and a shortened message in `google.rpc.ErrorInfo`,
-//! small enough for HTTP/2 trailers. The client then asks `FetchErrorDetails` for the rest by the
-//! error's id. The list of Java class names decides which Python exception is raised: the client
+//! small enough for HTTP/2 trailers. The client then requests the rest with `FetchErrorDetails` by the
+//! error's id. The list of Java class names determines which Python exception is raised: the client
 //! takes the first that it knows.
 
 use spark_connect_proto::FetchErrorDetailsResponse;
@@ -12,12 +12,12 @@ use thalweg_common::{Error, ErrorKind, Position};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// The most characters of a message in a status; the rest goes by `FetchErrorDetails`.
+/// The largest length of a message in a status, in characters; `FetchErrorDetails` returns the whole message.
 const STATUS_MESSAGE_CHARS_MAX: usize = 2_000;
-/// The most bytes of message parameters in a status.
+/// The largest size of message parameters in a status, in bytes.
 const STATUS_PARAMETERS_BYTES_MAX: usize = 1_024;
 
-/// The status of an error that the client can ask more about by `error_id`.
+/// Converts an error to a status. The client can fetch its details by `error_id`.
 pub(crate) fn status(error: &Error, error_id: &str) -> Status {
     let classes = classes(error.kind());
     let mut metadata = HashMap::from([
@@ -36,7 +36,7 @@ pub(crate) fn status(error: &Error, error_id: &str) -> Status {
     Status::with_error_details(Code::Internal, message, details)
 }
 
-/// Everything about an error, for `FetchErrorDetails`.
+/// Converts an error to the response of `FetchErrorDetails`.
 pub(crate) fn details(error: &Error) -> FetchErrorDetailsResponse {
     let names = |kind| classes(kind).iter().map(|name| (*name).to_owned()).collect();
     let mut errors = vec![wire::Error {
@@ -60,11 +60,11 @@ pub(crate) fn details(error: &Error) -> FetchErrorDetailsResponse {
     FetchErrorDetailsResponse { root_error_idx: Some(0), errors, ..Default::default() }
 }
 
-/// The message as a user reads it: class, text, SQLSTATE, place, and what to do.
+/// Returns the message for the user: class, text, SQLSTATE, position and hint.
 fn text(error: &Error) -> String {
     let early = matches!(error.kind(), ErrorKind::Parse | ErrorKind::Analysis);
     let message = match error.position() {
-        // What is found while running is shown with the piece of the statement that it happened in.
+        // An error at run time is shown with the fragment of the statement in which it occurred.
         Some(place) if !early => {
             let (class, message, state) = (error.class(), error.message(), error.sqlstate());
             format!("[{class}] {message} SQLSTATE: {state}\n{}", summary(place))
@@ -77,7 +77,7 @@ fn text(error: &Error) -> String {
     }
 }
 
-/// Spark counts characters from 0 and means the last one of the fragment by `stop_index`.
+/// Converts a position. Spark counts characters from 0, and `stop_index` is the last one of the fragment.
 fn query_context(position: &Position) -> wire::QueryContext {
     let index = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     wire::QueryContext {
@@ -98,7 +98,7 @@ fn summary(position: &Position) -> String {
     format!("== SQL (line {line}, position {column}) ==\n{fragment}\n{marks}\n")
 }
 
-/// The Java classes that stand for a kind of error, most specific first.
+/// Returns the Java classes of a kind of error, most specific first.
 fn classes(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         ErrorKind::Parse => &[
@@ -137,7 +137,7 @@ fn classes(kind: ErrorKind) -> &'static [&'static str] {
     }
 }
 
-/// `[INVALID_HANDLE.…]`: the client names something that the server does not know.
+/// `[INVALID_HANDLE.…]`: the client refers to something that the server does not know.
 pub(crate) fn invalid_handle(subclass: &str, handle: &str, why: &str) -> Error {
     Error::new(
         ErrorKind::InvalidHandle,
@@ -148,7 +148,7 @@ pub(crate) fn invalid_handle(subclass: &str, handle: &str, why: &str) -> Error {
     .param("handle", handle)
 }
 
-/// `[INVALID_CURSOR.…]`: the client wants to go on where the server can't.
+/// `[INVALID_CURSOR.…]`: the client requests responses that the server no longer has.
 pub(crate) fn invalid_cursor(subclass: &str, why: &str) -> Error {
     Error::new(
         ErrorKind::InvalidHandle,

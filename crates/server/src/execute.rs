@@ -1,8 +1,8 @@
-//! What does an execution do, from the request to its last response?
+//! Runs an execution from its request to its last response.
 
-use crate::convert::{self, Request, Sql};
+use crate::convert::{self, ClientRequest, Sql};
 use crate::executor::{Executor, broken};
-use crate::operation::Operation;
+use crate::operation::ExecuteOperation;
 use crate::service::converter;
 use crate::session::ClientSession;
 use crate::wire::Deep;
@@ -16,9 +16,9 @@ use thalweg_common::cancel::Cancellation;
 use thalweg_engine::{Engine, Output};
 use thalweg_sql::ir;
 
-/// Runs an operation, which ends with its work or when it is canceled. The work is on the executor's
-/// threads: one that never pauses can neither hold up its own cancel nor other clients. What is canceled
-/// ends where it next pauses, or looks at its flag.
+/// Runs an operation, which ends with its work or when it is canceled. The work runs on the executor's
+/// threads, so that work that never yields delays neither its cancellation nor other clients. Canceled work
+/// ends where it next yields or checks its flag.
 pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
     let Start { session, operation, plan } = start;
     let work = {
@@ -29,7 +29,7 @@ pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
     let mut task = executor.spawn(cancellation.scope(work));
     tokio::spawn(async move {
         let result = tokio::select! {
-            // Whoever was told that it interrupted a running operation finds it interrupted.
+            // A cancellation that was reported as successful wins over an end at the same time.
             biased;
             error = operation.canceled() => {
                 cancellation.cancel();
@@ -50,44 +50,46 @@ pub(crate) fn start(executor: &Executor, engine: Arc<Engine>, start: Start) {
     });
 }
 
-/// An execution that begins.
+/// The parameters of an execution.
 pub(crate) struct Start {
     pub session: Arc<ClientSession>,
-    pub operation: Arc<Operation>,
+    pub operation: Arc<ExecuteOperation>,
     pub plan: Deep<pb::Plan>,
 }
 
 async fn run(
     engine: &Engine,
     session: &ClientSession,
-    operation: &Operation,
+    operation: &ExecuteOperation,
     plan: Deep<pb::Plan>,
 ) -> Result<()> {
     let Deep { message: plan, fragments } = plan;
     let request = converter(session, fragments, |converter| convert::request(converter, plan))?;
-    let form = rows::Form::of(session.engine.config());
+    let format = rows::RowFormat::of(session.engine.config());
     match request {
-        Request::Statement(statement) => {
+        ClientRequest::Statement(statement) => {
             let is_query = matches!(*statement, ir::Statement::Query(_));
             let output = session.engine.execute(*statement, None).await?;
             match (&output.query, is_query) {
                 (Some(query), _) => operation.answer(streaming::started(query.clone())).await,
-                (None, true) => rows::send(operation, output, &form).await?,
+                (None, true) => rows::send(operation, output, &format).await?,
                 (None, false) => drop(output.collect().await?),
             }
         }
-        Request::Sql(sql) => operation.answer(sql_command(session, *sql, &form.time_zone).await?).await,
-        Request::Catalog(call) => {
-            let output = catalog::call(&session.engine, call).await?;
-            rows::send(operation, output, &form).await?;
+        ClientRequest::Sql(sql) => {
+            operation.answer(sql_command(session, *sql, &format.time_zone).await?).await
         }
-        Request::StreamingQuery(command) => {
+        ClientRequest::Catalog(call) => {
+            let output = catalog::call(&session.engine, call).await?;
+            rows::send(operation, output, &format).await?;
+        }
+        ClientRequest::StreamingQuery(command) => {
             operation.answer(streaming::query(engine.jobs(), command).await?).await;
         }
-        Request::StreamingQueryManager(command) => {
+        ClientRequest::StreamingQueryManager(command) => {
             operation.answer(streaming::manage(engine.jobs(), session, command).await?).await;
         }
-        Request::Resources => {
+        ClientRequest::Resources => {
             operation.answer(ResponseType::GetResourcesCommandResult(Default::default())).await;
         }
     }
@@ -97,8 +99,8 @@ async fn run(
     Ok(())
 }
 
-/// A query is analysed now, so that its errors surface here, and runs when the client asks for rows.
-/// A command runs now, and its rows go back as a relation.
+/// Analyses a query now, so that the call returns its errors; it runs when the client requests its rows.
+/// Runs a command now, and returns its rows as a relation.
 async fn sql_command(session: &ClientSession, sql: Sql, time_zone: &str) -> Result<ResponseType> {
     let relation = match sql {
         Sql::Query { sent, query } => {
@@ -114,7 +116,7 @@ async fn sql_command(session: &ClientSession, sql: Sql, time_zone: &str) -> Resu
     Ok(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) }))
 }
 
-/// The rows of a command as a relation that the client can read again.
+/// Converts the rows of a command to a relation that the client can execute.
 async fn local(output: Output, time_zone: &str) -> Result<pb::Relation> {
     let schema = output.schema.to_json();
     let batch = rows::collect(output, time_zone).await?;

@@ -1,9 +1,8 @@
-//! On which threads do queries run?
+//! Runs queries on threads of their own.
 //!
-//! On threads of their own, so that a query that computes for long without a pause does not hold up
-//! the calls of other clients, heartbeats and interrupts. And each on threads of its own, so that it does
-//! not hold up other queries either: threads are in groups of one per core, and work gets a group where
-//! nothing else runs, unless there are [`GROUPS_MAX`] already. The system shares the cores out among them.
+//! A query that computes for long without yielding must not delay the calls of other clients, heartbeats and
+//! interrupts, nor other queries. So threads are in groups of one per core, and work gets a group in which
+//! nothing else runs, unless there are [`GROUPS_MAX`] already. The operating system divides the cores among them.
 
 use crate::locked;
 use std::future::Future;
@@ -14,10 +13,10 @@ use thalweg_common::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
-/// The stack of a thread: plans are trees that are walked by recursion, and a stack that runs over
-/// ends the whole process. What is not touched costs address space only.
+/// The stack of a thread in bytes: plans are trees that are walked by recursion, and a stack overflow
+/// ends the whole process. Pages that are not touched cost address space only.
 const STACK_BYTES: usize = 64 << 20;
-/// How many pieces of work have threads of their own; more share those of others.
+/// The largest number of tasks with threads of their own; further tasks share them.
 const GROUPS_MAX: usize = 32;
 
 /// The threads that queries run on. Groups are made when they are needed, and stay.
@@ -45,7 +44,7 @@ impl Executor {
         })
     }
 
-    /// Runs work on these threads and waits for it. If nobody waits any more, it is cancelled.
+    /// Runs work on these threads and waits for it. The work is cancelled when the returned future is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
@@ -54,7 +53,7 @@ impl Executor {
         self.spawn(unwanted.0.scope(work)).await.unwrap_or_else(|e| Err(broken(&e)))
     }
 
-    /// A place in a group where nothing runs, or else in that where the least does.
+    /// Returns a place in a group in which nothing runs, or else in the group with the lowest load.
     fn place(&self) -> Option<(Handle, Place)> {
         let mut groups = locked(&self.0);
         if groups.iter().all(|group| group.load() != (0, 0)) && groups.len() < GROUPS_MAX {
@@ -74,7 +73,7 @@ impl Drop for Executor {
     }
 }
 
-/// Threads that take turns at the tasks of what runs here.
+/// Threads and the tasks that share them.
 struct Group {
     runtime: Runtime,
     taken: Arc<AtomicUsize>,
@@ -87,8 +86,8 @@ impl Group {
         Ok(Self { runtime, taken: Arc::default() })
     }
 
-    /// How much work was placed here that has not ended, and how many tasks there are: work that has ended
-    /// may have left some, such as those of a stream.
+    /// Returns the number of work items that have not ended and of tasks: work that has ended may have left
+    /// tasks, such as those of a stream.
     fn load(&self) -> (usize, usize) {
         (self.taken.load(Ordering::Relaxed), self.runtime.metrics().num_alive_tasks())
     }
@@ -99,7 +98,7 @@ impl Group {
     }
 }
 
-/// What a piece of work takes up in its group while it lives.
+/// Counts a work item in its group while it exists.
 struct Place(Arc<AtomicUsize>);
 
 impl Drop for Place {
@@ -108,7 +107,7 @@ impl Drop for Place {
     }
 }
 
-/// The error of work that panicked: a fault of ours, which ends one operation and not the server.
+/// Creates the error of work that panicked: a bug, which ends one operation and not the server.
 pub(crate) fn broken(error: &JoinError) -> Error {
     Error::internal(format!("the execution broke off: {error}"))
 }
@@ -126,7 +125,7 @@ mod tests {
         assert_eq!(executor.run(async { Ok(7) }).await, Ok(7));
     }
 
-    /// Work that computes until it is told to end, and never pauses.
+    /// Starts work that computes until it is cancelled, and never yields.
     fn unresting(executor: &Executor) -> (Cancellation, JoinHandle<()>) {
         let cancellation = Cancellation::default();
         let work = async {
@@ -149,7 +148,7 @@ mod tests {
         }
         let groups = locked(&executor.0).len();
         assert!((10..=11).contains(&groups), "{groups} groups");
-        // All have room again, so no more are made.
+        // All groups are free again, so no more are started.
         while locked(&executor.0).iter().any(|group| group.load() != (0, 0)) {
             tokio::task::yield_now().await;
         }

@@ -1,8 +1,8 @@
 //! The Spark Connect server: serves unmodified PySpark clients.
 //!
-//! Takes a client's protobuf apart ([`convert`]), hands IR to the engine, and sends back rows as
-//! Arrow and errors as Spark's classes. An execution runs in a task of its own and survives broken
-//! connections ([`operation`]). Knows no plan and no connector; decides nothing about an answer.
+//! The server converts a client's protobuf to IR ([`convert`]), runs it with the engine, and returns rows as
+//! Arrow and errors with Spark's classes. An execution runs in a task of its own and survives broken
+//! connections ([`operation`]). The server knows no plan and no connector.
 //!
 //! # Example
 //! ```no_run
@@ -15,6 +15,7 @@
 //! thalweg_server::serve(engine, listener, std::future::pending()).await
 //! # }
 //! ```
+#![deny(missing_docs, unreachable_pub)]
 
 mod catalog;
 pub mod client;
@@ -31,7 +32,7 @@ mod upload;
 mod wire;
 
 /// The service's trait and router, made by the build script.
-#[allow(clippy::all)]
+#[allow(clippy::all, missing_docs, unreachable_pub)]
 mod rpc {
     include!(concat!(env!("OUT_DIR"), "/spark.connect.SparkConnectService.rs"));
 }
@@ -48,15 +49,15 @@ use thalweg_engine::Engine;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::wrappers::TcpListenerStream;
 
-/// The most bytes of one message, either way: what the client allows too.
+/// The largest size of a message in either direction, in bytes; PySpark's client has the same limit.
 pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
-/// How often what nobody uses any more is looked for.
+/// The interval of the search for unused sessions and operations.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Listens on an address; port 0 takes a free one. The listener tells which.
+/// Listens on an address. Port 0 selects a free port, which the listener's address has.
 ///
 /// # Errors
-/// `ADDRESS_UNUSABLE` if the port is taken or the address is not this machine's.
+/// `ADDRESS_UNUSABLE` if the port is in use or the address does not belong to this machine.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|e| {
         Error::new(
@@ -69,8 +70,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves clients until `shutdown` is ready; running calls are ended then, and streaming queries after
-/// their running epoch.
+/// Serves clients until `shutdown` is ready. Running calls end then, and streaming queries after their running epoch.
 ///
 /// # Errors
 /// `SERVER_FAILED` if the listener breaks.
@@ -103,8 +103,8 @@ pub async fn serve(
     ended
 }
 
-/// Answers are short: held back to fill a packet, each would wait some 40 ms for the client's acknowledgement.
-/// A connection that refuses is only slower. The builder's own setting does not reach a listener that is given.
+/// Sets TCP_NODELAY: responses are short, and would each wait about 40 ms for the client's acknowledgement.
+/// A connection that does not allow it is only slower. The builder's setting does not apply to a given listener.
 fn send_at_once(accepted: &std::io::Result<TcpStream>) {
     if let Ok(connection) = accepted
         && let Err(e) = connection.set_nodelay(true)
@@ -121,8 +121,8 @@ async fn sweep(sessions: Arc<Sessions>) {
     }
 }
 
-/// The value behind a lock. What is kept behind ours is whole after every statement, so a panic
-/// elsewhere does not spoil it.
+/// Locks a mutex. The values behind our mutexes are consistent after every statement, so a panic
+/// in another thread does not invalidate them.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

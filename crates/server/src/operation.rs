@@ -1,14 +1,14 @@
-//! Which responses of an execution has a client seen, and which must still be there for it?
+//! Buffers the responses of an execution until the client has released them.
 //!
 //! An operation runs in a task of its own and puts numbered responses into a buffer; streams of
-//! any number of RPCs read them. What holds always:
-//! - a response's id tells its number, so a client may go on after one that is gone already;
+//! any number of RPCs read them. These invariants hold:
+//! - a response's id contains its number, so a client may continue after one that was dropped;
 //! - a response leaves the buffer only when the client has released it, or, once it was sent, when
 //!   the buffer holds more than [`SENT_BYTES_MAX`];
-//! - the producer waits while [`UNSENT_BYTES_MAX`] lie unread, so a slow client slows its query;
+//! - the producer waits while [`UNSENT_BYTES_MAX`] are unread, so a slow client slows its query;
 //! - only the newest stream of an operation gets responses.
 //!
-//! Knows nothing of plans, batches or engines.
+//! This module knows no plans, batches or engines.
 
 use crate::error::{canceled, invalid_cursor, status};
 use crate::locked;
@@ -23,9 +23,9 @@ use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
-/// Bytes of responses that may lie unread before the producer waits.
+/// The largest size of unread responses in bytes; beyond it the producer waits.
 pub(crate) const UNSENT_BYTES_MAX: usize = 32 << 20;
-/// Bytes of responses that were sent but not released, kept for a client that comes back.
+/// The largest size in bytes of responses that were sent but not released, kept for a client that reattaches.
 pub(crate) const SENT_BYTES_MAX: usize = 32 << 20;
 
 /// How an operation ended.
@@ -35,7 +35,7 @@ enum End {
     Failed(Error, String),
 }
 
-/// Who is to be told apart in answers: the ids that every response repeats.
+/// The ids that every response repeats.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub session_id: String,
@@ -43,12 +43,12 @@ pub(crate) struct Identity {
     pub operation_id: String,
 }
 
-/// What the client asked of the execution itself.
+/// The options of an execution.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExecuteOptions {
     pub tags: Vec<String>,
     pub reattachable: bool,
-    /// The most bytes of one piece of a batch, if batches may come in pieces.
+    /// The largest size of a chunk of a batch in bytes; none if batches must not be split.
     pub chunk_bytes: Option<usize>,
 }
 
@@ -63,16 +63,16 @@ struct Buffer {
     end: Option<End>,
     /// Counts streams; the newest one is served.
     stream: u64,
-    /// When the last stream went away; none while there is one.
+    /// When the last stream ended; none while there is one.
     detached: Option<Instant>,
 }
 
 /// One execution.
 #[derive(Debug)]
-pub(crate) struct Operation {
+pub(crate) struct ExecuteOperation {
     pub identity: Identity,
     pub options: ExecuteOptions,
-    /// Starts every response id, so that one of another operation is not taken for ours.
+    /// The prefix of every response id, which distinguishes it from those of other operations.
     token: String,
     buffer: Mutex<Buffer>,
     /// Counts changes of the buffer.
@@ -80,7 +80,7 @@ pub(crate) struct Operation {
     canceled: watch::Sender<bool>,
 }
 
-impl Operation {
+impl ExecuteOperation {
     /// An operation without responses.
     pub(crate) fn new(identity: Identity, options: ExecuteOptions) -> Arc<Self> {
         let token = Uuid::new_v4().simple().to_string();
@@ -89,26 +89,26 @@ impl Operation {
         Arc::new(Self { identity, options, token, buffer, changes, canceled })
     }
 
-    /// Asks the operation to end with `OPERATION_CANCELED`; answers whether it was running.
+    /// Requests that the operation end with `OPERATION_CANCELED`; returns whether it was running.
     pub(crate) fn cancel(&self) -> bool {
         let running = self.is_running();
         self.canceled.send_replace(true);
         running
     }
 
-    /// Waits for [`Operation::cancel`].
+    /// Waits for [`ExecuteOperation::cancel`].
     pub(crate) async fn canceled(&self) -> Error {
         // The sender lives in `self`, so waiting ends by a cancel only.
         let _ = self.canceled.subscribe().wait_for(|canceled| *canceled).await;
         canceled(&self.identity.operation_id)
     }
 
-    /// Whether no end is known yet.
+    /// Returns whether the operation has not ended.
     pub(crate) fn is_running(&self) -> bool {
         locked(&self.buffer).end.is_none()
     }
 
-    /// The error that it ended with.
+    /// Returns the error that it ended with.
     pub(crate) fn failure(&self) -> Option<Error> {
         match &locked(&self.buffer).end {
             Some(End::Failed(error, _)) => Some(error.clone()),
@@ -116,12 +116,12 @@ impl Operation {
         }
     }
 
-    /// How long no stream has been reading.
+    /// Returns since when no stream has been reading.
     pub(crate) fn detached_since(&self) -> Option<Instant> {
         locked(&self.buffer).detached
     }
 
-    /// Adds a response; waits while too much lies unread. After the end nothing is added.
+    /// Adds a response; waits while too much is unread. After the end nothing is added.
     pub(crate) async fn push(&self, mut response: ExecutePlanResponse) {
         let mut changes = self.changes.subscribe();
         let bytes = prost::Message::encoded_len(&response);
@@ -157,7 +157,7 @@ impl Operation {
         response.response_id = format!("{}_{number}", self.token);
     }
 
-    /// States the end: nothing follows. The first end stays.
+    /// Sets the end: nothing follows. The first end stays.
     pub(crate) fn finish(&self, result: Result<(), (Error, String)>) {
         {
             let mut buffer = locked(&self.buffer);
@@ -171,7 +171,7 @@ impl Operation {
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
 
-    /// The number of the response with that id.
+    /// Returns the number of the response with this id.
     fn number(&self, response_id: &str) -> Result<u64> {
         let number = response_id.rsplit_once('_').filter(|(token, _)| *token == self.token);
         number.and_then(|(_, number)| number.parse().ok()).ok_or_else(|| {
@@ -180,7 +180,7 @@ impl Operation {
         })
     }
 
-    /// Drops all responses up to that id. One that is gone already is no error.
+    /// Drops all responses up to this id. One that was dropped before is not an error.
     pub(crate) fn release_until(&self, response_id: &str) -> Result<()> {
         let number = self.number(response_id)?;
         {
@@ -191,7 +191,7 @@ impl Operation {
         Ok(())
     }
 
-    /// The responses after that id, or all, as a stream that ends the one before it.
+    /// Returns the responses after this id, or all, as a stream that ends the one before it.
     pub(crate) fn stream(
         self: &Arc<Self>,
         after: Option<&str>,
@@ -202,7 +202,7 @@ impl Operation {
             let mut buffer = locked(&self.buffer);
             buffer.stream += 1;
             buffer.detached = None;
-            // What comes after the place where the client goes on was not seen, whatever was sent.
+            // The client has not seen what comes after its cursor, even if it was sent.
             buffer.unsend(next);
             buffer.stream
         };
@@ -216,7 +216,7 @@ impl Operation {
 }
 
 impl Buffer {
-    /// Drops the oldest response; answers whether there was one.
+    /// Drops the oldest response; returns whether there was one.
     fn forget_first(&mut self) -> bool {
         let Some((_, bytes)) = self.responses.pop_front() else { return false };
         if self.first < self.sent {
@@ -249,7 +249,7 @@ impl Buffer {
         self.at(number).map_or(0, |(_, bytes)| *bytes)
     }
 
-    /// Takes response `number` for sending.
+    /// Takes the response with this number for sending.
     fn take(&mut self, number: u64, keep: bool) -> Option<ExecutePlanResponse> {
         let response = self.at(number)?.0.clone();
         while self.sent <= number {
@@ -264,9 +264,9 @@ impl Buffer {
     }
 }
 
-/// Where one stream stands.
+/// The position of one stream.
 struct Cursor {
-    operation: Arc<Operation>,
+    operation: Arc<ExecuteOperation>,
     next: u64,
     stream: u64,
     left: Option<u64>,
@@ -337,7 +337,7 @@ impl Drop for Cursor {
         buffer.detached = Some(Instant::now());
         let running = buffer.end.is_none();
         drop(buffer);
-        // Nobody can come back for it.
+        // No client can reattach to it.
         if running && !self.operation.options.reattachable {
             self.operation.cancel();
         }
@@ -351,26 +351,26 @@ mod tests {
     use futures::StreamExt;
     use spark_connect_proto::execute_plan_response::{ArrowBatch, ResultComplete};
 
-    fn operation(reattachable: bool) -> Arc<Operation> {
+    fn operation(reattachable: bool) -> Arc<ExecuteOperation> {
         let identity =
             Identity { session_id: "s".into(), server_side_session_id: "x".into(), operation_id: "o".into() };
-        Operation::new(identity, ExecuteOptions { reattachable, ..ExecuteOptions::default() })
+        ExecuteOperation::new(identity, ExecuteOptions { reattachable, ..ExecuteOptions::default() })
     }
 
-    async fn push(operation: &Operation, n: i64, bytes: usize) {
+    async fn push(operation: &ExecuteOperation, n: i64, bytes: usize) {
         let data = vec![0; bytes].into();
         operation
             .answer(ResponseType::ArrowBatch(ArrowBatch { row_count: n, data, ..Default::default() }))
             .await;
     }
 
-    async fn complete(operation: &Operation) {
+    async fn complete(operation: &ExecuteOperation) {
         operation.answer(ResponseType::ResultComplete(ResultComplete {})).await;
         operation.finish(Ok(()));
     }
 
     /// Reads as the client does: every stream is cut after `messages` and taken up after the last response.
-    async fn read_cut(operation: &Arc<Operation>, messages: u64, release: bool) -> Vec<i64> {
+    async fn read_cut(operation: &Arc<ExecuteOperation>, messages: u64, release: bool) -> Vec<i64> {
         let (mut rows, mut last) = (vec![], None::<String>);
         loop {
             let mut stream = Box::pin(operation.stream(last.as_deref(), Some(messages)).unwrap());
@@ -428,7 +428,7 @@ mod tests {
         operation.release_until(&first.response_id).unwrap();
         let rest: Vec<_> = operation.stream(Some(&first.response_id), None).unwrap().collect().await;
         assert_eq!(rest.len(), 2);
-        // What was released is gone for good.
+        // A released response is no longer available.
         let gone = Box::pin(operation.stream(None, None).unwrap()).next().await.unwrap().unwrap_err();
         assert!(gone.message().contains("INVALID_CURSOR.POSITION_NOT_AVAILABLE"), "{gone}");
     }

@@ -1,11 +1,11 @@
-//! How do rows leave the server?
+//! Sends rows to clients.
 //!
-//! As Arrow IPC streams of one batch each, under the users' column names, with Spark's Arrow types
+//! Rows are Arrow IPC streams of one batch each, with the users' column names, Spark's Arrow types
 //! and the session's time zone on timestamps. Small batches are joined and large ones cut, so that a
-//! message holds about [`MESSAGE_BYTES`]. Even an empty result sends one batch.
+//! message holds about [`MESSAGE_BYTES`]. An empty result is one empty batch.
 
 use crate::convert::types::schema_to_proto;
-use crate::operation::Operation;
+use crate::operation::ExecuteOperation;
 use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch, RecordBatchOptions, make_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType as ArrowType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
@@ -20,28 +20,28 @@ use thalweg_common::{Error, Result};
 use thalweg_engine::{Output, SessionConfig};
 use thalweg_sql::types::{DataType, StructType};
 
-/// The size that messages of rows aim at.
+/// The target size of messages of rows in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 2 << 20;
 
-/// How a session wants its rows.
+/// The session settings that determine the messages of rows.
 #[derive(Debug, Clone)]
-pub(crate) struct Form {
+pub(crate) struct RowFormat {
     pub time_zone: String,
-    /// The most rows of a message; none: as many as fit.
+    /// The largest number of rows of a message; none for as many as fit.
     pub rows_max: Option<usize>,
 }
 
-impl Form {
-    /// The form that a session's settings ask for.
+impl RowFormat {
+    /// Reads the session's settings.
     pub(crate) fn of(config: &SessionConfig) -> Self {
         Self { time_zone: config.time_zone(), rows_max: config.batch_rows() }
     }
 }
 
 /// Sends all rows of a query, the schema with the first.
-pub(crate) async fn send(operation: &Operation, output: Output, form: &Form) -> Result<()> {
+pub(crate) async fn send(operation: &ExecuteOperation, output: Output, format: &RowFormat) -> Result<()> {
     let Output { schema, mut rows, query: _ } = output;
-    let mut sender = Sender::new(operation, &schema, form);
+    let mut sender = Sender::new(operation, &schema, format);
     while let Some(batch) = rows.next().await {
         sender.add(batch?).await?;
     }
@@ -50,7 +50,7 @@ pub(crate) async fn send(operation: &Operation, output: Output, form: &Form) -> 
 
 /// Gathers batches into messages.
 struct Sender<'a> {
-    operation: &'a Operation,
+    operation: &'a ExecuteOperation,
     schema: Option<spark_connect_proto::DataType>,
     arrow: SchemaRef,
     gathered: Vec<RecordBatch>,
@@ -61,8 +61,8 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn new(operation: &'a Operation, schema: &StructType, form: &Form) -> Self {
-        let arrow = arrow_schema(schema, &form.time_zone);
+    fn new(operation: &'a ExecuteOperation, schema: &StructType, format: &RowFormat) -> Self {
+        let arrow = arrow_schema(schema, &format.time_zone);
         Self {
             operation,
             schema: Some(schema_to_proto(schema)),
@@ -70,7 +70,7 @@ impl<'a> Sender<'a> {
             gathered: vec![],
             bytes: 0,
             rows: 0,
-            rows_max: form.rows_max.unwrap_or(usize::MAX),
+            rows_max: format.rows_max.unwrap_or(usize::MAX),
             offset: 0,
         }
     }
@@ -147,14 +147,14 @@ fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
-/// A batch as an Arrow IPC stream of its own.
+/// Encodes a batch as an Arrow IPC stream.
 pub(crate) fn ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     let mut writer = StreamWriter::try_new(vec![], &batch.schema())?;
     writer.write(batch)?;
     writer.into_inner()
 }
 
-/// All rows of a small result as one batch.
+/// Collects all rows of a small result into one batch.
 pub(crate) async fn collect(output: Output, time_zone: &str) -> Result<RecordBatch> {
     let arrow = arrow_schema(&output.schema, time_zone);
     let batches = output.collect().await?;
@@ -166,7 +166,7 @@ pub(crate) fn unencodable(error: ArrowError) -> Error {
     Error::internal(format!("rows cannot be encoded for the client: {error}"))
 }
 
-/// The Arrow schema that the client gets for a schema.
+/// Returns the Arrow schema that the client gets for a schema.
 pub(crate) fn arrow_schema(schema: &StructType, time_zone: &str) -> SchemaRef {
     let fields =
         schema.fields.iter().map(|f| Field::new(&f.name, arrow_type(&f.data_type, time_zone), f.nullable));
@@ -206,7 +206,7 @@ fn arrow_type(data_type: &DataType, time_zone: &str) -> ArrowType {
     }
 }
 
-/// The same values under other names, nullability and time zones.
+/// Returns the same values with other names, nullability and time zones.
 pub(crate) fn labelled(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.num_columns() != schema.fields().len() {
         let (have, want) = (batch.num_columns(), schema.fields().len());
@@ -248,10 +248,10 @@ mod tests {
     use arrow::ipc::reader::StreamReader;
     use thalweg_sql::types::StructField;
 
-    fn operation(chunk_bytes: Option<usize>) -> Arc<Operation> {
+    fn operation(chunk_bytes: Option<usize>) -> Arc<ExecuteOperation> {
         let id = || "x".to_owned();
         let identity = Identity { session_id: id(), server_side_session_id: id(), operation_id: id() };
-        Operation::new(identity, ExecuteOptions { chunk_bytes, ..ExecuteOptions::default() })
+        ExecuteOperation::new(identity, ExecuteOptions { chunk_bytes, ..ExecuteOptions::default() })
     }
 
     fn output(schema: StructType, batches: Vec<RecordBatch>) -> Output {
@@ -259,16 +259,16 @@ mod tests {
         Output { schema, rows, query: None }
     }
 
-    async fn sent(operation: &Arc<Operation>, output: Output) -> Vec<ExecutePlanResponse> {
+    async fn sent(operation: &Arc<ExecuteOperation>, output: Output) -> Vec<ExecutePlanResponse> {
         sent_in(operation, output, None).await
     }
 
     async fn sent_in(
-        operation: &Arc<Operation>,
+        operation: &Arc<ExecuteOperation>,
         output: Output,
         rows_max: Option<usize>,
     ) -> Vec<ExecutePlanResponse> {
-        send(operation, output, &Form { time_zone: "Europe/Paris".into(), rows_max }).await.unwrap();
+        send(operation, output, &RowFormat { time_zone: "Europe/Paris".into(), rows_max }).await.unwrap();
         operation.finish(Ok(()));
         operation.stream(None, None).unwrap().map(Result::unwrap).collect().await
     }

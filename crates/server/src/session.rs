@@ -1,12 +1,12 @@
-//! Keeps what a client's calls share: its session, uploads, operations and errors.
+//! Keeps the state that a client's calls share: its session, uploads, operations and errors.
 //!
-//! Sessions by user and id, each with its operations, its latest errors and its uploads. A session
-//! that nobody has used for [`SESSION_TTL`] is closed; an operation that nobody has read for
+//! Sessions are found by user and id. A session
+//! that has not been used for [`SESSION_TTL`] is closed; an operation that has not been read for
 //! [`DETACHED_TTL`] is abandoned. Streaming queries belong to the engine and outlive both.
 
 use crate::error::invalid_handle;
 use crate::locked;
-use crate::operation::{ExecuteOptions, Identity, Operation};
+use crate::operation::{ExecuteOperation, ExecuteOptions, Identity};
 use crate::upload::Uploads;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,21 +16,23 @@ use thalweg_engine::Engine;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long a session lives that nobody uses.
+/// How long an unused session is kept.
 pub(crate) const SESSION_TTL: Duration = Duration::from_secs(3_600);
-/// How long an operation runs on that nobody reads.
+/// How long an operation continues that no client reads.
 pub(crate) const DETACHED_TTL: Duration = Duration::from_secs(300);
-/// How many errors of a session can still be asked about.
+/// The number of latest errors of a session whose details can be fetched.
+// Clients fetch the details directly after a failure, so only the latest errors are needed.
 const ERRORS_MAX: usize = 100;
-/// How many closed sessions and ended operations are remembered, to tell them from unknown ones.
+/// The number of closed sessions and ended operations that are remembered, to distinguish them from unknown ones.
 const TOMBSTONES_MAX: usize = 1_000;
-/// How many operations a session may have at once.
+/// The largest number of operations of a session at one time.
+// An operation that the client never releases keeps its unreleased responses in memory.
 const OPERATIONS_MAX: usize = 1_000;
 
-/// User and session id, as the client gave them.
+/// User and session id, as the client sent them.
 type Key = (String, String);
 
-/// The newest of many things that are no longer there.
+/// The newest ids of what has been closed or ended.
 #[derive(Debug)]
 struct Tombstones<T>(VecDeque<T>);
 
@@ -53,18 +55,18 @@ impl<T: PartialEq> Tombstones<T> {
 pub(crate) struct ClientSession {
     pub user: String,
     pub id: String,
-    /// Stays the same for life: the client takes a change for a restart of the server.
+    /// Never changes: the client interprets a change as a restart of the server.
     pub server_side_id: String,
     pub engine: Arc<thalweg_engine::Session>,
     pub uploads: Mutex<Uploads>,
-    operations: Mutex<HashMap<String, Arc<Operation>>>,
+    operations: Mutex<HashMap<String, Arc<ExecuteOperation>>>,
     ended: Mutex<Tombstones<String>>,
     errors: Mutex<VecDeque<(String, Error)>>,
     used: Mutex<Instant>,
 }
 
 impl ClientSession {
-    /// Keeps an error so that the client can ask about it; answers its id.
+    /// Stores an error so that the client can fetch its details; returns its id.
     pub(crate) fn keep_error(&self, error: &Error) -> String {
         let id = Uuid::new_v4().to_string();
         let mut errors = locked(&self.errors);
@@ -75,17 +77,17 @@ impl ClientSession {
         id
     }
 
-    /// The error of that id.
+    /// Returns the error with this id.
     pub(crate) fn error(&self, id: &str) -> Option<Error> {
         locked(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
     }
 
-    /// Starts to keep an operation; its id must be new.
+    /// Adds an operation; its id must be new.
     pub(crate) fn add_operation(
         &self,
         id: Option<String>,
         options: ExecuteOptions,
-    ) -> Result<Arc<Operation>> {
+    ) -> Result<Arc<ExecuteOperation>> {
         let id = match id {
             Some(id) => checked_uuid(id)?,
             None => Uuid::new_v4().to_string(),
@@ -103,13 +105,13 @@ impl ClientSession {
             server_side_session_id: self.server_side_id.clone(),
             operation_id: id.clone(),
         };
-        let operation = Operation::new(identity, options);
+        let operation = ExecuteOperation::new(identity, options);
         operations.insert(id, operation.clone());
         Ok(operation)
     }
 
-    /// The operation of that id.
-    pub(crate) fn operation(&self, id: &str) -> Result<Arc<Operation>> {
+    /// Returns the operation with this id.
+    pub(crate) fn operation(&self, id: &str) -> Result<Arc<ExecuteOperation>> {
         if let Some(operation) = locked(&self.operations).get(id) {
             return Ok(operation.clone());
         }
@@ -120,12 +122,12 @@ impl ClientSession {
         Err(invalid_handle("OPERATION_NOT_FOUND", id, "Operation not found."))
     }
 
-    /// All operations.
-    pub(crate) fn operations(&self) -> Vec<Arc<Operation>> {
+    /// Returns all operations.
+    pub(crate) fn operations(&self) -> Vec<Arc<ExecuteOperation>> {
         locked(&self.operations).values().cloned().collect()
     }
 
-    /// Ends an operation, if it still runs, and forgets it.
+    /// Ends an operation, if it still runs, and removes it.
     pub(crate) fn remove_operation(&self, id: &str) {
         if let Some(operation) = locked(&self.operations).remove(id) {
             operation.cancel();
@@ -177,13 +179,13 @@ impl Sessions {
         Self { engine, all: Mutex::default(), closed: Mutex::default() }
     }
 
-    /// The engine that all sessions share.
+    /// Returns the engine that all sessions share.
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
-    /// The session of a call, made at its first one. `observed` is the server's side of the session as
-    /// the client knows it.
+    /// Returns the session of a call, which the first call creates. `observed` is the server-side id of the session
+    /// as the client knows it.
     pub(crate) fn get_or_create(
         &self,
         user: &str,
@@ -228,7 +230,7 @@ impl Sessions {
         Ok(locked(&self.all).entry(key.clone()).or_insert_with(make).clone())
     }
 
-    /// The session of a call that must not make one.
+    /// Returns the session of a call that must not create one.
     pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), id.to_owned());
         if let Some(session) = locked(&self.all).get(&key) {
@@ -240,7 +242,7 @@ impl Sessions {
         Err(invalid_handle("SESSION_NOT_FOUND", id, "ClientSession not found."))
     }
 
-    /// Ends a session with all that runs in it. It may come back under its id only if `reconnect`.
+    /// Ends a session with all its operations. A new one may have the same id only if `reconnect`.
     pub(crate) fn release(&self, user: &str, id: &str, reconnect: bool) {
         let key = (user.to_owned(), id.to_owned());
         let removed = locked(&self.all).remove(&key);
@@ -257,7 +259,7 @@ impl Sessions {
         locked(&self.all).values().for_each(|session| session.close());
     }
 
-    /// Abandons what nobody has used for long.
+    /// Closes the sessions and operations that have not been used for long.
     pub(crate) fn sweep(&self, now: Instant) {
         let all: Vec<_> = locked(&self.all).values().cloned().collect();
         for session in all {

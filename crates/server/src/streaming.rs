@@ -1,4 +1,4 @@
-//! What do the methods of a running streaming query, and of `spark.streams`, answer?
+//! Implements the methods of a streaming query and of `spark.streams`.
 
 use crate::convert::required;
 use crate::error::invalid_handle;
@@ -13,18 +13,18 @@ use std::time::Duration;
 use thalweg_common::{Error, Result};
 use thalweg_engine::{JobInfo, Jobs, STREAM_FAILED, StreamingQuery, StreamingQueryInfo};
 
-/// The answer to the start of a query.
+/// Returns the response to the start of a query.
 pub(crate) fn started(query: StreamingQueryInfo) -> ResponseType {
     let StreamingQueryInfo { id, run_id, name } = query;
     ResponseType::WriteStreamOperationStartResult(pb::WriteStreamOperationStartResult {
         query_id: Some(pb::StreamingQueryInstanceId { id, run_id }),
         name: name.unwrap_or_default(),
-        // Only listeners read it, and there are none.
+        // Only listeners read it, and they are not supported.
         query_started_event_json: None,
     })
 }
 
-/// The answer of a method of a query.
+/// Runs a method of a query.
 pub(crate) async fn query(jobs: &Jobs, proto: pb::StreamingQueryCommand) -> Result<ResponseType> {
     let pb::StreamingQueryCommand { query_id, command } = proto;
     let query_id = required(query_id, "StreamingQueryCommand.query_id")?;
@@ -71,11 +71,12 @@ fn status(query: &StreamingQuery) -> answer::ResultType {
 
 fn progress<T: serde::Serialize>(all: impl Iterator<Item = T>) -> Result<answer::ResultType> {
     let texts = all.map(|p| serde_json::to_string(&p)).collect::<std::result::Result<_, _>>();
-    let recent_progress_json = texts.map_err(|e| Error::internal(format!("progress is no JSON: {e}")))?;
+    let recent_progress_json =
+        texts.map_err(|e| Error::internal(format!("the progress is not JSON: {e}")))?;
     Ok(answer::ResultType::RecentProgress(answer::RecentProgressResult { recent_progress_json }))
 }
 
-/// The cause under the class of the failure. The client cuts the name of the Java class, up to the first colon.
+/// Converts the failure of a query. The client removes the name of the Java class, up to the first colon.
 fn exception(error: Option<&Error>) -> answer::ResultType {
     answer::ResultType::Exception(answer::ExceptionResult {
         exception_message: error
@@ -97,7 +98,7 @@ fn not_found(id: &pb::StreamingQueryInstanceId) -> Error {
     )
 }
 
-/// The answer of a method of `spark.streams`.
+/// Runs a method of `spark.streams`.
 pub(crate) async fn manage(
     jobs: &Jobs,
     session: &ClientSession,

@@ -1,8 +1,7 @@
-//! What has the client uploaded?
+//! Keeps the data that a client has uploaded.
 //!
-//! Only data for `createDataFrame` under `cache/<hash>` is taken; Python files, jars and archives
-//! need a worker that is not there and are refused by name. A chunk whose checksum does not fit is
-//! reported and not kept.
+//! Only data for `createDataFrame` under `cache/<hash>` is accepted; Python files, jars and archives
+//! need a Python worker or a JVM and are refused by name. A chunk with a wrong checksum is reported and not kept.
 
 use crate::convert::invalid;
 use bytes::{Bytes, BytesMut};
@@ -13,7 +12,7 @@ use spark_connect_proto::add_artifacts_response::ArtifactSummary;
 use std::collections::HashMap;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The most bytes that one session's uploads may hold.
+/// The largest size of one session's uploads in bytes.
 pub(crate) const UPLOAD_BYTES_MAX: usize = 3 << 30;
 
 /// Uploaded data by hash.
@@ -24,17 +23,17 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// The data of that hash.
+    /// Returns the data with this hash.
     pub(crate) fn get(&self, hash: &str) -> Option<Bytes> {
         self.data.get(hash).cloned()
     }
 
-    /// Whether an artifact of that name is there.
+    /// Returns whether there is an artifact with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         name.strip_prefix("cache/").is_some_and(|hash| self.data.contains_key(hash))
     }
 
-    /// Keeps data under its hash, within the bound.
+    /// Stores data under its hash.
     pub(crate) fn put(&mut self, hash: String, data: Bytes) -> Result<()> {
         if self.data.contains_key(&hash) {
             return Ok(());
@@ -58,7 +57,7 @@ fn too_large() -> Error {
     .hint("Write the data to files and read them, or end the session.")
 }
 
-/// An upload that is under way: one call's messages, in order.
+/// An upload in progress: the messages of one call, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Receiver {
     open: Option<Open>,

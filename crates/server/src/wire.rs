@@ -1,9 +1,9 @@
 //! Decodes requests whose plans nest deeper than prost decodes.
 //!
 //! prost decodes a hundred nested messages, and a DataFrame nests two for every call. So the relations inside
-//! relations are taken out of a request first, by the protocol's field numbers and without recursion: each becomes a
-//! fragment of its own, decoded by itself, and a placeholder stays in its place. A child's number is larger than its
-//! parent's. Only the shape of plans is known here; the converter knows what a fragment means.
+//! relations are split off a request first, by the protocol's field numbers and without recursion: each becomes a
+//! fragment, which is decoded separately, and is replaced by a placeholder. A child's number is larger than its
+//! parent's. This module knows only the shape of plans; the converter interprets the fragments.
 
 use crate::error::status;
 use bytes::{Buf, Bytes};
@@ -16,17 +16,17 @@ use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::ProstEncoder;
 
-/// The deepest nesting of relations: what Spark's server takes by default (1,024 messages, two for each).
+/// The deepest nesting of relations: the default limit of Spark's server (1,024 messages, two for each).
 pub(crate) const RELATIONS_DEEP_MAX: usize = 512;
 
-/// A message, and the relations that were taken out of it.
+/// A message, and the relations that were split off it.
 #[derive(Debug)]
 pub(crate) struct Deep<T> {
     pub message: T,
     pub fragments: Vec<Bytes>,
 }
 
-/// What the bytes of a message are, as far as relations can lie in them.
+/// The type of a message, as far as it can contain relations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     ExecuteRequest,
@@ -59,7 +59,7 @@ const MORE_INPUTS: &[(u32, &[u32])] = &[
 ];
 
 impl Shape {
-    /// What field `field` is, if relations can lie in it.
+    /// Returns the type of the field `field`, if it can contain relations.
     fn field(self, field: u32) -> Option<Shape> {
         match (self, field) {
             (Shape::ExecuteRequest, 3) => Some(Shape::Plan),
@@ -69,7 +69,7 @@ impl Shape {
             (Shape::HasRelation, 1) => Some(Shape::Relation),
             (Shape::Plan, 1) => Some(Shape::Relation),
             (Shape::Plan, 2) => Some(Shape::Command),
-            // The relation of `spark.sql(..)` goes back to the client, so it stays whole.
+            // The relation of `spark.sql(..)` is returned to the client, so it stays whole.
             (Shape::Command, 2 | 3 | 4 | 6) => Some(Shape::HasRelation),
             (Shape::Relation, payload) => Some(Shape::Payload(payload)),
             (Shape::Payload(payload), field) => has_input(payload, field).then_some(Shape::Relation),
@@ -86,7 +86,7 @@ fn has_input(payload: u32, field: u32) -> bool {
     }
 }
 
-/// The bytes of a message without the relations inside its relations, and these, each without its own.
+/// Splits a message into its bytes without the relations inside its relations, and these, each without its own.
 ///
 /// # Errors
 /// `CONNECT_INVALID_PLAN` if the bytes are not a message; `PLAN_TOO_DEEP` beyond [`RELATIONS_DEEP_MAX`].
@@ -167,14 +167,14 @@ impl PlanSplitter {
     }
 }
 
-/// A relation without content whose plan id is the number of a fragment.
+/// Creates a relation without content whose plan id is the number of a fragment.
 fn placeholder(fragment: usize) -> pb::Relation {
     let plan_id = i64::try_from(fragment).ok();
     let common = pb::RelationCommon { plan_id, ..Default::default() };
     pb::Relation { common: Some(common), rel_type: None }
 }
 
-/// The number of the fragment that a relation stands for, if it is a placeholder.
+/// Returns the number of the fragment that a relation represents, if it is a placeholder.
 pub(crate) fn fragment_of(relation: &pb::Relation) -> Option<usize> {
     let common = relation.common.as_ref().filter(|_| relation.rel_type.is_none())?;
     common.plan_id.and_then(|id| usize::try_from(id).ok())
@@ -201,7 +201,7 @@ fn too_deep() -> Error {
         .hint("Add columns together (withColumns, select), or write the result in between and read it again.")
 }
 
-/// The error for a message that prost does not decode.
+/// Creates the error for a message that prost does not decode.
 pub(crate) fn undecodable(error: &prost::DecodeError) -> Error {
     let error = error.to_string();
     if error.contains("recursion limit") {
@@ -250,7 +250,7 @@ impl<T: Message + Send + 'static, U: HasPlan + Send> Codec for DeepCodec<T, Deep
     }
 }
 
-/// Decodes a request after its relations are taken out.
+/// Decodes a request after its relations are split off.
 #[derive(Debug)]
 pub(crate) struct DeepDecoder<U>(PhantomData<U>);
 

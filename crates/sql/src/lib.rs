@@ -1,8 +1,23 @@
-//! The language: Spark's types, the unresolved plan (IR), and Spark SQL text → IR.
+//! Parses Spark SQL text into the unresolved plan (IR), and defines the IR and Spark's types.
 //!
-//! Every door ends here: SQL text is parsed into the IR, a client's protobuf is converted into it.
+//! SQL text is parsed into the IR here; the server converts a client's protobuf into it.
 //! Names no session, no DataFusion, no Arrow and no protobuf. What the IR can't carry is refused by
-//! name; a deep or endless text is an error, never a crash.
+//! refused by name; a text that nests too deep is an error, never a crash.
+//!
+//! ```
+//! use thalweg_sql::ir::{Command, RelationNode, Statement};
+//!
+//! let statements = thalweg_sql::parse("SELECT a + 1 AS b FROM t; SHOW JOBS")?;
+//! let Statement::Query(query) = &statements[0].statement else { panic!("not a query") };
+//! let RelationNode::Project { input, exprs } = &query.node else { panic!("not a projection") };
+//! assert!(matches!(input.node, RelationNode::Table { .. }));
+//! assert_eq!(exprs.len(), 1);
+//! assert_eq!(statements[1].statement, Statement::Command(Command::ShowJobs));
+//!
+//! let error = thalweg_sql::parse("SELEC 1").unwrap_err();
+//! assert_eq!(error.class(), "PARSE_SYNTAX_ERROR");
+//! # Ok::<(), thalweg_common::Error>(())
+//! ```
 
 pub mod ir;
 mod parser;
@@ -17,15 +32,19 @@ use thalweg_common::Result;
 /// The origins in `statement` count characters of `text`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedStatement {
+    /// The statement.
+    /// The statement.
     pub statement: Statement,
+    /// Its part of the parsed text.
+    /// Its part of the parsed text.
     pub text: String,
 }
 
 /// Parses one or more statements with `;` between them.
 ///
 /// # Errors
-/// `PARSE_SYNTAX_ERROR` (42601) and its kin, with the place in `text`; `PARSE_EMPTY_STATEMENT` (42617)
-/// if there is no statement; `UNSUPPORTED_FEATURE` (0A000) for what Spark has and Thalweg has not.
+/// `PARSE_SYNTAX_ERROR` (42601) and similar classes, with the place in `text`; `PARSE_EMPTY_STATEMENT` (42617)
+/// if there is no statement; `UNSUPPORTED_FEATURE` (0A000) for what Spark supports and Thalweg does not.
 pub fn parse(text: &str) -> Result<Vec<ParsedStatement>> {
     let source = Source::new(text);
     let ranges = source.statements();
@@ -34,7 +53,7 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>> {
     }
     let only = ranges.len() == 1;
     let parse_one = |range: std::ops::Range<usize>| {
-        // A lone statement keeps the blanks and comments before it, so that places are those of the whole text.
+        // A lone statement keeps the blanks and comments before it, so that its places are those of the whole text.
         let (from, base) = if only { (0, 0) } else { source.place(range.start) };
         let (to, _) = source.place(range.end);
         let mut parser = Parser::over(&source, range, base);
@@ -68,7 +87,7 @@ pub fn parse_query(text: &str) -> Result<Relation> {
     phrase(text, |p| p.query())
 }
 
-/// Parses an expression, with an alias if one stands behind it, such as `a + 1 AS b`.
+/// Parses an expression and its alias, if there is one, such as `a + 1 AS b`.
 ///
 /// # Errors
 /// As [`parse`].

@@ -129,7 +129,7 @@ fn errors_of_a_meaning_have_sparks_class() {
     ]);
 }
 
-/// Every bracket of this text nests in the one before; the parser must refuse it, on a small stack too.
+/// Every parenthesis of this text nests in the one before; the parser must refuse it, on a small stack too.
 fn nested(open: &str, close: &str, levels: usize) -> String {
     format!("SELECT {}1{}", open.repeat(levels), close.repeat(levels))
 }

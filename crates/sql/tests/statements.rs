@@ -1,4 +1,4 @@
-//! Statements that are no queries: text in, compact command out.
+//! Tests statements that are not queries: text in, compact command out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod compact;

@@ -4,7 +4,7 @@
 use thalweg_sql::ir::Statement;
 use thalweg_sql::parse;
 
-/// The query's number, and how often a table and a subquery expression stand in it.
+/// The number of the query, and how many tables and subquery expressions it contains.
 const SHAPES: [(&str, usize, usize); 22] = [
     (include_str!("../../../bench/tpch/q01.sql"), 1, 0),
     (include_str!("../../../bench/tpch/q02.sql"), 9, 1),

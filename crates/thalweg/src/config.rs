@@ -1,4 +1,4 @@
-//! Where the configuration comes from: a TOML file and the environment. Flags follow in the verbs.
+//! Loads the configuration from a TOML file and the environment. The verbs add their flags.
 
 use std::path::Path;
 use thalweg_common::config::Configuration;
@@ -10,8 +10,8 @@ const DEFAULT_FILE: &str = "thalweg.toml";
 /// Reads the file and the variables.
 ///
 /// # Errors
-/// A named file that can't be read, and whatever the table of keys refuses.
-pub fn load(named: Option<&Path>) -> Result<Configuration> {
+/// The named file cannot be read, or a key or value is not valid.
+pub(crate) fn load(named: Option<&Path>) -> Result<Configuration> {
     let mut settings = Configuration::default();
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(file) {

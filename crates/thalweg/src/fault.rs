@@ -13,7 +13,7 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Whether this binary can inject faults.
-pub const ENABLED: bool = true;
+pub(crate) const ENABLED: bool = true;
 
 const VARIABLE: &str = "THALWEG_FAULT";
 
@@ -37,7 +37,7 @@ struct Fault {
 ///
 /// # Errors
 /// The variable is set and does not have the form `action@point:hit`.
-pub fn install_from_environment() -> Result<()> {
+pub(crate) fn install_from_environment() -> Result<()> {
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let fault = parse(&text)?;
     let hits = AtomicU64::new(0);

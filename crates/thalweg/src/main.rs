@@ -1,13 +1,14 @@
 //! The `thalweg` program: parses the command line, loads the configuration, runs one verb.
 //!
-//! stdout is data, stderr is talk. Only this crate prints and only `main` decides the exit code:
-//! 0 done, 1 a query or the program failed, 2 the command line or configuration is wrong, 130
-//! interrupted, 141 nobody reads stdout any more.
+//! Rows go to stdout, messages to stderr. Only this crate prints and only `main` determines the exit code:
+//! 0 success, 1 a query or the program failed, 2 the command line or configuration is not valid, 130
+//! interrupted, 141 stdout was closed.
+#![deny(unreachable_pub)]
 
 mod config;
 #[cfg(any(debug_assertions, feature = "fault-injection"))]
 mod fault;
-// A shipped binary cannot be told to kill itself.
+// A release binary cannot inject faults.
 #[cfg(not(any(debug_assertions, feature = "fault-injection")))]
 #[path = "no_fault.rs"]
 mod fault;
@@ -20,10 +21,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use verbs::Verb;
 
-/// Stack of each thread: deep expressions are walked recursively.
+/// The stack of each thread in bytes: deep expressions are walked recursively.
 const STACK_BYTES: usize = 16 << 20;
 const USAGE: u8 = 2;
-/// How long a thread that writes files has to take back what it wrote.
+/// How long threads that write files may take to remove incomplete files at the end.
 const TIDY_UP_MAX: std::time::Duration = std::time::Duration::from_millis(700);
 
 const EXAMPLES: &str = "\
@@ -52,9 +53,9 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(talk) => {
-            let _ = talk.print();
-            return ExitCode::from(u8::try_from(talk.exit_code()).unwrap_or(USAGE));
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
     };
     let ready = fault::install_from_environment()
@@ -78,7 +79,8 @@ fn run(verb: Verb, settings: thalweg_common::config::Configuration) -> ExitCode 
     let done = match runtime {
         Ok(runtime) => {
             let done = runtime.block_on(verb.run(settings));
-            // Whatever still runs has been told to stop and tidies up; a stuck thread must not keep the process.
+            // What still runs has been cancelled and removes its incomplete files; a stuck thread must not keep the
+            // process.
             runtime.shutdown_timeout(TIDY_UP_MAX);
             done
         }
@@ -94,16 +96,16 @@ fn run(verb: Verb, settings: thalweg_common::config::Configuration) -> ExitCode 
 }
 
 fn start_log(level: &str) {
-    // Its errors reach the user as ours; `log.level` can turn them on again.
+    // Its errors reach the user as errors of the query; `log.level` can turn its log on again.
     let directives = format!("buoyant_kernel=off,{level}");
     let filter = tracing_subscriber::EnvFilter::try_new(directives).unwrap_or_else(|_| {
-        let _ = writeln!(std::io::stderr(), "log.level '{level}' is no filter; logging warnings");
+        let _ = writeln!(std::io::stderr(), "log.level '{level}' is not a filter; logging warnings");
         tracing_subscriber::EnvFilter::new("warn")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
 }
 
-/// The command line's own description, for tests and generated pages.
+/// Returns the definition of the command line, for tests and generated pages.
 #[allow(dead_code)]
 fn command() -> clap::Command {
     Cli::command()

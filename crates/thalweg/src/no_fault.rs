@@ -7,7 +7,7 @@ pub const ENABLED: bool = false;
 
 const VARIABLE: &str = "THALWEG_FAULT";
 
-/// Verifies that no fault is asked for: a test that believes it injects one must not pass.
+/// Verifies that no fault is requested: a test that expects one must not pass.
 ///
 /// # Errors
 /// `FAULT_INJECTION_DISABLED` if the environment variable is set.

@@ -1,17 +1,17 @@
-//! How an error reads on stderr: class and SQLSTATE, message, the line with a caret, the hint.
+//! Writes errors to stderr: class and SQLSTATE, message, the line with a caret, the hint.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use thalweg_common::{Error, ErrorKind, Position};
 
-/// The class of an error that only says that nobody reads stdout any more.
+/// The class of the error for a closed stdout.
 const NO_READER: &str = "BROKEN_PIPE";
-/// The class of an error that only says that a signal ended the run.
+/// The class of the error for a run that a signal ended.
 const INTERRUPTED: &str = "OPERATION_CANCELED";
 
 /// An error and the statement that it belongs to.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub error: Error,
     pub text: String,
     /// The line of its file on which the statement begins, from 1.
@@ -19,8 +19,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What the process ends with: 128 and the number of the signal where there was one.
-    pub fn exit_code(&self) -> u8 {
+    /// Returns the exit code of the process: 128 plus the number of the signal where there was one.
+    pub(crate) fn exit_code(&self) -> u8 {
         match self.error.class() {
             NO_READER => 128 + 13,
             INTERRUPTED => 128 + 2,
@@ -28,8 +28,8 @@ impl Failure {
         }
     }
 
-    /// Writes it to stderr. That a reader has enough, as `head` does, is nothing to talk about.
-    pub fn tell(&self) {
+    /// Writes the failure to stderr. A reader that closes stdout early, as `head` does, is not reported.
+    pub(crate) fn tell(&self) {
         if self.error.class() != NO_READER {
             write_stderr(&self.error, &self.text, self.first_line);
         }
@@ -42,26 +42,26 @@ impl From<Error> for Failure {
     }
 }
 
-/// stdout can't be written.
-pub fn no_stdout(cause: &std::io::Error) -> Error {
+/// Creates the error for a stdout that cannot be written.
+pub(crate) fn no_stdout(cause: &std::io::Error) -> Error {
     if cause.kind() == std::io::ErrorKind::BrokenPipe {
-        return Error::new(ErrorKind::Runtime, NO_READER, "58030", "nobody reads stdout");
+        return Error::new(ErrorKind::Runtime, NO_READER, "58030", "stdout is closed");
     }
     failed("stdout can't be written", cause)
 }
 
-/// Ctrl-C ended the run.
-pub fn interrupted() -> Error {
+/// Creates the error for a run that Ctrl-C ended.
+pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Runtime, INTERRUPTED, "HY008", "Interrupted.")
 }
 
-/// An error of the program's surroundings: `what` did not work, because of `cause`.
-pub fn failed(what: &str, cause: impl Display) -> Error {
+/// Creates an error of the environment: `what` failed because of `cause`.
+pub(crate) fn failed(what: &str, cause: impl Display) -> Error {
     Error::new(ErrorKind::Runtime, "FAILED", "58000", format!("{what}: {cause}"))
 }
 
 /// Writes the error to stderr, in colour if that is a terminal and `NO_COLOR` is not set.
-pub fn to_stderr(error: &Error) {
+pub(crate) fn to_stderr(error: &Error) {
     write_stderr(error, "", 1);
 }
 
@@ -71,8 +71,8 @@ fn write_stderr(error: &Error, text: &str, first_line: usize) {
     let _ = stderr.write_all(render(error, text, first_line, colour).as_bytes());
 }
 
-/// The error as text that ends with a newline.
-pub fn render(error: &Error, text: &str, first_line: usize, colour: bool) -> String {
+/// Returns the error as text that ends with a newline.
+pub(crate) fn render(error: &Error, text: &str, first_line: usize, colour: bool) -> String {
     let (red, bold, plain) = if colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
     let (class, state, message) = (error.class(), error.sqlstate(), error.message());
     let mut out = format!("{red}error[{class}]{plain} SQLSTATE {state}: {bold}{message}{plain}\n");
@@ -88,14 +88,14 @@ pub fn render(error: &Error, text: &str, first_line: usize, colour: bool) -> Str
     out
 }
 
-/// The line of the statement with a caret under each character of the fragment that is on it.
+/// Returns the line of the statement with a caret under each of its characters that is in the fragment.
 fn excerpt(position: &Position, text: &str, first_line: usize) -> Option<String> {
     let line = text.lines().nth(position.line.checked_sub(1)?)?;
     let before = position.column.saturating_sub(1);
     let left_on_line = line.chars().count().saturating_sub(before);
     let marked = position.fragment.lines().next().map_or(0, |f| f.chars().count());
     let carets = "^".repeat(marked.min(left_on_line).max(1));
-    // A tab stays a tab under a tab, so that the caret stands where the eye expects it.
+    // A tab stays a tab, so that the caret is under its character.
     let pad: String = line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     let gutter = format!("{:>3}", position.line + first_line - 1);
     let blank = " ".repeat(gutter.len());

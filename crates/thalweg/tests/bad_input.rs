@@ -1,5 +1,4 @@
-//! Does each thing that can be wrong with what is read end in an error that names what, where and
-//! what to do, with the documented exit code?
+//! Tests that bad input ends in an error that names the fault, its place and a remedy, with the documented exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

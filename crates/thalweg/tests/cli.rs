@@ -1,4 +1,4 @@
-//! Does the command line do what its help says: rows on stdout, talk on stderr, documented exit codes?
+//! Tests the command line: rows on stdout, messages on stderr, and the documented exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -90,7 +90,7 @@ fn a_server_prints_its_url_and_ends_at_a_signal() {
     let mut url = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
     assert!(url.starts_with("sc://127.0.0.1:"), "{url}");
-    // A second process on the same directory says so instead of waiting or working.
+    // A second process on the same directory fails with an error instead of waiting or working.
     let busy = dir.path().display().to_string();
     check(&["sql", "--data-dir", &busy, "-c", "SELECT 1"], "", 1, "", &["error[DATA_DIR_IN_USE]", "hint:"]);
     let pid = child.id().to_string();

@@ -1,4 +1,4 @@
-//! Does `thalweg sql` answer as someone who knows another SQL shell expects, and can scripts rely on it?
+//! Tests `thalweg sql` as an SQL shell for users and scripts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

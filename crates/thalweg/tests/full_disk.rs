@@ -1,4 +1,4 @@
-//! Does a write that meets a full disk leave tables as they were, and no rubbish that fills it?
+//! Tests that a write to a full disk leaves tables unchanged and removes its incomplete files.
 //!
 //! The disk is full for a child process whose files may not grow beyond a limit: the system refuses
 //! its writes as it does on a full disk.
@@ -66,7 +66,7 @@ fn a_write_that_fails_leaves_tables_as_they_were() {
         fails(&data, &create, "/u/");
         assert_eq!(files(&data.join("warehouse")), before, "{format}");
         succeeds(&data, "SHOW TABLES LIKE 'u'", "namespace,tableName,isTemporary\n");
-        // What it told to do works.
+        // The hint of the error works.
         succeeds(&data, &create, "");
         succeeds(&data, "SELECT count(*) AS n FROM u", "n\n50000\n");
         succeeds(&data, &format!("INSERT OVERWRITE t {ROWS}"), "");

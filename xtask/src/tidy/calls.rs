@@ -1,7 +1,7 @@
-//! Who may lift the ban on a call?
+//! Checks that only listed files lift a ban on a call.
 //!
 //! clippy.toml lists the banned methods (clock, sleep, exit, unbounded channels) and clippy finds
-//! their uses by what they resolve to. Here stands who may say `allow` to it, and why.
+//! their uses by what they resolve to. This file lists which files may `allow` them, and why.
 
 use super::File;
 
@@ -19,8 +19,8 @@ const PLACES: &[(&str, &str)] = &[
 
 pub fn check(files: &[File]) -> Vec<String> {
     let allowing = files.iter().filter(|f| f.is_rust() && !f.path.starts_with("xtask/src/tidy/"));
-    let strangers = allowing.filter(|f| !PLACES.iter().any(|(place, _)| f.path.starts_with(place)));
-    let lines = strangers.flat_map(|f| f.text.lines().enumerate().map(move |(n, line)| (f, n, line)));
+    let unlisted = allowing.filter(|f| !PLACES.iter().any(|(place, _)| f.path.starts_with(place)));
+    let lines = unlisted.flat_map(|f| f.text.lines().enumerate().map(move |(n, line)| (f, n, line)));
     let lifted = lines.filter(|(_, _, line)| line.contains(ALLOW));
     lifted
         .map(|(f, n, _)| {

@@ -1,4 +1,4 @@
-//! Do the crates use only the crates that the map in ARCHITECTURE.md allows?
+//! Checks that the crates depend only on the crates that the map in ARCHITECTURE.md allows.
 
 use super::File;
 
@@ -41,7 +41,7 @@ fn complaints(name: &str, manifest: &File) -> Vec<String> {
     forbidden.map(|u| format!("{}: {name} may not depend on {u}", manifest.path)).collect()
 }
 
-/// The crates of ours in the normal and build dependencies. Tests may use any crate.
+/// Returns the workspace's crates in the normal and build dependencies. Tests may use any crate.
 fn dependencies(manifest: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut counts = false;

@@ -1,6 +1,6 @@
-//! Does the lock file hold one version of what has to be one?
+//! Checks that the lock file has one version of each package that must not be duplicated.
 //!
-//! Two versions of arrow are two types with one name: nothing of one fits the other.
+//! Two versions of arrow have two sets of types with the same names, which are not compatible.
 
 use super::File;
 
@@ -16,7 +16,7 @@ pub fn check(files: &[File]) -> Vec<String> {
         lock.text.lines().filter(|l| *l == line).count()
     };
     let wrong = ONE.iter().map(|name| (name, versions(name))).filter(|(_, n)| *n != 1);
-    wrong.map(|(name, n)| format!("Cargo.lock: {n} versions of {name}, want one")).collect()
+    wrong.map(|(name, n)| format!("Cargo.lock: {n} versions of {name}, expected one")).collect()
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! The checks of taste that neither the compiler nor clippy makes.
+//! Checks of the project's rules that neither the compiler nor clippy makes.
 //!
-//! Each check takes the checkout's files and returns complaints, one line each, with the place in
-//! front. Only files that git knows (or would add) count. Every table of exceptions names its reason.
+//! Each check takes the files of the checkout and returns complaints, one line each, which begin with the
+//! place. Only files that git tracks or would track are checked. Every exception in a table has a reason.
 
 mod calls;
 mod connectors;
 mod edges;
 mod heads;
 mod lock;
+mod modules;
 mod names;
 mod paths;
 mod shares;
@@ -15,6 +16,7 @@ mod size;
 mod statements;
 mod text;
 mod tokens;
+mod type_names;
 
 use crate::run::{Outcome, command, output, root, say};
 use std::path::PathBuf;
@@ -36,7 +38,7 @@ impl File {
     }
 }
 
-/// Runs every check; `shrink` writes the ratchet anew, never with a larger number.
+/// Runs every check; `shrink` rewrites the ratchet, never with a larger number.
 pub fn run(shrink: bool) -> Outcome {
     let files = files()?;
     if shrink {
@@ -53,6 +55,10 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(statements::check(&files));
     complaints.extend(connectors::check(&files));
     complaints.extend(lock::check(&files));
+    complaints.extend(modules::check(&files));
+    complaints.extend(type_names::check(&files));
+    complaints.extend(modules::check(&files));
+    complaints.extend(type_names::check(&files));
     if complaints.is_empty() {
         say(&format!("tidy: {} files are in order", files.len()));
         return Ok(());

@@ -1,4 +1,4 @@
-//! Is a library named only where the design lets it be?
+//! Checks that a library is named only in the folders that the design allows.
 
 use super::File;
 use super::text::blank;
@@ -36,7 +36,7 @@ const RULES: &[Rule] = &[
             "crates/thalweg/",
             "crates/values/",
         ],
-        why: "the language and the common crate know no engine",
+        why: "the language and the common crate do not depend on an engine",
     },
     Rule {
         names: &["deltalake_core::"],
@@ -46,7 +46,7 @@ const RULES: &[Rule] = &[
     Rule {
         names: &["println!", "print!", "stdout()"],
         places: &["crates/thalweg/", "crates/connectors/src/console"],
-        why: "only the binary prints; the console sink is a printer by trade",
+        why: "only the binary and the console sink print",
     },
 ];
 
@@ -60,14 +60,14 @@ fn complaints(file: &File, blanked: &str) -> Vec<String> {
     for rule in RULES.iter().filter(|r| !r.places.iter().any(|p| file.path.starts_with(p))) {
         for (n, line) in blanked.lines().enumerate() {
             if let Some(name) = rule.names.iter().find(|name| names(line, name)) {
-                found.push(format!("{}:{}: `{name}` has no place here: {}", file.path, n + 1, rule.why));
+                found.push(format!("{}:{}: `{name}` must not be used here: {}", file.path, n + 1, rule.why));
             }
         }
     }
     found
 }
 
-/// Whether the line holds `name` and not just the end of a longer word.
+/// Returns whether the line contains `name`, not only as the end of a longer word.
 fn names(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -1,4 +1,4 @@
-//! Does a file name a folder of the machine that it was written on?
+//! Checks that no file names a folder of the machine that it was written on.
 
 use super::File;
 
@@ -12,7 +12,7 @@ pub fn check(files: &[File]) -> Vec<String> {
     naming.map(|(f, n, p)| format!("{}:{}: names a folder of one machine: {p}", f.path, n + 1)).collect()
 }
 
-/// Whether a path in the line starts with `folder`: `a/work/b` does not.
+/// Returns whether a path in the line starts with `folder`: `a/work/b` does not.
 fn starts(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();

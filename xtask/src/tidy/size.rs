@@ -1,7 +1,7 @@
 //! Checks that files and functions are small enough to be read in one go.
 //!
-//! What is larger than the limit stands in the ratchet file with its size, which may only shrink:
-//! a number that is too high is a complaint too, so that ground once won is kept.
+//! What is larger than the limit is listed in the ratchet file with its size, which may only shrink:
+//! a recorded size that is too high is a complaint too, so that no improvement is lost.
 
 use super::File;
 use super::text::{blank, without_tests};
@@ -87,7 +87,7 @@ fn measure(files: &[File]) -> Sizes {
     sizes
 }
 
-/// Lines that hold something in the source but stand inside a test module.
+/// Returns the number of lines inside test modules that are not blank.
 fn test_lines(source: &str, code: &str) -> usize {
     let blanked = blank(source);
     let pairs = blanked.lines().zip(code.lines());

@@ -1,11 +1,11 @@
-//! The server calls the catalog: it runs no statement to read the text of its rows.
+//! Checks that the server calls the catalog and runs no statement to read the text of its rows.
 
 use super::File;
 use super::text::{blank, without_tests};
 
 const PLACE: &str = "crates/server/src/";
 
-/// The commands of the IR and the beginnings of SQL texts that list what the catalog holds.
+/// The commands of the IR and the beginnings of SQL texts that list the contents of the catalog.
 const COMMANDS: [&str; 2] = ["Command::Show", "Command::Describe"];
 const TEXTS: [&str; 2] = ["\"SHOW ", "\"DESCRIBE "];
 

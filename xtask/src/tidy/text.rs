@@ -1,4 +1,4 @@
-//! Rust text with comments and literals blanked out, so that braces and names can be found by eye.
+//! Blanks comments and literals of Rust text, so that braces and names can be found by simple searches.
 //!
 //! Line numbers stay as they are: every character becomes a space, line ends stay. No parser.
 

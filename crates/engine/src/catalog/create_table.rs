@@ -13,15 +13,15 @@ use thalweg_connectors::descriptor::TableCapabilities;
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
-/// Creates a table. The places in errors about its query are those in `text`.
-pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
+/// Creates a table. Errors of its query have positions in `text`.
+pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
             return Ok(());
         }
-        // A view is not a table, and the query of a streaming table goes on filling it.
+        // A view is not a table, and the query of a streaming table continues to write to it.
         if !table.replace || matches!(old.kind, TableKind::View | TableKind::Streaming) {
             return Err(already_exists(&name));
         }
@@ -38,7 +38,7 @@ pub async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<
 /// The definition that takes the place of `old`. A table whose format can do that is replaced where it is, which
 /// keeps its history; any other managed table gets a folder of its own, so that the old one stays until the new
 /// one is there.
-pub fn define_anew(
+pub(crate) fn define_anew(
     session: &Session,
     name: &TableName,
     table: &ir::CreateTable,
@@ -58,13 +58,13 @@ pub fn define_anew(
 }
 
 /// What the tables of a definition's format can do.
-pub fn capabilities(session: &Session, definition: &TableDefinition) -> Result<TableCapabilities> {
+pub(crate) fn capabilities(session: &Session, definition: &TableDefinition) -> Result<TableCapabilities> {
     Ok(session.catalog.registry.get(&definition.format)?.descriptor().tables)
 }
 
-/// Puts a definition whose table was written into the catalog, and removes the files of the managed table
-/// that it replaces; if it was not written, removes what there is of it instead.
-pub fn settle(
+/// Adds a definition whose table was written to the catalog, and removes the files of the managed table
+/// that it replaces; if the write failed, removes its incomplete files instead.
+pub(crate) fn settle(
     session: &Session,
     name: &TableName,
     definition: TableDefinition,
@@ -82,8 +82,12 @@ pub fn settle(
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
 
-/// The definition that a statement asks for; checks what can be checked without reading files.
-pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> Result<TableDefinition> {
+/// Creates the definition of a statement; checks what can be checked without reading files.
+pub(crate) fn define(
+    session: &Session,
+    name: &TableName,
+    table: &ir::CreateTable,
+) -> Result<TableDefinition> {
     if session.catalog.store.list(&name.database).is_none() {
         return Err(database_not_found(&name.database));
     }
@@ -121,7 +125,7 @@ pub fn define(session: &Session, name: &TableName, table: &ir::CreateTable) -> R
     })
 }
 
-/// Properties change what a table does in systems that know them: none is known here yet.
+/// Refuses table properties: they can change the behaviour of a table, and none is supported.
 fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
     match table.properties.first() {
         None => Ok(()),
@@ -187,7 +191,7 @@ fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Resu
 }
 
 /// `[TABLE_OR_VIEW_ALREADY_EXISTS]`.
-pub fn already_exists(name: &TableName) -> Error {
+pub(crate) fn already_exists(name: &TableName) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "TABLE_OR_VIEW_ALREADY_EXISTS",

@@ -8,7 +8,7 @@ use super::store::{DEFAULT_DATABASE, database_not_found};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Returns the name of a database without that of the catalog.
-pub fn single(parts: &[String]) -> Result<&str> {
+pub(super) fn single(parts: &[String]) -> Result<&str> {
     match parts {
         [name] => Ok(name),
         [catalog, name] if catalog.eq_ignore_ascii_case(CATALOG) => Ok(name),
@@ -17,12 +17,12 @@ pub fn single(parts: &[String]) -> Result<&str> {
 }
 
 /// Returns the databases that match the pattern.
-pub fn list(catalog: &SessionCatalog, pattern: Option<&str>) -> Vec<DatabaseInfo> {
+pub(super) fn list(catalog: &SessionCatalog, pattern: Option<&str>) -> Vec<DatabaseInfo> {
     catalog.store.databases().into_iter().filter(|name| matches(name, pattern)).map(info).collect()
 }
 
 /// Returns a database.
-pub fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<DatabaseInfo> {
+pub(super) fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<DatabaseInfo> {
     let wanted = single(parts)?;
     let found = catalog.store.databases().into_iter().find(|name| name.eq_ignore_ascii_case(wanted));
     found.map(info).ok_or_else(|| database_not_found(wanted))
@@ -35,7 +35,7 @@ fn info(name: String) -> DatabaseInfo {
 }
 
 /// Creates a database.
-pub fn create(catalog: &SessionCatalog, parts: &[String], if_not_exists: bool) -> Result<()> {
+pub(super) fn create(catalog: &SessionCatalog, parts: &[String], if_not_exists: bool) -> Result<()> {
     let name = single(parts)?;
     if catalog.store.create_database(name)? || if_not_exists {
         return Ok(());
@@ -49,8 +49,8 @@ pub fn create(catalog: &SessionCatalog, parts: &[String], if_not_exists: bool) -
     .param("schemaName", format!("`{name}`")))
 }
 
-/// Drops a database; one with tables needs CASCADE, which is refused while it holds tables.
-pub fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool, cascade: bool) -> Result<()> {
+/// Drops a database. One that has tables is refused, with CASCADE too.
+pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool, cascade: bool) -> Result<()> {
     let name = single(parts)?;
     if name.eq_ignore_ascii_case(DEFAULT_DATABASE) {
         return Err(Error::unsupported("dropping the default database"));
@@ -75,7 +75,7 @@ pub fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool, cascade
 }
 
 /// Makes a database the current one.
-pub fn set_current(catalog: &SessionCatalog, parts: &[String]) -> Result<()> {
+pub(super) fn set_current(catalog: &SessionCatalog, parts: &[String]) -> Result<()> {
     let name = single(parts)?;
     if catalog.store.list(name).is_none() {
         return Err(database_not_found(name));

@@ -1,4 +1,4 @@
-//! Drops tables and views of the lasting catalog, with the files that belong to it.
+//! Drops tables and views of the persistent catalog, and the files of managed tables.
 
 use super::name::{TableName, not_found};
 use super::session::SessionCatalog;
@@ -9,7 +9,7 @@ use crate::statement::streaming_table;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Drops a table or view: a managed table with its files, after its streaming query is stopped.
-pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<()> {
+pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Result<()> {
     let catalog = &session.catalog;
     if drop_temporary(catalog, parts) {
         return Ok(());
@@ -25,8 +25,8 @@ pub async fn drop(session: &Session, parts: &[String], if_exists: bool) -> Resul
     }
 }
 
-/// Returns what a DROP names in the lasting catalog; none if there is nothing and need not be.
-pub fn lasting(
+/// Returns the object of a DROP in the persistent catalog; none if it does not exist and `IF EXISTS` is given.
+pub(super) fn lasting(
     catalog: &SessionCatalog,
     parts: &[String],
     if_exists: bool,
@@ -39,8 +39,8 @@ pub fn lasting(
     }
 }
 
-/// Removes the folder of a managed table, if it is there.
-pub fn remove_files(location: &str) -> Result<()> {
+/// Removes the folder of a managed table, if it exists.
+pub(super) fn remove_files(location: &str) -> Result<()> {
     match std::fs::remove_dir_all(location) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),

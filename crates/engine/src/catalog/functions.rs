@@ -1,4 +1,4 @@
-//! Functions by name. All are built in: they are in no database and count as temporary, as in Spark.
+//! Lists functions. All are built in: they are in no database and are temporary, as in Spark.
 
 use super::info::FunctionInfo;
 use super::name::quoted;
@@ -6,15 +6,15 @@ use super::pattern::matches;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Returns the functions that match the pattern, sorted, each once.
-pub fn list(pattern: Option<&str>) -> Vec<FunctionInfo> {
+pub(super) fn list(pattern: Option<&str>) -> Vec<FunctionInfo> {
     let mut names: Vec<_> = thalweg_functions::names().filter(|n| matches(n, pattern)).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(info).collect()
 }
 
-/// Returns a function, whatever its qualifier.
-pub fn get(parts: &[String]) -> Result<FunctionInfo> {
+/// Returns a function; a qualifier is ignored.
+pub(super) fn get(parts: &[String]) -> Result<FunctionInfo> {
     let is_it = |name: &&str| parts.last().is_some_and(|wanted| name.eq_ignore_ascii_case(wanted));
     let found = thalweg_functions::names().find(is_it);
     found.map(info).ok_or_else(|| not_found(parts))

@@ -1,5 +1,5 @@
-//! What the catalog reports: one record for each kind of object. Records are values: a later change of the
-//! catalog does not change them.
+//! Defines the records that the catalog returns, one for each kind of object. Records are values: a later change
+//! of the catalog does not change them.
 
 use super::TableKind;
 use thalweg_sql::types::{DataType, StructField};
@@ -7,21 +7,26 @@ use thalweg_sql::types::{DataType, StructField};
 /// A database (schema).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseInfo {
+    /// The name.
     pub name: String,
+    /// The comment.
     pub comment: Option<String>,
-    /// Where its managed tables are by default, if the catalog records it.
+    /// The default location of its managed tables, if the catalog records it.
     pub location: Option<String>,
 }
 
 /// A table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableInfo {
+    /// The name.
     pub name: String,
     /// The lower-case database; none for a temporary view of the session.
     pub database: Option<String>,
     /// [`TableKind::View`] for a temporary view.
     pub kind: TableKind,
+    /// Whether the view ends with the session.
     pub is_temporary: bool,
+    /// The comment.
     pub comment: Option<String>,
     /// The lower-case format name; none for a view.
     pub format: Option<String>,
@@ -41,7 +46,7 @@ impl TableInfo {
         }
     }
 
-    /// Whether it is a view, temporary or lasting.
+    /// Returns whether it is a view, temporary or persistent.
     pub fn is_view(&self) -> bool {
         self.kind == TableKind::View
     }
@@ -50,11 +55,15 @@ impl TableInfo {
 /// A column of a table, view or query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnInfo {
+    /// The name.
     pub name: String,
+    /// The type.
     pub data_type: DataType,
+    /// Whether a value may be null.
     pub nullable: bool,
+    /// The comment.
     pub comment: Option<String>,
-    /// Whether the creator of the table partitioned it by this column.
+    /// Whether the table is partitioned by this column.
     pub is_partition: bool,
 }
 
@@ -73,9 +82,11 @@ impl From<&StructField> for ColumnInfo {
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionInfo {
+    /// The name.
     pub name: String,
     /// None for a function that is built in.
     pub database: Option<String>,
+    /// The description.
     pub comment: Option<String>,
     /// True for a function that is built in, as in Spark.
     pub is_temporary: bool,

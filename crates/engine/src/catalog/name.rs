@@ -1,20 +1,25 @@
-//! Full table names: database and table, both kept as written and compared without case.
+//! Full table names: database and table, both stored as written and compared without regard to case.
 
 use std::fmt;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The one catalog's name, as Spark calls it.
+/// The name of the only catalog, which is Spark's.
 pub const CATALOG: &str = "spark_catalog";
 
-/// A table's full name.
+/// The full name of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
+    /// The database.
     pub database: String,
+    /// The table.
     pub table: String,
 }
 
 impl TableName {
-    /// Reads one to three parts; the database is `current` if there is one part.
+    /// Converts one to three parts; the database is `current` if there is one part.
+    ///
+    /// # Errors
+    /// Spark's class for a name with another catalog or too many parts.
     pub fn parse(parts: &[String], current: &str) -> Result<Self> {
         match parts {
             [table] => Ok(Self { database: current.to_owned(), table: table.clone() }),
@@ -26,7 +31,7 @@ impl TableName {
         }
     }
 
-    /// `spark_catalog.db.t` as name parts.
+    /// Returns `spark_catalog.db.t` as name parts.
     pub fn qualifier(&self) -> Vec<String> {
         vec![CATALOG.to_owned(), self.database.clone(), self.table.clone()]
     }
@@ -38,7 +43,7 @@ impl fmt::Display for TableName {
     }
 }
 
-/// `[TABLE_OR_VIEW_NOT_FOUND]` for a name.
+/// Creates the error `TABLE_OR_VIEW_NOT_FOUND` for a name.
 pub fn not_found(parts: &[String]) -> Error {
     let name = quoted(parts);
     Error::new(
@@ -52,7 +57,7 @@ pub fn not_found(parts: &[String]) -> Error {
     .param("relationName", name)
 }
 
-/// Name parts in backquotes, joined by dots.
+/// Returns name parts in backquotes, joined by dots.
 pub fn quoted(parts: &[String]) -> String {
     parts.iter().map(|p| format!("`{}`", p.replace('`', "``"))).collect::<Vec<_>>().join(".")
 }

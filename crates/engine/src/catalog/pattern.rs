@@ -1,12 +1,19 @@
-//! Spark's patterns of names, as in `SHOW TABLES LIKE` and `listTables(pattern=…)`.
+//! Matches names with Spark's patterns, as in `SHOW TABLES LIKE` and `listTables(pattern=…)`.
 
-/// Whether `name` matches: `*` stands for any text, `|` separates alternatives, case does not count.
+/// Returns whether `name` matches: `*` matches any text, `|` separates alternatives, case is ignored.
+///
+/// ```
+/// use thalweg_engine::catalog::matches_pattern;
+///
+/// assert!(matches_pattern("Flights", "fl*|trains"));
+/// assert!(!matches_pattern("flights", "fl"));
+/// ```
 pub fn matches_pattern(name: &str, pattern: &str) -> bool {
     let name = name.to_lowercase();
     pattern.to_lowercase().split('|').any(|alternative| glob(&name, alternative.trim()))
 }
 
-/// Whether `name` matches, if there is a pattern.
+/// Returns whether `name` matches, or there is no pattern.
 pub(super) fn matches(name: &str, pattern: Option<&str>) -> bool {
     pattern.is_none_or(|pattern| matches_pattern(name, pattern))
 }

@@ -1,4 +1,4 @@
-//! The typed interface to a catalog: what SQL commands, Spark Connect's calls and other callers ask of it.
+//! The typed interface to a catalog for SQL commands, Spark Connect's calls and other callers.
 
 use super::change::CatalogChange;
 use super::info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
@@ -10,11 +10,11 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{CreateTable, CreateView, Options};
 
 /// Databases, tables, views and functions by name. A [`Session`](crate::Session) is the provider that sees
-/// its own temporary views besides the lasting catalog.
+/// its own temporary views besides the persistent catalog.
 ///
 /// A name is given by its parts, in any case: `["t"]`, `["db", "t"]` or `["spark_catalog", "db", "t"]`. A
 /// pattern is one of [`matches_pattern`](super::matches_pattern). A record of an object is returned by a
-/// `get_` or `list_` method, in the order of the names; what is not there is an error with Spark's class
+/// `get_` or `list_` method, in the order of the names; a missing object is an error with Spark's class
 /// (`TABLE_OR_VIEW_NOT_FOUND`, `SCHEMA_NOT_FOUND`, `UNRESOLVED_ROUTINE`). The default methods refuse an
 /// operation with an error that names it.
 ///
@@ -52,7 +52,7 @@ pub trait CatalogProvider: Send + Sync + Debug {
     fn name(&self) -> &str {
         CATALOG
     }
-    /// Returns the database that names of one part are in.
+    /// Returns the database of names of one part.
     fn current_database(&self) -> String;
     /// Makes a database the current one.
     async fn set_current_database(&self, _database: &[String]) -> Result<()> {
@@ -63,7 +63,7 @@ pub trait CatalogProvider: Send + Sync + Debug {
     async fn list_databases(&self, pattern: Option<&str>) -> Result<Vec<DatabaseInfo>>;
     /// Returns a database.
     async fn get_database(&self, database: &[String]) -> Result<DatabaseInfo>;
-    /// Whether there is a database of that name.
+    /// Returns whether there is a database of this name.
     async fn database_exists(&self, database: &[String]) -> Result<bool> {
         found(self.get_database(database).await)
     }
@@ -75,25 +75,25 @@ pub trait CatalogProvider: Send + Sync + Debug {
     async fn alter_database(&self, database: &[String], change: &CatalogChange) -> Result<()> {
         Err(refused_change("ALTER DATABASE", database, change))
     }
-    /// Drops a database; `cascade` also drops what it holds.
+    /// Drops a database; `cascade` also drops its tables.
     async fn drop_database(&self, database: &[String], _if_exists: bool, _cascade: bool) -> Result<()> {
         Err(refused("DROP DATABASE", database))
     }
 
-    /// Returns the tables and views of a database (none: the current one) that match the pattern, then the
+    /// Returns the tables and views of a database (none is the current one) that match the pattern, then the
     /// session's temporary views.
     async fn list_tables(&self, database: Option<&[String]>, pattern: Option<&str>)
     -> Result<Vec<TableInfo>>;
     /// Returns a table or view. A temporary view hides a table of its name.
     async fn get_table(&self, table: &[String]) -> Result<TableInfo>;
-    /// Whether there is a table or view of that name.
+    /// Returns whether there is a table or view of this name.
     async fn table_exists(&self, table: &[String]) -> Result<bool> {
         found(self.get_table(table).await)
     }
     /// Returns the columns of a table or view in their order.
     async fn list_columns(&self, table: &[String]) -> Result<Vec<ColumnInfo>>;
-    /// Creates a table, filled by its query if it has one. `text` is the statement's text, for the places in
-    /// errors about the query.
+    /// Creates a table with the rows of its query, if it has one. `text` is the statement's text, for the positions
+    /// in errors of the query.
     async fn create_table(&self, table: CreateTable, _text: Option<Arc<str>>) -> Result<()> {
         Err(refused("CREATE TABLE", &table.name))
     }
@@ -113,11 +113,11 @@ pub trait CatalogProvider: Send + Sync + Debug {
     async fn analyze_table(&self, _table: &[String], _no_scan: bool) -> Result<()> {
         Err(Error::unsupported("analyzeTable"))
     }
-    /// Returns the partitions of a table, each as Spark writes it: `year=2026/month=1`.
+    /// Returns the partitions of a table in Spark's form: `year=2026/month=1`.
     async fn list_partitions(&self, _table: &[String]) -> Result<Vec<String>> {
         Err(Error::unsupported("listPartitions"))
     }
-    /// Adds the partitions whose folders are there and that the catalog does not have.
+    /// Adds the partitions that have folders but are not in the catalog.
     async fn recover_partitions(&self, _table: &[String]) -> Result<()> {
         Err(Error::unsupported("recoverPartitions"))
     }
@@ -135,7 +135,7 @@ pub trait CatalogProvider: Send + Sync + Debug {
         let tables = self.list_tables(database, pattern).await?;
         Ok(tables.into_iter().filter(TableInfo::is_view).collect())
     }
-    /// Creates a view, temporary or lasting. `text` is as for [`Self::create_table`].
+    /// Creates a view, temporary or persistent. `text` is as for [`Self::create_table`].
     async fn create_view(&self, view: CreateView, _text: Option<Arc<str>>) -> Result<()> {
         Err(refused("CREATE VIEW", &view.name))
     }
@@ -143,11 +143,11 @@ pub trait CatalogProvider: Send + Sync + Debug {
     async fn alter_view(&self, view: &[String], change: &CatalogChange) -> Result<()> {
         Err(refused_change("ALTER VIEW", view, change))
     }
-    /// Drops a view, temporary or lasting.
+    /// Drops a view, temporary or persistent.
     async fn drop_view(&self, view: &[String], _if_exists: bool) -> Result<()> {
         Err(refused("DROP VIEW", view))
     }
-    /// Drops a temporary view, or a global one under `global_temp`, and nothing else of that name; returns
+    /// Drops a temporary view, or a global one in `global_temp`, and no other object of this name; returns
     /// whether there was one.
     async fn drop_temporary_view(&self, _view: &[String]) -> Result<bool> {
         Err(Error::unsupported("dropTempView"))
@@ -157,7 +157,7 @@ pub trait CatalogProvider: Send + Sync + Debug {
     async fn list_functions(&self, pattern: Option<&str>) -> Result<Vec<FunctionInfo>>;
     /// Returns a function.
     async fn get_function(&self, function: &[String]) -> Result<FunctionInfo>;
-    /// Whether there is a function of that name.
+    /// Returns whether there is a function of this name.
     async fn function_exists(&self, function: &[String]) -> Result<bool> {
         found(self.get_function(function).await)
     }
@@ -179,7 +179,7 @@ fn refused_change(statement: &str, name: &[String], change: &CatalogChange) -> E
     Error::unsupported(format!("{statement} {} {}", quoted(name), change.clause()))
 }
 
-/// Whether a `get_` method found its object. Any other error than that it is not there is passed on.
+/// Returns whether a `get_` method found its object. Any error but a missing object is returned.
 fn found<T>(answer: Result<T>) -> Result<bool> {
     match answer {
         Ok(_) => Ok(true),

@@ -1,6 +1,6 @@
-//! What one session sees by name: its temporary views, then memory sinks, then the lasting catalog.
+//! Resolves names for one session: its temporary views, then memory sinks, then the persistent catalog.
 //!
-//! Implements the resolver's [`Catalog`]: turns a name or a data source into something to scan.
+//! Implements the resolver's [`Catalog`]: converts a name or a data source to a table to scan.
 
 use super::name::{TableName, not_found};
 use super::store::{CatalogStore, TableDefinition, TableKind};
@@ -15,15 +15,18 @@ use thalweg_connectors::ConnectorRegistry;
 use thalweg_resolver::{Catalog, TableEntry};
 use thalweg_sql::ir;
 
-/// A temporary view: a plan under a name.
+/// A temporary view.
 #[derive(Debug, Clone)]
 pub struct TemporaryView {
+    /// The name.
     pub name: String,
+    /// The plan.
     pub plan: ir::Relation,
+    /// New names of its columns; empty keeps those of the plan.
     pub columns: Vec<String>,
 }
 
-/// The database that global temporary views live in.
+/// The database of global temporary views.
 pub const GLOBAL_TEMP: &str = "global_temp";
 
 /// Temporary views by lower-case name.
@@ -31,11 +34,11 @@ pub const GLOBAL_TEMP: &str = "global_temp";
 pub struct Views(RwLock<BTreeMap<String, TemporaryView>>);
 
 impl Views {
-    /// The view of that name.
+    /// Returns the view of this name.
     pub fn get(&self, name: &str) -> Option<TemporaryView> {
         self.0.read().ok()?.get(&name.to_lowercase()).cloned()
     }
-    /// Adds or, if `replace`, replaces a view; answers whether it did.
+    /// Adds or, if `replace`, replaces a view; returns whether it did.
     pub fn put(&self, view: TemporaryView, replace: bool) -> Result<bool> {
         let mut views = self.0.write().map_err(|_| Error::internal("views are poisoned"))?;
         let key = view.name.to_lowercase();
@@ -45,41 +48,47 @@ impl Views {
         views.insert(key, view);
         Ok(true)
     }
-    /// Takes a view out; answers whether it was there.
+    /// Removes a view; returns whether there was one.
     pub fn remove(&self, name: &str) -> bool {
         self.0.write().is_ok_and(|mut views| views.remove(&name.to_lowercase()).is_some())
     }
-    /// All names, sorted.
+    /// Returns all names, sorted.
     pub fn names(&self) -> Vec<String> {
         self.0.read().map(|v| v.values().map(|view| view.name.clone()).collect()).unwrap_or_default()
     }
 }
 
-/// One session's names.
+/// The catalog of a session.
 #[derive(Debug)]
 pub struct SessionCatalog {
+    /// The persistent catalog.
     pub store: Arc<CatalogStore>,
+    /// The connectors.
     pub registry: Arc<ConnectorRegistry>,
+    /// The session's settings.
     pub config: Arc<SessionConfig>,
+    /// The session's temporary views.
     pub views: Views,
+    /// The global temporary views of all sessions.
     pub global_views: Arc<Views>,
+    /// Returns the current database.
     pub database: RwLock<String>,
 }
 
 impl SessionCatalog {
-    /// The current database.
+    /// Returns the current database.
     pub fn database(&self) -> String {
         self.database.read().map(|d| d.clone()).unwrap_or_default()
     }
 
-    /// The lasting table that `parts` name.
+    /// Returns the persistent table with this name.
     pub fn definition(&self, parts: &[String]) -> Result<(TableName, TableDefinition)> {
         let name = TableName::parse(parts, &self.database())?;
         let found = self.store.get(&name).ok_or_else(|| not_found(parts))?;
         Ok((name, found))
     }
 
-    /// The temporary view that `parts` name.
+    /// Returns the temporary view with this name.
     pub fn temporary(&self, parts: &[String]) -> Option<TemporaryView> {
         match parts {
             [name] => self.views.get(name),
@@ -88,7 +97,7 @@ impl SessionCatalog {
         }
     }
 
-    /// The entry of a lasting table or view.
+    /// Returns the entry of a persistent table or view.
     async fn lasting(&self, parts: &[String], options: &ir::Options, streaming: bool) -> Result<TableEntry> {
         let (name, definition) = self.definition(parts)?;
         if definition.kind == TableKind::View {

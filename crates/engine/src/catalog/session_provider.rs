@@ -1,4 +1,4 @@
-//! A session as a [`CatalogProvider`]. Each method is implemented in the file of its kind of object.
+//! Implements [`CatalogProvider`] for a session. Each method calls the file of its kind of object.
 
 use super::info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
 use super::provider::CatalogProvider;

@@ -1,4 +1,4 @@
-//! The lasting catalog: one JSON file under the data directory, replaced as a whole.
+//! The persistent catalog: one JSON file in the data directory, replaced as a whole.
 //!
 //! A change is written beside the file, synced and renamed over it, so a crash leaves the old or
 //! the new catalog, never half of one. One process owns a data directory (see `engine`).
@@ -15,39 +15,46 @@ use thalweg_common::{Error, ErrorKind, Result};
 /// The database that always exists.
 pub const DEFAULT_DATABASE: &str = "default";
 
-/// What a lasting name stands for.
+/// The kinds of persistent tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableKind {
-    /// Its files belong to the catalog and go with it.
+    /// Its files belong to the catalog and are removed with it.
     Managed,
-    /// Its files are somebody else's.
+    /// Its files do not belong to the catalog and are never removed.
     External,
+    /// A view.
     View,
-    /// A managed table that a streaming query fills.
+    /// A managed table that a streaming query writes to.
     Streaming,
 }
 
-/// One lasting table or view.
+/// A persistent table or view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableDefinition {
+    /// The name.
     pub name: String,
+    /// The kind.
     pub kind: TableKind,
     /// Lower-case format name; empty for a view.
     pub format: String,
     /// A path or URL; empty for a view.
     pub location: String,
-    /// Spark's schema as JSON text; none if the files tell it.
+    /// Spark's schema as JSON text; none if the schema is read from the files.
     pub schema: Option<String>,
+    /// The options of its reader and writer.
     pub options: Vec<(String, String)>,
+    /// The columns that it is partitioned by.
     pub partition_by: Vec<String>,
+    /// The comment.
     pub comment: Option<String>,
-    /// The query of a view or streaming table, and the names that it gives to the columns.
+    /// The query of a view or streaming table.
     pub text: Option<String>,
+    /// The names that a view gives to the columns of `text`; empty keeps them.
     pub columns: Vec<String>,
     /// The database in which `text` was written.
     pub database: String,
-    /// Whether the query of a streaming table was stopped on purpose: it does not resume.
+    /// Whether the query of a streaming table was stopped by a user: it does not resume.
     #[serde(default)]
     pub stopped: bool,
 }
@@ -59,7 +66,7 @@ struct Contents {
     databases: BTreeMap<String, BTreeMap<String, TableDefinition>>,
 }
 
-/// The lasting catalog of one data directory.
+/// The persistent catalog of one data directory.
 #[derive(Debug)]
 pub struct CatalogStore {
     path: PathBuf,
@@ -67,7 +74,7 @@ pub struct CatalogStore {
 }
 
 impl CatalogStore {
-    /// Reads the catalog of `data_dir`, or starts an empty one.
+    /// Reads the catalog of `data_dir`, or creates an empty one.
     pub fn open(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join("catalog.json");
         let mut contents = match fs::read_to_string(&path) {
@@ -79,19 +86,19 @@ impl CatalogStore {
         Ok(Self { path, contents: RwLock::new(contents) })
     }
 
-    /// The definition of a name.
+    /// Returns the definition of a table.
     pub fn get(&self, name: &TableName) -> Option<TableDefinition> {
         let contents = self.contents.read().ok()?;
         contents.databases.get(&name.database.to_lowercase())?.get(&name.table.to_lowercase()).cloned()
     }
 
-    /// The definitions of one database in the order of their names; none if there is no such database.
+    /// Returns the definitions of one database in the order of their names; none if the database does not exist.
     pub fn list(&self, database: &str) -> Option<Vec<TableDefinition>> {
         let contents = self.contents.read().ok()?;
         Some(contents.databases.get(&database.to_lowercase())?.values().cloned().collect())
     }
 
-    /// All database names.
+    /// Returns the names of all databases.
     pub fn databases(&self) -> Vec<String> {
         self.contents.read().map(|c| c.databases.keys().cloned().collect()).unwrap_or_default()
     }
@@ -108,7 +115,7 @@ impl CatalogStore {
         })
     }
 
-    /// Takes a definition out and returns it.
+    /// Removes and returns a definition.
     pub fn remove(&self, name: &TableName) -> Result<TableDefinition> {
         self.change(|contents| {
             let tables = contents.databases.get_mut(&name.database.to_lowercase());
@@ -127,7 +134,7 @@ impl CatalogStore {
         })
     }
 
-    /// Takes a database out, with what it holds.
+    /// Removes a database with its tables.
     pub fn remove_database(&self, database: &str) -> Result<()> {
         self.change(|contents| {
             let removed = contents.databases.remove(&database.to_lowercase());
@@ -157,7 +164,7 @@ impl CatalogStore {
     }
 }
 
-/// `[SCHEMA_NOT_FOUND]` for a database.
+/// Creates the error `SCHEMA_NOT_FOUND` for a database.
 pub fn database_not_found(database: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,

@@ -1,4 +1,4 @@
-//! An unbounded table in a plan: what the lowering finds at the bottom of a streaming query.
+//! Represents an unbounded table in a plan, from which a streaming query is lowered.
 //!
 //! It can be planned but not scanned: a batch execution refuses it.
 
@@ -12,16 +12,20 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind};
 use thalweg_connectors::{Connector, ReadRequest};
 
-/// A connector and what it shall read.
+/// An unbounded table: a connector and what it reads.
 #[derive(Debug)]
 pub struct StreamingTable {
+    /// The connector.
     pub connector: Arc<dyn Connector>,
+    /// What it reads.
     pub request: ReadRequest,
+    /// The schema.
     pub schema: SchemaRef,
 }
 
 #[async_trait]
 impl TableProvider for StreamingTable {
+    /// The schema.
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -39,7 +43,7 @@ impl TableProvider for StreamingTable {
     }
 }
 
-/// A streaming query was run as if it were a batch.
+/// Creates the error for a streaming query that is executed as a batch.
 pub fn must_be_started() -> Error {
     Error::new(
         ErrorKind::Analysis,

@@ -1,4 +1,4 @@
-//! Tables and views by name: listed, found, and their columns.
+//! Lists and finds tables and views, and returns their columns.
 
 use super::databases::single;
 use super::info::{ColumnInfo, TableInfo};
@@ -10,7 +10,7 @@ use thalweg_common::Result;
 use thalweg_sql::ir;
 
 /// Returns the tables and views of a database that match the pattern, then the temporary views.
-pub fn list(
+pub(super) fn list(
     catalog: &SessionCatalog,
     database: Option<&[String]>,
     pattern: Option<&str>,
@@ -25,14 +25,14 @@ pub fn list(
     Ok(lasting.chain(temporary).filter(|t| matches(&t.name, pattern)).collect())
 }
 
-/// Returns a temporary view, the table of a memory sink, or a lasting table or view, looked up in that order.
-pub async fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<TableInfo> {
+/// Returns a temporary view, the table of a memory sink, or a persistent table or view, looked up in this order.
+pub(super) async fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<TableInfo> {
     if let Some(view) = catalog.temporary(parts) {
         let database = (parts.len() > 1).then(|| GLOBAL_TEMP.to_owned());
         return Ok(temporary_info(database, view.name));
     }
     if let ([name], Some(_)) = (parts, catalog.named_by_connector(parts).await?) {
-        // It ends with the process; Spark makes a temporary view of it.
+        // It ends with the process, so it is a temporary view, as in Spark.
         return Ok(temporary_info(None, name.clone()));
     }
     let (name, definition) = catalog.definition(parts)?;
@@ -40,7 +40,7 @@ pub async fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<TableInfo
 }
 
 /// Returns the columns of a table or view, which are those of a query that reads it.
-pub async fn columns(session: &Session, parts: &[String]) -> Result<Vec<ColumnInfo>> {
+pub(super) async fn columns(session: &Session, parts: &[String]) -> Result<Vec<ColumnInfo>> {
     let node = ir::RelationNode::Table { name: parts.to_vec(), options: vec![], streaming: false };
     let schema = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let mut columns: Vec<_> = schema.fields.iter().map(ColumnInfo::from).collect();

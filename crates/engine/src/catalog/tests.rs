@@ -1,4 +1,4 @@
-//! A session as a catalog provider, over a folder that ends with the test.
+//! Tests a session as a catalog provider over a temporary folder.
 #![allow(clippy::unwrap_used)]
 
 use super::{CatalogChange, CatalogProvider, TableInfo};
@@ -9,7 +9,7 @@ use thalweg_common::Result;
 use thalweg_connectors_all::standard_registry;
 use thalweg_sql::ir::Name;
 
-/// What there is before each test.
+/// The objects that exist before each test.
 const SETUP: &str = "
     CREATE TABLE Flights (id INT COMMENT 'say \"x\"', day STRING) USING parquet PARTITIONED BY (day) COMMENT 'all of them';
     CREATE TABLE base (a BIGINT NOT NULL);
@@ -36,7 +36,7 @@ fn name(text: &str) -> Name {
     text.split('.').map(str::to_owned).collect()
 }
 
-/// The result in one line: what `show` makes of it, or the class of the error.
+/// Returns the result in one line: the text of `show`, or the class of the error.
 fn line<T>(result: Result<T>, show: impl Fn(T) -> String) -> String {
     result.map_or_else(|e| e.class().to_owned(), show)
 }

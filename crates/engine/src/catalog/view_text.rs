@@ -1,12 +1,12 @@
-//! Reads the text of a lasting view: its names mean what they meant where it was created.
+//! Parses the text of a persistent view, whose names are those of the database in which it was created.
 
 use super::name::TableName;
 use super::store::TableDefinition;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::{ChildMut, Relation, RelationNode};
 
-/// The plan of a lasting view, with the database of its creation in each name that has none. The reader's current
-/// database may be another one, with other tables of these names.
+/// Returns the plan of a persistent view, with the database of its creation in each name that has none. The current
+/// database of the session may be another one, with other tables of these names.
 ///
 /// # Errors
 /// `INVALID_VIEW_TEXT` if the text is not a query.
@@ -26,7 +26,7 @@ pub(super) fn plan(name: &TableName, definition: &TableDefinition) -> Result<Rel
     Ok(plan)
 }
 
-/// Adds a database to names of tables, but for those of common table expressions in scope.
+/// Adds a database to names of tables, except for those of common table expressions in scope.
 struct Qualifier<'d> {
     database: &'d str,
     /// The lower-case names of the common table expressions in scope.

@@ -1,4 +1,4 @@
-//! Views: temporary ones keep their plan, lasting ones keep their text.
+//! Creates and drops views. Temporary views store their plan, persistent views store their text.
 
 use super::create_table::already_exists;
 use super::drop_table::lasting;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
 
-/// Creates a view. The places in errors about its query are those in `text`.
-pub async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<()> {
+/// Creates a view. Errors of its query have positions in `text`.
+pub(super) async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<()> {
     let resolved = session.resolve(&view.query, text).await?;
     if !view.columns.is_empty() && view.columns.len() != resolved.columns.len() {
         return Err(wrong_columns(&view, resolved.columns.len()));
@@ -74,8 +74,8 @@ fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> 
     Ok(())
 }
 
-/// Drops a view, temporary or lasting.
-pub fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
+/// Drops a view, temporary or persistent.
+pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
     if drop_temporary(catalog, parts) {
         return Ok(());
     }
@@ -102,8 +102,8 @@ fn no_view(name: &TableName, kind: TableKind) -> Error {
         .param("alternative", "DROP TABLE")
 }
 
-/// Drops a temporary view of that name; returns whether there was one.
-pub fn drop_temporary(catalog: &SessionCatalog, parts: &[String]) -> bool {
+/// Drops a temporary view of this name; returns whether there was one.
+pub(super) fn drop_temporary(catalog: &SessionCatalog, parts: &[String]) -> bool {
     match parts {
         [name] => catalog.views.remove(name),
         [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => catalog.global_views.remove(name),

@@ -26,14 +26,14 @@ use thalweg_values::errors::from_datafusion;
 
 /// The source of a streaming query.
 #[derive(Debug, Clone)]
-pub struct StreamInput {
+pub(crate) struct StreamInput {
     pub connector: Arc<dyn Connector>,
     pub request: ReadRequest,
 }
 
 /// A lowered streaming query, without its sink.
 #[derive(Debug)]
-pub struct LoweredStream {
+pub(crate) struct LoweredStream {
     pub input: StreamInput,
     pub operators: Vec<OperatorSpec>,
     /// Describes everything that the state depends on. A query with another fingerprint cannot use the
@@ -51,7 +51,11 @@ struct Lowering<'a> {
 }
 
 /// Lowers a resolved streaming plan; the last step gives the columns the names that the user chose.
-pub fn lower(resolved: &ResolvedQuery, state: &SessionState, mode: OutputMode) -> Result<LoweredStream> {
+pub(crate) fn lower(
+    resolved: &ResolvedQuery,
+    state: &SessionState,
+    mode: OutputMode,
+) -> Result<LoweredStream> {
     let mut lowering = Lowering { state, mode, input: None, operators: vec![], fingerprint: vec![] };
     lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);

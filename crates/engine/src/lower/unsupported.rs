@@ -23,7 +23,7 @@ fn refused(what: &str) -> Error {
 }
 
 /// A plan node without a streaming operator.
-pub fn operator(plan: &LogicalPlan) -> Error {
+pub(super) fn operator(plan: &LogicalPlan) -> Error {
     let what = match plan {
         LogicalPlan::Sort(_) => "Sorting",
         LogicalPlan::Limit(_) => "LIMIT",
@@ -39,33 +39,33 @@ pub fn operator(plan: &LogicalPlan) -> Error {
 }
 
 /// A bounded table in place of the stream.
-pub fn static_input(table: &TableReference) -> Error {
+pub(super) fn static_input(table: &TableReference) -> Error {
     refused(&format!("Reading the bounded table {table} inside a stream"))
 }
 
 /// A generator such as `explode_outer`.
-pub fn outer_generator() -> Error {
+pub(super) fn outer_generator() -> Error {
     refused("An outer generator")
 }
 
 /// An aggregate such as `collect_list(x) ... ORDER BY`: the states of two epochs cannot be merged in order.
-pub fn ordered_aggregate() -> Error {
+pub(super) fn ordered_aggregate() -> Error {
     refused("An aggregate with ORDER BY")
 }
 
 /// Returns whether an expression contains a subquery.
-pub fn is_subquery(expr: &Expr) -> bool {
+pub(super) fn is_subquery(expr: &Expr) -> bool {
     let found = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)));
     expr.exists(found).unwrap_or(true)
 }
 
 /// A subquery inside an expression.
-pub fn subquery(_expr: &Expr) -> Error {
+pub(super) fn subquery(_expr: &Expr) -> Error {
     refused("A subquery in an expression")
 }
 
 /// Refuses functions that could give another result when an epoch is replayed, such as random numbers.
-pub fn check_replayable(expr: &Expr) -> Result<()> {
+pub(super) fn check_replayable(expr: &Expr) -> Result<()> {
     let mut found = None;
     let look = |e: &Expr| {
         if let Expr::ScalarFunction(f) = e
@@ -85,7 +85,7 @@ pub fn check_replayable(expr: &Expr) -> Result<()> {
 }
 
 /// An output mode that Spark refuses for the operation.
-pub fn output_mode(mode: &str, operation: &str) -> Error {
+pub(super) fn output_mode(mode: &str, operation: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",

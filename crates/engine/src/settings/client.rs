@@ -1,14 +1,14 @@
-//! Settings that the client reads back and acts on itself: the server keeps them, and tells Spark's defaults.
+//! Settings that the client reads back and acts on itself: the server stores them, and returns Spark's defaults.
 
 use super::kind::SettingKind::{self, Bool, Int, Long, Text};
-use super::table::{Effect, Setting, entry};
+use super::table::{Effect, SettingEntry, entry};
 
 const fn client(
     key: &'static str,
     kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
-) -> Setting {
+) -> SettingEntry {
     entry(Effect::Client, key, kind, default, help)
 }
 
@@ -20,7 +20,7 @@ const SHOWN: &str = "How a notebook shows a DataFrame.";
 const PLANS: &str = "When and how the client compresses large plans.";
 
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) const SETTINGS: &[SettingEntry] = &[
     client("spark.connect.session.planCompression.defaultAlgorithm", Text, Some("ZSTD"), PLANS),
     client("spark.connect.session.planCompression.threshold", Int, Some("10485760"), PLANS),
     client("spark.python.sql.dataFrameDebugging.enabled", Bool, Some("true"), ERRORS),
@@ -31,8 +31,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     client("spark.sql.execution.pandas.inferPandasDictAsMap", Bool, Some("false"), PANDAS),
     client("spark.sql.execution.pandas.structHandlingMode", Text, Some("legacy"), PANDAS),
     client("spark.sql.execution.pyspark.binaryAsBytes", Bool, Some("true"), PANDAS),
-    client("spark.sql.execution.pythonUDF.arrow.enabled", Bool, Some("true"), "Python functions are refused, whatever it says."),
-    client("spark.sql.execution.pythonUDTF.arrow.enabled", Bool, Some("true"), "Python functions are refused, whatever it says."),
+    client("spark.sql.execution.pythonUDF.arrow.enabled", Bool, Some("true"), "Python functions are refused, whatever its value."),
+    client("spark.sql.execution.pythonUDTF.arrow.enabled", Bool, Some("true"), "Python functions are refused, whatever its value."),
     client("spark.sql.pyspark.inferNestedDictAsStruct.enabled", Bool, Some("false"), ROWS),
     client("spark.sql.pyspark.jvmStacktrace.enabled", Bool, Some("false"), ERRORS),
     client("spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", Bool, Some("false"), ROWS),

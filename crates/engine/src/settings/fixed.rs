@@ -1,14 +1,14 @@
-//! Settings that could change an answer, and of which only Spark's default is built: any other value is refused.
+//! Settings that could change a result, and of which only Spark's default is supported: other values are refused.
 
 use super::kind::SettingKind::{self, Bool, Int, Long, OneOf, Text};
-use super::table::{Effect, Setting, entry};
+use super::table::{Effect, SettingEntry, entry};
 
 const fn fixed(
     key: &'static str,
     kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
-) -> Setting {
+) -> SettingEntry {
     entry(Effect::Fixed, key, kind, default, help)
 }
 
@@ -22,7 +22,7 @@ const LEGACY: &str = "The behaviour of older versions of Spark is not built.";
 const CATALOG: &str = "There is one catalog, `spark_catalog`.";
 
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) const SETTINGS: &[SettingEntry] = &[
     fixed("spark.sql.allowNamedFunctionArguments", Bool, Some("true"), NAMES),
     fixed("spark.sql.analyzer.failAmbiguousSelfJoin", Bool, Some("true"), NAMES),
     fixed("spark.sql.ansi.doubleQuotedIdentifiers", Bool, Some("false"), ANSI),

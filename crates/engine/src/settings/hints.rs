@@ -1,15 +1,15 @@
-//! Settings that could make Spark faster or slower but have nothing to act on here: taken, with a warning.
-//! None of them can change the rows of an answer.
+//! Settings that affect Spark's performance only and have no effect here: they are accepted with a warning.
+//! None of them can change the rows of a result.
 
 use super::kind::SettingKind::{self, Bool, Bytes, Double, Int, OneOf, Text, Time};
-use super::table::{Effect, Setting, entry};
+use super::table::{Effect, SettingEntry, entry};
 
 const fn hint(
     key: &'static str,
     kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
-) -> Setting {
+) -> SettingEntry {
     entry(Effect::Hint, key, kind, default, help)
 }
 
@@ -29,11 +29,11 @@ const CONNECT: &str = "rows always travel as Arrow over Spark Connect";
 const MICROS: &str = "timestamps are always written in microseconds, which every reader understands";
 const DELTA: &str = "Delta Lake is built in";
 
-/// The catalog that is built in, and Delta's, which is.
+/// The catalog that is built in, and Delta's, which is equivalent.
 const CATALOGS: SettingKind = OneOf(&["builtin", "org.apache.spark.sql.delta.catalog.DeltaCatalog"]);
 
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) const SETTINGS: &[SettingEntry] = &[
     hint("spark.sql.adaptive.advisoryPartitionSizeInBytes", Bytes, Some("64MB"), ADAPTIVE),
     hint("spark.sql.adaptive.autoBroadcastJoinThreshold", Bytes, None, ADAPTIVE),
     hint("spark.sql.adaptive.coalescePartitions.enabled", Bool, Some("true"), ADAPTIVE),

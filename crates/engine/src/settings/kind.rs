@@ -1,11 +1,11 @@
-//! What may the value of a setting look like?
+//! Checks the values of settings.
 //!
-//! Checks follow Spark's, in what they accept and in the error that they raise. A value is kept as it was
-//! given: what reads it brings it into shape.
+//! The checks follow Spark's in what they accept and in their errors. A value is stored as it was
+//! given: its readers normalise it.
 
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The form of a setting's value.
+/// The type of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SettingKind {
     /// Any text.
@@ -53,7 +53,7 @@ impl SettingKind {
         if fits { Ok(()) } else { Err(mismatch(key, value, self.java_name())) }
     }
 
-    /// The name that Spark's messages have for it.
+    /// Returns the type's name in Spark's messages.
     fn java_name(self) -> &'static str {
         match self {
             SettingKind::Bool => "boolean",
@@ -66,7 +66,7 @@ impl SettingKind {
         }
     }
 
-    /// The form in words, for the reference page.
+    /// Returns the type in words for the reference page.
     pub(super) fn shown(self) -> String {
         match self {
             SettingKind::Text => "text".to_owned(),
@@ -80,7 +80,7 @@ impl SettingKind {
         }
     }
 
-    /// Whether two values mean the same.
+    /// Returns whether two values are equivalent.
     pub(super) fn same(self, a: &str, b: &str) -> bool {
         match self {
             SettingKind::Text | SettingKind::Zone => a == b,
@@ -89,7 +89,7 @@ impl SettingKind {
     }
 }
 
-/// Whether the text is a whole number with at most one of the units behind it.
+/// Returns whether the text is a whole number, followed by at most one of the units.
 fn has_unit_of(text: &str, units: &[&str]) -> bool {
     let text = text.to_lowercase();
     let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -127,7 +127,7 @@ fn mismatch(key: &str, value: &str, java: &str) -> Error {
     invalid("TYPE_MISMATCH", key, value, &text).param("confType", java)
 }
 
-/// The error for a value that breaks a rule, which stands in `requirement`.
+/// Creates the error for a value that does not meet a requirement.
 pub(super) fn requirement(key: &str, value: &str, requirement: &str) -> Error {
     invalid("REQUIREMENT", key, value, requirement).param("confRequirement", requirement)
 }

@@ -1,8 +1,8 @@
-//! The settings of a session: what may be set, what it does, and what is read back.
+//! The settings of a session.
 //!
-//! Every key of the table ([`table`]) either does what it says, is taken with a warning, or is refused by
-//! name; nothing is stored and ignored. A key under `spark.` that the table lacks is refused; one outside is the
-//! user's own variable. Knows no session and no protocol.
+//! Every key of the table ([`table`]) either has its effect, is accepted with a warning, or is refused by
+//! name; nothing is stored and ignored. A key under `spark.` that is not in the table is refused; any other key is
+//! the user's own variable.
 
 mod client;
 mod fixed;
@@ -17,50 +17,63 @@ pub use reference::reference;
 
 use std::collections::BTreeMap;
 use std::sync::RwLock;
-use table::{Effect, Found, Setting};
+use table::{Effect, SettingEntry, SettingLookup};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The setting for the session's time zone.
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
-/// The setting for the most partitions of a query.
+/// The setting for the largest number of partitions of a query.
 const PARTITIONS: &str = "spark.sql.shuffle.partitions";
-/// The setting for the most rows of a batch to the client.
+/// The setting for the largest number of rows of a batch to the client.
 const BATCH_ROWS: &str = "spark.sql.execution.arrow.maxRecordsPerBatch";
-/// Static settings that a client is told of without asking.
+/// Static settings that are among the values of `get_all` even if they are not set.
 const TOLD: &[&str] = &["spark.app.name", "spark.master", "spark.sql.warehouse.dir"];
 
-/// One session's settings.
+/// The settings of a session.
+///
+/// ```
+/// use thalweg_engine::SessionConfig;
+///
+/// let config = SessionConfig::new("warehouse".to_owned());
+/// config.set("spark.sql.session.timeZone", "Europe/Berlin")?;
+/// assert_eq!(config.get("spark.sql.session.timeZone")?, "Europe/Berlin");
+/// assert_eq!(config.set("spark.sql.ansi.enabled", "false").unwrap_err().class(), "INVALID_CONF_VALUE.REQUIREMENT");
+/// # Ok::<(), thalweg_common::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct SessionConfig {
     values: RwLock<BTreeMap<String, String>>,
-    /// Where managed tables lie; none: the table's default is told.
+    /// The folder of managed tables; none returns the default of the setting.
     warehouse: Option<String>,
 }
 
 impl SessionConfig {
-    /// The settings of a session whose managed tables lie in `warehouse`.
+    /// Creates the settings of a session whose managed tables are in `warehouse`.
     pub fn new(warehouse: String) -> Self {
         Self { values: RwLock::default(), warehouse: Some(warehouse) }
     }
 
-    /// The value of a key, set or default; class `SQL_CONF_NOT_FOUND` if it has none.
+    /// Returns the value of a key, set or default.
+    ///
+    /// # Errors
+    /// `SQL_CONF_NOT_FOUND` if it has none.
     pub fn get(&self, key: &str) -> Result<String> {
         self.get_option(key).ok_or_else(|| not_found(key))
     }
 
-    /// The value of a key that is set or known, which may have no value.
+    /// Returns the value of a key that is set or known, which may have no value.
     ///
     /// # Errors
     /// `SQL_CONF_NOT_FOUND` for a key that is neither.
     pub fn lookup(&self, key: &str) -> Result<Option<String>> {
         match (self.get_option(key), table::find(key)) {
             (Some(value), _) => Ok(Some(value)),
-            (None, Found::Setting(setting)) if setting.key == key => Ok(None),
+            (None, SettingLookup::Setting(setting)) if setting.key == key => Ok(None),
             (None, _) => Err(not_found(key)),
         }
     }
 
-    /// The value of a key, set or default.
+    /// Returns the value of a key, set or default.
     pub fn get_option(&self, key: &str) -> Option<String> {
         let set = self.values.read().ok().and_then(|v| v.get(key).cloned());
         set.or_else(|| self.default_of(key))
@@ -69,35 +82,35 @@ impl SessionConfig {
     fn default_of(&self, key: &str) -> Option<String> {
         match (key, table::find(key)) {
             ("spark.sql.warehouse.dir", _) if self.warehouse.is_some() => self.warehouse.clone(),
-            (_, Found::Setting(setting)) if setting.key == key => setting.default.map(str::to_owned),
+            (_, SettingLookup::Setting(setting)) if setting.key == key => setting.default.map(str::to_owned),
             _ => None,
         }
     }
 
-    /// Sets a key for this session; answers what the user should know, if the setting has no effect.
+    /// Sets a key for this session; returns a warning if the setting has no effect.
     ///
     /// # Errors
-    /// `CANNOT_MODIFY_STATIC_CONFIG` and `CANNOT_MODIFY_CONFIG` for what belongs to a server's start,
-    /// `INVALID_CONF_VALUE.*` for a value that is not one or not built, `SQL_CONF_NOT_FOUND` for an unknown key.
+    /// `CANNOT_MODIFY_STATIC_CONFIG` and `CANNOT_MODIFY_CONFIG` for settings of a server's start,
+    /// `INVALID_CONF_VALUE.*` for a value that is not valid or not supported, `SQL_CONF_NOT_FOUND` for an unknown key.
     pub fn set(&self, key: &str, value: &str) -> Result<Option<String>> {
         let warning = match table::find(key) {
-            Found::Own => None,
-            Found::Unknown => return Err(unknown(key)),
-            Found::Setting(setting) => check(setting, key, value)?,
+            SettingLookup::Own => None,
+            SettingLookup::Unknown => return Err(unknown(key)),
+            SettingLookup::Setting(setting) => check(setting, key, value)?,
         };
         let mut values = self.values.write().map_err(|_| Error::internal("settings are poisoned"))?;
         values.insert(key.to_owned(), value.to_owned());
         Ok(warning)
     }
 
-    /// Sets a key as the builder of a client does: what can't be set is told of as a warning, except where
-    /// going on could change an answer.
+    /// Sets a key as the builder of a client does: a setting that cannot be set is a warning, except where
+    /// ignoring it could change a result.
     ///
     /// # Errors
-    /// `INVALID_CONF_VALUE.REQUIREMENT` for a setting of which only Spark's default is built.
+    /// `INVALID_CONF_VALUE.REQUIREMENT` for a setting of which only Spark's default is supported.
     pub fn set_silently(&self, key: &str, value: &str) -> Result<Option<String>> {
         let changes_answers =
-            matches!(table::find(key), Found::Setting(setting) if setting.effect == Effect::Fixed);
+            matches!(table::find(key), SettingLookup::Setting(setting) if setting.effect == Effect::Fixed);
         match self.set(key, value) {
             Err(error) if !changes_answers => {
                 Ok(Some(format!("Failed to set {key} to {value} due to {}", told(&error))))
@@ -106,12 +119,12 @@ impl SessionConfig {
         }
     }
 
-    /// Goes back to the default of a key.
+    /// Resets a key to its default.
     ///
     /// # Errors
-    /// As [`Self::set`], for what belongs to a server's start.
+    /// As [`Self::set`], for settings of a server's start.
     pub fn unset(&self, key: &str) -> Result<()> {
-        if let Found::Setting(setting) = table::find(key) {
+        if let SettingLookup::Setting(setting) = table::find(key) {
             modifiable(setting, key)?;
         }
         let mut values = self.values.write().map_err(|_| Error::internal("settings are poisoned"))?;
@@ -119,13 +132,13 @@ impl SessionConfig {
         Ok(())
     }
 
-    /// Goes back to the defaults of all keys.
+    /// Resets all keys to their defaults.
     pub fn reset(&self) -> Result<()> {
         self.values.write().map_err(|_| Error::internal("settings are poisoned"))?.clear();
         Ok(())
     }
 
-    /// What was set, and a few facts about the server; optionally under a prefix.
+    /// Returns the keys that are set and a few static settings, optionally those under a prefix.
     pub fn get_all(&self, prefix: Option<&str>) -> BTreeMap<String, String> {
         let fact = |key: &&str| Some(((*key).to_owned(), self.default_of(key)?));
         let mut all: BTreeMap<_, _> = TOLD.iter().filter_map(fact).collect();
@@ -136,7 +149,7 @@ impl SessionConfig {
         all
     }
 
-    /// Every setting of the table with its value and what it means.
+    /// Returns every setting of the table with its value and its description.
     pub fn explained(&self) -> Vec<(&'static str, String, &'static str)> {
         let settings = table::all().filter(|s| !s.key.ends_with('*'));
         let value = |key: &str| self.get_option(key).unwrap_or_else(|| "<undefined>".to_owned());
@@ -145,24 +158,24 @@ impl SessionConfig {
         all
     }
 
-    /// Whether a session may change the key.
+    /// Returns whether a session may change the key.
     pub fn is_modifiable(&self, key: &str) -> bool {
-        let may = |s: &Setting| matches!(s.effect, Effect::Works | Effect::Client | Effect::Hint);
-        matches!(table::find(key), Found::Setting(setting) if may(setting))
+        let may = |s: &SettingEntry| matches!(s.effect, Effect::Works | Effect::Client | Effect::Hint);
+        matches!(table::find(key), SettingLookup::Setting(setting) if may(setting))
     }
 
-    /// The session's time zone, under a name that others than Java know too.
+    /// Returns the session's time zone by its IANA name or offset.
     pub fn time_zone(&self) -> String {
         let zone = self.get_option(TIME_ZONE).unwrap_or_else(|| "UTC".to_owned());
         thalweg_values::zone::zone_id(&zone).map(str::to_owned).unwrap_or(zone)
     }
 
-    /// The most partitions of a query, if the user has set it: the default is the engine's.
+    /// Returns the largest number of partitions of a query, if it is set; the default is the engine's.
     pub fn partitions(&self) -> Option<usize> {
         self.number(PARTITIONS)
     }
 
-    /// The most rows of a batch to the client, if the user has set it; none: as many as fit a message.
+    /// Returns the largest number of rows of a batch to the client; none is as many as fit a message.
     pub fn batch_rows(&self) -> Option<usize> {
         self.number(BATCH_ROWS).filter(|rows| *rows > 0)
     }
@@ -172,8 +185,8 @@ impl SessionConfig {
     }
 }
 
-/// Checks a value for a setting; answers the warning that goes with it.
-fn check(setting: &Setting, key: &str, value: &str) -> Result<Option<String>> {
+/// Checks a value for a setting; returns its warning.
+fn check(setting: &SettingEntry, key: &str, value: &str) -> Result<Option<String>> {
     modifiable(setting, key)?;
     setting.kind.check(key, value)?;
     match (setting.effect, setting.default) {
@@ -188,7 +201,7 @@ fn check(setting: &Setting, key: &str, value: &str) -> Result<Option<String>> {
     }
 }
 
-fn modifiable(setting: &Setting, key: &str) -> Result<()> {
+fn modifiable(setting: &SettingEntry, key: &str) -> Result<()> {
     let (class, message) = match setting.effect {
         Effect::Server => (
             "CANNOT_MODIFY_STATIC_CONFIG",
@@ -221,7 +234,7 @@ fn unknown(key: &str) -> Error {
     not_found(key).hint(format!("Did you mean {}?", near.join(" or ")))
 }
 
-/// An error on one line, with its hint.
+/// Returns an error with its hint on one line.
 fn told(error: &Error) -> String {
     let hint = error.hint_text().map(|hint| format!(" {hint}")).unwrap_or_default();
     format!("{error}{hint}")
@@ -232,7 +245,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// What becomes of a setting: taken, warned of, or the class of its error.
+    /// Returns the outcome of a setting: accepted, a warning, or the class of its error.
     fn fate(key: &str, value: &str) -> String {
         match SessionConfig::default().set(key, value) {
             Ok(None) => "taken".to_owned(),

@@ -1,6 +1,6 @@
-//! The reference page of the settings, made from their table.
+//! Generates the reference page of the settings from their table.
 
-use super::table::{Effect, Setting, TABLES};
+use super::table::{Effect, SettingEntry, TABLES};
 
 const HEAD: &str = "\
 # Settings of a session
@@ -8,31 +8,31 @@ const HEAD: &str = "\
 Generated from the table in `crates/engine/src/settings/`; a test proves it fresh.
 
 A program sets them with `spark.conf.set(key, value)`, `SparkSession.builder.config(key, value)`, or SQL's
-`SET key = value`; `RESET key` and `spark.conf.unset(key)` go back to the default, and `SET -v` lists them all.
-Every setting does what it says, is taken with a warning, or is refused by name: none is stored and ignored.
+`SET key = value`; `RESET key` and `spark.conf.unset(key)` restore the default, and `SET -v` lists them all.
+Every setting has its effect, is accepted with a warning, or is refused by name: none is stored and ignored.
 
 - A key under `spark.` that is not here is refused with the nearest names.
-- A key outside `spark.` is your own variable: it is kept and told.
-- A builder's options are tried when the session starts: one that can't be set is told of as a warning, as Spark
-  does it, except those that would change answers, which stop the program.
-- Values are checked as Spark checks them (`INVALID_CONF_VALUE`). A name that ends in `.*` stands for all below it.
+- A key outside `spark.` is your own variable: it is stored and returned.
+- A builder's options are set when the session starts: one that cannot be set is a warning, as in Spark,
+  except those that would change results, which stop the program.
+- Values are checked as Spark checks them (`INVALID_CONF_VALUE`). A name that ends in `.*` is the entry of all keys below it.
 
 What the server itself reads is [configuration](configuration.md).
 ";
 
-/// The reference page `docs/settings.md`.
+/// Generates the reference page `docs/settings.md`.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
     for table in TABLES {
         let Some(first) = table.first() else { continue };
-        page.push_str(&format!("\n## {}\n\n{}\n\n", title(first.effect), says(first.effect)));
+        page.push_str(&format!("\n## {}\n\n{}\n\n", title(first.effect), description(first.effect)));
         page.push_str("| key | value | default | |\n|---|---|---|---|\n");
         table.iter().for_each(|setting| page.push_str(&row(setting)));
     }
     page
 }
 
-fn row(setting: &Setting) -> String {
+fn row(setting: &SettingEntry) -> String {
     let default = match setting.default {
         Some("") => "empty".to_owned(),
         Some(default) => format!("`{default}`"),
@@ -51,17 +51,17 @@ fn title(effect: Effect) -> &'static str {
     }
 }
 
-fn says(effect: Effect) -> &'static str {
+fn description(effect: Effect) -> &'static str {
     match effect {
-        Effect::Works => "They do what they say.",
+        Effect::Works => "They have the effect that their description states.",
         Effect::Client => "The client reads them back and acts on them itself.",
         Effect::Fixed => {
-            "They could change an answer. Any other value than Spark's default is refused \
+            "They could change a result. Any other value than Spark's default is refused \
              (`INVALID_CONF_VALUE.REQUIREMENT`)."
         }
         Effect::Hint => {
-            "They make Spark faster or slower and have nothing to act on here. They are taken, with a warning \
-             (in SQL: in the log), and cannot change an answer."
+            "They affect Spark's performance only and have no effect here. They are accepted with a warning \
+             (in SQL: in the log), and cannot change a result."
         }
         Effect::Server | Effect::Cluster => {
             "No session can change them (`CANNOT_MODIFY_STATIC_CONFIG`, `CANNOT_MODIFY_CONFIG`)."

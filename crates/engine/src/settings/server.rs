@@ -1,15 +1,15 @@
-//! Settings that belong to the start of a server or of a Spark cluster: no session can change them.
+//! Settings of the start of a server or of a Spark cluster, which no session can change.
 
 use super::kind::SettingKind::{self, Bool, Int, Text, Time};
-use super::table::{Effect, Setting, entry};
+use super::table::{Effect, SettingEntry, entry};
 
 /// Static settings of Spark.
-const fn server(key: &'static str, kind: SettingKind, default: Option<&'static str>) -> Setting {
+const fn server(key: &'static str, kind: SettingKind, default: Option<&'static str>) -> SettingEntry {
     entry(Effect::Server, key, kind, default, SERVER)
 }
 
 /// Settings of Spark's processes.
-const fn cluster(key: &'static str) -> Setting {
+const fn cluster(key: &'static str) -> SettingEntry {
     entry(Effect::Cluster, key, Text, None, CLUSTER)
 }
 
@@ -18,7 +18,7 @@ const SERVER: &str =
 const CLUSTER: &str = "There is no Spark cluster: one process does the work. See docs/configuration.md for its threads and memory.";
 
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) const SETTINGS: &[SettingEntry] = &[
     server("spark.master", Text, Some("local[*]")),
     server("spark.remote", Text, None),
     server("spark.sql.warehouse.dir", Text, Some("spark-warehouse")),

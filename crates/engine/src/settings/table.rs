@@ -1,84 +1,85 @@
-//! Which settings are there, and what becomes of each?
+//! Defines the table of settings and the effect of each.
 //!
-//! One entry per key; the entries lie in one file per [`Effect`]. A name that ends in `.*` stands for all keys
-//! below it that have no entry of their own. The reference page `docs/settings.md` is made from these entries.
+//! There is one entry per key; the entries are in one file per [`Effect`]. A name that ends in `.*` is the entry of all
+//! keys below it that do not have their own. The reference page `docs/settings.md` is generated from these entries.
 
 use super::kind::SettingKind;
 use super::{client, fixed, hints, server, works};
 use thalweg_common::suggest::nearest;
 
-/// What becomes of a value.
+/// The effect of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It does what it says.
+    /// It has the effect that its help describes.
     Works,
     /// The client reads it back and acts on it.
     Client,
-    /// It could make Spark faster or slower and has nothing to act on here: taken, with a warning.
+    /// It affects Spark's performance only and has no effect here: it is accepted with a warning.
     Hint,
-    /// It could change an answer, and only Spark's default is built: any other value is refused.
+    /// It could change a result, and only Spark's default is supported: other values are refused.
     Fixed,
-    /// It belongs to the server's start: Spark has it as a static setting.
+    /// It is a setting of the server's start: Spark has it as a static setting.
     Server,
-    /// It belongs to the start of a Spark cluster, which is not there.
+    /// It is a setting of a Spark cluster, which does not exist here.
     Cluster,
 }
 
-/// One setting.
+/// A setting.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Setting {
+pub(super) struct SettingEntry {
     pub key: &'static str,
     pub kind: SettingKind,
-    /// Spark's default; none: no value until one is set.
+    /// Spark's default; none is no value until one is set.
     pub default: Option<&'static str>,
     pub effect: Effect,
-    /// What it does, or why it has no effect.
+    /// Its effect, or why it has none.
     pub help: &'static str,
 }
 
-/// An entry; the files of the table call it through a function of their effect.
+/// Creates an entry. The files of the table call it in a function for their effect.
 pub(super) const fn entry(
     effect: Effect,
     key: &'static str,
     kind: SettingKind,
     default: Option<&'static str>,
     help: &'static str,
-) -> Setting {
-    Setting { key, kind, default, effect, help }
+) -> SettingEntry {
+    SettingEntry { key, kind, default, effect, help }
 }
 
-/// What a key is.
+/// The result of looking up a key.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Found {
-    Setting(&'static Setting),
-    /// Outside the names of Spark and ours: the user's own variable.
+pub(super) enum SettingLookup {
+    Setting(&'static SettingEntry),
+    /// Not a name of Spark or Thalweg: the user's own variable.
     Own,
     Unknown,
 }
 
 /// The files of the table, in the order of the reference page.
-pub(super) const TABLES: &[&[Setting]] =
+pub(super) const TABLES: &[&[SettingEntry]] =
     &[works::SETTINGS, client::SETTINGS, fixed::SETTINGS, hints::SETTINGS, server::SETTINGS];
 
-/// All entries.
-pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
+/// Returns all entries.
+pub(super) fn all() -> impl Iterator<Item = &'static SettingEntry> {
     TABLES.iter().flat_map(|table| table.iter())
 }
 
-/// What `key` is: its own entry, else that of the longest family which it belongs to.
-pub(super) fn find(key: &str) -> Found {
+/// Looks a key up: its own entry, else that of the longest prefix that has one.
+pub(super) fn find(key: &str) -> SettingLookup {
     if let Some(setting) = all().find(|s| s.key == key) {
-        return Found::Setting(setting);
+        return SettingLookup::Setting(setting);
     }
-    let family = |s: &&'static Setting| s.key.strip_suffix('*').is_some_and(|prefix| key.starts_with(prefix));
+    let family =
+        |s: &&'static SettingEntry| s.key.strip_suffix('*').is_some_and(|prefix| key.starts_with(prefix));
     match all().filter(family).max_by_key(|s| s.key.len()) {
-        Some(setting) => Found::Setting(setting),
-        None if key.starts_with("spark.") || key.starts_with("thalweg.") => Found::Unknown,
-        None => Found::Own,
+        Some(setting) => SettingLookup::Setting(setting),
+        None if key.starts_with("spark.") || key.starts_with("thalweg.") => SettingLookup::Unknown,
+        None => SettingLookup::Own,
     }
 }
 
-/// The keys nearest to one that is unknown.
+/// Returns the keys nearest to one that is unknown.
 pub(super) fn suggestions(key: &str) -> Vec<String> {
     let mut near = nearest(key, all().map(|s| s.key).filter(|k| !k.ends_with('*')));
     near.truncate(2);
@@ -105,9 +106,9 @@ mod tests {
     #[test]
     fn a_key_is_its_own_entry_before_a_family_and_else_unknown_or_the_users() {
         let shown = |key: &str| match find(key) {
-            Found::Setting(setting) => setting.key,
-            Found::Own => "own",
-            Found::Unknown => "unknown",
+            SettingLookup::Setting(setting) => setting.key,
+            SettingLookup::Own => "own",
+            SettingLookup::Unknown => "unknown",
         };
         for (key, expect) in [
             ("spark.sql.ansi.enabled", "spark.sql.ansi.enabled"),

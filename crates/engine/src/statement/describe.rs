@@ -1,4 +1,4 @@
-//! `DESCRIBE …`: the columns of a table, view or query as rows, and what the catalog records of a table.
+//! `DESCRIBE …`: returns the columns of a table, view or query as rows, and the catalog's details of a table.
 
 use super::rows;
 use crate::catalog::{CatalogProvider, ColumnInfo, TableInfo};
@@ -8,7 +8,7 @@ use thalweg_common::Result;
 use thalweg_sql::ir;
 
 /// `DESCRIBE TABLE`.
-pub async fn table(session: &Session, name: &[String], extended: bool) -> Result<Output> {
+pub(super) async fn table(session: &Session, name: &[String], extended: bool) -> Result<Output> {
     let mut lines: Vec<_> = session.list_columns(name).await?.into_iter().map(column_line).collect();
     // A table that is named by its path has columns and is not in the catalog.
     if extended && let Ok(table) = session.get_table(name).await {
@@ -18,7 +18,7 @@ pub async fn table(session: &Session, name: &[String], extended: bool) -> Result
 }
 
 /// `DESCRIBE QUERY`.
-pub async fn query(session: &Session, query: &ir::Relation, text: Option<Arc<str>>) -> Result<Output> {
+pub(super) async fn query(session: &Session, query: &ir::Relation, text: Option<Arc<str>>) -> Result<Output> {
     let schema = session.resolve(query, text).await?.schema();
     described(schema.fields.iter().map(|field| column_line(field.into())).collect())
 }
@@ -29,7 +29,7 @@ fn column_line(column: ColumnInfo) -> Line {
     (column.name, column.data_type.simple_string(), column.comment)
 }
 
-/// None for a temporary view: it has no place in the catalog.
+/// Returns the details of a table; none for a temporary view, which is not in the catalog.
 fn detail_lines(catalog: &str, table: TableInfo) -> Vec<Line> {
     if table.is_temporary {
         return vec![];

@@ -1,4 +1,4 @@
-//! `EXPLAIN` and `df.explain()`: the plans of a query as text.
+//! `EXPLAIN` and `df.explain()`: returns the plans of a query as text.
 
 use super::rows;
 use crate::session::{Output, Session};
@@ -15,7 +15,7 @@ use thalweg_sql::ir;
 use thalweg_values::errors::from_datafusion;
 
 /// `EXPLAIN`: one row, one column `plan`.
-pub async fn run(
+pub(crate) async fn run(
     session: &Session,
     query: &ir::Relation,
     mode: ir::ExplainMode,
@@ -24,9 +24,9 @@ pub async fn run(
     rows(vec![("plan", vec![Some(self::text(session, query, mode, text).await?)])])
 }
 
-/// The plans that a mode asks for. `codegen` and `cost` show what `extended` does: there is no
-/// generated code, and the optimizer's row counts stand in the physical plan.
-pub async fn text(
+/// Returns the plans of a mode. `codegen` and `cost` show the same as `extended`: there is no
+/// generated code, and the optimizer's row counts are in the physical plan.
+pub(crate) async fn text(
     session: &Session,
     query: &ir::Relation,
     mode: ir::ExplainMode,
@@ -60,8 +60,8 @@ fn streaming(resolved: &ResolvedQuery) -> String {
     format!("StreamingQuery\n{}", resolved.plan.display_indent())
 }
 
-/// The files that a plan reads, each once, in the order of its scans.
-pub fn input_files(resolved: &ResolvedQuery, registry: &ConnectorRegistry) -> Result<Vec<String>> {
+/// Returns the files that a plan reads, each once, in the order of its scans.
+pub(crate) fn input_files(resolved: &ResolvedQuery, registry: &ConnectorRegistry) -> Result<Vec<String>> {
     if resolved.streaming {
         return Err(Error::unsupported("inputFiles of a stream"));
     }

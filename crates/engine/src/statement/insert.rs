@@ -1,5 +1,5 @@
-//! `INSERT INTO` and `INSERT OVERWRITE`: the query's columns are fitted to the table's by Spark's
-//! store assignment, then appended or put in place of all rows.
+//! `INSERT INTO` and `INSERT OVERWRITE`: converts the query's columns to the table's by Spark's
+//! store assignment, then appends the rows or replaces all rows.
 
 use super::store_assignment;
 use super::write::{TableWrite, write_rows};
@@ -14,12 +14,12 @@ use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructType};
 
 /// Runs an INSERT.
-pub async fn run(session: &Session, insert: ir::Insert, text: Option<Arc<str>>) -> Result<Output> {
+pub(super) async fn run(session: &Session, insert: ir::Insert, text: Option<Arc<str>>) -> Result<Output> {
     run_with(session, insert, vec![], text).await
 }
 
-/// Runs an INSERT whose writer gets options.
-pub async fn run_with(
+/// Runs an INSERT with options of the writer.
+pub(super) async fn run_with(
     session: &Session,
     insert: ir::Insert,
     options: ir::Options,
@@ -40,8 +40,12 @@ pub async fn run_with(
     Ok(Output::nothing())
 }
 
-/// Appends the query's columns to a table's of the same names: all of them and no others.
-pub async fn append_by_name(session: &Session, insert: ir::Insert, options: ir::Options) -> Result<Output> {
+/// Appends rows by column name: the query must have exactly the table's columns.
+pub(super) async fn append_by_name(
+    session: &Session,
+    insert: ir::Insert,
+    options: ir::Options,
+) -> Result<Output> {
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let given = session.resolve(&insert.query, None).await?.schema();
@@ -64,7 +68,7 @@ pub async fn append_by_name(session: &Session, insert: ir::Insert, options: ir::
     run_with(session, insert, options, None).await
 }
 
-/// The columns of the table that the query's columns go to, in their order.
+/// Returns the table's columns for the query's columns, in their order.
 fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<Vec<String>> {
     let is_there = |name: &String| target.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
     let of = |schema: &StructType| schema.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
@@ -100,7 +104,7 @@ fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result
     Ok(names)
 }
 
-/// The first name that is there a second time, whatever its case.
+/// Returns the first name that occurs twice, without regard to case.
 fn twice(names: &[String]) -> Option<String> {
     let mut seen = HashSet::new();
     names.iter().find(|n| !seen.insert(n.to_lowercase())).map(|n| n.to_lowercase())
@@ -118,8 +122,8 @@ fn unknown(name: &str, target: &StructType) -> Error {
         .param("proposal", known)
 }
 
-/// The query with the table's column names, order and types. Whether a null may be there is the
-/// table's own business, which looks at the rows.
+/// Returns the query with the table's column names, order and types. The table itself checks the rows for
+/// nulls that it does not allow.
 fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Relation {
     let renamed = ir::RelationNode::ToDf { input: insert.query.clone(), names: names.clone() };
     let missing = target.fields.iter().filter(|f| !names.iter().any(|n| n.eq_ignore_ascii_case(&f.name)));

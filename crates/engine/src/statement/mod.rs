@@ -1,4 +1,4 @@
-//! Commands, one file per family: each takes the session and its part of the IR and has run when it returns.
+//! Runs commands, one file per family. A command has run when its function returns.
 
 mod describe;
 pub(crate) mod explain;
@@ -21,7 +21,7 @@ use thalweg_sql::ir::Command;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
 /// Runs a command.
-pub async fn run(session: &Session, command: Command, text: Option<Arc<str>>) -> Result<Output> {
+pub(crate) async fn run(session: &Session, command: Command, text: Option<Arc<str>>) -> Result<Output> {
     match command {
         Command::CreateView(view) => done(session.create_view(view, text).await),
         Command::DropView { name, if_exists } => done(session.drop_view(&name, if_exists).await),
@@ -58,7 +58,7 @@ pub async fn run(session: &Session, command: Command, text: Option<Arc<str>>) ->
     }
 }
 
-/// The answer of a command that returns no rows.
+/// Returns the result of a command without rows.
 fn done(changed: Result<()>) -> Result<Output> {
     changed.map(|()| Output::nothing())
 }
@@ -66,7 +66,7 @@ fn done(changed: Result<()>) -> Result<Output> {
 /// A column of texts for [`rows`].
 type TextColumn = (&'static str, Vec<Option<String>>);
 
-/// An answer made of text columns.
+/// Returns a result of text columns.
 fn rows(columns: Vec<TextColumn>) -> Result<Output> {
     let fields = columns.iter().map(|(name, _)| Field::new(*name, ArrowType::Utf8, true)).collect::<Vec<_>>();
     let spark = columns.iter().map(|(name, _)| StructField::new(*name, DataType::String, true)).collect();

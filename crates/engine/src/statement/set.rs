@@ -1,11 +1,11 @@
-//! `SET` and `RESET`. A warning that goes with a setting is logged: SQL has no other place for it.
+//! `SET` and `RESET`. The warning of a setting is logged: an SQL result has no place for it.
 
 use super::rows;
 use crate::session::{Output, Session};
 use thalweg_common::Result;
 
-/// `SET key = value` sets and tells; `SET key` tells; `SET` lists.
-pub fn set(session: &Session, key: Option<String>, value: Option<String>) -> Result<Output> {
+/// `SET key = value` sets and returns a value; `SET key` returns it; `SET` lists all.
+pub(super) fn set(session: &Session, key: Option<String>, value: Option<String>) -> Result<Output> {
     let config = session.config();
     let pairs = match (key, value) {
         (Some(key), Some(value)) => {
@@ -24,8 +24,8 @@ pub fn set(session: &Session, key: Option<String>, value: Option<String>) -> Res
     rows(vec![("key", keys), ("value", values)])
 }
 
-/// `SET -v`: every setting with its value and what it does.
-pub fn explain(session: &Session) -> Result<Output> {
+/// `SET -v`: lists every setting with its value and description.
+pub(super) fn explain(session: &Session) -> Result<Output> {
     let mut columns = [vec![], vec![], vec![]];
     for (key, value, meaning) in session.config().explained() {
         for (column, text) in columns.iter_mut().zip([key.to_owned(), value, meaning.to_owned()]) {
@@ -37,7 +37,7 @@ pub fn explain(session: &Session) -> Result<Output> {
 }
 
 /// `RESET [key]`.
-pub fn reset(session: &Session, key: Option<String>) -> Result<Output> {
+pub(super) fn reset(session: &Session, key: Option<String>) -> Result<Output> {
     match key {
         Some(key) => session.config().unset(&key)?,
         None => session.config().reset()?,

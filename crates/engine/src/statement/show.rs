@@ -1,4 +1,4 @@
-//! `SHOW …`: the catalog's records as rows.
+//! `SHOW …`: returns the catalog's records as rows.
 
 use super::rows;
 use crate::catalog::{CatalogProvider, TableInfo};
@@ -11,12 +11,20 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::types::{DataType, StructField, StructType};
 
 /// `SHOW TABLES`.
-pub async fn tables(session: &Session, database: Option<&[String]>, pattern: Option<&str>) -> Result<Output> {
+pub(super) async fn tables(
+    session: &Session,
+    database: Option<&[String]>,
+    pattern: Option<&str>,
+) -> Result<Output> {
     listing(&session.list_tables(database, pattern).await?, "tableName")
 }
 
 /// `SHOW VIEWS`.
-pub async fn views(session: &Session, database: Option<&[String]>, pattern: Option<&str>) -> Result<Output> {
+pub(super) async fn views(
+    session: &Session,
+    database: Option<&[String]>,
+    pattern: Option<&str>,
+) -> Result<Output> {
     listing(&session.list_views(database, pattern).await?, "viewName")
 }
 
@@ -45,19 +53,19 @@ fn listing(all: &[TableInfo], title: &str) -> Result<Output> {
 }
 
 /// `SHOW DATABASES`.
-pub async fn databases(session: &Session, pattern: Option<&str>) -> Result<Output> {
+pub(super) async fn databases(session: &Session, pattern: Option<&str>) -> Result<Output> {
     let names = session.list_databases(pattern).await?.into_iter().map(|d| Some(d.name));
     rows(vec![("namespace", names.collect())])
 }
 
 /// `SHOW COLUMNS`.
-pub async fn columns(session: &Session, table: &[String]) -> Result<Output> {
+pub(super) async fn columns(session: &Session, table: &[String]) -> Result<Output> {
     let names = session.list_columns(table).await?.into_iter().map(|c| Some(c.name));
     rows(vec![("col_name", names.collect())])
 }
 
 /// `SHOW FUNCTIONS`.
-pub async fn functions(session: &Session, pattern: Option<&str>) -> Result<Output> {
+pub(super) async fn functions(session: &Session, pattern: Option<&str>) -> Result<Output> {
     let names = session.list_functions(pattern).await?.into_iter().map(|f| Some(f.name));
     rows(vec![("function", names.collect())])
 }

@@ -1,14 +1,19 @@
-//! Which types a column of a table takes from a query, by Spark's ANSI store assignment.
+//! Checks that a query's types may be stored in a table's columns, by Spark's ANSI store assignment.
 //!
-//! Numbers go into numbers and everything plain into text; a value that is out of range fails while it is
-//! written. What would need text to be read as something else is refused before any row is written.
+//! Numbers may be stored as numbers and every atomic type as text; a value that is out of range fails while it is
+//! written. A conversion that would parse text is refused before any row is written.
 
 use crate::catalog::TableName;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::types::{DataType, StructType};
 
-/// Refuses the first column of `given` that the column of `target` with the name in `names` does not take.
-pub fn check(table: &TableName, names: &[String], given: &StructType, target: &StructType) -> Result<()> {
+/// Refuses the first column of `given` that the column of `target` with the name in `names` cannot store.
+pub(super) fn check(
+    table: &TableName,
+    names: &[String],
+    given: &StructType,
+    target: &StructType,
+) -> Result<()> {
     for (name, field) in names.iter().zip(&given.fields) {
         let Some(own) = target.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)) else { continue };
         if !takes(&own.data_type, &field.data_type) {
@@ -25,7 +30,7 @@ pub fn check(table: &TableName, names: &[String], given: &StructType, target: &S
 }
 
 /// `[INCOMPATIBLE_DATA_FOR_TABLE.…]`.
-pub fn incompatible(table: &str, class: &str, what: &str) -> Error {
+pub(super) fn incompatible(table: &str, class: &str, what: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,
         format!("INCOMPATIBLE_DATA_FOR_TABLE.{class}"),

@@ -1,4 +1,4 @@
-//! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: the life of a streaming query.
+//! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: starts, stops and lists streaming queries.
 
 use super::rows;
 use crate::batch::named_schema;
@@ -15,15 +15,15 @@ use thalweg_sql::ir;
 use thalweg_storage::{DurableStore, MetadataLog};
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
 
-/// What a streaming query is, whichever door it came through.
+/// The description of a streaming query, from SQL or from a client.
 #[derive(Debug, Clone)]
-pub struct JobRequest {
+pub(crate) struct JobRequest {
     pub format: String,
     /// The sink's path: a table's location, a folder, or the name of a memory sink.
     pub path: Option<String>,
     pub options: ir::Options,
     pub partition_by: Vec<String>,
-    pub output_mode: ir::OutputMode,
+    pub output_mode: ir::WriteOutputMode,
     pub trigger: Trigger,
     pub name: Option<String>,
     pub checkpoint: PathBuf,
@@ -33,7 +33,7 @@ pub struct JobRequest {
 }
 
 /// `writeStream.start()` and `toTable()`.
-pub async fn start(session: &Session, write: ir::WriteStream) -> Result<Output> {
+pub(crate) async fn start(session: &Session, write: ir::WriteStream) -> Result<Output> {
     if write.foreach {
         return Err(Error::unsupported("foreach and foreachBatch"));
     }
@@ -56,7 +56,7 @@ async fn request_of(session: &Session, write: ir::WriteStream) -> Result<JobRequ
         path,
         options,
         partition_by: write.partition_by,
-        output_mode: write.output_mode.unwrap_or(ir::OutputMode::Append),
+        output_mode: write.output_mode.unwrap_or(ir::WriteOutputMode::Append),
         trigger: trigger_of(&write.trigger)?,
         name: write.query_name,
         checkpoint,
@@ -92,7 +92,8 @@ fn sink_of(session: &Session, format: &str) -> Result<Option<StreamWrite>> {
     Ok(session.catalog.registry.get(format)?.descriptor().stream_write)
 }
 
-/// Sinks that end with the process get a checkpoint that does too; every other needs one that lasts.
+/// Returns the checkpoint of a query. Sinks that end with the process may have a temporary one; all others need a
+/// persistent one.
 fn checkpoint_of(session: &Session, write: &ir::WriteStream, needed: bool) -> Result<PathBuf> {
     let given = write.option("checkpointLocation").map(str::to_owned);
     let default = session.config().get_option("spark.sql.streaming.checkpointLocation").map(|root| {
@@ -111,8 +112,8 @@ fn checkpoint_of(session: &Session, write: &ir::WriteStream, needed: bool) -> Re
     }
 }
 
-/// A path of this machine; other stores are refused by their scheme.
-pub fn local_path(location: &str) -> Result<PathBuf> {
+/// Converts a location to a local path; other stores are refused by their scheme.
+pub(crate) fn local_path(location: &str) -> Result<PathBuf> {
     let path =
         location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
     if path.contains("://") {
@@ -123,26 +124,26 @@ pub fn local_path(location: &str) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::internal(e.to_string()))
 }
 
-fn trigger_of(trigger: &ir::Trigger) -> Result<Trigger> {
+fn trigger_of(trigger: &ir::WriteTrigger) -> Result<Trigger> {
     match trigger {
-        ir::Trigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
-        ir::Trigger::ProcessingTime(Some(text)) => {
+        ir::WriteTrigger::ProcessingTime(None) => Ok(Trigger::ProcessingTime { interval: None }),
+        ir::WriteTrigger::ProcessingTime(Some(text)) => {
             let micros = thalweg_values::interval::parse_interval_micros(text)?;
             let micros = u64::try_from(micros)
                 .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
             let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());
             Ok(Trigger::ProcessingTime { interval })
         }
-        ir::Trigger::AvailableNow => Ok(Trigger::AvailableNow),
-        ir::Trigger::Once => Ok(Trigger::Once),
-        ir::Trigger::Continuous(interval) => {
+        ir::WriteTrigger::AvailableNow => Ok(Trigger::AvailableNow),
+        ir::WriteTrigger::Once => Ok(Trigger::Once),
+        ir::WriteTrigger::Continuous(interval) => {
             Err(Error::unsupported(format!("continuous processing ('{interval}')")))
         }
     }
 }
 
 /// Starts a query: checks it, lowers it, replaces the active run of its checkpoint.
-pub async fn launch(
+pub(crate) async fn launch(
     session: &Session,
     resolved: &ResolvedQuery,
     request: JobRequest,
@@ -208,28 +209,28 @@ pub async fn launch(
     Ok(query)
 }
 
-/// Removes the checkpoint of a query that has none of its own once it ends. What a killed process leaves
-/// behind goes when the next one opens the data directory.
+/// Removes the temporary checkpoint of a query after its end. Those of a killed process are removed
+/// when the data directory is opened again.
 async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
-    // How it ended is told to whoever asks the query.
+    // The query reports its outcome.
     let _ = query.await_termination(None).await;
     if let Err(error) = std::fs::remove_dir_all(&checkpoint) {
-        tracing::warn!(checkpoint = %checkpoint.display(), %error, "a temporary checkpoint was left behind");
+        tracing::warn!(checkpoint = %checkpoint.display(), %error, "a temporary checkpoint could not be removed");
     }
 }
 
-fn mode_of(mode: ir::OutputMode) -> Result<OutputMode> {
+fn mode_of(mode: ir::WriteOutputMode) -> Result<OutputMode> {
     match mode {
-        ir::OutputMode::Append => Ok(OutputMode::Append),
-        ir::OutputMode::Update => Ok(OutputMode::Update),
-        ir::OutputMode::Complete => {
+        ir::WriteOutputMode::Append => Ok(OutputMode::Append),
+        ir::WriteOutputMode::Update => Ok(OutputMode::Update),
+        ir::WriteOutputMode::Complete => {
             Err(Error::unsupported("the output mode complete").hint("Use append or update."))
         }
     }
 }
 
-/// `STOP JOB 'id' [WITH DRAIN]`: a drained job takes in what is there, closes its windows, and ends for good.
-pub async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
+/// `STOP JOB 'id' [WITH DRAIN]`: a drained job processes the available input, closes its windows, and never resumes.
+pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
     let job = session.engine()?.jobs().find(id)?;
     if drain {
         job.query.drain().await?;
@@ -243,7 +244,7 @@ pub async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
 }
 
 /// `SHOW JOBS`.
-pub fn show_jobs(session: &Session) -> Result<Output> {
+pub(crate) fn show_jobs(session: &Session) -> Result<Output> {
     let jobs = session.engine()?.jobs().all();
     let text = |f: &dyn Fn(&JobInfo) -> Option<String>| jobs.iter().map(f).collect::<Vec<_>>();
     rows(vec![

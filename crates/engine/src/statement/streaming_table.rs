@@ -1,7 +1,7 @@
 //! `CREATE STREAMING TABLE … AS SELECT … FROM STREAM …`: a table that a query keeps filling.
 //!
-//! The definition keeps the query's text. Under `serve` the query runs on and starts again with the
-//! server; elsewhere (`thalweg sql`) the statement takes in what is there, closes all windows and returns.
+//! The definition stores the query's text. With `serve` the query continues to run and resumes with the
+//! server; otherwise (`thalweg sql`) the statement processes the available input, closes all windows and returns.
 
 use super::stream::{JobRequest, launch};
 use crate::catalog::create_table::{already_exists, define};
@@ -21,7 +21,7 @@ use thalweg_stream::{StreamingQuery, Trigger};
 const SYSTEM_USER: &str = "system";
 
 /// Runs the statement.
-pub async fn create(session: &Session, table: ir::CreateTable) -> Result<Output> {
+pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<Output> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     let Some(text) = table.text.clone() else {
         return Err(Error::unsupported("a streaming table without a query"));
@@ -65,7 +65,7 @@ fn is_lasting_target(connector: &ConnectorDescriptor) -> bool {
     connector.tables.keeps_columns && connector.stream_write.is_some_and(exactly_once)
 }
 
-/// The same statement again, after a crash or a stop, goes on where the table is; another one is refused.
+/// Continues an existing table: the same statement resumes it after a crash or a stop, another one is refused.
 fn adopt(
     session: &Session,
     name: &TableName,
@@ -117,7 +117,7 @@ async fn run(
         path: Some(definition.location.clone()),
         options: definition.options.clone(),
         partition_by: definition.partition_by.clone(),
-        output_mode: ir::OutputMode::Append,
+        output_mode: ir::WriteOutputMode::Append,
         trigger: if serving { Trigger::ProcessingTime { interval: None } } else { Trigger::AvailableNow },
         name: Some(name.table.clone()),
         checkpoint: checkpoint(session, name)?,
@@ -127,9 +127,9 @@ async fn run(
     launch(session, resolved, request).await
 }
 
-/// Starts the query of every streaming table that was not stopped on purpose. One that can't start is
-/// logged by name and does not keep the server from starting.
-pub async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
+/// Starts the query of every streaming table that was not stopped by a user. A query that cannot start is
+/// logged by name and does not prevent the server from starting.
+pub(crate) async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
     for database in engine.store.databases() {
         for definition in engine.store.list(&database).unwrap_or_default() {
             if definition.kind != TableKind::Streaming || definition.stopped {
@@ -152,8 +152,8 @@ async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefini
     run(&session, name, definition, &resolved).await.map(|_| ())
 }
 
-/// Notes that the query of a table was stopped on purpose, so that it does not resume.
-pub fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
+/// Records that the query of a table was stopped by a user, so that it does not resume.
+pub(crate) fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
     let name = TableName { database: database.to_owned(), table: table.to_owned() };
     match session.catalog.store.get(&name) {
         Some(mut definition) if definition.kind == TableKind::Streaming => {
@@ -165,7 +165,7 @@ pub fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
 }
 
 /// Stops the query of a table that is about to be dropped, and removes its checkpoint.
-pub async fn forget(session: &Session, name: &TableName) -> Result<()> {
+pub(crate) async fn forget(session: &Session, name: &TableName) -> Result<()> {
     let checkpoint = checkpoint(session, name)?;
     if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
         job.query.stop().await?;
@@ -176,8 +176,8 @@ pub async fn forget(session: &Session, name: &TableName) -> Result<()> {
     }
 }
 
-/// The table that `toTable(name)` fills, made if it does not exist.
-pub async fn create_target(
+/// Returns the table of `toTable(name)`, which is created if it does not exist.
+pub(crate) async fn create_target(
     session: &Session,
     parts: &ir::Name,
     write: &ir::WriteStream,

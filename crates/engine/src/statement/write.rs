@@ -1,4 +1,4 @@
-//! `df.write`: a bounded result to files or a table, committed once.
+//! `df.write`: writes a bounded result to files or a table in one commit.
 
 use crate::batch;
 use crate::catalog::name::{TableName, not_found};
@@ -14,7 +14,7 @@ use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
 /// Runs a batch write.
-pub async fn run(session: &Session, write: ir::Write) -> Result<Output> {
+pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
     let resolved = session.resolve(&write.input, None).await?;
     if resolved.streaming {
         return Err(streaming_input());
@@ -101,7 +101,7 @@ async fn save_as_table(
     Ok(Output::nothing())
 }
 
-/// `saveAsTable` in mode append: by name, into the table as it is.
+/// `saveAsTable` in mode append: appends by name to the existing table.
 async fn append_to_table(
     session: &Session,
     write: ir::Write,
@@ -176,26 +176,26 @@ async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Re
     super::insert::run_with(session, insert, write.options, None).await
 }
 
-/// How rows go into a lasting table.
-pub struct TableWrite {
+/// The parameters of a write to a persistent table.
+pub(crate) struct TableWrite {
     pub mode: WriteMode,
     /// Whether an overwrite gives the table the columns and partitioning of the rows.
     pub replace: bool,
     /// Options of this write, beyond the table's own.
     pub options: ir::Options,
-    /// The partitioning that the write asks for, where it does.
+    /// The partitioning that the write requires, if any.
     pub partition_by: Option<Vec<String>>,
 }
 
 impl TableWrite {
-    /// A write that leaves the table's columns as they are.
-    pub fn new(mode: WriteMode) -> Self {
+    /// Creates the parameters of a write that does not change the table's columns.
+    pub(crate) fn new(mode: WriteMode) -> Self {
         Self { mode, replace: false, options: vec![], partition_by: None }
     }
 }
 
-/// Writes a result into a lasting table's files.
-pub async fn write_rows(
+/// Writes a result to the files of a persistent table.
+pub(crate) async fn write_rows(
     session: &Session,
     definition: &TableDefinition,
     how: TableWrite,
@@ -204,8 +204,8 @@ pub async fn write_rows(
     commit(session, &definition.format, request_for(session, definition, how)?, resolved).await
 }
 
-/// Makes an empty table with a schema.
-pub async fn write_empty(
+/// Creates an empty table with a schema.
+pub(crate) async fn write_empty(
     session: &Session,
     definition: &TableDefinition,
     replace: bool,
@@ -259,7 +259,7 @@ fn refuse_duplicates(resolved: &ResolvedQuery) -> Result<()> {
 }
 
 /// `[COLUMN_ALREADY_EXISTS]`.
-pub fn duplicate_column(name: &str) -> Error {
+pub(crate) fn duplicate_column(name: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,
         "COLUMN_ALREADY_EXISTS",

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_engine::{Output, Session, display};
 use thalweg_functions::{FunctionClass, class_of};
-use thalweg_resolver::types::interval_fields;
 use thalweg_sql::ir::{
-    CastMode, ChildMut, Expr, ExprNode, FrameBound, FunctionCall, Literal, Relation, RelationNode, SetKind,
+    ChildMut, EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, Relation, RelationNode, SetKind,
     SetOperation, SortOrder, WindowCall, WindowFrame,
 };
 use thalweg_sql::types::{StructField, StructType};
+use thalweg_values::types::interval_fields;
 
 type Lines = Vec<String>;
 
@@ -275,7 +275,7 @@ impl<'a> Shapes<'a> {
         let constant = |name: &str| {
             let at = self.query.columns.iter().position(|column| column == name)?;
             let to = self.schema.fields[at].data_type.clone();
-            Some(Expr::new(ExprNode::Cast { expr: Box::new(row[at].clone()), to, mode: CastMode::Ansi }))
+            Some(Expr::new(ExprNode::Cast { expr: Box::new(row[at].clone()), to, mode: EvalMode::Ansi }))
         };
         change(relation, &|expr| {
             let ExprNode::Attribute { name, .. } = &expr.node else { return };

@@ -126,7 +126,7 @@ impl<'r> Generator<'r> {
         format!("SELECT {aggregates} FROM {{t}}{}{having}", self.clause("WHERE", &[""]))
     }
 
-    /// The least and the greatest of whole columns: what a scan may answer from statistics, or prune for.
+    /// The least and the greatest of whole columns, which a scan may derive from statistics, or prune for.
     fn bounds(&mut self) -> String {
         let mut calls = vec![];
         for _ in 0..self.random.usize(1..=2) {

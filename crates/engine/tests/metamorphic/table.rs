@@ -102,7 +102,7 @@ fn block(random: &mut Rng) -> Block {
     Block { rows: (0..rows).map(|_| row()).collect(), nulls_only }
 }
 
-/// The definition of the columns that `keep` lets through, for CREATE TABLE.
+/// Returns the definition of the columns that `keep` accepts, for CREATE TABLE.
 pub fn definition(keep: impl Fn(usize) -> bool) -> String {
     let kept = COLUMNS.iter().enumerate().filter(|(i, _)| keep(*i));
     kept.map(|(_, c)| format!("{} {}", c.name, c.sql_type)).collect::<Vec<_>>().join(", ")

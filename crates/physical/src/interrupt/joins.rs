@@ -1,4 +1,4 @@
-//! Joins that may look at many pairs of rows before they hand a row on.
+//! Bounds the work of joins that may compare many pairs of rows before they return a row.
 
 use super::steps::{Role, StepsExec};
 use super::stop::Stop;
@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use thalweg_common::cancel::Cancellation;
 
-/// Fewer probe rows at once make a nested loop much slower: it evaluates its condition for each build row anew.
+/// Fewer probe rows at once make a nested loop much slower: it evaluates its condition once per build row.
 const NESTED_ROWS_MIN: usize = 1 << 13;
-/// Fewer probe rows at once make a hash join slower, and only a key that very many rows share needs it.
+/// Fewer probe rows at once make a hash join slower, and only a key of very many rows needs fewer.
 const HASHED_ROWS_MIN: usize = 1 << 10;
 
-/// The join, which looks at the flag while it compares rows, and compares a bounded number in a step. Any other
-/// operator as it is.
+/// Returns a join that checks the flag while it compares rows, and compares a bounded number per step. Other
+/// operators are returned as they are.
 pub(super) fn in_steps(
     node: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
@@ -27,7 +27,7 @@ pub(super) fn in_steps(
     if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
         let filter = match join.filter() {
             Some(filter) => Some(stopping(filter, cancellation)),
-            // Without a condition a row is handed on for each pair, but not by these.
+            // Without a condition most joins return a row for each pair, but these do not.
             None if drops_pairs(*join.join_type()) => Some(always(cancellation)),
             None => None,
         };
@@ -48,7 +48,7 @@ pub(super) fn in_steps(
     }
 }
 
-/// Whether a join of this type hands on a row for each row of one side at most.
+/// Returns whether a join of this type returns at most one row for each row of one side.
 fn drops_pairs(join_type: JoinType) -> bool {
     match join_type {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => false,
@@ -66,13 +66,13 @@ fn stopping(filter: &JoinFilter, cancellation: &Cancellation) -> JoinFilter {
     JoinFilter::new(Arc::new(stop), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
 }
 
-/// A condition that holds for every pair.
+/// Creates a condition that is true for every pair.
 fn always(cancellation: &Cancellation) -> JoinFilter {
     let stop = Stop { inner: lit(true), cancellation: cancellation.clone() };
     JoinFilter::new(Arc::new(stop), vec![], Arc::new(Schema::empty()))
 }
 
-/// The build side, whose rows are counted, and the probe side, which is cut accordingly.
+/// Returns the build side, whose rows are counted, and the probe side, which is split accordingly.
 fn sides(
     [left, right]: [&Arc<dyn ExecutionPlan>; 2],
     least: usize,

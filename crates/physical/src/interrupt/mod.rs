@@ -1,13 +1,13 @@
-//! Makes a physical plan give way while it works, and end soon after it is cancelled.
+//! Makes a physical plan yield while it works, and end soon after it is cancelled.
 //!
-//! A task is stopped, and its thread does something else, only where a poll returns. Operators that make many
-//! rows of few, or drop nearly all that they make, can work for hours within one poll. So behind every operator
-//! stands a [`StepsExec`], which returns from the poll after a bounded number of rows and ends with an error
-//! once the query's flag is raised. Joins that drop pairs get conditions that look at the flag, and probe rows
-//! few at a time, so that it is the build side alone that makes a step long. Rows and, but for joins that
-//! promise no order, their order stay.
+//! A task can be stopped, and its thread can run other tasks, only when a poll returns. Operators that make many
+//! rows of few, or drop nearly all that they make, can work for hours within one poll. So above every operator
+//! there is a [`StepsExec`], which returns from the poll after a bounded number of rows and ends with an error
+//! once the query's flag is raised. Joins that drop pairs get conditions that check the flag, and few probe rows
+//! at a time, so that only the build side makes a step long. The rows do not change, nor does their order, except
+//! for joins without a defined order.
 //!
-//! What an operator does with all rows at once, such as sorting or hashing them, stays one step.
+//! Work on all rows at once, such as sorting or hashing them, is still one step.
 
 mod joins;
 mod steps;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use steps::{Role, StepsExec};
 use thalweg_common::cancel::Cancellation;
 
-/// The plan, which gives way while it works and ends once `cancellation` is raised. Nothing may be optimized
-/// after this.
+/// Returns a plan that yields while it works and ends once `cancellation` is raised. It must not be optimized
+/// afterwards.
 ///
 /// # Errors
 /// DataFusion's, if an operator does not take its inputs.

@@ -1,7 +1,7 @@
-//! An operator's rows in steps: after a bounded amount of work it gives way to other tasks.
+//! Returns an operator's rows in steps: after a bounded amount of work it yields to other tasks.
 //!
-//! What a step's work is depends on who reads the rows: each row is one piece, but each probe row of a join
-//! that may drop pairs is as many pieces as there are build rows.
+//! The work of a row depends on its reader: each row counts 1, but each probe row of a join that may drop pairs
+//! counts as many as there are build rows.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,21 +19,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use thalweg_common::cancel::Cancellation;
 
-/// The work of a step: looking at a pair of rows is 1, some tens of milliseconds together.
+/// The work of a step: comparing a pair of rows is 1. A step takes some tens of milliseconds.
 const WORK_PER_STEP: usize = 1 << if cfg!(test) { 18 } else { 25 };
 const WORK_PER_ROW: usize = 1 << 8;
-/// What a batch counts as besides its rows.
+/// The work of a batch besides its rows, so that empty batches also yield.
 const ROWS_PER_BATCH: usize = 1 << 10;
 
-/// Who reads the rows.
+/// The reader of the rows.
 #[derive(Debug, Clone)]
 pub(super) enum Role {
-    /// An operator that looks at each row once, or a few times.
+    /// An operator that processes each row once, or a few times.
     Rows,
-    /// A join that keeps them all; they are counted here.
+    /// A join that stores all rows; they are counted here.
     Build(Arc<AtomicUsize>),
-    /// A join that may compare each with all rows of the build side, which were counted here. No fewer rows than
-    /// `least` at once, for they would make it slow.
+    /// A join that may compare each row with all rows of the build side, which were counted here. At least
+    /// `least` rows are returned at once, because fewer would make it slow.
     Probe { build: Arc<AtomicUsize>, least: usize },
 }
 
@@ -47,7 +47,7 @@ pub(super) struct StepsExec {
 }
 
 impl StepsExec {
-    /// Steps over `input`, in place of those that may be there.
+    /// Creates steps over `input`, which replace existing ones.
     pub(super) fn over(
         input: Arc<dyn ExecutionPlan>,
         cancellation: &Cancellation,
@@ -112,14 +112,14 @@ struct Steps {
     rows: SendableRecordBatchStream,
     cancellation: Cancellation,
     role: Role,
-    /// What is left of a batch that was too large for a step.
+    /// The rest of a batch that was too large for a step.
     rest: Option<RecordBatch>,
-    /// What was handed on since the last pause, as a share of a step's work.
+    /// The work since the last pause.
     work: usize,
 }
 
 impl Steps {
-    /// As much of the batch as a step may have; the rest waits for the next poll.
+    /// Returns the part of the batch that fits the step; the rest waits for the next poll.
     fn step(&mut self, batch: RecordBatch) -> RecordBatch {
         let Role::Probe { build, least } = &self.role else { return batch };
         let rows = (WORK_PER_STEP / build.load(Ordering::Relaxed).max(1)).max(*least);
@@ -130,7 +130,7 @@ impl Steps {
         batch.slice(0, rows)
     }
 
-    /// Counts what is handed on.
+    /// Counts the work of a returned batch.
     fn count(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows();
         self.work += (rows + ROWS_PER_BATCH) * WORK_PER_ROW;

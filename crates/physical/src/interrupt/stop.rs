@@ -1,4 +1,4 @@
-//! A condition that looks at its query's flag whenever it is evaluated.
+//! A condition that checks its query's flag whenever it is evaluated.
 //!
 //! A join evaluates its condition for at most a batch of pairs, so it ends soon even within one poll.
 
@@ -12,7 +12,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::cancel::Cancellation;
 
-/// The condition `inner`, or an error once the flag is raised.
+/// Evaluates the condition `inner`, or returns an error once the flag is raised.
 #[derive(Debug)]
 pub(super) struct Stop {
     pub(super) inner: Arc<dyn PhysicalExpr>,

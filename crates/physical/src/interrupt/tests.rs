@@ -1,4 +1,4 @@
-//! Polled by hand: how much work one poll does, and that rows stay what they are.
+//! Polls plans by hand and tests how much work one poll does, and that the rows do not change.
 
 #![allow(clippy::unwrap_used)]
 

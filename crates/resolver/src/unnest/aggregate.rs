@@ -1,4 +1,4 @@
-//! Groups per value of the domain. A value without rows still has its one group where there are no keys.
+//! Aggregates per value of the domain. A value without rows still has one group if there are no keys.
 
 use super::domain::{Domain, columns};
 use super::push::{Pushed, refused};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_values::errors::from_datafusion;
 
-/// Aggregates that are null for no rows.
+/// Aggregates that are null for an empty input.
 const NULL_OF_NOTHING: [&str; 4] = ["min", "max", "sum", "avg"];
 
 impl Resolver<'_> {
@@ -41,7 +41,7 @@ impl Resolver<'_> {
         self.with_empty_groups(groups, &rows, &names, domain)
     }
 
-    /// The groups, and for each value of the domain that has none, the one of no rows.
+    /// Returns the groups, and for each value of the domain without one, the group of an empty input.
     fn with_empty_groups(
         &self,
         groups: Groups,
@@ -73,7 +73,7 @@ impl Resolver<'_> {
         Ok(Pushed::unordered(project(plan, exprs)?, keys))
     }
 
-    /// One row: the aggregates of no rows, under new ids.
+    /// Returns one row: the aggregates of an empty input, with new ids.
     fn of_no_rows(&self, rows: &LogicalPlan, groups: &Groups) -> Result<(LogicalPlan, Vec<Expr>)> {
         let none = EmptyRelation { produce_one_row: false, schema: Arc::clone(rows.schema()) };
         let none = Arc::new(LogicalPlan::EmptyRelation(none));
@@ -85,7 +85,7 @@ impl Resolver<'_> {
     }
 }
 
-/// An aggregate by the domain's columns alone.
+/// An aggregate by the domain's columns only.
 struct Groups {
     plan: LogicalPlan,
     keys: Vec<String>,
@@ -94,7 +94,7 @@ struct Groups {
     calls: Vec<Expr>,
 }
 
-/// `value` where the mark is there, `none` elsewhere.
+/// Returns `value` where the mark is not null, `none` elsewhere.
 fn either(mark: &str, none: Expr, value: Expr) -> Expr {
     let branch = (Box::new(column(mark).is_null()), Box::new(none));
     Expr::Case(Case::new(None, vec![branch], Some(Box::new(value))))

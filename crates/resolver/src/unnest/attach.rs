@@ -1,4 +1,4 @@
-//! The answers of correlated subqueries beside the rows that they are for.
+//! Joins the results of correlated subqueries to their rows.
 
 use super::domain::{Domain, columns};
 use super::single::at_most_one;
@@ -10,29 +10,29 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::{AggregateCall, Arg};
 use thalweg_values::errors::{external, from_datafusion};
 
-/// A relation, and the joins that give its rows the answers of subqueries.
+/// A relation, and the joins that add the results of subqueries to its rows.
 pub(super) struct Attached<'r, 'a> {
     resolver: &'r Resolver<'a>,
-    /// The relation alone: what the subqueries' domains are made of.
+    /// The relation itself, from which the subqueries' domains are built.
     base: LogicalPlan,
     pub plan: LogicalPlan,
 }
 
 impl<'r, 'a> Attached<'r, 'a> {
-    pub fn new(resolver: &'r Resolver<'a>, base: LogicalPlan) -> Self {
+    pub(super) fn new(resolver: &'r Resolver<'a>, base: LogicalPlan) -> Self {
         Self { resolver, plan: base.clone(), base }
     }
 
     /// Keeps the rows for which the subquery has a row, or has none if `negated`.
-    pub fn keep_where(&mut self, subquery: &Subquery, negated: bool) -> Result<()> {
+    pub(super) fn keep_where(&mut self, subquery: &Subquery, negated: bool) -> Result<()> {
         let (domain, plan, keys) = self.answers(subquery)?;
         let plan = project(plan, columns(&keys))?;
         let kind = if negated { JoinType::LeftAnti } else { JoinType::LeftSemi };
         self.join(&domain, plan, &keys, kind)
     }
 
-    /// The expression with columns in place of its subqueries.
-    pub fn replaced(&mut self, expr: Expr) -> Result<Expr> {
+    /// Replaces the subqueries of an expression by columns.
+    pub(super) fn replaced(&mut self, expr: Expr) -> Result<Expr> {
         let replace = |e: Expr| match subquery_of(&e) {
             Some(s) if is_correlated(s) => {
                 let answer = self.answer(&e).map_err(external)?;
@@ -55,7 +55,7 @@ impl<'r, 'a> Attached<'r, 'a> {
         }
     }
 
-    /// A column that is null where the subquery has no row.
+    /// Adds a column that is null where the subquery has no row.
     fn found(&mut self, subquery: &Subquery) -> Result<Expr> {
         let (domain, plan, keys) = self.answers(subquery)?;
         let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(project(plan, columns(&keys))?)));
@@ -66,7 +66,7 @@ impl<'r, 'a> Attached<'r, 'a> {
         Ok(column(&mark))
     }
 
-    /// A column with the subquery's value: null where it has no row.
+    /// Adds a column with the subquery's value: null where it has no row.
     fn value(&mut self, subquery: &Subquery) -> Result<Expr> {
         let Some(field) = subquery.subquery.schema().fields().first().cloned() else {
             return Err(Error::internal("a scalar subquery without a column"));
@@ -84,7 +84,7 @@ impl<'r, 'a> Attached<'r, 'a> {
         Ok(column(&id))
     }
 
-    /// The subquery's rows for every value of its domain, which are the columns of these ids.
+    /// Returns the subquery's rows for every value of its domain, which are the columns with these ids.
     fn answers(&self, subquery: &Subquery) -> Result<(Domain, LogicalPlan, Vec<String>)> {
         let domain = Domain::of(self.resolver, &self.base, &subquery.outer_ref_columns)?;
         let pushed = self.resolver.pushed(&subquery.subquery, &domain)?;

@@ -1,4 +1,4 @@
-//! The domain of a correlated subquery: what the columns that it names of the query around it are, each once.
+//! The domain of a correlated subquery: the distinct values of the columns that it uses of the enclosing query.
 
 use super::outer::replaced;
 use super::{Resolver, column, filtered, project, subquery_of};
@@ -14,7 +14,7 @@ use thalweg_logical::OPTIMIZATION_BARRIER;
 use thalweg_logical::plain_keys;
 use thalweg_values::errors::from_datafusion;
 
-/// The domain, as a plan to be copied wherever a plan needs its columns.
+/// The domain, as a plan that is copied wherever a plan needs its columns.
 pub(super) struct Domain {
     /// The outer columns.
     pub names: Vec<Column>,
@@ -24,8 +24,8 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// The domain of these outer columns of `base`.
-    pub fn of(resolver: &Resolver, base: &LogicalPlan, outer: &[Expr]) -> Result<Self> {
+    /// Creates the domain of these outer columns of `base`.
+    pub(super) fn of(resolver: &Resolver, base: &LogicalPlan, outer: &[Expr]) -> Result<Self> {
         let (mut names, mut types, mut ids, mut keys) = (vec![], vec![], vec![], vec![]);
         for e in outer {
             let Expr::OuterReferenceColumn(_, c) = e else { continue };
@@ -49,22 +49,22 @@ impl Domain {
         Ok(Self { names, types, ids, plan })
     }
 
-    /// A copy of the domain under new ids, made anew: the groups above are by other columns, too.
-    pub fn copy(&self, resolver: &Resolver) -> Result<(LogicalPlan, Vec<String>)> {
+    /// Copies the domain with new ids and copied values, because the groups above have other keys too.
+    pub(super) fn copy(&self, resolver: &Resolver) -> Result<(LogicalPlan, Vec<String>)> {
         let keys: Vec<String> = self.ids.iter().map(|_| resolver.new_id()).collect();
         let renamed = self.ids.iter().zip(&keys).map(|(id, key)| anew(column(id)).alias(key));
         Ok((project(self.plan.clone(), renamed.collect::<Vec<_>>())?, keys))
     }
 
-    /// The outer columns themselves as keys.
-    pub fn outer_keys(&self) -> Vec<Expr> {
+    /// Returns the outer columns as keys.
+    pub(super) fn outer_keys(&self) -> Vec<Expr> {
         let key =
             |(c, t): (&Column, &Arrow)| ResolvedExpr::new(Expr::Column(c.clone()), t.clone(), true).key();
         self.names.iter().zip(&self.types).map(key).collect()
     }
 
-    /// The expression with copies of the domain's columns in place of the outer ones.
-    pub fn substituted(&self, expr: Expr, keys: &[String]) -> Result<Expr> {
+    /// Replaces the outer columns of an expression by copies of the domain's columns.
+    pub(super) fn substituted(&self, expr: Expr, keys: &[String]) -> Result<Expr> {
         let by = |c: &Column| {
             let key = self.names.iter().position(|n| n == c).and_then(|at| keys.get(at));
             key.map(Column::new_unqualified)
@@ -72,8 +72,8 @@ impl Domain {
         replaced(expr, &by).data().map_err(from_datafusion)
     }
 
-    /// A join of two plans on these keys, null equal to null, and on a condition.
-    pub fn join(
+    /// Joins two plans on these keys, with null equal to null, and on a condition.
+    pub(super) fn join(
         &self,
         resolver: &Resolver,
         (left, left_keys): (LogicalPlan, &[Expr]),
@@ -121,8 +121,8 @@ fn holds_map(t: &Arrow) -> bool {
     }
 }
 
-/// A plan with these columns of all rows of `base`, and maybe of more: a domain may be larger than it must, but it
-/// must hold what another evaluation of `base` gives. So no LIMIT and no volatile predicate chooses its rows.
+/// Returns a plan with these columns of all rows of `base`, and possibly more: a domain may be larger than needed,
+/// but must contain the values of another evaluation of `base`. So no LIMIT and no volatile predicate selects rows.
 fn source(base: &LogicalPlan, needed: &[Column]) -> Result<LogicalPlan> {
     match base {
         LogicalPlan::Limit(l) => source(&l.input, needed),
@@ -148,7 +148,7 @@ fn source(base: &LogicalPlan, needed: &[Column]) -> Result<LogicalPlan> {
     }
 }
 
-/// What the subqueries of an expression name of the plan below it.
+/// Returns the columns of the plan below an expression that its subqueries use.
 fn outer_columns(expr: &Expr) -> Vec<Column> {
     let mut found = vec![];
     // No step of this walk can fail.

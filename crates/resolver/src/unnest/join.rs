@@ -1,7 +1,7 @@
-//! Joins per value of the domain: of the side that names it with the whole other side, or of both sides by it.
+//! Joins per value of the domain: the dependent side with the whole other side, or both sides by the domain.
 //!
-//! A side whose rows stay without a match must know the domain itself; such a side alone may be the dependent one
-//! of an outer, semi or anti join. Both sides may in an inner join, and in those that INTERSECT and EXCEPT are.
+//! A side whose rows stay without a match must have the domain itself; only such a side may be the dependent one
+//! of an outer, semi or anti join. Both sides may be in an inner join, and in the joins of INTERSECT and EXCEPT.
 
 use super::domain::{Domain, columns};
 use super::push::{Pushed, is_dependent, refused};
@@ -59,7 +59,7 @@ impl Resolver<'_> {
         self.rejoined(&join, (left.plan, right.plan), left.keys, domain)
     }
 
-    /// The same join of other sides, whose condition names the domain by `keys`.
+    /// Returns the same join of other sides, whose condition uses the domain by `keys`.
     fn rejoined(
         &self,
         join: &Join,
@@ -79,7 +79,7 @@ impl Resolver<'_> {
             join.null_aware,
         );
         let plan = LogicalPlan::Join(made.map_err(from_datafusion)?);
-        // Only the columns that the join had: both sides may carry the domain.
+        // Only the columns that the join had: both sides may have the domain.
         let own = join.schema.columns().into_iter().map(Expr::Column);
         let plan = super::project(plan, columns(&keys).into_iter().chain(own).collect::<Vec<_>>())?;
         Ok(Pushed::unordered(plan, keys))

@@ -1,4 +1,4 @@
-//! Subqueries in grouping, aggregates, windows and join conditions: computed in a projection below.
+//! Computes subqueries in grouping, aggregates, windows and join conditions in a projection below.
 
 use super::push::refused;
 use super::refused::correlated_to_both;
@@ -10,7 +10,7 @@ use thalweg_common::Result;
 use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
-    /// The node over projections that compute its correlated subqueries.
+    /// Returns the node over projections that compute its correlated subqueries.
     pub(super) fn lifted(&self, node: LogicalPlan) -> Result<LogicalPlan> {
         match node {
             LogicalPlan::Join(join) => self.lifted_join(join),
@@ -76,7 +76,7 @@ impl Resolver<'_> {
         project(plan, columns.into_iter().map(Expr::Column))
     }
 
-    /// The expression with columns in place of the correlated subqueries that `take` accepts.
+    /// Replaces the correlated subqueries that `take` accepts by columns.
     fn lift(
         &self,
         expr: Expr,

@@ -1,16 +1,16 @@
-//! Correlated subqueries as joins, whatever they hold: the general unnesting of Neumann and Kemper
+//! Converts correlated subqueries to joins: the general unnesting of Neumann and Kemper
 //! ("Unnesting Arbitrary Queries", BTW 2015).
 //!
-//! Let C be the columns that a subquery names of the relation around it. Its *domain* D is every combination of
-//! values in C, once. The subquery is evaluated for all of D at a time: D is joined where the plan below names
-//! nothing of C, every operator above carries D's columns along, and groups, windows, limits and set operations
-//! work within each of them. A join of the relation with that, on C, null equal to null, then gives each row its
-//! answer.
+//! Let C be the columns of the enclosing relation that a subquery uses. Its *domain* D is every combination of
+//! values of C, once. The subquery is evaluated for all of D at a time: D is joined where the plan below does not use
+//! C, every operator above also outputs D's columns, and groups, windows, limits and set operations
+//! work within each value of D. A join of the relation with that, on C with null equal to null, then adds the result
+//! to each row.
 //!
-//! DataFusion's own rules are right, and need no D, where the columns are compared in plain filters alone
+//! DataFusion's own rules are correct, and need no D, if the columns are compared in plain filters only
 //! ([`simple`]); those subqueries stay as they are. What Spark refuses is refused while the query is resolved
-//! ([`refused`]); what is left and can't be unnested is refused here. The relation is evaluated twice, so it must
-//! not hold what differs from one evaluation to the next.
+//! ([`refused`]); other subqueries that cannot be unnested are refused here. The relation is evaluated twice, so it
+//! must not be volatile.
 
 mod aggregate;
 mod attach;
@@ -35,7 +35,7 @@ use thalweg_common::Result;
 use thalweg_values::errors::{external, from_datafusion};
 
 impl Resolver<'_> {
-    /// The plan without subqueries that DataFusion's rules can't make joins of.
+    /// Returns the plan without subqueries that DataFusion's rules cannot convert to joins.
     pub(super) fn unnested(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         if !holds_subquery(&plan)? {
             return Ok(plan);
@@ -72,7 +72,7 @@ impl Resolver<'_> {
             }
         }
         let input = Arc::unwrap_or_clone(input);
-        // The other conjuncts come first: what they exclude, no subquery is evaluated for.
+        // The other conjuncts come first: no subquery is evaluated for the rows that they exclude.
         let input = match rest.into_iter().reduce(Expr::and) {
             Some(predicate) => filtered(input, predicate)?,
             None => input,
@@ -113,7 +113,7 @@ impl Resolver<'_> {
         project(attached.plan, exprs)
     }
 
-    /// The expression with the plans of the subqueries that stay in it unnested.
+    /// Unnests the plans of the subqueries that stay in an expression.
     fn inside(&self, expr: Expr) -> datafusion::error::Result<Transformed<Expr>> {
         let unnest = |s: Subquery| -> datafusion::error::Result<Subquery> {
             let plan = self.unnested(s.subquery.as_ref().clone()).map_err(external)?;
@@ -133,12 +133,12 @@ impl Resolver<'_> {
     }
 }
 
-/// The expression under a name of its own, if it does not have it.
+/// Gives an expression an alias, unless it has the name.
 fn named(expr: Expr, name: &str) -> Result<Expr> {
     expr.alias_if_changed(name.to_owned()).map_err(from_datafusion)
 }
 
-/// The subquery that an expression is, if it is one.
+/// Returns the subquery of an expression, if it is one.
 pub(super) fn subquery_of(expr: &Expr) -> Option<&Subquery> {
     match expr {
         Expr::ScalarSubquery(s) => Some(s),
@@ -177,7 +177,7 @@ fn holds_subquery(plan: &LogicalPlan) -> Result<bool> {
     plan.exists(holds).map_err(from_datafusion)
 }
 
-/// Where a subquery stands.
+/// The context of a subquery.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     /// Whether in a filter, not in a projection.
@@ -186,13 +186,13 @@ struct Place {
     alone: bool,
 }
 
-/// Whether DataFusion's rules make joins of all subqueries in an expression.
+/// Returns whether DataFusion's rules convert all subqueries in an expression to joins.
 fn is_simple(expr: &Expr, place: Place) -> Result<bool> {
     let general = |e: &Expr| Ok(subquery_of(e).is_some_and(is_correlated) && !simple::is_simple(e, place));
     expr.exists(general).map(|found| !found).map_err(from_datafusion)
 }
 
-/// The subquery of a conjunct that is EXISTS or NOT EXISTS alone, and whether it is the latter.
+/// Returns the subquery of a conjunct that is EXISTS or NOT EXISTS, and whether it is negated.
 fn as_exists(conjunct: &Expr) -> Option<(&Subquery, bool)> {
     match conjunct {
         Expr::Exists(Exists { subquery, negated }) => Some((subquery, *negated)),

@@ -1,4 +1,4 @@
-//! ORDER BY, LIMIT and OFFSET per value of the domain: by the numbers of the rows for each.
+//! Converts ORDER BY, LIMIT and OFFSET per value of the domain to filters on row numbers.
 
 use super::domain::{Domain, columns};
 use super::push::{Pushed, refused};

@@ -1,4 +1,4 @@
-//! The columns that a plan names of the queries around it, also from subqueries of its own.
+//! Finds the columns of the enclosing queries that a plan uses, also in its own subqueries.
 
 use super::subquery_of;
 use datafusion::common::Column;
@@ -8,7 +8,7 @@ use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 use std::sync::Arc;
 
-/// The outer columns of a plan, each once. Those that a subquery in it names of the plan itself are none.
+/// Returns the outer columns of a plan, each once, without those of its own subqueries that refer to the plan itself.
 pub(crate) fn outer_references(plan: &LogicalPlan) -> Vec<Expr> {
     let mut found: Vec<Expr> = vec![];
     let mut add = |e: &Expr| {
@@ -32,7 +32,7 @@ pub(crate) fn outer_references(plan: &LogicalPlan) -> Vec<Expr> {
     found
 }
 
-/// Whether an outer reference is to a column of one of these plans.
+/// Returns whether an outer reference is a column of one of these plans.
 fn is_of(reference: &Expr, plans: &[&LogicalPlan]) -> bool {
     match reference {
         Expr::OuterReferenceColumn(_, c) => plans.iter().any(|p| p.schema().has_column(c)),
@@ -40,7 +40,7 @@ fn is_of(reference: &Expr, plans: &[&LogicalPlan]) -> bool {
     }
 }
 
-/// Whether the subqueries of an expression over `input` name columns of `input` only.
+/// Returns whether the subqueries of an expression over `input` use outer columns of `input` only.
 pub(super) fn names_only(expr: &Expr, input: &LogicalPlan) -> bool {
     let further = |e: &Expr| {
         Ok(subquery_of(e).is_some_and(|s| !s.outer_ref_columns.iter().all(|r| is_of(r, &[input]))))
@@ -48,7 +48,7 @@ pub(super) fn names_only(expr: &Expr, input: &LogicalPlan) -> bool {
     !expr.exists(further).unwrap_or(true)
 }
 
-/// The expression with other columns in place of outer ones; in its subqueries these are outer columns still.
+/// Replaces the outer columns of an expression; in its subqueries the new ones are outer columns too.
 pub(super) fn replaced(expr: Expr, by: &dyn Fn(&Column) -> Option<Column>) -> Result<Transformed<Expr>> {
     expr.transform_up(|e| match e {
         Expr::OuterReferenceColumn(field, c) => Ok(match by(&c) {

@@ -1,4 +1,4 @@
-//! A subquery's plan evaluated for a whole domain: the dispatch over its operators, and the simple ones.
+//! Evaluates a subquery's plan for a whole domain: the dispatch over its operators, and the simple ones.
 
 use super::domain::{Domain, columns};
 use super::outer::outer_references;
@@ -9,35 +9,35 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_datafusion;
 
-/// A plan with the rows for every value of the domain, side by side.
+/// A plan with the rows for all values of the domain.
 pub(super) struct Pushed {
-    /// Columns for the domain's, then or between them the plan's own, and those that `order` names.
+    /// Has the domain's columns, those of the original plan, and those of `order`.
     pub plan: LogicalPlan,
     /// The ids of the domain's columns in `plan`.
     pub keys: Vec<String>,
-    /// How the rows for one value are ordered, as far as a LIMIT above may ask.
+    /// The order of the rows for one value, which a LIMIT above may need.
     pub order: Vec<Sort>,
 }
 
 impl Pushed {
-    pub fn unordered(plan: LogicalPlan, keys: Vec<String>) -> Self {
+    pub(super) fn unordered(plan: LogicalPlan, keys: Vec<String>) -> Self {
         Self { plan, keys, order: vec![] }
     }
 
-    /// The domain's columns and those of `schema` only.
-    pub fn narrowed(self, schema: &LogicalPlan) -> Result<LogicalPlan> {
+    /// Keeps only the domain's columns and those of `schema`.
+    pub(super) fn narrowed(self, schema: &LogicalPlan) -> Result<LogicalPlan> {
         let own = schema.schema().columns().into_iter().map(Expr::Column);
         project(self.plan, columns(&self.keys).into_iter().chain(own).collect::<Vec<_>>())
     }
 }
 
-/// Whether a plan names an outer column.
+/// Returns whether a plan uses an outer column.
 pub(super) fn is_dependent(plan: &LogicalPlan) -> bool {
     !outer_references(plan).is_empty()
 }
 
 impl Resolver<'_> {
-    /// The plan for every value of the domain.
+    /// Evaluates a plan for every value of the domain.
     pub(super) fn pushed(&self, plan: &LogicalPlan, domain: &Domain) -> Result<Pushed> {
         if !is_dependent(plan) {
             return self.for_each_value(plan, domain);
@@ -73,7 +73,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A plan that names nothing of the domain: all its rows for each value.
+    /// Evaluates a plan that does not use the domain: all its rows for each value.
     fn for_each_value(&self, plan: &LogicalPlan, domain: &Domain) -> Result<Pushed> {
         let (copy, keys) = domain.copy(self)?;
         let both = LogicalPlanBuilder::from(copy).cross_join(plan.clone());
@@ -131,7 +131,7 @@ impl Resolver<'_> {
     }
 }
 
-/// An operator that nothing is known of.
+/// Creates the error for an operator that is not supported.
 pub(super) fn refused(plan: &LogicalPlan) -> Error {
     let text = plan.display().to_string();
     let name = text.split(':').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Correlated subqueries that Spark refuses, with its error classes.
+//! Refuses the correlated subqueries that Spark refuses, with its error classes.
 
 use super::push::is_dependent;
 use super::{is_correlated, subquery_of};
@@ -30,7 +30,7 @@ pub(crate) fn mixed_references(function: &str) -> Error {
     category("AGGREGATE_FUNCTION_MIXED_OUTER_LOCAL_REFERENCES", &what).param("function", function)
 }
 
-/// A correlated subquery where the clause takes none.
+/// A correlated subquery in a clause that does not allow it.
 pub(crate) fn scalar_in(clause: &str) -> Error {
     let what = format!(
         "Correlated scalar subqueries can only be used in filters, aggregations, projections, and UPDATE/MERGE/DELETE \
@@ -39,7 +39,7 @@ pub(crate) fn scalar_in(clause: &str) -> Error {
     category("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY", &what)
 }
 
-/// EXISTS or IN where the clause takes none.
+/// EXISTS or IN in a clause that does not allow it.
 pub(crate) fn predicate_in(clause: &str) -> Error {
     let what = format!(
         "IN/EXISTS predicate subqueries can only be used in filters, joins, aggregations, window functions, projections, \
@@ -48,7 +48,7 @@ pub(crate) fn predicate_in(clause: &str) -> Error {
     category("UNSUPPORTED_IN_EXISTS_SUBQUERY", &what)
 }
 
-/// A subquery of a join condition that names columns of both sides.
+/// A subquery of a join condition that uses columns of both sides.
 pub(crate) fn correlated_to_both() -> Error {
     let what = "Correlated subqueries in the join predicate cannot reference both join inputs";
     category("UNSUPPORTED_CORRELATED_EXPRESSION_IN_JOIN_CONDITION", what)
@@ -70,7 +70,7 @@ pub(crate) fn refuse_ungrouped(expr: &Expr, name: &str) -> Result<()> {
     Err(error.param("sqlExpr", name))
 }
 
-/// Refuses a subquery that names outer columns below an operator for which they would be unknown on some rows.
+/// Refuses a subquery that uses outer columns below an operator for which they would be unknown on some rows.
 pub(crate) fn refuse_inaccessible(plan: &LogicalPlan) -> Result<()> {
     let mut refused = false;
     let walk = plan.apply(|node| {
@@ -97,7 +97,7 @@ fn is_inaccessible(join: &Join, node: &LogicalPlan) -> bool {
     match join.join_type {
         JoinType::Left => is_dependent(&join.right),
         JoinType::Right => is_dependent(&join.left),
-        // INTERSECT and EXCEPT are such joins, in which null equals null.
+        // INTERSECT and EXCEPT are such joins with null equal to null.
         JoinType::LeftSemi | JoinType::LeftAnti => {
             join.null_equality == NullEquality::NullEqualsNothing && is_dependent(&join.right)
         }

@@ -1,9 +1,9 @@
-//! The correlated subqueries that DataFusion's rules make right and fast joins of.
+//! Recognises the correlated subqueries that DataFusion's rules convert to correct and fast joins.
 //!
-//! They pull comparisons with outer columns up into the condition of a join: past projections, filters and
-//! inner joins. Past a LIMIT, a window, an outer join or a set operation that changes the answer, and so does a
-//! global aggregate, which has a row where nothing matches, below EXISTS. A scalar aggregate is grouped by the
-//! inner columns that are compared, which is right if each is equal to an outer value, and is itself compared.
+//! The rules pull comparisons with outer columns up into the condition of a join: past projections, filters and
+//! inner joins. Past a LIMIT, a window, an outer join or a set operation that changes the result, and so does a
+//! global aggregate below EXISTS, which has a row even if nothing matches. A scalar aggregate is grouped by the
+//! inner columns that are compared, which is correct if each is equal to an outer value.
 
 use super::outer::names_only;
 use super::{Place, is_correlated, subquery_of};
@@ -11,10 +11,10 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, JoinType, LogicalPlan, Operator};
 
-/// Aggregates of which the rules know what they give for no rows.
+/// Aggregates whose result for an empty input the rules know.
 const KNOWN: [&str; 5] = ["count", "min", "max", "sum", "avg"];
 
-/// Whether a subquery of a filter or a projection is one of those.
+/// Returns whether a subquery of a filter or a projection is one of those.
 pub(super) fn is_simple(expr: &Expr, place: Place) -> bool {
     match expr {
         Expr::Exists(x) => place.filter && body(&x.subquery.subquery, is_comparison),
@@ -38,7 +38,7 @@ fn is_known(aggregate: &Expr) -> bool {
     by_name(aggregate) && is_plain(aggregate)
 }
 
-/// Whether an expression names no outer column and holds no subquery.
+/// Returns whether an expression uses no outer column and contains no subquery.
 fn is_plain(expr: &Expr) -> bool {
     !expr.contains_outer() && !expr.exists(|e| Ok(subquery_of(e).is_some())).unwrap_or(true)
 }
@@ -75,7 +75,7 @@ fn holds_correlated_scalar(expr: &Expr) -> bool {
     expr.exists(found).unwrap_or(true)
 }
 
-/// Comparisons of columns with outer columns that can't raise.
+/// Returns whether a conjunct compares a column with outer columns and cannot raise.
 fn is_comparison(part: &Expr) -> bool {
     let other = |e: &Expr| {
         Ok(!matches!(

@@ -1,4 +1,4 @@
-//! The value of a scalar subquery that may have no row or several: null without one, an error for several.
+//! Returns the value of a scalar subquery that may have no row or several: null without one, an error for several.
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType as Arrow, Int64Type};
@@ -11,7 +11,7 @@ use thalweg_common::{Error, ErrorKind};
 
 static AT_MOST_ONE: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(AtMostOne::new()));
 
-/// The value, where the number of rows is not above 1. To plans it is nullable.
+/// Returns the value if the number of rows is at most 1. In plans it is nullable.
 pub(crate) fn at_most_one(value: Expr, rows: Expr) -> Expr {
     AT_MOST_ONE.call(vec![value, rows])
 }

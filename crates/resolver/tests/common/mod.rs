@@ -201,7 +201,7 @@ pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
     }
 }
 
-/// As [`answer`], of a relation that came from no text.
+/// As [`answer`], of a relation that has no text.
 pub async fn answer_of(tables: &Tables, relation: &ir::Relation, ordered: bool) -> (String, String) {
     answer_in(tables, relation, "", ordered).await
 }

@@ -1,6 +1,6 @@
-//! The calls about functions, by the session's catalog.
+//! The catalog calls on functions.
 
-use super::answer::Answer;
+use super::result_table::ResultTable;
 use crate::convert::identifier;
 use spark_connect_proto as pb;
 use thalweg_common::Result;
@@ -10,7 +10,7 @@ use thalweg_engine::catalog::{CatalogProvider, FunctionInfo};
 fn answer(catalog: &dyn CatalogProvider, all: Vec<FunctionInfo>) -> Result<Output> {
     let texts = |text: fn(&FunctionInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
     let of_catalog = |f: &FunctionInfo| f.database.is_some().then(|| catalog.name().to_owned());
-    Answer::new()
+    ResultTable::new()
         .texts("name", texts(|f| Some(f.name.clone())))
         .texts("catalog", all.iter().map(of_catalog).collect())
         .lists("namespace", texts(|f| f.database.clone()))
@@ -32,5 +32,5 @@ pub(super) async fn get(catalog: &dyn CatalogProvider, call: pb::GetFunction) ->
 
 pub(super) async fn exists(catalog: &dyn CatalogProvider, call: pb::FunctionExists) -> Result<Output> {
     let pb::FunctionExists { function_name, db_name: _ } = call;
-    Answer::flag(catalog.function_exists(&identifier(&function_name)?).await?)
+    ResultTable::flag(catalog.function_exists(&identifier(&function_name)?).await?)
 }

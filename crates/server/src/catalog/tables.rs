@@ -1,6 +1,6 @@
-//! The calls about tables, by the session's catalog.
+//! The catalog calls on tables.
 
-use super::answer::Answer;
+use super::result_table::ResultTable;
 use crate::convert::{identifier, options, refuse_if, types};
 use spark_connect_proto as pb;
 use thalweg_common::Result;
@@ -13,7 +13,7 @@ pub(super) fn answer(catalog: &dyn CatalogProvider, all: Vec<TableInfo>) -> Resu
     let texts = |text: fn(&TableInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
     // A temporary view is in no catalog, as in Spark.
     let of_catalog = |t: &TableInfo| (!t.is_temporary).then(|| catalog.name().to_owned());
-    Answer::new()
+    ResultTable::new()
         .texts("name", texts(|t| Some(t.name.clone())))
         .texts("catalog", all.iter().map(of_catalog).collect())
         .lists("namespace", texts(|t| t.database.clone()))
@@ -23,12 +23,12 @@ pub(super) fn answer(catalog: &dyn CatalogProvider, all: Vec<TableInfo>) -> Resu
         .done()
 }
 
-/// The name of a database that the client may leave out.
+/// Converts the name of a database that the client may leave out.
 pub(super) fn database(name: Option<String>) -> Result<Option<Name>> {
     name.as_deref().filter(|n| !n.is_empty()).map(identifier).transpose()
 }
 
-/// The name of a table, in `database` if the client gives one apart.
+/// Converts the name of a table, in `database` if the client gives one separately.
 fn name_in(table: &str, database: Option<String>) -> Result<Name> {
     let mut name = database.map(|d| vec![d]).unwrap_or_default();
     name.extend(identifier(table)?);
@@ -48,7 +48,7 @@ pub(super) async fn get(catalog: &dyn CatalogProvider, call: pb::GetTable) -> Re
 
 pub(super) async fn exists(catalog: &dyn CatalogProvider, call: pb::TableExists) -> Result<Output> {
     let pb::TableExists { table_name, db_name } = call;
-    Answer::flag(catalog.table_exists(&name_in(&table_name, db_name)?).await?)
+    ResultTable::flag(catalog.table_exists(&name_in(&table_name, db_name)?).await?)
 }
 
 pub(super) async fn columns(catalog: &dyn CatalogProvider, call: pb::ListColumns) -> Result<Output> {
@@ -56,7 +56,7 @@ pub(super) async fn columns(catalog: &dyn CatalogProvider, call: pb::ListColumns
     let all = catalog.list_columns(&name_in(&table_name, db_name)?).await?;
     let texts = |text: fn(&ColumnInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
     let none = || vec![false; all.len()];
-    Answer::new()
+    ResultTable::new()
         .texts("name", texts(|c| Some(c.name.clone())))
         .texts("description", texts(|c| c.comment.clone()))
         .texts("dataType", texts(|c| Some(c.data_type.simple_string())))
@@ -72,7 +72,7 @@ async fn schema(session: &Session, name: Name) -> Result<StructType> {
     Ok(session.analyze(&Relation::new(node), None).await?.schema)
 }
 
-/// The relation of a table or view that must exist.
+/// Returns the relation of a table or view, which must exist.
 pub(super) async fn existing(session: &Session, table: &str) -> Result<Relation> {
     let name = identifier(table)?;
     schema(session, name.clone()).await?;
@@ -98,7 +98,7 @@ pub(super) async fn create(session: &Session, call: pb::CreateTable) -> Result<O
     };
     let name = table.name.clone();
     session.create_table(table, None).await?;
-    // The client wants the table's columns back, as a result without rows.
+    // The client expects the table's columns, as a result without rows.
     let schema = self::schema(session, name).await?;
     Ok(Output { schema, ..Output::nothing() })
 }
@@ -112,7 +112,7 @@ pub(super) async fn drop(catalog: &dyn CatalogProvider, call: pb::DropTable) -> 
     let pb::DropTable { table_name, if_exists, purge } = call;
     refuse_if(purge, "dropTable(purge=True)")?;
     catalog.drop_table(&identifier(&table_name)?, if_exists).await?;
-    Answer::nothing()
+    ResultTable::nothing()
 }
 
 pub(super) async fn recover_partitions(
@@ -121,13 +121,13 @@ pub(super) async fn recover_partitions(
 ) -> Result<Output> {
     let pb::RecoverPartitions { table_name } = call;
     catalog.recover_partitions(&identifier(&table_name)?).await?;
-    Answer::nothing()
+    ResultTable::nothing()
 }
 
 pub(super) async fn partitions(catalog: &dyn CatalogProvider, call: pb::ListPartitions) -> Result<Output> {
     let pb::ListPartitions { table_name } = call;
     let all = catalog.list_partitions(&identifier(&table_name)?).await?;
-    Answer::new().texts("partition", all.into_iter().map(Some).collect()).done()
+    ResultTable::new().texts("partition", all.into_iter().map(Some).collect()).done()
 }
 
 pub(super) async fn properties(
@@ -137,7 +137,7 @@ pub(super) async fn properties(
     let pb::GetTableProperties { table_name } = call;
     let all = catalog.table_properties(&identifier(&table_name)?).await?;
     let (keys, values) = all.into_iter().map(|(key, value)| (Some(key), Some(value))).unzip();
-    Answer::new().texts("key", keys).texts("value", values).done()
+    ResultTable::new().texts("key", keys).texts("value", values).done()
 }
 
 pub(super) async fn statement(
@@ -146,17 +146,17 @@ pub(super) async fn statement(
 ) -> Result<Output> {
     let pb::GetCreateTableString { table_name, as_serde } = call;
     refuse_if(as_serde, "getCreateTableString(asSerde=True)")?;
-    Answer::text(catalog.create_table_statement(&identifier(&table_name)?).await?)
+    ResultTable::text(catalog.create_table_statement(&identifier(&table_name)?).await?)
 }
 
 pub(super) async fn truncate(catalog: &dyn CatalogProvider, call: pb::TruncateTable) -> Result<Output> {
     let pb::TruncateTable { table_name } = call;
     catalog.truncate_table(&identifier(&table_name)?).await?;
-    Answer::nothing()
+    ResultTable::nothing()
 }
 
 pub(super) async fn analyze(catalog: &dyn CatalogProvider, call: pb::AnalyzeTable) -> Result<Output> {
     let pb::AnalyzeTable { table_name, no_scan } = call;
     catalog.analyze_table(&identifier(&table_name)?, no_scan).await?;
-    Answer::nothing()
+    ResultTable::nothing()
 }

@@ -1,6 +1,6 @@
-//! The calls about views, by the session's catalog.
+//! The catalog calls on views.
 
-use super::answer::Answer;
+use super::result_table::ResultTable;
 use super::tables::{answer, database};
 use crate::convert::identifier;
 use spark_connect_proto as pb;
@@ -18,12 +18,12 @@ pub(super) async fn list(catalog: &dyn CatalogProvider, call: pb::ListViews) -> 
 pub(super) async fn drop(catalog: &dyn CatalogProvider, call: pb::DropView) -> Result<Output> {
     let pb::DropView { view_name, if_exists } = call;
     catalog.drop_view(&identifier(&view_name)?, if_exists).await?;
-    Answer::nothing()
+    ResultTable::nothing()
 }
 
 pub(super) async fn drop_temporary(catalog: &dyn CatalogProvider, call: pb::DropTempView) -> Result<Output> {
     let pb::DropTempView { view_name } = call;
-    Answer::flag(catalog.drop_temporary_view(&[view_name]).await?)
+    ResultTable::flag(catalog.drop_temporary_view(&[view_name]).await?)
 }
 
 pub(super) async fn drop_global(
@@ -31,5 +31,5 @@ pub(super) async fn drop_global(
     call: pb::DropGlobalTempView,
 ) -> Result<Output> {
     let pb::DropGlobalTempView { view_name } = call;
-    Answer::flag(catalog.drop_temporary_view(&[GLOBAL_TEMP.to_owned(), view_name]).await?)
+    ResultTable::flag(catalog.drop_temporary_view(&[GLOBAL_TEMP.to_owned(), view_name]).await?)
 }

@@ -1,6 +1,6 @@
-//! Converts a command message to the request that it stands for.
+//! Converts a command message to a request.
 
-use super::plan::{Request, Sql};
+use super::plan::{ClientRequest, Sql};
 use super::{Converter, identifier, invalid, required};
 use spark_connect_proto as pb;
 use spark_connect_proto::command::CommandType;
@@ -9,18 +9,22 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
 
 impl Converter<'_> {
-    /// The request that a command message stands for.
-    pub(super) fn command(&self, proto: pb::Command) -> Result<Request> {
+    /// Converts a command message to a request.
+    pub(super) fn command(&self, proto: pb::Command) -> Result<ClientRequest> {
         let pb::Command { command_type } = proto;
         match required(command_type, "Command.command_type")? {
             CommandType::SqlCommand(sql) => self.sql_command(sql),
-            CommandType::CreateDataframeView(view) => Ok(Request::command(self.create_view(view)?)),
-            CommandType::WriteOperation(write) => Ok(Request::command(self.write(write)?)),
-            CommandType::WriteOperationV2(write) => Ok(Request::command(self.write_v2(write)?)),
-            CommandType::WriteStreamOperationStart(start) => Ok(Request::command(self.write_stream(start)?)),
-            CommandType::StreamingQueryCommand(command) => Ok(Request::StreamingQuery(command)),
-            CommandType::StreamingQueryManagerCommand(command) => Ok(Request::StreamingQueryManager(command)),
-            CommandType::GetResourcesCommand(pb::GetResourcesCommand {}) => Ok(Request::Resources),
+            CommandType::CreateDataframeView(view) => Ok(ClientRequest::command(self.create_view(view)?)),
+            CommandType::WriteOperation(write) => Ok(ClientRequest::command(self.write(write)?)),
+            CommandType::WriteOperationV2(write) => Ok(ClientRequest::command(self.write_v2(write)?)),
+            CommandType::WriteStreamOperationStart(start) => {
+                Ok(ClientRequest::command(self.write_stream(start)?))
+            }
+            CommandType::StreamingQueryCommand(command) => Ok(ClientRequest::StreamingQuery(command)),
+            CommandType::StreamingQueryManagerCommand(command) => {
+                Ok(ClientRequest::StreamingQueryManager(command))
+            }
+            CommandType::GetResourcesCommand(pb::GetResourcesCommand {}) => Ok(ClientRequest::Resources),
             refused => Err(Error::unsupported(refused_name(&refused))),
         }
     }
@@ -39,15 +43,15 @@ impl Converter<'_> {
         }))
     }
 
-    /// `spark.sql(…)`: the text inside is a query or a command; only its parser can tell.
+    /// `spark.sql(…)`: only the parser determines whether the text is a query or a command.
     #[allow(deprecated)] // Older clients send the text itself.
-    fn sql_command(&self, proto: pb::SqlCommand) -> Result<Request> {
+    fn sql_command(&self, proto: pb::SqlCommand) -> Result<ClientRequest> {
         let pb::SqlCommand { sql, args, pos_args, named_arguments, pos_arguments, input } = proto;
         let sent = input.unwrap_or_else(|| {
             let sql = pb::Sql { query: sql, args, pos_args, named_arguments, pos_arguments };
             pb::Relation { common: None, rel_type: Some(RelType::Sql(sql)) }
         });
-        Ok(Request::Sql(Box::new(self.sql_statement(sent)?)))
+        Ok(ClientRequest::Sql(Box::new(self.sql_statement(sent)?)))
     }
 
     /// Parses the text of a SQL command, once.
@@ -69,7 +73,7 @@ impl Converter<'_> {
     }
 }
 
-/// The SQL text of a command's relation, and the DataFrames that it names.
+/// Returns the SQL text of a command's relation, and the DataFrames that it refers to.
 fn sql_of(relation: &pb::Relation) -> Result<(&pb::Sql, &[pb::Relation])> {
     match &relation.rel_type {
         Some(RelType::Sql(sql)) => Ok((sql, &[])),
@@ -91,7 +95,7 @@ fn has_arguments(sql: &pb::Sql) -> bool {
     !(args.is_empty() && pos_args.is_empty() && named_arguments.is_empty() && pos_arguments.is_empty())
 }
 
-/// What to call a command that is refused.
+/// Returns the user's name of a command that is refused.
 fn refused_name(command: &CommandType) -> &'static str {
     match command {
         CommandType::RegisterFunction(_) => "user-defined functions (spark.udf.register)",

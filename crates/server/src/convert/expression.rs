@@ -1,17 +1,17 @@
-//! Which expression is meant?
+//! Converts expressions.
 
 use super::{Converter, function, identifier, literal, refuse_if, required, types};
 use spark_connect_proto as pb;
 use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{CastMode, Expr, ExprNode, Literal};
+use thalweg_sql::ir::{self, Expr, ExprNode, Literal};
 use thalweg_sql::types::parse_data_type;
 
 impl Converter<'_> {
-    /// The expression of a message.
+    /// Converts an expression.
     pub(crate) fn expression(&self, proto: pb::Expression) -> Result<Expr> {
-        // `common` tells where the call stood in the client's program, which only its own traces show.
+        // `common` is the place of the call in the client's program, which only the client's traces show.
         let pb::Expression { common: _, expr_type } = proto;
         let node = match required(expr_type, "Expression.expr_type")? {
             ExprType::Literal(value) => ExprNode::Literal(literal::literal(value)?),
@@ -39,17 +39,17 @@ impl Converter<'_> {
         Ok(Expr::new(node))
     }
 
-    /// The expressions of a list.
+    /// Converts a list of expressions.
     pub(super) fn expressions(&self, protos: Vec<pb::Expression>) -> Result<Vec<Expr>> {
         protos.into_iter().map(|proto| self.expression(proto)).collect()
     }
 
-    /// The expression of a boxed field that must be there.
+    /// Converts the expression of a boxed field, which is required.
     pub(super) fn boxed(&self, proto: Option<Box<pb::Expression>>, field: &str) -> Result<Box<Expr>> {
         Ok(Box::new(self.expression(*required(proto, field)?)?))
     }
 
-    /// An alias.
+    /// Converts an alias.
     pub(super) fn alias(&self, proto: pb::expression::Alias) -> Result<ExprNode> {
         let pb::expression::Alias { expr, name, metadata } = proto;
         Ok(ExprNode::Alias { expr: self.boxed(expr, "Alias.expr")?, names: name, metadata })
@@ -63,10 +63,10 @@ impl Converter<'_> {
             CastToType::TypeStr(text) => parse_data_type(&text)?,
         };
         let mode = match EvalMode::try_from(eval_mode) {
-            Ok(EvalMode::Unspecified | EvalMode::Ansi) => CastMode::Ansi,
-            Ok(EvalMode::Try) => CastMode::Try,
+            Ok(EvalMode::Unspecified | EvalMode::Ansi) => ir::EvalMode::Ansi,
+            Ok(EvalMode::Try) => ir::EvalMode::Try,
             Ok(EvalMode::Legacy) => return Err(Error::unsupported("casts in legacy (not ANSI) mode")),
-            Err(_) => return Err(super::invalid(format!("{eval_mode} is no mode of a cast."))),
+            Err(_) => return Err(super::invalid(format!("{eval_mode} is not a mode of a cast."))),
         };
         Ok(ExprNode::Cast { expr, to, mode })
     }
@@ -88,19 +88,19 @@ impl Converter<'_> {
     }
 }
 
-/// The expression of `expr("a + 1")`. It has no places: those of its text are not in the statement's.
+/// Parses the text of `expr("a + 1")`. Its places are removed: they do not refer to the statement's text.
 fn parsed(text: &str) -> Result<Expr> {
     let mut expr = thalweg_sql::parse_expression(text)?;
     expr.clear_origins();
     Ok(expr)
 }
 
-/// A constant as an expression.
+/// Converts a literal to an expression.
 pub(super) fn literal_expr(proto: pb::expression::Literal) -> Result<Expr> {
     Ok(Expr::new(ExprNode::Literal(literal::literal(proto)?)))
 }
 
-/// A count as an expression.
+/// Converts a count to an expression.
 pub(super) fn integer(value: i32) -> Expr {
     Expr::new(ExprNode::Literal(Literal::Integer(value)))
 }
@@ -132,7 +132,7 @@ fn regex_node(proto: pb::expression::UnresolvedRegex) -> Result<ExprNode> {
     }
 }
 
-/// Java reads `x?+` as one quantifier that gives nothing back; our regular expressions would read two.
+/// Java reads `x?+` as one possessive quantifier; our regular expressions would read two quantifiers.
 fn is_possessive(pattern: &str) -> bool {
     let mut escaped = false;
     let mut after_quantifier = false;
@@ -146,7 +146,7 @@ fn is_possessive(pattern: &str) -> bool {
     false
 }
 
-/// What to call an expression that can't stand where it stood.
+/// Returns the user's name of an expression that is refused.
 fn refused_name(expr: &ExprType) -> &'static str {
     match expr {
         ExprType::CommonInlineUserDefinedFunction(_) => "user-defined functions in Python",

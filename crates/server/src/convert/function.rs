@@ -1,4 +1,4 @@
-//! Which function is called, on what?
+//! Converts function calls, lambdas and subqueries.
 
 use super::{Converter, identifier, refuse_if, required};
 use spark_connect_proto as pb;
@@ -6,14 +6,14 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
 
 impl Converter<'_> {
-    /// A call that names a function of Spark's or an operator.
+    /// Converts a call of a function or an operator.
     pub(super) fn function(&self, proto: pb::expression::UnresolvedFunction) -> Result<ir::ExprNode> {
         let pb::expression::UnresolvedFunction {
             function_name,
             arguments,
             is_distinct,
             is_user_defined_function,
-            // Tells Spark to look among the functions that SQL can't name; ours have one list.
+            // In Spark it selects the functions that SQL cannot name; Thalweg has one registry.
             is_internal: _,
         } = proto;
         let mut call = ir::FunctionCall::new(&function_name, self.expressions(arguments)?);
@@ -47,7 +47,7 @@ impl Converter<'_> {
         Ok(ir::ExprNode::Lambda { parameters, body })
     }
 
-    /// A subquery that stands in the `references` of a `WithRelations`.
+    /// Converts a subquery that is in the `references` of a `WithRelations`.
     pub(super) fn subquery(&self, proto: pb::SubqueryExpression) -> Result<ir::ExprNode> {
         use pb::subquery_expression::SubqueryType;
         let pb::SubqueryExpression { plan_id, subquery_type, table_arg_options, in_subquery_values } = proto;
@@ -58,14 +58,14 @@ impl Converter<'_> {
             Ok(SubqueryType::In) => ir::SubqueryKind::In { values: self.expressions(in_subquery_values)? },
             Ok(SubqueryType::TableArg) => return Err(Error::unsupported("a table as an argument (asTable)")),
             Ok(SubqueryType::Unknown) | Err(_) => {
-                return Err(super::invalid(format!("{subquery_type} is no kind of subquery.")));
+                return Err(super::invalid(format!("{subquery_type} is not a kind of subquery.")));
             }
         };
         Ok(ir::ExprNode::SubqueryReference { kind, plan_id })
     }
 }
 
-/// The name of a lambda's variable.
+/// Returns the name of a lambda's variable.
 pub(super) fn variable_name(proto: pb::expression::UnresolvedNamedLambdaVariable) -> String {
     let pb::expression::UnresolvedNamedLambdaVariable { name_parts } = proto;
     name_parts.join(".")

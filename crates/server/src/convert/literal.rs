@@ -1,7 +1,7 @@
-//! Which constant did the client send?
+//! Converts literals.
 //!
 //! A literal may carry its type in `data_type` (this protocol) or inside (older clients); where
-//! neither is there the type follows from the values.
+//! neither is present the type is derived from the values.
 
 use super::{invalid, required, types};
 use spark_connect_proto as pb;
@@ -10,10 +10,10 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::Literal;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
-/// The most digits of a decimal.
+/// The largest number of digits of a decimal.
 const MAX_PRECISION: i64 = 38;
 
-/// The constant of a literal message.
+/// Converts a literal.
 pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
     let pb::expression::Literal { data_type, literal_type } = proto;
     let told = data_type.map(types::from_proto).transpose()?;
@@ -61,7 +61,7 @@ fn narrow<T: TryFrom<i32>>(value: i32) -> Result<T> {
     T::try_from(value).map_err(|_| invalid(format!("The literal {value} does not fit its type.")))
 }
 
-/// The value with all its digits: what is told of its type is a lower bound, and may be missing.
+/// Converts a decimal with all its digits: the precision and scale sent are lower bounds, and may be missing.
 fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let wire::Decimal { value, precision, scale } = proto;
     let (digits, exponent) =
@@ -90,7 +90,7 @@ fn too_precise(precision: i64) -> Error {
         .param("maxPrecision", MAX_PRECISION.to_string())
 }
 
-/// The digits with their sign, and the scale, of a text such as `-12.30` or `1.5E+3`.
+/// Returns the digits with their sign, and the scale, of a text such as `-12.30` or `1.5E+3`.
 fn parse_decimal(text: &str) -> Option<(String, i64)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, i64::from(exponent.parse::<i32>().ok()?)),

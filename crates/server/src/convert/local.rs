@@ -1,6 +1,6 @@
-//! Which rows did the client bring along?
+//! Converts local relations: rows that the client sends.
 //!
-//! Small data comes inside the plan; larger data was uploaded before, under the hash of its
+//! Small data is inside the plan; larger data was uploaded before, under the hash of its
 //! content, whole or in chunks.
 
 use super::{Converter, invalid};
@@ -36,7 +36,7 @@ impl Converter<'_> {
         let chunks = data_hashes.iter().map(|hash| self.uploaded(hash)).collect::<Result<Vec<_>>>()?;
         let schema = schema_hash.map(|hash| self.uploaded(&hash)).transpose()?;
         let text = schema.map(|bytes| String::from_utf8(bytes.to_vec()));
-        let text = text.transpose().map_err(|_| invalid("The uploaded schema is no UTF-8 text."))?;
+        let text = text.transpose().map_err(|_| invalid("The uploaded schema is not UTF-8 text."))?;
         let schema = text.as_deref().filter(|text| !text.is_empty()).map(parse_ddl_schema).transpose()?;
         Ok(Node::Local { ipc: joined(chunks).map_err(unreadable)?, schema })
     }
@@ -54,7 +54,7 @@ impl Converter<'_> {
     }
 }
 
-/// One Arrow stream with the batches of all of them.
+/// Joins Arrow streams to one with the batches of all of them.
 fn joined(mut chunks: Vec<Bytes>) -> Result<Option<Vec<u8>>, arrow::error::ArrowError> {
     if chunks.len() < 2 {
         return Ok(chunks.pop().map(|chunk| chunk.to_vec()));
@@ -75,5 +75,5 @@ fn joined(mut chunks: Vec<Bytes>) -> Result<Option<Vec<u8>>, arrow::error::Arrow
 }
 
 fn unreadable(error: arrow::error::ArrowError) -> Error {
-    invalid(format!("The uploaded data is no Arrow stream: {error}."))
+    invalid(format!("The uploaded data is not an Arrow stream: {error}."))
 }

@@ -1,20 +1,20 @@
-//! A field's metadata as the protocol writes it: one JSON object in a text.
+//! Converts the metadata of a field from and to the protocol's form: the text of one JSON object.
 
 use super::invalid;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use thalweg_common::{Error, Result};
 
-/// A field's metadata: JSON text by key.
+/// Parses the metadata of a field to JSON text by key.
 pub(super) fn metadata(text: &str) -> Result<BTreeMap<String, String>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Ok(map.iter().map(|(k, v)| (k.clone(), v.to_string())).collect()),
-        Ok(_) => Err(malformed("it is no object")),
+        Ok(_) => Err(malformed("it is not an object")),
         Err(e) => Err(malformed(&e.to_string())),
     }
 }
 
-/// Metadata as one JSON object.
+/// Writes metadata as one JSON object.
 pub(super) fn metadata_text(metadata: &BTreeMap<String, String>) -> String {
     let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
     let map: Map<String, Value> = metadata.iter().map(|(k, v)| (k.clone(), value(v))).collect();

@@ -1,6 +1,6 @@
-//! What did the client ask for? Protobuf in, IR out.
+//! Converts a client's protobuf messages to IR.
 //!
-//! Every message is taken apart field by field, so that a field of a later protocol version breaks
+//! Every message is destructured field by field, so that a field of a later protocol version breaks
 //! the build here instead of being overlooked. What is not supported is refused by name. Nothing is
 //! resolved or run; the only thing looked up is data that the client uploaded before.
 
@@ -18,7 +18,7 @@ pub(crate) mod types;
 mod write;
 
 pub(crate) use name::identifier;
-pub(crate) use plan::{Request, Sql, relation_of, request};
+pub(crate) use plan::{ClientRequest, Sql, relation_of, request};
 
 use crate::wire;
 use bytes::Bytes;
@@ -28,22 +28,22 @@ use std::cell::RefCell;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
 
-/// Finds the data that the client uploaded, by hash.
+/// Finds the data that the client uploaded, by its hash.
 type Artifacts<'a> = &'a (dyn Fn(&str) -> Option<Bytes> + Send + Sync);
 
-/// What a conversion may look up: uploaded data, and the relations that were taken out of the request.
+/// Converts the messages of one request. It looks up uploaded data, and the relations that were split off the request.
 pub(crate) struct Converter<'a> {
     artifact: Artifacts<'a>,
     fragments: RefCell<Vec<Option<ir::Relation>>>,
 }
 
 impl<'a> Converter<'a> {
-    /// A converter of one request.
+    /// Creates a converter of one request.
     pub(crate) fn new(artifact: Artifacts<'a>) -> Self {
         Self { artifact, fragments: RefCell::default() }
     }
 
-    /// Converts the relations that were taken out of the request. The inputs of each come after it.
+    /// Converts the relations that were split off the request. The inputs of each come after it.
     pub(crate) fn take_fragments(&self, fragments: Vec<Bytes>) -> Result<()> {
         *self.fragments.borrow_mut() = vec![None; fragments.len()];
         for (number, fragment) in fragments.into_iter().enumerate().rev() {
@@ -56,41 +56,41 @@ impl<'a> Converter<'a> {
         Ok(())
     }
 
-    /// The relation that a placeholder stands for.
+    /// Returns the relation of a placeholder.
     fn fragment(&self, proto: &pb::Relation) -> Option<ir::Relation> {
         let number = wire::fragment_of(proto)?;
         self.fragments.borrow_mut().get_mut(number)?.take()
     }
 }
 
-/// The error for a message that lacks `field`.
+/// Creates the error for a message that lacks `field`.
 pub(crate) fn missing(field: &str) -> Error {
     let text = format!("The plan is invalid: the field `{field}` is not set.");
     invalid(text).param("field", field)
 }
 
-/// The error for a plan that no client of this protocol sends.
+/// Creates the error for a plan that no client of this protocol sends.
 pub(crate) fn invalid(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::IllegalArgument, "CONNECT_INVALID_PLAN", "42601", text)
 }
 
-/// The value of a field that the protocol requires.
+/// Returns the value of a field that the protocol requires.
 pub(crate) fn required<T>(value: Option<T>, field: &str) -> Result<T> {
     value.ok_or_else(|| missing(field))
 }
 
-/// Refuses `what` unless the client left it out.
+/// Refuses `what` if it is present.
 pub(crate) fn refuse_if(present: bool, what: &str) -> Result<()> {
     if present { Err(Error::unsupported(what)) } else { Ok(()) }
 }
 
-/// A count that the protocol sends as a signed number.
+/// Converts a count that the protocol sends as a signed number.
 pub(crate) fn count(value: i32, field: &str) -> Result<usize> {
     usize::try_from(value)
         .map_err(|_| invalid(format!("The plan is invalid: `{field}` is negative: {value}.")))
 }
 
-/// Options in an order that does not depend on a hash map's.
+/// Sorts options by name, so that their order does not depend on the hash map.
 pub(crate) fn options(map: std::collections::HashMap<String, String>) -> ir::Options {
     let mut options: ir::Options = map.into_iter().collect();
     options.sort();

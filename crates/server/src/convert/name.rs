@@ -1,11 +1,11 @@
-//! Which parts does an identifier such as ``a.`b.c`.d`` have?
+//! Splits an identifier such as ``a.`b.c`.d`` into its parts.
 //!
-//! Follows Spark: dots part, backticks quote, a doubled backtick inside quotes stands for itself.
+//! As in Spark, dots separate, backticks quote, and a doubled backtick inside quotes is one backtick.
 
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::Name;
 
-/// The parts of an identifier in a client's message.
+/// Returns the parts of an identifier in a client's message.
 pub(crate) fn identifier(text: &str) -> Result<Name> {
     let mut parts = vec![];
     let mut rest = text;
@@ -20,7 +20,7 @@ pub(crate) fn identifier(text: &str) -> Result<Name> {
     }
 }
 
-/// The first part and what follows it; none if a quote stays open or a backtick stands where none may.
+/// Returns the first part and the rest; none if a quote is not closed or a backtick is misplaced.
 fn part(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('`') else {
         let end = text.find('.').unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! What is the whole request?
+//! Converts the plan of a request.
 //!
 //! A plan is a relation, a command, or one of both in compressed form.
 
@@ -13,11 +13,11 @@ use std::io::Read;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
 
-/// The most bytes that a compressed plan may unfold to.
+/// The largest size of a plan after decompression, in bytes: a small message must not fill the memory.
 const PLAN_BYTES_MAX: u64 = 1 << 30;
 
 /// What a client asked the server to execute.
-pub(crate) enum Request {
+pub(crate) enum ClientRequest {
     /// A query or a command.
     Statement(Box<ir::Statement>),
     /// `spark.sql(…)`.
@@ -32,37 +32,37 @@ pub(crate) enum Request {
     Resources,
 }
 
-impl Request {
+impl ClientRequest {
     pub(super) fn command(command: ir::Command) -> Self {
         Self::Statement(Box::new(ir::Statement::Command(command)))
     }
 }
 
-/// What the text of `spark.sql(…)` is.
+/// The parsed text of `spark.sql(…)`.
 pub(crate) enum Sql {
-    /// A query: as the client sent it, which the answer repeats, and as IR.
+    /// A query: as the client sent it, which the response repeats, and as IR.
     Query { sent: pb::Relation, query: Box<ir::Relation> },
     /// A command, and its text.
     Command { command: ir::Command, text: String },
 }
 
-/// The request of a plan.
-pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<Request> {
+/// Converts a plan to a request.
+pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<ClientRequest> {
     match operation(converter, plan)? {
         Operation::Relation(relation) => match *relation {
             pb::Relation { common: _, rel_type: Some(RelType::Catalog(catalog)) } => {
-                Ok(Request::Catalog(catalog))
+                Ok(ClientRequest::Catalog(catalog))
             }
             relation => {
                 let query = converter.relation(relation)?;
-                Ok(Request::Statement(Box::new(ir::Statement::Query(query))))
+                Ok(ClientRequest::Statement(Box::new(ir::Statement::Query(query))))
             }
         },
         Operation::Command(command) => converter.command(*command),
     }
 }
 
-/// The relation of a plan that must be one.
+/// Converts a plan that must be a relation.
 pub(crate) fn relation_of(converter: &Converter<'_>, plan: Option<pb::Plan>) -> Result<ir::Relation> {
     match operation(converter, required(plan, "plan")?)? {
         Operation::Relation(relation) => converter.relation(*relation),
@@ -93,7 +93,7 @@ fn decompressed(converter: &Converter<'_>, proto: CompressedOperation) -> Result
         Ok(CompressedType::Relation) => Shape::Relation,
         Ok(CompressedType::Command) => Shape::Command,
         Ok(CompressedType::Unspecified) | Err(_) => {
-            return Err(invalid("A compressed plan does not tell what it is."));
+            return Err(invalid("A compressed plan has neither a relation nor a command as its type."));
         }
     };
     let (shallow, pieces) = wire::split(unpacked(&data)?.into(), shape)?;

@@ -1,4 +1,4 @@
-//! In which order, and over which window?
+//! Converts sort keys and windows.
 
 use super::{Converter, invalid, required};
 use spark_connect_proto as pb;
@@ -10,30 +10,30 @@ use thalweg_common::Result;
 use thalweg_sql::ir;
 
 impl Converter<'_> {
-    /// One key of an ordering.
+    /// Converts one sort key.
     pub(super) fn sort_order(&self, proto: pb::expression::SortOrder) -> Result<ir::SortOrder> {
         let pb::expression::SortOrder { child, direction, null_ordering } = proto;
         let expr = self.expression(*required(child, "SortOrder.child")?)?;
         let descending = match SortDirection::try_from(direction) {
             Ok(SortDirection::Unspecified | SortDirection::Ascending) => false,
             Ok(SortDirection::Descending) => true,
-            Err(_) => return Err(invalid(format!("{direction} is no sort direction."))),
+            Err(_) => return Err(invalid(format!("{direction} is not a sort direction."))),
         };
         let nulls_first = match NullOrdering::try_from(null_ordering) {
             Ok(NullOrdering::SortNullsUnspecified) => None,
             Ok(NullOrdering::SortNullsFirst) => Some(true),
             Ok(NullOrdering::SortNullsLast) => Some(false),
-            Err(_) => return Err(invalid(format!("{null_ordering} is no order of nulls."))),
+            Err(_) => return Err(invalid(format!("{null_ordering} is not an order of nulls."))),
         };
         Ok(ir::SortOrder { expr, descending, nulls_first })
     }
 
-    /// The keys of an ordering.
+    /// Converts sort keys.
     pub(super) fn sort_orders(&self, protos: Vec<pb::expression::SortOrder>) -> Result<Vec<ir::SortOrder>> {
         protos.into_iter().map(|order| self.sort_order(order)).collect()
     }
 
-    /// A call over a window.
+    /// Converts a call over a window.
     pub(super) fn window(&self, proto: pb::expression::Window) -> Result<ir::ExprNode> {
         let pb::expression::Window { window_function, partition_spec, order_spec, frame_spec } = proto;
         let call = ir::WindowCall {
@@ -51,7 +51,7 @@ impl Converter<'_> {
             Ok(FrameType::Row) => true,
             Ok(FrameType::Range) => false,
             Ok(FrameType::Undefined) | Err(_) => {
-                return Err(invalid(format!("{frame_type} is no type of a window frame.")));
+                return Err(invalid(format!("{frame_type} is not a type of a window frame.")));
             }
         };
         let lower = self.bound(*required(lower, "WindowFrame.lower")?, ir::FrameBound::UnboundedPreceding)?;

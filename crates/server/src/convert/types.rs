@@ -1,6 +1,6 @@
-//! Which type is meant? Protobuf's data types and Spark's, both ways.
+//! Converts data types between protobuf and Spark's, in both directions.
 //!
-//! A schema in text is JSON or DDL. Types that the platform lacks are refused by name.
+//! A schema as text is JSON or DDL. Types that are not supported are refused by name.
 
 use super::{invalid, metadata, required};
 use spark_connect_proto as pb;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use thalweg_common::{Error, Result};
 use thalweg_sql::types::{DataType, StructField, StructType, parse_data_type};
 
-/// The type of a protobuf message.
+/// Converts a type from protobuf.
 pub(crate) fn from_proto(proto: pb::DataType) -> Result<DataType> {
     let pb::DataType { kind } = proto;
     match required(kind, "DataType.kind")? {
@@ -54,7 +54,7 @@ pub(crate) fn from_proto(proto: pb::DataType) -> Result<DataType> {
     }
 }
 
-/// The struct type that a schema message stands for.
+/// Converts a schema from protobuf.
 pub(crate) fn schema_from_proto(proto: pb::DataType) -> Result<StructType> {
     as_schema(from_proto(proto)?)
 }
@@ -62,7 +62,7 @@ pub(crate) fn schema_from_proto(proto: pb::DataType) -> Result<StructType> {
 fn as_schema(data_type: DataType) -> Result<StructType> {
     match data_type {
         DataType::Struct(schema) => Ok(schema),
-        // Spark takes a lone type for a table of one column called `value`.
+        // Spark reads a single type as a table of one column named `value`.
         other => Ok(StructType { fields: vec![StructField::new("value", other, true)] }),
     }
 }
@@ -73,7 +73,7 @@ fn decimal_type(proto: pb::data_type::Decimal) -> Result<DataType> {
     let fits = |p: u8, s: i8| (1..=38).contains(&p) && s >= 0 && s.unsigned_abs() <= p;
     match (u8::try_from(precision), i8::try_from(scale)) {
         (Ok(precision), Ok(scale)) if fits(precision, scale) => Ok(DataType::Decimal { precision, scale }),
-        _ => Err(invalid(format!("decimal({precision},{scale}) is no decimal type."))),
+        _ => Err(invalid(format!("decimal({precision},{scale}) is not a decimal type."))),
     }
 }
 
@@ -89,7 +89,7 @@ fn length_of(length: i32) -> Result<u32> {
     u32::try_from(length).map_err(|_| invalid(format!("A length of {length} characters.")))
 }
 
-/// A field of an interval type, `0..=last`.
+/// Converts a field of an interval type, which is in `0..=last`.
 fn interval_field(field: Option<i32>, default: u8, last: u8) -> Result<u8> {
     match field.map(u8::try_from) {
         None => Ok(default),
@@ -142,7 +142,7 @@ fn struct_field(proto: pb::data_type::StructField) -> Result<StructField> {
     Ok(StructField { name, data_type, nullable, metadata })
 }
 
-/// The protobuf message of a type.
+/// Converts a type to protobuf.
 pub(crate) fn to_proto(data_type: &DataType) -> pb::DataType {
     let kind = match data_type {
         DataType::Null => Kind::Null(Default::default()),
@@ -224,7 +224,7 @@ fn struct_to_proto(schema: &StructType) -> pb::data_type::Struct {
     pb::data_type::Struct { fields: schema.fields.iter().map(field).collect(), type_variation_reference: 0 }
 }
 
-/// The protobuf message of a schema.
+/// Converts a schema to protobuf.
 pub(crate) fn schema_to_proto(schema: &StructType) -> pb::DataType {
     pb::DataType { kind: Some(Kind::Struct(struct_to_proto(schema))) }
 }

@@ -1,4 +1,4 @@
-//! Where shall the rows go, and how?
+//! Converts batch and streaming writes.
 
 use super::{Converter, identifier, invalid, options, refuse_if, required};
 use spark_connect_proto as pb;
@@ -93,11 +93,11 @@ impl Converter<'_> {
                 Err(Error::unsupported("writeTo(…).replace()").hint("Use createOrReplace()."))
             }
             Ok(Mode::OverwritePartitions) => Err(Error::unsupported("writeTo(…).overwritePartitions()")),
-            Ok(Mode::Unspecified) | Err(_) => Err(invalid(format!("{mode} is no mode of a write."))),
+            Ok(Mode::Unspecified) | Err(_) => Err(invalid(format!("{mode} is not a mode of a write."))),
         }
     }
 
-    /// Only the condition that is always true can be met by overwriting a whole table.
+    /// Accepts only the condition that is always true: a whole table is overwritten.
     fn everything(&self, condition: Option<pb::Expression>) -> Result<()> {
         let condition = self.expression(required(condition, "WriteOperationV2.overwrite_condition")?)?;
         let always = condition.node == ExprNode::Literal(Literal::Boolean(true));
@@ -151,7 +151,7 @@ impl Converter<'_> {
     }
 }
 
-/// Takes the option `path`, which stands for the argument of `save` and `start`.
+/// Removes and returns the option `path`, which is equivalent to the argument of `save` and `start`.
 fn path_option(options: &mut ir::Options) -> Option<String> {
     let at = options.iter().position(|(key, _)| key.eq_ignore_ascii_case("path"))?;
     Some(options.remove(at).1)
@@ -171,7 +171,7 @@ fn table_target(proto: SaveTable) -> Result<ir::WriteTarget> {
         Ok(TableSaveMethod::SaveAsTable) => Ok(ir::WriteTarget::Table(name)),
         Ok(TableSaveMethod::InsertInto) => Ok(ir::WriteTarget::Insert(name)),
         Ok(TableSaveMethod::Unspecified) | Err(_) => {
-            Err(invalid(format!("{save_method} is no way to save a table.")))
+            Err(invalid(format!("{save_method} is not a method to save a table.")))
         }
     }
 }
@@ -182,16 +182,16 @@ fn save_mode(mode: i32) -> Result<ir::SaveMode> {
         Ok(SaveMode::Overwrite) => Ok(ir::SaveMode::Overwrite),
         Ok(SaveMode::Unspecified | SaveMode::ErrorIfExists) => Ok(ir::SaveMode::ErrorIfExists),
         Ok(SaveMode::Ignore) => Ok(ir::SaveMode::Ignore),
-        Err(_) => Err(invalid(format!("{mode} is no save mode."))),
+        Err(_) => Err(invalid(format!("{mode} is not a save mode."))),
     }
 }
 
-fn output_mode_of(text: &str) -> Result<Option<ir::OutputMode>> {
+fn output_mode_of(text: &str) -> Result<Option<ir::WriteOutputMode>> {
     match text.to_lowercase().as_str() {
         "" => Ok(None),
-        "append" => Ok(Some(ir::OutputMode::Append)),
-        "update" => Ok(Some(ir::OutputMode::Update)),
-        "complete" => Ok(Some(ir::OutputMode::Complete)),
+        "append" => Ok(Some(ir::WriteOutputMode::Append)),
+        "update" => Ok(Some(ir::WriteOutputMode::Update)),
+        "complete" => Ok(Some(ir::WriteOutputMode::Complete)),
         _ => Err(Error::new(
             ErrorKind::IllegalArgument,
             "STREAMING_OUTPUT_MODE.INVALID",
@@ -204,13 +204,15 @@ fn output_mode_of(text: &str) -> Result<Option<ir::OutputMode>> {
     }
 }
 
-fn trigger(proto: Option<Trigger>) -> Result<ir::Trigger> {
+fn trigger(proto: Option<Trigger>) -> Result<ir::WriteTrigger> {
     match proto {
-        None => Ok(ir::Trigger::ProcessingTime(None)),
-        Some(Trigger::ProcessingTimeInterval(interval)) => Ok(ir::Trigger::ProcessingTime(Some(interval))),
-        Some(Trigger::AvailableNow(true)) => Ok(ir::Trigger::AvailableNow),
-        Some(Trigger::Once(true)) => Ok(ir::Trigger::Once),
-        Some(Trigger::ContinuousCheckpointInterval(interval)) => Ok(ir::Trigger::Continuous(interval)),
+        None => Ok(ir::WriteTrigger::ProcessingTime(None)),
+        Some(Trigger::ProcessingTimeInterval(interval)) => {
+            Ok(ir::WriteTrigger::ProcessingTime(Some(interval)))
+        }
+        Some(Trigger::AvailableNow(true)) => Ok(ir::WriteTrigger::AvailableNow),
+        Some(Trigger::Once(true)) => Ok(ir::WriteTrigger::Once),
+        Some(Trigger::ContinuousCheckpointInterval(interval)) => Ok(ir::WriteTrigger::Continuous(interval)),
         Some(Trigger::RealTimeBatchDuration(_)) => Err(Error::unsupported("the trigger realTime")),
         Some(Trigger::AvailableNow(false) | Trigger::Once(false)) => {
             Err(invalid("A trigger is set to false."))

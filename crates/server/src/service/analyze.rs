@@ -1,93 +1,93 @@
-//! What is known of a plan without running it?
+//! Answers `AnalyzePlan`: what is known of a plan without running it.
 //!
-//! There is no cache, and no answer ever depends on one: `persist` and `unpersist` mark a plan, and the
-//! storage level tells the mark.
+//! There is no cache, and no result ever depends on one: `persist` and `unpersist` mark a plan, and the
+//! storage level reports the mark.
 
 use super::converter;
 use crate::convert::{self, required, types};
 use crate::session::ClientSession;
 use bytes::Bytes;
 use spark_connect_proto as pb;
-use spark_connect_proto::analyze_plan_request as ask;
+use spark_connect_proto::analyze_plan_request as request;
 use spark_connect_proto::analyze_plan_request::Analyze;
-use spark_connect_proto::analyze_plan_response as tell;
-use spark_connect_proto::analyze_plan_response::Result as Answer;
+use spark_connect_proto::analyze_plan_response as response;
+use spark_connect_proto::analyze_plan_response::Result as AnalyzeResult;
 use thalweg_common::Result;
 use thalweg_engine::{Analyzed, Engine, StorageLevel, semantics::CanonicalPlan};
 use thalweg_sql::ir;
 use thalweg_sql::types::{parse_ddl_schema, parse_type_or_schema};
 
-/// The answer to a question about a plan.
+/// Analyses a plan.
 pub(super) async fn answer(
     session: &ClientSession,
     question: Analyze,
     fragments: Vec<Bytes>,
-) -> Result<Answer> {
+) -> Result<AnalyzeResult> {
     let asked = Asked { session, fragments };
     Ok(match question {
-        Analyze::Schema(ask::Schema { plan }) => {
+        Analyze::Schema(request::Schema { plan }) => {
             let schema = types::schema_to_proto(&asked.analyzed(plan).await?.schema);
-            Answer::Schema(tell::Schema { schema: Some(schema) })
+            AnalyzeResult::Schema(response::Schema { schema: Some(schema) })
         }
-        Analyze::Explain(ask::Explain { plan, explain_mode }) => {
+        Analyze::Explain(request::Explain { plan, explain_mode }) => {
             let explain_string = session.engine.explain(&asked.relation(plan)?, mode(explain_mode)?).await?;
-            Answer::Explain(tell::Explain { explain_string })
+            AnalyzeResult::Explain(response::Explain { explain_string })
         }
-        Analyze::TreeString(ask::TreeString { plan, level }) => {
+        Analyze::TreeString(request::TreeString { plan, level }) => {
             let tree_string = asked.analyzed(plan).await?.schema.tree_string(levels(level));
-            Answer::TreeString(tell::TreeString { tree_string })
+            AnalyzeResult::TreeString(response::TreeString { tree_string })
         }
-        Analyze::IsLocal(ask::IsLocal { plan }) => {
+        Analyze::IsLocal(request::IsLocal { plan }) => {
             let is_local = asked.analyzed(plan).await?.is_local;
-            Answer::IsLocal(tell::IsLocal { is_local })
+            AnalyzeResult::IsLocal(response::IsLocal { is_local })
         }
-        Analyze::IsStreaming(ask::IsStreaming { plan }) => {
+        Analyze::IsStreaming(request::IsStreaming { plan }) => {
             let is_streaming = asked.analyzed(plan).await?.streaming;
-            Answer::IsStreaming(tell::IsStreaming { is_streaming })
+            AnalyzeResult::IsStreaming(response::IsStreaming { is_streaming })
         }
-        Analyze::InputFiles(ask::InputFiles { plan }) => {
+        Analyze::InputFiles(request::InputFiles { plan }) => {
             let files = session.engine.input_files(&asked.relation(plan)?).await?;
-            Answer::InputFiles(tell::InputFiles { files })
+            AnalyzeResult::InputFiles(response::InputFiles { files })
         }
-        Analyze::SparkVersion(ask::SparkVersion {}) => {
-            Answer::SparkVersion(tell::SparkVersion { version: Engine::version().to_owned() })
+        Analyze::SparkVersion(request::SparkVersion {}) => {
+            AnalyzeResult::SparkVersion(response::SparkVersion { version: Engine::version().to_owned() })
         }
-        Analyze::DdlParse(ask::DdlParse { ddl_string }) => {
+        Analyze::DdlParse(request::DdlParse { ddl_string }) => {
             let parsed = types::to_proto(&parse_type_or_schema(&ddl_string)?);
-            Answer::DdlParse(tell::DdlParse { parsed: Some(parsed) })
+            AnalyzeResult::DdlParse(response::DdlParse { parsed: Some(parsed) })
         }
-        Analyze::JsonToDdl(ask::JsonToDdl { json_string }) => {
+        Analyze::JsonToDdl(request::JsonToDdl { json_string }) => {
             let ddl_string = parse_ddl_schema(&json_string)?.ddl();
-            Answer::JsonToDdl(tell::JsonToDdl { ddl_string })
+            AnalyzeResult::JsonToDdl(response::JsonToDdl { ddl_string })
         }
-        Analyze::SameSemantics(ask::SameSemantics { target_plan, other_plan }) => {
+        Analyze::SameSemantics(request::SameSemantics { target_plan, other_plan }) => {
             let (target, other) = (asked.relation(target_plan)?, asked.relation(other_plan)?);
             let result = CanonicalPlan::of(&target) == CanonicalPlan::of(&other);
-            Answer::SameSemantics(tell::SameSemantics { result })
+            AnalyzeResult::SameSemantics(response::SameSemantics { result })
         }
-        Analyze::SemanticHash(ask::SemanticHash { plan }) => {
+        Analyze::SemanticHash(request::SemanticHash { plan }) => {
             let result = CanonicalPlan::of(&asked.relation(plan)?).semantic_hash();
-            Answer::SemanticHash(tell::SemanticHash { result })
+            AnalyzeResult::SemanticHash(response::SemanticHash { result })
         }
-        Analyze::Persist(ask::Persist { relation, storage_level }) => {
+        Analyze::Persist(request::Persist { relation, storage_level }) => {
             let relation = asked.must_analyze(relation).await?;
             session.engine.persist(&relation, level_of(storage_level))?;
-            Answer::Persist(tell::Persist {})
+            AnalyzeResult::Persist(response::Persist {})
         }
-        Analyze::Unpersist(ask::Unpersist { relation, blocking: _ }) => {
+        Analyze::Unpersist(request::Unpersist { relation, blocking: _ }) => {
             session.engine.unpersist(&asked.must_analyze(relation).await?)?;
-            Answer::Unpersist(tell::Unpersist {})
+            AnalyzeResult::Unpersist(response::Unpersist {})
         }
-        Analyze::GetStorageLevel(ask::GetStorageLevel { relation }) => {
+        Analyze::GetStorageLevel(request::GetStorageLevel { relation }) => {
             let relation = asked.must_analyze(relation).await?;
             let level = session.engine.storage_level(&relation).unwrap_or(StorageLevel::NONE);
             let storage_level = Some(level_to_proto(level));
-            Answer::GetStorageLevel(tell::GetStorageLevel { storage_level })
+            AnalyzeResult::GetStorageLevel(response::GetStorageLevel { storage_level })
         }
     })
 }
 
-/// The plans of a question: whole but for the relations that were cut out of them.
+/// The plans of a request, without the relations that were split off them.
 struct Asked<'a> {
     session: &'a ClientSession,
     fragments: Vec<Bytes>,
@@ -111,7 +111,7 @@ impl Asked<'_> {
     }
 }
 
-/// The level that a client asks for; none: what `cache()` means.
+/// Converts the storage level of a request; none is the level of `cache()`.
 pub(crate) fn level_of(proto: Option<pb::StorageLevel>) -> StorageLevel {
     let Some(proto) = proto else { return StorageLevel::DEFAULT };
     let pb::StorageLevel { use_disk, use_memory, use_off_heap, deserialized, replication } = proto;
@@ -124,19 +124,19 @@ fn level_to_proto(level: StorageLevel) -> pb::StorageLevel {
 }
 
 fn mode(mode: i32) -> Result<ir::ExplainMode> {
-    match ask::explain::ExplainMode::try_from(mode) {
-        Ok(ask::explain::ExplainMode::Unspecified | ask::explain::ExplainMode::Simple) => {
+    match request::explain::ExplainMode::try_from(mode) {
+        Ok(request::explain::ExplainMode::Unspecified | request::explain::ExplainMode::Simple) => {
             Ok(ir::ExplainMode::Simple)
         }
-        Ok(ask::explain::ExplainMode::Extended) => Ok(ir::ExplainMode::Extended),
-        Ok(ask::explain::ExplainMode::Codegen) => Ok(ir::ExplainMode::Codegen),
-        Ok(ask::explain::ExplainMode::Cost) => Ok(ir::ExplainMode::Cost),
-        Ok(ask::explain::ExplainMode::Formatted) => Ok(ir::ExplainMode::Formatted),
-        Err(_) => Err(convert::invalid(format!("{mode} is no mode of explain."))),
+        Ok(request::explain::ExplainMode::Extended) => Ok(ir::ExplainMode::Extended),
+        Ok(request::explain::ExplainMode::Codegen) => Ok(ir::ExplainMode::Codegen),
+        Ok(request::explain::ExplainMode::Cost) => Ok(ir::ExplainMode::Cost),
+        Ok(request::explain::ExplainMode::Formatted) => Ok(ir::ExplainMode::Formatted),
+        Err(_) => Err(convert::invalid(format!("{mode} is not a mode of explain."))),
     }
 }
 
-/// How many levels of a tree are drawn; none: all.
+/// Converts the number of levels of a schema tree to print; none prints all.
 fn levels(level: Option<i32>) -> Option<usize> {
     level.and_then(|level| usize::try_from(level).ok()).filter(|level| *level > 0)
 }

@@ -1,4 +1,4 @@
-//! What are a session's settings, and may they change?
+//! Reads and changes a session's settings.
 
 use crate::convert::required;
 use spark_connect_proto as pb;
@@ -10,22 +10,22 @@ use spark_connect_proto::config_request::{
 use thalweg_common::Result;
 use thalweg_engine::SessionConfig;
 
-/// Settings that were read, and what is worth a warning at the client.
+/// The settings that were read, and warnings for the client.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ConfigReply {
     pub pairs: Vec<KeyValue>,
     pub warnings: Vec<String>,
 }
 
-/// Does what an operation on the settings asks.
-pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Result<Answer> {
+/// Executes an operation on the settings.
+pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Result<ConfigReply> {
     let Operation { op_type } = required(operation, "ConfigRequest.operation")?;
     match required(op_type, "Operation.op_type")? {
         OpType::Set(Set { pairs, silent }) => set(config, pairs, silent.unwrap_or(false)),
         OpType::Get(Get { keys }) => each(keys, |key| config.lookup(key)),
         OpType::GetWithDefault(GetWithDefault { pairs }) => {
             let value = |KeyValue { key, value }| KeyValue { value: config.get_option(&key).or(value), key };
-            Ok(Answer { pairs: pairs.into_iter().map(value).collect(), warnings: vec![] })
+            Ok(ConfigReply { pairs: pairs.into_iter().map(value).collect(), warnings: vec![] })
         }
         OpType::GetOption(GetOption { keys }) => each(keys, |key| Ok(config.get_option(key))),
         OpType::GetAll(GetAll { prefix }) => Ok(all(config, prefix.as_deref())),
@@ -36,13 +36,13 @@ pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Re
     }
 }
 
-fn each(keys: Vec<String>, mut value: impl FnMut(&str) -> Result<Option<String>>) -> Result<Answer> {
+fn each(keys: Vec<String>, mut value: impl FnMut(&str) -> Result<Option<String>>) -> Result<ConfigReply> {
     let pair = |key: String| Ok(KeyValue { value: value(&key)?, key });
     let pairs = keys.into_iter().map(pair).collect::<Result<_>>()?;
-    Ok(Answer { pairs, warnings: vec![] })
+    Ok(ConfigReply { pairs, warnings: vec![] })
 }
 
-fn set(config: &SessionConfig, pairs: Vec<pb::KeyValue>, silent: bool) -> Result<Answer> {
+fn set(config: &SessionConfig, pairs: Vec<pb::KeyValue>, silent: bool) -> Result<ConfigReply> {
     let mut warnings = vec![];
     for KeyValue { key, value } in pairs {
         let value = required(value, "KeyValue.value")?;
@@ -52,14 +52,14 @@ fn set(config: &SessionConfig, pairs: Vec<pb::KeyValue>, silent: bool) -> Result
             config.set(&key, &value)?
         });
     }
-    Ok(Answer { pairs: vec![], warnings })
+    Ok(ConfigReply { pairs: vec![], warnings })
 }
 
-/// All settings under a prefix, which the keys in the answer lack, as in Spark.
-fn all(config: &SessionConfig, prefix: Option<&str>) -> Answer {
+/// Returns all settings under a prefix, which the returned keys do not contain, as in Spark.
+fn all(config: &SessionConfig, prefix: Option<&str>) -> ConfigReply {
     let pair = |(key, value): (String, String)| {
         let short = prefix.and_then(|p| key.strip_prefix(p)).map(str::to_owned);
         KeyValue { key: short.unwrap_or(key), value: Some(value) }
     };
-    Answer { pairs: config.get_all(prefix).into_iter().map(pair).collect(), warnings: vec![] }
+    ConfigReply { pairs: config.get_all(prefix).into_iter().map(pair).collect(), warnings: vec![] }
 }

@@ -1,7 +1,7 @@
-//! The twelve methods of the service: who calls, in which session, and what the reply repeats.
+//! Implements the twelve methods of Spark Connect's service.
 //!
-//! Each method takes its request apart, finds the session and hands on to a small function. An error
-//! is kept in the session so that the client can ask for its details.
+//! Each method destructures its request, finds the session and calls a small function. An error
+//! is kept in the session so that the client can fetch its details.
 
 pub(crate) mod analyze;
 mod config;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use tonic::{Request, Response, Status, Streaming};
 
-/// A session's setting that ends every stream after so many messages, so that a client has to
+/// A setting that ends every stream after this number of messages, so that a client has to
 /// reattach: for tests, and for networks that cut long streams.
 pub(crate) const MESSAGES_MAX_KEY: &str = "thalweg.connect.stream.messagesMax";
 
@@ -46,7 +46,7 @@ impl SparkConnectService {
         Self { sessions, executor }
     }
 
-    /// The session of a call, made at its first one.
+    /// Returns the session of a call, which the first call creates.
     fn session(
         &self,
         user: Option<pb::UserContext>,
@@ -56,7 +56,7 @@ impl SparkConnectService {
         self.sessions.get_or_create(&user_id(user), id, observed).map_err(|e| status(&e, ""))
     }
 
-    /// The session of a call that must not make one.
+    /// Returns the session of a call that must not create one.
     fn known_session(&self, user: Option<pb::UserContext>, id: &str) -> Result<Arc<ClientSession>, Status> {
         self.sessions.get(&user_id(user), id).map_err(|e| status(&e, ""))
     }
@@ -67,7 +67,7 @@ fn user_id(user: Option<pb::UserContext>) -> String {
     user_id
 }
 
-/// Keeps the error of a call in its session.
+/// Stores the error of a call in its session.
 fn kept<T>(session: &ClientSession, result: Result<T>) -> Result<T, Status> {
     result.map_err(|error| {
         let id = session.keep_error(&error);
@@ -75,7 +75,7 @@ fn kept<T>(session: &ClientSession, result: Result<T>) -> Result<T, Status> {
     })
 }
 
-/// Converts a request that was split into fragments, with what the session has uploaded at hand.
+/// Converts a request that was split into fragments, with the data that the session has uploaded.
 pub(crate) fn converter<T>(
     session: &ClientSession,
     fragments: Vec<Bytes>,
@@ -162,7 +162,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             release,
         } = request.into_inner();
         let session = self.known_session(user_context, &session_id)?;
-        // What is gone already needs no release: the client sends them without waiting.
+        // Responses that were dropped need no release: the client sends releases without waiting.
         let known = session.operation(&operation_id).ok();
         match (&known, release) {
             (Some(operation), Some(Release::ReleaseUntil(ReleaseUntil { response_id }))) => {
@@ -217,7 +217,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             client_type: _,
         } = request.into_inner();
         let session = self.session(user_context, &session_id, observed.as_deref())?;
-        let config::Answer { pairs, warnings } =
+        let config::ConfigReply { pairs, warnings } =
             kept(&session, config::answer(session.engine.config(), operation))?;
         let server_side_session_id = session.server_side_id.clone();
         Ok(Response::new(pb::ConfigResponse { session_id, server_side_session_id, pairs, warnings }))
@@ -320,7 +320,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             client_type: _,
         } = request.into_inner();
         let session = self.known_session(user_context, &session_id)?;
-        // An error that is no longer kept is answered by nothing; the client then has the short form.
+        // For an error that is no longer kept the response is empty; the client then shows the short message.
         let mut response = session.error(&error_id).map(|error| details(&error)).unwrap_or_default();
         response.session_id = session_id;
         response.server_side_session_id.clone_from(&session.server_side_id);
@@ -366,7 +366,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
     }
 }
 
-/// How an operation shall be executed.
+/// Converts the options of an execution.
 fn execute_options(requested: Vec<RequestOption>, tags: Vec<String>) -> Result<ExecuteOptions> {
     if let Some(tag) = tags.iter().find(|tag| tag.is_empty() || tag.contains(',')) {
         let text = format!("The operation tag '{tag}' is empty or holds a comma.");
@@ -385,7 +385,7 @@ fn execute_options(requested: Vec<RequestOption>, tags: Vec<String>) -> Result<E
     Ok(options)
 }
 
-/// The size of chunks: what the client prefers, at most half of what a message may hold.
+/// Returns the size of chunks: what the client prefers, at most half of the largest message.
 fn chunk_bytes(options: pb::ResultChunkingOptions) -> Option<usize> {
     let pb::ResultChunkingOptions { allow_arrow_batch_chunking, preferred_arrow_chunk_size } = options;
     let limit = crate::MESSAGE_BYTES_MAX / 2;
@@ -393,7 +393,7 @@ fn chunk_bytes(options: pb::ResultChunkingOptions) -> Option<usize> {
     allow_arrow_batch_chunking.then(|| preferred.unwrap_or(limit).min(limit))
 }
 
-/// Cancels what is meant; answers the ids of what was running.
+/// Cancels the operations of a request; returns the ids of those that were running.
 fn interrupted(
     session: &ClientSession,
     interrupt_type: i32,
@@ -404,7 +404,7 @@ fn interrupted(
         (Ok(InterruptType::Tag), Some(Interrupt::OperationTag(tag))) => Ok(tags.contains(tag)),
         (Ok(InterruptType::OperationId), Some(Interrupt::OperationId(wanted))) => Ok(wanted == id),
         _ => Err(crate::convert::invalid(format!(
-            "The interrupt of type {interrupt_type} does not tell what to end."
+            "The interrupt of type {interrupt_type} does not name what to interrupt."
         ))),
     };
     let mut ids = vec![];

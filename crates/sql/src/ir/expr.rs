@@ -3,104 +3,137 @@
 use super::{Literal, Name, Origin, Relation};
 use crate::types::DataType;
 
-/// An expression and where it stood.
+/// An expression and its place in the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
+    /// What the expression is.
     pub node: ExprNode,
+    /// Its place in the text.
     pub origin: Origin,
 }
 
 impl Expr {
-    /// An expression that came from no text.
+    /// Creates an expression that has no place in a text.
     pub fn new(node: ExprNode) -> Self {
         Self { node, origin: None }
     }
-    /// An expression at a place of the text.
+    /// Creates an expression with its place in the text.
     pub fn at(node: ExprNode, origin: Origin) -> Self {
         Self { node, origin }
     }
-    /// A call of `name` on `args`, without DISTINCT or other clauses.
+    /// Creates a call of `name` with `args`, without DISTINCT or other clauses.
     pub fn call(name: &str, args: Vec<Expr>) -> Self {
         Self::new(ExprNode::Function(FunctionCall::new(name, args)))
     }
-    /// A reference to a column by its parts.
+    /// Creates a reference to a column by the parts of its name.
     pub fn column(parts: &[&str]) -> Self {
         let name = parts.iter().map(|p| (*p).to_owned()).collect();
         Self::new(ExprNode::Attribute { name, plan_id: None })
     }
 }
 
-/// What an expression is.
+/// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprNode {
+    /// A constant.
     Literal(Literal),
-    /// A column by name; `plan_id` pins it to the relation of that id (`df["x"]`).
+    /// A column by name; `plan_id` restricts it to the relation with this id (`df["x"]`).
     Attribute {
+        /// The parts of the name.
         name: Name,
+        /// The id of the relation.
         plan_id: Option<i64>,
     },
     /// `*`, `t.*`, `s.*`; `except` lists the columns left out.
     Star {
+        /// The qualifier before `.*`.
         target: Option<Name>,
+        /// The id of the relation whose columns are meant (`df["*"]`).
         plan_id: Option<i64>,
+        /// `EXCEPT (…)`: the columns left out.
         except: Vec<Name>,
     },
     /// Columns whose name matches a regular expression (`df.colRegex`).
     Regex {
+        /// The regular expression.
         pattern: String,
+        /// The id of the relation whose columns are meant.
         plan_id: Option<i64>,
     },
+    /// A call of a function or an operator.
     Function(FunctionCall),
     /// A call with a window: `func` is a `Function`.
     Window(Box<WindowCall>),
+    /// A cast.
     Cast {
+        /// The value.
         expr: Box<Expr>,
+        /// The type to cast to.
         to: DataType,
-        mode: CastMode,
+        /// How a value that does not fit is treated.
+        mode: EvalMode,
     },
     /// One name, or several for a generator.
     Alias {
+        /// The value.
         expr: Box<Expr>,
+        /// Its names.
         names: Vec<String>,
+        /// The metadata of the column as JSON.
         metadata: Option<String>,
     },
     /// `name => value` in a call.
     NamedArgument {
+        /// The name of the parameter.
         name: String,
+        /// The value.
         value: Box<Expr>,
     },
+    /// `x -> body` or `(x, y) -> body`.
     Lambda {
+        /// The names of the parameters.
         parameters: Vec<String>,
+        /// The body.
         body: Box<Expr>,
     },
+    /// A parameter of an enclosing lambda.
     LambdaVariable(String),
-    /// `child[extraction]` or `child.field` where the child is no plain name.
+    /// `child[extraction]`, or `child.field` where the child is not a plain name.
     Extract {
+        /// The array, map or struct.
         child: Box<Expr>,
+        /// The index, key or field name.
         extraction: Box<Expr>,
     },
     /// `withField` (value is some) and `dropFields` (value is none).
     UpdateField {
+        /// The struct.
         child: Box<Expr>,
+        /// The name of the field; dots separate the levels of nested structs.
         field: String,
+        /// The new value; none drops the field.
         value: Option<Box<Expr>>,
     },
-    /// A subquery; correlated where its names resolve only outside.
+    /// A subquery; it is correlated where its names resolve only outside.
     Subquery {
+        /// What the subquery yields.
         kind: SubqueryKind,
+        /// The query.
         relation: Box<Relation>,
     },
     /// A subquery of the DataFrame API: the relation is found by plan id under `WithRelations`.
     SubqueryReference {
+        /// What the subquery yields.
         kind: SubqueryKind,
+        /// The id of the relation.
         plan_id: i64,
     },
-    /// `GROUPING SETS`/`ROLLUP`/`CUBE` inside GROUP BY stay in `Aggregate::grouping`; a `?` or `:name` marker.
+    /// A `?` (no name) or `:name` marker.
     Parameter(Option<String>),
 }
 
-/// The call of a CASE with an operand: the operand, then as `when` each value it is compared with and what that
-/// gives. No function that a user can name is called so.
+/// The name of the function that a CASE with an operand calls. Its arguments are the operand, then for each `WHEN`
+/// the value it is compared with and the result, then the `ELSE` result. Users cannot write this name.
 pub const CASE_OF: &str = "case of";
 
 /// A call of a function by name.
@@ -108,7 +141,9 @@ pub const CASE_OF: &str = "case of";
 pub struct FunctionCall {
     /// Spark's name as the user wrote it, or an operator's.
     pub name: Name,
+    /// The arguments.
     pub args: Vec<Expr>,
+    /// `DISTINCT`.
     pub distinct: bool,
     /// `FILTER (WHERE …)`.
     pub filter: Option<Box<Expr>>,
@@ -119,7 +154,7 @@ pub struct FunctionCall {
 }
 
 impl FunctionCall {
-    /// A plain call.
+    /// Creates a call without DISTINCT or other clauses.
     pub fn new(name: &str, args: Vec<Expr>) -> Self {
         Self {
             name: vec![name.to_owned()],
@@ -135,25 +170,35 @@ impl FunctionCall {
 /// A function over a window of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowCall {
+    /// The call, an [`ExprNode::Function`].
     pub function: Expr,
+    /// `PARTITION BY`.
     pub partition: Vec<Expr>,
+    /// `ORDER BY`.
     pub order: Vec<SortOrder>,
+    /// The frame; none is Spark's default, which depends on whether there is an order.
     pub frame: Option<WindowFrame>,
 }
 
 /// `ROWS` or `RANGE BETWEEN lower AND upper`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowFrame {
+    /// Whether the bounds count rows (`ROWS`) instead of comparing values (`RANGE`).
     pub rows: bool,
+    /// The first row.
     pub lower: FrameBound,
+    /// The last row.
     pub upper: FrameBound,
 }
 
 /// One end of a window frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FrameBound {
+    /// `CURRENT ROW`.
     CurrentRow,
+    /// `UNBOUNDED PRECEDING`.
     UnboundedPreceding,
+    /// `UNBOUNDED FOLLOWING`.
     UnboundedFollowing,
     /// An offset: negative is preceding.
     Value(Box<Expr>),
@@ -162,27 +207,33 @@ pub enum FrameBound {
 /// One key of an ordering. `nulls_first` none means Spark's default: first if ascending, last if descending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SortOrder {
+    /// The key.
     pub expr: Expr,
+    /// `DESC`.
     pub descending: bool,
+    /// `NULLS FIRST` (true) or `NULLS LAST` (false).
     pub nulls_first: Option<bool>,
 }
 
 /// How a cast treats a value that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CastMode {
-    /// `CAST`: ANSI, raises.
+pub enum EvalMode {
+    /// `CAST`: an error.
     Ansi,
     /// `TRY_CAST`: null.
     Try,
 }
 
-/// What a subquery stands for.
+/// What a subquery yields.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubqueryKind {
+    /// One value: the only column of at most one row.
     Scalar,
+    /// Whether there is a row (`EXISTS`).
     Exists,
-    /// `values IN (subquery)`; negation is `not` around it.
+    /// Whether the values are among the rows (`values IN (subquery)`); `NOT IN` is a call of `not` around it.
     In {
+        /// The values, as many as the subquery has columns.
         values: Vec<Expr>,
     },
 }

@@ -1,14 +1,14 @@
 //! Walks over the unresolved plan: the relations and expressions directly inside a node.
 //!
 //! Every node is listed with all its fields and without a catch-all, so that a new node or field does not compile
-//! until it says what it holds. The walks are generated for shared and for exclusive references.
+//! until its children are listed here. The walks are generated for shared and for exclusive references.
 
 use super::{
     Aggregate, Expr, ExprNode, FrameBound, FunctionCall, GroupKind, Join, LateralView, Relation,
     RelationNode, SetOperation, SortOrder, SubqueryKind, Unpivot, WindowCall, WindowFrame,
 };
 
-/// What a node holds directly.
+/// A direct child of a node.
 pub enum Child<'n> {
     /// A relation: an input, a CTE, or the query of a subquery.
     Relation(&'n Relation),
@@ -16,7 +16,7 @@ pub enum Child<'n> {
     Expr(&'n Expr),
 }
 
-/// What a node holds directly, to be changed.
+/// A direct child of a node, by exclusive reference.
 pub enum ChildMut<'n> {
     /// A relation: an input, a CTE, or the query of a subquery.
     Relation(&'n mut Relation),
@@ -25,7 +25,7 @@ pub enum ChildMut<'n> {
 }
 
 impl Expr {
-    /// Takes away the places in a text, here and in everything inside.
+    /// Removes the places in a text from this node and everything inside it.
     pub fn clear_origins(&mut self) {
         self.origin = None;
         self.for_each_child_mut(&mut |child| child.clear_origins());

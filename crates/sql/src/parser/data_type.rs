@@ -164,7 +164,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The columns of a table, without brackets.
+    /// The columns of a table, without parentheses.
     pub(crate) fn columns(&mut self) -> Result<StructType> {
         Ok(StructType { fields: self.list(Self::column_definition)? })
     }

@@ -1,9 +1,9 @@
-//! Which tokens does a text consist of?
+//! Splits a text into tokens.
 //!
-//! First step of every parse. Follows Spark's lexer: `1L` is one number, `1st` a word, `'a''b'` one
-//! string, a hint's `/*+` and `*/` are tokens while other comments vanish.
-//! Never fails: what is no token becomes [`TokenKind::Unknown`], and whoever meets it refuses it. That way
-//! `SET key = value` may hold anything. Token places are characters (for users) and bytes (for slices).
+//! This is the first step of every parse. It follows Spark's lexer: `1L` is one number, `1st` a word, `'a''b'` one
+//! string; a hint's `/*+` and `*/` are tokens, other comments are dropped.
+//! The lexer never fails: what is not a token becomes [`TokenKind::Unknown`], which the parser refuses. That way
+//! the value of `SET key = value` may be any text. Token places are characters (for users) and bytes (for slices).
 
 use super::unescape::unescape;
 
@@ -20,7 +20,7 @@ pub(crate) enum TokenKind {
     Number,
     /// An operator or a bracket.
     Symbol,
-    /// No token of the language, or a string or comment that never ends.
+    /// Text that is not a token of the language, or a string or comment that never ends.
     Unknown,
     /// The end of the text.
     End,
@@ -118,7 +118,7 @@ impl Lexer<'_> {
         at
     }
 
-    /// Block comments nest; one that never ends is no token.
+    /// Block comments nest; one that never ends is [`TokenKind::Unknown`].
     fn block_comment(&mut self, start: usize) -> usize {
         let (mut at, mut depth) = (start + 2, 1);
         while depth > 0 {
@@ -195,7 +195,7 @@ impl Lexer<'_> {
         at
     }
 
-    /// Whether the point at `at` begins a number such as `.5` and does not follow a name, as in `t.5`.
+    /// Returns whether the point at `at` begins a number such as `.5` and does not follow a name, as in `t.5`.
     fn starts_fraction(&self, at: usize) -> bool {
         let after_name = self.tokens.last().is_some_and(|t| {
             t.stop == at

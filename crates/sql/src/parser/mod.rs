@@ -1,11 +1,11 @@
-//! Spark SQL text → IR, by recursive descent.
+//! Converts Spark SQL text to IR by recursive descent.
 //!
-//! One file per clause family; each method reads one phrase of Spark's grammar and either moves past
-//! all of it or returns an error. Nothing backtracks: where a bracket's meaning is open, a look ahead
-//! over matched brackets decides. Holds always: a clause that the IR can't carry is refused by name,
+//! There is one file per clause family. Each method reads one phrase of Spark's grammar and either moves past
+//! all of it or returns an error. Nothing backtracks: where the meaning of a parenthesis is ambiguous, a look-ahead
+//! over matched brackets decides. A clause that the IR cannot represent is always refused by name,
 //! never skipped; nesting and tree height are bounded, so that neither this descent nor a later walk
 //! over the IR can exhaust the stack.
-//! Knows no catalog and no types of columns: names stay names.
+//! The parser knows no catalog and no types of columns.
 
 mod data_type;
 mod expr;
@@ -20,10 +20,10 @@ use lexer::{Token, TokenKind, lex};
 pub(crate) use statement::empty_statement;
 use thalweg_common::{Error, ErrorKind, Position, Result};
 
-/// How deep expressions, queries and types may nest.
+/// The deepest nesting of expressions, queries and types: each level takes several stack frames of the descent.
 pub(crate) const NESTING_MAX: usize = 100;
 
-/// How high an IR tree may grow: a chain `a + b + c + …` nests to its left.
+/// The largest height of an IR tree: a chain `a + b + c + …` nests to its left, and the resolver recurses once per level.
 pub(crate) const TREE_HEIGHT_MAX: usize = 400;
 
 /// The text of a parse and its tokens.
@@ -53,7 +53,7 @@ impl<'a> Source<'a> {
         Self { text, tokens, closing }
     }
 
-    /// The token ranges of the statements, without the `;` between them.
+    /// Returns the token ranges of the statements, without the `;` between them.
     pub(crate) fn statements(&self) -> Vec<std::ops::Range<usize>> {
         let mut ranges = vec![];
         let mut from = 0;
@@ -70,7 +70,7 @@ impl<'a> Source<'a> {
         ranges
     }
 
-    /// The byte and character where the token at `at` begins.
+    /// Returns the byte and the character at which the token `at` begins.
     pub(crate) fn place(&self, at: usize) -> (usize, usize) {
         self.tokens.get(at).map_or((self.text.len(), 0), |t| (t.from, t.start))
     }
@@ -84,25 +84,25 @@ pub(crate) struct Parser<'a> {
     source: &'a Source<'a>,
     pos: usize,
     stop: usize,
-    /// The end token that stands behind the last token of the statement.
+    /// The end token after the last token of the statement.
     end: Token,
-    /// Character at which the statement begins: origins count from there.
+    /// The character at which the statement begins; origins count from there.
     base: usize,
     depth: usize,
-    /// Height of the tallest tree read in the phrase at hand.
+    /// The height of the tallest tree read in the current phrase.
     height: usize,
     windows: Vec<NamedWindow>,
-    /// Parameters of the lambdas around the place at hand, outermost first.
+    /// Parameters of the lambdas around the current token, outermost first.
     lambda_parameters: Vec<String>,
 }
 
 impl<'a> Parser<'a> {
-    /// A parser of all of `source` as one phrase.
+    /// Creates a parser of all of `source` as one phrase.
     pub(crate) fn new(source: &'a Source<'a>) -> Self {
         Self::over(source, 0..source.tokens.len().saturating_sub(1), 0)
     }
 
-    /// A parser of the tokens in `range`, with origins counted from the character `base`.
+    /// Creates a parser of the tokens in `range`, with origins counted from the character `base`.
     pub(crate) fn over(source: &'a Source<'a>, range: std::ops::Range<usize>, base: usize) -> Self {
         let (byte, start) = source.place(range.end);
         let end = Token { kind: TokenKind::End, start, stop: start, from: byte, to: byte };
@@ -119,7 +119,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    // ---- looking ----
+    // ---- looking at tokens ----
 
     fn token_at(&self, at: usize) -> &Token {
         if at < self.stop { self.source.tokens.get(at).unwrap_or(&self.end) } else { &self.end }
@@ -133,7 +133,7 @@ impl<'a> Parser<'a> {
         self.source.text.get(token.from..token.to).unwrap_or_default()
     }
 
-    /// The text of the token at hand; empty at the end.
+    /// Returns the text of the current token; empty at the end.
     fn here(&self) -> &'a str {
         self.text_of(self.peek())
     }
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
         words.iter().any(|w| self.is_word(w))
     }
 
-    /// Whether the next words are `words`, separated by blanks in the constant.
+    /// Returns whether the next words are `words`, which blanks separate.
     fn is_words(&self, words: &str) -> bool {
         words.split(' ').enumerate().all(|(i, w)| self.is_word_at(self.pos + i, w))
     }
@@ -169,12 +169,12 @@ impl<'a> Parser<'a> {
         self.peek().kind == TokenKind::End
     }
 
-    /// The token after the bracket that closes the one at `at`.
+    /// Returns the token after the bracket that closes the one at `at`.
     fn after_bracket(&self, at: usize) -> Option<usize> {
         self.source.closing.get(at).copied().flatten().filter(|c| *c < self.stop).map(|c| c + 1)
     }
 
-    // ---- moving ----
+    // ---- reading tokens ----
 
     fn advance(&mut self) {
         if self.pos < self.stop {
@@ -222,12 +222,12 @@ impl<'a> Parser<'a> {
         if self.eat_symbol(symbol) { Ok(()) } else { Err(self.error_missing(symbol)) }
     }
 
-    /// All was read: an error at the first token that was not.
+    /// Returns an error at the first token that was not read, if there is one.
     pub(crate) fn finish(&self) -> Result<()> {
         if self.at_end() { Ok(()) } else { Err(self.error()) }
     }
 
-    /// One or more phrases with commas between them.
+    /// Reads one or more phrases with commas between them.
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.eat_symbol(",") {
@@ -237,7 +237,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `( item, item, … )`.
-    fn bracketed<T>(&mut self, item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    fn parenthesized<T>(&mut self, item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         self.expect_symbol("(")?;
         let items = self.list(item)?;
         self.expect_symbol(")")?;
@@ -259,7 +259,7 @@ impl<'a> Parser<'a> {
         result
     }
 
-    /// Reads a phrase that stands beside what was read so far, not on top of it.
+    /// Reads a phrase that is a sibling of what was read so far, not its parent.
     fn beside<T>(&mut self, phrase: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let siblings = std::mem::take(&mut self.height);
         let result = phrase(self);
@@ -267,7 +267,7 @@ impl<'a> Parser<'a> {
         result
     }
 
-    /// Counts a node that is put on top of what the phrase has read so far.
+    /// Counts a node whose child is what the phrase has read so far.
     fn grow(&mut self) -> Result<()> {
         self.height += 1;
         if self.height > TREE_HEIGHT_MAX { Err(self.too_complex()) } else { Ok(()) }
@@ -275,7 +275,7 @@ impl<'a> Parser<'a> {
 
     // ---- names and strings ----
 
-    /// An identifier, quoted or not; any keyword will do.
+    /// Reads an identifier, quoted or not; any keyword is allowed.
     fn identifier(&mut self) -> Result<String> {
         let token = self.peek();
         let name = match &token.kind {
@@ -287,7 +287,7 @@ impl<'a> Parser<'a> {
         Ok(name)
     }
 
-    /// An alias that no `AS` announces, if one stands here.
+    /// Reads an alias without `AS`, if there is one.
     fn bare_alias(&mut self) -> Option<String> {
         let token = self.peek();
         let fits = match token.kind {
@@ -322,7 +322,7 @@ impl<'a> Parser<'a> {
         parse_name(&text)
     }
 
-    /// A string literal, with the ones that follow it directly; none if no string stands here.
+    /// Reads a string literal together with those that directly follow it; none if the current token is not a string.
     fn eat_text(&mut self) -> Option<String> {
         let mut value: Option<String> = None;
         while let TokenKind::Text(part) = &self.peek().kind {
@@ -337,7 +337,7 @@ impl<'a> Parser<'a> {
         self.eat_text().ok_or_else(|| self.error())
     }
 
-    /// A whole number that fits.
+    /// Reads a whole number that fits the type.
     fn integer<T: std::str::FromStr>(&mut self) -> Result<T> {
         let token = self.peek();
         let value = if token.kind == TokenKind::Number { self.text_of(token).parse().ok() } else { None };
@@ -354,7 +354,7 @@ impl<'a> Parser<'a> {
         Some(Span { start: u32::try_from(start).ok()?, stop: u32::try_from(stop).ok()? })
     }
 
-    /// The place from the token `from` to the last one read.
+    /// Returns the place from the token `from` to the last one read.
     fn origin(&self, from: usize) -> Origin {
         self.span(from, self.pos)
     }
@@ -371,7 +371,7 @@ impl<'a> Parser<'a> {
         Relation::at(node, self.origin(from))
     }
 
-    /// The text from the token `from` to the last one read.
+    /// Returns the text from the token `from` to the last one read.
     fn slice(&self, from: usize) -> &'a str {
         let last = self.token_at(self.pos.saturating_sub(1).max(from));
         self.source.text.get(self.token_at(from).from..last.to).unwrap_or_default()
@@ -397,7 +397,7 @@ impl<'a> Parser<'a> {
         Some(Position::locate(self.source.text, start, stop))
     }
 
-    /// A syntax error at the token at hand.
+    /// Creates a syntax error at the current token.
     pub(crate) fn error(&self) -> Error {
         self.error_at(self.pos, String::new())
     }
@@ -427,7 +427,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A word like a keyword at the token `at` or just before it, where it was taken for an alias.
+    /// Returns a word similar to a keyword at the token `at`, or just before it where it was read as an alias.
     fn misspelled(&self, at: usize) -> Option<(&'a str, String)> {
         [at, at.saturating_sub(1)].into_iter().find_map(|at| {
             let token = self.token_at(at);
@@ -437,7 +437,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// A clause that is Spark's but not ours: refused by name at the token `at`.
+    /// Creates the error for a clause that Spark supports and Thalweg does not, at the token `at`.
     fn unsupported_at(&self, what: &str, at: usize) -> Error {
         Error::unsupported(what).at(self.position(at, at + 1))
     }

@@ -1,4 +1,4 @@
-//! Which string does the text between two quotes stand for?
+//! Converts the text between the quotes of a string literal to its value.
 //!
 //! Spark's escapes: `\0 \b \n \r \t \Z`, octal `\101`, `\u0041`, `\U00000041`; `\%` and `\_` keep
 //! their backslash because LIKE reads it; any other `\x` is `x`. A doubled quote is one quote.
@@ -19,7 +19,7 @@ pub(crate) fn unescape(inner: &str, quote: char) -> String {
     out
 }
 
-/// Appends what the escape after a backslash means; returns how many characters it took.
+/// Appends the value of the escape after a backslash; returns the number of characters that it consists of.
 fn escape(rest: &[char], out: &mut String) -> usize {
     if let Some((c, taken)) = code_point(rest) {
         out.push(c);

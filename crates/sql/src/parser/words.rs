@@ -1,9 +1,9 @@
-//! Which words can't be a name where a name may stand?
+//! Lists the words that cannot be a name at a position where names are allowed.
 //!
 //! Spark reserves almost nothing: a keyword is a name wherever the grammar leaves no other reading.
-//! A descent without backtracking needs the words that end a phrase; these lists hold them, sorted.
+//! A descent without backtracking needs the words that end a phrase; these lists contain them, sorted.
 
-/// Words that begin the next clause, so that they are no alias without `AS`.
+/// Words that begin the next clause, so that they are not an alias without `AS`.
 const NO_ALIAS: [&str; 54] = [
     "AND",
     "ANTI",
@@ -61,7 +61,7 @@ const NO_ALIAS: [&str; 54] = [
     "WITH",
 ];
 
-/// Words that can't begin an expression as a column's name.
+/// Words that cannot be the name of a column at the beginning of an expression.
 const NO_COLUMN: [&str; 20] = [
     "AND",
     "AS",
@@ -85,7 +85,7 @@ const NO_COLUMN: [&str; 20] = [
     "WHERE",
 ];
 
-/// Words that a misspelled word is compared with.
+/// Keywords that a misspelled word is compared with.
 const KEYWORDS: [&str; 26] = [
     "BETWEEN",
     "CREATE",
@@ -115,10 +115,10 @@ const KEYWORDS: [&str; 26] = [
     "WHERE",
 ];
 
-/// The shortest word that is compared: shorter ones are near to everything.
+/// The shortest word that is compared: shorter ones are similar to every keyword.
 const COMPARED_CHARS_MIN: usize = 4;
 
-/// The keyword that `word` is nearly, but not quite.
+/// Returns the keyword that `word` is similar but not equal to.
 pub(crate) fn nearest_keyword(word: &str) -> Option<String> {
     let upper = word.to_ascii_uppercase();
     if upper.len() < COMPARED_CHARS_MIN || KEYWORDS.contains(&upper.as_str()) {
@@ -128,12 +128,12 @@ pub(crate) fn nearest_keyword(word: &str) -> Option<String> {
     (near.len().abs_diff(upper.len()) <= 1).then_some(near)
 }
 
-/// Whether an unquoted `word` may be an alias that no `AS` announces.
+/// Returns whether an unquoted `word` may be an alias without `AS`.
 pub(crate) fn may_be_alias(word: &str) -> bool {
     !holds(&NO_ALIAS, word)
 }
 
-/// Whether an unquoted `word` may be a column at the beginning of an expression.
+/// Returns whether an unquoted `word` may be a column at the beginning of an expression.
 pub(crate) fn may_be_column(word: &str) -> bool {
     !holds(&NO_COLUMN, word)
 }

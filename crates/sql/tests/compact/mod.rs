@@ -114,7 +114,7 @@ pub fn expr(e: &Expr) -> String {
         ExprNode::Function(f) => call(f),
         ExprNode::Window(w) => window(w),
         ExprNode::Cast { expr: e, to, mode } => {
-            let name = if *mode == CastMode::Try { "try_cast" } else { "cast" };
+            let name = if *mode == EvalMode::Try { "try_cast" } else { "cast" };
             format!("{name}({} as {to})", expr(e))
         }
         ExprNode::Alias { expr: e, names, .. } => format!("{} as {}", expr(e), names.join("/")),

@@ -1,4 +1,4 @@
-//! A table in a box: names, types, the first rows, and how many there are.
+//! Draws a table in a box: names, types, the first rows, and the number of rows.
 //!
 //! Keeps at most `max_rows` rows and cells of [`CELL_WIDTH_MAX`] columns, whatever the result's size.
 
@@ -7,11 +7,11 @@ use arrow::datatypes::DataType;
 use thalweg_engine::display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Terminal columns of a cell; what is longer is cut.
+/// The largest width of a cell in terminal columns; longer text is truncated.
 const CELL_WIDTH_MAX: usize = 60;
 
 /// Collects rows and draws them.
-pub struct Table {
+pub(crate) struct Table {
     /// Name and type.
     columns: Vec<(String, String)>,
     time_zone: String,
@@ -22,13 +22,13 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(columns: Vec<(String, String)>, time_zone: String, max_rows: usize) -> Self {
+    pub(crate) fn new(columns: Vec<(String, String)>, time_zone: String, max_rows: usize) -> Self {
         let right = vec![false; columns.len()];
         Self { columns, time_zone, max_rows, rows: vec![], right, count: 0 }
     }
 
-    /// Takes rows: the first ones as text, the rest as a number.
-    pub fn batch(&mut self, batch: &RecordBatch) {
+    /// Adds rows: the first ones are kept as text, the others are counted.
+    pub(crate) fn batch(&mut self, batch: &RecordBatch) {
         let wanted = self.max_rows.saturating_sub(self.rows.len()).min(batch.num_rows());
         for row in 0..wanted {
             let cells = batch.columns().iter();
@@ -38,8 +38,8 @@ impl Table {
         self.count += batch.num_rows();
     }
 
-    /// The drawn table; nothing if there are no columns.
-    pub fn render(&self) -> String {
+    /// Returns the drawn table, which is empty if there are no columns.
+    pub(crate) fn render(&self) -> String {
         if self.columns.is_empty() {
             return String::new();
         }
@@ -91,7 +91,7 @@ fn is_number(data_type: &DataType) -> bool {
     data_type.is_numeric()
 }
 
-/// One line of at most [`CELL_WIDTH_MAX`] columns.
+/// Truncates a text to one line of at most [`CELL_WIDTH_MAX`] columns.
 fn cut(text: &str) -> String {
     let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if flat.width() <= CELL_WIDTH_MAX {

@@ -1,7 +1,7 @@
-//! Comma-separated values with a header line; values read as `show()` prints them.
+//! Prints comma-separated values with a header line; values have the text of `show()`.
 //!
-//! NULL is an empty field and an empty string is `""`, so that both can be told apart; a row that is
-//! only a NULL is `""` too, since an empty line is no row to most readers. Quotes are doubled.
+//! NULL is an empty field and an empty string is `""`, so that the two differ; a row that is
+//! only a NULL is `""` too, since most readers skip an empty line. Quotes are doubled.
 
 use super::write;
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -9,19 +9,19 @@ use arrow::datatypes::DataType;
 use thalweg_common::Result;
 use thalweg_engine::display;
 
-/// Writes lines as batches come.
-pub struct Lines {
+/// Prints one line per row.
+pub(crate) struct CsvPrinter {
     header: Vec<String>,
     time_zone: String,
     started: bool,
 }
 
-impl Lines {
-    pub fn new(columns: Vec<(String, String)>, time_zone: String) -> Self {
+impl CsvPrinter {
+    pub(crate) fn new(columns: Vec<(String, String)>, time_zone: String) -> Self {
         Self { header: columns.into_iter().map(|(name, _)| name).collect(), time_zone, started: false }
     }
 
-    pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut out = self.begin();
         for row in 0..batch.num_rows() {
             let cell = |c: &ArrayRef| match c.is_null(row) || *c.data_type() == DataType::Null {
@@ -34,11 +34,11 @@ impl Lines {
         write(out.as_bytes())
     }
 
-    pub fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(mut self) -> Result<()> {
         write(self.begin().as_bytes())
     }
 
-    /// The header, if it is not written yet.
+    /// Returns the header, unless it has been written.
     fn begin(&mut self) -> String {
         let mut out = String::new();
         if !std::mem::replace(&mut self.started, true) && !self.header.is_empty() {

@@ -1,4 +1,4 @@
-//! One JSON object per row and line.
+//! Prints one JSON object per row and line.
 //!
 //! NULL is `null`; numbers keep all their digits, and those that JSON lacks are `"NaN"`,
 //! `"Infinity"`, `"-Infinity"`; a timestamp is RFC 3339 in UTC; bytes are hexadecimal; a map is an
@@ -12,11 +12,11 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use thalweg_common::Result;
 use thalweg_engine::display;
 
-/// Writes lines as batches come.
-pub struct Lines;
+/// Prints one line per row.
+pub(crate) struct JsonPrinter;
 
-impl Lines {
-    pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+impl JsonPrinter {
+    pub(crate) fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let schema = batch.schema();
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         let mut out = String::new();
@@ -46,7 +46,7 @@ fn value(column: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
         out.push_str("null");
         return Ok(());
     }
-    // The zone has no say: a timestamp is not printed so.
+    // The zone has no effect: a timestamp is printed by another branch.
     let shown = || display::cell(column.as_ref(), row, "UTC");
     match column.data_type() {
         DataType::Null => out.push_str("null"),

@@ -1,19 +1,19 @@
-//! Rows on stdout: box, csv or json. The box keeps the first rows and counts the rest; the others stream.
+//! Prints rows to stdout as box, CSV or JSON. The box keeps the first rows and counts the others; CSV and JSON stream.
 
 mod boxed;
 mod csv;
 mod json;
 
-pub use boxed::Table;
+pub(crate) use boxed::Table;
 
 use crate::report::no_stdout;
 use arrow::array::RecordBatch;
 use std::io::Write;
 use thalweg_common::Result;
 
-/// How rows are printed.
+/// The formats in which rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// A table for people: names, types, the first rows and their number
     Box,
     /// Comma-separated values with a header; NULL is an empty field, an empty string is ""
@@ -23,40 +23,45 @@ pub enum Format {
 }
 
 /// Prints the rows of one result.
-pub enum Printer {
+pub(crate) enum RowPrinter {
     Box(Table),
-    Csv(csv::Lines),
-    Json(json::Lines),
+    Csv(csv::CsvPrinter),
+    Json(json::JsonPrinter),
 }
 
-impl Printer {
-    /// A printer for columns of (name, type); timestamps are shown in `time_zone`.
-    pub fn new(format: Format, columns: Vec<(String, String)>, time_zone: String, max_rows: usize) -> Self {
+impl RowPrinter {
+    /// Creates a printer for columns of (name, type); timestamps are shown in `time_zone`.
+    pub(crate) fn new(
+        format: Format,
+        columns: Vec<(String, String)>,
+        time_zone: String,
+        max_rows: usize,
+    ) -> Self {
         match format {
-            Format::Box => Printer::Box(Table::new(columns, time_zone, max_rows)),
-            Format::Csv => Printer::Csv(csv::Lines::new(columns, time_zone)),
-            Format::Json => Printer::Json(json::Lines),
+            Format::Box => RowPrinter::Box(Table::new(columns, time_zone, max_rows)),
+            Format::Csv => RowPrinter::Csv(csv::CsvPrinter::new(columns, time_zone)),
+            Format::Json => RowPrinter::Json(json::JsonPrinter),
         }
     }
 
-    /// Takes rows.
-    pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Prints rows, or collects them for the box.
+    pub(crate) fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         match self {
-            Printer::Box(table) => {
+            RowPrinter::Box(table) => {
                 table.batch(batch);
                 Ok(())
             }
-            Printer::Csv(lines) => lines.batch(batch),
-            Printer::Json(lines) => lines.batch(batch),
+            RowPrinter::Csv(lines) => lines.batch(batch),
+            RowPrinter::Json(lines) => lines.batch(batch),
         }
     }
 
     /// Prints what is not printed yet. A statement without columns prints nothing.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         match self {
-            Printer::Box(table) => write(table.render().as_bytes()),
-            Printer::Csv(lines) => lines.finish(),
-            Printer::Json(_) => Ok(()),
+            RowPrinter::Box(table) => write(table.render().as_bytes()),
+            RowPrinter::Csv(lines) => lines.finish(),
+            RowPrinter::Json(_) => Ok(()),
         }
     }
 }

@@ -1,27 +1,27 @@
 //! The verbs of the command line: one file each, with its flags, its help and what it does.
 //!
-//! To add one: a file with an `Args` struct and `run`, and a line in [`Verb`].
+//! To add one: a file with a struct of its arguments and `run`, and a line in [`Verb`].
 
-pub mod demo;
-pub mod serve;
-pub mod sql;
+pub(crate) mod demo;
+pub(crate) mod serve;
+pub(crate) mod sql;
 
 use crate::report::Failure;
 use thalweg_common::Result;
 use thalweg_common::config::{Configuration, ValueOrigin};
 use thalweg_engine::EngineConfig;
 
-/// What to do.
+/// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {
-    Demo(demo::Args),
-    Serve(serve::Args),
-    Sql(sql::Args),
+pub(crate) enum Verb {
+    Demo(demo::DemoArgs),
+    Serve(serve::ServeArgs),
+    Sql(sql::SqlArgs),
 }
 
 impl Verb {
-    /// Puts the flags that are settings over the settings.
-    pub fn prepare(&self, mut settings: Configuration) -> Result<Configuration> {
+    /// Sets the configuration keys that flags give.
+    pub(crate) fn prepare(&self, mut settings: Configuration) -> Result<Configuration> {
         let flags: Vec<(&str, Option<String>)> = match self {
             Verb::Demo(_) => vec![],
             Verb::Serve(args) => args.settings(),
@@ -35,8 +35,8 @@ impl Verb {
         Ok(settings)
     }
 
-    /// Does it.
-    pub async fn run(self, settings: Configuration) -> std::result::Result<(), Failure> {
+    /// Runs the verb.
+    pub(crate) async fn run(self, settings: Configuration) -> std::result::Result<(), Failure> {
         match self {
             Verb::Demo(args) => Ok(demo::run(args).await?),
             Verb::Serve(_) => Ok(serve::run(&settings).await?),
@@ -45,7 +45,7 @@ impl Verb {
     }
 }
 
-/// How to open an engine with these settings.
+/// Returns the engine's configuration.
 fn engine_config(settings: &Configuration) -> EngineConfig {
     let mut config = EngineConfig::new(settings.path("data.dir"));
     config.workers = settings.count("engine.workers");

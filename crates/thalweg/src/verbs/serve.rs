@@ -1,4 +1,4 @@
-//! `thalweg serve`: the Spark Connect server, until a signal ends it.
+//! `thalweg serve`: runs the Spark Connect server until a signal ends it.
 //!
 //! The address is the only line on stdout, written when clients can connect. Streaming tables
 //! resume before that. SIGINT and SIGTERM let running epochs end; a second one does not wait.
@@ -26,8 +26,8 @@ It listens on the loopback interface unless told otherwise, and asks nobody for 
 /// Starts a Spark Connect server for PySpark and prints its URL
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
-    /// Port of the Spark Connect door, 15002 by default; 0 picks a free one
+pub(crate) struct ServeArgs {
+    /// Port of the Spark Connect service, 15002 by default; 0 selects a free one
     #[arg(long)]
     port: Option<u16>,
     /// Address to listen on, 127.0.0.1 by default
@@ -38,9 +38,9 @@ pub struct Args {
     data_dir: Option<PathBuf>,
 }
 
-impl Args {
-    /// The flags that are settings.
-    pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
+impl ServeArgs {
+    /// Returns the flags that are configuration keys.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, Option<String>)> {
         vec![
             ("server.port", self.port.map(|p| p.to_string())),
             ("server.host", self.host.clone()),
@@ -50,18 +50,18 @@ impl Args {
 }
 
 /// Serves until a signal.
-pub async fn run(settings: &Configuration) -> Result<()> {
+pub(crate) async fn run(settings: &Configuration) -> Result<()> {
     let mut stop = Stop::new()?;
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
     let engine = Engine::open(engine_config(settings), standard_registry()).await?;
-    talk(&format!("data in {}; stop with Ctrl-C", settings.text("data.dir")));
+    message(&format!("data in {}; stop with Ctrl-C", settings.text("data.dir")));
     announce(local)?;
     thalweg_server::serve(engine.clone(), listener, stop.asked()).await?;
-    talk("stopping: running epochs end first");
+    message("stopping: running epochs end first");
     tokio::select! {
         () = engine.shutdown() => {}
-        () = stop.asked() => talk("stopped at once; the next start goes on from the last committed epoch"),
+        () = stop.asked() => message("stopped immediately; the next start resumes after the last committed epoch"),
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ async fn address(settings: &Configuration) -> Result<SocketAddr> {
     found.next().ok_or_else(|| failed(&format!("server.host '{host}'"), "has no address"))
 }
 
-/// A closed stdout is no reason not to serve.
+/// Prints the URL. The server also runs if stdout is closed.
 fn announce(local: SocketAddr) -> Result<()> {
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "sc://{local}");
@@ -82,11 +82,11 @@ fn announce(local: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn talk(text: &str) {
+fn message(text: &str) {
     let _ = writeln!(std::io::stderr(), "thalweg: {text}");
 }
 
-/// The signals that ask to stop.
+/// The signals that stop the server.
 struct Stop {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,

@@ -1,11 +1,11 @@
 //! `thalweg sql`: runs statements from the command line, a file or stdin and prints their rows.
 //!
 //! Statements run one after the other and the first error ends the run. A streaming statement
-//! takes in what is there, closes its windows and returns. Without a data directory everything
-//! that is created is gone at the end.
+//! processes the available input, closes its windows and returns. Without a data directory everything
+//! that is created is deleted at the end.
 
 use super::engine_config;
-use crate::format::{Format, Printer};
+use crate::format::{Format, RowPrinter};
 use crate::report::{Failure, failed, interrupted};
 use futures::StreamExt;
 use std::io::Read;
@@ -19,7 +19,7 @@ use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long an interrupted statement has to notice. One that does not is left behind.
+/// How long an interrupted statement may take to end; after that the process exits without it.
 const NOTICE_MAX: Duration = Duration::from_millis(200);
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ Exit codes: 0 done; 1 a statement failed; 2 the command line or configuration is
 /// Runs Spark SQL statements and prints their rows
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct SqlArgs {
     /// Statements to run
     #[arg(short = 'c', long, value_name = "SQL", conflicts_with = "file", allow_hyphen_values = true)]
     command: Option<String>,
@@ -55,9 +55,9 @@ pub struct Args {
     data_dir: Option<PathBuf>,
 }
 
-impl Args {
-    /// The flags that are settings.
-    pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
+impl SqlArgs {
+    /// Returns the flags that are configuration keys.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, Option<String>)> {
         vec![("data.dir", self.data_dir.as_ref().map(|d| d.display().to_string()))]
     }
 
@@ -76,7 +76,7 @@ impl Args {
 }
 
 /// Runs the statements.
-pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
+pub(crate) async fn run(args: SqlArgs, settings: &Configuration) -> Result<(), Failure> {
     let text = args.text()?;
     let mut config = engine_config(settings);
     config.resume_jobs = false;
@@ -89,15 +89,15 @@ pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
     }
     let statements = match thalweg_engine::parse(&text) {
         Ok(statements) => statements,
-        // A script of comments is one that does nothing.
+        // A script of comments only is valid.
         Err(error) if error.class() == "PARSE_EMPTY_STATEMENT" => return Ok(()),
         Err(error) => return Err(Failure { error, text, first_line: 1 }),
     };
-    // From here on an interrupt is heard, also while the first statement prints without a pause.
+    // From here on an interrupt is handled, also while the first statement prints without yielding.
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
     let engine = Engine::open(config, standard_registry()).await?;
-    // In a task of their own, so that statements that compute without a pause do not hold the interrupt up.
+    // In a separate task, so that statements that compute without yielding do not delay the interrupt.
     let cancellation = Cancellation::default();
     let work = statement_by_statement(engine.clone(), statements, text, args);
     let mut work = tokio::spawn(cancellation.scope(work));
@@ -108,7 +108,7 @@ pub async fn run(args: Args, settings: &Configuration) -> Result<(), Failure> {
         _ = interrupt.recv() => {
             cancellation.cancel();
             work.abort();
-            // It may be about to start a stream, which is then stopped below.
+            // It may be about to start a stream, which is stopped below.
             let _ = tokio::time::timeout(NOTICE_MAX, work).await;
             Err(interrupted().into())
         }
@@ -121,7 +121,7 @@ async fn statement_by_statement(
     engine: Arc<Engine>,
     statements: Vec<ParsedStatement>,
     text: String,
-    args: Args,
+    args: SqlArgs,
 ) -> Result<(), Failure> {
     let session = engine.new_session("thalweg", "sql");
     let mut from = 0;
@@ -141,10 +141,10 @@ async fn statement_by_statement(
     Ok(())
 }
 
-async fn print(session: &Session, output: Output, args: &Args) -> Result<(), Error> {
+async fn print(session: &Session, output: Output, args: &SqlArgs) -> Result<(), Error> {
     let columns = output.schema.fields.iter().map(|f| (f.name.clone(), f.data_type.to_string())).collect();
     let zone = session.config().time_zone();
-    let mut printer = Printer::new(args.format, columns, zone, args.max_rows);
+    let mut printer = RowPrinter::new(args.format, columns, zone, args.max_rows);
     let mut rows = output.rows;
     while let Some(batch) = rows.next().await {
         printer.batch(&batch?)?;

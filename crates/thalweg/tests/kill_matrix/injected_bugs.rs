@@ -1,7 +1,7 @@
 //! Runs the trials in processes with an injected bug, to prove that the matrix detects it.
 //!
-//! Such a process is this test's own program, which a variable tells to inject a bug and to run the job: the
-//! product has no way to inject one. What reads the table is the product.
+//! Such a process is this test's own program, in which a variable selects the bug: the released binary cannot
+//! inject one. The table is read by the released binary.
 
 use crate::input::Trial;
 use crate::process::{Process, ProcessEnd, read};

@@ -1,6 +1,6 @@
-//! A disk that is full while a stream runs: what is said, what is kept, and that it goes on.
+//! Tests a disk that is full while a stream runs: the error, the rows that are kept, and that the stream continues.
 //!
-//! A limit on the size of a file stands in for the disk's end: it needs no rights, and the write fails in
+//! A limit on the size of a file simulates the full disk: it needs no privileges, and the write fails in
 //! the same place. The process is started through `ulimit`, with the signal that would kill it ignored.
 
 use std::fmt::Write;

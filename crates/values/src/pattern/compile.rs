@@ -1,6 +1,6 @@
 //! The text of a pattern → its items, or Spark's error.
 
-use super::offset::Style;
+use super::offset::OffsetStyle;
 use super::{Field, Item, Number, Sign};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -208,7 +208,7 @@ impl Compiler<'_> {
             ('S', 1..=9) => Item::Fraction(width),
             ('V', 2) => Item::ZoneId,
             ('z', 1..=4) => Item::ZoneName(width == 4),
-            _ => Item::Offset(Style::of(letter, width)?),
+            _ => Item::Offset(OffsetStyle::of(letter, width)?),
         })
     }
 

@@ -47,7 +47,7 @@ enum Item {
     Weekday(bool),
     Era(bool),
     HalfDay,
-    Offset(offset::Style),
+    Offset(offset::OffsetStyle),
     /// The name of a zone, such as `Europe/Paris`.
     ZoneId,
     /// `CET`, or in full `Central European Standard Time`.

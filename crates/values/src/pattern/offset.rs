@@ -2,7 +2,7 @@
 
 /// How an offset is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Style {
+pub(super) struct OffsetStyle {
     /// Whether `GMT` stands before it.
     gmt: bool,
     /// Whether hours have two digits.
@@ -25,7 +25,7 @@ enum Part {
 /// The largest offset that a zone has, in seconds.
 const OFFSET_MAX_S: i64 = 18 * 3600;
 
-impl Style {
+impl OffsetStyle {
     /// The offset in the name of a zone: `+08:00`, `-03:00:15`.
     pub(super) const IN_ZONE: Self = Self {
         gmt: false,

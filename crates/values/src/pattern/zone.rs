@@ -1,6 +1,6 @@
 //! Zones in texts by a pattern: their ids (`VV`) and their English names (`z`).
 
-use super::offset::{Style, strip_prefix};
+use super::offset::{OffsetStyle, strip_prefix};
 use crate::zone::Zone;
 use chrono_tz::{TZ_VARIANTS, Tz};
 use std::collections::BTreeMap;
@@ -72,12 +72,12 @@ pub(super) fn read_name(text: &str, full: bool) -> Option<(Zone, &str)> {
 /// The zone whose id a text begins with, in any case, and what follows it.
 pub(super) fn read_id(text: &str) -> Option<(Zone, &str)> {
     if text.starts_with(['+', '-']) {
-        let (offset, rest) = Style::IN_ZONE.read(text)?;
+        let (offset, rest) = OffsetStyle::IN_ZONE.read(text)?;
         return Some((Zone::Fixed(offset), rest));
     }
     for prefix in ["UTC", "GMT", "UT"] {
         let Some(rest) = strip_prefix(text, prefix) else { continue };
-        return Some(match Style::IN_ZONE.read(rest) {
+        return Some(match OffsetStyle::IN_ZONE.read(rest) {
             Some((offset, after)) => (Zone::Prefixed(prefix, offset), after),
             None => (Zone::Prefixed(prefix, 0), rest),
         });

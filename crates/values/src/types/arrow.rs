@@ -1,4 +1,4 @@
-//! Spark's data types as Arrow lays them out, and back.
+//! Converts Spark's data types to Arrow and back.
 //!
 //! One layout per type holds everywhere inside (never view or large strings, timestamps in microseconds);
 //! who speaks with the outside relabels at the edge. Interval fields and char lengths have no place in Arrow:

@@ -1,4 +1,4 @@
-//! Rows by group: `groupBy`, `rollup`, `cube`, `pivot`, `groupingSets`.
+//! Converts aggregations: `groupBy`, `rollup`, `cube`, `pivot`, `groupingSets`.
 
 use crate::convert::expression::literal_expr;
 use crate::convert::{Converter, invalid, required};
@@ -9,7 +9,7 @@ use thalweg_sql::ir;
 use thalweg_sql::ir::RelationNode as Node;
 
 impl Converter<'_> {
-    /// `groupBy().agg()` and its kin.
+    /// `groupBy().agg()` and its variants.
     pub(super) fn aggregate(&self, proto: pb::Aggregate) -> Result<Node> {
         let pb::Aggregate {
             input,
@@ -26,7 +26,7 @@ impl Converter<'_> {
             Ok(GroupType::Pivot) => self.pivot(required(pivot, "Aggregate.pivot")?)?,
             Ok(GroupType::GroupingSets) => self.grouping_sets(grouping_sets)?,
             Ok(GroupType::Unspecified) | Err(_) => {
-                return Err(invalid(format!("{group_type} is no kind of grouping.")));
+                return Err(invalid(format!("{group_type} is not a kind of grouping.")));
             }
         };
         Ok(Node::Aggregate(ir::Aggregate {

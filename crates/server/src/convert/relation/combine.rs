@@ -1,4 +1,4 @@
-//! Rows of two relations: joins, set operations, subqueries by reference.
+//! Converts relations over several inputs: joins, set operations, subqueries by reference.
 
 use crate::convert::{Converter, invalid, refuse_if, required};
 use spark_connect_proto as pb;
@@ -47,21 +47,21 @@ impl Converter<'_> {
             Ok(SetOpType::Intersect) => ir::SetKind::Intersect,
             Ok(SetOpType::Except) => ir::SetKind::Except,
             Ok(SetOpType::Unspecified) | Err(_) => {
-                return Err(invalid(format!("{set_op_type} is no set operation.")));
+                return Err(invalid(format!("{set_op_type} is not a set operation.")));
             }
         };
         Ok(Node::SetOperation(ir::SetOperation {
             left: self.input(left_input)?,
             right: self.input(right_input)?,
             kind,
-            // A union keeps all rows unless told otherwise; the others do not.
+            // A union keeps all rows by default; the others do not.
             all: is_all.unwrap_or(kind == ir::SetKind::Union),
             by_name: by_name.unwrap_or(false),
             allow_missing_columns: allow_missing_columns.unwrap_or(false),
         }))
     }
 
-    /// The relations that subquery expressions refer to, and those that SQL text names
+    /// The relations that subquery expressions refer to, and those that SQL text refers to
     /// (`spark.sql("… {df}", df=df)`): the latter become common table expressions of the text.
     pub(super) fn with_relations(&self, proto: pb::WithRelations) -> Result<Node> {
         let pb::WithRelations { root, references } = proto;
@@ -108,6 +108,6 @@ fn join_kind(join_type: i32) -> Result<ir::JoinKind> {
         Ok(JoinType::LeftAnti) => Ok(ir::JoinKind::LeftAnti),
         Ok(JoinType::LeftSemi) => Ok(ir::JoinKind::LeftSemi),
         Ok(JoinType::Cross) => Ok(ir::JoinKind::Cross),
-        Ok(JoinType::Unspecified) | Err(_) => Err(invalid(format!("{join_type} is no type of join."))),
+        Ok(JoinType::Unspecified) | Err(_) => Err(invalid(format!("{join_type} is not a type of join."))),
     }
 }

@@ -1,6 +1,6 @@
-//! Which rows are meant?
+//! Converts relations.
 //!
-//! One small function per message; families with more to say live in files of their own below.
+//! There is one small function per message; larger families have files of their own.
 
 mod aggregate;
 mod combine;
@@ -17,7 +17,7 @@ use thalweg_sql::ir;
 use thalweg_sql::ir::RelationNode as Node;
 
 impl Converter<'_> {
-    /// The relation of a message, with the id that references to it carry.
+    /// Converts a relation, with the id that references to it carry.
     pub(crate) fn relation(&self, proto: pb::Relation) -> Result<ir::Relation> {
         if let Some(relation) = self.fragment(&proto) {
             return Ok(relation);
@@ -27,7 +27,7 @@ impl Converter<'_> {
         Ok(ir::Relation { node, plan_id: common.and_then(plan_id), origin: None })
     }
 
-    /// The relation of a boxed field that must be there.
+    /// Converts the relation of a boxed field, which is required.
     pub(super) fn input(&self, proto: Option<Box<pb::Relation>>) -> Result<Box<ir::Relation>> {
         Ok(Box::new(self.relation(*required(proto, "Relation.input")?)?))
     }
@@ -80,7 +80,7 @@ impl Converter<'_> {
 }
 
 fn plan_id(common: pb::RelationCommon) -> Option<i64> {
-    // The origin tells where the call stood in the client's program, which only its own traces show.
+    // The origin is the place of the call in the client's program, which only the client's traces show.
     #[allow(deprecated)]
     let pb::RelationCommon { source_info: _, plan_id, origin: _ } = common;
     plan_id

@@ -1,8 +1,8 @@
-//! What is the name of a relation that the door refuses, as its user knows it?
+//! Names the relations that the service refuses, as their users know them.
 
 use spark_connect_proto::relation::RelType;
 
-/// The DataFrame method or clause that made the message.
+/// Returns the DataFrame method or clause that makes the message.
 pub(super) fn name(rel_type: &RelType) -> &'static str {
     match rel_type {
         RelType::MapPartitions(_) => "functions in Python over partitions (mapInPandas, mapInArrow)",

@@ -1,4 +1,4 @@
-//! The same rows in another shape: fewer, in order, with other columns, drawn as text.
+//! Converts relations of one input: limits, orders, columns, and rows as text.
 
 use crate::convert::expression::integer;
 use crate::convert::{Converter, count, identifier, invalid, refuse_if, required, types};
@@ -48,7 +48,7 @@ impl Converter<'_> {
     pub(super) fn sample(&self, proto: pb::Sample) -> Result<Node> {
         let pb::Sample { input, lower_bound, upper_bound, with_replacement, seed, deterministic_order } =
             proto;
-        // The parts of a split must not overlap, which needs one order of rows in all of them.
+        // The parts of a split must not overlap, which requires the same order of rows in all of them.
         refuse_if(deterministic_order, "randomSplit")?;
         Ok(Node::Sample {
             input: self.input(input)?,
@@ -92,7 +92,7 @@ impl Converter<'_> {
         Ok(Node::Repartition { input: self.input(input)?, partitions, exprs, shuffle: true })
     }
 
-    /// `repartitionByRange` sends orderings; only what they order by can matter to a partition.
+    /// `repartitionByRange` sends orderings; only their keys matter to a partition.
     fn partition_key(&self, proto: pb::Expression) -> Result<Expr> {
         match proto.expr_type {
             Some(pb::expression::ExprType::SortOrder(order)) => Ok(self.sort_order(*order)?.expr),
@@ -160,7 +160,7 @@ impl Converter<'_> {
         let pb::ShowString { input, num_rows, truncate, vertical } = proto;
         Ok(Node::ShowString {
             input: self.input(input)?,
-            // Spark draws no row for a negative count, and cuts nothing for a negative width.
+            // Spark shows no row for a negative count, and truncates nothing for a negative width.
             rows: usize::try_from(num_rows).unwrap_or(0),
             truncate: usize::try_from(truncate).unwrap_or(0),
             vertical,

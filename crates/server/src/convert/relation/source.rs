@@ -1,4 +1,4 @@
-//! Rows that come from somewhere: tables, files, ranges, SQL text, table functions.
+//! Converts sources of rows: tables, files, ranges, SQL text, table functions.
 
 use crate::convert::expression::literal_expr;
 use crate::convert::{Converter, identifier, options, refuse_if, required};
@@ -47,7 +47,7 @@ impl Converter<'_> {
         self.sql_query(proto, query)
     }
 
-    /// SQL text that was parsed to this query, with its arguments.
+    /// Converts SQL text that was parsed to this query, with its arguments.
     #[allow(deprecated)] // Older clients send arguments as literals.
     pub(in crate::convert) fn sql_query(&self, proto: pb::Sql, parsed: ir::Relation) -> Result<Node> {
         let pb::Sql { query, args, pos_args, named_arguments, pos_arguments } = proto;

@@ -1,4 +1,4 @@
-//! Rows about rows: `describe`, `summary`, `cov`, `corr`, and the repair of nulls (`na`).
+//! Converts statistics (`describe`, `summary`, `cov`, `corr`) and the replacement of nulls (`na`).
 
 use crate::convert::expression::literal_expr;
 use crate::convert::{Converter, count, identifier, refuse_if, required};
@@ -6,12 +6,12 @@ use spark_connect_proto as pb;
 use spark_connect_proto::na_replace::Replacement;
 use thalweg_common::Result;
 use thalweg_sql::ir;
-use thalweg_sql::ir::{CastMode, Expr, ExprNode, Literal, RelationNode as Node};
+use thalweg_sql::ir::{EvalMode, Expr, ExprNode, Literal, RelationNode as Node};
 use thalweg_sql::types::DataType;
 
-/// What `describe` tells.
+/// The statistics of `describe`.
 const DESCRIBE: &[&str] = &["count", "mean", "stddev", "min", "max"];
-/// What `summary` tells unless asked for less.
+/// The statistics of `summary` without arguments.
 const SUMMARY: &[&str] = &["count", "mean", "stddev", "min", "25%", "50%", "75%", "max"];
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -58,7 +58,7 @@ impl Converter<'_> {
         let mut args = vec![];
         for column in &columns {
             let column = Expr::new(ExprNode::Attribute { name: identifier(column)?, plan_id: None });
-            let (expr, to, mode) = (Box::new(column), DataType::Double, CastMode::Ansi);
+            let (expr, to, mode) = (Box::new(column), DataType::Double, EvalMode::Ansi);
             let number = Expr::new(ExprNode::Cast { expr, to, mode });
             let zero = Expr::new(ExprNode::Literal(Literal::Double(0.0)));
             args.push(Expr::call("coalesce", vec![number, zero]));
@@ -98,7 +98,7 @@ impl Converter<'_> {
     }
 }
 
-/// Columns as these methods name them: dots part, backticks quote.
+/// Converts the names of columns: dots separate, backticks quote.
 fn names(columns: Vec<String>) -> Result<Vec<ir::Name>> {
     columns.iter().map(|column| identifier(column)).collect()
 }

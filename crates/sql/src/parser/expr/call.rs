@@ -1,4 +1,4 @@
-//! Function calls and the clauses behind their brackets.
+//! Function calls and the clauses after their parentheses.
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;
@@ -6,7 +6,8 @@ use crate::ir::{Expr, ExprNode, FunctionCall, Name, SortOrder};
 use thalweg_common::Result;
 
 impl Parser<'_> {
-    /// `name([DISTINCT] args …) [WITHIN GROUP …] [FILTER …] [IGNORE NULLS] [OVER …]`; stands at the bracket.
+    /// `name([DISTINCT] args …) [WITHIN GROUP …] [FILTER …] [IGNORE NULLS] [OVER …]`; the current token is the
+    /// parenthesis.
     pub(super) fn call(&mut self, name: Name, start: usize) -> Result<Expr> {
         self.expect_symbol("(")?;
         let distinct = self.quantifier();
@@ -53,7 +54,7 @@ impl Parser<'_> {
         Ok(self.expr_at(ExprNode::NamedArgument { name, value }, start))
     }
 
-    /// Arguments of a table-valued function, brackets included.
+    /// Arguments of a table-valued function, parentheses included.
     pub(crate) fn arguments(&mut self) -> Result<Vec<Expr>> {
         self.expect_symbol("(")?;
         let args = if self.is_symbol(")") { vec![] } else { self.list(Self::argument)? };

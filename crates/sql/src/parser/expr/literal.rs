@@ -10,7 +10,7 @@ use thalweg_values::datetime;
 const DECIMAL_DIGITS_MAX: usize = 38;
 
 impl Parser<'_> {
-    /// A number, with the minus before it if one stands here.
+    /// A number, with the minus before it if there is one.
     pub(super) fn number(&mut self) -> Result<Expr> {
         let start = self.pos;
         let sign = if self.eat_symbol("-") { "-" } else { "" };
@@ -20,7 +20,7 @@ impl Parser<'_> {
         Ok(self.expr_at(ExprNode::Literal(literal), start))
     }
 
-    /// `WORD 'text'`; stands at the word.
+    /// `WORD 'text'`; the current token is the word.
     pub(super) fn typed_literal(&mut self, word: &str) -> Result<Expr> {
         let start = self.pos;
         self.advance();
@@ -79,7 +79,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The literal that a number's text stands for: by its suffix, else the narrowest of INT, BIGINT, DECIMAL.
+/// Converts the text of a number to a literal: by its suffix, else the narrowest of INT, BIGINT, DECIMAL.
 fn number_literal(text: &str) -> Result<Literal> {
     let upper = text.to_ascii_uppercase();
     if let Some(digits) = upper.strip_suffix("BD") {
@@ -136,7 +136,7 @@ fn out_of_range(text: &str, name: &str, low: &str, high: &str) -> Error {
     .param("maxValue", high)
 }
 
-/// A decimal of as many digits as were written; an exponent moves the point.
+/// A decimal with as many digits as the text; an exponent moves the decimal point.
 fn decimal(text: &str) -> Result<Literal> {
     let (mantissa, exponent) = text.split_once('E').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -37,7 +37,7 @@ pub(crate) fn parse_interval_text(text: &str) -> Result<Literal> {
 }
 
 impl Parser<'_> {
-    /// Whether the word INTERVAL at hand begins a literal: a number or a string follows, maybe with a sign.
+    /// Returns whether the word INTERVAL begins a literal: a number or a string follows, possibly with a sign.
     pub(super) fn is_interval(&self) -> bool {
         let sign = usize::from(self.is_symbol_at(self.pos + 1, "-") || self.is_symbol_at(self.pos + 1, "+"));
         matches!(self.token_at(self.pos + 1 + sign).kind, TokenKind::Number | TokenKind::Text(_))
@@ -49,7 +49,7 @@ impl Parser<'_> {
         if token.kind == TokenKind::Word { find_unit(self.text_of(token)) } else { None }
     }
 
-    /// An interval literal; stands at INTERVAL.
+    /// An interval literal; the current token is INTERVAL.
     pub(crate) fn interval(&mut self) -> Result<Expr> {
         let start = self.pos;
         self.expect("INTERVAL")?;

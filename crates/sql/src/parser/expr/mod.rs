@@ -1,6 +1,7 @@
 //! Expressions: `OR`, `AND`, `NOT`, then predicates over values.
 //!
-//! The entry is [`Parser::expression`]; each recursion goes through it, so that its bound holds for all.
+//! The entry point is [`Parser::expression`]. Each recursion goes through it, so that its bound on the nesting holds
+//! for all.
 
 mod call;
 mod literal;
@@ -39,7 +40,7 @@ impl Parser<'_> {
         Ok(balance("and", terms))
     }
 
-    /// `NOT` and `!` bind weaker than comparisons.
+    /// `NOT` and `!` have a lower precedence than comparisons.
     fn negation(&mut self) -> Result<Expr> {
         let mut starts = vec![];
         while self.is_word("NOT") || self.is_symbol("!") {
@@ -55,7 +56,7 @@ impl Parser<'_> {
     }
 }
 
-/// Combines terms as a tree of the least height, split as Spark splits it: a thousand conjuncts nest ten deep.
+/// Combines terms into a tree of the least height, split as Spark splits it: a thousand conjuncts nest ten deep.
 fn balance(name: &str, mut terms: Vec<Expr>) -> Expr {
     if terms.len() > 1 {
         let right = terms.split_off(terms.len().div_ceil(2));

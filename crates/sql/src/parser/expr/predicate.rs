@@ -1,4 +1,4 @@
-//! Predicates behind a value: BETWEEN, IN, LIKE and its kin, IS.
+//! Predicates after a value: BETWEEN, IN, LIKE and its variants, IS.
 
 use super::super::Parser;
 use super::balance;
@@ -9,9 +9,9 @@ impl Parser<'_> {
     /// A value and at most one predicate on it; `EXISTS (query)` is one by itself.
     pub(super) fn predicate(&mut self) -> Result<Expr> {
         let start = self.pos;
-        if self.is_word("EXISTS") && self.is_query_bracket(self.pos + 1) {
+        if self.is_word("EXISTS") && self.is_query_in_parentheses(self.pos + 1) {
             self.advance();
-            let relation = Box::new(self.bracketed_query()?);
+            let relation = Box::new(self.parenthesized_query()?);
             let node = ExprNode::Subquery { kind: SubqueryKind::Exists, relation };
             return Ok(self.expr_at(node, start));
         }
@@ -58,14 +58,14 @@ impl Parser<'_> {
     }
 
     fn membership(&mut self, tested: Tested) -> Result<Expr> {
-        if self.is_query_bracket(self.pos) {
-            let relation = Box::new(self.bracketed_query()?);
+        if self.is_query_in_parentheses(self.pos) {
+            let relation = Box::new(self.parenthesized_query()?);
             let kind = SubqueryKind::In { values: row_values(tested.value) };
             let expr = self.expr_at(ExprNode::Subquery { kind, relation }, tested.start);
             return Ok(if tested.negated { self.call_at("not", vec![expr], tested.start) } else { expr });
         }
         let mut args = vec![tested.value];
-        args.extend(self.bracketed(Self::expression)?);
+        args.extend(self.parenthesized(Self::expression)?);
         self.tested("in", args, tested.start, tested.negated)
     }
 
@@ -73,7 +73,7 @@ impl Parser<'_> {
     fn like(&mut self, name: &str, tested: Tested) -> Result<Expr> {
         let quantified = self.is_symbol_at(self.pos + 1, "(");
         if quantified && let Some(word) = self.eat_any(&["ANY", "SOME", "ALL"]) {
-            let patterns = self.bracketed(Self::expression)?;
+            let patterns = self.parenthesized(Self::expression)?;
             let combine = if word == "ALL" { "and" } else { "or" };
             let mut tests = Vec::with_capacity(patterns.len());
             for pattern in patterns {
@@ -94,7 +94,7 @@ impl Parser<'_> {
         self.tested(name, args, tested.start, tested.negated)
     }
 
-    /// What stands behind `IS`.
+    /// The predicate after `IS`.
     fn is_predicate(&mut self, value: Expr, start: usize) -> Result<Expr> {
         let negated = self.eat("NOT");
         match self.eat_any(&["NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"]) {

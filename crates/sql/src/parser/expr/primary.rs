@@ -1,14 +1,14 @@
-//! Primary expressions: literals, names, brackets, lambdas, and what may follow them.
+//! Primary expressions: literals, names, parentheses, lambdas, and what may follow them.
 
 use super::super::lexer::TokenKind;
 use super::super::{Parser, words};
 use super::special::special_form;
-use crate::ir::{CastMode, Expr, ExprNode, Literal, Name, SubqueryKind};
+use crate::ir::{EvalMode, Expr, ExprNode, Literal, Name, SubqueryKind};
 use crate::types::DataType;
 use thalweg_common::Result;
 
 impl Parser<'_> {
-    /// An atom and the subscripts, fields and casts behind it.
+    /// An atom and the subscripts, fields and casts after it.
     pub(super) fn primary(&mut self) -> Result<Expr> {
         let start = self.pos;
         let mut expr = self.atom()?;
@@ -25,7 +25,7 @@ impl Parser<'_> {
                 ExprNode::Extract { child: Box::new(expr), extraction }
             } else if self.eat_symbol("::") {
                 let to = self.data_type()?;
-                ExprNode::Cast { expr: Box::new(expr), to, mode: CastMode::Ansi }
+                ExprNode::Cast { expr: Box::new(expr), to, mode: EvalMode::Ansi }
             } else if self.is_word("COLLATE") && self.token_at(self.pos + 1).kind != TokenKind::Symbol {
                 return Err(self.unsupported("COLLATE"));
             } else {
@@ -48,7 +48,7 @@ impl Parser<'_> {
             (TokenKind::Quoted(_), _) => self.name_or_call(),
             (TokenKind::Word, _) => self.word(),
             (TokenKind::Symbol, "-") => self.number(),
-            (TokenKind::Symbol, "(") => self.bracket(),
+            (TokenKind::Symbol, "(") => self.parenthesized_primary(),
             (TokenKind::Symbol, "*") => {
                 self.advance();
                 self.star(None, start)
@@ -145,27 +145,27 @@ impl Parser<'_> {
         let mut except = vec![];
         if self.is_word("EXCEPT")
             && self.is_symbol_at(self.pos + 1, "(")
-            && !self.is_query_bracket(self.pos + 1)
+            && !self.is_query_in_parentheses(self.pos + 1)
         {
             self.advance();
-            except = self.bracketed(Self::name)?;
+            except = self.parenthesized(Self::name)?;
         }
         Ok(self.expr_at(ExprNode::Star { target, plan_id: None, except }, start))
     }
 
-    /// A bracket: a subquery, a lambda's parameters, a row, or just brackets.
-    fn bracket(&mut self) -> Result<Expr> {
+    /// A phrase in parentheses: a subquery, a lambda's parameters, a row or an expression.
+    fn parenthesized_primary(&mut self) -> Result<Expr> {
         let start = self.pos;
-        if self.is_query_bracket(start) {
-            let relation = Box::new(self.bracketed_query()?);
+        if self.is_query_in_parentheses(start) {
+            let relation = Box::new(self.parenthesized_query()?);
             let node = ExprNode::Subquery { kind: SubqueryKind::Scalar, relation };
             return Ok(self.expr_at(node, start));
         }
         if self.after_bracket(start).is_some_and(|after| self.is_symbol_at(after, "->")) {
-            let parameters = self.bracketed(Self::identifier)?;
+            let parameters = self.parenthesized(Self::identifier)?;
             return self.lambda(parameters, start);
         }
-        let mut items = self.bracketed(Self::named_expression)?;
+        let mut items = self.parenthesized(Self::named_expression)?;
         let is_row = items.len() > 1 || items.iter().any(|e| matches!(e.node, ExprNode::Alias { .. }));
         match items.pop() {
             Some(only) if !is_row => Ok(only),
@@ -193,7 +193,7 @@ impl Parser<'_> {
         let start = self.pos;
         let expr = self.expression()?;
         let names = if self.eat("AS") {
-            if self.is_symbol("(") { self.bracketed(Self::identifier)? } else { vec![self.identifier()?] }
+            if self.is_symbol("(") { self.parenthesized(Self::identifier)? } else { vec![self.identifier()?] }
         } else {
             self.bare_alias().into_iter().collect()
         };

@@ -1,15 +1,15 @@
-//! Calls with a grammar of their own: CASE, CAST, EXTRACT, TRIM, SUBSTRING, POSITION, OVERLAY, STRUCT,
+//! Calls with a special grammar: CASE, CAST, EXTRACT, TRIM, SUBSTRING, POSITION, OVERLAY, STRUCT,
 //! TIMESTAMPADD and TIMESTAMPDIFF.
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;
-use crate::ir::{CASE_OF, CastMode, Expr, ExprNode, Literal};
+use crate::ir::{CASE_OF, EvalMode, Expr, ExprNode, Literal};
 use thalweg_common::Result;
 
-/// Reads a special call from its name on.
+/// Reads a special call, beginning with its name.
 type Form<'a> = fn(&mut Parser<'a>) -> Result<Expr>;
 
-/// The form for the upper-case `word`, if it has one of its own.
+/// Returns the special form of the upper-case `word`, if it has one.
 pub(super) fn special_form<'a>(word: &str) -> Option<Form<'a>> {
     let form: Form<'a> = match word {
         "CAST" | "TRY_CAST" => Parser::cast,
@@ -69,7 +69,7 @@ impl Parser<'_> {
 
     fn cast(&mut self) -> Result<Expr> {
         let start = self.pos;
-        let mode = if self.is_word("CAST") { CastMode::Ansi } else { CastMode::Try };
+        let mode = if self.is_word("CAST") { EvalMode::Ansi } else { EvalMode::Try };
         self.pos += 2;
         let expr = Box::new(self.expression()?);
         self.expect("AS")?;
@@ -186,12 +186,12 @@ impl Parser<'_> {
         Ok(self.call_at("struct", args, start))
     }
 
-    /// `TIMESTAMPADD(unit, n, t)` and its kin: the unit becomes a string. Without a unit it is a plain call.
+    /// `TIMESTAMPADD(unit, n, t)` and similar calls: the unit becomes a string. Without a unit it is a plain call.
     fn unit_call(&mut self) -> Result<Expr> {
         let start = self.pos;
         let has_unit = self.is_symbol_at(start + 3, ",")
             && UNITS.iter().any(|unit| self.is_word_at(start + 2, unit))
-            && self.commas_in_bracket(start + 1) == 2;
+            && self.commas_inside(start + 1) == 2;
         let name = self.identifier()?;
         if !has_unit {
             return self.call(vec![name], start);
@@ -208,8 +208,8 @@ impl Parser<'_> {
         Ok(self.call_at(function, args, start))
     }
 
-    /// How many commas stand directly in the bracket at `open`.
-    fn commas_in_bracket(&self, open: usize) -> usize {
+    /// Returns the number of commas directly inside the parenthesis at `open`.
+    fn commas_inside(&self, open: usize) -> usize {
         let (mut at, mut commas) = (open + 1, 0);
         while self.token_at(at).kind != TokenKind::End && !self.is_symbol_at(at, ")") {
             commas += usize::from(self.is_symbol_at(at, ","));

@@ -1,14 +1,14 @@
-//! Values: arithmetic, bits and comparisons, by binding strength.
+//! Values: arithmetic, bits and comparisons, by precedence.
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;
 use crate::ir::Expr;
 use thalweg_common::Result;
 
-/// Strength of a comparison, the weakest.
+/// The precedence of a comparison, the lowest.
 const COMPARISON: u8 = 1;
 
-/// Operators of two operands: token, strength, function. All group to the left.
+/// Binary operators: token, precedence, function. All associate to the left.
 const OPERATORS: [(&str, u8, &str); 19] = [
     ("*", 7, "*"),
     ("/", 7, "/"),
@@ -31,7 +31,7 @@ const OPERATORS: [(&str, u8, &str); 19] = [
     ("!>", COMPARISON, "<="),
 ];
 
-/// Strength of the shifts.
+/// The precedence of the shifts.
 const SHIFT: u8 = 5;
 
 struct Operator {
@@ -47,7 +47,7 @@ impl Parser<'_> {
         self.beside(|p| p.value_above(COMPARISON))
     }
 
-    /// A value whose operators bind at least as strongly as `least`.
+    /// A value whose operators have at least the precedence `least`.
     fn value_above(&mut self, least: u8) -> Result<Expr> {
         let start = self.pos;
         let mut left = self.signed()?;
@@ -64,7 +64,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    /// The operator at hand.
+    /// The operator at the current token.
     fn operator(&self) -> Option<Operator> {
         let token = self.peek();
         let text = self.text_of(token);

@@ -1,4 +1,4 @@
-//! `OVER`: windows by name or in place, and the `WINDOW` clause.
+//! `OVER`: named and inline windows, and the `WINDOW` clause.
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;

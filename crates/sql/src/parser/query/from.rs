@@ -1,11 +1,11 @@
-//! `FROM`: its list, and the LATERAL VIEWs behind it.
+//! `FROM`: its list, and the LATERAL VIEWs after it.
 
 use super::super::Parser;
 use crate::ir::{Expr, ExprNode, FunctionCall, Join, JoinKind, LateralView, Relation, RelationNode};
 use thalweg_common::Result;
 
 impl Parser<'_> {
-    /// `FROM a, LATERAL b, …`: a list joins all with all.
+    /// `FROM a, LATERAL b, …`: a list is a cross join.
     pub(super) fn tables_of_from(&mut self) -> Result<Relation> {
         self.expect("FROM")?;
         let start = self.pos;
@@ -56,7 +56,7 @@ impl Parser<'_> {
         Ok(relation)
     }
 
-    /// Column names that no AS announces.
+    /// Column names without `AS`.
     fn bare_columns(&mut self) -> Result<Vec<String>> {
         let Some(first) = self.bare_alias() else { return Ok(vec![]) };
         let mut columns = vec![first];

@@ -1,17 +1,17 @@
 //! `GROUP BY` in all its forms.
 //!
-//! A lone ROLLUP or CUBE of plain keys stays what it is; anything that combines sets is expanded to
-//! the list of sets that it stands for.
+//! A single ROLLUP or CUBE of plain keys is kept; anything that combines sets is expanded to
+//! the list of sets that it denotes.
 
 use super::super::Parser;
 use crate::ir::{Expr, GroupKind};
 use thalweg_common::Result;
 
-/// The most grouping sets that one GROUP BY may stand for.
+/// The largest number of grouping sets of one GROUP BY: as many as a CUBE of 12 keys has.
 const SETS_MAX: usize = 4096;
 
 /// How to group, and by which distinct keys.
-pub(super) struct Grouping {
+pub(super) struct GroupByClause {
     pub(super) kind: GroupKind,
     pub(super) keys: Vec<Expr>,
 }
@@ -29,17 +29,17 @@ enum Element {
 }
 
 impl Parser<'_> {
-    /// What stands behind `GROUP BY`.
-    pub(super) fn grouping(&mut self) -> Result<Grouping> {
+    /// The clause after `GROUP BY`.
+    pub(super) fn grouping(&mut self) -> Result<GroupByClause> {
         if self.is_all() {
             self.advance();
-            return Ok(Grouping { kind: GroupKind::All, keys: vec![] });
+            return Ok(GroupByClause { kind: GroupKind::All, keys: vec![] });
         }
         let mut known = Keys::default();
         let elements = self.list(|p| p.grouping_element(&mut known))?;
         if self.eat_words("GROUPING SETS") {
             let sets = self.grouping_sets(&mut known)?;
-            return Ok(Grouping { kind: GroupKind::Sets(sets), keys: known.into_exprs() });
+            return Ok(GroupByClause { kind: GroupKind::Sets(sets), keys: known.into_exprs() });
         }
         let elements = match self.eat_any_words(&["WITH ROLLUP", "WITH CUBE"]) {
             None => elements,
@@ -75,11 +75,11 @@ impl Parser<'_> {
         match self.here().to_ascii_uppercase().as_str() {
             "ROLLUP" if bracket => {
                 self.advance();
-                Ok(Element::Rollup(self.bracketed(|p| p.composite_key(known))?))
+                Ok(Element::Rollup(self.parenthesized(|p| p.composite_key(known))?))
             }
             "CUBE" if bracket => {
                 self.advance();
-                Ok(Element::Cube(self.bracketed(|p| p.composite_key(known))?))
+                Ok(Element::Cube(self.parenthesized(|p| p.composite_key(known))?))
             }
             _ => Ok(Element::Key(self.grouping_key(known)?)),
         }
@@ -87,7 +87,7 @@ impl Parser<'_> {
 
     /// `((a, b), a, (), ROLLUP (a, b))`.
     fn grouping_sets(&mut self, known: &mut Keys) -> Result<Sets> {
-        let nested = self.bracketed(|p| {
+        let nested = self.parenthesized(|p| {
             if p.is_any_word(&["ROLLUP", "CUBE", "GROUPING"]) {
                 return p.deeper(|p| p.nested_sets(known));
             }
@@ -117,7 +117,7 @@ impl Parser<'_> {
             self.pos += 2;
             return Ok(vec![]);
         }
-        self.bracketed(|p| p.grouping_key(known))
+        self.parenthesized(|p| p.grouping_key(known))
     }
 
     fn grouping_key(&mut self, known: &mut Keys) -> Result<Expr> {
@@ -127,22 +127,22 @@ impl Parser<'_> {
     }
 
     /// The elements as one kind of grouping: their sets multiply.
-    fn combined(&mut self, elements: Vec<Element>, known: Keys) -> Result<Grouping> {
+    fn combined(&mut self, elements: Vec<Element>, known: Keys) -> Result<GroupByClause> {
         let simple = |keys: &Sets| keys.iter().all(|key| key.len() == 1);
         let keys = known.into_exprs();
         match elements.as_slice() {
             [Element::Rollup(list)] if simple(list) && list.len() == keys.len() => {
-                return Ok(Grouping { kind: GroupKind::Rollup, keys });
+                return Ok(GroupByClause { kind: GroupKind::Rollup, keys });
             }
             [Element::Cube(list)] if simple(list) && list.len() == keys.len() => {
-                return Ok(Grouping { kind: GroupKind::Cube, keys });
+                return Ok(GroupByClause { kind: GroupKind::Cube, keys });
             }
             list if list.iter().all(|e| matches!(e, Element::Key(_))) => {
                 let plain = elements.into_iter().filter_map(|e| match e {
                     Element::Key(key) => Some(key),
                     _ => None,
                 });
-                return Ok(Grouping { kind: GroupKind::GroupBy, keys: plain.collect() });
+                return Ok(GroupByClause { kind: GroupKind::GroupBy, keys: plain.collect() });
             }
             _ => {}
         }
@@ -159,7 +159,7 @@ impl Parser<'_> {
             }
             sets = sets.iter().flat_map(|set| factors.iter().map(move |f| merged(set, f))).collect();
         }
-        Ok(Grouping { kind: GroupKind::Sets(sets), keys })
+        Ok(GroupByClause { kind: GroupKind::Sets(sets), keys })
     }
 
     /// All subsets of the keys, the whole first.
@@ -200,7 +200,7 @@ struct Keys {
 }
 
 impl Keys {
-    /// The key that this text stood for first, so that equal keys are the same expression.
+    /// Returns the first key with this text, so that equal keys are the same expression.
     fn add(&mut self, text: String, expr: Expr) -> Expr {
         if let Some((_, known)) = self.keys.iter().find(|(t, _)| *t == text) {
             return known.clone();

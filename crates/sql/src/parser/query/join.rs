@@ -4,11 +4,11 @@ use super::super::Parser;
 use crate::ir::{Join, JoinKind, Relation, RelationNode};
 use thalweg_common::Result;
 
-/// Words that begin a join, and whose absence ends the list of joins.
+/// Words that begin a join.
 const JOIN_WORDS: [&str; 9] = ["JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI", "NATURAL"];
 
 impl Parser<'_> {
-    /// A table and the joins behind it, which group to the left.
+    /// A table and the joins after it, which associate to the left.
     pub(super) fn joined(&mut self) -> Result<Relation> {
         let start = self.pos;
         self.eat_lateral();
@@ -54,7 +54,7 @@ impl Parser<'_> {
         if self.eat("ON") {
             condition = Some(self.expression()?);
         } else if self.eat("USING") {
-            using = self.bracketed(Self::identifier)?;
+            using = self.parenthesized(Self::identifier)?;
         }
         let left = Box::new(left);
         let join = Join { left, right, kind, condition, using, natural, lateral };

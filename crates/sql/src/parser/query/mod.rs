@@ -12,7 +12,7 @@ use super::lexer::TokenKind;
 use crate::ir::{Cte, Relation, RelationNode, SetKind, SetOperation};
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// Words behind a bracketed query that make the bracket around both a query too.
+/// Words after a parenthesized query that make the parentheses around both a query too.
 const CONTINUES_QUERY: [&str; 10] =
     ["UNION", "INTERSECT", "EXCEPT", "MINUS", "SETMINUS", "ORDER", "SORT", "CLUSTER", "DISTRIBUTE", "LIMIT"];
 
@@ -23,7 +23,7 @@ impl Parser<'_> {
     }
 
     /// `( query )`.
-    pub(crate) fn bracketed_query(&mut self) -> Result<Relation> {
+    pub(crate) fn parenthesized_query(&mut self) -> Result<Relation> {
         self.expect_symbol("(")?;
         let outer = std::mem::take(&mut self.windows);
         let query = self.query();
@@ -33,7 +33,7 @@ impl Parser<'_> {
         Ok(query)
     }
 
-    /// Whether a query begins at the token `at`.
+    /// Returns whether a query begins at the token `at`.
     pub(crate) fn starts_query(&self, at: usize) -> bool {
         let next = self.token_at(at + 1);
         let named = matches!(next.kind, TokenKind::Word | TokenKind::Quoted(_));
@@ -46,9 +46,9 @@ impl Parser<'_> {
             || (self.is_word_at(at, "TABLE") && named)
     }
 
-    /// Whether the bracket at `at` holds a query: one begins in it, maybe behind further brackets that
-    /// each hold nothing else than a query or a set operation.
-    pub(crate) fn is_query_bracket(&self, at: usize) -> bool {
+    /// Returns whether the parentheses at `at` contain a query: one begins inside, possibly after further parentheses
+    /// that each contain only a query or a set operation.
+    pub(crate) fn is_query_in_parentheses(&self, at: usize) -> bool {
         let mut inner = at;
         while self.is_symbol_at(inner, "(") && inner - at <= super::NESTING_MAX {
             inner += 1;
@@ -109,18 +109,18 @@ impl Parser<'_> {
 
     fn cte(&mut self) -> Result<Cte> {
         let name = self.identifier()?;
-        let bracket_is_query = self.is_query_bracket(self.pos);
+        let is_query = self.is_query_in_parentheses(self.pos);
         let columns =
-            if self.is_symbol("(") && !bracket_is_query { self.bracketed(Self::identifier)? } else { vec![] };
+            if self.is_symbol("(") && !is_query { self.parenthesized(Self::identifier)? } else { vec![] };
         if self.is_words("MAX RECURSION LEVEL") {
             return Err(self.unsupported("MAX RECURSION LEVEL"));
         }
         self.eat("AS");
-        let query = self.bracketed_query()?;
+        let query = self.parenthesized_query()?;
         Ok(Cte { name, columns, query })
     }
 
-    /// Set operations, then ORDER BY and its kin, LIMIT and OFFSET.
+    /// Set operations, then ORDER BY and similar clauses, LIMIT and OFFSET.
     fn organized(&mut self) -> Result<Relation> {
         let start = self.pos;
         let relation = self.set_operations()?;
@@ -167,7 +167,7 @@ impl Parser<'_> {
     fn query_primary(&mut self) -> Result<Relation> {
         let start = self.pos;
         if self.is_symbol("(") {
-            return self.bracketed_query();
+            return self.parenthesized_query();
         }
         if self.is_word("SELECT") {
             return self.select(None, start);
@@ -182,7 +182,7 @@ impl Parser<'_> {
         }
         if self.is_word("FROM") {
             let input = self.tables_of_from()?;
-            return self.select_behind(input, start);
+            return self.select_after_from(input, start);
         }
         if self.is_word("MAP") || self.is_word("REDUCE") {
             return Err(self.unsupported("TRANSFORM with a script"));
@@ -191,7 +191,7 @@ impl Parser<'_> {
     }
 
     /// `FROM t [SELECT …]`: one SELECT at most, and no INSERT.
-    fn select_behind(&mut self, input: Relation, start: usize) -> Result<Relation> {
+    fn select_after_from(&mut self, input: Relation, start: usize) -> Result<Relation> {
         if self.is_word("INSERT") {
             return Err(self.unsupported("FROM … INSERT"));
         }
@@ -200,7 +200,7 @@ impl Parser<'_> {
         }
         let relation = self.select(Some(input), start)?;
         match self.is_word("SELECT") {
-            true => Err(self.unsupported("several SELECTs behind one FROM")),
+            true => Err(self.unsupported("several SELECTs after one FROM")),
             false => Ok(relation),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::Parser;
 use super::super::lexer::TokenKind;
-use super::group::Grouping;
+use super::group::GroupByClause;
 use crate::ir::{Aggregate, Expr, GroupKind, Relation, RelationNode};
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -12,7 +12,7 @@ type Hint = (String, Vec<Expr>);
 impl Parser<'_> {
     /// A SELECT over `input`, which a FROM before it gave, or over its own FROM.
     pub(super) fn select(&mut self, input: Option<Relation>, start: usize) -> Result<Relation> {
-        // Windows stay known for the ORDER BY behind the select; the next select replaces them.
+        // Windows stay defined for the ORDER BY after the select; the next select replaces them.
         self.windows.clear();
         self.read_windows()?;
         self.select_body(input, start)
@@ -65,7 +65,7 @@ impl Parser<'_> {
         Ok(relation)
     }
 
-    /// An item of the select list; FROM in its place follows a comma too many.
+    /// An item of the select list. FROM in its place means that the comma before it is superfluous.
     fn selected(&mut self) -> Result<Expr> {
         let after_comma = self.pos > 0 && self.is_symbol_at(self.pos - 1, ",");
         if after_comma && self.is_word("FROM") && !self.is_symbol_at(self.pos + 1, ",") {
@@ -84,13 +84,13 @@ impl Parser<'_> {
             && after.is_some_and(|at| ["USING", "ROW", "RECORDWRITER"].iter().any(|w| self.is_word_at(at, w)))
     }
 
-    /// A node above what was read so far.
+    /// Creates a node whose input is what was read so far.
     pub(super) fn on_top(&mut self, node: RelationNode, start: usize) -> Result<Relation> {
         self.grow()?;
         Ok(self.relation_at(node, start))
     }
 
-    /// The select list over its input, with GROUP BY and HAVING if they stand here.
+    /// The select list over its input, with GROUP BY and HAVING if there are any.
     fn grouped(&mut self, input: Relation, list: Vec<Expr>, start: usize) -> Result<Relation> {
         let grouping = if self.eat_words("GROUP BY") { Some(self.grouping()?) } else { None };
         let having = if self.eat("HAVING") { Some(self.expression()?) } else { None };
@@ -98,8 +98,8 @@ impl Parser<'_> {
         let node = match (grouping, having.is_some()) {
             (None, false) => RelationNode::Project { input, exprs: list },
             (grouping, _) => {
-                let Grouping { kind, keys } =
-                    grouping.unwrap_or(Grouping { kind: GroupKind::GroupBy, keys: vec![] });
+                let GroupByClause { kind, keys } =
+                    grouping.unwrap_or(GroupByClause { kind: GroupKind::GroupBy, keys: vec![] });
                 RelationNode::Aggregate(Aggregate {
                     input,
                     kind,
@@ -133,7 +133,7 @@ impl Parser<'_> {
         Ok(hints)
     }
 
-    /// Reads the WINDOW clause of the SELECT at hand ahead of its list, which names its windows.
+    /// Reads the WINDOW clause of this SELECT before its list, which refers to its windows.
     fn read_windows(&mut self) -> Result<()> {
         let Some(clause) = self.find_windows() else { return Ok(()) };
         let start = std::mem::replace(&mut self.pos, clause);
@@ -142,7 +142,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Where the word WINDOW of this SELECT stands: outside all brackets and before the next SELECT.
+    /// Returns the position of the word WINDOW of this SELECT: outside all brackets and before the next SELECT.
     fn find_windows(&self) -> Option<usize> {
         let mut at = self.pos + 1;
         loop {
@@ -157,16 +157,16 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether the WINDOW clause begins at the token `at`; a column may also be called window.
+    /// Returns whether the WINDOW clause begins at the token `at`; a column may also be named window.
     pub(in crate::parser) fn is_windows_at(&self, at: usize) -> bool {
-        let bracket_or_name = || {
+        let parenthesis_or_name = || {
             let token = self.token_at(at + 3);
             self.text_of(token) == "(" || matches!(token.kind, TokenKind::Word | TokenKind::Quoted(_))
         };
-        self.is_word_at(at, "WINDOW") && self.is_word_at(at + 2, "AS") && bracket_or_name()
+        self.is_word_at(at, "WINDOW") && self.is_word_at(at + 2, "AS") && parenthesis_or_name()
     }
 
-    /// `WINDOW name AS (…), other AS name`: each may stand for one before it.
+    /// `WINDOW name AS (…), other AS name`: each may refer to one before it.
     fn window_clause(&mut self) -> Result<()> {
         self.expect("WINDOW")?;
         self.list(|p| {

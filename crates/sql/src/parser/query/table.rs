@@ -1,4 +1,4 @@
-//! What a join joins: tables by name, files, streams, subqueries, inline tables, functions.
+//! Operands of a join: tables by name, files, streams, subqueries, inline tables, functions.
 
 use super::super::Parser;
 use super::super::expr::interval_words;
@@ -22,8 +22,8 @@ impl Parser<'_> {
             return self.stream();
         }
         let start = self.pos;
-        if self.is_query_bracket(start) {
-            return self.bracketed_query();
+        if self.is_query_in_parentheses(start) {
+            return self.parenthesized_query();
         }
         if self.eat_symbol("(") {
             let inner = self.joined()?;
@@ -51,7 +51,7 @@ impl Parser<'_> {
         let at = self.pos;
         self.expect("STREAM")?;
         let bracket = self.is_symbol("(");
-        if bracket && self.is_query_bracket(self.pos) {
+        if bracket && self.is_query_in_parentheses(self.pos) {
             return Err(self.unsupported_at("STREAM over a subquery", at));
         }
         if bracket {
@@ -135,7 +135,7 @@ impl Parser<'_> {
     pub(super) fn aliased(&mut self, input: Relation, start: usize) -> Result<Relation> {
         let alias = if self.eat("AS") { Some(self.identifier()?) } else { self.bare_alias() };
         let Some(alias) = alias else { return Ok(input) };
-        let columns = if self.is_symbol("(") { self.bracketed(Self::identifier)? } else { vec![] };
+        let columns = if self.is_symbol("(") { self.parenthesized(Self::identifier)? } else { vec![] };
         self.on_top(RelationNode::Alias { input: Box::new(input), alias, columns }, start)
     }
 
@@ -159,7 +159,7 @@ impl Parser<'_> {
         self.on_top(RelationNode::WithWatermark { input: Box::new(input), event_time, delay }, start)
     }
 
-    /// `expr [[AS] name]`, where DELAY is no name.
+    /// `expr [[AS] name]`, where DELAY is not a name.
     fn event_time(&mut self) -> Result<Expr> {
         let start = self.pos;
         let expr = self.expression()?;

@@ -1,4 +1,5 @@
-//! `UNPIVOT`: columns to rows. The other columns stay; rows of a null value go, unless they are included.
+//! `UNPIVOT`: turns columns into rows. The other columns stay; rows of a null value are dropped unless they are
+//! included.
 
 use super::super::Parser;
 use crate::ir::{Expr, ExprNode, Relation, RelationNode, Unpivot};
@@ -29,7 +30,7 @@ impl Parser<'_> {
         self.expect("FOR")?;
         let variable_column = self.identifier()?;
         self.expect("IN")?;
-        let values = self.bracketed(Self::unpivot_column)?;
+        let values = self.parenthesized(Self::unpivot_column)?;
         self.expect_symbol(")")?;
         let ids = vec![Expr::new(ExprNode::Star {
             target: None,

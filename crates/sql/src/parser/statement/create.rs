@@ -5,11 +5,11 @@ use crate::ir::{Command, CreateTable, CreateView, DataSource, Options, Relation,
 use crate::types::StructType;
 use thalweg_common::Result;
 
-/// Clauses of Spark's CREATE TABLE that are not here.
+/// Clauses of Spark's CREATE TABLE that are not supported.
 const REFUSED_CLAUSES: [&str; 10] =
     ["CLUSTERED", "CLUSTER", "SKEWED", "SORTED", "ROW", "STORED", "LIKE", "DEFAULT", "FLOW", "TRIGGER"];
 
-/// The parts of CREATE TABLE that come in any order.
+/// The clauses of CREATE TABLE, which may come in any order.
 #[derive(Default)]
 struct Clauses {
     format: Option<String>,
@@ -94,7 +94,7 @@ impl Parser<'_> {
         if temporary && self.is_temporary_source() {
             return Ok(view(vec![], self.source_query()?, None));
         }
-        let columns = if self.is_symbol("(") { self.bracketed(Self::view_column)? } else { vec![] };
+        let columns = if self.is_symbol("(") { self.parenthesized(Self::view_column)? } else { vec![] };
         if self.is_any_word(&["COMMENT", "TBLPROPERTIES", "WITH", "PARTITIONED"])
             || self.is_words("SCHEMA BINDING")
         {
@@ -115,7 +115,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether `[(schema)] USING` follows: a temporary view over a data source.
+    /// Returns whether `[(schema)] USING` follows: a temporary view over a data source.
     fn is_temporary_source(&self) -> bool {
         let behind = if self.is_symbol("(") { self.after_bracket(self.pos) } else { Some(self.pos) };
         behind.is_some_and(|at| self.is_word_at(at, "USING"))
@@ -138,7 +138,7 @@ impl Parser<'_> {
         if !self.is_symbol("(") {
             return Ok(None);
         }
-        Ok(Some(StructType { fields: self.bracketed(Self::column_definition)? }))
+        Ok(Some(StructType { fields: self.parenthesized(Self::column_definition)? }))
     }
 
     fn create_table(&mut self, replace: bool) -> Result<CreateTable> {
@@ -148,7 +148,7 @@ impl Parser<'_> {
         let clauses = self.table_clauses()?;
         let mut query = None;
         let mut text = None;
-        if self.eat("AS") || self.is_query_bracket(self.pos) || self.starts_query(self.pos) {
+        if self.eat("AS") || self.is_query_in_parentheses(self.pos) || self.starts_query(self.pos) {
             let at = self.pos;
             query = Some(Box::new(self.query()?));
             text = Some(self.slice(at).to_owned());
@@ -201,7 +201,7 @@ impl Parser<'_> {
                 "COMMENT" => clauses.comment = Some(self.text()?),
                 _ => {
                     self.expect("BY")?;
-                    clauses.partition_by = self.bracketed(Self::partition_column)?;
+                    clauses.partition_by = self.parenthesized(Self::partition_column)?;
                 }
             }
         }

@@ -24,8 +24,8 @@ impl Parser<'_> {
         }
         let mut by_name = false;
         let mut columns = vec![];
-        if self.is_symbol("(") && !self.is_query_bracket(self.pos) {
-            columns = self.bracketed(Self::identifier)?;
+        if self.is_symbol("(") && !self.is_query_in_parentheses(self.pos) {
+            columns = self.parenthesized(Self::identifier)?;
         } else if self.eat_words("BY NAME") {
             by_name = true;
         }

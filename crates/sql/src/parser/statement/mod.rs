@@ -1,4 +1,4 @@
-//! Statements: the first word decides which file reads on.
+//! Statements: the first word selects the file that parses the rest.
 
 mod create;
 mod describe;
@@ -15,7 +15,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 /// Reads a statement of which the first word is known.
 type Reader<'a> = fn(&mut Parser<'a>) -> Result<Command>;
 
-/// Spark's statements that are not here, by their first word.
+/// Spark's statements that are not supported, by their first word.
 const REFUSED: [&str; 27] = [
     "ADD", "ALTER", "ANALYZE", "BEGIN", "CACHE", "CALL", "CLEAR", "COMMENT", "DECLARE", "DELETE", "DFS",
     "EXECUTE", "EXPORT", "GRANT", "IMPORT", "LIST", "LOAD", "MERGE", "MSCK", "OPTIMIZE", "REFRESH", "REPAIR",
@@ -39,7 +39,7 @@ fn reader<'a>(word: &str) -> Option<Reader<'a>> {
     Some(reader)
 }
 
-/// Whether `word` begins a statement of Spark that is no query.
+/// Returns whether `word` begins a statement of Spark that is not a query.
 fn is_statement(word: &str) -> bool {
     let upper = word.to_ascii_uppercase();
     reader(&upper).is_some() || REFUSED.contains(&upper.as_str())
@@ -123,7 +123,7 @@ impl Parser<'_> {
 
     /// `(key = value, 'key' value, …)`.
     pub(crate) fn property_list(&mut self) -> Result<Options> {
-        self.bracketed(Self::property)
+        self.parenthesized(Self::property)
     }
 
     fn property(&mut self) -> Result<(String, String)> {
@@ -160,7 +160,7 @@ impl Parser<'_> {
     }
 }
 
-/// There is no statement in the text.
+/// Creates the error for a text without a statement.
 pub(crate) fn empty_statement() -> Error {
     Error::new(
         ErrorKind::Parse,

@@ -18,7 +18,7 @@ impl Parser<'_> {
         Ok(Command::UseDatabase { name: self.name()? })
     }
 
-    /// `SET`, `SET -v`, `SET key`, `SET key = value`, `SET TIME ZONE …`. The value is all text behind `=`.
+    /// `SET`, `SET -v`, `SET key`, `SET key = value`, `SET TIME ZONE …`. The value is all text after `=`.
     pub(super) fn set(&mut self) -> Result<Command> {
         self.expect("SET")?;
         if self.at_end() {
@@ -87,7 +87,7 @@ impl Parser<'_> {
         Ok(Command::Reset { key: Some(key) })
     }
 
-    /// The text from the token at hand to the statement's end.
+    /// Returns the text from the current token to the statement's end.
     fn slice_to_end(&self) -> &str {
         let from = self.peek().from;
         let to = self.token_at(self.stop.saturating_sub(1)).to;

@@ -1,4 +1,4 @@
-//! What a Delta table says about itself, read from its log without the engine.
+//! Reads the newest version and epoch of a Delta table from its log, without the engine.
 
 use crate::report::failed;
 use std::path::Path;
@@ -6,15 +6,15 @@ use thalweg_common::Result;
 
 /// The newest state of the table.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Committed {
+pub(super) struct Committed {
     /// The newest version of the table.
     pub version: i64,
-    /// The newest epoch that a query noted in it; none before the first one.
+    /// The newest epoch that a query has committed; none before the first one.
     pub epoch: Option<i64>,
 }
 
-/// Reads the log of the table in `folder`. Every commit notes its epoch as an application's transaction.
-pub fn committed(folder: &Path) -> Result<Committed> {
+/// Reads the log of the table in `folder`. Every commit records its epoch as an application transaction.
+pub(super) fn committed(folder: &Path) -> Result<Committed> {
     let log = folder.join("_delta_log");
     let unreadable = |e| failed(&format!("cannot read {}", log.display()), e);
     let mut newest = Committed { version: -1, epoch: None };

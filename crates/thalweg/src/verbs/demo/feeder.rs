@@ -1,7 +1,7 @@
-//! Lets flights arrive: one file after the other appears in a folder.
+//! Publishes the flights as files, one after the other.
 //!
 //! A file is written under a name that begins with a dot, which readers of a folder skip, and then
-//! renamed, so that nobody sees half of one.
+//! renamed, so that a reader never sees half of one.
 
 use super::flights::Flights;
 use crate::report::failed;
@@ -10,22 +10,22 @@ use std::time::Duration;
 use thalweg_common::Result;
 use tokio::task::JoinHandle;
 
-/// Files that the flights are cut into, whatever their number.
+/// The number of files that the flights are split into.
 const FILES: usize = 48;
-/// Time between two files: a month passes in seconds.
+/// The time between two files: a month takes a few seconds.
 const PACE: Duration = Duration::from_millis(100);
 
 /// The task that writes files.
-pub struct Feeder(JoinHandle<Result<()>>);
+pub(super) struct Feeder(JoinHandle<Result<()>>);
 
 impl Feeder {
-    /// Starts to let flights arrive in `folder`.
-    pub fn start(flights: Flights, folder: PathBuf) -> Self {
+    /// Starts to publish flights in `folder`.
+    pub(super) fn start(flights: Flights, folder: PathBuf) -> Self {
         Self(tokio::spawn(feed(flights, folder)))
     }
 
-    /// Waits until the last file is there.
-    pub async fn finished(self) -> Result<()> {
+    /// Waits until the last file is published.
+    pub(super) async fn finished(self) -> Result<()> {
         self.0.await.map_err(|e| failed("the feeder", e))?
     }
 }

@@ -1,4 +1,4 @@
-//! The flights of a CSV file in the order in which they left, as raw lines.
+//! Reads the flights of a CSV file in the order of their departure, as raw lines.
 //!
 //! Departure is `time_hour` (UTC) plus `minute` plus the delay; a cancelled flight counts as if on
 //! schedule. Flights that left in the same minute keep the file's order. The lines are passed on
@@ -12,15 +12,15 @@ const MINUTES_PER_DAY: i64 = 24 * 60;
 /// Days from 0000-03-01 to 1970-01-01.
 const DAYS_TO_1970: i64 = 719_468;
 
-/// A header and lines that belong under it.
+/// The header and the other lines of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Flights {
+pub(super) struct Flights {
     pub header: String,
     pub rows: Vec<String>,
 }
 
 /// Reads and orders a file.
-pub fn read(file: &Path) -> Result<Flights> {
+pub(super) fn read(file: &Path) -> Result<Flights> {
     let text =
         std::fs::read_to_string(file).map_err(|e| failed(&format!("cannot read {}", file.display()), e))?;
     order(&text).map_err(|what| failed(&format!("{} is not a file of nycflights13", file.display()), what))
@@ -30,7 +30,7 @@ fn order(text: &str) -> std::result::Result<Flights, String> {
     let mut lines = text.lines();
     let header = lines.next().ok_or("it is empty")?.to_owned();
     let place = |name: &str| {
-        header.split(',').position(|c| c == name).ok_or_else(|| format!("it has no column {name}"))
+        header.split(',').position(|c| c == name).ok_or_else(|| format!("it does not have the column {name}"))
     };
     let columns = [place("time_hour")?, place("minute")?, place("dep_delay")?];
     let mut rows: Vec<(i64, &str)> = Vec::new();
@@ -42,7 +42,7 @@ fn order(text: &str) -> std::result::Result<Flights, String> {
     Ok(Flights { header, rows: rows.into_iter().map(|(_, line)| line.to_owned()).collect() })
 }
 
-/// Minutes since 1970 at which the flight left; none if a field does not read.
+/// Returns the departure in minutes since 1970; none if a field is not valid.
 fn departure(line: &str, [time_hour, minute, delay]: [usize; 3]) -> Option<i64> {
     let fields: Vec<&str> = line.split(',').collect();
     let scheduled = minutes(fields.get(time_hour)?)? + fields.get(minute)?.parse::<i64>().ok()?;

@@ -1,6 +1,6 @@
-//! The demo's SQL: the stream, the same as a batch query over the raw file, and what is asked of both.
+//! The demo's SQL: the streaming query, the same as a batch query over the raw file, and their comparison.
 
-use super::server::Place;
+use super::server::DemoFolders;
 use super::wrong;
 use crate::format::Table;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -20,17 +20,17 @@ const WINDOWS: &str = "GROUP BY carrier, window(event_time, '6 hours', '1 hour')
 const EVENT_TIME: &str = "time_hour + make_dt_interval(0, 0, minute)";
 
 /// The statements of one demo.
-pub struct Job {
+pub(super) struct Job {
     create: [String; 3],
     /// The batch query over the raw file.
     batch: String,
 }
 
 impl Job {
-    /// Over the folders of `place`, and the raw file `input`.
-    pub fn new(place: &Place, input: &Path) -> Result<Self> {
+    /// Creates the statements for the folders of a demo and the raw file `input`.
+    pub(super) fn new(folders: &DemoFolders, input: &Path) -> Result<Self> {
         let input = std::path::absolute(input).map_err(|e| wrong(e.to_string()))?;
-        let (incoming, table, input) = (quoted(&place.incoming), quoted(&place.table), quoted(&input));
+        let (incoming, table, input) = (quoted(&folders.incoming), quoted(&folders.table), quoted(&input));
         Ok(Self {
             create: [
                 format!(
@@ -46,26 +46,26 @@ impl Job {
         })
     }
 
-    /// Makes the tables and starts the query.
-    pub async fn submit(&self, client: &mut Client) -> Result<()> {
+    /// Creates the tables and starts the query.
+    pub(super) async fn submit(&self, client: &mut Client) -> Result<()> {
         for statement in &self.create {
             client.sql(statement).await?;
         }
         Ok(())
     }
 
-    /// The id of the running query.
-    pub async fn id(&self, client: &mut Client) -> Result<String> {
+    /// Returns the id of the running query.
+    pub(super) async fn id(&self, client: &mut Client) -> Result<String> {
         self.shown(client, "id").await?.ok_or_else(|| wrong("the query did not resume".to_owned()))
     }
 
-    /// Lets the query take in what is there, close its windows, and end.
-    pub async fn drain(&self, client: &mut Client, id: &str) -> Result<()> {
+    /// Lets the query process the available input, close its windows, and end.
+    pub(super) async fn drain(&self, client: &mut Client, id: &str) -> Result<()> {
         client.sql(&format!("STOP JOB '{id}' WITH DRAIN")).await.map(|_| ())
     }
 
-    /// How many rows arrived behind the watermark, by the query's own last report.
-    pub async fn dropped(&self, client: &mut Client) -> Result<i64> {
+    /// Returns the number of rows that arrived after the watermark, by the query's last progress report.
+    pub(super) async fn dropped(&self, client: &mut Client) -> Result<i64> {
         let progress = self.shown(client, "progress").await?.unwrap_or_default();
         let progress: serde_json::Value = serde_json::from_str(&progress).unwrap_or_default();
         let operators = progress.get("stateOperators").and_then(|o| o.as_array());
@@ -75,12 +75,12 @@ impl Job {
     }
 
     /// Fails unless the Delta table and the batch query over the raw file hold the same rows.
-    pub async fn compare(&self, client: &mut Client) -> Result<String> {
+    pub(super) async fn compare(&self, client: &mut Client) -> Result<String> {
         let order = "ORDER BY window_start, carrier";
         let table = rows(&client.sql(&format!("SELECT * FROM carrier_delays {order}")).await?);
         let batch = rows(&client.sql(&format!("SELECT * FROM ({}) {order}", self.batch)).await?);
         if let Some((left, right)) = table.iter().zip(&batch).find(|(l, r)| l != r) {
-            return Err(wrong(format!("the table says {left:?} where the raw file says {right:?}")));
+            return Err(wrong(format!("the table has {left:?} where the raw file has {right:?}")));
         }
         if table.len() != batch.len() || table.is_empty() {
             return Err(differ(table.len(), batch.len()));
@@ -88,8 +88,8 @@ impl Job {
         Ok(format!("{} rows of the table are the {} rows that the raw file gives", table.len(), batch.len()))
     }
 
-    /// The ten carrier-windows with the most delay, drawn as a table.
-    pub async fn worst(&self, client: &mut Client) -> Result<String> {
+    /// Returns the ten pairs of carrier and window with the most delay as a table.
+    pub(super) async fn worst(&self, client: &mut Client) -> Result<String> {
         let query = "SELECT window_start, carrier, delay_sum, delay_count, \
              round(delay_sum / delay_count, 1) AS minutes_per_flight FROM carrier_delays \
              ORDER BY delay_sum DESC NULLS LAST, window_start, carrier LIMIT 10";
@@ -108,7 +108,7 @@ impl Job {
         Ok(table.render())
     }
 
-    /// A column of `SHOW JOBS` for the demo's query.
+    /// Returns a column of `SHOW JOBS` for the demo's query.
     async fn shown(&self, client: &mut Client, column: &str) -> Result<Option<String>> {
         let batches = client.sql("SHOW JOBS").await?;
         let values = batches.iter().filter_map(|b| b.column_by_name(column)).map(|c| (c, c.len()));

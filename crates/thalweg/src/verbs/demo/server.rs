@@ -1,4 +1,4 @@
-//! The streaming server as a process of its own: starts it, talks to it, kills it.
+//! The streaming server as a separate process: starts, watches and kills it.
 
 use super::wrong;
 use crate::report::failed;
@@ -12,27 +12,27 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 
-/// How long a server may take to start, or to reach the place where it is killed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to start, or to reach the fail point where it is killed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The folders of a demo.
 #[derive(Debug)]
-pub struct Place {
+pub(super) struct DemoFolders {
     /// Where files with flights arrive.
     pub incoming: PathBuf,
     /// The server's data directory.
     pub data: PathBuf,
     /// The Delta table.
     pub table: PathBuf,
-    /// Says that the folder is a demo's.
+    /// The file that marks the folder as a demo's.
     pub marker: PathBuf,
 }
 
-impl Place {
-    /// The folders under `dir`, with their full paths: the server must not care where it was started.
-    pub fn under(dir: &Path) -> Result<Self> {
+impl DemoFolders {
+    /// Returns the folders under `dir` with absolute paths, so that the server's working directory does not matter.
+    pub(super) fn under(dir: &Path) -> Result<Self> {
         let dir =
-            std::path::absolute(dir).map_err(|e| failed(&format!("'{}' is no path", dir.display()), e))?;
+            std::path::absolute(dir).map_err(|e| failed(&format!("'{}' is not a path", dir.display()), e))?;
         Ok(Self {
             incoming: dir.join("incoming"),
             data: dir.join("data"),
@@ -43,7 +43,7 @@ impl Place {
 }
 
 /// A running server.
-pub struct Server {
+pub(super) struct Server {
     child: Child,
     pid: u32,
     url: String,
@@ -52,12 +52,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server, waits until it takes connections, and connects. `fault` is what it does to itself.
-    pub async fn start(place: &Place, fault: Option<&str>) -> Result<Self> {
+    /// Starts a server, waits until it accepts connections, and connects. `fault` is the fault that it injects.
+    pub(super) async fn start(folders: &DemoFolders, fault: Option<&str>) -> Result<Self> {
         let program =
             std::env::current_exe().map_err(|e| failed("the program's own file is not known", e))?;
         let mut command = Command::new(program);
-        command.args(["serve", "--port", "0", "--data-dir"]).arg(&place.data).env_remove("THALWEG_FAULT");
+        command.args(["serve", "--port", "0", "--data-dir"]).arg(&folders.data).env_remove("THALWEG_FAULT");
         if let Some(fault) = fault {
             command.env("THALWEG_FAULT", fault);
         }
@@ -78,48 +78,48 @@ impl Server {
         Ok(Self { child, pid, url, client, holds })
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.pid
     }
 
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    pub fn client(&mut self) -> &mut Client {
+    pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client
     }
 
-    /// Waits until the server says that it holds at the place where it shall be killed.
-    pub async fn wait_until_it_holds(&mut self) -> Result<()> {
+    /// Waits until the server reports that it is blocked at the fail point where it is to be killed.
+    pub(super) async fn wait_until_it_holds(&mut self) -> Result<()> {
         match tokio::time::timeout(PATIENCE, &mut self.holds).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(wrong("the server ended before it could be killed".to_owned())),
             Err(_) => {
-                Err(wrong(format!("the server did not come to the place of its kill within {PATIENCE:?}")))
+                Err(wrong(format!("the server did not reach the fail point of its kill within {PATIENCE:?}")))
             }
         }
     }
 
-    /// SIGKILL; returns the process id that is no more.
-    pub async fn kill(mut self) -> Result<u32> {
+    /// Kills the server with SIGKILL; returns its process id.
+    pub(super) async fn kill(mut self) -> Result<u32> {
         self.child.kill().await.map_err(|e| failed("the server could not be killed", e))?;
         Ok(self.pid)
     }
 
-    /// Ends a server that has nothing left to do.
-    pub async fn stop(self) -> Result<()> {
+    /// Stops the server.
+    pub(super) async fn stop(self) -> Result<()> {
         self.kill().await.map(|_| ())
     }
 }
 
-/// Passes the server's talk on, and tells when it holds.
+/// Copies the server's messages to stderr, and signals when it is blocked.
 async fn listen(mut lines: Lines<BufReader<ChildStderr>>, tell: oneshot::Sender<()>) {
     let mut tell = Some(tell);
     while let Ok(Some(line)) = lines.next_line().await {
         if line.starts_with("thalweg: holding at") {
             if let Some(tell) = tell.take() {
-                // Nobody waits any more when the demo has failed elsewhere.
+                // The receiver is dropped when the demo has failed elsewhere.
                 let _ = tell.send(());
             }
         } else if !line.starts_with("thalweg: ") {

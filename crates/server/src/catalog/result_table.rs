@@ -1,4 +1,4 @@
-//! Small tables made of Rust values.
+//! Builds the result tables of catalog calls from Rust values.
 
 use crate::rows::{arrow_schema, unencodable};
 use arrow::array::{
@@ -10,29 +10,29 @@ use thalweg_common::Result;
 use thalweg_engine::Output;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
-/// A table that is being made, column by column.
+/// A table that is built column by column.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct ResultTable {
     fields: Vec<StructField>,
     columns: Vec<ArrayRef>,
 }
 
-impl Answer {
+impl ResultTable {
     pub(super) fn new() -> Self {
         Self::default()
     }
 
-    /// No rows, no columns.
+    /// Returns a table without rows and columns.
     pub(super) fn nothing() -> Result<Output> {
         Ok(Output::nothing())
     }
 
-    /// One text.
+    /// Returns a table of one text.
     pub(super) fn text(value: String) -> Result<Output> {
         Self::new().texts("value", vec![Some(value)]).done()
     }
 
-    /// One truth value.
+    /// Returns a table of one boolean.
     pub(super) fn flag(value: bool) -> Result<Output> {
         Self::new().flags("value", vec![value]).done()
     }
@@ -48,7 +48,7 @@ impl Answer {
         self.with(name, DataType::String, Arc::new(StringArray::from(values)))
     }
 
-    /// Adds a column of truth values.
+    /// Adds a column of booleans.
     pub(super) fn flags(self, name: &str, values: Vec<bool>) -> Self {
         self.with(name, DataType::Boolean, Arc::new(BooleanArray::from(values)))
     }
@@ -63,7 +63,7 @@ impl Answer {
         self.with(name, data_type, Arc::new(builder.finish()))
     }
 
-    /// The table.
+    /// Returns the table.
     pub(super) fn done(self) -> Result<Output> {
         let schema = StructType { fields: self.fields };
         let rows = self.columns.first().map_or(0, |c| c.len());
@@ -76,7 +76,7 @@ impl Answer {
     }
 }
 
-/// Lists come from their builder under Arrow's usual name of an element.
+/// Lists come from their builder with Arrow's default name of an element.
 fn relabelled(column: ArrayRef, to: &arrow::datatypes::DataType) -> Result<ArrayRef> {
     if column.data_type() == to {
         return Ok(column);

@@ -1,0 +1,81 @@
+//! Checks that each type that is visible outside its module has a name of its own in the workspace.
+//!
+//! A reader who finds a name in one crate must not think of the type of another one. Private types are known in one
+//! file only and do not count, nor do types of tests.
+
+use super::File;
+use super::text::{blank, without_tests};
+use std::collections::BTreeMap;
+
+/// Names that two or more types have, and why.
+const SHARED: &[(&str, &str)] = &[
+    ("Aggregate", "Spark's relation in the IR, the functions' trait and the stream's operator"),
+    ("Call", "a lambda of `functions` and the call that its registry binds"),
+    ("Json", "the format of files and the tree of a value"),
+    ("Lines", "lines of a file and of a regular expression"),
+    ("Op", "an instruction of a regular expression and an arithmetic operator"),
+    ("Pattern", "datetime patterns of files and of functions, until they share one"),
+    ("RawRecords", "the reader of each text format, known in one file of its folder"),
+    ("Rules", "what a JSON value and what a cast accept"),
+    ("Zone", "zones of files, functions and literals, until they share one"),
+];
+
+/// The keywords before the name of a type.
+const KEYWORDS: [&str; 5] = ["struct ", "enum ", "trait ", "union ", "type "];
+
+pub fn check(files: &[File]) -> Vec<String> {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files.iter().filter(|f| f.is_rust() && !f.is_test()) {
+        let code = without_tests(&blank(&file.text));
+        for (n, line) in code.lines().enumerate() {
+            if let Some(name) = visible_type(line) {
+                places.entry(name).or_default().push(format!("{}:{}", file.path, n + 1));
+            }
+        }
+    }
+    let repeated = places
+        .into_iter()
+        .filter(|(name, places)| places.len() > 1 && !SHARED.iter().any(|(shared, _)| shared == name));
+    repeated.map(|(name, places)| format!("{}: rename a type `{name}`", places.join(", "))).collect()
+}
+
+/// Returns the name of the type that the line defines, if the type is not private.
+fn visible_type(line: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix("pub")?;
+    let rest = match rest.strip_prefix('(') {
+        Some(scope) => scope.split_once(") ")?.1,
+        None => rest.strip_prefix(' ')?,
+    };
+    let rest = rest.strip_prefix("unsafe ").unwrap_or(rest);
+    let name = KEYWORDS.iter().find_map(|keyword| rest.strip_prefix(keyword))?;
+    Some(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+
+    #[test]
+    fn two_visible_types_with_one_name_are_named() {
+        let first = file("crates/a/src/a.rs", "pub struct Key;\n");
+        let cases = [
+            ("pub enum Key {\n}\n", 1),
+            ("pub(crate) type Key = u8;\n", 1),
+            ("mod inner {\n    pub(in crate::b) trait Key {}\n}\n", 1),
+            ("struct Key;\n", 0),
+            ("pub fn key() -> Key {}\n", 0),
+            ("pub struct Keys;\n", 0),
+            ("// pub struct Key;\n", 0),
+            ("#[cfg(test)]\nmod tests {\n    pub struct Key;\n}\n", 0),
+        ];
+        for (text, expected) in cases {
+            let files = [file(&first.path, &first.text), file("crates/b/src/b.rs", text)];
+            assert_eq!(super::check(&files).len(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_shared_name_has_a_reason() {
+        assert!(super::SHARED.iter().all(|(_, reason)| !reason.is_empty()));
+    }
+}
