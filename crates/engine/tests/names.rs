@@ -38,8 +38,12 @@ fn collect(relation: &Relation, called: &mut BTreeSet<String>) {
                 relation.for_each_child(&mut |child| rest.push(child));
             }
             Child::Expr(expr) => {
-                if let ExprNode::Function(call) = &expr.node {
-                    called.extend(call.name.last().map(|name| name.to_ascii_lowercase()));
+                match &expr.node {
+                    ExprNode::Function(call) => {
+                        called.extend(call.name.last().map(|name| name.to_ascii_lowercase()));
+                    }
+                    ExprNode::Cast { .. } => drop(called.insert("cast".to_owned())),
+                    _ => {}
                 }
                 expr.for_each_child(&mut |child| rest.push(child));
             }

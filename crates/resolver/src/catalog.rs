@@ -6,6 +6,7 @@ use datafusion::logical_expr::LogicalPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_functions::FunctionRegistry;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
@@ -37,6 +38,8 @@ pub struct Context {
     pub now_micros: Option<i64>,
     pub current_database: String,
     pub user: String,
+    /// The functions that the session can call.
+    pub functions: Arc<FunctionRegistry>,
     /// Session settings by full key.
     pub settings: BTreeMap<String, String>,
     /// The text the plan was parsed from, for positions in errors.

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::once::draws;
+use thalweg_functions::{GeneratorForm, Intervals, Kind, TableForm};
 use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
 
@@ -49,28 +50,43 @@ impl Resolver<'_> {
             ExprNode::Function(call) => (call, &[] as &[String]),
             _ => return Ok(None),
         };
-        if !is_generator(call) {
+        if self.generator_of(call).is_none() {
             return Ok(None);
         }
         self.generated(call, names, env).map(Some).map_err(|e| self.at(e, item.origin))
     }
 
+    /// The generator that a call names.
+    fn generator_of(&self, call: &FunctionCall) -> Option<thalweg_functions::Generator> {
+        match self.called(call)?.entry().kind() {
+            Kind::Generator(generator) => Some(generator),
+            _ => None,
+        }
+    }
+
     fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<Generator> {
         let name = call_name(call);
-        let base = name.strip_suffix("_outer").unwrap_or(&name);
+        let unsupported = || Error::unsupported(format!("the generator {name}"));
+        let generator = self.generator_of(call).ok_or_else(unsupported)?;
         self.plain(&name, call)?;
         let env = ExprScope { aggregates: false, windows: false, clause: "generator", ..*env };
         let args = self.arguments(&call.args, &env)?;
         let id = self.new_id();
         let element = |t: &Arrow, nullable: bool| placeholder(&id, t.clone(), nullable);
-        let (list, columns) = match (base, args.as_slice()) {
-            ("explode", [arg]) => self.exploded(arg, &element)?,
-            ("posexplode", [arg]) => self.positioned(arg, &element)?,
-            ("inline", [arg]) => self.inlined(arg, &element)?,
-            ("stack", [_, ..]) => self.stacked(&args, &element)?,
-            _ => return Err(Error::unsupported(format!("the generator {name}"))),
+        let (list, columns) = match (generator.form, args.as_slice()) {
+            (GeneratorForm::Explode, [arg]) => self.exploded(arg, &element)?,
+            (GeneratorForm::PosExplode, [arg]) => self.positioned(arg, &element)?,
+            (GeneratorForm::Inline, [arg]) => self.inlined(arg, &element)?,
+            (GeneratorForm::Stack, [_, ..]) => self.stacked(&args, &element)?,
+            (
+                GeneratorForm::Explode
+                | GeneratorForm::PosExplode
+                | GeneratorForm::Inline
+                | GeneratorForm::Stack,
+                _,
+            ) => return Err(unsupported()),
         };
-        let outer = base.len() != name.len();
+        let outer = generator.outer;
         if !names.is_empty() && names.len() != columns.len() {
             let text = format!(
                 "The number of aliases supplied in the AS clause does not match the number of columns output by \
@@ -96,7 +112,7 @@ impl Resolver<'_> {
             Arrow::List(field) => {
                 let mut value = element(field.data_type(), field.is_nullable());
                 let args = std::slice::from_ref(arg);
-                value.spark = crate::interval_fields::of_call("explode", field.data_type(), args);
+                value.spark = crate::interval_fields::of_call(Intervals::Widest, field.data_type(), args);
                 Ok((arg.expr.clone(), vec![("col".to_owned(), value)]))
             }
             Arrow::Map(_, _) => {
@@ -108,25 +124,27 @@ impl Resolver<'_> {
     }
 
     fn positioned(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
-        let arg = match &arg.data_type {
+        let list = match &arg.data_type {
             Arrow::Map(_, _) => self.scalar("map_entries", vec![arg.clone()])?,
             Arrow::List(_) => arg.clone(),
             _ => return Err(not_a_collection("posexplode", arg)),
         };
-        let numbered = crate::kernels::with_positions(arg.expr.clone(), &arg.data_type)?;
-        let Arrow::List(field) = &numbered.1 else { return Err(Error::internal("positions without a list")) };
+        let numbered = thalweg_functions::with_positions(list.arg())?;
+        let Arrow::List(field) = &numbered.data_type else {
+            return Err(Error::internal("positions without a list"));
+        };
         let pair = element(field.data_type(), false);
         let mut columns = vec![("pos".to_owned(), self.field(pair.clone(), "pos")?)];
         let value = self.field(pair, "col")?;
         match &value.data_type {
-            Arrow::Struct(entry) if call_is_map(&arg) => {
+            Arrow::Struct(entry) if matches!(arg.data_type, Arrow::Map(..)) => {
                 for f in entry {
                     columns.push((f.name().clone(), self.field(value.clone(), f.name())?));
                 }
             }
             _ => columns.push(("col".to_owned(), value)),
         }
-        Ok((numbered.0, columns))
+        Ok((numbered.expr, columns))
     }
 
     fn inlined(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
@@ -283,10 +301,11 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.to_vec()) };
         let shown = call_name(&call);
-        if shown == "range" {
+        let kind = self.called(&call).map(|function| function.entry().kind());
+        if kind == Some(Kind::Table(TableForm::Range)) {
             return self.range_function(args);
         }
-        if !is_generator(&call) {
+        if self.generator_of(&call).is_none() {
             let text = format!(
                 "Could not resolve `{shown}` to a table-valued function. Please make sure that `{shown}` is defined \
                  as a table-valued function and that all required parameters are provided correctly."
@@ -324,16 +343,6 @@ impl Resolver<'_> {
 
 /// A list, and the columns of its elements with their default names.
 type Made = (Expr, Vec<(String, ResolvedExpr)>);
-
-fn is_generator(call: &FunctionCall) -> bool {
-    let class = thalweg_functions::class_of(&call_name(call));
-    matches!(class, Some(thalweg_functions::FunctionClass::Generator))
-}
-
-/// Whether a list was made of a map's entries.
-fn call_is_map(list: &ResolvedExpr) -> bool {
-    matches!(&list.expr, Expr::ScalarFunction(call) if call.name().ends_with("map_entries"))
-}
 
 fn not_a_collection(name: &str, arg: &ResolvedExpr) -> Error {
     let text = format!(

@@ -6,11 +6,13 @@
 //! that an earlier conjunct, CASE branch, COALESCE or IF excludes.
 
 mod aggregate;
+mod aggregate_call;
 mod anew;
 mod attribute;
 mod catalog;
 mod describe;
 mod errors;
+mod event_window;
 mod expr;
 mod expr_scope;
 mod filter;
@@ -19,14 +21,12 @@ mod generate;
 mod interval;
 mod interval_fields;
 mod join;
-mod kernels;
 mod lambda;
 mod literal;
 mod load;
 mod merge;
 mod missing;
 mod naming;
-mod naming_table;
 mod once;
 mod parameters;
 mod pivot;

@@ -19,9 +19,21 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["get"], 2, 2, |c| index(c, "get", get, false)),
-    Entry::bind(&["element_at"], 2, 2, |c| element_at(c, false)),
-    Entry::bind(&["try_element_at"], 2, 2, |c| element_at(c, true)),
+    Entry::bind(&["get"], 2, 2, |c| index(c, "get", get, false)).doc(
+        "array, index",
+        "Returns the element at an index, counted from 0; null outside of the array.",
+        &["SELECT get(array('a', 'b'), 1), get(array('a', 'b'), 5)"],
+    ),
+    Entry::bind(&["element_at"], 2, 2, |c| element_at(c, false)).doc(
+        "collection, key",
+        "Returns the element at a position, counted from 1 or from the end, or the value of a map's key.",
+        &["SELECT element_at(array('a', 'b'), -1), element_at(map('k', 1), 'k')"],
+    ),
+    Entry::bind(&["try_element_at"], 2, 2, |c| element_at(c, true)).doc(
+        "collection, key",
+        "Does as `element_at`, and returns null where there is no element.",
+        &["SELECT try_element_at(array('a', 'b'), 9)"],
+    ),
 ];
 
 /// `s.f` of a struct; of an array of structs, the array of the fields. Names match whatever their case.

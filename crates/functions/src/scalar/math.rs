@@ -3,6 +3,7 @@
 //! Decimals round half up (`round`) or half to even (`bround`) exactly; doubles round their shortest decimal,
 //! as Java's BigDecimal does. Logarithms of what has none are null.
 
+use super::doubles::each;
 use crate::binding::Bound;
 use crate::cast::{exceeds, parse_decimal, pow10};
 use crate::coerce::coerce_all;
@@ -10,7 +11,7 @@ use crate::display::{Width, write_float};
 use crate::errors::{not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Setting, arrow};
 use crate::operators::key::normal;
-use crate::registry::{Call, Entry, MANY, Ty};
+use crate::registry::{Call, Defaults, Display, DisplayForm, Entry, MANY, Ty};
 use crate::types::{decimal_bounded, is_decimal, is_float, is_integral, is_nested, is_string};
 use ::arrow::array::{Array, ArrayRef, AsArray, make_comparator};
 use ::arrow::compute::{SortOptions, interleave};
@@ -20,68 +21,89 @@ use datafusion::logical_expr::Expr;
 use std::cmp::Ordering;
 use thalweg_common::Result;
 
-macro_rules! doubles {
-    ($($names:expr => $f:expr),* $(,)?) => {
-        &[$(Entry::plain($names, &[Ty::Double], Ty::Double, |b| each(b, $f)).nullable(),)*]
-    };
-}
-
-/// Functions of one double; null where they have no value is null in Spark too.
-pub(super) const DOUBLES: &[Entry] = doubles! {
-    &["sqrt"] => |x| Some(x.sqrt()),
-    &["cbrt"] => |x| Some(x.cbrt()),
-    &["exp"] => |x| Some(x.exp()),
-    &["expm1"] => |x| Some(x.exp_m1()),
-    &["ln"] => |x| (x > 0.0 || x.is_nan()).then(|| x.ln()),
-    &["log2"] => |x| (x > 0.0 || x.is_nan()).then(|| x.ln() / std::f64::consts::LN_2),
-    &["log10"] => |x| (x > 0.0 || x.is_nan()).then(|| x.log10()),
-    &["log1p"] => |x| (x > -1.0 || x.is_nan()).then(|| x.ln_1p()),
-    &["sin"] => |x| Some(x.sin()),
-    &["cos"] => |x| Some(x.cos()),
-    &["tan"] => |x| Some(x.tan()),
-    &["cot"] => |x| Some(1.0 / x.tan()),
-    &["sec"] => |x| Some(1.0 / x.cos()),
-    &["csc"] => |x| Some(1.0 / x.sin()),
-    &["asin"] => |x| Some(x.asin()),
-    &["acos"] => |x| Some(x.acos()),
-    &["atan"] => |x| Some(x.atan()),
-    &["sinh"] => |x| Some(x.sinh()),
-    &["cosh"] => |x| Some(x.cosh()),
-    &["tanh"] => |x| Some(x.tanh()),
-    &["asinh"] => |x| Some(if x.is_infinite() { x } else { (x + (x * x + 1.0).sqrt()).ln() }),
-    &["acosh"] => |x| Some((x + (x * x - 1.0).sqrt()).ln()),
-    &["atanh"] => |x| Some(0.5 * (x.ln_1p() - (-x).ln_1p())),
-    &["degrees"] => |x| Some(x.to_degrees()),
-    &["radians"] => |x| Some(x.to_radians()),
-    &["rint"] => |x| Some(x.round_ties_even()),
-    &["sign", "signum"] => |x| Some(if x == 0.0 || x.is_nan() { x } else { x.signum() }),
-};
-
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["pow", "power"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, power)),
+    Entry::plain(&["pow", "power"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, power))
+        .capitals(&["power"])
+        .doc("base, exponent", "Raises a number to a power.", &["SELECT pow(2, 10)"]),
     Entry::plain(&["atan2"], &[Ty::Double, Ty::Double], Ty::Double, |b| {
         pair(b, |y, x| (y + 0.0).atan2(x + 0.0))
-    }),
-    Entry::plain(&["hypot"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, f64::hypot)),
-    Entry::bind(&["log"], 1, 2, log),
-    Entry::bind(&["e"], 0, 0, |_| Ok(constant(std::f64::consts::E))),
-    Entry::bind(&["pi"], 0, 0, |_| Ok(constant(std::f64::consts::PI))),
-    Entry::plain(&["factorial"], &[Ty::Int], Ty::Long, factorial).nullable(),
-    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| edge(c, Mode::Up)),
-    Entry::bind(&["floor"], 1, 2, |c| edge(c, Mode::Down)),
-    Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp)),
-    Entry::bind(&["bround"], 1, 2, |c| round(c, Mode::HalfEven)),
-    Entry::bind(&["greatest"], 2, MANY, |c| choose(c, Ordering::Greater)),
-    Entry::bind(&["least"], 2, MANY, |c| choose(c, Ordering::Less)),
-    Entry::plain(&["conv"], &[Ty::Text, Ty::Int, Ty::Int], Ty::Text, conv).fallible().nullable(),
+    })
+    .capitals(&["atan2"])
+    .doc("y, x", "Returns the angle of a point, in radians.", &["SELECT atan2(0, 1)"]),
+    Entry::plain(&["hypot"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, f64::hypot))
+        .capitals(&["hypot"])
+        .doc("x, y", "Returns the distance of a point from the origin.", &["SELECT hypot(3, 4)"]),
+    Entry::bind(&["log"], 1, 2, log)
+        .display(Display::form(DisplayForm::OfOne("LOG(E(), {})")).and_capitals(&["log"]))
+        .doc(
+            "[base, ]number",
+            "Returns the logarithm to a base, the natural one without it.",
+            &["SELECT log(2, 8), log(1)"],
+        ),
+    Entry::bind(&["e"], 0, 0, |_| Ok(constant(std::f64::consts::E))).capitals(&["e"]).doc(
+        "",
+        "Returns Euler's number.",
+        &["SELECT e()"],
+    ),
+    Entry::bind(&["pi"], 0, 0, |_| Ok(constant(std::f64::consts::PI))).capitals(&["pi"]).doc(
+        "",
+        "Returns the ratio of a circle's circumference to its diameter.",
+        &["SELECT pi()"],
+    ),
+    Entry::plain(&["factorial"], &[Ty::Int], Ty::Long, factorial).nullable().doc(
+        "number",
+        "Returns the factorial of an integer from 0 to 20.",
+        &["SELECT factorial(5)"],
+    ),
+    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| edge(c, Mode::Up))
+        .display(Display::capitals_of_one(&["ceil"]))
+        .doc(
+            "number[, digits]",
+            "Rounds up, to whole numbers or to so many digits after the point.",
+            &["SELECT ceil(1.2), ceil(1.234, 2)"],
+        ),
+    Entry::bind(&["floor"], 1, 2, |c| edge(c, Mode::Down)).display(Display::capitals_of_one(&["floor"])).doc(
+        "number[, digits]",
+        "Rounds down, to whole numbers or to so many digits after the point.",
+        &["SELECT floor(-1.2), floor(1.239, 2)"],
+    ),
+    Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp))
+        .defaults(&[Defaults { given: 1, shown: &["0"] }])
+        .doc(
+            "number[, digits]",
+            "Rounds to the nearest, halves away from zero.",
+            &["SELECT round(2.5), round(1.235, 2)"],
+        ),
+    Entry::bind(&["bround"], 1, 2, |c| round(c, Mode::HalfEven))
+        .defaults(&[Defaults { given: 1, shown: &["0"] }])
+        .doc(
+            "number[, digits]",
+            "Rounds to the nearest, halves to the even digit.",
+            &["SELECT bround(2.5), bround(3.5)"],
+        ),
+    Entry::bind(&["greatest"], 2, MANY, |c| choose(c, Ordering::Greater)).doc(
+        "value, value, ...",
+        "Returns the greatest value that is not null.",
+        &["SELECT greatest(3, 9, NULL)"],
+    ),
+    Entry::bind(&["least"], 2, MANY, |c| choose(c, Ordering::Less)).doc(
+        "value, value, ...",
+        "Returns the least value that is not null.",
+        &["SELECT least(3, 9, NULL)"],
+    ),
+    Entry::plain(&["conv"], &[Ty::Text, Ty::Int, Ty::Int], Ty::Text, conv).fallible().nullable().doc(
+        "digits, from, to",
+        "Converts a number's digits from one base to another.",
+        &["SELECT conv('ff', 16, 2)"],
+    ),
     Entry::plain(&["width_bucket"], &[Ty::Double, Ty::Double, Ty::Double, Ty::Long], Ty::Long, width_bucket)
-        .nullable(),
+        .nullable()
+        .doc(
+            "value, low, high, count",
+            "Returns which of so many equal intervals between two bounds a value lies in.",
+            &["SELECT width_bucket(5.3, 0.2, 10.6, 5)"],
+        ),
 ];
-
-fn each(b: &Batch, f: fn(f64) -> Option<f64>) -> Result<ArrayRef> {
-    let x = b.prims::<Float64Type>(0)?;
-    b.build::<Float64Type>(|i| Ok(x.get(i).and_then(f)))
-}
 
 fn pair(b: &Batch, f: fn(f64, f64) -> f64) -> Result<ArrayRef> {
     let (x, y) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);

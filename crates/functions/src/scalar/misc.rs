@@ -2,7 +2,7 @@
 
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Nulls, Setting};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, DisplayForm, Entry};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -10,9 +10,25 @@ use datafusion::logical_expr::Expr;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["version"], 0, 0, version),
-    Entry::bind(&["raise_error"], 1, 1, raise_error),
-    Entry::bind(&["assert_true"], 1, 2, assert_true),
+    Entry::bind(&["version"], 0, 0, version).doc(
+        "",
+        "Returns the version of Spark whose answers are given.",
+        &["SELECT version() LIKE '4.2%'"],
+    ),
+    Entry::bind(&["raise_error"], 1, 1, raise_error)
+        .doc(
+            "message",
+            "Raises an error with this message.",
+            &["SELECT if(true, 'fine', raise_error('not fine'))"],
+        )
+        .shown(DisplayForm::OfOne("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))")),
+    Entry::bind(&["assert_true"], 1, 2, assert_true)
+        .doc(
+            "condition[, message]",
+            "Raises an error unless a condition holds; returns null.",
+            &["SELECT assert_true(1 < 2)"],
+        )
+        .shown(DisplayForm::OfOne("assert_true({}, '{}' is not true!)")),
 ];
 
 fn version(_: Call) -> Result<Bound> {

@@ -5,6 +5,7 @@
 use crate::binding::{Arg, Bound};
 use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, Nulls, Prims, Setting};
+use crate::registry::{DisplayForm, Entry, SpecialForm};
 use crate::types::timestamp;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, TimestampMicrosecondArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -14,6 +15,12 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 /// The most windows that one instant may lie in.
 const OVERLAP_MAX: i64 = 100_000;
+
+/// The functions of windows; the resolver makes their calls, of constants.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::syntax(&["window"], 2, 4, SpecialForm::Window).shown(DisplayForm::Window).doc("time, size[, slide[, start]]", "Returns the windows of a size that an event time lies in, one for each slide.", &["SELECT window.start, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00'), (TIMESTAMP '2024-01-01 00:06:00') AS t(v) GROUP BY window(v, '5 minutes') ORDER BY 1"]),
+    Entry::syntax(&["window_time"], 1, 1, SpecialForm::WindowTime).doc("window", "Returns the last instant of a window, as an event time.", &["SELECT window_time(window) FROM (SELECT window, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00') AS t(v) GROUP BY window(v, '5 minutes'))"]),
+];
 
 fn fields() -> Fields {
     Fields::from(vec![Field::new("start", timestamp(), true), Field::new("end", timestamp(), true)])

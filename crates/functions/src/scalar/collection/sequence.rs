@@ -19,7 +19,11 @@ use ::arrow::datatypes::{
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result, cancel};
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence)];
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence).doc(
+    "start, stop[, step]",
+    "Makes an array of numbers, dates or times from a start to a stop.",
+    &["SELECT sequence(1, 5), sequence(DATE '2024-01-31', DATE '2024-03-31', INTERVAL '1' MONTH)"],
+)];
 
 /// The most elements that the sequences of one batch of rows may have together: 1 GiB.
 const ELEMENTS_MAX: usize = 1 << 27;

@@ -5,7 +5,7 @@ use crate::binding::Bound;
 use crate::errors::{bad_value, datetime_overflow, not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::operators::temporal::{add_days, moved};
-use crate::registry::{Call, Entry, Ty};
+use crate::registry::{Call, Defaults, Display, Entry, Ty};
 use crate::time::civil::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use crate::time::zone::Zone;
 use crate::types::is_integral;
@@ -15,29 +15,32 @@ use datafusion::common::ScalarValue;
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)),
-    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)),
-    Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1)),
-    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference),
-    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible(),
-    Entry::bind(&["months_between"], 2, 3, months_between),
-    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible(),
-    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible(),
-    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable(),
-    Entry::bind(&["date_trunc"], 2, 2, date_trunc),
+    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)).doc("date, days", "Moves a date by days.", &["SELECT date_add(DATE '2024-02-28', 2)"]),
+    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)).doc("date, days", "Moves a date back by days.", &["SELECT date_sub(DATE '2024-03-01', 1)"]),
+    Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1))
+        .display(Display::names(&[("dateadd", "date_add")]))
+        .unlisted(&["timestampadd"]).doc("[unit, ]number, date", "Moves a date by days, or a time by a number of units.", &["SELECT dateadd(MONTH, 1, TIMESTAMP '2024-01-31 12:00:00')"]),
+    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference).unlisted(&["timestampdiff"]).doc("[unit, ]end, start", "Returns the days, or the whole units, between two dates or times.", &["SELECT datediff(DATE '2024-03-01', DATE '2024-02-01'), datediff(HOUR, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 01:59:00')"]),
+    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible().doc("date, months", "Moves a date by months; the day is at most the month's last.", &["SELECT add_months(DATE '2024-01-31', 1)"]),
+    Entry::bind(&["months_between"], 2, 3, months_between)
+        .defaults(&[Defaults { given: 2, shown: &["true"] }]).doc("end, start[, round]", "Returns the months between two times, with a fraction.", &["SELECT months_between('2024-03-15', '2024-01-01')"]),
+    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible().doc("date", "Returns the last day of the month.", &["SELECT last_day(DATE '2024-02-01')"]),
+    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible().doc("date, weekday", "Returns the next date of a weekday.", &["SELECT next_day(DATE '2024-02-29', 'Monday')"]),
+    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable().doc("date, unit", "Returns the first day of a date's year, quarter, month or week.", &["SELECT trunc(DATE '2024-05-17', 'QUARTER')"]),
+    Entry::bind(&["date_trunc"], 2, 2, date_trunc).doc("unit, time", "Returns the start of a unit that a time lies in.", &["SELECT date_trunc('HOUR', TIMESTAMP '2024-02-29 12:30:45')"]),
     Entry::bind(&["from_utc_timestamp"], 2, 2, |c| {
         between_zones(c, "from_utc_timestamp", |b| rezone(b, false))
-    }),
-    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))),
-    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone),
+    }).doc("time, zone", "Converts a wall clock's time in UTC to one in a zone.", &["SELECT from_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
+    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))).doc("time, zone", "Converts a wall clock's time in a zone to one in UTC.", &["SELECT to_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
+    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone).doc("[from, ]to, time", "Converts a timestamp without time zone from one zone to another.", &["SELECT convert_timezone('UTC', 'Asia/Tokyo', TIMESTAMP_NTZ '2024-02-29 12:00:00')"]),
     Entry::plain(&["unix_date"], &[Ty::Date], Ty::Int, |b| {
         let d = b.prims::<Date32Type>(0)?;
         b.build::<Int32Type>(|i| Ok(d.get(i)))
-    }),
+    }).doc("date", "Returns the days since 1970-01-01.", &["SELECT unix_date(DATE '1970-02-01')"]),
     Entry::plain(&["date_from_unix_date"], &[Ty::Int], Ty::Date, |b| {
         let d = b.prims::<Int32Type>(0)?;
         b.build::<Date32Type>(|i| Ok(d.get(i)))
-    }),
+    }).doc("days", "Makes a date of days since 1970-01-01.", &["SELECT date_from_unix_date(31)"]),
 ];
 
 fn add(mut call: Call, sign: i64) -> Result<Bound> {

@@ -11,7 +11,7 @@ use crate::cast::parse_decimal;
 use crate::coerce::constant_of;
 use crate::errors::{corrupt_type, malformed_json, not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, DisplayForm, Entry, SpecialForm};
 use crate::scalar::text::from_base64;
 use crate::time::civil::{DAY, SECOND};
 use crate::time::parse;
@@ -31,7 +31,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_json)];
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_json)
+    .special(SpecialForm::FromJson)
+    .shown(DisplayForm::FromJson)
+    .doc(
+        "text, schema[, options]",
+        "Reads a JSON text as a value of a schema.",
+        &["SELECT from_json('{\"a\":1,\"b\":\"x\"}', 'a INT, b STRING')"],
+    )];
 
 /// The field that takes the text of a row that is not whole, unless an option names another.
 const CORRUPT: &str = "_corrupt_record";

@@ -9,7 +9,7 @@ use crate::binding::Bound;
 use crate::display::{Printer, Style};
 use crate::errors::no_json_type;
 use crate::kernel::{Batch, Kernel, Setting};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Entry, Intervals};
 use crate::scalar::text::to_base64;
 use crate::time::civil::DAY;
 use crate::time::pattern::Pattern;
@@ -19,7 +19,12 @@ use ::arrow::array::{Array, ArrayRef, AsArray};
 use ::arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use thalweg_common::{Error, Result};
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["to_json"], 1, 2, to_json)];
+pub(super) const ENTRIES: &[Entry] =
+    &[Entry::bind(&["to_json"], 1, 2, to_json).intervals(Intervals::Texts).doc(
+        "value[, options]",
+        "Writes a struct, map or array as JSON.",
+        &["SELECT to_json(named_struct('a', 1, 'b', array(2, 3)))"],
+    )];
 
 const TIMESTAMPS: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX";
 const TIMESTAMPS_NTZ: &str = "yyyy-MM-dd'T'HH:mm:ss.SSS";

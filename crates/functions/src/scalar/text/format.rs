@@ -8,7 +8,7 @@ use crate::cast::{Rules, cast_array};
 use crate::display::{Printer, Style};
 use crate::errors::bad_value;
 use crate::kernel::{Batch, Kernel, Nulls, Setting};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, Entry, Intervals, MANY};
 use crate::time::zone::Zone;
 use crate::types::{is_decimal, is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -16,8 +16,16 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Ty
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["format_string", "printf"], 1, MANY, format_string),
-    Entry::bind(&["format_number"], 2, 2, format_number),
+    Entry::bind(&["format_string", "printf"], 1, MANY, format_string).intervals(Intervals::Texts).doc(
+        "format[, value, ...]",
+        "Formats values as Java's `String.format` does.",
+        &["SELECT format_string('%s has %d', 'a', 3)"],
+    ),
+    Entry::bind(&["format_number"], 2, 2, format_number).doc(
+        "number, format",
+        "Formats a number with so many digits after the point, or by a pattern.",
+        &["SELECT format_number(12345.678, 2)"],
+    ),
 ];
 
 fn format_string(mut call: Call) -> Result<Bound> {

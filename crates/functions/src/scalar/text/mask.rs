@@ -6,13 +6,24 @@ use crate::binding::{Arg, Bound};
 use crate::coerce::constant_of;
 use crate::errors::{bad_value, not_constant};
 use crate::kernel::{Batch, Kernel, Setting};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Defaults, Entry};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use thalweg_common::Result;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["mask"], 1, 5, mask)];
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["mask"], 1, 5, mask)
+    .doc(
+        "text[, upper[, lower[, digit[, other]]]]",
+        "Replaces letters and digits by characters that hide them.",
+        &["SELECT mask('Ab-12')"],
+    )
+    .defaults(&[
+        Defaults { given: 1, shown: &["X", "x", "n", "NULL"] },
+        Defaults { given: 2, shown: &["x", "n", "NULL"] },
+        Defaults { given: 3, shown: &["n", "NULL"] },
+        Defaults { given: 4, shown: &["NULL"] },
+    ])];
 
 /// The replacements' names and what they are unless given; NUL stands for none.
 const KINDS: [(&str, char); 4] =
