@@ -17,6 +17,7 @@ mod errors;
 mod generator;
 mod kernel;
 mod operators;
+mod params;
 mod registry;
 mod scalar;
 mod time;

@@ -7,7 +7,7 @@ use super::{decimals, integers, temporal};
 use crate::binding::{Arg, Bound};
 use crate::coerce::{common_type, to_type};
 use crate::errors::{different_types, wrong_operand};
-use crate::kernel::{Kernel, Nulls, Run, Setting};
+use crate::kernel::{Kernel, Nulls, Run};
 use crate::registry::{Call, Display, DisplayForm, Entry, Intervals};
 use crate::types::{
     decimal_adjusted, decimal_bounded, integral_digits, is_datetime, is_decimal, is_float, is_integral,
@@ -231,10 +231,13 @@ fn compute(op: Op, left: Arg, right: Arg) -> Bound {
     checked(op, returns, integers::run_of(op), left, right)
 }
 
+/// Whether a result that does not fit is null.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Tries(bool);
+
 fn checked(op: Op, returns: DataType, (name, run): (&'static str, Run), left: Arg, right: Arg) -> Bound {
-    let setting = Setting { numbers: [i64::from(op.tries()), 0, 0], ..Setting::default() };
     let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries());
-    kernel.setting(setting).call(vec![left, right])
+    kernel.params(Tries(op.tries())).call(vec![left, right])
 }
 
 fn native(op: Op, left: Arg, right: Arg) -> Bound {

@@ -144,13 +144,16 @@ fn bit_get(mut call: Call) -> Result<Bound> {
     };
     call.coerce(0, &DataType::Int64)?;
     call.coerce(1, &DataType::Int32)?;
-    let setting = crate::kernel::Setting { numbers: [bits, 0, 0], ..Default::default() };
-    Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).setting(setting).call(call.args))
+    Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).params(Width(bits)).call(call.args))
 }
+
+/// How many bits an integer has.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Width(i64);
 
 fn get(b: &Batch) -> Result<ArrayRef> {
     let (value, at) = (b.prims::<Int64Type>(0)?, b.prims::<Int32Type>(1)?);
-    let [bits, ..] = b.setting.numbers;
+    let Width(bits) = *b.params()?;
     b.build::<Int8Type>(|i| {
         let Some((v, n)) = value.get(i).zip(at.get(i)) else { return Ok(None) };
         if n < 0 || i64::from(n) >= bits {

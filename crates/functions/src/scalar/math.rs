@@ -9,7 +9,7 @@ use crate::cast::{exceeds, parse_decimal, pow10};
 use crate::coerce::coerce_all;
 use crate::display::{Width, write_float};
 use crate::errors::{not_constant, overflow, unexpected_type};
-use crate::kernel::{Batch, Kernel, Nulls, Run, Setting, arrow};
+use crate::kernel::{Batch, Kernel, Nulls, Run, arrow};
 use crate::operators::key::normal;
 use crate::registry::{Call, Defaults, Display, DisplayForm, Entry, MANY, Ty};
 use crate::types::{decimal_bounded, is_decimal, is_float, is_integral, is_nested, is_string};
@@ -181,10 +181,13 @@ fn scale_of(call: &Call) -> Result<i64> {
     }
 }
 
+/// How many digits after the point are kept.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Scale(i64);
+
 fn numbered(name: &'static str, returns: DataType, run: Run, scale: i64, call: Call) -> Bound {
-    let setting = Setting { numbers: [scale, 0, 0], ..Setting::default() };
     let args = call.args.into_iter().take(1).collect();
-    Kernel::new(name, returns, run).fallible(true).setting(setting).nulls(Nulls::Always).call(args)
+    Kernel::new(name, returns, run).fallible(true).params(Scale(scale)).nulls(Nulls::Always).call(args)
 }
 
 /// `round(x [, scale])`: integers and doubles keep their type, decimals shrink to the scale.
@@ -289,7 +292,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(p, to) = b.returns.clone() else {
         return Err(thalweg_common::Error::internal("a decimal was promised"));
     };
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Decimal128Type>(0)?;
     b.build::<Decimal128Type>(|i| {
         let Some(v) = x.get(i) else { return Ok(None) };
@@ -314,7 +317,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
 }
 
 fn integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Int64Type>(0)?;
     b.build::<Int64Type>(|i| {
         let Some(v) = x.get(i) else { return Ok(None) };
@@ -357,14 +360,14 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
 }
 
 fn floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Float64Type>(0)?;
     b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| rounded(x, scale, mode, Width::Double))))
 }
 
 fn singles(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     use ::arrow::datatypes::Float32Type;
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let array = b.array(0)?;
     let x = array.as_primitive::<Float32Type>();
     let made = x.unary::<_, Float32Type>(|x| rounded(f64::from(x), scale, mode, Width::Single) as f32);

@@ -1,7 +1,7 @@
 //! What fits nowhere else: `version`, `raise_error`, `assert_true`.
 
 use crate::binding::Bound;
-use crate::kernel::{Batch, Kernel, Nulls, Setting};
+use crate::kernel::{Batch, Kernel, Nulls};
 use crate::registry::{Call, DisplayForm, Entry};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
@@ -54,8 +54,7 @@ fn raise_error(mut call: Call) -> Result<Bound> {
 fn assert_true(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Boolean)?;
     call.coerce(1, &DataType::Utf8)?;
-    let setting = Setting::text("'expression' is not true!");
-    let kernel = Kernel::new("assert_true", DataType::Null, asserted).setting(setting);
+    let kernel = Kernel::new("assert_true", DataType::Null, asserted);
     Ok(kernel.fallible(true).nulls(Nulls::Always).call(call.args))
 }
 
@@ -64,7 +63,7 @@ fn asserted(b: &Batch) -> Result<ArrayRef> {
     let message = if b.len() > 1 { Some(b.strings(1)?) } else { None };
     for row in 0..b.rows {
         if holds.get(row) != Some(true) {
-            let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or(&b.setting.text);
+            let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or("'expression' is not true!");
             return Err(raised(text));
         }
     }

@@ -5,8 +5,9 @@
 use crate::binding::Bound;
 use crate::coerce::{common_type, to_type};
 use crate::errors::{bad_value, data_diff_types, unexpected_type};
-use crate::kernel::{Batch, Kernel, Setting, arrow};
+use crate::kernel::{Batch, Kernel, arrow};
 use crate::operators::temporal::moved;
+use crate::params::InZone;
 use crate::registry::{Call, Entry};
 use crate::time::civil::DAY;
 use crate::time::zone::Zone;
@@ -54,7 +55,7 @@ fn sequence(call: Call) -> Result<Bound> {
         return Err(unexpected_type("sequence", 0, "INTEGRAL, DATE or TIMESTAMP", &common));
     }
     let kernel = Kernel::new("sequence", array_with(common, false), run).fallible(true);
-    Ok(kernel.setting(Setting::text(zone)).call(taken))
+    Ok(kernel.params(InZone(zone.into())).call(taken))
 }
 
 /// How far one step goes: microseconds (or units, or days) and months.
@@ -66,7 +67,7 @@ struct Step {
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let element = super::element_of(b.returns)?;
-    let zone = Zone::named(&b.setting.text)?;
+    let zone = b.params::<InZone>()?.zone()?;
     let dates = element.data_type() == &DataType::Date32;
     let timed = matches!(element.data_type(), DataType::Timestamp(..));
     let read = |i: usize| -> Result<Vec<Option<i64>>> {

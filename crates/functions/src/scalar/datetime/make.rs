@@ -1,10 +1,10 @@
 //! Making dates, times and intervals from numbers: `make_date`, `timestamp_seconds`, ….
 
-use super::{times, zoned};
+use super::{times, zone_of, zoned};
 use crate::binding::{Arg, Bound};
 use crate::coerce::coerce_argument;
 use crate::errors::{datetime_overflow, overflow};
-use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
+use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::registry::{Call, Defaults, Entry, Intervals, Ty};
 use crate::time::civil::{DAY, HOUR, MINUTE, SECOND, checked_days};
 use crate::time::zone::Zone;
@@ -146,7 +146,7 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
     let ints = (0..5).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
     let second = b.prims::<Decimal128Type>(5)?;
     let zones = if b.len() > 6 { Some(b.strings(6)?) } else { None };
-    let session = Zone::named(&b.setting.text)?;
+    let session = zone_of(b)?;
     b.build::<TimestampMicrosecondType>(|i| {
         let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
         let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
@@ -286,7 +286,7 @@ fn timestamp_seconds(mut call: Call) -> Result<Bound> {
     };
     let nulls = if is_float(&t) { Nulls::Always } else { Nulls::Args };
     let kernel = Kernel::new(name, timestamp(), run).fallible(true).nulls(nulls);
-    Ok(kernel.setting(Setting::default()).call(call.args))
+    Ok(kernel.call(call.args))
 }
 
 fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {

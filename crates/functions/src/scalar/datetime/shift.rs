@@ -5,6 +5,7 @@ use crate::binding::Bound;
 use crate::errors::{bad_value, datetime_overflow, not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::operators::temporal::{add_days, moved};
+use crate::params::InZone;
 use crate::registry::{Call, Defaults, Display, Entry, Ty};
 use crate::time::civil::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use crate::time::zone::Zone;
@@ -85,23 +86,30 @@ fn unit_argument(call: &mut Call) -> Result<(i64, i64, i64)> {
     }
 }
 
+/// A unit of time, and where days are of which length.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Units {
+    /// Months, days and microseconds.
+    unit: (i64, i64, i64),
+    zone: InZone,
+}
+
 fn add_units(mut call: Call) -> Result<Bound> {
-    let (months, days, micros) = unit_argument(&mut call)?;
+    let unit = unit_argument(&mut call)?;
     call.coerce(0, &DataType::Int64)?;
     let zone = to_time(&mut call, 1)?;
     let returns = call.type_of(1);
-    let kernel = zoned("timestampadd", returns, units_added, &zone).fallible(true);
-    let mut kernel = kernel;
-    kernel.setting.numbers = [months, days, micros];
+    let units = Units { unit, zone: InZone(zone.into()) };
+    let kernel = Kernel::new("timestampadd", returns, units_added).fallible(true).params(units);
     Ok(kernel.call(call.args))
 }
 
 fn units_added(b: &Batch) -> Result<ArrayRef> {
-    let (n, time, zone) = (b.prims::<Int64Type>(0)?, times(b, 1)?, zone_of(b)?);
-    let [months, days, micros] = b.setting.numbers;
+    let Units { unit: (months, days, micros), zone } = b.params()?;
+    let (n, time, zone) = (b.prims::<Int64Type>(0)?, times(b, 1)?, zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let Some((n, t)) = n.get(i).zip(time.get(i)) else { return Ok(None) };
-        let by = |unit: i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
+        let by = |unit: &i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
         let (m, d) = (by(months)?, by(days)?);
         if m.abs() > 12 * 1_000_000 || d.abs() > 400_000_000 {
             return Err(datetime_overflow("add to a timestamp"));
@@ -113,12 +121,12 @@ fn units_added(b: &Batch) -> Result<ArrayRef> {
 /// `datediff(end, start)` in days, or `datediff(unit, start, end)`.
 fn difference(mut call: Call) -> Result<Bound> {
     if call.args.len() == 3 {
-        let (months, days, micros) = unit_argument(&mut call)?;
+        let unit = unit_argument(&mut call)?;
         let zone = to_time(&mut call, 0)?;
         let to = call.type_of(0);
         call.coerce(1, &to)?;
-        let mut kernel = zoned("timestampdiff", DataType::Int64, units_between, &zone);
-        kernel.setting.numbers = [months, days, micros];
+        let units = Units { unit, zone: InZone(zone.into()) };
+        let kernel = Kernel::new("timestampdiff", DataType::Int64, units_between).params(units);
         return Ok(kernel.call(call.args));
     }
     call.coerce(0, &DataType::Date32)?;
@@ -132,8 +140,9 @@ fn difference(mut call: Call) -> Result<Bound> {
 
 /// Whole units from start to end, towards zero, as the wall clock shows both.
 fn units_between(b: &Batch) -> Result<ArrayRef> {
-    let (start, end, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
-    let [months, days, micros] = b.setting.numbers;
+    let Units { unit: (months, days, micros), zone } = b.params()?;
+    let (start, end, zone, months, days, micros) =
+        (times(b, 0)?, times(b, 1)?, zone.zone()?, *months, *days, *micros);
     b.build::<Int64Type>(|i| {
         let Some((s, e)) = start.get(i).zip(end.get(i)) else { return Ok(None) };
         let (s, e) = (zone.to_local(s), zone.to_local(e));

@@ -10,7 +10,8 @@ use crate::binding::{Arg, Bound};
 use crate::cast::parse_decimal;
 use crate::coerce::constant_of;
 use crate::errors::{corrupt_type, malformed_json, not_constant, unexpected_type};
-use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
+use crate::kernel::{Batch, Kernel, Nulls, arrow};
+use crate::params::InZone;
 use crate::registry::{Call, DisplayForm, Entry, SpecialForm};
 use crate::scalar::text::from_base64;
 use crate::time::civil::{DAY, SECOND};
@@ -73,14 +74,23 @@ fn from_json(mut call: Call) -> Result<Bound> {
         Pattern::for_parsing(pattern)?;
     }
     check_corrupt(&returns, &corrupt)?;
-    let setting = Setting {
-        text: zone.into(),
-        pattern: format!("{date}\n{time}\n{corrupt}").into(),
-        numbers: [i64::from(fail_fast), i64::from(non_numeric), 0],
-    };
+    let reading = Reading { zone: InZone(zone.into()), date, time, corrupt, fail_fast, non_numeric };
     call.args.truncate(1);
-    let kernel = Kernel::new("from_json", returns, read).setting(setting).nulls(Nulls::Always);
+    let kernel = Kernel::new("from_json", returns, read).params(reading).nulls(Nulls::Always);
     Ok(kernel.fallible(fail_fast).call(call.args))
+}
+
+/// The options of a call; a pattern that is empty is the default.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Reading {
+    zone: InZone,
+    date: String,
+    time: String,
+    /// The column for texts of rows that are not whole.
+    corrupt: String,
+    fail_fast: bool,
+    /// Whether `NaN` and the like are numbers.
+    non_numeric: bool,
 }
 
 fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
@@ -147,14 +157,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn of(setting: &Setting) -> Result<Self> {
-        let mut patterns = setting.pattern.splitn(3, '\n');
-        let mut next = || patterns.next().unwrap_or_default();
-        let (date, time, corrupt) = (next(), next(), next().to_owned());
-        let non_numeric = setting.numbers[1] == 1;
+    fn of(reading: &Reading) -> Result<Self> {
+        let Reading { zone, date, time, corrupt, non_numeric, fail_fast: _ } = reading;
         let pattern = |text: &str| if text.is_empty() { Ok(None) } else { Pattern::read(text).map(Some) };
         let (date, time) = (pattern(date)?, pattern(time)?);
-        Ok(Self { zone: Zone::named(&setting.text)?, date, time, non_numeric, corrupt })
+        let (non_numeric, corrupt) = (*non_numeric, corrupt.clone());
+        Ok(Self { zone: zone.zone()?, date, time, non_numeric, corrupt })
     }
 
     fn parse(&self, text: &str) -> Option<Json> {
@@ -177,8 +185,8 @@ impl Reader {
 
 fn read(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
-    let reader = Reader::of(b.setting)?;
-    let fail_fast = b.setting.numbers[0] == 1;
+    let reading: &Reading = b.params()?;
+    let (reader, fail_fast) = (Reader::of(reading)?, reading.fail_fast);
     let mut roots = Vec::with_capacity(b.rows);
     for row in 0..b.rows {
         let text = texts.get(row).filter(|t| !t.trim().is_empty());

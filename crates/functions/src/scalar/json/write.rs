@@ -8,7 +8,8 @@ use super::tree::quote;
 use crate::binding::Bound;
 use crate::display::{Printer, Style};
 use crate::errors::no_json_type;
-use crate::kernel::{Batch, Kernel, Setting};
+use crate::kernel::{Batch, Kernel};
+use crate::params::InZone;
 use crate::registry::{Call, Entry, Intervals};
 use crate::scalar::text::to_base64;
 use crate::time::civil::DAY;
@@ -56,10 +57,19 @@ fn to_json(mut call: Call) -> Result<Bound> {
     for pattern in [&date, &time] {
         Pattern::read(pattern)?;
     }
-    let pattern = format!("{date}\n{time}").into();
-    let setting = Setting { text: call.ctx.time_zone.into(), pattern, numbers: [i64::from(nulls), 0, 0] };
+    let writing = Writing { zone: InZone(call.ctx.time_zone.into()), date, time, nulls };
     call.args.truncate(1);
-    Ok(Kernel::new("to_json", DataType::Utf8, run).setting(setting).call(call.args))
+    Ok(Kernel::new("to_json", DataType::Utf8, run).params(writing).call(call.args))
+}
+
+/// The options of a call.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Writing {
+    zone: InZone,
+    date: String,
+    time: String,
+    /// Whether fields that are null are written.
+    nulls: bool,
 }
 
 /// Refuses types that have no JSON text here.
@@ -77,7 +87,7 @@ fn check_type(t: &DataType) -> Result<()> {
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let writer = Writer::of(b.setting)?;
+    let writer = Writer::of(b.params()?)?;
     b.build_text(|row| {
         if array.is_null(row) || array.data_type() == &DataType::Utf8 {
             return Ok(None);
@@ -99,16 +109,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn of(setting: &Setting) -> Result<Self> {
-        let (date, time) = setting.pattern.split_once('\n').unwrap_or((DATES, TIMESTAMPS));
-        let zone = Zone::named(&setting.text)?;
+    fn of(writing: &Writing) -> Result<Self> {
+        let Writing { zone, date, time, nulls } = writing;
+        let zone = zone.zone()?;
         Ok(Self {
             zone,
             printer: Printer::in_zone(Style::Cast, zone),
             date: Pattern::read(date)?,
             time: Pattern::read(time)?,
             time_ntz: Pattern::read(TIMESTAMPS_NTZ)?,
-            nulls: setting.numbers[0] == 1,
+            nulls: *nulls,
         })
     }
 

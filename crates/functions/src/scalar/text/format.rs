@@ -7,7 +7,8 @@ use crate::binding::Bound;
 use crate::cast::{Rules, cast_array};
 use crate::display::{Printer, Style};
 use crate::errors::bad_value;
-use crate::kernel::{Batch, Kernel, Nulls, Setting};
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::params::InZone;
 use crate::registry::{Call, Entry, Intervals, MANY};
 use crate::time::zone::Zone;
 use crate::types::{is_decimal, is_float, is_integral};
@@ -32,7 +33,7 @@ fn format_string(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Utf8)?;
     let nulls = if call.nullable(0) { Nulls::Always } else { Nulls::Never };
     let kernel = Kernel::new("format_string", DataType::Utf8, formatted).fallible(true).nulls(nulls);
-    Ok(kernel.setting(Setting::text(call.ctx.time_zone)).call(call.args))
+    Ok(kernel.params(InZone(call.ctx.time_zone.into())).call(call.args))
 }
 
 /// One conversion of a format: `%[place$][flags][width][.precision]kind`.
@@ -127,7 +128,7 @@ fn grouped(digits: &str) -> String {
 fn formatted(b: &Batch) -> Result<ArrayRef> {
     let format = b.strings(0)?;
     let args = (1..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let printer = Printer::new(Style::Cast, &b.setting.text);
+    let printer = Printer::new(Style::Cast, &b.params::<InZone>()?.0);
     b.build_text(|row| match format.get(row) {
         None => Ok(None),
         Some(format) => one_row(format, &args, row, &printer).map(Some),
