@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, Result};
+use thalweg_functions::FunctionRegistry;
 use thalweg_resolver::{Context, ResolvedQuery};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
@@ -85,6 +86,8 @@ pub struct Analyzed {
 pub struct Session {
     engine: Weak<Engine>,
     pub(crate) catalog: SessionCatalog,
+    /// The functions that it can call: the built-in ones, until the session has some of its own.
+    pub(crate) functions: Arc<FunctionRegistry>,
     user: String,
     id: String,
     persisted: Persisted,
@@ -100,7 +103,8 @@ impl Session {
             global_views: shared.global_views.clone(),
             database: RwLock::new(crate::catalog::store::DEFAULT_DATABASE.to_owned()),
         };
-        Self { engine, catalog, user: user.to_owned(), id: id.to_owned(), persisted: Persisted::default() }
+        let (user, id) = (user.to_owned(), id.to_owned());
+        Self { engine, catalog, functions: Arc::default(), user, id, persisted: Persisted::default() }
     }
 
     /// Returns the session's settings.
@@ -257,6 +261,7 @@ impl Session {
             now_micros: Some(SystemClock::default().now_micros()),
             current_database: self.current_database(),
             user: self.user.clone(),
+            functions: Arc::clone(&self.functions),
             settings: self.config().get_all(None),
             text,
         })

@@ -4,7 +4,8 @@
 
 use crate::binding::{Arg, Bound};
 use crate::errors::unexpected_type;
-use crate::kernel::{Batch, Kernel, Nulls, Prims, Setting};
+use crate::kernel::{Batch, Kernel, Nulls, Prims};
+use crate::registry::{DisplayForm, Entry, SpecialForm};
 use crate::types::timestamp;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, TimestampMicrosecondArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -14,6 +15,12 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 /// The most windows that one instant may lie in.
 const OVERLAP_MAX: i64 = 100_000;
+
+/// The functions of windows; the resolver makes their calls, of constants.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::syntax(&["window"], 2, 4, SpecialForm::Window).shown(DisplayForm::Window).doc("time, size[, slide[, start]]", "Returns the windows of a size that an event time lies in, one for each slide.", &["SELECT window.start, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00'), (TIMESTAMP '2024-01-01 00:06:00') AS t(v) GROUP BY window(v, '5 minutes') ORDER BY 1"]),
+    Entry::syntax(&["window_time"], 1, 1, SpecialForm::WindowTime).doc("window", "Returns the last instant of a window, as an event time.", &["SELECT window_time(window) FROM (SELECT window, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00') AS t(v) GROUP BY window(v, '5 minutes'))"]),
+];
 
 fn fields() -> Fields {
     Fields::from(vec![Field::new("start", timestamp(), true), Field::new("end", timestamp(), true)])
@@ -30,9 +37,16 @@ pub fn window_struct_type() -> DataType {
 /// A size that is not positive.
 pub fn tumbling_window(time: Arg, size: i64, start: i64) -> Result<Bound> {
     check_sizes(size, size, start)?;
-    let setting = Setting { numbers: [size, size, start], ..Setting::default() };
     let kernel = Kernel::new("window", window_struct_type(), tumbling).nulls(Nulls::Args);
-    Ok(kernel.setting(setting).call(vec![time]))
+    Ok(kernel.params(Windows { size, slide: size, start }).call(vec![time]))
+}
+
+/// The windows of an event time, in microseconds.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Windows {
+    size: i64,
+    slide: i64,
+    start: i64,
 }
 
 /// All windows of `size` microseconds, one every `slide`, that `time` lies in, earliest first; none for null.
@@ -42,8 +56,10 @@ pub fn tumbling_window(time: Arg, size: i64, start: i64) -> Result<Bound> {
 pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<Bound> {
     check_sizes(size, slide, start)?;
     let returns = DataType::List(Arc::new(Field::new("element", window_struct_type(), false)));
-    let setting = Setting { numbers: [size, slide, start], ..Setting::default() };
-    Ok(Kernel::new("windows", returns, sliding).nulls(Nulls::Never).setting(setting).call(vec![time]))
+    Ok(Kernel::new("windows", returns, sliding)
+        .nulls(Nulls::Never)
+        .params(Windows { size, slide, start })
+        .call(vec![time]))
 }
 
 /// The last instant of a window, which lies in the same windows as the window does.
@@ -97,7 +113,7 @@ fn last_start(time: i64, slide: i64, start: i64) -> i64 {
 
 fn tumbling(b: &Batch) -> Result<ArrayRef> {
     let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
-    let [size, slide, start] = b.setting.numbers;
+    let Windows { size, slide, start } = *b.params()?;
     let mut starts = Vec::with_capacity(b.rows);
     let mut valid = Vec::with_capacity(b.rows);
     for row in 0..b.rows {
@@ -111,7 +127,7 @@ fn tumbling(b: &Batch) -> Result<ArrayRef> {
 
 fn sliding(b: &Batch) -> Result<ArrayRef> {
     let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
-    let [size, slide, start] = b.setting.numbers;
+    let Windows { size, slide, start } = *b.params()?;
     let mut starts = Vec::with_capacity(b.rows.saturating_mul((size / slide) as usize + 1));
     let mut lengths = Vec::with_capacity(b.rows);
     for row in 0..b.rows {

@@ -7,6 +7,7 @@
 use crate::binding::{Arg, Bound};
 use crate::call_name::call_name;
 use crate::errors::{external, from_arrow, from_datafusion};
+use crate::params::KernelParams;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
     Datum, PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder, new_empty_array,
@@ -41,21 +42,6 @@ pub(crate) enum Nulls {
     Never,
 }
 
-/// What a kernel was told while it was bound: a time zone, a pattern, numbers. Part of its identity.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Setting {
-    pub text: Arc<str>,
-    pub pattern: Arc<str>,
-    pub numbers: [i64; 3],
-}
-
-impl Setting {
-    /// A setting of one text.
-    pub(crate) fn text(text: &str) -> Self {
-        Self { text: text.into(), ..Self::default() }
-    }
-}
-
 /// A scalar function. Its name stands for its code: two kernels of one name run the same function.
 #[derive(Clone)]
 pub(crate) struct Kernel {
@@ -65,7 +51,7 @@ pub(crate) struct Kernel {
     pub nulls: Nulls,
     pub fallible: bool,
     pub volatile: bool,
-    pub setting: Setting,
+    pub params: KernelParams,
     /// Where the call stands in the statement, for its errors; no part of its identity.
     place: Option<Arc<Position>>,
     signature: Signature,
@@ -81,7 +67,7 @@ impl Kernel {
             nulls: Nulls::Args,
             fallible: false,
             volatile: false,
-            setting: Setting::default(),
+            params: KernelParams::default(),
             place: None,
             signature: Signature::user_defined(Volatility::Immutable),
         }
@@ -96,9 +82,9 @@ impl Kernel {
         self.nulls = nulls;
         self
     }
-    /// The same with a setting.
-    pub(crate) fn setting(mut self, setting: Setting) -> Self {
-        self.setting = setting;
+    /// The same with parameters, which its code reads with [`Batch::params`].
+    pub(crate) fn params<T: fmt::Debug + Eq + Hash + Send + Sync + 'static>(mut self, params: T) -> Self {
+        self.params = KernelParams::new(params);
         self
     }
     /// The same, giving another answer at every call.
@@ -151,7 +137,7 @@ pub fn located(expr: Expr, place: &Arc<Position>) -> Result<Expr> {
 
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Kernel({} -> {} {:?})", self.name, self.returns, self.setting)
+        write!(f, "Kernel({} -> {} {:?})", self.name, self.returns, self.params)
     }
 }
 
@@ -160,7 +146,7 @@ impl PartialEq for Kernel {
         self.name == other.name
             && self.returns == other.returns
             && self.nulls == other.nulls
-            && self.setting == other.setting
+            && self.params == other.params
     }
 }
 
@@ -170,7 +156,7 @@ impl Hash for Kernel {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
         self.returns.hash(state);
-        self.setting.hash(state);
+        self.params.hash(state);
     }
 }
 
@@ -209,7 +195,7 @@ impl ScalarUDFImpl for Kernel {
         }
         let constant = !self.volatile && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let batch = Batch { args: &args.args, rows, returns: &self.returns, setting: &self.setting };
+        let batch = Batch { args: &args.args, rows, returns: &self.returns, params: &self.params };
         let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;
         if array.len() != rows || array.data_type() != &self.returns {
             let text = format!("{} gave {} rows of {}", self.name, array.len(), array.data_type());
@@ -227,7 +213,7 @@ pub(crate) struct Batch<'a> {
     args: &'a [ColumnarValue],
     pub rows: usize,
     pub returns: &'a DataType,
-    pub setting: &'a Setting,
+    params: &'a KernelParams,
 }
 
 /// A primitive column or constant.
@@ -302,6 +288,11 @@ impl Bools<'_> {
 }
 
 impl<'a> Batch<'a> {
+    /// The kernel's parameters, of the type that it was bound with.
+    pub(crate) fn params<T: 'static>(&self) -> Result<&'a T> {
+        self.params.get()
+    }
+
     /// How many arguments there are.
     pub(crate) fn len(&self) -> usize {
         self.args.len()
@@ -469,7 +460,7 @@ mod tests {
             |b, at| b.build_bool(|row| Ok(at(row).then_some(true))),
         ];
         let returns = DataType::Int64;
-        let batch = Batch { args: &[], rows: 8_192, returns: &returns, setting: &Setting::default() };
+        let batch = Batch { args: &[], rows: 8_192, returns: &returns, params: &KernelParams::default() };
         for build in builds {
             let cancellation = Cancellation::default();
             let _entered = cancellation.enter();

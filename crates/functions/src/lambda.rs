@@ -5,6 +5,7 @@
 //! place for `aggregate`). Elements that no row has, such as those under a null array, are never evaluated. The
 //! optimizer sees arrays and captured columns as arguments and the body not at all.
 
+use crate::registry::{Defaults, Entry, LambdaForm};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, RecordBatch, RecordBatchOptions,
     UInt64Array,
@@ -20,6 +21,60 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use std::sync::Arc;
+
+/// The functions over lambdas; the resolver makes their calls.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::lambda(&["transform"], 2, 2, LambdaForm::Transform).doc(
+        "array, function",
+        "Returns what a lambda makes of each element, and of its index if it takes two arguments.",
+        &["SELECT transform(array(1, 2, 3), x -> x * 10)"],
+    ),
+    Entry::lambda(&["filter"], 2, 2, LambdaForm::Filter).doc(
+        "array, function",
+        "Returns the elements for which a lambda is true.",
+        &["SELECT filter(array(1, 2, 3), x -> x > 1)"],
+    ),
+    Entry::lambda(&["exists"], 2, 2, LambdaForm::Exists).doc(
+        "array, function",
+        "Returns whether a lambda is true for some element.",
+        &["SELECT exists(array(1, 2, 3), x -> x > 2)"],
+    ),
+    Entry::lambda(&["forall"], 2, 2, LambdaForm::ForAll).doc(
+        "array, function",
+        "Returns whether a lambda is true for all elements.",
+        &["SELECT forall(array(1, 2, 3), x -> x > 2)"],
+    ),
+    Entry::lambda(&["aggregate", "reduce"], 3, 4, LambdaForm::Fold)
+        .doc(
+            "array, start, merge[, finish]",
+            "Folds an array: a lambda merges each element into a state.",
+            &["SELECT aggregate(array(1, 2, 3), 0, (state, x) -> state + x)"],
+        )
+        .defaults(&[Defaults {
+            given: 3,
+            shown: &["lambdafunction(namedlambdavariable(), namedlambdavariable())"],
+        }]),
+    Entry::lambda(&["zip_with"], 3, 3, LambdaForm::ZipWith).doc(
+        "left, right, function",
+        "Returns what a lambda makes of the elements at the same places.",
+        &["SELECT zip_with(array(1, 2), array(10, 20), (x, y) -> x + y)"],
+    ),
+    Entry::lambda(&["map_filter"], 2, 2, LambdaForm::MapFilter).doc(
+        "map, function",
+        "Returns the entries for which a lambda is true.",
+        &["SELECT map_filter(map('a', 1, 'b', 2), (k, v) -> v > 1)"],
+    ),
+    Entry::lambda(&["transform_keys"], 2, 2, LambdaForm::TransformKeys).doc(
+        "map, function",
+        "Returns a map with the keys that a lambda makes.",
+        &["SELECT transform_keys(map('a', 1), (k, v) -> upper(k))"],
+    ),
+    Entry::lambda(&["transform_values"], 2, 2, LambdaForm::TransformValues).doc(
+        "map, function",
+        "Returns a map with the values that a lambda makes.",
+        &["SELECT transform_values(map('a', 1), (k, v) -> v + 1)"],
+    ),
+];
 
 /// What becomes of the body's results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

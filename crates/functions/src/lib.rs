@@ -14,14 +14,16 @@ mod cast;
 mod coerce;
 mod errors;
 mod event_window;
+mod generator;
 mod kernel;
 mod operators;
+mod params;
 mod registry;
 mod scalar;
 mod types;
 mod window;
 
-pub use aggregate::{AggregateCall, bind_aggregate};
+pub use aggregate::AggregateCall;
 pub use binding::{Arg, BindContext, Bound, BoundAggregate, CastMode};
 pub use call_name::call_name;
 pub use cast::{
@@ -31,7 +33,12 @@ pub use coerce::{common_type, implicit_cast};
 pub use event_window::{sliding_windows, tumbling_window, window_struct_type, window_time};
 pub use kernel::located;
 pub use operators::key::key;
-pub use registry::{FunctionClass, bind_scalar, class_of, names};
+pub use registry::{
+    AggregateForm, Display, DisplayForm, Doc, Entry, Function, FunctionRegistry, Generator, GeneratorForm,
+    Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm, bind_aggregate, bind_scalar,
+    bind_window, examples, names, reference, unknown,
+};
 pub use scalar::access::{extract, field};
+pub use scalar::collection::positions::with_positions;
 pub use scalar::fields::{named_like, with_fields, with_names};
-pub use window::{BoundWindow, bind_window};
+pub use window::BoundWindow;

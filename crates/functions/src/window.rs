@@ -2,10 +2,11 @@
 //!
 //! The caller sets partition, order and frame. DataFusion counts ranks unsigned; `finish` makes them INT.
 
-use crate::aggregate::{AggregateCall, bind_aggregate, windowed};
+use crate::aggregate::{AggregateCall, windowed};
 use crate::binding::{Arg, BindContext};
 use crate::coerce::{coerce_argument, common_type, to_type};
-use crate::errors::{bad_value, data_diff_types, not_constant, wrong_num_args};
+use crate::errors::{bad_value, data_diff_types, not_constant};
+use crate::registry::{Entry, Function, WindowForm};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_window as df;
@@ -30,37 +31,86 @@ pub struct BoundWindow {
     pub finish: Option<fn(Expr) -> Expr>,
 }
 
-/// The functions that exist only over windows.
-pub(crate) const NAMES: &[&str] =
-    &["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value"];
+/// A call over a window to bind: the arguments, checked for their number.
+pub(crate) struct WindowArgs<'a> {
+    pub name: &'static str,
+    pub args: Vec<Arg>,
+    pub ignore_nulls: Option<bool>,
+    pub ctx: &'a BindContext<'a>,
+}
 
-/// Binds a window function, or an aggregate over a window.
-///
-/// # Errors
-/// As [`bind_aggregate`], and for constants that are none.
-pub fn bind_window(
-    name: &str,
-    args: Vec<Arg>,
-    ignore_nulls: Option<bool>,
-    ctx: &BindContext,
-) -> Result<BoundWindow> {
-    let lower = name.to_ascii_lowercase();
-    match lower.as_str() {
-        "row_number" => rank(name, df::row_number::row_number_udwf(), args, DataType::Int32),
-        "rank" => rank(name, df::rank::rank_udwf(), args, DataType::Int32),
-        "dense_rank" => rank(name, df::rank::dense_rank_udwf(), args, DataType::Int32),
-        "percent_rank" => rank(name, df::rank::percent_rank_udwf(), args, DataType::Float64),
-        "cume_dist" => rank(name, df::cume_dist::cume_dist_udwf(), args, DataType::Float64),
-        "ntile" => ntile(args, ctx),
-        "lag" => shift("lag", df::lead_lag::lag_udwf(), args, ignore_nulls, ctx),
-        "lead" => shift("lead", df::lead_lag::lead_udwf(), args, ignore_nulls, ctx),
-        "nth_value" => nth(args, ignore_nulls),
-        "first_value" | "first" | "any_value" => {
-            edge(df::nth_value::first_value_udwf(), name, args, ignore_nulls)
-        }
-        "last_value" | "last" => edge(df::nth_value::last_value_udwf(), name, args, ignore_nulls),
-        _ => over_window(name, args, ignore_nulls, ctx),
-    }
+/// The functions that exist only over windows.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::window(&["row_number"], 0, 0, WindowForm::Number, |w| {
+        Ok(rank(df::row_number::row_number_udwf(), w.args, DataType::Int32))
+    })
+    .doc(
+        "",
+        "Numbers the rows of a window's partition.",
+        &["SELECT v, row_number() OVER (ORDER BY v) FROM VALUES (10), (20), (20) AS t(v)"],
+    ),
+    Entry::window(&["rank"], 0, 0, WindowForm::Rank, |w| {
+        Ok(rank(df::rank::rank_udwf(), w.args, DataType::Int32))
+    })
+    .doc(
+        "",
+        "Returns one more than the number of rows that come before, with gaps after equal rows.",
+        &["SELECT v, rank() OVER (ORDER BY v) FROM VALUES (10), (10), (20) AS t(v)"],
+    ),
+    Entry::window(&["dense_rank"], 0, 0, WindowForm::Rank, |w| {
+        Ok(rank(df::rank::dense_rank_udwf(), w.args, DataType::Int32))
+    })
+    .doc(
+        "",
+        "Returns the rank of a row, without gaps after equal rows.",
+        &["SELECT v, dense_rank() OVER (ORDER BY v) FROM VALUES (10), (10), (20) AS t(v)"],
+    ),
+    Entry::window(&["percent_rank"], 0, 0, WindowForm::Rank, |w| {
+        Ok(rank(df::rank::percent_rank_udwf(), w.args, DataType::Float64))
+    })
+    .doc(
+        "",
+        "Returns the rank of a row as a fraction from 0 to 1.",
+        &["SELECT v, percent_rank() OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
+    ),
+    Entry::window(&["cume_dist"], 0, 0, WindowForm::Frame, |w| {
+        Ok(rank(df::cume_dist::cume_dist_udwf(), w.args, DataType::Float64))
+    })
+    .doc(
+        "",
+        "Returns the fraction of the rows that do not come after a row.",
+        &["SELECT v, cume_dist() OVER (ORDER BY v) FROM VALUES (10), (20), (20), (30) AS t(v)"],
+    ),
+    Entry::window(&["ntile"], 0, 1, WindowForm::Number, ntile).doc(
+        "[count]",
+        "Deals the rows into so many groups of equal size.",
+        &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
+    ),
+    Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| shift(w, df::lead_lag::lag_udwf())).doc(
+        "value[, offset[, default]]",
+        "Returns the value of a row some places before, by default one.",
+        &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+    ),
+    Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| shift(w, df::lead_lag::lead_udwf())).doc(
+        "value[, offset[, default]]",
+        "Returns the value of a row some places after, by default one.",
+        &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+    ),
+    Entry::window(&["nth_value"], 2, 2, WindowForm::Frame, nth).doc(
+        "value, n",
+        "Returns the value of the n-th row of the frame.",
+        &["SELECT v, nth_value(v, 2) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+    ),
+];
+
+/// `first_value` over a window.
+pub(crate) fn first(call: WindowArgs) -> Result<BoundWindow> {
+    edge(call, df::nth_value::first_value_udwf())
+}
+
+/// `last_value` over a window.
+pub(crate) fn last(call: WindowArgs) -> Result<BoundWindow> {
+    edge(call, df::nth_value::last_value_udwf())
 }
 
 fn to_int(e: Expr) -> Expr {
@@ -73,12 +123,9 @@ fn window(udwf: Arc<WindowUDF>, args: Vec<Arg>, data_type: DataType, nullable: b
     BoundWindow { function, data_type, nullable, needs_order: true, takes_frame: false, finish: None }
 }
 
-fn rank(name: &str, udwf: Arc<WindowUDF>, args: Vec<Arg>, data_type: DataType) -> Result<BoundWindow> {
-    if !args.is_empty() {
-        return Err(wrong_num_args(name, "0", args.len()));
-    }
+fn rank(udwf: Arc<WindowUDF>, args: Vec<Arg>, data_type: DataType) -> BoundWindow {
     let finish = (data_type == DataType::Int32).then_some(to_int as fn(Expr) -> Expr);
-    Ok(BoundWindow { finish, ..window(udwf, args, data_type, false) })
+    BoundWindow { finish, ..window(udwf, args, data_type, false) }
 }
 
 fn integer(value: Option<&ScalarValue>) -> Option<i64> {
@@ -96,11 +143,10 @@ fn long(value: i64) -> Arg {
     Arg { expr, data_type: DataType::Int64, nullable: false }
 }
 
-fn ntile(args: Vec<Arg>, _ctx: &BindContext) -> Result<BoundWindow> {
-    let n = match args.as_slice() {
-        [] => 1,
-        [arg] => integer(arg.literal()).ok_or_else(|| not_constant("ntile", "buckets", "INT"))?,
-        more => return Err(wrong_num_args("ntile", "[0, 1]", more.len())),
+fn ntile(call: WindowArgs) -> Result<BoundWindow> {
+    let n = match call.args.first() {
+        None => 1,
+        Some(arg) => integer(arg.literal()).ok_or_else(|| not_constant("ntile", "buckets", "INT"))?,
     };
     if n <= 0 {
         return Err(bad_value("ntile", "buckets", "a positive integer", &n.to_string()));
@@ -117,18 +163,10 @@ fn treatment(ignore_nulls: Option<bool>) -> Option<NullTreatment> {
 }
 
 /// `lag(x [, offset [, default]])`.
-fn shift(
-    name: &'static str,
-    udwf: Arc<WindowUDF>,
-    args: Vec<Arg>,
-    ignore_nulls: Option<bool>,
-    ctx: &BindContext,
-) -> Result<BoundWindow> {
-    let count = args.len();
+fn shift(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
+    let WindowArgs { name, args, ignore_nulls, ctx } = call;
     let mut args = args.into_iter();
-    let (Some(value), true) = (args.next(), count <= 3) else {
-        return Err(wrong_num_args(name, "[1, 2, 3]", count));
-    };
+    let Some(value) = args.next() else { return Err(lost(name)) };
     let offset = match args.next() {
         None => 1,
         Some(arg) => integer(arg.literal()).ok_or_else(|| not_constant(name, "offset", "INT"))?,
@@ -172,12 +210,14 @@ fn set_nulls(function: &mut WindowFunction, ignore_nulls: Option<bool>) {
     function.params.null_treatment = treatment(ignore_nulls);
 }
 
-fn nth(args: Vec<Arg>, ignore_nulls: Option<bool>) -> Result<BoundWindow> {
-    let count = args.len();
-    let mut args = args.into_iter();
-    let (Some(value), Some(n), None) = (args.next(), args.next(), args.next()) else {
-        return Err(wrong_num_args("nth_value", "2", count));
-    };
+fn lost(name: &str) -> Error {
+    Error::internal(format!("{name} over a window lost an argument"))
+}
+
+fn nth(call: WindowArgs) -> Result<BoundWindow> {
+    let ignore_nulls = call.ignore_nulls;
+    let mut args = call.args.into_iter();
+    let (Some(value), Some(n)) = (args.next(), args.next()) else { return Err(lost(call.name)) };
     let n = integer(n.literal()).ok_or_else(|| not_constant("nth_value", "offset", "INT"))?;
     if n <= 0 {
         return Err(bad_value("nth_value", "offset", "a positive integer", &n.to_string()));
@@ -189,12 +229,10 @@ fn nth(args: Vec<Arg>, ignore_nulls: Option<bool>) -> Result<BoundWindow> {
     Ok(made)
 }
 
-fn edge(udwf: Arc<WindowUDF>, name: &str, args: Vec<Arg>, ignore_nulls: Option<bool>) -> Result<BoundWindow> {
-    let count = args.len();
+fn edge(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
+    let WindowArgs { name, args, ignore_nulls, .. } = call;
     let mut args = args.into_iter();
-    let Some(value) = args.next() else {
-        return Err(wrong_num_args(name, "[1, 2]", count));
-    };
+    let Some(value) = args.next() else { return Err(lost(name)) };
     let ignore_nulls = match args.next() {
         None => ignore_nulls,
         Some(flag) => match flag.literal() {
@@ -209,14 +247,15 @@ fn edge(udwf: Arc<WindowUDF>, name: &str, args: Vec<Arg>, ignore_nulls: Option<b
     Ok(made)
 }
 
-fn over_window(
-    name: &str,
+/// Any other aggregate over a window.
+pub(crate) fn aggregate_over_window(
+    function: &Function,
     args: Vec<Arg>,
     ignore_nulls: Option<bool>,
     ctx: &BindContext,
 ) -> Result<BoundWindow> {
     let call = AggregateCall { ignore_nulls, ..AggregateCall::default() };
-    let bound = bind_aggregate(name, args, call, ctx)?;
+    let bound = function.bind_aggregate(args, call, ctx)?;
     let Expr::AggregateFunction(f) = bound.aggregate else {
         return Err(Error::internal("an aggregate is an aggregate expression"));
     };

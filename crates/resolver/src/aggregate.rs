@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
+use thalweg_functions::SpecialForm;
 use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
 use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
@@ -123,9 +124,7 @@ impl Resolver<'_> {
         match &expr.node {
             ExprNode::Attribute { .. } => true,
             ExprNode::Function(call) => {
-                let class = thalweg_functions::class_of(&crate::function::call_name(call));
-                !matches!(class, Some(thalweg_functions::FunctionClass::Aggregate))
-                    && call.args.iter().any(|a| self.names_outside(a))
+                !self.is_aggregate(call) && call.args.iter().any(|a| self.names_outside(a))
             }
             ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.names_outside(expr),
             ExprNode::Extract { child, .. } => self.names_outside(child),
@@ -163,8 +162,7 @@ impl Resolver<'_> {
         if typed.volatile {
             return Err(Error::unsupported("a nondeterministic expression as a grouping key"));
         }
-        let is_window =
-            matches!(&inner.node, ExprNode::Function(call) if crate::function::call_name(call) == "window");
+        let is_window = matches!(&inner.node, ExprNode::Function(call) if self.special_form(call) == Some(SpecialForm::Window));
         Ok(self.add_key(typed, is_window, grouping))
     }
 
@@ -220,10 +218,7 @@ impl Resolver<'_> {
     pub(crate) fn holds_aggregate(&self, expr: &ir::Expr) -> bool {
         let any = |list: &[ir::Expr]| list.iter().any(|e| self.holds_aggregate(e));
         match &expr.node {
-            ExprNode::Function(call) => {
-                let class = thalweg_functions::class_of(&crate::function::call_name(call));
-                matches!(class, Some(thalweg_functions::FunctionClass::Aggregate)) || any(&call.args)
-            }
+            ExprNode::Function(call) => self.is_aggregate(call) || any(&call.args),
             ExprNode::Window(call) => match &call.function.node {
                 ExprNode::Function(function) => any(&function.args),
                 _ => false,

@@ -4,6 +4,7 @@ use crate::errors::{
     ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
 use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
+use crate::naming::{Naming, name_of};
 use crate::scope::{FoundColumn, Lookup, Scope, ScopeColumn};
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
@@ -140,10 +141,11 @@ impl Resolver<'_> {
         if let Some(written_out) = self.distinct_without_star(expr, env) {
             return self.name_of(&written_out, env);
         }
-        crate::naming::name_of(expr, &|name, plan_id| match self.bare_call(name, plan_id, env) {
+        let qualifier = |name: &[String], plan_id| match self.bare_call(name, plan_id, env) {
             Some(_) => None,
             None => Some(self.qualifier_len(name, plan_id, env)),
-        })
+        };
+        name_of(expr, Naming { qualifier: &qualifier, functions: &self.ctx.functions })
     }
 }
 

@@ -6,6 +6,7 @@ use datafusion::logical_expr::LogicalPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_functions::FunctionRegistry;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
@@ -66,7 +67,7 @@ pub enum TableEntry {
 /// # async fn main() -> Result<()> {
 /// # let context = thalweg_resolver::Context {
 /// #     time_zone: "UTC".to_owned(), now_micros: Some(0), current_database: "default".to_owned(),
-/// #     user: "ada".to_owned(), settings: Default::default(), text: None,
+/// #     user: "ada".to_owned(), settings: Default::default(), text: None, functions: Default::default(),
 /// # };
 /// let query = thalweg_sql::parse_query("SELECT carrier, delay + 1 AS later FROM flights")?;
 /// let resolved = thalweg_resolver::resolve(&query, &Flights, &context).await?;
@@ -100,6 +101,8 @@ pub struct Context {
     pub current_database: String,
     /// The name of the user.
     pub user: String,
+    /// The functions that the session can call.
+    pub functions: Arc<FunctionRegistry>,
     /// Session settings by full key.
     pub settings: BTreeMap<String, String>,
     /// The text that the plan was parsed from, for positions in errors.

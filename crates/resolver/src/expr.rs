@@ -135,7 +135,11 @@ impl Resolver<'_> {
                     let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
                     let args = [of, key];
                     let mut typed = self.finished(bound, &args);
-                    typed.spark = crate::interval_fields::of_call("element_at", &typed.data_type, &args);
+                    typed.spark = crate::interval_fields::of_call(
+                        thalweg_functions::Intervals::Widest,
+                        &typed.data_type,
+                        &args,
+                    );
                     Ok(typed)
                 })
             }

@@ -14,6 +14,7 @@ use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use thalweg_common::Result;
+use thalweg_functions::SpecialForm;
 use thalweg_logical::filter_below;
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
@@ -85,8 +86,21 @@ impl Resolver<'_> {
     /// Returns the conjuncts of a condition, each a boolean.
     pub(crate) fn conjuncts(&self, condition: &ir::Expr, env: &ExprScope) -> Result<Vec<ResolvedExpr>> {
         let mut parts = vec![];
-        split(condition, &mut parts);
+        self.split(condition, &mut parts);
         parts.into_iter().map(|part| self.conjunct(part, env)).collect()
+    }
+
+    /// The parts between the ANDs at the top of a condition, from left to right.
+    fn split<'e>(&self, condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
+        if let ExprNode::Function(call) = &condition.node
+            && let ([_], [left, right]) = (call.name.as_slice(), call.args.as_slice())
+            && self.special_form(call) == Some(SpecialForm::And)
+        {
+            self.split(left, parts);
+            self.split(right, parts);
+            return;
+        }
+        parts.push(condition);
     }
 
     fn conjunct(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
@@ -260,17 +274,4 @@ fn keep(mut rel: ResolvedRelation, predicate: Expr) -> Result<ResolvedRelation> 
     rel.plan = crate::filtered(rel.plan, predicate)?;
     rel.excludes = true;
     Ok(rel)
-}
-
-/// Collects the operands of the ANDs at the top of a condition, from left to right.
-fn split<'e>(condition: &'e ir::Expr, parts: &mut Vec<&'e ir::Expr>) {
-    if let ExprNode::Function(call) = &condition.node
-        && let ([name], [left, right]) = (call.name.as_slice(), call.args.as_slice())
-        && (name.eq_ignore_ascii_case("and") || name == "&&")
-    {
-        split(left, parts);
-        split(right, parts);
-        return;
-    }
-    parts.push(condition);
 }

@@ -1,72 +1,113 @@
-//! Calls: the connectives with their guards, event-time windows, aggregates, and everything in the registry.
+//! Calls: dispatched by the kind of their function; here are the connectives with their guards, structs, and every
+//! scalar function of the registry.
 
 use crate::Resolver;
 use crate::errors::analysis;
 use crate::expr::placeholder;
-use crate::expr_scope::{AggregateFound, ExprScope, GroupingFound, ResolvedExpr, UnnestFound};
+use crate::expr_scope::{ExprScope, GroupingFound, ResolvedExpr};
 use crate::interval_fields;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::{Case, Sort};
-use datafusion::logical_expr::{Expr, lit};
-use std::cell::RefCell;
-use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_functions::{AggregateCall, FunctionClass};
+use datafusion::logical_expr::lit;
+use thalweg_common::{Error, Result};
+use thalweg_functions::{Function, FunctionRegistry, Kind, SpecialForm};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
-use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::to_arrow;
 
+/// A call that is being resolved: what it calls, and the name as the user wrote it, in lower case.
+#[derive(Clone, Copy)]
+pub(crate) struct CallOf<'a> {
+    pub(crate) function: Function<'a>,
+    pub(crate) call: &'a FunctionCall,
+}
+
 impl Resolver<'_> {
-    pub(crate) fn function(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
-        let name = call_name(call);
-        if matches!(
-            name.as_str(),
-            "and"
-                | "&&"
-                | "or"
-                | "window"
-                | "window_time"
-                | "grouping"
-                | "grouping_id"
-                | "struct"
-                | "arrays_zip"
-                | "from_json"
-        ) {
-            self.plain(&name, call)?;
+    /// The function that a call names; none if there is no such function.
+    pub(crate) fn called(&self, call: &FunctionCall) -> Option<Function<'_>> {
+        self.ctx.functions.find(&call_name(call))
+    }
+
+    /// Whether a call names an aggregate.
+    pub(crate) fn is_aggregate(&self, call: &FunctionCall) -> bool {
+        self.called(call).is_some_and(|f| matches!(f.entry().kind(), Kind::Aggregate(_)))
+    }
+
+    /// The special form that a call names, if it names one.
+    pub(crate) fn special_form(&self, call: &FunctionCall) -> Option<SpecialForm> {
+        match self.called(call)?.entry().kind() {
+            Kind::Special(form) => Some(form),
+            _ => None,
         }
-        match (name.as_str(), call.args.as_slice()) {
-            ("and" | "&&", [left, right]) => {
+    }
+
+    pub(crate) fn function(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
+        let Some(function) = self.called(call) else {
+            let name = call_name(call);
+            self.without_lambda(&name, call)?;
+            self.arguments(&call.args, env)?;
+            return Err(thalweg_functions::unknown(&name));
+        };
+        let name = function.name();
+        let of = CallOf { function, call };
+        match function.entry().kind() {
+            Kind::Special(form) => self.special(form, of, env),
+            Kind::Lambda(form) => self.higher_order(form, of, env),
+            Kind::Scalar => self.ordinary(of, env),
+            Kind::Aggregate(_) => self.aggregate_call(function, call, env),
+            Kind::Window(_) => {
+                let text = format!("Window function {name} requires an OVER clause.");
+                Err(analysis("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", text)
+                    .param("funcName", format!("\"{name}\"")))
+            }
+            Kind::Generator(_) => Err(analysis(
+                "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                "42K0E",
+                format!("The generator is not supported: nested in expressions \"{name}\"."),
+            )
+            .param("expression", format!("\"{name}\""))),
+            Kind::Table(_) => self.ordinary(of, env),
+        }
+    }
+
+    /// A call whose arguments are read here, if their number is the form's; any other is an ordinary one.
+    fn special(&self, form: SpecialForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+        use SpecialForm::{
+            And, ArraysZip, Between, CaseOf, Cast, Equal, FromJson, Grouping, GroupingId, Not, Or, Struct,
+            TypeOf, Window, WindowTime,
+        };
+        let call = of.call;
+        self.plain(of.function.name(), call)?;
+        match (form, call.args.as_slice()) {
+            (And, [left, right]) => {
                 self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?)
             }
-            ("or", [left, right]) => self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?),
-            ("not" | "!", [argument]) => match self.not_over_in(argument, env)? {
+            (Or, [left, right]) => self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?),
+            (Not, [argument]) => match self.not_over_in(argument, env)? {
                 Some(typed) => Ok(typed),
-                None => self.registered(&name, call, env),
+                None => self.ordinary(of, env),
             },
             // As Spark does, which simplifies this before it looks for subqueries.
-            ("=" | "==", [side, other]) | ("=" | "==", [other, side])
-                if is_false(other) && self.holds_membership(side)? =>
-            {
-                let negation = FunctionCall::new("not", vec![side.clone()]);
-                self.function(&negation, env)
+            (Equal, [side, other] | [other, side]) if is_false(other) && self.holds_membership(side)? => {
+                self.function(&FunctionCall::new("not", vec![side.clone()]), env)
             }
-            ("between", [value, low, high]) => {
-                self.plain(&name, call)?;
+            (Between, [value, low, high]) => {
                 self.between(self.expr(value, env)?, self.expr(low, env)?, self.expr(high, env)?)
             }
-            (ir::CASE_OF, [value, branches @ ..]) => self.case_of(value, branches, env),
-            ("window", [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
-            ("window_time", [window]) => {
-                let window = self.expr(window, env)?;
-                self.window_time(window)
-            }
-            ("grouping", [_]) | ("grouping_id", _) => self.grouping(&name, call, env),
-            ("struct", _) => self.struct_of(call, env),
-            ("arrays_zip", _) => self.zip_of(call, env),
-            ("from_json", [text, schema, options @ ..]) => self.read_json(text, schema, options, env),
-            _ if crate::lambda::takes_lambda(call) => self.higher_order(&name, call, env),
-            _ => self.registered(&name, call, env),
+            (CaseOf, [value, branches @ ..]) => self.case_of(value, branches, env),
+            (TypeOf, [arg]) => self.type_of(of, arg, env),
+            (Window, [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
+            (WindowTime, [window]) => self.window_time(self.expr(window, env)?),
+            (Grouping, [_]) => self.grouping(of, true, env),
+            (GroupingId, _) => self.grouping(of, false, env),
+            (Struct, _) => self.struct_of(call, env),
+            (ArraysZip, _) => self.zip_of(call, env),
+            (FromJson, [text, schema, options @ ..]) => self.read_json(text, schema, options, env),
+            (
+                And | Or | Not | Equal | Between | CaseOf | Cast | TypeOf | Window | WindowTime | Grouping
+                | FromJson,
+                _,
+            ) => self.ordinary(of, env),
         }
     }
 
@@ -103,43 +144,51 @@ impl Resolver<'_> {
         })
     }
 
-    fn registered(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
-        match thalweg_functions::class_of(name) {
-            Some(FunctionClass::Aggregate) => self.aggregate_call(name, call, env),
-            Some(FunctionClass::Window) => {
-                let text = format!("Window function {name} requires an OVER clause.");
-                Err(analysis("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", text)
-                    .param("funcName", format!("\"{name}\"")))
-            }
-            Some(FunctionClass::Generator) => Err(analysis(
-                "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
-                "42K0E",
-                format!("The generator is not supported: nested in expressions \"{name}\"."),
-            )
-            .param("expression", format!("\"{name}\""))),
-            _ => {
-                self.plain(name, call)?;
-                let args = self.arguments(&call.args, env)?;
-                self.scalar(name, args)
-            }
+    /// A call of resolved arguments.
+    fn ordinary(&self, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+        self.without_lambda(of.function.name(), of.call)?;
+        let args = self.arguments(&of.call.args, env)?;
+        self.applied_to(of.function, args)
+    }
+
+    /// Refuses clauses that only aggregates have, and lambdas.
+    fn without_lambda(&self, name: &str, call: &FunctionCall) -> Result<()> {
+        self.plain(name, call)?;
+        match crate::lambda::takes_lambda(call) {
+            true => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+            false => Ok(()),
+        }
+    }
+
+    /// A built-in scalar function over resolved arguments.
+    pub(crate) fn scalar(&self, name: &str, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
+        match FunctionRegistry::built_in(name) {
+            Some(function) => self.applied_to(function, args),
+            None => Err(thalweg_functions::unknown(name)),
         }
     }
 
     /// A scalar function over resolved arguments.
-    pub(crate) fn scalar(&self, name: &str, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
-        let args = self.by_fields(name, args)?;
-        if let ("typeof", [arg]) = (name, args.as_slice())
-            && let Some(spark) = &arg.spark
-        {
-            return Ok(crate::expr::text(&spark.to_string()));
-        }
+    fn applied_to(&self, function: Function, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
+        let fields = function.entry().interval_fields();
+        let args = self.by_fields(fields, args)?;
         self.once(args, |args| {
             let given = args.iter().map(ResolvedExpr::arg).collect();
-            let bound = thalweg_functions::bind_scalar(name, given, &self.binding())?;
+            let bound = function.bind_scalar(given, &self.binding())?;
             let mut typed = self.finished(bound, &args);
-            typed.spark = interval_fields::of_call(name, &typed.data_type, &args);
+            typed.spark = interval_fields::of_call(fields, &typed.data_type, &args);
             Ok(typed)
         })
+    }
+
+    /// `typeof(value)`, by Spark's type where Arrow's says less.
+    fn type_of(&self, of: CallOf, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        self.without_lambda(of.function.name(), of.call)?;
+        let args = self.arguments(std::slice::from_ref(arg), env)?;
+        match args.as_slice() {
+            [ResolvedExpr { spark: Some(spark), .. }] => Ok(crate::expr::text(&spark.to_string())),
+            _ => self.applied_to(of.function, args),
+        }
     }
 
     /// Refuses the clauses that only aggregates have.
@@ -259,247 +308,21 @@ impl Resolver<'_> {
         self.scalar("from_json", args)
     }
 
-    fn aggregate_call(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
-        let Some(calls) = env.calls.filter(|_| env.aggregates) else {
-            return Err(self.misplaced_aggregate(name, call, env));
-        };
-        let (bound, spark) = self.without_aliases(env.inside_aggregate(), AGGREGATE_OF_ALIAS, |env| {
-            self.bound_aggregate(name, call, env)
-        })?;
-        let mut calls = calls.borrow_mut();
-        let same = calls
-            .aggregates
-            .iter()
-            .find(|a| a.aggregate == bound.aggregate && a.data_type == bound.data_type)
-            .map(|a| a.id.clone());
-        let id = same.unwrap_or_else(|| {
-            let id = self.new_id();
-            calls.aggregates.push(AggregateFound {
-                id: id.clone(),
-                aggregate: bound.aggregate,
-                data_type: bound.data_type.clone(),
-                finish: bound.finish,
-            });
-            id
-        });
-        Ok(ResolvedExpr { spark, ..placeholder(&id, bound.data_type, bound.nullable) })
-    }
-
-    /// What is resolved where the aliases of a select list can't be named by the list itself; where one is, the
-    /// error says so, in the words of `what`.
-    pub(crate) fn without_aliases<T>(
-        &self,
-        env: ExprScope,
-        what: (&'static str, &'static str),
-        resolve: impl Fn(&ExprScope) -> Result<T>,
-    ) -> Result<T> {
-        let resolved = resolve(&ExprScope { lateral: None, ..env });
-        if env.lateral.is_none() || resolved.is_ok() || resolve(&env).is_err() {
-            return resolved;
-        }
-        let (class, place) = what;
-        let text = format!("The feature is not supported: Referencing a lateral column alias in {place}.");
-        Err(Error::new(ErrorKind::Analysis, class, "0A000", text))
-    }
-
-    /// Binds an aggregate call, and returns with it Spark's type where Arrow's does not say it. Where a FILTER leaves rows
-    /// out, the arguments are not evaluated on them.
-    pub(crate) fn bound_aggregate(
-        &self,
-        name: &str,
-        call: &FunctionCall,
-        env: &ExprScope,
-    ) -> Result<(thalweg_functions::BoundAggregate, Option<DataType>)> {
-        let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
-        if let (Some(ResolvedExpr { volatile: true, .. }), Some(filter)) = (&filter, &call.filter) {
-            let shown = self.name_of(filter, env);
-            let text = format!(
-                "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a deterministic FILTER \
-                 expression."
-            );
-            let error = analysis("INVALID_AGGREGATE_FILTER.NON_DETERMINISTIC", "42903", text);
-            return Err(self.at(error.param("filterExpr", format!("\"{shown}\"")), filter.origin));
-        }
-        let args = match call.args.as_slice() {
-            [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
-                if name == "count" && !call.distinct =>
-            {
-                vec![]
-            }
-            args => self.arguments(args, env)?,
-        };
-        if args.iter().any(|a| a.volatile) {
-            let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
-            let text = format!(
-                "Non-deterministic expression \"{shown}\" should not appear in the arguments of an aggregate function."
-            );
-            let class = "AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION";
-            return Err(analysis(class, "42845", text).param("sqlExpr", format!("\"{shown}\"")));
-        }
-        let (args, order_within) = match (name, call.order_within.as_slice()) {
-            ("percentile_cont" | "percentile_disc", order) => {
-                (self.ordered_set(name, order, args, env)?, &[][..])
-            }
-            (_, order) => (args, order),
-        };
-        let known = args.clone();
-        let args: Vec<_> = match &filter {
-            Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
-            None => args,
-        };
-        let order_types = order_within.iter().map(|key| Ok(self.expr(&key.expr, env)?.data_type));
-        let clauses = AggregateCall {
-            distinct: call.distinct,
-            filter: filter.map(|f| f.expr),
-            order_by: self.orders(order_within, env)?,
-            order_types: order_types.collect::<Result<_>>()?,
-            ignore_nulls: call.ignore_nulls,
-        };
-        let given = args.iter().map(ResolvedExpr::arg).collect();
-        let bound = thalweg_functions::bind_aggregate(name, given, clauses, &self.binding())?;
-        let spark = interval_fields::of_call(name, &bound.data_type, &known);
-        Ok((bound, spark))
-    }
-
-    /// The arguments of `f(p) WITHIN GROUP (ORDER BY x)`: x, p, and whether the order falls.
-    fn ordered_set(
-        &self,
-        name: &str,
-        order: &[ir::SortOrder],
-        mut args: Vec<ResolvedExpr>,
-        env: &ExprScope,
-    ) -> Result<Vec<ResolvedExpr>> {
-        let [key] = order else {
-            let (class, what) = match order {
-                [] => ("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", "WITHIN GROUP is required"),
-                _ => ("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS", "it requires 1 ordering"),
-            };
-            let text = format!(
-                "Invalid function `{name}` with WITHIN GROUP: {what} for inverse distribution function."
-            );
-            return Err(analysis(class, "42K0K", text).param("funcName", format!("`{name}`")));
-        };
-        args.insert(0, self.expr(&key.expr, env)?);
-        args.push(ResolvedExpr::new(lit(key.descending), Arrow::Boolean, false));
-        Ok(args)
-    }
-
-    fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Error {
-        let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
-        match env.clause {
-            "GROUP BY" => analysis(
-                "GROUP_BY_AGGREGATE",
-                "42903",
-                format!("Aggregate functions are not allowed in GROUP BY, but found {shown}."),
-            )
-            .param("sqlExpr", shown),
-            "filter" => analysis(
-                "INVALID_WHERE_CONDITION",
-                "42903",
-                format!(
-                    "The WHERE condition contains invalid expressions: {shown}. Rewrite the query to avoid window \
-                     functions, aggregate functions, and generator functions in the WHERE clause."
-                ),
-            )
-            .param("expressionList", shown),
-            "aggregate" => analysis(
-                "NESTED_AGGREGATE_FUNCTION",
-                "42607",
-                "It is not allowed to use an aggregate function in the argument of another aggregate function. \
-                 Please use the inner aggregate function in a sub-query."
-                    .to_owned(),
-            ),
-            clause => analysis(
-                "UNSUPPORTED_EXPR_FOR_OPERATOR",
-                "42K0E",
-                format!("The aggregate function {name} is not allowed in {clause}: {shown}."),
-            )
-            .param("invalidExprSqls", shown),
-        }
-    }
-
-    /// The keys of an ordering, nulls as Spark places them.
-    pub(crate) fn orders(&self, order: &[ir::SortOrder], env: &ExprScope) -> Result<Vec<Sort>> {
-        order
-            .iter()
-            .map(|key| {
-                let nulls_first = key.nulls_first.unwrap_or(!key.descending);
-                Ok(Sort::new(self.expr(&key.expr, env)?.key(), !key.descending, nulls_first))
-            })
-            .collect()
-    }
-
-    fn grouping(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn grouping(&self, of: CallOf, single: bool, env: &ExprScope) -> Result<ResolvedExpr> {
+        let (name, call) = (of.function.name(), of.call);
         let Some(calls) = env.calls.filter(|_| env.aggregates) else {
             let text = format!("{name}() can only be used with GroupingSets/Cube/Rollup.");
             return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text));
         };
         let inside = env.inside_aggregate();
         let keys = call.args.iter().map(|a| Ok(self.expr(a, &inside)?.expr)).collect::<Result<Vec<_>>>()?;
-        let single = name == "grouping";
         let id = self.new_id();
         let keys = if keys.is_empty() { None } else { Some(keys) };
         calls.borrow_mut().groupings.push(GroupingFound { id: id.clone(), keys, single });
         let data_type = if single { Arrow::Int8 } else { Arrow::Int64 };
         Ok(placeholder(&id, data_type, false))
     }
-
-    /// `window(time, size[, slide[, start]])`: a tumbling window is a value, a sliding one many rows.
-    fn event_window(&self, time: &ir::Expr, sizes: &[ir::Expr], env: &ExprScope) -> Result<ResolvedExpr> {
-        let time = self.expr(time, &env.inside_aggregate())?;
-        let time = match time.data_type {
-            Arrow::Timestamp(_, _) => time,
-            Arrow::Struct(_) => self.window_time(time)?,
-            _ => self.coerced(time, &to_arrow(&DataType::Timestamp))?,
-        };
-        let sizes = sizes.iter().map(|s| self.interval(s, env)).collect::<Result<Vec<_>>>()?;
-        let (size, slide, start) = match sizes.as_slice() {
-            [size] => (*size, *size, 0),
-            [size, slide] => (*size, *slide, 0),
-            [size, slide, start] => (*size, *slide, *start),
-            _ => return Err(Error::unsupported("window() with more than four arguments")),
-        };
-        check_window(size, slide, start)?;
-        let Some(calls) = env.calls else {
-            return Err(Error::unsupported(format!("window() in {}", env.clause)));
-        };
-        let event_delay = time.event_delay;
-        note_time(calls, &time);
-        if size == slide {
-            let bound = thalweg_functions::tumbling_window(time.arg(), size, start)?;
-            let window = ResolvedExpr::of_bound(bound, &[time]);
-            return Ok(ResolvedExpr { nullable: false, event_delay, ..window });
-        }
-        let bound = thalweg_functions::sliding_windows(time.arg(), size, slide, start)?;
-        let mut calls = calls.borrow_mut();
-        let same = calls.unnests.iter().find(|u| u.list == bound.expr).map(|u| u.id.clone());
-        let id = same.unwrap_or_else(|| {
-            let id = self.new_id();
-            calls.unnests.push(UnnestFound { id: id.clone(), list: bound.expr, event_delay });
-            id
-        });
-        let window = placeholder(&id, thalweg_functions::window_struct_type(), false);
-        Ok(ResolvedExpr { event_delay, ..window })
-    }
-
-    /// The last instant of a window: an event time where the window is one.
-    fn window_time(&self, window: ResolvedExpr) -> Result<ResolvedExpr> {
-        let bound = thalweg_functions::window_time(window.arg())?;
-        Ok(ResolvedExpr { event_delay: window.event_delay, ..ResolvedExpr::of_bound(bound, &[window]) })
-    }
-
-    /// An interval's length in microseconds: a literal interval or its text.
-    fn interval(&self, expr: &ir::Expr, env: &ExprScope) -> Result<i64> {
-        match self.constant(expr, env)? {
-            Some(ScalarValue::Utf8(Some(text))) => thalweg_values::interval::parse_interval_micros(&text),
-            Some(ScalarValue::DurationMicrosecond(Some(micros))) => Ok(micros),
-            _ => Err(self.at(Error::unsupported("a window size that is no literal interval"), expr.origin)),
-        }
-    }
 }
-
-const AGGREGATE_OF_ALIAS: (&str, &str) =
-    ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_AGGREGATE_FUNC", "the argument of an aggregate function");
 
 /// The lower-case name of a call, without the schema that built-in functions may be qualified with.
 pub(crate) fn call_name(call: &FunctionCall) -> String {
@@ -513,40 +336,4 @@ fn is_false(expr: &ir::Expr) -> bool {
 /// As many arguments as were given.
 pub(crate) fn exactly<const N: usize>(args: Vec<ResolvedExpr>) -> Result<[ResolvedExpr; N]> {
     args.try_into().map_err(|_| Error::internal("an operand was lost"))
-}
-
-fn note_time(calls: &RefCell<crate::expr_scope::Calls>, time: &ResolvedExpr) {
-    let mut calls = calls.borrow_mut();
-    if time.nullable && !calls.times.contains(&time.expr) {
-        calls.times.push(time.expr.clone());
-    }
-}
-
-fn check_window(size: i64, slide: i64, start: i64) -> Result<()> {
-    let refuse = |what: String| {
-        let text = format!("Cannot resolve \"window\" due to data type mismatch: {what}.");
-        Err(analysis("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION", "42K09", text))
-    };
-    match () {
-        () if size <= 0 => refuse("The `window_duration` must be > 0".into()),
-        () if slide <= 0 => refuse("The `slide_duration` must be > 0".into()),
-        () if slide > size => refuse("The `slide_duration` must be <= the `window_duration`".into()),
-        () if start.checked_abs().is_none_or(|s| s >= slide) => {
-            refuse("The `abs(start_time)` must be < the `slide_duration`".into())
-        }
-        () => Ok(()),
-    }
-}
-
-/// An argument that is evaluated only where the call's FILTER holds.
-fn only_where(filter: &Expr, arg: ResolvedExpr) -> ResolvedExpr {
-    if !arg.fallible {
-        return arg;
-    }
-    let masked = Expr::Case(Case::new(
-        Some(Box::new(lit(true))),
-        vec![(Box::new(filter.clone()), Box::new(arg.expr))],
-        None,
-    ));
-    ResolvedExpr { expr: masked, nullable: true, ..arg }
 }

@@ -14,12 +14,13 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::once::draws;
+use thalweg_functions::{GeneratorForm, Intervals, Kind, TableForm};
 use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
 use thalweg_values::errors::from_datafusion;
 
 /// A generator call: the list it expands, and the columns of each element.
-pub(crate) struct Generator {
+pub(crate) struct GeneratedColumns {
     /// The column that holds the list, then its elements.
     id: String,
     list: Expr,
@@ -27,7 +28,7 @@ pub(crate) struct Generator {
     columns: Vec<(ScopeColumn, ResolvedExpr)>,
 }
 
-impl Generator {
+impl GeneratedColumns {
     /// The list that is expanded.
     pub(crate) fn list(&self) -> &Expr {
         &self.list
@@ -41,7 +42,7 @@ impl Generator {
 
 impl Resolver<'_> {
     /// Resolves a select item that is a generator; none if it is not one.
-    pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<Generator>> {
+    pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<GeneratedColumns>> {
         let (call, names) = match &item.node {
             ExprNode::Alias { expr, names, .. } => match &expr.node {
                 ExprNode::Function(call) => (call, names.as_slice()),
@@ -50,28 +51,43 @@ impl Resolver<'_> {
             ExprNode::Function(call) => (call, &[] as &[String]),
             _ => return Ok(None),
         };
-        if !is_generator(call) {
+        if self.generator_of(call).is_none() {
             return Ok(None);
         }
         self.generated(call, names, env).map(Some).map_err(|e| self.at(e, item.origin))
     }
 
-    fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<Generator> {
+    /// The generator that a call names.
+    fn generator_of(&self, call: &FunctionCall) -> Option<thalweg_functions::Generator> {
+        match self.called(call)?.entry().kind() {
+            Kind::Generator(generator) => Some(generator),
+            _ => None,
+        }
+    }
+
+    fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<GeneratedColumns> {
         let name = call_name(call);
-        let base = name.strip_suffix("_outer").unwrap_or(&name);
+        let unsupported = || Error::unsupported(format!("the generator {name}"));
+        let generator = self.generator_of(call).ok_or_else(unsupported)?;
         self.plain(&name, call)?;
         let env = ExprScope { aggregates: false, windows: false, clause: "generator", ..*env };
         let args = self.arguments(&call.args, &env)?;
         let id = self.new_id();
         let element = |t: &Arrow, nullable: bool| placeholder(&id, t.clone(), nullable);
-        let (list, columns) = match (base, args.as_slice()) {
-            ("explode", [arg]) => self.exploded(arg, &element)?,
-            ("posexplode", [arg]) => self.positioned(arg, &element)?,
-            ("inline", [arg]) => self.inlined(arg, &element)?,
-            ("stack", [_, ..]) => self.stacked(&args, &element)?,
-            _ => return Err(Error::unsupported(format!("the generator {name}"))),
+        let (list, columns) = match (generator.form, args.as_slice()) {
+            (GeneratorForm::Explode, [arg]) => self.exploded(arg, &element)?,
+            (GeneratorForm::PosExplode, [arg]) => self.positioned(arg, &element)?,
+            (GeneratorForm::Inline, [arg]) => self.inlined(arg, &element)?,
+            (GeneratorForm::Stack, [_, ..]) => self.stacked(&args, &element)?,
+            (
+                GeneratorForm::Explode
+                | GeneratorForm::PosExplode
+                | GeneratorForm::Inline
+                | GeneratorForm::Stack,
+                _,
+            ) => return Err(unsupported()),
         };
-        let outer = base.len() != name.len();
+        let outer = generator.outer;
         if !names.is_empty() && names.len() != columns.len() {
             let text = format!(
                 "The number of aliases supplied in the AS clause does not match the number of columns output by \
@@ -89,7 +105,7 @@ impl Resolver<'_> {
             let c = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, nullable);
             Ok((c, ResolvedExpr { nullable, ..typed }))
         });
-        Ok(Generator { id: id.clone(), list, outer, columns: made.collect::<Result<_>>()? })
+        Ok(GeneratedColumns { id: id.clone(), list, outer, columns: made.collect::<Result<_>>()? })
     }
 
     fn exploded(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
@@ -97,7 +113,7 @@ impl Resolver<'_> {
             Arrow::List(field) => {
                 let mut value = element(field.data_type(), field.is_nullable());
                 let args = std::slice::from_ref(arg);
-                value.spark = crate::interval_fields::of_call("explode", field.data_type(), args);
+                value.spark = crate::interval_fields::of_call(Intervals::Widest, field.data_type(), args);
                 Ok((arg.expr.clone(), vec![("col".to_owned(), value)]))
             }
             Arrow::Map(_, _) => {
@@ -109,25 +125,27 @@ impl Resolver<'_> {
     }
 
     fn positioned(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
-        let arg = match &arg.data_type {
+        let list = match &arg.data_type {
             Arrow::Map(_, _) => self.scalar("map_entries", vec![arg.clone()])?,
             Arrow::List(_) => arg.clone(),
             _ => return Err(not_a_collection("posexplode", arg)),
         };
-        let numbered = crate::kernels::with_positions(arg.expr.clone(), &arg.data_type)?;
-        let Arrow::List(field) = &numbered.1 else { return Err(Error::internal("positions without a list")) };
+        let numbered = thalweg_functions::with_positions(list.arg())?;
+        let Arrow::List(field) = &numbered.data_type else {
+            return Err(Error::internal("positions without a list"));
+        };
         let pair = element(field.data_type(), false);
         let mut columns = vec![("pos".to_owned(), self.field(pair.clone(), "pos")?)];
         let value = self.field(pair, "col")?;
         match &value.data_type {
-            Arrow::Struct(entry) if call_is_map(&arg) => {
+            Arrow::Struct(entry) if matches!(arg.data_type, Arrow::Map(..)) => {
                 for f in entry {
                     columns.push((f.name().clone(), self.field(value.clone(), f.name())?));
                 }
             }
             _ => columns.push(("col".to_owned(), value)),
         }
-        Ok((numbered.0, columns))
+        Ok((numbered.expr, columns))
     }
 
     fn inlined(&self, arg: &ResolvedExpr, element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
@@ -188,7 +206,7 @@ impl Resolver<'_> {
     pub(crate) fn generate(
         &self,
         mut rel: ResolvedRelation,
-        generator: Generator,
+        generator: GeneratedColumns,
     ) -> Result<ResolvedRelation> {
         let varies = draws(&generator.list);
         rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
@@ -235,7 +253,7 @@ impl Resolver<'_> {
     fn beside(
         &self,
         rel: ResolvedRelation,
-        generator: Generator,
+        generator: GeneratedColumns,
         alias: Option<&str>,
     ) -> Result<ResolvedRelation> {
         let made = generator.columns();
@@ -284,10 +302,11 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.to_vec()) };
         let shown = call_name(&call);
-        if shown == "range" {
+        let kind = self.called(&call).map(|function| function.entry().kind());
+        if kind == Some(Kind::Table(TableForm::Range)) {
             return self.range_function(args);
         }
-        if !is_generator(&call) {
+        if self.generator_of(&call).is_none() {
             let text = format!(
                 "Could not resolve `{shown}` to a table-valued function. Please make sure that `{shown}` is defined \
                  as a table-valued function and that all required parameters are provided correctly."
@@ -325,16 +344,6 @@ impl Resolver<'_> {
 
 /// A list, and the columns of its elements with their default names.
 type Made = (Expr, Vec<(String, ResolvedExpr)>);
-
-fn is_generator(call: &FunctionCall) -> bool {
-    let class = thalweg_functions::class_of(&call_name(call));
-    matches!(class, Some(thalweg_functions::FunctionClass::Generator))
-}
-
-/// Returns whether a list consists of a map's entries.
-fn call_is_map(list: &ResolvedExpr) -> bool {
-    matches!(&list.expr, Expr::ScalarFunction(call) if call.name().ends_with("map_entries"))
-}
 
 fn not_a_collection(name: &str, arg: &ResolvedExpr) -> Error {
     let text = format!(

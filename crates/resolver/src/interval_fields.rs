@@ -7,6 +7,7 @@ use crate::Resolver;
 use crate::expr_scope::ResolvedExpr;
 use arrow::datatypes::DataType as Arrow;
 use thalweg_common::Result;
+use thalweg_functions::Intervals;
 use thalweg_sql::types::{DataType, StructField, StructType};
 use thalweg_values::types::{interval_fields, to_arrow, to_spark};
 
@@ -65,21 +66,25 @@ pub(crate) fn widest(a: &DataType, b: &DataType) -> DataType {
     }
 }
 
-/// Returns the type of a call's result if it contains intervals whose fields the arguments determine.
-pub(crate) fn of_call(name: &str, result: &Arrow, args: &[ResolvedExpr]) -> Option<DataType> {
+/// The type of a call's result where it holds intervals whose fields the arguments tell.
+pub(crate) fn of_call(fields: Intervals, result: &Arrow, args: &[ResolvedExpr]) -> Option<DataType> {
     let plain = to_spark(result).filter(holds_fields)?;
     let days = DataType::DayTimeInterval { start: 0, end: 0 };
-    match name {
-        "*" | "/" | "avg" | "mean" | "try_avg" | "make_dt_interval" | "make_ym_interval" => return None,
-        "-" if args.iter().all(|a| !is_interval(&a.data_type)) => {
+    match fields {
+        Intervals::AllFields => return None,
+        Intervals::Difference if args.iter().all(|a| !is_interval(&a.data_type)) => {
             let dates = args.iter().any(|a| a.data_type == Arrow::Date32)
                 && args.iter().all(|a| matches!(a.data_type, Arrow::Date32 | Arrow::Utf8));
             return dates.then_some(days);
         }
-        "nullif" => return args.first()?.spark_type().ok(),
-        "map" => return map_of(&plain, args),
-        "named_struct" => return struct_of(&plain, args),
-        _ => {}
+        Intervals::First => return args.first()?.spark_type().ok(),
+        Intervals::Map => return map_of(&plain, args),
+        Intervals::Struct => return struct_of(&plain, args),
+        Intervals::Widest
+        | Intervals::Sum
+        | Intervals::Difference
+        | Intervals::Texts
+        | Intervals::TextsOutsideArrays => {}
     }
     let known: Vec<DataType> = args.iter().filter_map(|a| a.spark_type().ok()).collect();
     let of_same = merged(known.iter().filter(|t| to_arrow_eq(t, result)).cloned());
@@ -154,20 +159,24 @@ fn is_integer(t: &DataType) -> bool {
 }
 
 impl Resolver<'_> {
-    /// Converts arguments according to their fields: intervals in strings to strings, and days that are added to a
-    /// date to numbers; any other interval makes the date a timestamp.
-    pub(crate) fn by_fields(&self, name: &str, mut args: Vec<ResolvedExpr>) -> Result<Vec<ResolvedExpr>> {
-        if matches!(name, "concat" | "||" | "concat_ws" | "string" | "to_json" | "format_string" | "printf") {
-            // Arrays are concatenated without conversion.
-            let arrays = name.starts_with('c') || name == "||";
+    /// The arguments in the form that their fields ask for: intervals in texts as texts, and days that move a
+    /// date as numbers; any other interval that moves a date makes it a timestamp.
+    pub(crate) fn by_fields(
+        &self,
+        fields: Intervals,
+        mut args: Vec<ResolvedExpr>,
+    ) -> Result<Vec<ResolvedExpr>> {
+        // Arrays are put together as they are.
+        let arrays = fields == Intervals::TextsOutsideArrays;
+        if arrays || fields == Intervals::Texts {
             for arg in args.iter_mut().filter(|a| !(arrays && matches!(a.data_type, Arrow::List(_)))) {
                 *arg = self.with_texts(arg.clone());
             }
         }
         let [left, right] = args.as_slice() else { return Ok(args) };
-        let (date, by) = match (name, &left.data_type, &right.data_type) {
-            ("+" | "-", Arrow::Date32, Arrow::Duration(_)) => (0, 1),
-            ("+", Arrow::Duration(_), Arrow::Date32) => (1, 0),
+        let (date, by) = match (fields, &left.data_type, &right.data_type) {
+            (Intervals::Sum | Intervals::Difference, Arrow::Date32, Arrow::Duration(_)) => (0, 1),
+            (Intervals::Sum, Arrow::Duration(_), Arrow::Date32) => (1, 0),
             _ => return Ok(args),
         };
         let is_days = |t: &ResolvedExpr| fields_of(t.spark.as_ref()) == Some((0, 0));

@@ -5,14 +5,15 @@
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::function::CallOf;
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Expr;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_functions::Bound;
 use thalweg_functions::lambda::{Call, Lambda, LambdaKind, call};
+use thalweg_functions::{Bound, LambdaForm};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 
 /// A resolved lambda.
@@ -20,6 +21,8 @@ struct Body {
     lambda: Lambda,
     typed: ResolvedExpr,
 }
+
+type KeysValuesMade = (ResolvedExpr, ResolvedExpr, ResolvedExpr);
 
 /// Whether a call has a lambda.
 pub(crate) fn takes_lambda(call: &FunctionCall) -> bool {
@@ -35,39 +38,48 @@ impl Resolver<'_> {
         found.ok_or_else(|| Error::internal(format!("no lambda has the parameter {name}")))
     }
 
-    pub(crate) fn higher_order(
-        &self,
-        name: &str,
-        call: &FunctionCall,
-        env: &ExprScope,
-    ) -> Result<ResolvedExpr> {
+    pub(crate) fn higher_order(&self, form: LambdaForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+        use LambdaForm::{
+            Exists, Filter, Fold, ForAll, MapFilter, Transform, TransformKeys, TransformValues, ZipWith,
+        };
+        let (name, call) = (of.function.name(), of.call);
         self.plain(name, call)?;
-        match (name, call.args.as_slice()) {
-            ("transform", [list, f]) => self.transform(list, f, env),
-            ("filter", [list, f]) => {
+        match (form, call.args.as_slice()) {
+            (Transform, [list, f]) => self.transform(list, f, env),
+            (Filter, [list, f]) => {
                 let list = self.list_argument(name, list, env)?;
                 let body = self.predicate_body(name, f, vec![element(&list), place()], env)?;
                 let (returns, nullable) = (list.data_type.clone(), list.nullable);
                 Ok(self.applied(LambdaKind::Filter, vec![list], vec![body], (returns, nullable)))
             }
-            ("exists" | "forall", [list, f]) => {
-                let kind = if name == "exists" { LambdaKind::Exists } else { LambdaKind::ForAll };
+            (Exists | ForAll, [list, f]) => {
+                let kind = if form == Exists { LambdaKind::Exists } else { LambdaKind::ForAll };
                 let list = self.list_argument(name, list, env)?;
                 let body = self.predicate_body(name, f, vec![element(&list)], env)?;
                 let nullable = list.nullable || body.typed.nullable;
                 Ok(self.applied(kind, vec![list], vec![body], (Arrow::Boolean, nullable)))
             }
-            ("aggregate" | "reduce", [list, start, merge, finish @ ..]) if finish.len() < 2 => {
+            (Fold, [list, start, merge, finish @ ..]) if finish.len() < 2 => {
                 self.fold(name, [list, start, merge], finish.first(), env)
             }
-            ("zip_with", [left, right, f]) => {
+            (ZipWith, [left, right, f]) => {
                 let sides = [self.list_argument(name, left, env)?, self.list_argument(name, right, env)?];
                 self.zipped(sides, f, env)
             }
-            ("map_filter" | "transform_keys" | "transform_values", [map, f]) => {
-                self.over_map(name, map, f, env)
+            (MapFilter, [map, f]) => self.map_filter(name, map, f, env),
+            (TransformKeys, [map, f]) => {
+                let (_, values, made) = self.over_map(map, f, env)?;
+                self.scalar("map_from_arrays", vec![made, values])
             }
-            _ => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+            (TransformValues, [map, f]) => {
+                let (keys, _, made) = self.over_map(map, f, env)?;
+                self.scalar("map_from_arrays", vec![keys, made])
+            }
+            (
+                Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
+                | TransformValues,
+                _,
+            ) => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
         }
     }
 
@@ -121,28 +133,27 @@ impl Resolver<'_> {
         Ok(self.applied(LambdaKind::Fold, vec![list, start], vec![step, last], (returns, true)))
     }
 
-    /// The functions of maps, by keys, values and entries.
-    fn over_map(&self, name: &str, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn map_filter(&self, name: &str, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
         let map = self.expr(map, env)?;
-        if name == "map_filter" {
-            let entries = self.scalar("map_entries", vec![map])?;
-            let id = self.new_id();
-            let entry = ResolvedExpr { expr: column(&id), ..element(&entries) };
-            let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
-            let mut body = self.bound_body(f, sides, 2, env)?;
-            self.require_boolean(name, f, &body.typed)?;
-            body.lambda.parameters = vec![id];
-            let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
-            let kept = self.applied(LambdaKind::Filter, vec![entries], vec![body], (returns, nullable));
-            return self.scalar("map_from_entries", vec![kept]);
-        }
+        let entries = self.scalar("map_entries", vec![map])?;
+        let id = self.new_id();
+        let entry = ResolvedExpr { expr: column(&id), ..element(&entries) };
+        let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
+        let mut body = self.bound_body(f, sides, 2, env)?;
+        self.require_boolean(name, f, &body.typed)?;
+        body.lambda.parameters = vec![id];
+        let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
+        let kept = self.applied(LambdaKind::Filter, vec![entries], vec![body], (returns, nullable));
+        self.scalar("map_from_entries", vec![kept])
+    }
+
+    /// The keys of a map, its values, and what a lambda makes of the pairs.
+    fn over_map(&self, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<KeysValuesMade> {
+        let map = self.expr(map, env)?;
         let keys = self.scalar("map_keys", vec![map.clone()])?;
         let values = self.scalar("map_values", vec![map])?;
         let made = self.zipped([keys.clone(), values.clone()], f, env)?;
-        match name {
-            "transform_keys" => self.scalar("map_from_arrays", vec![made, values]),
-            _ => self.scalar("map_from_arrays", vec![keys, made]),
-        }
+        Ok((keys, values, made))
     }
 
     fn list_argument(&self, name: &str, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {

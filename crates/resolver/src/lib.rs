@@ -16,6 +16,7 @@
 //!     user: "ada".to_owned(),
 //!     settings: Default::default(),
 //!     text: None,
+//!     functions: Default::default(),
 //! };
 //! let sum = thalweg_sql::parse_expression("1 + 2L")?;
 //! assert_eq!(resolve_expression_type(&sum, &context)?, (DataType::Long, false));
@@ -24,11 +25,13 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod aggregate;
+mod aggregate_call;
 mod anew;
 mod attribute;
 mod catalog;
 mod describe;
 mod errors;
+mod event_window;
 mod expr;
 mod expr_scope;
 mod filter;
@@ -37,14 +40,12 @@ mod generate;
 mod interval;
 mod interval_fields;
 mod join;
-mod kernels;
 mod lambda;
 mod literal;
 mod load;
 mod merge;
 mod missing;
 mod naming;
-mod naming_table;
 mod once;
 mod parameters;
 mod pivot;

@@ -3,30 +3,47 @@
 //! Names are derived from the unresolved expression; only the resolver knows which part of a name is a qualifier,
 //! so it passes the number of parts to leave out.
 
-use crate::naming_table::{shown_args, shown_name};
+use thalweg_functions::{AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, WindowForm};
 use thalweg_sql::ir::{
-    CASE_OF, EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind,
-    WindowCall, WindowFrame,
+    EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind, WindowCall,
+    WindowFrame,
 };
 use thalweg_values::display;
 
-/// The number of parts of an attribute's name that are its qualifier; none for a function without parentheses.
+/// How many parts of an attribute's name are its qualifier; none for a function that is called without parentheses.
 type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
 
-/// Returns the name of a column of this expression.
-pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
-    let name = |e: &Expr| name_of(e, qualifier);
+/// What a name depends on beside the expression.
+#[derive(Clone, Copy)]
+pub(crate) struct Naming<'a> {
+    pub(crate) qualifier: QualifierLen<'a>,
+    pub(crate) functions: &'a FunctionRegistry,
+}
+
+impl Naming<'_> {
+    fn kind_of(&self, call: &FunctionCall) -> Option<Kind> {
+        Some(self.functions.find(call.name.last()?)?.entry().kind())
+    }
+
+    fn display(&self, name: &str) -> Option<Display> {
+        self.functions.find(name).map(|function| function.entry().shown_as())
+    }
+}
+
+/// The name of a column that holds this expression.
+pub(crate) fn name_of(expr: &Expr, naming: Naming) -> String {
+    let name = |e: &Expr| name_of(e, naming);
     match &expr.node {
         ExprNode::Literal(literal) => literal_name(literal),
-        ExprNode::Attribute { name: parts, plan_id } => match qualifier(parts, *plan_id) {
+        ExprNode::Attribute { name: parts, plan_id } => match (naming.qualifier)(parts, *plan_id) {
             Some(skipped) => parts.get(skipped..).unwrap_or_default().join("."),
             None => name(&Expr::call(parts.last().map_or("", String::as_str), vec![])),
         },
         ExprNode::Star { target: None, .. } => "*".to_owned(),
         ExprNode::Star { target: Some(target), .. } => format!("{}.*", target.join(".")),
         ExprNode::Regex { pattern, .. } => pattern.clone(),
-        ExprNode::Function(call) => function_name(call, qualifier),
-        ExprNode::Window(call) => window_name(call, qualifier),
+        ExprNode::Function(call) => function_name(call, naming),
+        ExprNode::Window(call) => window_name(call, naming),
         ExprNode::Cast { expr, to, mode } => {
             let cast = if *mode == EvalMode::Ansi { "CAST" } else { "TRY_CAST" };
             format!("{cast}({} AS {})", name(expr), to.sql())
@@ -34,6 +51,7 @@ pub(crate) fn name_of(expr: &Expr, qualifier: QualifierLen) -> String {
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),
         ExprNode::NamedArgument { name: n, value } => format!("{n} => {}", name(value)),
         ExprNode::Lambda { parameters, body } => {
+            let parameters = vec!["namedlambdavariable()"; parameters.len()];
             format!("lambdafunction({}, {})", name(body), parameters.join(", "))
         }
         ExprNode::LambdaVariable(_) => "namedlambdavariable()".to_owned(),
@@ -126,84 +144,52 @@ fn timestamp(micros: i64) -> String {
     text
 }
 
-/// Binary operators, and how Spark writes them.
-const INFIX: &[(&str, &str)] = &[
-    ("+", "+"),
-    ("-", "-"),
-    ("*", "*"),
-    ("/", "/"),
-    ("%", "%"),
-    ("div", "div"),
-    ("==", "="),
-    ("=", "="),
-    ("<=>", "<=>"),
-    ("<", "<"),
-    ("<=", "<="),
-    (">", ">"),
-    (">=", ">="),
-    ("and", "AND"),
-    ("&&", "AND"),
-    ("or", "OR"),
-    ("&", "&"),
-    ("|", "|"),
-    ("^", "^"),
-    ("<<", "<<"),
-    (">>", ">>"),
-    (">>>", ">>>"),
-];
-
-/// Functions that convert to the type of their name.
-const CONVERSIONS: &[&str] = &[
-    "boolean",
-    "tinyint",
-    "smallint",
-    "int",
-    "bigint",
-    "float",
-    "double",
-    "decimal",
-    "date",
-    "timestamp",
-    "binary",
-    "string",
-];
-
-fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
+fn function_name(call: &FunctionCall, naming: Naming) -> String {
     let function = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
-    let args: Vec<String> = call.args.iter().map(|a| argument_name(a, qualifier)).collect();
-    if let [left, right] = args.as_slice()
-        && let Some((_, shown)) = INFIX.iter().find(|(n, _)| *n == function)
-    {
-        return format!("({left} {shown} {right})");
+    let args: Vec<String> = call.args.iter().map(|a| name_of(a, naming)).collect();
+    let display = naming.display(&function);
+    let form = display.map_or(DisplayForm::Call, |display| display.form_for(&function));
+    if let Some(shown) = in_form(form, &function, &args) {
+        return shown;
     }
-    let list = || args.join(", ");
-    match (function.as_str(), args.as_slice()) {
-        ("!=" | "<>", [left, right]) => format!("(NOT ({left} = {right}))"),
-        ("not" | "!", [inner]) => format!("(NOT {inner})"),
-        ("-" | "negative", [inner]) if function == "-" || call.args.len() == 1 => format!("(- {inner})"),
-        ("+" | "positive", [inner]) => format!("(+ {inner})"),
-        ("~", [inner]) => format!("~{inner}"),
-        ("||", _) => format!("concat({})", list()),
-        // A conversion by a type's name is a cast that Spark does not show.
-        (conversion, [inner]) if CONVERSIONS.contains(&conversion) => inner.clone(),
-        ("window", [_, _, ..]) => "window".to_owned(),
-        ("like", [left, right]) => format!("{left} LIKE {right}"),
-        ("like", [left, right, escape]) => format!("{left} LIKE {right} ESCAPE '{escape}'"),
-        ("extract" | "datepart", [field, from]) => format!("{function}({field} FROM {from})"),
-        ("trim", [what, from]) => format!("TRIM(BOTH {what} FROM {from})"),
-        ("ltrim", [what, from]) => format!("TRIM(LEADING {what} FROM {from})"),
-        ("rtrim", [what, from]) => format!("TRIM(TRAILING {what} FROM {from})"),
-        // The name of a map is that of its entries.
-        ("from_json", [_, schema, ..]) if schema.trim_start().to_lowercase().starts_with("map<") => {
+    if let (DisplayForm::Count, [star], false) = (form, args.as_slice(), call.distinct)
+        && star == "*"
+    {
+        return clauses("count(1)".to_owned(), call, naming);
+    }
+    let distinct = if call.distinct { "DISTINCT " } else { "" };
+    let (shown, args) = match display {
+        Some(display) => (display.shown_name(&function, args.len()), display.shown_args(args)),
+        None => (function, args),
+    };
+    clauses(format!("{shown}({distinct}{})", args.join(", ")), call, naming)
+}
+
+/// A call in a syntax of its own, if it has the arguments for it.
+fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String> {
+    use DisplayForm as F;
+    Some(match (form, args) {
+        (F::Infix(symbol) | F::Sign(symbol), [left, right]) => format!("({left} {symbol} {right})"),
+        (F::Sign(symbol) | F::Prefix(symbol), [inner]) => format!("({symbol} {inner})"),
+        (F::BarePrefix(symbol), [inner]) => format!("{symbol}{inner}"),
+        (F::NotEqual, [left, right]) => format!("(NOT ({left} = {right}))"),
+        (F::Argument, [inner]) => inner.clone(),
+        (F::OfOne(text), [inner]) => text.replace("{}", inner),
+        (F::Window, [_, _, ..]) => "window".to_owned(),
+        (F::Like, [left, right]) => format!("{left} LIKE {right}"),
+        (F::Like, [left, right, escape]) => format!("{left} LIKE {right} ESCAPE '{escape}'"),
+        (F::From, [field, from]) => format!("{function}({field} FROM {from})"),
+        (F::Trim(side), [what, from]) => format!("TRIM({side} {what} FROM {from})"),
+        // A map has no name but that of its entries.
+        (F::FromJson, [_, schema, ..]) if schema.trim_start().to_lowercase().starts_with("map<") => {
             "entries".to_owned()
         }
-        ("from_json", [text, _, ..]) => format!("from_json({text})"),
-        ("isnull", [inner]) => format!("({inner} IS NULL)"),
-        ("isnotnull", [inner]) => format!("({inner} IS NOT NULL)"),
-        ("in", [value, rest @ ..]) => format!("({value} IN ({}))", rest.join(", ")),
-        ("if", [condition, then, otherwise]) => format!("(IF({condition}, {then}, {otherwise}))"),
-        ("when" | "case", parts) => case_name(parts),
-        (CASE_OF, [operand, parts @ ..]) => {
+        (F::FromJson, [text, _, ..]) => format!("from_json({text})"),
+        (F::Is(what), [inner]) => format!("({inner} IS {what})"),
+        (F::In, [value, rest @ ..]) => format!("({value} IN ({}))", rest.join(", ")),
+        (F::If, [condition, then, otherwise]) => format!("(IF({condition}, {then}, {otherwise}))"),
+        (F::Case, parts) => case_name(parts),
+        (F::CaseOf, [operand, parts @ ..]) => {
             let mut conditions = parts.to_vec();
             for pair in conditions.chunks_exact_mut(2) {
                 if let [value, _] = pair {
@@ -212,35 +198,47 @@ fn function_name(call: &FunctionCall, qualifier: QualifierLen) -> String {
             }
             case_name(&conditions)
         }
-        ("count", [star]) if star == "*" && !call.distinct => clauses("count(1)".to_owned(), call, qualifier),
         (
-            "current_date" | "current_timestamp" | "current_time" | "current_user" | "current_catalog"
-            | "current_schema",
-            [],
-        ) => {
-            format!("{function}()")
-        }
-        ("user" | "session_user", []) => "current_user()".to_owned(),
-        _ => {
-            let distinct = if call.distinct { "DISTINCT " } else { "" };
-            let shown = shown_name(&function, args.len());
-            let args = shown_args(&function, args).join(", ");
-            clauses(format!("{shown}({distinct}{args})"), call, qualifier)
-        }
-    }
+            F::Call
+            | F::Count
+            | F::Infix(_)
+            | F::Sign(_)
+            | F::Prefix(_)
+            | F::BarePrefix(_)
+            | F::NotEqual
+            | F::Argument
+            | F::OfOne(_)
+            | F::Window
+            | F::Like
+            | F::From
+            | F::Trim(_)
+            | F::FromJson
+            | F::Is(_)
+            | F::In
+            | F::If
+            | F::CaseOf,
+            _,
+        ) => return None,
+    })
 }
 
-fn argument_name(arg: &Expr, qualifier: QualifierLen) -> String {
-    name_of(arg, qualifier)
-}
-
-/// Appends `WITHIN GROUP`, `FILTER` and the null treatment to a call.
-fn clauses(mut name: String, call: &FunctionCall, qualifier: QualifierLen) -> String {
+/// `WITHIN GROUP`, `FILTER` and null treatment behind a call.
+fn clauses(mut name: String, call: &FunctionCall, naming: Naming) -> String {
     if !call.order_within.is_empty() {
-        name.push_str(&format!(" WITHIN GROUP (ORDER BY {})", orders(&call.order_within, qualifier)));
+        let order = match naming.kind_of(call) {
+            Some(Kind::Aggregate(AggregateForm::InverseDistribution)) => {
+                let key = |key: &SortOrder| {
+                    let direction = if key.descending { " DESC" } else { "" };
+                    name_of(&key.expr, naming) + direction
+                };
+                call.order_within.iter().map(key).collect::<Vec<_>>().join(", ")
+            }
+            _ => orders(&call.order_within, naming),
+        };
+        name.push_str(&format!(" WITHIN GROUP (ORDER BY {order})"));
     }
     if let Some(filter) = &call.filter {
-        name.push_str(&format!(" FILTER (WHERE {})", name_of(filter, qualifier)));
+        name.push_str(&format!(" FILTER (WHERE {})", name_of(filter, naming)));
     }
     if call.ignore_nulls == Some(true) {
         name.push_str(" ignore nulls");
@@ -260,86 +258,80 @@ fn case_name(parts: &[String]) -> String {
     name + " END"
 }
 
-fn orders(order: &[SortOrder], qualifier: QualifierLen) -> String {
+fn orders(order: &[SortOrder], naming: Naming) -> String {
     let key = |key: &SortOrder| {
         let direction = if key.descending { "DESC" } else { "ASC" };
         let nulls = if key.nulls_first.unwrap_or(!key.descending) { "FIRST" } else { "LAST" };
-        format!("{} {direction} NULLS {nulls}", name_of(&key.expr, qualifier))
+        format!("{} {direction} NULLS {nulls}", name_of(&key.expr, naming))
     };
     order.iter().map(key).collect::<Vec<_>>().join(", ")
 }
 
-fn window_name(call: &WindowCall, qualifier: QualifierLen) -> String {
-    let name = |e: &Expr| name_of(e, qualifier);
+fn window_name(call: &WindowCall, naming: Naming) -> String {
+    let name = |e: &Expr| name_of(e, naming);
     let mut parts = vec![];
     if !call.partition.is_empty() {
         parts
             .push(format!("PARTITION BY {}", call.partition.iter().map(name).collect::<Vec<_>>().join(", ")));
     }
     if !call.order.is_empty() {
-        parts.push(format!("ORDER BY {}", orders(&call.order, qualifier)));
+        parts.push(format!("ORDER BY {}", orders(&call.order, naming)));
     }
-    let (function, frame) = framed(call, qualifier);
+    let (function, frame) = framed(call, naming);
     parts.push(frame);
     format!("{function} OVER ({})", parts.join(" "))
 }
 
-/// Returns the function's name and its frame, where the function determines the frame.
-fn framed(call: &WindowCall, qualifier: QualifierLen) -> (String, String) {
-    let shown = name_of(&call.function, qualifier);
-    let function = match &call.function.node {
-        ExprNode::Function(f) => f.name.last().map(|n| n.to_lowercase()).unwrap_or_default(),
-        _ => String::new(),
-    };
-    let args = match &call.function.node {
-        ExprNode::Function(f) => f.args.iter().map(|a| name_of(a, qualifier)).collect::<Vec<_>>(),
-        _ => vec![],
-    };
-    if let ("lag" | "lead", [value, rest @ ..]) = (function.as_str(), args.as_slice()) {
-        let offset = rest.first().cloned().unwrap_or_else(|| "1".to_owned());
-        let default = rest.get(1).cloned().unwrap_or_else(|| "NULL".to_owned());
-        let sign = if function == "lag" { "-" } else { "" };
-        let frame = format!("ROWS BETWEEN {sign}{offset} FOLLOWING AND {sign}{offset} FOLLOWING");
-        return (format!("{function}({value}, {offset}, {default})"), frame);
-    }
-    let ranking =
-        matches!(function.as_str(), "row_number" | "rank" | "dense_rank" | "percent_rank" | "ntile");
-    let frame = match &call.frame {
-        Some(frame) => frame_name(frame, qualifier),
-        None if ranking => "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned(),
+/// The function's name and its frame, where the function decides the frame.
+fn framed(call: &WindowCall, naming: Naming) -> (String, String) {
+    let frame = |rows: bool| match &call.frame {
+        Some(frame) => frame_name(frame, naming),
+        None if rows => "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned(),
         None if call.order.is_empty() => {
             "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING".to_owned()
         }
         None => "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned(),
     };
-    let shown = match function.as_str() {
-        "rank" | "dense_rank" | "percent_rank" => {
-            format!(
-                "{}({})",
-                function.to_uppercase(),
-                call.order.iter().map(|k| name_of(&k.expr, qualifier)).collect::<Vec<_>>().join(", ")
-            )
-        }
-        _ => shown,
-    };
-    (shown, frame)
+    let shown = || name_of(&call.function, naming);
+    let ExprNode::Function(function) = &call.function.node else { return (shown(), frame(false)) };
+    let name = function.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+    let Some(Kind::Window(form)) = naming.kind_of(function) else { return (shown(), frame(false)) };
+    match form {
+        WindowForm::Lag => neighbour(function, "-", naming).unwrap_or_else(|| (shown(), frame(false))),
+        WindowForm::Lead => neighbour(function, "", naming).unwrap_or_else(|| (shown(), frame(false))),
+        WindowForm::Number => (shown(), frame(true)),
+        WindowForm::Rank => (format!("{}()", name.to_uppercase()), frame(true)),
+        WindowForm::Frame => (shown(), frame(false)),
+    }
 }
 
-fn frame_name(frame: &WindowFrame, qualifier: QualifierLen) -> String {
+/// The name and frame of a function of a row that is some places away.
+fn neighbour(function: &FunctionCall, sign: &str, naming: Naming) -> Option<(String, String)> {
+    let args: Vec<_> = function.args.iter().map(|a| name_of(a, naming)).collect();
+    let [value, rest @ ..] = args.as_slice() else { return None };
+    let name = function.name.last()?.to_lowercase();
+    let offset = rest.first().map_or("1", String::as_str);
+    let default = rest.get(1).map_or("NULL", String::as_str);
+    let frame = format!("ROWS BETWEEN {sign}{offset} FOLLOWING AND {sign}{offset} FOLLOWING");
+    Some((format!("{name}({value}, {offset}, {default})"), frame))
+}
+
+fn frame_name(frame: &WindowFrame, naming: Naming) -> String {
     let bound = |b: &FrameBound| match b {
         FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
         FrameBound::UnboundedPreceding => "UNBOUNDED PRECEDING".to_owned(),
         FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
         FrameBound::Value(e) => {
             let is_negative = |f: &FunctionCall| {
-                f.args.len() == 1 && f.name.last().is_some_and(|n| n == "negative" || n == "-")
+                let form = f.name.last().and_then(|n| Some(naming.display(n)?.form_for(n)));
+                f.args.len() == 1 && matches!(form, Some(DisplayForm::Prefix("-") | DisplayForm::Sign("-")))
             };
             match &e.node {
                 ExprNode::Function(f) if is_negative(f) => {
-                    let inner = f.args.first().map(|a| name_of(a, qualifier)).unwrap_or_default();
+                    let inner = f.args.first().map(|a| name_of(a, naming)).unwrap_or_default();
                     format!("{inner} PRECEDING")
                 }
-                _ => format!("{} FOLLOWING", name_of(e, qualifier)),
+                _ => format!("{} FOLLOWING", name_of(e, naming)),
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::naming::{Naming, name_of};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -9,6 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, Union, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_functions::FunctionRegistry;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
 
@@ -25,7 +27,7 @@ impl Resolver<'_> {
         }
         let mut aggregates = vec![];
         for value in values {
-            let (value, label) = pivot_value(value)?;
+            let (value, label) = pivot_value(value, &self.ctx.functions)?;
             let matches = ir::Expr::call("<=>", vec![column.clone(), value]);
             for item in &aggregate.aggregates {
                 aggregates.push(self.pivoted(item, &matches, &label, aggregate.aggregates.len() == 1)?);
@@ -111,11 +113,12 @@ impl Resolver<'_> {
 }
 
 /// A pivot's value and the name it gives to columns.
-fn pivot_value(value: &ir::Expr) -> Result<(ir::Expr, String)> {
+fn pivot_value(value: &ir::Expr, functions: &FunctionRegistry) -> Result<(ir::Expr, String)> {
     if let ExprNode::Alias { expr, names, .. } = &value.node {
         return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
     }
-    let label = crate::naming::name_of(value, &|name, _| Some(name.len().saturating_sub(1)));
+    let label =
+        name_of(value, Naming { qualifier: &|name, _| Some(name.len().saturating_sub(1)), functions });
     Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
 }
 

@@ -61,7 +61,7 @@ struct Parts {
     resolved: ResolvedSelect,
     calls: Calls,
     grouping: Option<crate::aggregate::Grouping>,
-    generator: Option<crate::generate::Generator>,
+    generator: Option<crate::generate::GeneratedColumns>,
 }
 
 impl Resolver<'_> {
@@ -181,7 +181,7 @@ impl Resolver<'_> {
         items: &[ListItem],
         mut lateral: Outputs,
         env: &ExprScope,
-    ) -> Result<(Outputs, Option<crate::generate::Generator>)> {
+    ) -> Result<(Outputs, Option<crate::generate::GeneratedColumns>)> {
         let mut outputs = Outputs::default();
         let mut generator = None;
         for item in items {
@@ -496,7 +496,7 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
 fn require_above(
     outputs: &Outputs,
     calls: &Calls,
-    generator: Option<&crate::generate::Generator>,
+    generator: Option<&crate::generate::GeneratedColumns>,
 ) -> Result<()> {
     let varying = outputs.varying();
     let windows = calls.windows.iter().map(|w| &w.window).chain(calls.drawn.iter().map(|(_, e)| e));

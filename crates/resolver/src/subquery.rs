@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_functions::AggregateCall;
+use thalweg_functions::SpecialForm;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
 use thalweg_values::errors::from_datafusion;
 
@@ -238,10 +239,14 @@ impl Resolver<'_> {
         }
         let negated =
             |e: &ir::Expr| ir::Expr::at(ir::Expr::call("not", vec![e.clone()]).node, argument.origin);
-        let inward = match (crate::function::call_name(call).as_str(), call.args.as_slice()) {
-            ("not" | "!", [inner]) => inner.clone(),
-            ("and" | "&&", [left, right]) => ir::Expr::call("or", vec![negated(left), negated(right)]),
-            ("or", [left, right]) => ir::Expr::call("and", vec![negated(left), negated(right)]),
+        let inward = match (self.special_form(call), call.args.as_slice()) {
+            (Some(SpecialForm::Not), [inner]) => inner.clone(),
+            (Some(SpecialForm::And), [left, right]) => {
+                ir::Expr::call("or", vec![negated(left), negated(right)])
+            }
+            (Some(SpecialForm::Or), [left, right]) => {
+                ir::Expr::call("and", vec![negated(left), negated(right)])
+            }
             _ => return Ok(None),
         };
         self.expr(&inward, env).map(Some)
@@ -257,7 +262,7 @@ impl Resolver<'_> {
             return self.in_conjunct(&values, &relation, env).map(Some);
         }
         let ExprNode::Function(call) = &condition.node else { return Ok(None) };
-        let ("not" | "!", [inner]) = (crate::function::call_name(call).as_str(), call.args.as_slice()) else {
+        let (Some(SpecialForm::Not), [inner]) = (self.special_form(call), call.args.as_slice()) else {
             return Ok(None);
         };
         match self.membership(inner)? {
@@ -271,8 +276,8 @@ impl Resolver<'_> {
             return Ok(true);
         }
         let ExprNode::Function(call) = &expr.node else { return Ok(false) };
-        match crate::function::call_name(call).as_str() {
-            "not" | "!" | "and" | "&&" | "or" => {
+        match self.special_form(call) {
+            Some(SpecialForm::Not | SpecialForm::And | SpecialForm::Or) => {
                 call.args.iter().try_fold(false, |found, e| Ok(found || self.holds_membership(e)?))
             }
             _ => Ok(false),

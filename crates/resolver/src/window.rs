@@ -66,13 +66,15 @@ impl Resolver<'_> {
             return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
         }
         let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
-        let args = match function.args.as_slice() {
-            [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }] if name == "count" => vec![],
-            args => self.arguments(args, env)?,
+        let found = self.called(function);
+        let args = match found {
+            Some(found) => self.aggregate_arguments(found, function, env)?,
+            None => self.arguments(&function.args, env)?,
         };
         let args: Vec<ResolvedExpr> = args.into_iter().map(|a| self.drawn(a, env)).collect();
         let given = args.iter().map(ResolvedExpr::arg).collect();
-        let mut bound = thalweg_functions::bind_window(&name, given, function.ignore_nulls, &self.binding())?;
+        let found = found.ok_or_else(|| thalweg_functions::unknown(&name))?;
+        let mut bound = found.bind_window(given, function.ignore_nulls, &self.binding())?;
         bound.function.params.filter = filter.map(|f| Box::new(f.expr));
         if bound.needs_order && call.order.is_empty() {
             let text = format!(
@@ -82,7 +84,7 @@ impl Resolver<'_> {
             );
             return Err(analysis("_LEGACY_ERROR_TEMP_1037", "42601", text).param("wf", format!("{name}()")));
         }
-        let spark = crate::interval_fields::of_call(&name, &bound.data_type, &args);
+        let spark = crate::interval_fields::of_call(found.entry().interval_fields(), &bound.data_type, &args);
         Ok((bound, spark))
     }
 

@@ -5,7 +5,7 @@
 
 use super::File;
 use super::text::{blank, without_tests};
-use super::tokens::{Function, functions};
+use super::tokens::{MeasuredFunction, functions};
 use crate::run::{Outcome, root, say};
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub fn shrink(files: &[File]) -> Outcome {
 /// Prints how the sizes of functions are distributed, which the limits were chosen from.
 pub fn print(files: &[File]) {
     let measured = files.iter().filter(|f| is_measured(f));
-    let all: Vec<Function> = measured.flat_map(|f| functions(&f.text)).collect();
+    let all: Vec<MeasuredFunction> = measured.flat_map(|f| functions(&f.text)).collect();
     let distribution = |unit: &str, mut sizes: Vec<usize>| {
         sizes.sort_unstable();
         let at =

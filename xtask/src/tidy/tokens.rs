@@ -14,7 +14,7 @@ const OPERATORS: &[&str] = &[
 const TEST_MODULE: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]"];
 
 /// A function with its body, from `fn` to the closing brace.
-pub struct Function<'a> {
+pub struct MeasuredFunction<'a> {
     pub name: &'a str,
     pub lines: usize,
     pub tokens: usize,
@@ -28,7 +28,7 @@ struct Token<'a> {
 }
 
 /// The functions with a body, in order.
-pub fn functions(source: &str) -> Vec<Function<'_>> {
+pub fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
     let all = tokens(source);
     let (mut found, mut at) = (Vec::new(), 0);
     while let Some(rest) = all.get(at..).filter(|rest| !rest.is_empty()) {
@@ -62,14 +62,14 @@ fn starts_test_module(tokens: &[Token]) -> bool {
 }
 
 /// The function that the tokens begin with.
-fn function<'a>(tokens: &[Token<'a>]) -> Option<Function<'a>> {
+fn function<'a>(tokens: &[Token<'a>]) -> Option<MeasuredFunction<'a>> {
     let [first, name, ..] = tokens else { return None };
     if first.text != "fn" || !name.text.starts_with(is_word) {
         return None;
     }
     let length = block_length(tokens)?;
     let last = tokens.get(length - 1).filter(|last| last.text == "}")?;
-    Some(Function { name: name.text, lines: last.line - first.line + 1, tokens: length })
+    Some(MeasuredFunction { name: name.text, lines: last.line - first.line + 1, tokens: length })
 }
 
 /// How many tokens there are up to the brace that closes the first block, or up to a `;` before it.

@@ -4,24 +4,24 @@ use super::info::FunctionInfo;
 use super::name::quoted;
 use super::pattern::matches;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_functions::{Function, FunctionRegistry};
 
-/// Returns the functions that match the pattern, sorted, each once.
-pub(super) fn list(pattern: Option<&str>) -> Vec<FunctionInfo> {
-    let mut names: Vec<_> = thalweg_functions::names().filter(|n| matches(n, pattern)).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().map(info).collect()
+/// Returns the functions that match the pattern, sorted, each name once.
+pub(super) fn list(functions: &FunctionRegistry, pattern: Option<&str>) -> Vec<FunctionInfo> {
+    let names = functions.listed_names().filter(|name| matches(name, pattern));
+    names.filter_map(|name| Some(info(name, functions.find(name)?))).collect()
 }
 
-/// Returns a function; a qualifier is ignored.
-pub(super) fn get(parts: &[String]) -> Result<FunctionInfo> {
-    let is_it = |name: &&str| parts.last().is_some_and(|wanted| name.eq_ignore_ascii_case(wanted));
-    let found = thalweg_functions::names().find(is_it);
-    found.map(info).ok_or_else(|| not_found(parts))
+/// Returns a function, whatever its qualifier.
+pub(super) fn get(functions: &FunctionRegistry, parts: &[String]) -> Result<FunctionInfo> {
+    let wanted = parts.last().map(|name| name.to_lowercase()).unwrap_or_default();
+    let found = functions.find(&wanted).filter(Function::is_listed);
+    found.map(|function| info(&wanted, function)).ok_or_else(|| not_found(parts))
 }
 
-fn info(name: &str) -> FunctionInfo {
-    FunctionInfo { name: name.to_owned(), database: None, comment: None, is_temporary: true }
+fn info(name: &str, function: Function) -> FunctionInfo {
+    let comment = Some(function.description());
+    FunctionInfo { name: name.to_owned(), database: None, comment, is_temporary: true }
 }
 
 fn not_found(parts: &[String]) -> Error {

@@ -35,6 +35,9 @@ fn collect(relation: &Relation, called: &mut BTreeSet<String>) {
         Child::Expr(Expr { node: ExprNode::Function(call), .. }) => {
             called.extend(call.name.last().map(|name| name.to_ascii_lowercase()));
         }
+        Child::Expr(Expr { node: ExprNode::Cast { .. }, .. }) => {
+            called.insert("cast".to_owned());
+        }
         _ => {}
     });
 }

@@ -7,7 +7,7 @@ use crate::names::{collect_sql, files, for_each_child};
 use sqllogictest::{DefaultColumnType, QueryExpect, Record, parse_file};
 use std::collections::BTreeSet;
 use std::path::Path;
-use thalweg_functions::{FunctionClass, class_of};
+use thalweg_functions::{FunctionRegistry, Kind as FunctionKind};
 use thalweg_sql::ir::{Child, Expr, ExprNode, Relation, RelationNode, Statement};
 
 /// Names that the resolver knows by itself: they take lambdas or stand for columns of windows.
@@ -122,10 +122,11 @@ pub fn plain(line: &str) -> String {
 fn names(sql: &str) -> (Kind, Vec<(String, bool)>) {
     let mut called = BTreeSet::new();
     collect_sql(sql, &mut called);
-    let class = |name: &String| match class_of(name) {
-        Some(FunctionClass::Window) => Kind::Window,
-        Some(FunctionClass::Aggregate) => Kind::Aggregate,
-        Some(FunctionClass::Generator) => Kind::Generator,
+    let kind_of = |name: &String| FunctionRegistry::built_in(name).map(|f| f.entry().kind());
+    let class = |name: &String| match kind_of(name) {
+        Some(FunctionKind::Window(_)) => Kind::Window,
+        Some(FunctionKind::Aggregate(_)) => Kind::Aggregate,
+        Some(FunctionKind::Generator(_)) => Kind::Generator,
         _ => Kind::Scalar,
     };
     let kind = match () {
@@ -134,7 +135,7 @@ fn names(sql: &str) -> (Kind, Vec<(String, bool)>) {
         () if called.iter().any(|name| class(name) == Kind::Generator) => Kind::Generator,
         () => Kind::Scalar,
     };
-    let known = |name: &String| class_of(name).is_some() || RESOLVED.contains(&name.as_str());
+    let known = |name: &String| kind_of(name).is_some() || RESOLVED.contains(&name.as_str());
     let counted = called.into_iter().filter(|name| known(name) && class(name) == kind);
     // What holds of an aggregate's distinct values has a line of its own.
     let distinct = if sql.contains("(DISTINCT ") { " distinct" } else { "" };

@@ -11,7 +11,7 @@ use arrow::ipc::writer::StreamWriter;
 use std::sync::Arc;
 use thalweg_common::Error;
 use thalweg_engine::{Output, Session, display};
-use thalweg_functions::{FunctionClass, class_of};
+use thalweg_functions::{FunctionRegistry, Kind as FunctionKind};
 use thalweg_sql::ir::{
     ChildMut, EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, Relation, RelationNode, SetKind,
     SetOperation, SortOrder, WindowCall, WindowFrame,
@@ -291,7 +291,7 @@ impl<'a> Shapes<'a> {
 
 fn is_aggregate(call: &FunctionCall) -> bool {
     let name = call.name.last().map(String::as_str).unwrap_or_default();
-    class_of(name) == Some(FunctionClass::Aggregate)
+    FunctionRegistry::built_in(name).is_some_and(|f| matches!(f.entry().kind(), FunctionKind::Aggregate(_)))
 }
 
 fn integer(n: i32) -> Expr {

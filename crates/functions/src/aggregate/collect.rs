@@ -6,7 +6,8 @@ use super::Aggregate;
 use crate::binding::{Arg, BoundAggregate};
 use crate::coerce::{as_arg, struct_of};
 use crate::errors::{external, from_arrow};
-use crate::kernel::{Batch, Kernel, Nulls, Setting, still_wanted};
+use crate::kernel::{Batch, Kernel, Nulls, still_wanted};
+use crate::params::KernelParams;
 use crate::types::{array_of, array_with, element_field};
 use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, StringArray, StructArray, UInt64Array, new_empty_array,
@@ -36,9 +37,9 @@ pub(super) struct Collecting {
     pub input: DataType,
     pub returns: DataType,
     pub distinct: bool,
-    pub setting: Setting,
+    pub params: KernelParams,
     pub finish: Finish,
-    /// The name with the setting, so that calls that differ only in that have columns of their own.
+    /// The name with the parameters, so that calls that differ only in that have columns of their own.
     title: String,
     signature: Signature,
 }
@@ -51,15 +52,15 @@ impl Collecting {
             input,
             returns,
             distinct: false,
-            setting: Setting::default(),
+            params: KernelParams::default(),
             finish,
             title: name.to_owned(),
             signature,
         }
     }
     pub(super) fn udaf(mut self) -> Arc<AggregateUDF> {
-        if self.setting != Setting::default() {
-            self.title = format!("{} {:?}", self.name, self.setting);
+        if self.params != KernelParams::default() {
+            self.title = format!("{} {:?}", self.name, self.params);
         }
         Arc::new(AggregateUDF::new_from_impl(self))
     }
@@ -67,7 +68,7 @@ impl Collecting {
 
 impl fmt::Debug for Collecting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Collecting({} -> {} {:?})", self.name, self.returns, self.setting)
+        write!(f, "Collecting({} -> {} {:?})", self.name, self.returns, self.params)
     }
 }
 
@@ -77,7 +78,7 @@ impl PartialEq for Collecting {
             && self.input == other.input
             && self.returns == other.returns
             && self.distinct == other.distinct
-            && self.setting == other.setting
+            && self.params == other.params
     }
 }
 
@@ -87,7 +88,7 @@ impl Hash for Collecting {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
         self.input.hash(state);
-        self.setting.hash(state);
+        self.params.hash(state);
     }
 }
 
@@ -234,15 +235,28 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     Ok(a.of(collecting.udaf(), returns, false))
 }
 
+/// What stands between the texts of `listagg`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Delimiter(String);
+
+/// What stands between the texts of `listagg`, and their order.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Joining {
+    delimiter: String,
+    descending: bool,
+    nulls_first: bool,
+}
+
 /// `listagg` without an order: in the order of arrival; null if there is no text.
 pub(super) fn joined(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate> {
     let mut collecting = Collecting::new("listagg", DataType::Utf8, DataType::Utf8, |values, of| {
+        let Delimiter(delimiter) = of.params.get()?;
         let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
-        let made = (!texts.is_empty()).then(|| texts.join(&of.setting.text));
+        let made = (!texts.is_empty()).then(|| texts.join(delimiter));
         Ok(Arc::new(StringArray::from(vec![made])))
     });
     collecting.distinct = a.call.distinct;
-    collecting.setting = Setting::text(delimiter);
+    collecting.params = KernelParams::new(Delimiter(delimiter.into()));
     a.call.distinct = false;
     Ok(a.of(collecting.udaf(), DataType::Utf8, true))
 }
@@ -275,20 +289,20 @@ pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<Bound
     a.args = vec![as_arg(made)];
     let mut collecting = Collecting::new("listagg", pair, DataType::Utf8, join_in_order);
     collecting.distinct = true;
-    let numbers = [i64::from(!order.asc), i64::from(order.nulls_first), 0];
-    collecting.setting = Setting { numbers, ..Setting::text(delimiter) };
+    let (descending, nulls_first) = (!order.asc, order.nulls_first);
+    collecting.params = KernelParams::new(Joining { delimiter: delimiter.into(), descending, nulls_first });
     a.call.distinct = false;
     Ok(a.of(collecting.udaf(), DataType::Utf8, true))
 }
 
 fn join_in_order(pairs: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let pairs = pairs.as_struct();
-    let [descending, nulls_first, _] = of.setting.numbers;
-    let options = SortOptions { descending: descending != 0, nulls_first: nulls_first != 0 };
+    let Joining { delimiter, descending, nulls_first } = of.params.get()?;
+    let options = SortOptions { descending: *descending, nulls_first: *nulls_first };
     let order = sort_to_indices(pairs.column(0), Some(options), None).map_err(from_arrow)?;
     let texts = take(pairs.column(1), &order, None).map_err(from_arrow)?;
     let texts: Vec<&str> = texts.as_string::<i32>().iter().flatten().collect();
-    let made = (!texts.is_empty()).then(|| texts.join(&of.setting.text));
+    let made = (!texts.is_empty()).then(|| texts.join(delimiter));
     Ok(Arc::new(StringArray::from(vec![made])))
 }
 

@@ -12,10 +12,10 @@ mod windowed;
 
 use crate::binding::{Arg, BindContext, BoundAggregate};
 use crate::coerce::{as_arg, coerce_argument};
-use crate::errors::{not_constant, unexpected_type, wrong_num_args};
+use crate::errors::{not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel};
 use crate::operators::key::{key, of_order, order};
-use crate::registry::{MANY, unknown};
+use crate::registry::{AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, SpecialForm};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, BinaryArray, StructArray};
 use arrow::buffer::NullBuffer;
@@ -25,8 +25,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as df;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{AggregateUDF, Cast, Expr, SortExpr};
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 pub(crate) use windowed::windowed;
@@ -86,99 +85,266 @@ impl Aggregate<'_> {
     }
 }
 
-type Bind = fn(Aggregate) -> Result<BoundAggregate>;
-
-struct Item {
-    names: &'static [&'static str],
-    min: usize,
-    max: usize,
-    bind: Bind,
-}
-
-const fn item(names: &'static [&'static str], min: usize, max: usize, bind: Bind) -> Item {
-    Item { names, min, max, bind }
-}
-
-const ITEMS: &[Item] = &[
-    item(&["count"], 0, MANY, count),
-    item(&["count_if"], 1, 1, count_if),
-    item(&["sum"], 1, 1, |a| sum(a, false)),
-    item(&["try_sum"], 1, 1, |a| sum(a, true)),
-    item(&["avg", "mean"], 1, 1, |a| average(a, false)),
-    item(&["try_avg"], 1, 1, |a| average(a, true)),
-    item(&["min"], 1, 1, |a| extreme(a, df::min_max::min_udaf())),
-    item(&["max"], 1, 1, |a| extreme(a, df::min_max::max_udaf())),
-    item(&["first", "first_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf())),
-    item(&["any_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf())),
-    item(&["last", "last_value"], 1, 2, |a| edge(a, df::first_last::last_value_udaf())),
-    item(&["stddev", "std", "stddev_samp"], 1, 1, |a| doubles(a, df::stddev::stddev_udaf())),
-    item(&["stddev_pop"], 1, 1, |a| doubles(a, df::stddev::stddev_pop_udaf())),
-    item(&["variance", "var_samp"], 1, 1, |a| doubles(a, df::variance::var_samp_udaf())),
-    item(&["var_pop"], 1, 1, |a| doubles(a, df::variance::var_pop_udaf())),
-    item(&["corr"], 2, 2, |a| doubles(a, df::correlation::corr_udaf())),
-    item(&["covar_samp"], 2, 2, |a| doubles(a, df::covariance::covar_samp_udaf())),
-    item(&["covar_pop"], 2, 2, |a| doubles(a, df::covariance::covar_pop_udaf())),
-    item(&["regr_avgx"], 2, 2, |a| doubles(a, df::regr::regr_avgx_udaf())),
-    item(&["regr_avgy"], 2, 2, |a| doubles(a, df::regr::regr_avgy_udaf())),
-    item(&["regr_count"], 2, 2, regr_count),
-    item(&["regr_intercept"], 2, 2, |a| doubles(a, df::regr::regr_intercept_udaf())),
-    item(&["regr_r2"], 2, 2, |a| doubles(a, df::regr::regr_r2_udaf())),
-    item(&["regr_slope"], 2, 2, |a| doubles(a, df::regr::regr_slope_udaf())),
-    item(&["regr_sxx"], 2, 2, |a| doubles(a, df::regr::regr_sxx_udaf())),
-    item(&["regr_sxy"], 2, 2, |a| doubles(a, df::regr::regr_sxy_udaf())),
-    item(&["regr_syy"], 2, 2, |a| doubles(a, df::regr::regr_syy_udaf())),
-    item(&["skewness"], 1, 1, statistics::skewness),
-    item(&["kurtosis"], 1, 1, statistics::kurtosis),
-    item(&["bool_and", "every"], 1, 1, |a| booleans(a, df::bool_and_or::bool_and_udaf())),
-    item(&["bool_or", "some", "any"], 1, 1, |a| booleans(a, df::bool_and_or::bool_or_udaf())),
-    item(&["bit_and"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_and_udaf())),
-    item(&["bit_or"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_or_udaf())),
-    item(&["bit_xor"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_xor_udaf())),
-    item(&["approx_count_distinct"], 1, 2, approx_count_distinct),
-    item(&["collect_list", "array_agg"], 1, 1, collect::list),
-    item(&["collect_set"], 1, 1, collect::set),
-    item(&["mode"], 1, 2, statistics::mode),
-    item(&["median"], 1, 1, statistics::median),
-    item(&["percentile"], 2, 2, statistics::percentile),
-    item(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, "percentile_cont")),
-    item(&["percentile_disc"], 3, 3, |a| statistics::within_group(a, "percentile_disc")),
-    item(&["percentile_approx", "approx_percentile"], 2, 3, statistics::percentile_approx),
-    item(&["listagg", "string_agg"], 1, 2, text_list),
-    item(&["min_by"], 2, 2, |a| by::bind(a, by::Which::Min)),
-    item(&["max_by"], 2, 2, |a| by::bind(a, by::Which::Max)),
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::aggregate(&["count"], 0, MANY, count).read_as(AggregateForm::Count).shown(DisplayForm::Count).doc(
+        "[value, ...]",
+        "Counts the rows in which no argument is null, or all rows for a star.",
+        &["SELECT count(*), count(v), count(DISTINCT v) FROM VALUES (1), (1), (NULL) AS t(v)"],
+    ),
+    Entry::aggregate(&["count_if"], 1, 1, count_if).doc(
+        "condition",
+        "Counts the rows in which a condition holds.",
+        &["SELECT count_if(v > 1) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["sum"], 1, 1, |a| sum(a, false)).doc(
+        "number",
+        "Adds up numbers or intervals; an overflow raises an error.",
+        &["SELECT sum(v) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["try_sum"], 1, 1, |a| sum(a, true)).doc(
+        "number",
+        "Adds up numbers or intervals, and returns null instead of an overflow.",
+        &["SELECT try_sum(v) FROM VALUES (9223372036854775807), (1) AS t(v)"],
+    ),
+    Entry::aggregate(&["avg", "mean"], 1, 1, |a| average(a, false)).intervals(Intervals::AllFields).doc(
+        "number",
+        "Returns the mean of numbers or intervals.",
+        &["SELECT avg(v) FROM VALUES (1), (2), (4) AS t(v)"],
+    ),
+    Entry::aggregate(&["try_avg"], 1, 1, |a| average(a, true)).intervals(Intervals::AllFields).doc(
+        "number",
+        "Returns the mean, and null instead of an overflow.",
+        &["SELECT try_avg(v) FROM VALUES (1), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["min"], 1, 1, |a| extreme(a, df::min_max::min_udaf())).doc(
+        "value",
+        "Returns the least value.",
+        &["SELECT min(v) FROM VALUES (3), (1), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["max"], 1, 1, |a| extreme(a, df::min_max::max_udaf())).doc(
+        "value",
+        "Returns the greatest value.",
+        &["SELECT max(v) FROM VALUES (3), (1), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["first", "first_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf()))
+        .display(Display::first_argument())
+        .over_window(crate::window::first)
+        .doc(
+            "value[, ignoreNulls]",
+            "Returns the value of the first row, or the first that is not null.",
+            &["SELECT first(v, true) FROM VALUES (NULL), (5), (7) AS t(v)"],
+        ),
+    Entry::aggregate(&["any_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf()))
+        .display(Display::first_argument())
+        .over_window(crate::window::first)
+        .doc(
+            "value[, ignoreNulls]",
+            "Returns the value of some row.",
+            &["SELECT any_value(v) FROM VALUES (5), (5) AS t(v)"],
+        ),
+    Entry::aggregate(&["last", "last_value"], 1, 2, |a| edge(a, df::first_last::last_value_udaf()))
+        .display(Display::first_argument())
+        .over_window(crate::window::last)
+        .doc(
+            "value[, ignoreNulls]",
+            "Returns the value of the last row, or the last that is not null.",
+            &["SELECT last(v) FROM VALUES (5), (7) AS t(v)"],
+        ),
+    Entry::aggregate(&["stddev", "std", "stddev_samp"], 1, 1, |a| doubles(a, df::stddev::stddev_udaf())).doc(
+        "number",
+        "Returns the standard deviation of a sample.",
+        &["SELECT stddev(v) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["stddev_pop"], 1, 1, |a| doubles(a, df::stddev::stddev_pop_udaf())).doc(
+        "number",
+        "Returns the standard deviation of a population.",
+        &["SELECT stddev_pop(v) FROM VALUES (1), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["variance", "var_samp"], 1, 1, |a| doubles(a, df::variance::var_samp_udaf())).doc(
+        "number",
+        "Returns the variance of a sample.",
+        &["SELECT variance(v) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["var_pop"], 1, 1, |a| doubles(a, df::variance::var_pop_udaf())).doc(
+        "number",
+        "Returns the variance of a population.",
+        &["SELECT var_pop(v) FROM VALUES (1), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["corr"], 2, 2, |a| doubles(a, df::correlation::corr_udaf())).doc(
+        "x, y",
+        "Returns the correlation of pairs.",
+        &["SELECT corr(x, y) FROM VALUES (1, 2), (2, 4), (3, 6) AS t(x, y)"],
+    ),
+    Entry::aggregate(&["covar_samp"], 2, 2, |a| doubles(a, df::covariance::covar_samp_udaf())).doc(
+        "x, y",
+        "Returns the covariance of a sample of pairs.",
+        &["SELECT covar_samp(x, y) FROM VALUES (1, 2), (2, 4), (3, 6) AS t(x, y)"],
+    ),
+    Entry::aggregate(&["covar_pop"], 2, 2, |a| doubles(a, df::covariance::covar_pop_udaf())).doc(
+        "x, y",
+        "Returns the covariance of a population of pairs.",
+        &["SELECT covar_pop(x, y) FROM VALUES (1, 2), (3, 6) AS t(x, y)"],
+    ),
+    Entry::aggregate(&["regr_avgx"], 2, 2, |a| doubles(a, df::regr::regr_avgx_udaf())).doc(
+        "y, x",
+        "Returns the mean of x over pairs without nulls.",
+        &["SELECT regr_avgx(y, x) FROM VALUES (1, 2), (2, 4) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_avgy"], 2, 2, |a| doubles(a, df::regr::regr_avgy_udaf())).doc(
+        "y, x",
+        "Returns the mean of y over pairs without nulls.",
+        &["SELECT regr_avgy(y, x) FROM VALUES (1, 2), (2, 4) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_count"], 2, 2, regr_count).doc(
+        "y, x",
+        "Counts pairs without nulls.",
+        &["SELECT regr_count(y, x) FROM VALUES (1, 2), (2, NULL) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_intercept"], 2, 2, |a| doubles(a, df::regr::regr_intercept_udaf())).doc(
+        "y, x",
+        "Returns where the line of a linear regression meets x = 0.",
+        &["SELECT regr_intercept(y, x) FROM VALUES (1, 1), (2, 2), (3, 3) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_r2"], 2, 2, |a| doubles(a, df::regr::regr_r2_udaf())).doc(
+        "y, x",
+        "Returns the coefficient of determination of a linear regression.",
+        &["SELECT regr_r2(y, x) FROM VALUES (1, 1), (2, 2), (3, 3) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_slope"], 2, 2, |a| doubles(a, df::regr::regr_slope_udaf())).doc(
+        "y, x",
+        "Returns the slope of the line of a linear regression.",
+        &["SELECT regr_slope(y, x) FROM VALUES (2, 1), (4, 2), (6, 3) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_sxx"], 2, 2, |a| doubles(a, df::regr::regr_sxx_udaf())).doc(
+        "y, x",
+        "Returns the sum of squared deviations of x.",
+        &["SELECT regr_sxx(y, x) FROM VALUES (1, 1), (2, 3) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_sxy"], 2, 2, |a| doubles(a, df::regr::regr_sxy_udaf())).doc(
+        "y, x",
+        "Returns the sum of products of deviations.",
+        &["SELECT regr_sxy(y, x) FROM VALUES (1, 1), (2, 3) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["regr_syy"], 2, 2, |a| doubles(a, df::regr::regr_syy_udaf())).doc(
+        "y, x",
+        "Returns the sum of squared deviations of y.",
+        &["SELECT regr_syy(y, x) FROM VALUES (1, 1), (3, 2) AS t(y, x)"],
+    ),
+    Entry::aggregate(&["skewness"], 1, 1, statistics::skewness).doc(
+        "number",
+        "Returns the skewness of a population.",
+        &["SELECT skewness(v) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["kurtosis"], 1, 1, statistics::kurtosis).doc(
+        "number",
+        "Returns the excess kurtosis of a population.",
+        &["SELECT kurtosis(v) FROM VALUES (1), (1), (3), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["bool_and", "every"], 1, 1, |a| booleans(a, df::bool_and_or::bool_and_udaf())).doc(
+        "condition",
+        "Returns whether a condition holds in all rows.",
+        &["SELECT bool_and(v) FROM VALUES (true), (false) AS t(v)"],
+    ),
+    Entry::aggregate(&["bool_or", "some", "any"], 1, 1, |a| booleans(a, df::bool_and_or::bool_or_udaf()))
+        .doc(
+            "condition",
+            "Returns whether a condition holds in some row.",
+            &["SELECT bool_or(v) FROM VALUES (true), (false) AS t(v)"],
+        ),
+    Entry::aggregate(&["bit_and"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_and_udaf())).doc(
+        "number",
+        "Returns the bits that all integers have.",
+        &["SELECT bit_and(v) FROM VALUES (6), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["bit_or"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_or_udaf())).doc(
+        "number",
+        "Returns the bits that some integer has.",
+        &["SELECT bit_or(v) FROM VALUES (4), (1) AS t(v)"],
+    ),
+    Entry::aggregate(&["bit_xor"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_xor_udaf())).doc(
+        "number",
+        "Returns the bits that an odd number of integers has.",
+        &["SELECT bit_xor(v) FROM VALUES (6), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["approx_count_distinct"], 1, 2, approx_count_distinct).doc(
+        "value[, error]",
+        "Estimates the number of different values.",
+        &["SELECT approx_count_distinct(v) FROM VALUES (1), (1), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).doc(
+        "value",
+        "Collects the values that are not null in an array.",
+        &["SELECT collect_list(v) FROM VALUES (1), (2), (1) AS t(v)"],
+    ),
+    Entry::aggregate(&["collect_set"], 1, 1, collect::set).doc(
+        "value",
+        "Collects the different values that are not null in an array.",
+        &["SELECT sort_array(collect_set(v)) FROM VALUES (1), (2), (1) AS t(v)"],
+    ),
+    Entry::aggregate(&["mode"], 1, 2, statistics::mode).doc(
+        "value[, deterministic]",
+        "Returns the most frequent value.",
+        &["SELECT mode(v) FROM VALUES (1), (2), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["median"], 1, 1, statistics::median).doc(
+        "number",
+        "Returns the median.",
+        &["SELECT median(v) FROM VALUES (1), (2), (4), (9) AS t(v)"],
+    ),
+    Entry::aggregate(&["percentile"], 2, 2, statistics::percentile)
+        .defaults(&[Defaults { given: 2, shown: &["1"] }])
+        .doc(
+            "number, fraction",
+            "Returns the value below which a fraction of the values lies, between two values if need be.",
+            &["SELECT percentile(v, 0.25) FROM VALUES (0), (10) AS t(v)"],
+        ),
+    Entry::aggregate(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, "percentile_cont"))
+        .read_as(AggregateForm::InverseDistribution)
+        .doc(
+            "fraction",
+            "Does as `percentile`, by an order: `percentile_cont(f) WITHIN GROUP (ORDER BY v)`.",
+            &["SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM VALUES (0), (10) AS t(v)"],
+        ),
+    Entry::aggregate(&["percentile_disc"], 3, 3, |a| statistics::within_group(a, "percentile_disc"))
+        .read_as(AggregateForm::InverseDistribution)
+        .doc(
+            "fraction",
+            "Returns the first value, in an order, that a fraction of the values does not exceed.",
+            &["SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY v) FROM VALUES (0), (10), (20) AS t(v)"],
+        ),
+    Entry::aggregate(&["percentile_approx", "approx_percentile"], 2, 3, statistics::percentile_approx).doc(
+        "number, fraction[, accuracy]",
+        "Returns the least value that a fraction of the values does not exceed, approximately.",
+        &["SELECT percentile_approx(v, 0.5, 100) FROM VALUES (1), (2), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["listagg", "string_agg"], 1, 2, text_list)
+        .defaults(&[Defaults { given: 1, shown: &["NULL"] }])
+        .doc(
+            "text[, delimiter]",
+            "Joins texts with a delimiter.",
+            &["SELECT listagg(v, ', ') WITHIN GROUP (ORDER BY v) FROM VALUES ('b'), ('a') AS t(v)"],
+        ),
+    Entry::aggregate(&["min_by"], 2, 2, |a| by::bind(a, by::Which::Min)).doc(
+        "value, key",
+        "Returns the value of the row with the least key.",
+        &["SELECT min_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
+    ),
+    Entry::aggregate(&["max_by"], 2, 2, |a| by::bind(a, by::Which::Max)).doc(
+        "value, key",
+        "Returns the value of the row with the greatest key.",
+        &["SELECT max_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
+    ),
+    Entry::syntax(&["grouping"], 1, 1, SpecialForm::Grouping).doc(
+        "key",
+        "Returns 1 if a key is left out of a row's grouping set, otherwise 0.",
+        &["SELECT v, grouping(v), sum(v) FROM VALUES (1), (2) AS t(v) GROUP BY ROLLUP(v) ORDER BY v"],
+    ),
+    Entry::syntax(&["grouping_id"], 0, MANY, SpecialForm::GroupingId).doc(
+        "[key, ...]",
+        "Returns a number with a bit for each key that is left out of a row's grouping set.",
+        &["SELECT v, grouping_id(), count(*) FROM VALUES (1) AS t(v) GROUP BY CUBE(v) ORDER BY v"],
+    ),
 ];
-
-fn table() -> &'static HashMap<&'static str, (&'static str, &'static Item)> {
-    static TABLE: OnceLock<HashMap<&'static str, (&'static str, &'static Item)>> = OnceLock::new();
-    TABLE.get_or_init(|| ITEMS.iter().flat_map(|i| i.names.iter().map(move |n| (*n, (*n, i)))).collect())
-}
-
-/// The names of all aggregates.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    table().keys().copied()
-}
-
-/// Binds an aggregate. `count()` of no arguments counts rows.
-///
-/// # Errors
-/// `UNRESOLVED_ROUTINE`, `WRONG_NUM_ARGS`, `DATATYPE_MISMATCH.*`.
-pub fn bind_aggregate(
-    name: &str,
-    args: Vec<Arg>,
-    call: AggregateCall,
-    ctx: &BindContext,
-) -> Result<BoundAggregate> {
-    let Some((name, item)) = table().get(name.to_ascii_lowercase().as_str()) else {
-        return Err(unknown(name));
-    };
-    if args.len() < item.min || args.len() > item.max {
-        let expected =
-            if item.min == item.max { item.min.to_string() } else { format!("[{}, {}]", item.min, item.max) };
-        return Err(wrong_num_args(name, &expected, args.len()));
-    }
-    let args = if call.distinct { args.into_iter().map(key).collect() } else { args };
-    (item.bind)(Aggregate { name, args, call, ctx })
-}
 
 fn one() -> Arg {
     Arg {

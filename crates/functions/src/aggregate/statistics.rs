@@ -6,7 +6,7 @@ use super::Aggregate;
 use super::collect::{Collecting, as_list};
 use crate::binding::BoundAggregate;
 use crate::errors::{bad_value, from_arrow, from_datafusion, not_constant, unexpected_type};
-use crate::kernel::Setting;
+use crate::params::KernelParams;
 use crate::types::{array_with, is_datetime, is_interval, is_numeric, is_string};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, UInt64Array, new_null_array};
 use arrow::compute::{SortOptions, sort, take};
@@ -64,12 +64,25 @@ fn moment(values: &ArrayRef, order: i32) -> Result<ArrayRef> {
 pub(super) fn median(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     let mut collecting = Collecting::new("median", DataType::Float64, DataType::Float64, interpolated);
-    collecting.setting = Setting::text("0.5");
+    let bits = vec![0.5_f64.to_bits()];
+    collecting.params = KernelParams::new(Fractions { bits, descending: false });
     bound(a, collecting)
 }
 
-/// The fractions of a constant argument, as a text, and whether they were an array.
-fn fractions(a: &Aggregate) -> Result<(String, bool)> {
+/// Which of the ordered values are looked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Fractions {
+    /// The bits of numbers from 0 to 1.
+    bits: Vec<u64>,
+    descending: bool,
+}
+
+/// Whether the least of the most frequent values is looked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct LeastMode(bool);
+
+/// The bits of the fractions of a constant argument, and whether they were an array.
+fn fractions(a: &Aggregate) -> Result<(Vec<u64>, bool)> {
     let value = a.args.get(1).and_then(crate::coerce::constant_of);
     let refused = || not_constant(a.name, "percentage", "DOUBLE");
     let (array, many) = match &value {
@@ -79,29 +92,30 @@ fn fractions(a: &Aggregate) -> Result<(String, bool)> {
     };
     let numbers = arrow::compute::cast(&array, &DataType::Float64).map_err(|_| refused())?;
     let numbers = numbers.as_primitive::<Float64Type>();
-    let mut texts = Vec::new();
+    let mut bits = Vec::new();
     for f in numbers {
         match f {
-            Some(f) if (0.0..=1.0).contains(&f) => texts.push(f.to_string()),
+            Some(f) if (0.0..=1.0).contains(&f) => bits.push(f.to_bits()),
             other => {
                 return Err(bad_value(a.name, "percentage", "a value in [0.0, 1.0]", &format!("{other:?}")));
             }
         }
     }
-    Ok((texts.join(" "), many))
+    Ok((bits, many))
 }
 
-fn each_fraction(of: &Collecting) -> Vec<f64> {
-    of.setting.text.split(' ').filter_map(|t| t.parse().ok()).collect()
+fn each_fraction(of: &Collecting) -> Result<Vec<f64>> {
+    let Fractions { bits, .. } = of.params.get()?;
+    Ok(bits.iter().map(|bits| f64::from_bits(*bits)).collect())
 }
 
 /// `percentile(x, p)`: interpolated between neighbours.
 pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
-    let (text, many) = fractions(&a)?;
+    let (bits, many) = fractions(&a)?;
     let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
     let mut collecting = Collecting::new("percentile", DataType::Float64, returns, interpolated);
-    collecting.setting = Setting::text(&text);
+    collecting.params = KernelParams::new(Fractions { bits, descending: false });
     bound(a, collecting)
 }
 
@@ -109,17 +123,17 @@ pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
 pub(super) fn within_group(mut a: Aggregate, name: &'static str) -> Result<BoundAggregate> {
     let falls = a.args.get(2).and_then(|x| x.literal()) == Some(&ScalarValue::Boolean(Some(true)));
     as_double(&mut a)?;
-    let (text, many) = fractions(&a)?;
+    let (bits, many) = fractions(&a)?;
     let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
     let finish = if name == "percentile_cont" { interpolated } else { element };
     let mut collecting = Collecting::new(name, DataType::Float64, returns, finish);
-    collecting.setting = Setting { numbers: [i64::from(falls), 0, 0], ..Setting::text(&text) };
+    collecting.params = KernelParams::new(Fractions { bits, descending: falls });
     bound(a, collecting)
 }
 
 /// The values in the order that a call asks for.
 fn ordered(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
-    let descending = of.setting.numbers[0] == 1;
+    let descending = of.params.get::<Fractions>()?.descending;
     sort(values, Some(SortOptions { descending, ..SortOptions::default() })).map_err(from_arrow)
 }
 
@@ -150,7 +164,7 @@ fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
         }
         (high - place) * value(low) + (place - low) * value(high)
     };
-    let made: Float64Array = each_fraction(of).into_iter().map(|f| Some(at(f))).collect();
+    let made: Float64Array = each_fraction(of)?.into_iter().map(|f| Some(at(f))).collect();
     one_or_list(Arc::new(made), of)
 }
 
@@ -164,10 +178,10 @@ pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
     if !is_numeric(&t) && !is_datetime(&t) && !is_interval(&t) {
         return Err(unexpected_type(a.name, 0, "NUMERIC", &t));
     }
-    let (text, many) = fractions(&a)?;
+    let (bits, many) = fractions(&a)?;
     let returns = if many { array_with(t.clone(), false) } else { t.clone() };
     let mut collecting = Collecting::new("percentile_approx", t, returns, element);
-    collecting.setting = Setting::text(&text);
+    collecting.params = KernelParams::new(Fractions { bits, descending: false });
     bound(a, collecting)
 }
 
@@ -178,7 +192,7 @@ fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let sorted = ordered(values, of)?;
     let n = sorted.len();
     let place = |f: f64| ((f * n as f64).ceil() as usize).clamp(1, n) as u64 - 1;
-    let places: UInt64Array = each_fraction(of).into_iter().map(|f| Some(place(f))).collect();
+    let places: UInt64Array = each_fraction(of)?.into_iter().map(|f| Some(place(f))).collect();
     one_or_list(take(&sorted, &places, None).map_err(from_arrow)?, of)
 }
 
@@ -189,17 +203,18 @@ pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
     }
     let least = match a.args.get(1).map(|x| x.literal()) {
-        None | Some(Some(ScalarValue::Boolean(Some(false)))) => "",
-        Some(Some(ScalarValue::Boolean(Some(true)))) => "least",
+        None | Some(Some(ScalarValue::Boolean(Some(false)))) => false,
+        Some(Some(ScalarValue::Boolean(Some(true)))) => true,
         _ => return Err(not_constant(a.name, "deterministic", "BOOLEAN")),
     };
     let mut collecting = Collecting::new("mode", t.clone(), t, most_frequent);
-    collecting.setting = Setting::text(least);
+    collecting.params = KernelParams::new(LeastMode(least));
     bound(a, collecting)
 }
 
 fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
-    let values = if of.setting.text.is_empty() { Arc::clone(values) } else { sorted(values)? };
+    let LeastMode(least) = of.params.get()?;
+    let values = if *least { sorted(values)? } else { Arc::clone(values) };
     let converter =
         RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
     let rows = converter.convert_columns(&[Arc::clone(&values)]).map_err(from_arrow)?;

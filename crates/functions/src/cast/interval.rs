@@ -4,7 +4,7 @@
 
 use crate::binding::{Arg, Bound, CastMode};
 use crate::errors::{bad_interval, cannot_cast, overflow};
-use crate::kernel::{Batch, Kernel, Nulls, Setting};
+use crate::kernel::{Batch, Kernel, Nulls};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_integral};
 use arrow::array::{ArrayRef, new_empty_array};
 use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, IntervalYearMonthType};
@@ -16,13 +16,8 @@ use thalweg_values::interval::{self, Fields};
 /// Microseconds of a field of a day-time interval.
 const UNITS: [i64; 4] = [DAY, HOUR, MINUTE, SECOND];
 
-fn setting((start, end): Fields) -> Setting {
-    Setting { numbers: [i64::from(start), i64::from(end), 0], ..Setting::default() }
-}
-
-fn fields_of(b: &Batch) -> Fields {
-    let [start, end, _] = b.setting.numbers;
-    (start as u8, end as u8)
+fn fields_of(b: &Batch) -> Result<Fields> {
+    b.params().copied()
 }
 
 fn unit(field: u8) -> i64 {
@@ -33,15 +28,14 @@ fn unit(field: u8) -> i64 {
 /// their order.
 pub fn intervals_to_texts(arg: Arg, fields: &[Fields]) -> Bound {
     let texts = intervals_as_texts(&new_empty_array(&arg.data_type), &mut std::iter::repeat((0, 0)));
-    let list: Vec<_> = fields.iter().map(|(start, end)| format!("{start}{end}")).collect();
-    let setting = Setting::text(&list.join(" "));
-    Kernel::new("intervals_to_texts", texts.data_type().clone(), to_texts).setting(setting).call(vec![arg])
+    Kernel::new("intervals_to_texts", texts.data_type().clone(), to_texts)
+        .params(fields.to_vec())
+        .call(vec![arg])
 }
 
 fn to_texts(b: &Batch) -> Result<ArrayRef> {
-    let digit = |c: Option<char>| c.and_then(|c| c.to_digit(10)).unwrap_or(0) as u8;
-    let pair = |text: &str| (digit(text.chars().next()), digit(text.chars().nth(1)));
-    Ok(intervals_as_texts(&b.array(0)?, &mut b.setting.text.split(' ').map(pair)))
+    let fields: &Vec<Fields> = b.params()?;
+    Ok(intervals_as_texts(&b.array(0)?, &mut fields.iter().copied()))
 }
 
 /// A text as an interval of these fields.
@@ -50,12 +44,12 @@ pub fn interval_from_text(arg: Arg, to: &DataType, fields: Fields, mode: CastMod
         CastMode::Ansi => ("interval_from_text", |b| from_text(b, false)),
         CastMode::Try => ("try_interval_from_text", |b| from_text(b, true)),
     };
-    let kernel = Kernel::new(name, to.clone(), run).nulls(Nulls::Always).setting(setting(fields));
+    let kernel = Kernel::new(name, to.clone(), run).nulls(Nulls::Always).params(fields);
     kernel.fallible(mode == CastMode::Ansi).call(vec![arg])
 }
 
 fn from_text(b: &Batch, tries: bool) -> Result<ArrayRef> {
-    let (text, fields) = (b.strings(0)?, fields_of(b));
+    let (text, fields) = (b.strings(0)?, fields_of(b)?);
     let months = b.returns == &YEAR_MONTH;
     let read = |s: &str| if months { interval::year_month(s, fields) } else { interval::day_time(s, fields) };
     let value = |i: usize| match text.get(i).map(|s| (s, read(s))) {
@@ -76,11 +70,11 @@ fn from_text(b: &Batch, tries: bool) -> Result<ArrayRef> {
 /// An interval without what is smaller than its type's last field.
 pub fn interval_cut(arg: Arg, (start, end): Fields) -> Bound {
     let data_type = arg.data_type.clone();
-    Kernel::new("interval_cut", data_type, cut).setting(setting((start, end))).call(vec![arg])
+    Kernel::new("interval_cut", data_type, cut).params((start, end)).call(vec![arg])
 }
 
 fn cut(b: &Batch) -> Result<ArrayRef> {
-    let (_, end) = fields_of(b);
+    let (_, end) = fields_of(b)?;
     if b.returns == &YEAR_MONTH {
         let value = b.prims::<IntervalYearMonthType>(0)?;
         let size = if end == 0 { 12 } else { 1 };
@@ -99,11 +93,11 @@ pub fn interval_to_long(arg: Arg, fields: Fields) -> Result<Bound> {
     if fields.0 != fields.1 {
         return Err(cannot_cast(&arg.data_type, &DataType::Int64));
     }
-    Ok(Kernel::new("interval_to_long", DataType::Int64, to_long).setting(setting(fields)).call(vec![arg]))
+    Ok(Kernel::new("interval_to_long", DataType::Int64, to_long).params(fields).call(vec![arg]))
 }
 
 fn to_long(b: &Batch) -> Result<ArrayRef> {
-    let (_, end) = fields_of(b);
+    let (_, end) = fields_of(b)?;
     if b.type_of(0)? == YEAR_MONTH {
         let value = b.prims::<IntervalYearMonthType>(0)?;
         let size = if end == 0 { 12 } else { 1 };
@@ -126,11 +120,11 @@ pub fn interval_from_long(arg: Arg, to: &DataType, fields: Fields) -> Result<Bou
         Box::new(arg.expr),
         DataType::Int64,
     ));
-    Ok(kernel.setting(setting(fields)).call(vec![Arg { expr: long, data_type: DataType::Int64, ..arg }]))
+    Ok(kernel.params(fields).call(vec![Arg { expr: long, data_type: DataType::Int64, ..arg }]))
 }
 
 fn from_long(b: &Batch) -> Result<ArrayRef> {
-    let (_, end) = fields_of(b);
+    let (_, end) = fields_of(b)?;
     let value = b.prims::<Int64Type>(0)?;
     if b.returns == &YEAR_MONTH {
         let size = if end == 0 { 12 } else { 1 };

@@ -10,7 +10,8 @@ mod when;
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::errors::{cannot_cast, cannot_cast_in_ansi};
-use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
+use crate::kernel::{Batch, Kernel, Nulls, arrow};
+use crate::params::InZone;
 use crate::types::{
     is_datetime, is_decimal, is_float, is_integral, is_interval, is_nested, is_numeric, is_string, map_types,
 };
@@ -75,7 +76,7 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
         CastMode::Try => ("try_cast", cast_try),
     };
     let kernel = Kernel::new(name, to.clone(), run).fallible(fallible).nulls(nulls);
-    Ok(kernel.setting(Setting::text(ctx.time_zone)).call(vec![arg]))
+    Ok(kernel.params(InZone(ctx.time_zone.into())).call(vec![arg]))
 }
 
 fn null_of(to: &DataType) -> Result<Bound> {
@@ -169,7 +170,7 @@ fn cast_try(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn run(b: &Batch, mode: CastMode) -> Result<ArrayRef> {
-    let rules = Rules { mode, zone: Zone::named(&b.setting.text)? };
+    let rules = Rules { mode, zone: b.params::<InZone>()?.zone()? };
     cast_array(&b.array(0)?, b.returns, rules)
 }
 

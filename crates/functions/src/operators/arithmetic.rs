@@ -7,8 +7,8 @@ use super::{decimals, integers, temporal};
 use crate::binding::{Arg, Bound};
 use crate::coerce::{common_type, to_type};
 use crate::errors::{different_types, wrong_operand};
-use crate::kernel::{Kernel, Nulls, Run, Setting};
-use crate::registry::{Call, Entry};
+use crate::kernel::{Kernel, Nulls, Run};
+use crate::registry::{Call, Display, DisplayForm, Entry, Intervals};
 use crate::types::{
     decimal_adjusted, decimal_bounded, is_datetime, is_decimal, is_float, is_integral, is_interval,
     is_numeric, is_string,
@@ -20,21 +20,83 @@ use thalweg_common::Result;
 use thalweg_values::types::exact_digits;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["+"], 1, 2, add),
-    Entry::bind(&["-"], 1, 2, subtract),
-    Entry::bind(&["*"], 2, 2, |c| number_or_time(c, Op::Multiply)),
-    Entry::bind(&["/"], 2, 2, |c| number_or_time(c, Op::Divide)),
-    Entry::bind(&["%", "mod"], 2, 2, |c| number_or_time(c, Op::Remainder)),
-    Entry::bind(&["pmod"], 2, 2, |c| number_or_time(c, Op::Pmod)),
-    Entry::bind(&["div"], 2, 2, |c| number_or_time(c, Op::IntegralDivide)),
-    Entry::bind(&["try_add"], 2, 2, |c| number_or_time(c, Op::TryAdd)),
-    Entry::bind(&["try_subtract"], 2, 2, |c| number_or_time(c, Op::TrySubtract)),
-    Entry::bind(&["try_multiply"], 2, 2, |c| number_or_time(c, Op::TryMultiply)),
-    Entry::bind(&["try_divide"], 2, 2, |c| number_or_time(c, Op::TryDivide)),
-    Entry::bind(&["try_mod"], 2, 2, |c| number_or_time(c, Op::TryRemainder)),
-    Entry::bind(&["negative"], 1, 1, negative),
-    Entry::bind(&["positive"], 1, 1, positive),
-    Entry::bind(&["abs"], 1, 1, absolute),
+    Entry::bind(&["+"], 1, 2, add).shown(DisplayForm::Sign("+")).intervals(Intervals::Sum).doc(
+        "left, right",
+        "Adds numbers, moves a date by days, or moves a date or a time by an interval.",
+        &["SELECT 1 + 2"],
+    ),
+    Entry::bind(&["-"], 1, 2, subtract).shown(DisplayForm::Sign("-")).intervals(Intervals::Difference).doc(
+        "left, right",
+        "Subtracts numbers, dates, times or intervals.",
+        &["SELECT 7 - 2, DATE '2024-03-01' - DATE '2024-02-28'"],
+    ),
+    Entry::bind(&["*"], 2, 2, |c| number_or_time(c, Op::Multiply))
+        .shown(DisplayForm::Infix("*"))
+        .intervals(Intervals::AllFields)
+        .doc("left, right", "Multiplies numbers, or an interval by a number.", &["SELECT 6 * 7"]),
+    Entry::bind(&["/"], 2, 2, |c| number_or_time(c, Op::Divide))
+        .shown(DisplayForm::Infix("/"))
+        .intervals(Intervals::AllFields)
+        .doc(
+            "left, right",
+            "Divides as decimals or floating-point numbers; division by zero raises an error.",
+            &["SELECT 7 / 2"],
+        ),
+    Entry::bind(&["%", "mod"], 2, 2, |c| number_or_time(c, Op::Remainder))
+        .display(Display::form_of(DisplayForm::Infix("%"), &["%"]))
+        .doc(
+            "left, right",
+            "Returns the remainder of a division, with the sign of the dividend.",
+            &["SELECT -7 % 3, mod(7, 3)"],
+        ),
+    Entry::bind(&["pmod"], 2, 2, |c| number_or_time(c, Op::Pmod)).doc(
+        "left, right",
+        "Returns the remainder of a division, which is not negative for a positive divisor.",
+        &["SELECT pmod(-7, 3)"],
+    ),
+    Entry::bind(&["div"], 2, 2, |c| number_or_time(c, Op::IntegralDivide))
+        .shown(DisplayForm::Infix("div"))
+        .doc("left, right", "Returns the whole part of a quotient.", &["SELECT 7 div 2"]),
+    Entry::bind(&["try_add"], 2, 2, |c| number_or_time(c, Op::TryAdd)).doc(
+        "left, right",
+        "Adds, and returns null instead of an overflow.",
+        &["SELECT try_add(2147483647, 1)"],
+    ),
+    Entry::bind(&["try_subtract"], 2, 2, |c| number_or_time(c, Op::TrySubtract)).doc(
+        "left, right",
+        "Subtracts, and returns null instead of an overflow.",
+        &["SELECT try_subtract(5, 3)"],
+    ),
+    Entry::bind(&["try_multiply"], 2, 2, |c| number_or_time(c, Op::TryMultiply)).doc(
+        "left, right",
+        "Multiplies, and returns null instead of an overflow.",
+        &["SELECT try_multiply(1000000000, 10)"],
+    ),
+    Entry::bind(&["try_divide"], 2, 2, |c| number_or_time(c, Op::TryDivide)).doc(
+        "left, right",
+        "Divides, and returns null for division by zero.",
+        &["SELECT try_divide(3, 2), try_divide(1, 0)"],
+    ),
+    Entry::bind(&["try_mod"], 2, 2, |c| number_or_time(c, Op::TryRemainder)).doc(
+        "left, right",
+        "Returns the remainder, or null for division by zero.",
+        &["SELECT try_mod(7, 0)"],
+    ),
+    Entry::bind(&["negative"], 1, 1, negative).shown(DisplayForm::Prefix("-")).doc(
+        "number",
+        "Returns the number or interval with the other sign.",
+        &["SELECT negative(3) AS opposite"],
+    ),
+    Entry::bind(&["positive"], 1, 1, positive).shown(DisplayForm::Prefix("+")).doc(
+        "number",
+        "Returns the number or interval unchanged.",
+        &["SELECT positive(3)"],
+    ),
+    Entry::bind(&["abs"], 1, 1, absolute).doc(
+        "number",
+        "Returns the magnitude of a number or interval.",
+        &["SELECT abs(-2.5)"],
+    ),
 ];
 
 /// A binary arithmetic operator.
@@ -169,10 +231,13 @@ fn compute(op: Op, left: Arg, right: Arg) -> Bound {
     checked(op, returns, integers::run_of(op), left, right)
 }
 
+/// Whether a result that does not fit is null.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Tries(bool);
+
 fn checked(op: Op, returns: DataType, (name, run): (&'static str, Run), left: Arg, right: Arg) -> Bound {
-    let setting = Setting { numbers: [i64::from(op.tries()), 0, 0], ..Setting::default() };
     let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries());
-    kernel.setting(setting).call(vec![left, right])
+    kernel.params(Tries(op.tries())).call(vec![left, right])
 }
 
 fn native(op: Op, left: Arg, right: Arg) -> Bound {

@@ -4,7 +4,7 @@ use crate::binding::Bound;
 use crate::coerce::coerce_all;
 use crate::errors::{bad_value_of, unexpected_type};
 use crate::kernel::{Batch, Kernel};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Display, DisplayForm, Entry};
 use crate::types::is_integral;
 use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -13,15 +13,45 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["&"], 2, 2, |c| binary(c, Operator::BitwiseAnd)),
-    Entry::bind(&["|"], 2, 2, |c| binary(c, Operator::BitwiseOr)),
-    Entry::bind(&["^"], 2, 2, |c| binary(c, Operator::BitwiseXor)),
-    Entry::bind(&["~"], 1, 1, not),
-    Entry::bind(&["<<", "shiftleft"], 2, 2, |c| shift(c, "shiftleft", left)),
-    Entry::bind(&[">>", "shiftright"], 2, 2, |c| shift(c, "shiftright", right)),
-    Entry::bind(&[">>>", "shiftrightunsigned"], 2, 2, |c| shift(c, "shiftrightunsigned", right_unsigned)),
-    Entry::bind(&["bit_count"], 1, 1, bit_count),
-    Entry::bind(&["bit_get", "getbit"], 2, 2, bit_get),
+    Entry::bind(&["&"], 2, 2, |c| binary(c, Operator::BitwiseAnd)).shown(DisplayForm::Infix("&")).doc(
+        "left, right",
+        "Returns the bits that both integers have.",
+        &["SELECT 12 & 10"],
+    ),
+    Entry::bind(&["|"], 2, 2, |c| binary(c, Operator::BitwiseOr)).shown(DisplayForm::Infix("|")).doc(
+        "left, right",
+        "Returns the bits that one of the integers has.",
+        &["SELECT 12 | 10"],
+    ),
+    Entry::bind(&["^"], 2, 2, |c| binary(c, Operator::BitwiseXor)).shown(DisplayForm::Infix("^")).doc(
+        "left, right",
+        "Returns the bits that exactly one of the integers has.",
+        &["SELECT 12 ^ 10"],
+    ),
+    Entry::bind(&["~"], 1, 1, not).shown(DisplayForm::BarePrefix("~")).doc(
+        "number",
+        "Inverts all bits of an integer.",
+        &["SELECT ~5"],
+    ),
+    Entry::bind(&["<<", "shiftleft"], 2, 2, |c| shift(c, "shiftleft", left))
+        .display(Display::form_of(DisplayForm::Infix("<<"), &["<<"]))
+        .doc("number, bits", "Moves bits to the left.", &["SELECT 1 << 4, shiftleft(3, 1)"]),
+    Entry::bind(&[">>", "shiftright"], 2, 2, |c| shift(c, "shiftright", right))
+        .display(Display::form_of(DisplayForm::Infix(">>"), &[">>"]))
+        .doc("number, bits", "Moves bits to the right and keeps the sign.", &["SELECT -16 >> 2"]),
+    Entry::bind(&[">>>", "shiftrightunsigned"], 2, 2, |c| shift(c, "shiftrightunsigned", right_unsigned))
+        .display(Display::form_of(DisplayForm::Infix(">>>"), &[">>>"]))
+        .doc("number, bits", "Moves bits to the right and fills up with zeros.", &["SELECT -1 >>> 28"]),
+    Entry::bind(&["bit_count"], 1, 1, bit_count).doc(
+        "number",
+        "Counts the bits that are set.",
+        &["SELECT bit_count(7)"],
+    ),
+    Entry::bind(&["bit_get", "getbit"], 2, 2, bit_get).doc(
+        "number, position",
+        "Returns the bit at a position, counted from 0 at the right.",
+        &["SELECT bit_get(5, 0), bit_get(5, 1)"],
+    ),
 ];
 
 fn require_integral(name: &str, i: usize, t: &DataType) -> Result<()> {
@@ -114,13 +144,16 @@ fn bit_get(mut call: Call) -> Result<Bound> {
     };
     call.coerce(0, &DataType::Int64)?;
     call.coerce(1, &DataType::Int32)?;
-    let setting = crate::kernel::Setting { numbers: [bits, 0, 0], ..Default::default() };
-    Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).setting(setting).call(call.args))
+    Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).params(Width(bits)).call(call.args))
 }
+
+/// How many bits an integer has.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Width(i64);
 
 fn get(b: &Batch) -> Result<ArrayRef> {
     let (value, at) = (b.prims::<Int64Type>(0)?, b.prims::<Int32Type>(1)?);
-    let [bits, ..] = b.setting.numbers;
+    let Width(bits) = *b.params()?;
     b.build::<Int8Type>(|i| {
         let Some((v, n)) = value.get(i).zip(at.get(i)) else { return Ok(None) };
         if n < 0 || i64::from(n) >= bits {

@@ -8,7 +8,7 @@ use crate::coerce::{as_arg, coerce_all, common_type, to_type};
 use crate::errors::{data_diff_types, different_types, from_arrow, wrong_operand};
 use crate::kernel::{Batch, Kernel};
 use crate::operators::key::{key, normal};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, Display, DisplayForm, Entry, MANY, SpecialForm};
 use crate::types::{is_decimal, is_float, is_nested};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::SortOptions;
@@ -22,15 +22,56 @@ use std::sync::Arc;
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["=", "=="], 2, 2, |c| compare(c, Operator::Eq)),
-    Entry::bind(&["!=", "<>"], 2, 2, |c| compare(c, Operator::NotEq)),
-    Entry::bind(&["<"], 2, 2, |c| compare(c, Operator::Lt)),
-    Entry::bind(&["<="], 2, 2, |c| compare(c, Operator::LtEq)),
-    Entry::bind(&[">"], 2, 2, |c| compare(c, Operator::Gt)),
-    Entry::bind(&[">="], 2, 2, |c| compare(c, Operator::GtEq)),
-    Entry::bind(&["<=>", "equal_null"], 2, 2, |c| compare(c, Operator::IsNotDistinctFrom)),
-    Entry::bind(&["in"], 2, MANY, in_list),
-    Entry::bind(&["between"], 3, 3, between),
+    Entry::bind(&["=", "=="], 2, 2, |c| compare(c, Operator::Eq))
+        .shown(DisplayForm::Infix("="))
+        .special(SpecialForm::Equal)
+        .doc(
+            "left, right",
+            "Returns whether two values are equal; null if one of them is null.",
+            &["SELECT 2 = 2.0, 1 == NULL"],
+        ),
+    Entry::bind(&["!=", "<>"], 2, 2, |c| compare(c, Operator::NotEq)).shown(DisplayForm::NotEqual).doc(
+        "left, right",
+        "Returns whether two values differ; null if one of them is null.",
+        &["SELECT 1 != 2, 1 <> 1"],
+    ),
+    Entry::bind(&["<"], 2, 2, |c| compare(c, Operator::Lt)).shown(DisplayForm::Infix("<")).doc(
+        "left, right",
+        "Returns whether the left value comes before the right one.",
+        &["SELECT 1 < 2"],
+    ),
+    Entry::bind(&["<="], 2, 2, |c| compare(c, Operator::LtEq)).shown(DisplayForm::Infix("<=")).doc(
+        "left, right",
+        "Returns whether the left value does not come after the right one.",
+        &["SELECT 2 <= 2"],
+    ),
+    Entry::bind(&[">"], 2, 2, |c| compare(c, Operator::Gt)).shown(DisplayForm::Infix(">")).doc(
+        "left, right",
+        "Returns whether the left value comes after the right one.",
+        &["SELECT 1 > 2"],
+    ),
+    Entry::bind(&[">="], 2, 2, |c| compare(c, Operator::GtEq)).shown(DisplayForm::Infix(">=")).doc(
+        "left, right",
+        "Returns whether the left value does not come before the right one.",
+        &["SELECT 2 >= 2"],
+    ),
+    Entry::bind(&["<=>", "equal_null"], 2, 2, |c| compare(c, Operator::IsNotDistinctFrom))
+        .display(Display::form_of(DisplayForm::Infix("<=>"), &["<=>"]))
+        .doc(
+            "left, right",
+            "Returns whether two values are equal, where null equals null.",
+            &["SELECT NULL <=> NULL, 1 <=> NULL"],
+        ),
+    Entry::bind(&["in"], 2, MANY, in_list).shown(DisplayForm::In).doc(
+        "value, candidate, ...",
+        "Returns whether a value equals one of the candidates.",
+        &["SELECT 2 IN (1, 2, 3)"],
+    ),
+    Entry::bind(&["between"], 3, 3, between).special(SpecialForm::Between).doc(
+        "value, low, high",
+        "Returns whether a value lies between two others, both included.",
+        &["SELECT 5 BETWEEN 1 AND 5"],
+    ),
 ];
 
 fn compare(call: Call, operator: Operator) -> Result<Bound> {

@@ -6,7 +6,7 @@ use super::compare::compare_args;
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::coerce_all;
 use crate::kernel::{Batch, Kernel, Nulls};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, DisplayForm, Entry, Intervals, MANY, SpecialForm};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::ScalarValue;
@@ -14,21 +14,90 @@ use datafusion::logical_expr::{BinaryExpr, Case, Expr, Operator};
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["and"], 2, 2, |c| both(c, Operator::And)),
-    Entry::bind(&["or"], 2, 2, |c| both(c, Operator::Or)),
-    Entry::bind(&["not", "!"], 1, 1, not),
-    Entry::bind(&["isnull"], 1, 1, |c| null_test(c, |e| Expr::IsNull(Box::new(e)))),
-    Entry::bind(&["isnotnull"], 1, 1, |c| null_test(c, |e| Expr::IsNotNull(Box::new(e)))),
-    Entry::bind(&["isnan"], 1, 1, is_nan),
-    Entry::bind(&["nanvl"], 2, 2, nanvl),
-    Entry::bind(&["when", "case"], 2, MANY, when),
-    Entry::bind(&["if"], 3, 3, when),
-    Entry::bind(&["coalesce"], 1, MANY, coalesce),
-    Entry::bind(&["nvl", "ifnull"], 2, 2, coalesce),
-    Entry::bind(&["nvl2"], 3, 3, nvl2),
-    Entry::bind(&["nullif"], 2, 2, nullif),
-    Entry::bind(&["nullifzero"], 1, 1, nullifzero),
-    Entry::bind(&["zeroifnull"], 1, 1, zeroifnull),
+    Entry::bind(&["and", "&&"], 2, 2, |c| both(c, Operator::And))
+        .shown(DisplayForm::Infix("AND"))
+        .special(SpecialForm::And)
+        .unlisted(&["&&"])
+        .doc(
+            "left, right",
+            "Returns whether both conditions hold.",
+            &["SELECT true AND false, NULL AND false"],
+        ),
+    Entry::bind(&["or"], 2, 2, |c| both(c, Operator::Or))
+        .shown(DisplayForm::Infix("OR"))
+        .special(SpecialForm::Or)
+        .doc(
+            "left, right",
+            "Returns whether one of the conditions holds.",
+            &["SELECT true OR false, NULL OR true"],
+        ),
+    Entry::bind(&["not", "!"], 1, 1, not).shown(DisplayForm::Prefix("NOT")).special(SpecialForm::Not).doc(
+        "condition",
+        "Returns whether a condition does not hold.",
+        &["SELECT NOT true, !false"],
+    ),
+    Entry::bind(&["isnull"], 1, 1, |c| null_test(c, |e| Expr::IsNull(Box::new(e))))
+        .shown(DisplayForm::Is("NULL"))
+        .doc("value", "Returns whether a value is null.", &["SELECT isnull(NULL)"]),
+    Entry::bind(&["isnotnull"], 1, 1, |c| null_test(c, |e| Expr::IsNotNull(Box::new(e))))
+        .shown(DisplayForm::Is("NOT NULL"))
+        .doc("value", "Returns whether a value is not null.", &["SELECT isnotnull(1)"]),
+    Entry::bind(&["isnan"], 1, 1, is_nan).doc(
+        "number",
+        "Returns whether a floating-point number is NaN.",
+        &["SELECT isnan(double('NaN'))"],
+    ),
+    Entry::bind(&["nanvl"], 2, 2, nanvl).doc(
+        "number, other",
+        "Returns the first number unless it is NaN, and the second one then.",
+        &["SELECT nanvl(double('NaN'), 1.0)"],
+    ),
+    Entry::bind(&["when", "case"], 2, MANY, when).shown(DisplayForm::Case).doc(
+        "condition, value, ...",
+        "Returns the value after the first condition that holds, the last value if none does.",
+        &[
+            "SELECT CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END",
+            "SELECT CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END",
+        ],
+    ),
+    Entry::syntax(&["case of"], 3, MANY, SpecialForm::CaseOf)
+        .shown(DisplayForm::CaseOf)
+        .unlisted(&["case of"]),
+    Entry::bind(&["if"], 3, 3, when).shown(DisplayForm::If).doc(
+        "condition, then, otherwise",
+        "Returns one of two values, by a condition.",
+        &["SELECT if(1 < 2, 'yes', 'no')"],
+    ),
+    Entry::bind(&["coalesce"], 1, MANY, coalesce).doc(
+        "value, ...",
+        "Returns the first value that is not null.",
+        &["SELECT coalesce(NULL, 2, 3)"],
+    ),
+    Entry::bind(&["nvl", "ifnull"], 2, 2, coalesce).doc(
+        "value, other",
+        "Returns the first value, or the second one if the first is null.",
+        &["SELECT nvl(NULL, 'other')"],
+    ),
+    Entry::bind(&["nvl2"], 3, 3, nvl2).doc(
+        "value, present, absent",
+        "Returns one of two values, by whether the first one is null.",
+        &["SELECT nvl2(1, 'present', 'absent')"],
+    ),
+    Entry::bind(&["nullif"], 2, 2, nullif).intervals(Intervals::First).doc(
+        "value, other",
+        "Returns null if both values are equal, otherwise the first one.",
+        &["SELECT nullif(2, 2), nullif(2, 3)"],
+    ),
+    Entry::bind(&["nullifzero"], 1, 1, nullifzero).doc(
+        "number",
+        "Returns null for zero, any other number unchanged.",
+        &["SELECT nullifzero(0)"],
+    ),
+    Entry::bind(&["zeroifnull"], 1, 1, zeroifnull).doc(
+        "number",
+        "Returns zero for null, any number unchanged.",
+        &["SELECT zeroifnull(NULL)"],
+    ),
 ];
 
 fn pure(expr: Expr, data_type: DataType, nullable: bool) -> Bound {

@@ -11,8 +11,12 @@ pub(crate) mod key;
 mod logic;
 pub(crate) mod temporal;
 
-use crate::registry::Entry;
+use crate::registry::Family;
 
 /// All entries of this family.
-pub(crate) const FAMILIES: &[&[Entry]] =
-    &[arithmetic::ENTRIES, compare::ENTRIES, logic::ENTRIES, bits::ENTRIES];
+pub(crate) const FAMILIES: &[Family] = &[
+    ("Arithmetic", &[arithmetic::ENTRIES]),
+    ("Comparison", &[compare::ENTRIES]),
+    ("Logic and conditions", &[logic::ENTRIES]),
+    ("Bits", &[bits::ENTRIES]),
+];

@@ -7,7 +7,8 @@ use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::cast::cast;
 use crate::coerce::{as_arg, to_type};
 use crate::errors::{datetime_overflow, different_types, interval_divided_by_zero, overflow};
-use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
+use crate::kernel::{Batch, Kernel, Nulls, Run};
+use crate::params::InZone;
 use crate::types::{
     CALENDAR, DAY_TIME, YEAR_MONTH, is_decimal, is_integral, is_interval, is_numeric, is_string, timestamp,
 };
@@ -89,10 +90,17 @@ fn is_point(t: &DataType) -> bool {
     matches!(t, DataType::Date32 | DataType::Timestamp(..))
 }
 
-/// A kernel whose setting holds the zone and the sign.
+/// Whether an interval is added or subtracted, and where days are of which length.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Signed {
+    sign: i64,
+    zone: InZone,
+}
+
+/// A kernel of a zone and a sign.
 fn signed(name: &'static str, returns: DataType, run: Run, sign: i64, zone: &str) -> Kernel {
-    let setting = Setting { numbers: [sign, 0, 0], ..Setting::text(zone) };
-    Kernel::new(name, returns, run).fallible(true).setting(setting)
+    let zone = InZone(zone.into());
+    Kernel::new(name, returns, run).fallible(true).params(Signed { sign, zone })
 }
 
 fn add(left: Arg, right: Arg, sign: i64, ctx: &BindContext) -> Option<Result<Bound>> {
@@ -157,7 +165,7 @@ fn difference(left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
     };
     let zone = if zoned(&common) { ctx.time_zone } else { "UTC" };
     let args = vec![to_type(left, &common, ctx)?, to_type(right, &common, ctx)?];
-    Ok(Kernel::new("time_difference", DAY_TIME, time_difference).setting(Setting::text(zone)).call(args))
+    Ok(Kernel::new("time_difference", DAY_TIME, time_difference).params(InZone(zone.into())).call(args))
 }
 
 fn scale(interval: Arg, by: Arg, divides: bool, ctx: &BindContext) -> Option<Result<Bound>> {
@@ -189,7 +197,7 @@ fn day(value: i64) -> Result<i32> {
 
 fn date_add_days(b: &Batch) -> Result<ArrayRef> {
     let (date, days) = (b.prims::<Date32Type>(0)?, b.prims::<Int32Type>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(days.get(i));
         both.map(|(d, n)| day(i64::from(d) + sign * i64::from(n))).transpose()
@@ -198,7 +206,7 @@ fn date_add_days(b: &Batch) -> Result<ArrayRef> {
 
 fn date_add_interval_days(b: &Batch) -> Result<ArrayRef> {
     let (date, by) = (b.prims::<Date32Type>(0)?, b.prims::<DurationMicrosecondType>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(by.get(i));
         both.map(|(d, v)| day(i64::from(d) + sign * (v / DAY))).transpose()
@@ -207,7 +215,7 @@ fn date_add_interval_days(b: &Batch) -> Result<ArrayRef> {
 
 fn date_add_months(b: &Batch) -> Result<ArrayRef> {
     let (date, months) = (b.prims::<Date32Type>(0)?, b.prims::<IntervalYearMonthType>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(months.get(i));
         let moved = |(d, m)| calendar::add_months(i64::from(d), sign * i64::from(m)).try_into();
@@ -217,7 +225,7 @@ fn date_add_months(b: &Batch) -> Result<ArrayRef> {
 
 fn date_add_calendar(b: &Batch) -> Result<ArrayRef> {
     let (date, by) = (b.prims::<Date32Type>(0)?, b.prims::<IntervalMonthDayNanoType>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let Some((d, v)) = date.get(i).zip(by.get(i)) else { return Ok(None) };
         if v.nanoseconds != 0 {
@@ -245,7 +253,7 @@ pub(crate) fn moved(time: i64, months: i64, days: i64, micros: i64, zone: Zone) 
 
 fn time_add_micros(b: &Batch) -> Result<ArrayRef> {
     let (time, by) = (b.prims::<TimestampMicrosecondType>(0)?, b.prims::<DurationMicrosecondType>(1)?);
-    let (sign, zone) = (b.setting.numbers[0], Zone::named(&b.setting.text)?);
+    let (sign, zone) = (b.params::<Signed>()?.sign, b.params::<Signed>()?.zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let both = time.get(i).zip(by.get(i));
         both.map(|(t, v)| moved(t, 0, sign * (v / DAY), sign * (v % DAY), zone)).transpose()
@@ -254,7 +262,7 @@ fn time_add_micros(b: &Batch) -> Result<ArrayRef> {
 
 fn time_add_months(b: &Batch) -> Result<ArrayRef> {
     let (time, by) = (b.prims::<TimestampMicrosecondType>(0)?, b.prims::<IntervalYearMonthType>(1)?);
-    let (sign, zone) = (b.setting.numbers[0], Zone::named(&b.setting.text)?);
+    let (sign, zone) = (b.params::<Signed>()?.sign, b.params::<Signed>()?.zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let both = time.get(i).zip(by.get(i));
         both.map(|(t, m)| moved(t, sign * i64::from(m), 0, 0, zone)).transpose()
@@ -263,7 +271,7 @@ fn time_add_months(b: &Batch) -> Result<ArrayRef> {
 
 fn time_add_calendar(b: &Batch) -> Result<ArrayRef> {
     let (time, by) = (b.prims::<TimestampMicrosecondType>(0)?, b.prims::<IntervalMonthDayNanoType>(1)?);
-    let (sign, zone) = (b.setting.numbers[0], Zone::named(&b.setting.text)?);
+    let (sign, zone) = (b.params::<Signed>()?.sign, b.params::<Signed>()?.zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let Some((t, v)) = time.get(i).zip(by.get(i)) else { return Ok(None) };
         let (months, days) = (sign * i64::from(v.months), sign * i64::from(v.days));
@@ -273,7 +281,7 @@ fn time_add_calendar(b: &Batch) -> Result<ArrayRef> {
 
 fn interval_add(b: &Batch) -> Result<ArrayRef> {
     let (l, r) = (b.prims::<DurationMicrosecondType>(0)?, b.prims::<DurationMicrosecondType>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<DurationMicrosecondType>(|i| {
         let Some((l, r)) = l.get(i).zip(r.get(i)) else { return Ok(None) };
         let sum = if sign > 0 { l.checked_add(r) } else { l.checked_sub(r) };
@@ -283,7 +291,7 @@ fn interval_add(b: &Batch) -> Result<ArrayRef> {
 
 fn months_add(b: &Batch) -> Result<ArrayRef> {
     let (l, r) = (b.prims::<IntervalYearMonthType>(0)?, b.prims::<IntervalYearMonthType>(1)?);
-    let sign = b.setting.numbers[0];
+    let sign = b.params::<Signed>()?.sign;
     b.build::<IntervalYearMonthType>(|i| {
         let Some((l, r)) = l.get(i).zip(r.get(i)) else { return Ok(None) };
         let sum = if sign > 0 { l.checked_add(r) } else { l.checked_sub(r) };
@@ -300,7 +308,7 @@ fn date_difference(b: &Batch) -> Result<ArrayRef> {
 
 fn time_difference(b: &Batch) -> Result<ArrayRef> {
     let (l, r) = (b.prims::<TimestampMicrosecondType>(0)?, b.prims::<TimestampMicrosecondType>(1)?);
-    let zone = Zone::named(&b.setting.text)?;
+    let zone = b.params::<InZone>()?.zone()?;
     b.build::<DurationMicrosecondType>(|i| {
         Ok(l.get(i).zip(r.get(i)).map(|(l, r)| zone.to_local(l).saturating_sub(zone.to_local(r))))
     })

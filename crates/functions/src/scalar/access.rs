@@ -5,7 +5,7 @@
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::coerce_argument;
 use crate::errors::{array_index, element_at_index, index_of_zero, unexpected_type};
-use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
+use crate::kernel::{Batch, Kernel, Nulls, arrow};
 use crate::operators::key::normal;
 use crate::registry::{Call, Entry};
 use crate::types::{array_of, is_integral, map_types};
@@ -19,9 +19,21 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["get"], 2, 2, |c| index(c, "get", get, false)),
-    Entry::bind(&["element_at"], 2, 2, |c| element_at(c, false)),
-    Entry::bind(&["try_element_at"], 2, 2, |c| element_at(c, true)),
+    Entry::bind(&["get"], 2, 2, |c| index(c, "get", get, false)).doc(
+        "array, index",
+        "Returns the element at an index, counted from 0; null outside of the array.",
+        &["SELECT get(array('a', 'b'), 1), get(array('a', 'b'), 5)"],
+    ),
+    Entry::bind(&["element_at"], 2, 2, |c| element_at(c, false)).doc(
+        "collection, key",
+        "Returns the element at a position, counted from 1 or from the end, or the value of a map's key.",
+        &["SELECT element_at(array('a', 'b'), -1), element_at(map('k', 1), 'k')"],
+    ),
+    Entry::bind(&["try_element_at"], 2, 2, |c| element_at(c, true)).doc(
+        "collection, key",
+        "Does as `element_at`, and returns null where there is no element.",
+        &["SELECT try_element_at(array('a', 'b'), 9)"],
+    ),
 ];
 
 /// `s.f` of a struct; of an array of structs, the array of the fields. Names match whatever their case.
@@ -51,10 +63,13 @@ pub fn field(struct_arg: Arg, name: &str) -> Result<Bound> {
     }
 }
 
+/// The place of a field in its struct.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FieldIndex(usize);
+
 fn pick(kernel: Kernel, i: usize, nullable: bool, arg: Arg) -> Bound {
-    let setting = Setting { numbers: [i as i64, 0, 0], ..Setting::default() };
     let nulls = if nullable { Nulls::Always } else { Nulls::Args };
-    kernel.nulls(nulls).setting(setting).call(vec![arg])
+    kernel.nulls(nulls).params(FieldIndex(i)).call(vec![arg])
 }
 
 fn find<'a>(fields: &'a ::arrow::datatypes::Fields, name: &str) -> Result<(usize, &'a Arc<Field>)> {
@@ -153,12 +168,12 @@ fn map_value(map: Arg, key: Arg, key_type: DataType, ctx: &BindContext) -> Resul
 
 fn struct_field(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    field_of(array.as_struct(), b.setting.numbers[0])
+    field_of(array.as_struct(), b.params()?)
 }
 
 /// A field with its struct's nulls on top of its own.
-fn field_of(array: &StructArray, i: i64) -> Result<ArrayRef> {
-    let column = usize::try_from(i).ok().and_then(|i| array.columns().get(i));
+fn field_of(array: &StructArray, FieldIndex(i): &FieldIndex) -> Result<ArrayRef> {
+    let column = array.columns().get(*i);
     let column = column.ok_or_else(|| Error::internal("a struct lost a field"))?;
     match array.nulls() {
         None => Ok(Arc::clone(column)),
@@ -172,7 +187,7 @@ fn field_of(array: &StructArray, i: i64) -> Result<ArrayRef> {
 fn list_field(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
-    let values = field_of(list.values().as_struct(), b.setting.numbers[0])?;
+    let values = field_of(list.values().as_struct(), b.params()?)?;
     let DataType::List(element) = b.returns else {
         return Err(Error::internal("fields of an array are an array"));
     };

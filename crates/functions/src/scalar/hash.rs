@@ -19,8 +19,16 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["hash"], 1, MANY, |c| bind(c, "hash", DataType::Int32, murmur3)),
-    Entry::bind(&["xxhash64"], 1, MANY, |c| bind(c, "xxhash64", DataType::Int64, xxhash64)),
+    Entry::bind(&["hash"], 1, MANY, |c| bind(c, "hash", DataType::Int32, murmur3)).doc(
+        "value, ...",
+        "Returns the Murmur3 hash of the values, 32 bits.",
+        &["SELECT hash('a', 1)"],
+    ),
+    Entry::bind(&["xxhash64"], 1, MANY, |c| bind(c, "xxhash64", DataType::Int64, xxhash64)).doc(
+        "value, ...",
+        "Returns the xxHash of the values, 64 bits.",
+        &["SELECT xxhash64('a', 1)"],
+    ),
 ];
 
 /// What Spark begins with.

@@ -3,13 +3,14 @@
 //! Decimals round half up (`round`) or half to even (`bround`) exactly; doubles round their shortest decimal,
 //! as Java's BigDecimal does. Logarithms of what has none are null.
 
+use super::doubles::each;
 use crate::binding::Bound;
 use crate::cast::{exceeds, pow10};
 use crate::coerce::coerce_all;
 use crate::errors::{not_constant, overflow, unexpected_type};
-use crate::kernel::{Batch, Kernel, Nulls, Run, Setting, arrow};
+use crate::kernel::{Batch, Kernel, Nulls, Run, arrow};
 use crate::operators::key::normal;
-use crate::registry::{Call, Entry, MANY, Ty};
+use crate::registry::{Call, Defaults, Display, DisplayForm, Entry, MANY, Ty};
 use crate::types::{decimal_bounded, is_decimal, is_float, is_integral, is_nested, is_string};
 use ::arrow::array::{Array, ArrayRef, AsArray, make_comparator};
 use ::arrow::compute::{SortOptions, interleave};
@@ -20,93 +21,89 @@ use std::cmp::Ordering;
 use thalweg_common::Result;
 use thalweg_values::display::{Width, write_float};
 
-macro_rules! doubles {
-    ($($names:expr => $f:expr),* $(,)?) => {
-        &[$(Entry::plain($names, &[Ty::Double], Ty::Double, |b| each(b, $f)).nullable(),)*]
-    };
-}
-
-/// Functions of one double; null where they have no value is null in Spark too.
-pub(super) const DOUBLES: &[Entry] = doubles! {
-    &["sqrt"] => |x| Some(x.sqrt()),
-    &["cbrt"] => |x| Some(x.cbrt()),
-    &["exp"] => |x| Some(x.exp()),
-    &["expm1"] => |x| Some(x.exp_m1()),
-    &["ln"] => |x| (x > 0.0 || x.is_nan()).then(|| x.ln()),
-    &["log2"] => |x| (x > 0.0 || x.is_nan()).then(|| x.ln() / std::f64::consts::LN_2),
-    &["log10"] => |x| (x > 0.0 || x.is_nan()).then(|| x.log10()),
-    &["log1p"] => |x| (x > -1.0 || x.is_nan()).then(|| x.ln_1p()),
-    &["sin"] => |x| Some(x.sin()),
-    &["cos"] => |x| Some(x.cos()),
-    &["tan"] => |x| Some(x.tan()),
-    &["cot"] => |x| Some(1.0 / x.tan()),
-    &["sec"] => |x| Some(1.0 / x.cos()),
-    &["csc"] => |x| Some(1.0 / x.sin()),
-    &["asin"] => |x| Some(x.asin()),
-    &["acos"] => |x| Some(x.acos()),
-    &["atan"] => |x| Some(x.atan()),
-    &["sinh"] => |x| Some(x.sinh()),
-    &["cosh"] => |x| Some(x.cosh()),
-    &["tanh"] => |x| Some(x.tanh()),
-    &["asinh"] => |x| Some(asinh(x)),
-    &["acosh"] => |x| Some(acosh(x)),
-    &["atanh"] => |x| Some(0.5 * (x.ln_1p() - (-x).ln_1p())),
-    &["degrees"] => |x| Some(x.to_degrees()),
-    &["radians"] => |x| Some(x.to_radians()),
-    &["rint"] => |x| Some(x.round_ties_even()),
-    &["sign", "signum"] => |x| Some(if x == 0.0 || x.is_nan() { x } else { x.signum() }),
-};
-
-/// From here on `x * x + 1.0` is `x * x`, which may have no end: the logarithm of `2 * x` is that of both.
-const SQUARE_IS_ALL: f64 = 268_435_456.0;
-
-/// `ln(x + sqrt(x² + 1))`, of small numbers by what is more than 1 in the logarithm, so that no digits are lost.
-fn asinh(x: f64) -> f64 {
-    let size = x.abs();
-    let value = match () {
-        () if size.is_nan() || size >= SQUARE_IS_ALL => size.ln() + std::f64::consts::LN_2,
-        () if size > 2.0 => (2.0 * size + 1.0 / ((size * size + 1.0).sqrt() + size)).ln(),
-        () if size < 1.0 / SQUARE_IS_ALL => size,
-        () => (size + size * size / (1.0 + (1.0 + size * size).sqrt())).ln_1p(),
-    };
-    value.copysign(x)
-}
-
-/// `ln(x + sqrt(x² - 1))`, in the same way.
-fn acosh(x: f64) -> f64 {
-    match () {
-        () if x.is_nan() || x < 1.0 => f64::NAN,
-        () if x >= SQUARE_IS_ALL => x.ln() + std::f64::consts::LN_2,
-        () if x > 2.0 => (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln(),
-        () => (x - 1.0 + (2.0 * (x - 1.0) + (x - 1.0) * (x - 1.0)).sqrt()).ln_1p(),
-    }
-}
-
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["pow", "power"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, power)),
+    Entry::plain(&["pow", "power"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, power))
+        .capitals(&["power"])
+        .doc("base, exponent", "Raises a number to a power.", &["SELECT pow(2, 10)"]),
     Entry::plain(&["atan2"], &[Ty::Double, Ty::Double], Ty::Double, |b| {
         pair(b, |y, x| (y + 0.0).atan2(x + 0.0))
-    }),
-    Entry::plain(&["hypot"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, f64::hypot)),
-    Entry::bind(&["log"], 1, 2, log),
-    Entry::bind(&["e"], 0, 0, |_| Ok(constant(std::f64::consts::E))),
-    Entry::bind(&["pi"], 0, 0, |_| Ok(constant(std::f64::consts::PI))),
-    Entry::plain(&["factorial"], &[Ty::Int], Ty::Long, factorial).nullable(),
-    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| edge(c, Mode::Up)),
-    Entry::bind(&["floor"], 1, 2, |c| edge(c, Mode::Down)),
-    Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp)),
-    Entry::bind(&["bround"], 1, 2, |c| round(c, Mode::HalfEven)),
-    Entry::bind(&["greatest"], 2, MANY, |c| choose(c, Ordering::Greater)),
-    Entry::bind(&["least"], 2, MANY, |c| choose(c, Ordering::Less)),
-    Entry::plain(&["conv"], &[Ty::Text, Ty::Int, Ty::Int], Ty::Text, conv).fallible().nullable(),
+    })
+    .capitals(&["atan2"])
+    .doc("y, x", "Returns the angle of a point, in radians.", &["SELECT atan2(0, 1)"]),
+    Entry::plain(&["hypot"], &[Ty::Double, Ty::Double], Ty::Double, |b| pair(b, f64::hypot))
+        .capitals(&["hypot"])
+        .doc("x, y", "Returns the distance of a point from the origin.", &["SELECT hypot(3, 4)"]),
+    Entry::bind(&["log"], 1, 2, log)
+        .display(Display::form(DisplayForm::OfOne("LOG(E(), {})")).and_capitals(&["log"]))
+        .doc(
+            "[base, ]number",
+            "Returns the logarithm to a base, the natural one without it.",
+            &["SELECT log(2, 8), log(1)"],
+        ),
+    Entry::bind(&["e"], 0, 0, |_| Ok(constant(std::f64::consts::E))).capitals(&["e"]).doc(
+        "",
+        "Returns Euler's number.",
+        &["SELECT e()"],
+    ),
+    Entry::bind(&["pi"], 0, 0, |_| Ok(constant(std::f64::consts::PI))).capitals(&["pi"]).doc(
+        "",
+        "Returns the ratio of a circle's circumference to its diameter.",
+        &["SELECT pi()"],
+    ),
+    Entry::plain(&["factorial"], &[Ty::Int], Ty::Long, factorial).nullable().doc(
+        "number",
+        "Returns the factorial of an integer from 0 to 20.",
+        &["SELECT factorial(5)"],
+    ),
+    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| edge(c, Mode::Up))
+        .display(Display::capitals_of_one(&["ceil"]))
+        .doc(
+            "number[, digits]",
+            "Rounds up, to whole numbers or to so many digits after the point.",
+            &["SELECT ceil(1.2), ceil(1.234, 2)"],
+        ),
+    Entry::bind(&["floor"], 1, 2, |c| edge(c, Mode::Down)).display(Display::capitals_of_one(&["floor"])).doc(
+        "number[, digits]",
+        "Rounds down, to whole numbers or to so many digits after the point.",
+        &["SELECT floor(-1.2), floor(1.239, 2)"],
+    ),
+    Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp))
+        .defaults(&[Defaults { given: 1, shown: &["0"] }])
+        .doc(
+            "number[, digits]",
+            "Rounds to the nearest, halves away from zero.",
+            &["SELECT round(2.5), round(1.235, 2)"],
+        ),
+    Entry::bind(&["bround"], 1, 2, |c| round(c, Mode::HalfEven))
+        .defaults(&[Defaults { given: 1, shown: &["0"] }])
+        .doc(
+            "number[, digits]",
+            "Rounds to the nearest, halves to the even digit.",
+            &["SELECT bround(2.5), bround(3.5)"],
+        ),
+    Entry::bind(&["greatest"], 2, MANY, |c| choose(c, Ordering::Greater)).doc(
+        "value, value, ...",
+        "Returns the greatest value that is not null.",
+        &["SELECT greatest(3, 9, NULL)"],
+    ),
+    Entry::bind(&["least"], 2, MANY, |c| choose(c, Ordering::Less)).doc(
+        "value, value, ...",
+        "Returns the least value that is not null.",
+        &["SELECT least(3, 9, NULL)"],
+    ),
+    Entry::plain(&["conv"], &[Ty::Text, Ty::Int, Ty::Int], Ty::Text, conv).fallible().nullable().doc(
+        "digits, from, to",
+        "Converts a number's digits from one base to another.",
+        &["SELECT conv('ff', 16, 2)"],
+    ),
     Entry::plain(&["width_bucket"], &[Ty::Double, Ty::Double, Ty::Double, Ty::Long], Ty::Long, width_bucket)
-        .nullable(),
+        .nullable()
+        .doc(
+            "value, low, high, count",
+            "Returns which of so many equal intervals between two bounds a value lies in.",
+            &["SELECT width_bucket(5.3, 0.2, 10.6, 5)"],
+        ),
 ];
-
-fn each(b: &Batch, f: fn(f64) -> Option<f64>) -> Result<ArrayRef> {
-    let x = b.prims::<Float64Type>(0)?;
-    b.build::<Float64Type>(|i| Ok(x.get(i).and_then(f)))
-}
 
 fn pair(b: &Batch, f: fn(f64, f64) -> f64) -> Result<ArrayRef> {
     let (x, y) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);
@@ -185,10 +182,13 @@ fn scale_of(call: &Call) -> Result<i64> {
     }
 }
 
+/// How many digits after the point are kept.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Scale(i64);
+
 fn numbered(name: &'static str, returns: DataType, run: Run, scale: i64, call: Call) -> Bound {
-    let setting = Setting { numbers: [scale, 0, 0], ..Setting::default() };
     let args = call.args.into_iter().take(1).collect();
-    Kernel::new(name, returns, run).fallible(true).setting(setting).nulls(Nulls::Always).call(args)
+    Kernel::new(name, returns, run).fallible(true).params(Scale(scale)).nulls(Nulls::Always).call(args)
 }
 
 /// `round(x [, scale])`: integers and doubles keep their type, decimals shrink to the scale.
@@ -293,7 +293,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(p, to) = b.returns.clone() else {
         return Err(thalweg_common::Error::internal("a decimal was promised"));
     };
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Decimal128Type>(0)?;
     b.build::<Decimal128Type>(|i| {
         let Some(v) = x.get(i) else { return Ok(None) };
@@ -318,7 +318,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
 }
 
 fn integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Int64Type>(0)?;
     b.build::<Int64Type>(|i| {
         let Some(v) = x.get(i) else { return Ok(None) };
@@ -361,14 +361,14 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
 }
 
 fn floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let x = b.prims::<Float64Type>(0)?;
     b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| rounded(x, scale, mode, Width::Double))))
 }
 
 fn singles(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     use ::arrow::datatypes::Float32Type;
-    let scale = b.setting.numbers[0];
+    let Scale(scale) = *b.params()?;
     let array = b.array(0)?;
     let x = array.as_primitive::<Float32Type>();
     let made = x.unary::<_, Float32Type>(|x| rounded(f64::from(x), scale, mode, Width::Single) as f32);

@@ -1,8 +1,8 @@
 //! What fits nowhere else: `version`, `raise_error`, `assert_true`.
 
 use crate::binding::Bound;
-use crate::kernel::{Batch, Kernel, Nulls, Setting};
-use crate::registry::{Call, Entry};
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::registry::{Call, DisplayForm, Entry};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -10,9 +10,25 @@ use datafusion::logical_expr::Expr;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["version"], 0, 0, version),
-    Entry::bind(&["raise_error"], 1, 1, raise_error),
-    Entry::bind(&["assert_true"], 1, 2, assert_true),
+    Entry::bind(&["version"], 0, 0, version).doc(
+        "",
+        "Returns the version of Spark whose answers are given.",
+        &["SELECT version() LIKE '4.2%'"],
+    ),
+    Entry::bind(&["raise_error"], 1, 1, raise_error)
+        .doc(
+            "message",
+            "Raises an error with this message.",
+            &["SELECT if(true, 'fine', raise_error('not fine'))"],
+        )
+        .shown(DisplayForm::OfOne("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))")),
+    Entry::bind(&["assert_true"], 1, 2, assert_true)
+        .doc(
+            "condition[, message]",
+            "Raises an error unless a condition holds; returns null.",
+            &["SELECT assert_true(1 < 2)"],
+        )
+        .shown(DisplayForm::OfOne("assert_true({}, '{}' is not true!)")),
 ];
 
 fn version(_: Call) -> Result<Bound> {
@@ -38,8 +54,7 @@ fn raise_error(mut call: Call) -> Result<Bound> {
 fn assert_true(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Boolean)?;
     call.coerce(1, &DataType::Utf8)?;
-    let setting = Setting::text("'expression' is not true!");
-    let kernel = Kernel::new("assert_true", DataType::Null, asserted).setting(setting);
+    let kernel = Kernel::new("assert_true", DataType::Null, asserted);
     Ok(kernel.fallible(true).nulls(Nulls::Always).call(call.args))
 }
 
@@ -48,7 +63,7 @@ fn asserted(b: &Batch) -> Result<ArrayRef> {
     let message = if b.len() > 1 { Some(b.strings(1)?) } else { None };
     for row in 0..b.rows {
         if holds.get(row) != Some(true) {
-            let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or(&b.setting.text);
+            let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or("'expression' is not true!");
             return Err(raised(text));
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod collection;
 mod conversion;
 mod datetime;
+mod doubles;
 pub(crate) mod fields;
 mod hash;
 mod json;
@@ -12,19 +13,18 @@ mod misc;
 mod random;
 mod text;
 
-use crate::registry::Entry;
+use crate::registry::Family;
 
-/// Families that are one file.
-const FILES: &[&[Entry]] = &[
-    access::ENTRIES,
-    conversion::ENTRIES,
-    hash::ENTRIES,
-    math::DOUBLES,
-    math::ENTRIES,
-    misc::ENTRIES,
-    random::ENTRIES,
+/// All entries of these families.
+pub(crate) const FAMILIES: &[Family] = &[
+    ("Conversion", &[conversion::ENTRIES]),
+    ("Mathematics", &[doubles::ENTRIES, math::ENTRIES]),
+    ("Random numbers", &[random::ENTRIES]),
+    ("Text", text::FAMILIES),
+    ("JSON", json::FAMILIES),
+    ("Dates and times", datetime::FAMILIES),
+    ("Arrays, maps and structs", collection::FAMILIES),
+    ("Elements of arrays and maps", &[access::ENTRIES]),
+    ("Hashes", &[hash::ENTRIES]),
+    ("Other functions", &[misc::ENTRIES]),
 ];
-
-/// All entries of these families, by folder.
-pub(crate) const FAMILIES: &[&[&[Entry]]] =
-    &[FILES, collection::FAMILIES, datetime::FAMILIES, json::FAMILIES, text::FAMILIES];

@@ -6,7 +6,7 @@
 
 use crate::binding::{Arg, Bound};
 use crate::errors::{external, seed_not_constant, unexpected_type};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Display, Entry};
 use crate::types::is_integral;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -21,10 +21,28 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, RandomKind::Uniform)),
-    Entry::bind(&["randn"], 0, 1, |c| seeded(c, RandomKind::Normal)),
-    Entry::bind(&["uuid"], 0, 1, |c| seeded(c, RandomKind::Uuid)),
-    Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(RandomKind::Number, 0))),
+    Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, RandomKind::Uniform))
+        .display(Display::names(&[("random", "rand")]))
+        .doc(
+            "[seed]",
+            "Draws a number from 0 to below 1 for each row.",
+            &["SELECT rand() >= 0 AND rand() < 1"],
+        ),
+    Entry::bind(&["randn"], 0, 1, |c| seeded(c, RandomKind::Normal)).doc(
+        "[seed]",
+        "Draws a number of the standard normal distribution for each row.",
+        &["SELECT abs(randn()) < 100"],
+    ),
+    Entry::bind(&["uuid"], 0, 1, |c| seeded(c, RandomKind::Uuid)).doc(
+        "[seed]",
+        "Draws a random UUID for each row.",
+        &["SELECT length(uuid())"],
+    ),
+    Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(RandomKind::Number, 0))).doc(
+        "",
+        "Numbers the rows: unique and increasing within a partition, not dense.",
+        &["SELECT monotonically_increasing_id() >= 0"],
+    ),
 ];
 
 /// What is drawn.

@@ -108,6 +108,7 @@ pub fn context(text: &str) -> Context {
         now_micros: Some(1_700_000_000_000_000),
         current_database: "default".into(),
         user: "tester".into(),
+        functions: Arc::default(),
         settings: BTreeMap::new(),
         text: Some(text.into()),
     }

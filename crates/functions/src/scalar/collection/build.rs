@@ -6,7 +6,7 @@ use crate::coerce::coerce_all;
 use crate::errors::{not_constant, unexpected_type, wrong_num_args};
 use crate::kernel::{Batch, Kernel, Nulls, arrow};
 use crate::operators::key::{key, normal};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, Entry, Intervals, MANY, SpecialForm};
 use crate::types::{array_with, map_with};
 use ::arrow::array::{Array, ArrayRef, AsArray, DynComparator, MapArray, StructArray, make_comparator};
 use ::arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -17,12 +17,36 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["array"], 0, MANY, array),
-    Entry::bind(&["struct"], 1, MANY, positional_struct),
-    Entry::bind(&["named_struct"], 2, MANY, named_struct),
-    Entry::bind(&["map"], 0, MANY, map),
-    Entry::bind(&["map_from_arrays"], 2, 2, map_from_arrays),
-    Entry::bind(&["map_from_entries"], 1, 1, map_from_entries),
+    Entry::bind(&["array"], 0, MANY, array).doc(
+        "[value, ...]",
+        "Makes an array of its arguments.",
+        &["SELECT array(1, 2, 3)"],
+    ),
+    Entry::bind(&["struct"], 1, MANY, positional_struct).special(SpecialForm::Struct).doc(
+        "value, ...",
+        "Makes a struct; its fields have the names of columns and aliases.",
+        &["SELECT struct(1 AS a, 'x' AS b)"],
+    ),
+    Entry::bind(&["named_struct"], 2, MANY, named_struct).intervals(Intervals::Struct).doc(
+        "name, value, ...",
+        "Makes a struct of names and values.",
+        &["SELECT named_struct('a', 1, 'b', 'x')"],
+    ),
+    Entry::bind(&["map"], 0, MANY, map).intervals(Intervals::Map).doc(
+        "[key, value, ...]",
+        "Makes a map of keys and values.",
+        &["SELECT map('a', 1, 'b', 2)"],
+    ),
+    Entry::bind(&["map_from_arrays"], 2, 2, map_from_arrays).doc(
+        "keys, values",
+        "Makes a map of an array of keys and one of values.",
+        &["SELECT map_from_arrays(array('a', 'b'), array(1, 2))"],
+    ),
+    Entry::bind(&["map_from_entries"], 1, 1, map_from_entries).doc(
+        "entries",
+        "Makes a map of an array of pairs.",
+        &["SELECT map_from_entries(array(struct(1, 'a'), struct(2, 'b')))"],
+    ),
 ];
 
 fn array(call: Call) -> Result<Bound> {

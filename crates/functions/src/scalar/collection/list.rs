@@ -6,7 +6,7 @@ use crate::coerce::{coerce_all, common_type, to_type};
 use crate::errors::{bad_value_of, data_diff_types, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Strings, arrow};
 use crate::operators::key::normal;
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Defaults, DisplayForm, Entry};
 use crate::types::array_with;
 use ::arrow::array::{
     Array, ArrayRef, AsArray, DynComparator, Int32Array, ListArray, UInt64Array, make_comparator,
@@ -17,24 +17,103 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+/// How Spark shows the order that `array_sort` has without a lambda.
+const NULLS_LAST_SHOWN: &str = "array_sort({}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND \
+    (namedlambdavariable() IS NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, \
+    (IF((namedlambdavariable() IS NULL), -1, (IF((namedlambdavariable() < \
+    namedlambdavariable()), -1, (IF((namedlambdavariable() > namedlambdavariable()), 1, \
+    0)))))))))), namedlambdavariable(), namedlambdavariable()))";
+
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["size", "cardinality"], 1, 1, size),
-    Entry::bind(&["array_size"], 1, 1, size),
-    Entry::bind(&["array_contains"], 2, 2, |c| search(c, "array_contains", DataType::Boolean, contains)),
-    Entry::bind(&["array_position"], 2, 2, |c| search(c, "array_position", DataType::Int64, position)),
-    Entry::bind(&["array_remove"], 2, 2, remove),
-    Entry::bind(&["array_min"], 1, 1, |c| extreme(c, "array_min", |b| least(b, Ordering::Less))),
-    Entry::bind(&["array_max"], 1, 1, |c| extreme(c, "array_max", |b| least(b, Ordering::Greater))),
-    Entry::bind(&["array_join"], 2, 3, array_join),
-    Entry::bind(&["array_compact"], 1, 1, compact),
-    Entry::bind(&["array_append"], 2, 2, |c| extend(c, "array_append", |b| appended(b, false))),
-    Entry::bind(&["array_prepend"], 2, 2, |c| extend(c, "array_prepend", |b| appended(b, true))),
-    Entry::bind(&["array_repeat"], 2, 2, array_repeat),
-    Entry::bind(&["sort_array"], 1, 2, sort_array),
-    Entry::bind(&["array_sort"], 1, 1, |c| same_array(c, "array_sort", nulls_last)),
-    Entry::bind(&["reverse"], 1, 1, reverse),
-    Entry::bind(&["slice"], 3, 3, slice),
-    Entry::bind(&["flatten"], 1, 1, flatten),
+    Entry::bind(&["size", "cardinality"], 1, 1, size).doc(
+        "collection",
+        "Returns the number of elements of an array or entries of a map.",
+        &["SELECT size(array('a', 'b', 'c'))"],
+    ),
+    Entry::bind(&["array_size"], 1, 1, size).doc(
+        "array",
+        "Returns the number of elements of an array.",
+        &["SELECT array_size(array('a', 'b'))"],
+    ),
+    Entry::bind(&["array_contains"], 2, 2, |c| search(c, "array_contains", DataType::Boolean, contains)).doc(
+        "array, value",
+        "Returns whether an array has an element.",
+        &["SELECT array_contains(array(1, 2, 3), 2)"],
+    ),
+    Entry::bind(&["array_position"], 2, 2, |c| search(c, "array_position", DataType::Int64, position)).doc(
+        "array, value",
+        "Returns the first position of an element, counted from 1; 0 if there is none.",
+        &["SELECT array_position(array('a', 'b'), 'b')"],
+    ),
+    Entry::bind(&["array_remove"], 2, 2, remove).doc(
+        "array, value",
+        "Removes all elements that equal a value.",
+        &["SELECT array_remove(array(1, 2, 1), 1)"],
+    ),
+    Entry::bind(&["array_min"], 1, 1, |c| extreme(c, "array_min", |b| least(b, Ordering::Less))).doc(
+        "array",
+        "Returns the least element.",
+        &["SELECT array_min(array(3, 1, 2))"],
+    ),
+    Entry::bind(&["array_max"], 1, 1, |c| extreme(c, "array_max", |b| least(b, Ordering::Greater))).doc(
+        "array",
+        "Returns the greatest element.",
+        &["SELECT array_max(array(3, 1, 2))"],
+    ),
+    Entry::bind(&["array_join"], 2, 3, array_join).doc(
+        "array, delimiter[, null]",
+        "Joins texts, with a text in the place of nulls if one is given.",
+        &["SELECT array_join(array('a', NULL, 'b'), '-', '?')"],
+    ),
+    Entry::bind(&["array_compact"], 1, 1, compact).doc(
+        "array",
+        "Removes nulls.",
+        &["SELECT array_compact(array(1, NULL, 2))"],
+    ),
+    Entry::bind(&["array_append"], 2, 2, |c| extend(c, "array_append", |b| appended(b, false))).doc(
+        "array, value",
+        "Adds an element at the end.",
+        &["SELECT array_append(array(1, 2), 3)"],
+    ),
+    Entry::bind(&["array_prepend"], 2, 2, |c| extend(c, "array_prepend", |b| appended(b, true))).doc(
+        "array, value",
+        "Adds an element at the start.",
+        &["SELECT array_prepend(array(2, 3), 1)"],
+    ),
+    Entry::bind(&["array_repeat"], 2, 2, array_repeat).doc(
+        "value, count",
+        "Makes an array of so many times the value.",
+        &["SELECT array_repeat('a', 3)"],
+    ),
+    Entry::bind(&["sort_array"], 1, 2, sort_array)
+        .doc(
+            "array[, ascending]",
+            "Sorts an array; nulls come first in ascending order.",
+            &["SELECT sort_array(array(3, NULL, 1)), sort_array(array(3, 1), false)"],
+        )
+        .defaults(&[Defaults { given: 1, shown: &["true"] }]),
+    Entry::bind(&["array_sort"], 1, 1, |c| same_array(c, "array_sort", nulls_last))
+        .doc(
+            "array",
+            "Sorts an array in ascending order, nulls last.",
+            &["SELECT array_sort(array(3, NULL, 1))"],
+        )
+        .shown(DisplayForm::OfOne(NULLS_LAST_SHOWN)),
+    Entry::bind(&["reverse"], 1, 1, reverse).doc(
+        "value",
+        "Reverses an array or a text.",
+        &["SELECT reverse('abc'), reverse(array(1, 2))"],
+    ),
+    Entry::bind(&["slice"], 3, 3, slice).doc(
+        "array, start, length",
+        "Returns a part of an array; a negative start counts from the end.",
+        &["SELECT slice(array(1, 2, 3, 4), 2, 2)"],
+    ),
+    Entry::bind(&["flatten"], 1, 1, flatten).doc(
+        "arrays",
+        "Joins the arrays of an array.",
+        &["SELECT flatten(array(array(1, 2), array(3)))"],
+    ),
 ];
 
 fn element_type(call: &Call, i: usize) -> Result<DataType> {

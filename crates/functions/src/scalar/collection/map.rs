@@ -6,7 +6,7 @@ use crate::coerce::{coerce_all, coerce_argument};
 use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, Nulls, arrow};
 use crate::operators::key::normal;
-use crate::registry::{Call, Entry, MANY, Ty};
+use crate::registry::{Call, Defaults, Entry, MANY, Ty};
 use crate::types::{array_with, map_types, map_with};
 use ::arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, MapBuilder, StringBuilder, make_comparator,
@@ -17,12 +17,38 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["map_keys"], 1, 1, |c| part(c, "map_keys", 0)),
-    Entry::bind(&["map_values"], 1, 1, |c| part(c, "map_values", 1)),
-    Entry::bind(&["map_entries"], 1, 1, map_entries),
-    Entry::bind(&["map_contains_key"], 2, 2, map_contains_key),
-    Entry::bind(&["map_concat"], 1, MANY, map_concat),
-    Entry::bind(&["str_to_map"], 1, 3, str_to_map),
+    Entry::bind(&["map_keys"], 1, 1, |c| part(c, "map_keys", 0)).doc(
+        "map",
+        "Returns the keys of a map.",
+        &["SELECT map_keys(map('a', 1, 'b', 2))"],
+    ),
+    Entry::bind(&["map_values"], 1, 1, |c| part(c, "map_values", 1)).doc(
+        "map",
+        "Returns the values of a map.",
+        &["SELECT map_values(map('a', 1, 'b', 2))"],
+    ),
+    Entry::bind(&["map_entries"], 1, 1, map_entries).doc(
+        "map",
+        "Returns the entries of a map as structs.",
+        &["SELECT map_entries(map('a', 1))"],
+    ),
+    Entry::bind(&["map_contains_key"], 2, 2, map_contains_key).doc(
+        "map, key",
+        "Returns whether a map has a key.",
+        &["SELECT map_contains_key(map('a', 1), 'a')"],
+    ),
+    Entry::bind(&["map_concat"], 1, MANY, map_concat).doc(
+        "map, ...",
+        "Joins maps; a key that two of them have is an error.",
+        &["SELECT map_concat(map('a', 1), map('b', 2))"],
+    ),
+    Entry::bind(&["str_to_map"], 1, 3, str_to_map)
+        .defaults(&[Defaults { given: 1, shown: &[",", ":"] }])
+        .doc(
+            "text[, pairs[, keys]]",
+            "Splits a text into a map, by delimiters of pairs and of keys.",
+            &["SELECT str_to_map('a:1,b:2')"],
+        ),
 ];
 
 fn entries_of(call: &Call, i: usize) -> Result<FieldRef> {

@@ -6,6 +6,7 @@
 mod build;
 mod list;
 mod map;
+pub(crate) mod positions;
 mod sequence;
 mod set;
 mod zip;

@@ -5,8 +5,9 @@
 use crate::binding::Bound;
 use crate::coerce::{common_type, to_type};
 use crate::errors::{bad_value, data_diff_types, unexpected_type};
-use crate::kernel::{Batch, Kernel, Setting, arrow};
+use crate::kernel::{Batch, Kernel, arrow};
 use crate::operators::temporal::moved;
+use crate::params::InZone;
 use crate::registry::{Call, Entry};
 use crate::types::{DAY_TIME, YEAR_MONTH, array_with, is_datetime, is_integral};
 use ::arrow::array::{ArrayRef, Int64Array, ListArray};
@@ -19,7 +20,11 @@ use thalweg_common::{Error, ErrorKind, Result, cancel};
 use thalweg_values::calendar::DAY;
 use thalweg_values::zone::Zone;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence)];
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence).doc(
+    "start, stop[, step]",
+    "Makes an array of numbers, dates or times from a start to a stop.",
+    &["SELECT sequence(1, 5), sequence(DATE '2024-01-31', DATE '2024-03-31', INTERVAL '1' MONTH)"],
+)];
 
 /// The most elements that the sequences of one batch of rows may have together: 1 GiB.
 const ELEMENTS_MAX: usize = 1 << 27;
@@ -50,7 +55,7 @@ fn sequence(call: Call) -> Result<Bound> {
         return Err(unexpected_type("sequence", 0, "INTEGRAL, DATE or TIMESTAMP", &common));
     }
     let kernel = Kernel::new("sequence", array_with(common, false), run).fallible(true);
-    Ok(kernel.setting(Setting::text(zone)).call(taken))
+    Ok(kernel.params(InZone(zone.into())).call(taken))
 }
 
 /// How far one step goes: microseconds (or units, or days) and months.
@@ -62,7 +67,7 @@ struct Step {
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let element = super::element_of(b.returns)?;
-    let zone = Zone::named(&b.setting.text)?;
+    let zone = b.params::<InZone>()?.zone()?;
     let dates = element.data_type() == &DataType::Date32;
     let timed = matches!(element.data_type(), DataType::Timestamp(..));
     let read = |i: usize| -> Result<Vec<Option<i64>>> {

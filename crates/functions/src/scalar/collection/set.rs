@@ -17,11 +17,31 @@ use std::sync::Arc;
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["array_distinct"], 1, 1, array_distinct),
-    Entry::bind(&["array_union"], 2, 2, |c| pair(c, "array_union", |b| combine(b, Keep::Union))),
-    Entry::bind(&["array_intersect"], 2, 2, |c| pair(c, "array_intersect", |b| combine(b, Keep::Both))),
-    Entry::bind(&["array_except"], 2, 2, |c| pair(c, "array_except", |b| combine(b, Keep::LeftOnly))),
-    Entry::bind(&["arrays_overlap"], 2, 2, arrays_overlap),
+    Entry::bind(&["array_distinct"], 1, 1, array_distinct).doc(
+        "array",
+        "Removes repeated elements.",
+        &["SELECT array_distinct(array(1, 2, 1, 3))"],
+    ),
+    Entry::bind(&["array_union"], 2, 2, |c| pair(c, "array_union", |b| combine(b, Keep::Union))).doc(
+        "left, right",
+        "Returns the elements of both arrays, each once.",
+        &["SELECT array_union(array(1, 2), array(2, 3))"],
+    ),
+    Entry::bind(&["array_intersect"], 2, 2, |c| pair(c, "array_intersect", |b| combine(b, Keep::Both))).doc(
+        "left, right",
+        "Returns the elements that both arrays have, each once.",
+        &["SELECT array_intersect(array(1, 2), array(2, 3))"],
+    ),
+    Entry::bind(&["array_except"], 2, 2, |c| pair(c, "array_except", |b| combine(b, Keep::LeftOnly))).doc(
+        "left, right",
+        "Returns the elements of the left array that the right one lacks, each once.",
+        &["SELECT array_except(array(1, 2, 2), array(2, 3))"],
+    ),
+    Entry::bind(&["arrays_overlap"], 2, 2, arrays_overlap).doc(
+        "left, right",
+        "Returns whether two arrays have a common element.",
+        &["SELECT arrays_overlap(array(1, 2), array(2, 3))"],
+    ),
 ];
 
 fn array_distinct(call: Call) -> Result<Bound> {

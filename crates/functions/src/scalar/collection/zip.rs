@@ -5,7 +5,7 @@ use crate::binding::Bound;
 use crate::coerce::{common_type, to_type};
 use crate::errors::{data_diff_types, index_of_zero, not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, arrow};
-use crate::registry::{Call, Entry, MANY};
+use crate::registry::{Call, Entry, MANY, SpecialForm};
 use crate::types::array_with;
 use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, new_null_array};
 use ::arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -15,8 +15,18 @@ use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["array_insert"], 3, 3, array_insert), Entry::bind(&["arrays_zip"], 0, MANY, arrays_zip)];
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["array_insert"], 3, 3, array_insert).doc(
+        "array, position, value",
+        "Inserts an element at a position, counted from 1 or from the end.",
+        &["SELECT array_insert(array('a', 'c'), 2, 'b')"],
+    ),
+    Entry::bind(&["arrays_zip"], 0, MANY, arrays_zip).special(SpecialForm::ArraysZip).doc(
+        "[array, ...]",
+        "Makes an array of structs of the elements at the same places.",
+        &["SELECT arrays_zip(array(1, 2), array('a', 'b'))"],
+    ),
+];
 
 /// The most elements that an array may have.
 const ELEMENTS_MAX: usize = i32::MAX as usize - 15;

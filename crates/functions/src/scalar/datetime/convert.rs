@@ -5,7 +5,7 @@ use crate::binding::{Arg, Bound, CastMode};
 use crate::cast::cast;
 use crate::errors::{cannot_parse_timestamp, datetime_overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, Strings};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Defaults, Entry};
 use crate::types::{TIMESTAMP_NTZ, is_datetime, is_string, timestamp};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
@@ -18,14 +18,53 @@ use thalweg_values::pattern::Pattern;
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["to_date"], 1, 2, |c| to_date(c, false)),
-    Entry::bind(&["try_to_date"], 1, 2, |c| to_date(c, true)),
-    Entry::bind(&["to_timestamp", "to_timestamp_ltz"], 1, 2, |c| to_timestamp(c, timestamp(), false)),
-    Entry::bind(&["to_timestamp_ntz"], 1, 2, |c| to_timestamp(c, TIMESTAMP_NTZ, false)),
-    Entry::bind(&["try_to_timestamp"], 1, 2, |c| to_timestamp(c, timestamp(), true)),
-    Entry::bind(&["unix_timestamp", "to_unix_timestamp"], 0, 2, unix_timestamp),
-    Entry::bind(&["from_unixtime"], 1, 2, from_unixtime),
-    Entry::bind(&["date_format"], 2, 2, date_format),
+    Entry::bind(&["to_date"], 1, 2, |c| to_date(c, false)).doc(
+        "value[, format]",
+        "Converts a value to a date, a text by a pattern.",
+        &["SELECT to_date('29/02/2024', 'dd/MM/yyyy')"],
+    ),
+    Entry::bind(&["try_to_date"], 1, 2, |c| to_date(c, true)).doc(
+        "value[, format]",
+        "Does as `to_date`, and returns null for a text that is not a date.",
+        &["SELECT try_to_date('not a date')"],
+    ),
+    Entry::bind(&["to_timestamp", "to_timestamp_ltz"], 1, 2, |c| to_timestamp(c, timestamp(), false)).doc(
+        "value[, format]",
+        "Converts a value to a timestamp, a text by a pattern.",
+        &["SELECT to_timestamp('29.02.2024 12:30', 'dd.MM.yyyy HH:mm')"],
+    ),
+    Entry::bind(&["to_timestamp_ntz"], 1, 2, |c| to_timestamp(c, TIMESTAMP_NTZ, false)).doc(
+        "value[, format]",
+        "Converts a value to a timestamp without time zone, a text by a pattern.",
+        &["SELECT to_timestamp_ntz('2024-02-29 12:30:00')"],
+    ),
+    Entry::bind(&["try_to_timestamp"], 1, 2, |c| to_timestamp(c, timestamp(), true)).doc(
+        "value[, format]",
+        "Does as `to_timestamp`, and returns null for a text that is not a time.",
+        &["SELECT try_to_timestamp('not a time')"],
+    ),
+    Entry::bind(&["unix_timestamp", "to_unix_timestamp"], 0, 2, unix_timestamp)
+        .defaults(&[
+            Defaults { given: 0, shown: &["current_timestamp()", "yyyy-MM-dd HH:mm:ss"] },
+            Defaults { given: 1, shown: &["yyyy-MM-dd HH:mm:ss"] },
+        ])
+        .doc(
+            "[value[, format]]",
+            "Returns the seconds since 1970, of now or of a date, a time or a text with a pattern.",
+            &["SELECT unix_timestamp('2024-02-29', 'yyyy-MM-dd')"],
+        ),
+    Entry::bind(&["from_unixtime"], 1, 2, from_unixtime)
+        .defaults(&[Defaults { given: 1, shown: &["yyyy-MM-dd HH:mm:ss"] }])
+        .doc(
+            "seconds[, format]",
+            "Formats seconds since 1970 as a time.",
+            &["SELECT from_unixtime(0, 'yyyy-MM-dd HH:mm')"],
+        ),
+    Entry::bind(&["date_format"], 2, 2, date_format).doc(
+        "time, format",
+        "Formats a date or a time by a pattern.",
+        &["SELECT date_format(DATE '2024-02-29', 'd MMMM yyyy')"],
+    ),
 ];
 
 /// The pattern that Spark takes where none is given.

@@ -1,11 +1,11 @@
 //! Making dates, times and intervals from numbers: `make_date`, `timestamp_seconds`, ….
 
-use super::{times, zoned};
+use super::{times, zone_of, zoned};
 use crate::binding::{Arg, Bound};
 use crate::coerce::coerce_argument;
 use crate::errors::{datetime_overflow, interval_parts_overflow, overflow};
-use crate::kernel::{Batch, Kernel, Nulls, Run, Setting};
-use crate::registry::{Call, Entry, Ty};
+use crate::kernel::{Batch, Kernel, Nulls, Run};
+use crate::registry::{Call, Defaults, Entry, Intervals, Ty};
 use crate::types::{CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_float, is_integral, timestamp};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
@@ -19,20 +19,87 @@ use thalweg_values::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days};
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["make_date"], &[Ty::Int, Ty::Int, Ty::Int], Ty::Date, make_date).fallible(),
-    Entry::bind(&["make_timestamp", "make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), false)),
-    Entry::bind(&["make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, false)),
-    Entry::bind(&["try_make_timestamp", "try_make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), true)),
-    Entry::bind(&["try_make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, true)),
-    Entry::bind(&["make_dt_interval"], 0, 4, make_dt_interval),
-    Entry::bind(&["make_ym_interval"], 0, 2, make_ym_interval),
-    Entry::bind(&["make_interval"], 0, 7, make_interval),
-    Entry::bind(&["timestamp_seconds"], 1, 1, timestamp_seconds),
-    Entry::plain(&["timestamp_millis"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1000)).fallible(),
-    Entry::plain(&["timestamp_micros"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1)),
-    Entry::plain(&["unix_seconds"], &[Ty::Time], Ty::Long, |b| to_unit(b, SECOND)),
-    Entry::plain(&["unix_millis"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1000)),
-    Entry::plain(&["unix_micros"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1)),
+    Entry::plain(&["make_date"], &[Ty::Int, Ty::Int, Ty::Int], Ty::Date, make_date).fallible().doc(
+        "year, month, day",
+        "Makes a date.",
+        &["SELECT make_date(2024, 2, 29)"],
+    ),
+    Entry::bind(&["make_timestamp", "make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), false)).doc(
+        "year, month, day, hour, minute, second[, zone]",
+        "Makes a timestamp, in the session's time zone or another.",
+        &["SELECT make_timestamp(2024, 2, 29, 12, 30, 45.5)"],
+    ),
+    Entry::bind(&["make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, false)).doc(
+        "year, month, day, hour, minute, second",
+        "Makes a timestamp without time zone.",
+        &["SELECT make_timestamp_ntz(2024, 2, 29, 12, 30, 45.5)"],
+    ),
+    Entry::bind(&["try_make_timestamp", "try_make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), true))
+        .doc(
+            "year, month, day, hour, minute, second[, zone]",
+            "Makes a timestamp, or null for fields that are none.",
+            &["SELECT try_make_timestamp(2024, 13, 1, 0, 0, 0)"],
+        ),
+    Entry::bind(&["try_make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, true)).doc(
+        "year, month, day, hour, minute, second",
+        "Makes a timestamp without time zone, or null for fields that are none.",
+        &["SELECT try_make_timestamp_ntz(2024, 2, 30, 0, 0, 0)"],
+    ),
+    Entry::bind(&["make_dt_interval"], 0, 4, make_dt_interval).intervals(Intervals::AllFields).doc(
+        "[days[, hours[, minutes[, seconds]]]]",
+        "Makes an interval of days and times.",
+        &["SELECT make_dt_interval(1, 2, 3, 4.5)"],
+    ),
+    Entry::bind(&["make_ym_interval"], 0, 2, make_ym_interval).intervals(Intervals::AllFields).doc(
+        "[years[, months]]",
+        "Makes an interval of years and months.",
+        &["SELECT make_ym_interval(1, 2)"],
+    ),
+    Entry::bind(&["make_interval"], 0, 7, make_interval)
+        .doc(
+            "[years[, months[, weeks[, days[, hours[, minutes[, seconds]]]]]]]",
+            "Makes a calendar interval.",
+            &["SELECT make_interval(1, 2, 0, 3)"],
+        )
+        .defaults(&[
+            Defaults { given: 0, shown: &["0", "0", "0", "0", "0", "0", "0.000000"] },
+            Defaults { given: 1, shown: &["0", "0", "0", "0", "0", "0.000000"] },
+            Defaults { given: 2, shown: &["0", "0", "0", "0", "0.000000"] },
+            Defaults { given: 3, shown: &["0", "0", "0", "0.000000"] },
+            Defaults { given: 4, shown: &["0", "0", "0.000000"] },
+            Defaults { given: 5, shown: &["0", "0.000000"] },
+            Defaults { given: 6, shown: &["0.000000"] },
+        ]),
+    Entry::bind(&["timestamp_seconds"], 1, 1, timestamp_seconds).doc(
+        "seconds",
+        "Makes a timestamp of seconds since 1970.",
+        &["SELECT timestamp_seconds(1709210645)"],
+    ),
+    Entry::plain(&["timestamp_millis"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1000)).fallible().doc(
+        "millis",
+        "Makes a timestamp of milliseconds since 1970.",
+        &["SELECT timestamp_millis(1709210645500)"],
+    ),
+    Entry::plain(&["timestamp_micros"], &[Ty::Long], Ty::Time, |b| from_unit(b, 1)).doc(
+        "micros",
+        "Makes a timestamp of microseconds since 1970.",
+        &["SELECT timestamp_micros(1709210645500000)"],
+    ),
+    Entry::plain(&["unix_seconds"], &[Ty::Time], Ty::Long, |b| to_unit(b, SECOND)).doc(
+        "time",
+        "Returns the seconds since 1970.",
+        &["SELECT unix_seconds(TIMESTAMP '2024-02-29 12:44:05Z')"],
+    ),
+    Entry::plain(&["unix_millis"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1000)).doc(
+        "time",
+        "Returns the milliseconds since 1970.",
+        &["SELECT unix_millis(TIMESTAMP '2024-02-29 12:44:05Z')"],
+    ),
+    Entry::plain(&["unix_micros"], &[Ty::Time], Ty::Long, |b| to_unit(b, 1)).doc(
+        "time",
+        "Returns the microseconds since 1970.",
+        &["SELECT unix_micros(TIMESTAMP '2024-02-29 12:44:05Z')"],
+    ),
 ];
 
 fn out_of_range(message: &str) -> Error {
@@ -79,7 +146,7 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
     let ints = (0..5).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
     let second = b.prims::<Decimal128Type>(5)?;
     let zones = if b.len() > 6 { Some(b.strings(6)?) } else { None };
-    let session = Zone::named(&b.setting.text)?;
+    let session = zone_of(b)?;
     b.build::<TimestampMicrosecondType>(|i| {
         let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
         let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
@@ -219,7 +286,7 @@ fn timestamp_seconds(mut call: Call) -> Result<Bound> {
     };
     let nulls = if is_float(&t) { Nulls::Always } else { Nulls::Args };
     let kernel = Kernel::new(name, timestamp(), run).fallible(true).nulls(nulls);
-    Ok(kernel.setting(Setting::default()).call(call.args))
+    Ok(kernel.call(call.args))
 }
 
 fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {

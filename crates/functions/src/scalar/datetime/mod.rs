@@ -7,7 +7,8 @@ mod parts;
 mod shift;
 
 use crate::binding::Bound;
-use crate::kernel::{Batch, Kernel, Prims, Run, Setting};
+use crate::kernel::{Batch, Kernel, Prims, Run};
+use crate::params::InZone;
 use crate::registry::{Call, Entry};
 use crate::types::timestamp;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
@@ -27,13 +28,13 @@ fn to_time(call: &mut Call, i: usize) -> Result<String> {
     Ok(call.ctx.time_zone.to_owned())
 }
 
-/// A kernel whose setting is a zone.
+/// A kernel that reads the wall clock of a zone.
 fn zoned(name: &'static str, returns: DataType, run: Run, zone: &str) -> Kernel {
-    Kernel::new(name, returns, run).setting(Setting::text(zone))
+    Kernel::new(name, returns, run).params(InZone(zone.into()))
 }
 
 fn zone_of(b: &Batch) -> Result<Zone> {
-    Zone::named(&b.setting.text)
+    b.params::<InZone>()?.zone()
 }
 
 fn times<'a>(b: &Batch<'a>, i: usize) -> Result<Prims<'a, TimestampMicrosecondType>> {

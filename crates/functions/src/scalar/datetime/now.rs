@@ -5,7 +5,7 @@ use super::{constant, times, zone_of, zoned};
 use crate::binding::{Arg, Bound, CastMode};
 use crate::cast::cast;
 use crate::kernel::{Batch, Kernel, Nulls};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Display, Entry};
 use crate::types::{TIMESTAMP_NTZ, timestamp};
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
@@ -15,13 +15,35 @@ use thalweg_values::calendar::{DAY, SECOND};
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["current_timestamp", "now"], 0, 0, current_timestamp),
-    Entry::bind(&["localtimestamp"], 0, 0, local_timestamp),
-    Entry::bind(&["current_date", "curdate"], 0, 0, current_date),
-    Entry::bind(&["current_timezone"], 0, 0, |c| Ok(text(c.ctx.time_zone))),
-    Entry::bind(&["current_user", "user", "session_user"], 0, 0, |c| Ok(text(c.ctx.user))),
-    Entry::bind(&["current_database", "current_schema"], 0, 0, |c| Ok(text(c.ctx.database))),
-    Entry::bind(&["current_catalog"], 0, 0, |_| Ok(text("spark_catalog"))),
+    Entry::bind(&["current_timestamp", "now"], 0, 0, current_timestamp).doc(
+        "",
+        "Returns the time of the statement.",
+        &["SELECT current_timestamp() = now()"],
+    ),
+    Entry::bind(&["localtimestamp"], 0, 0, local_timestamp).doc(
+        "",
+        "Returns the time of the statement without a time zone.",
+        &["SELECT localtimestamp() = CAST(now() AS TIMESTAMP_NTZ)"],
+    ),
+    Entry::bind(&["current_date", "curdate"], 0, 0, current_date)
+        .doc("", "Returns the date of the statement.", &["SELECT current_date() = curdate()"])
+        .display(Display::names(&[("curdate", "current_date")])),
+    Entry::bind(&["current_timezone"], 0, 0, |c| Ok(text(c.ctx.time_zone))).doc(
+        "",
+        "Returns the session's time zone.",
+        &["SELECT current_timezone()"],
+    ),
+    Entry::bind(&["current_user", "user", "session_user"], 0, 0, |c| Ok(text(c.ctx.user)))
+        .display(Display::names(&[("user", "current_user"), ("session_user", "current_user")]))
+        .doc("", "Returns the user.", &["SELECT length(current_user()) > 0"]),
+    Entry::bind(&["current_database", "current_schema"], 0, 0, |c| Ok(text(c.ctx.database)))
+        .display(Display::names(&[("current_database", "current_schema")]))
+        .doc("", "Returns the current database.", &["SELECT current_database()"]),
+    Entry::bind(&["current_catalog"], 0, 0, |_| Ok(text("spark_catalog"))).doc(
+        "",
+        "Returns the current catalog.",
+        &["SELECT current_catalog()"],
+    ),
 ];
 
 fn text(value: &str) -> Bound {

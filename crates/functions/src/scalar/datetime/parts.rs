@@ -4,7 +4,7 @@ use super::{times, to_time, zone_of, zoned};
 use crate::binding::Bound;
 use crate::errors::{no_such_field, not_constant};
 use crate::kernel::{Batch, Kernel, Run};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, Display, DisplayForm, Entry};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_interval};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
@@ -16,22 +16,82 @@ use thalweg_values::calendar::{self, DAY, HOUR, MINUTE, SECOND};
 use thalweg_values::pattern::{day_name, month_name, short};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["year"], 1, 1, |c| of_date(c, "year", year)),
-    Entry::bind(&["quarter"], 1, 1, |c| of_date(c, "quarter", quarter)),
-    Entry::bind(&["month"], 1, 1, |c| of_date(c, "month", month)),
-    Entry::bind(&["day", "dayofmonth"], 1, 1, |c| of_date(c, "day", day)),
-    Entry::bind(&["dayofweek"], 1, 1, |c| of_date(c, "dayofweek", day_of_week)),
-    Entry::bind(&["weekday"], 1, 1, |c| of_date(c, "weekday", weekday)),
-    Entry::bind(&["dayofyear"], 1, 1, |c| of_date(c, "dayofyear", day_of_year)),
-    Entry::bind(&["weekofyear"], 1, 1, |c| of_date(c, "weekofyear", week)),
+    Entry::bind(&["year"], 1, 1, |c| of_date(c, "year", year)).doc(
+        "date",
+        "Returns the year.",
+        &["SELECT year(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["quarter"], 1, 1, |c| of_date(c, "quarter", quarter)).doc(
+        "date",
+        "Returns the quarter, from 1 to 4.",
+        &["SELECT quarter(DATE '2024-05-01')"],
+    ),
+    Entry::bind(&["month"], 1, 1, |c| of_date(c, "month", month)).doc(
+        "date",
+        "Returns the month, from 1 to 12.",
+        &["SELECT month(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["day", "dayofmonth"], 1, 1, |c| of_date(c, "day", day)).doc(
+        "date",
+        "Returns the day of the month.",
+        &["SELECT day(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["dayofweek"], 1, 1, |c| of_date(c, "dayofweek", day_of_week)).doc(
+        "date",
+        "Returns the day of the week, from 1 for Sunday to 7 for Saturday.",
+        &["SELECT dayofweek(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["weekday"], 1, 1, |c| of_date(c, "weekday", weekday)).doc(
+        "date",
+        "Returns the day of the week, from 0 for Monday to 6 for Sunday.",
+        &["SELECT weekday(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["dayofyear"], 1, 1, |c| of_date(c, "dayofyear", day_of_year)).doc(
+        "date",
+        "Returns the day of the year, from 1.",
+        &["SELECT dayofyear(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["weekofyear"], 1, 1, |c| of_date(c, "weekofyear", week)).doc(
+        "date",
+        "Returns the ISO week of the year.",
+        &["SELECT weekofyear(DATE '2024-02-29')"],
+    ),
     Entry::bind(&["monthname"], 1, 1, |c| {
         name(c, "monthname", |b| names(b, |d| month_name(calendar::from_days(d).month)))
-    }),
-    Entry::bind(&["dayname"], 1, 1, |c| name(c, "dayname", |b| names(b, |d| day_name(calendar::weekday(d))))),
-    Entry::bind(&["hour"], 1, 1, |c| of_time(c, "hour", hour)),
-    Entry::bind(&["minute"], 1, 1, |c| of_time(c, "minute", minute)),
-    Entry::bind(&["second"], 1, 1, |c| of_time(c, "second", second)),
-    Entry::bind(&["extract", "date_part", "datepart"], 2, 2, extract),
+    })
+    .doc(
+        "date",
+        "Returns the short English name of the month.",
+        &["SELECT monthname(DATE '2024-02-29')"],
+    ),
+    Entry::bind(&["dayname"], 1, 1, |c| name(c, "dayname", |b| names(b, |d| day_name(calendar::weekday(d)))))
+        .doc(
+            "date",
+            "Returns the short English name of the day of the week.",
+            &["SELECT dayname(DATE '2024-02-29')"],
+        ),
+    Entry::bind(&["hour"], 1, 1, |c| of_time(c, "hour", hour)).doc(
+        "time",
+        "Returns the hour, from 0 to 23.",
+        &["SELECT hour(TIMESTAMP '2024-02-29 12:30:45')"],
+    ),
+    Entry::bind(&["minute"], 1, 1, |c| of_time(c, "minute", minute)).doc(
+        "time",
+        "Returns the minute, from 0 to 59.",
+        &["SELECT minute(TIMESTAMP '2024-02-29 12:30:45')"],
+    ),
+    Entry::bind(&["second"], 1, 1, |c| of_time(c, "second", second)).doc(
+        "time",
+        "Returns the second, from 0 to 59.",
+        &["SELECT second(TIMESTAMP '2024-02-29 12:30:45')"],
+    ),
+    Entry::bind(&["extract", "date_part", "datepart"], 2, 2, extract)
+        .display(Display::form_of(DisplayForm::From, &["extract", "datepart"]))
+        .doc(
+            "field, source",
+            "Returns a field of a date, time or interval.",
+            &["SELECT extract(YEAR FROM DATE '2024-02-29'), date_part('DAY', INTERVAL '3 04' DAY TO HOUR)"],
+        ),
 ];
 
 fn of_date(mut call: Call, name: &'static str, run: Run) -> Result<Bound> {

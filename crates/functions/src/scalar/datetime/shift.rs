@@ -5,7 +5,8 @@ use crate::binding::Bound;
 use crate::errors::{bad_value, datetime_overflow, not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::operators::temporal::{add_days, moved};
-use crate::registry::{Call, Entry, Ty};
+use crate::params::InZone;
+use crate::registry::{Call, Defaults, Display, Entry, Ty};
 use crate::types::is_integral;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -15,29 +16,32 @@ use thalweg_values::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)),
-    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)),
-    Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1)),
-    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference),
-    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible(),
-    Entry::bind(&["months_between"], 2, 3, months_between),
-    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible(),
-    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible(),
-    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable(),
-    Entry::bind(&["date_trunc"], 2, 2, date_trunc),
+    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)).doc("date, days", "Moves a date by days.", &["SELECT date_add(DATE '2024-02-28', 2)"]),
+    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)).doc("date, days", "Moves a date back by days.", &["SELECT date_sub(DATE '2024-03-01', 1)"]),
+    Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1))
+        .display(Display::names(&[("dateadd", "date_add")]))
+        .unlisted(&["timestampadd"]).doc("[unit, ]number, date", "Moves a date by days, or a time by a number of units.", &["SELECT dateadd(MONTH, 1, TIMESTAMP '2024-01-31 12:00:00')"]),
+    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference).unlisted(&["timestampdiff"]).doc("[unit, ]end, start", "Returns the days, or the whole units, between two dates or times.", &["SELECT datediff(DATE '2024-03-01', DATE '2024-02-01'), datediff(HOUR, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 01:59:00')"]),
+    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible().doc("date, months", "Moves a date by months; the day is at most the month's last.", &["SELECT add_months(DATE '2024-01-31', 1)"]),
+    Entry::bind(&["months_between"], 2, 3, months_between)
+        .defaults(&[Defaults { given: 2, shown: &["true"] }]).doc("end, start[, round]", "Returns the months between two times, with a fraction.", &["SELECT months_between('2024-03-15', '2024-01-01')"]),
+    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible().doc("date", "Returns the last day of the month.", &["SELECT last_day(DATE '2024-02-01')"]),
+    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible().doc("date, weekday", "Returns the next date of a weekday.", &["SELECT next_day(DATE '2024-02-29', 'Monday')"]),
+    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable().doc("date, unit", "Returns the first day of a date's year, quarter, month or week.", &["SELECT trunc(DATE '2024-05-17', 'QUARTER')"]),
+    Entry::bind(&["date_trunc"], 2, 2, date_trunc).doc("unit, time", "Returns the start of a unit that a time lies in.", &["SELECT date_trunc('HOUR', TIMESTAMP '2024-02-29 12:30:45')"]),
     Entry::bind(&["from_utc_timestamp"], 2, 2, |c| {
         between_zones(c, "from_utc_timestamp", |b| rezone(b, false))
-    }),
-    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))),
-    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone),
+    }).doc("time, zone", "Converts a wall clock's time in UTC to one in a zone.", &["SELECT from_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
+    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))).doc("time, zone", "Converts a wall clock's time in a zone to one in UTC.", &["SELECT to_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
+    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone).doc("[from, ]to, time", "Converts a timestamp without time zone from one zone to another.", &["SELECT convert_timezone('UTC', 'Asia/Tokyo', TIMESTAMP_NTZ '2024-02-29 12:00:00')"]),
     Entry::plain(&["unix_date"], &[Ty::Date], Ty::Int, |b| {
         let d = b.prims::<Date32Type>(0)?;
         b.build::<Int32Type>(|i| Ok(d.get(i)))
-    }),
+    }).doc("date", "Returns the days since 1970-01-01.", &["SELECT unix_date(DATE '1970-02-01')"]),
     Entry::plain(&["date_from_unix_date"], &[Ty::Int], Ty::Date, |b| {
         let d = b.prims::<Int32Type>(0)?;
         b.build::<Date32Type>(|i| Ok(d.get(i)))
-    }),
+    }).doc("days", "Makes a date of days since 1970-01-01.", &["SELECT date_from_unix_date(31)"]),
 ];
 
 fn add(mut call: Call, sign: i64) -> Result<Bound> {
@@ -82,23 +86,30 @@ fn unit_argument(call: &mut Call) -> Result<(i64, i64, i64)> {
     }
 }
 
+/// A unit of time, and where days are of which length.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Units {
+    /// Months, days and microseconds.
+    unit: (i64, i64, i64),
+    zone: InZone,
+}
+
 fn add_units(mut call: Call) -> Result<Bound> {
-    let (months, days, micros) = unit_argument(&mut call)?;
+    let unit = unit_argument(&mut call)?;
     call.coerce(0, &DataType::Int64)?;
     let zone = to_time(&mut call, 1)?;
     let returns = call.type_of(1);
-    let kernel = zoned("timestampadd", returns, units_added, &zone).fallible(true);
-    let mut kernel = kernel;
-    kernel.setting.numbers = [months, days, micros];
+    let units = Units { unit, zone: InZone(zone.into()) };
+    let kernel = Kernel::new("timestampadd", returns, units_added).fallible(true).params(units);
     Ok(kernel.call(call.args))
 }
 
 fn units_added(b: &Batch) -> Result<ArrayRef> {
-    let (n, time, zone) = (b.prims::<Int64Type>(0)?, times(b, 1)?, zone_of(b)?);
-    let [months, days, micros] = b.setting.numbers;
+    let Units { unit: (months, days, micros), zone } = b.params()?;
+    let (n, time, zone) = (b.prims::<Int64Type>(0)?, times(b, 1)?, zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let Some((n, t)) = n.get(i).zip(time.get(i)) else { return Ok(None) };
-        let by = |unit: i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
+        let by = |unit: &i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
         let (m, d) = (by(months)?, by(days)?);
         if m.abs() > 12 * 1_000_000 || d.abs() > 400_000_000 {
             return Err(datetime_overflow("add to a timestamp"));
@@ -110,12 +121,12 @@ fn units_added(b: &Batch) -> Result<ArrayRef> {
 /// `datediff(end, start)` in days, or `datediff(unit, start, end)`.
 fn difference(mut call: Call) -> Result<Bound> {
     if call.args.len() == 3 {
-        let (months, days, micros) = unit_argument(&mut call)?;
+        let unit = unit_argument(&mut call)?;
         let zone = to_time(&mut call, 0)?;
         let to = call.type_of(0);
         call.coerce(1, &to)?;
-        let mut kernel = zoned("timestampdiff", DataType::Int64, units_between, &zone);
-        kernel.setting.numbers = [months, days, micros];
+        let units = Units { unit, zone: InZone(zone.into()) };
+        let kernel = Kernel::new("timestampdiff", DataType::Int64, units_between).params(units);
         return Ok(kernel.call(call.args));
     }
     call.coerce(0, &DataType::Date32)?;
@@ -129,8 +140,9 @@ fn difference(mut call: Call) -> Result<Bound> {
 
 /// Whole units from start to end, towards zero, as the wall clock shows both.
 fn units_between(b: &Batch) -> Result<ArrayRef> {
-    let (start, end, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
-    let [months, days, micros] = b.setting.numbers;
+    let Units { unit: (months, days, micros), zone } = b.params()?;
+    let (start, end, zone, months, days, micros) =
+        (times(b, 0)?, times(b, 1)?, zone.zone()?, *months, *days, *micros);
     b.build::<Int64Type>(|i| {
         let Some((s, e)) = start.get(i).zip(end.get(i)) else { return Ok(None) };
         let (s, e) = (zone.to_local(s), zone.to_local(e));

@@ -12,9 +12,21 @@ use thalweg_common::Result;
 use thalweg_values::json::{Json, Lenience, parse};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["get_json_object"], &[Ty::Text, Ty::Text], Ty::Text, get).nullable(),
-    Entry::plain(&["json_array_length"], &[Ty::Text], Ty::Int, length).nullable(),
-    Entry::bind(&["json_object_keys"], 1, 1, object_keys),
+    Entry::plain(&["get_json_object"], &[Ty::Text, Ty::Text], Ty::Text, get).nullable().doc(
+        "text, path",
+        "Returns what a path such as `$.a[0]` finds in a JSON text.",
+        &["SELECT get_json_object('{\"a\":[1,2]}', '$.a[1]')"],
+    ),
+    Entry::plain(&["json_array_length"], &[Ty::Text], Ty::Int, length).nullable().doc(
+        "text",
+        "Returns the number of elements of a JSON array.",
+        &["SELECT json_array_length('[1,2,3]')"],
+    ),
+    Entry::bind(&["json_object_keys"], 1, 1, object_keys).doc(
+        "text",
+        "Returns the keys of a JSON object.",
+        &["SELECT json_object_keys('{\"a\":1,\"b\":2}')"],
+    ),
 ];
 
 /// The value of a text that is looked into: these functions know no words for numbers.

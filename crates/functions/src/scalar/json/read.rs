@@ -8,8 +8,9 @@
 use crate::binding::{Arg, Bound};
 use crate::coerce::constant_of;
 use crate::errors::{corrupt_type, malformed_json, not_constant, unexpected_type};
-use crate::kernel::{Batch, Kernel, Nulls, Setting, arrow};
-use crate::registry::{Call, Entry};
+use crate::kernel::{Batch, Kernel, Nulls, arrow};
+use crate::params::InZone;
+use crate::registry::{Call, DisplayForm, Entry, SpecialForm};
 use crate::types::map_types;
 use ::arrow::array::{ArrayRef, AsArray, StringArray, StructArray};
 use ::arrow::datatypes::{DataType, Field, FieldRef};
@@ -19,9 +20,15 @@ use thalweg_values::cell::TextRules;
 use thalweg_values::json::{ColumnBuilder, Fit, Json, Lenience, Rules, parse};
 use thalweg_values::pattern::Pattern;
 use thalweg_values::types::sql_name;
-use thalweg_values::zone::Zone;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_json)];
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_json)
+    .special(SpecialForm::FromJson)
+    .shown(DisplayForm::FromJson)
+    .doc(
+        "text, schema[, options]",
+        "Reads a JSON text as a value of a schema.",
+        &["SELECT from_json('{\"a\":1,\"b\":\"x\"}', 'a INT, b STRING')"],
+    )];
 
 /// The field that takes the text of a row that is not whole, unless an option names another.
 const CORRUPT: &str = "_corrupt_record";
@@ -54,15 +61,24 @@ fn from_json(mut call: Call) -> Result<Bound> {
         }
     }
     check_corrupt(&returns, &corrupt)?;
-    let setting = Setting {
-        text: zone.into(),
-        pattern: format!("{}\n{corrupt}", patterns.join("\n")).into(),
-        numbers: [i64::from(fail_fast), i64::from(non_numeric), 0],
-    };
-    Reader::of(&setting)?;
+    let reading = Reading { zone: InZone(zone.into()), patterns, corrupt, fail_fast, non_numeric };
+    Reader::of(&reading)?;
     call.args.truncate(1);
-    let kernel = Kernel::new("from_json", returns, read).setting(setting).nulls(Nulls::Always);
+    let kernel = Kernel::new("from_json", returns, read).params(reading).nulls(Nulls::Always);
     Ok(kernel.fallible(fail_fast).call(call.args))
+}
+
+/// The options of a call; a pattern that is empty is the default.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Reading {
+    zone: InZone,
+    /// Of dates, timestamps and timestamps without zone.
+    patterns: [String; 3],
+    /// The column for texts of rows that are not whole.
+    corrupt: String,
+    fail_fast: bool,
+    /// Whether `NaN` and the like are numbers.
+    non_numeric: bool,
 }
 
 fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
@@ -127,18 +143,16 @@ struct Reader {
 }
 
 impl Reader {
-    /// The patterns of a setting and the column's name stand on a line each.
-    fn of(setting: &Setting) -> Result<Self> {
-        let mut lines = setting.pattern.splitn(4, '\n');
-        let mut next = || lines.next().unwrap_or_default();
+    fn of(reading: &Reading) -> Result<Self> {
         let pattern = |text: &str| (!text.is_empty()).then(|| Pattern::for_parsing(text)).transpose();
+        let [date, timestamp, timestamp_ntz] = &reading.patterns;
         let text = TextRules {
-            date: pattern(next())?,
-            timestamp: pattern(next())?,
-            timestamp_ntz: pattern(next())?,
-            ..TextRules::in_zone(Zone::named(&setting.text)?)
+            date: pattern(date)?,
+            timestamp: pattern(timestamp)?,
+            timestamp_ntz: pattern(timestamp_ntz)?,
+            ..TextRules::in_zone(reading.zone.zone()?)
         };
-        Ok(Self { text, non_numeric: setting.numbers[1] == 1, corrupt: next().to_owned() })
+        Ok(Self { text, non_numeric: reading.non_numeric, corrupt: reading.corrupt.clone() })
     }
 
     fn parse<'t>(&self, text: &'t str) -> Option<Json<'t>> {
@@ -184,8 +198,8 @@ impl Reader {
 
 fn read(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
-    let reader = Reader::of(b.setting)?;
-    let fail_fast = b.setting.numbers[0] == 1;
+    let reading: &Reading = b.params()?;
+    let (reader, fail_fast) = (Reader::of(reading)?, reading.fail_fast);
     let unreadable = || Error::internal(format!("from_json to {}", sql_name(b.returns)));
     let mut column = ColumnBuilder::new(b.returns).ok_or_else(unreadable)?;
     let mut bad = Vec::with_capacity(b.rows);

@@ -6,17 +6,22 @@
 use super::read::options_of;
 use crate::binding::Bound;
 use crate::errors::no_json_type;
-use crate::kernel::{Batch, Kernel, Setting};
-use crate::registry::{Call, Entry};
+use crate::kernel::{Batch, Kernel};
+use crate::params::InZone;
+use crate::registry::{Call, Entry, Intervals};
 use ::arrow::array::{Array, ArrayRef};
 use ::arrow::datatypes::DataType;
 use thalweg_common::{Error, Result};
 use thalweg_values::json::{JsonWriter, can_write};
 use thalweg_values::print::PrintRules;
 use thalweg_values::types::sql_name;
-use thalweg_values::zone::Zone;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["to_json"], 1, 2, to_json)];
+pub(super) const ENTRIES: &[Entry] =
+    &[Entry::bind(&["to_json"], 1, 2, to_json).intervals(Intervals::Texts).doc(
+        "value[, options]",
+        "Writes a struct, map or array as JSON.",
+        &["SELECT to_json(named_struct('a', 1, 'b', array(2, 3)))"],
+    )];
 
 fn to_json(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
@@ -44,24 +49,32 @@ fn to_json(mut call: Call) -> Result<Bound> {
             _ => return Err(Error::unsupported(format!("the option {key}={value} of to_json"))),
         }
     }
-    let pattern = patterns.join("\n").into();
-    let setting = Setting { text: call.ctx.time_zone.into(), pattern, numbers: [i64::from(nulls), 0, 0] };
-    writer_of(&setting)?.rules.check(&t)?;
+    let writing = Writing { zone: InZone(call.ctx.time_zone.into()), patterns, nulls };
+    writer_of(&writing)?.rules.check(&t)?;
     call.args.truncate(1);
-    Ok(Kernel::new("to_json", DataType::Utf8, run).setting(setting).call(call.args))
+    Ok(Kernel::new("to_json", DataType::Utf8, run).params(writing).call(call.args))
 }
 
-/// The patterns of a setting stand on a line each; an empty one is Spark's own.
-fn writer_of(setting: &Setting) -> Result<JsonWriter> {
-    let mut patterns = setting.pattern.splitn(3, '\n').map(|p| (!p.is_empty()).then_some(p));
-    let mut next = || patterns.next().flatten();
-    let rules = PrintRules::new(Zone::named(&setting.text)?, next(), next(), next())?;
-    Ok(JsonWriter { rules, skip_nulls: setting.numbers[0] == 0 })
+/// The options of a call.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Writing {
+    zone: InZone,
+    /// Of dates, timestamps and timestamps without zone; an empty one is Spark's own.
+    patterns: [String; 3],
+    /// Whether fields that are null are written.
+    nulls: bool,
+}
+
+fn writer_of(writing: &Writing) -> Result<JsonWriter> {
+    let [date, timestamp, timestamp_ntz] =
+        writing.patterns.each_ref().map(|p| (!p.is_empty()).then_some(p.as_str()));
+    let rules = PrintRules::new(writing.zone.zone()?, date, timestamp, timestamp_ntz)?;
+    Ok(JsonWriter { rules, skip_nulls: !writing.nulls })
 }
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let writer = writer_of(b.setting)?;
+    let writer = writer_of(b.params()?)?;
     b.build_text(|row| {
         if array.is_null(row) || array.data_type() == &DataType::Utf8 {
             return Ok(None);

@@ -16,19 +16,19 @@ use std::sync::Arc;
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["hex"], 1, 1, hex),
-    Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable(),
-    Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin),
-    Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)),
-    Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible(),
-    Entry::bind(&["md5"], 1, 1, md5),
+    Entry::bind(&["hex"], 1, 1, hex).doc("value", "Writes an integer, text or binary in hexadecimal digits.", &["SELECT hex(255), hex('A')"]),
+    Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable().doc("digits", "Reads hexadecimal digits as bytes; null if they are none.", &["SELECT unhex('4142')"]),
+    Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin).doc("number", "Writes an integer in binary digits.", &["SELECT bin(10)"]),
+    Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)).doc("bytes", "Writes bytes in Base64.", &["SELECT base64('hello')"]),
+    Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible().doc("text", "Reads Base64 as bytes.", &["SELECT string(unbase64('aGVsbG8='))"]),
+    Entry::bind(&["md5"], 1, 1, md5).doc("bytes", "Returns the MD5 digest in hexadecimal digits.", &["SELECT md5('hello')"]),
     Entry::bind(&["sha1", "sha"], 1, 1, |c| {
         digest(c, datafusion_spark::function::hash::sha1(), DataType::Utf8)
-    }),
-    Entry::bind(&["crc32"], 1, 1, |c| digest(c, datafusion_spark::function::hash::crc32(), DataType::Int64)),
-    Entry::bind(&["sha2"], 2, 2, sha2),
-    Entry::plain(&["encode"], &[Ty::Text, Ty::Text], Ty::Bytes, encode).fallible().nullable(),
-    Entry::bind(&["decode"], 2, MANY, decode),
+    }).doc("bytes", "Returns the SHA-1 digest in hexadecimal digits.", &["SELECT sha1('hello')"]),
+    Entry::bind(&["crc32"], 1, 1, |c| digest(c, datafusion_spark::function::hash::crc32(), DataType::Int64)).doc("bytes", "Returns the CRC-32 checksum.", &["SELECT crc32('hello')"]),
+    Entry::bind(&["sha2"], 2, 2, sha2).doc("bytes, bits", "Returns a SHA-2 digest of 224, 256, 384 or 512 bits in hexadecimal digits.", &["SELECT sha2('hello', 256)"]),
+    Entry::plain(&["encode"], &[Ty::Text, Ty::Text], Ty::Bytes, encode).fallible().nullable().doc("text, charset", "Returns the bytes of a text in a character set.", &["SELECT encode('abc', 'UTF-16BE')"]),
+    Entry::bind(&["decode"], 2, MANY, decode).doc("value, candidate, ...", "Decodes bytes by a character set, or returns the result after the first candidate that equals the value.", &["SELECT decode(binary('abc'), 'UTF-8'), decode(2, 1, 'one', 2, 'two', 'many')"]),
 ];
 
 fn to_bytes(call: &mut Call) -> Result<()> {

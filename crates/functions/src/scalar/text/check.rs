@@ -15,13 +15,29 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["luhn_check"], &[Ty::Text], Ty::Bool, |b| {
         let text = b.strings(0)?;
         b.build_bool(|i| Ok(text.get(i).map(passes_luhn)))
-    }),
-    Entry::bind(&["is_valid_utf8"], 1, 1, |c| of_bytes(c, ("is_valid_utf8", DataType::Boolean), is_valid)),
-    Entry::bind(&["make_valid_utf8"], 1, 1, |c| of_bytes(c, ("make_valid_utf8", DataType::Utf8), make_valid)),
-    Entry::bind(&["validate_utf8"], 1, 1, |c| of_bytes(c, ("validate_utf8", DataType::Utf8), validate)),
+    })
+    .doc(
+        "digits",
+        "Returns whether a number's digits pass the Luhn check.",
+        &["SELECT luhn_check('79927398713')"],
+    ),
+    Entry::bind(&["is_valid_utf8"], 1, 1, |c| of_bytes(c, ("is_valid_utf8", DataType::Boolean), is_valid))
+        .doc("value", "Returns whether the bytes are valid UTF-8.", &["SELECT is_valid_utf8('abc')"]),
+    Entry::bind(&["make_valid_utf8"], 1, 1, |c| of_bytes(c, ("make_valid_utf8", DataType::Utf8), make_valid))
+        .doc("value", "Replaces bytes that are not valid UTF-8.", &["SELECT make_valid_utf8('abc')"]),
+    Entry::bind(&["validate_utf8"], 1, 1, |c| of_bytes(c, ("validate_utf8", DataType::Utf8), validate)).doc(
+        "value",
+        "Returns the text, and raises an error if it is not valid UTF-8.",
+        &["SELECT validate_utf8('abc')"],
+    ),
     Entry::bind(&["try_validate_utf8"], 1, 1, |c| {
         of_bytes(c, ("try_validate_utf8", DataType::Utf8), try_validate)
-    }),
+    })
+    .doc(
+        "value",
+        "Returns the text, or null if it is not valid UTF-8.",
+        &["SELECT try_validate_utf8(x'80')"],
+    ),
 ];
 
 /// A function of a text or a binary, which both come as bytes.

@@ -6,7 +6,7 @@ use super::{chars, offset_of};
 use crate::binding::Bound;
 use crate::coerce::{coerce_all, coerce_argument};
 use crate::kernel::{Batch, Kernel, Nulls, Strings};
-use crate::registry::{Call, Entry, MANY, Ty};
+use crate::registry::{Call, Defaults, Display, DisplayForm, Entry, Intervals, MANY, Ty};
 use crate::types::is_string;
 use ::arrow::array::{Array, ArrayRef, AsArray};
 use ::arrow::datatypes::{DataType, Int32Type};
@@ -14,31 +14,139 @@ use std::borrow::Cow;
 use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["upper", "ucase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_uppercase()))),
-    Entry::plain(&["lower", "lcase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_lowercase()))),
-    Entry::plain(&["initcap"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(super::case::initcap(s)))),
-    Entry::plain(&["soundex"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(soundex(s)))),
-    Entry::plain(&["quote"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(quoted(s)))),
-    Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| cut(b, true, true))),
-    Entry::bind(&["ltrim"], 1, 2, |c| trim(c, "ltrim", |b| cut(b, true, false))),
-    Entry::bind(&["rtrim"], 1, 2, |c| trim(c, "rtrim", |b| cut(b, false, true))),
-    Entry::bind(&["btrim"], 1, 2, btrim),
-    Entry::bind(&["substring", "substr"], 2, 3, substring),
-    Entry::bind(&["left"], 2, 2, left),
-    Entry::plain(&["right"], &[Ty::Text, Ty::Int], Ty::Text, right),
-    Entry::bind(&["concat", "||"], 0, MANY, concat),
-    Entry::bind(&["concat_ws"], 1, MANY, concat_ws),
-    Entry::plain(&["replace"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, replace).optional(1),
-    Entry::plain(&["translate"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, translate),
-    Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat),
-    Entry::plain(&["space"], &[Ty::Int], Ty::Text, space),
-    Entry::bind(&["lpad"], 2, 3, |c| padding(c, true)),
-    Entry::bind(&["rpad"], 2, 3, |c| padding(c, false)),
-    Entry::bind(&["overlay"], 3, 4, overlaid),
-    Entry::plain(&["split_part"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, split_part).fallible(),
-    Entry::plain(&["substring_index"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, substring_index),
-    Entry::bind(&["elt"], 2, MANY, elt),
-    Entry::plain(&["chr", "char"], &[Ty::Long], Ty::Text, chr),
+    Entry::plain(&["upper", "ucase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_uppercase())))
+        .doc("text", "Converts to upper case.", &["SELECT upper('spark')"]),
+    Entry::plain(&["lower", "lcase"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(s.to_lowercase())))
+        .doc("text", "Converts to lower case.", &["SELECT lower('SPARK')"]),
+    Entry::plain(&["initcap"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(super::case::initcap(s))))
+        .doc(
+            "text",
+            "Starts each word with a capital and converts the rest to lower case.",
+            &["SELECT initcap('hELLO big world')"],
+        ),
+    Entry::plain(&["soundex"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(soundex(s)))).doc(
+        "text",
+        "Returns the Soundex code of a word.",
+        &["SELECT soundex('Robert')"],
+    ),
+    Entry::plain(&["quote"], &[Ty::Text], Ty::Text, |b| map(b, |s| Cow::Owned(quoted(s)))).doc(
+        "text",
+        "Writes a text in single quotes, with quotes in it escaped.",
+        &["SELECT quote('it is')"],
+    ),
+    Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| cut(b, true, true)))
+        .shown(DisplayForm::Trim("BOTH"))
+        .doc(
+            "text[, characters]",
+            "Removes spaces or the given characters from both ends.",
+            &["SELECT trim('  abc  '), trim(BOTH 'x' FROM 'xabcx')"],
+        ),
+    Entry::bind(&["ltrim"], 1, 2, |c| trim(c, "ltrim", |b| cut(b, true, false)))
+        .shown(DisplayForm::Trim("LEADING"))
+        .doc(
+            "text[, characters]",
+            "Removes spaces or the given characters from the start.",
+            &["SELECT ltrim('  abc'), trim(LEADING 'x' FROM 'xabcx')"],
+        ),
+    Entry::bind(&["rtrim"], 1, 2, |c| trim(c, "rtrim", |b| cut(b, false, true)))
+        .shown(DisplayForm::Trim("TRAILING"))
+        .doc(
+            "text[, characters]",
+            "Removes spaces or the given characters from the end.",
+            &["SELECT rtrim('abc  '), trim(TRAILING 'x' FROM 'xabcx')"],
+        ),
+    Entry::bind(&["btrim"], 1, 2, btrim).doc(
+        "text[, characters]",
+        "Removes spaces or the given characters from both ends.",
+        &["SELECT btrim('xxabcx', 'x')"],
+    ),
+    Entry::bind(&["substring", "substr"], 2, 3, substring)
+        .defaults(&[Defaults { given: 2, shown: &["2147483647"] }])
+        .doc(
+            "value, start[, length]",
+            "Returns a part of a text or binary; a negative start counts from the end.",
+            &["SELECT substring('banana', 2, 3), substr('banana', -2)"],
+        ),
+    Entry::bind(&["left"], 2, 2, left).doc(
+        "value, length",
+        "Returns the first characters or bytes.",
+        &["SELECT left('banana', 3)"],
+    ),
+    Entry::plain(&["right"], &[Ty::Text, Ty::Int], Ty::Text, right).doc(
+        "text, length",
+        "Returns the last characters.",
+        &["SELECT right('banana', 3)"],
+    ),
+    Entry::bind(&["concat", "||"], 0, MANY, concat)
+        .display(Display::names(&[("||", "concat")]))
+        .intervals(Intervals::TextsOutsideArrays)
+        .doc(
+            "[value, ...]",
+            "Joins texts, binaries or arrays; null if one of them is null.",
+            &["SELECT concat('a', 'b', 1), 'a' || 'b'"],
+        ),
+    Entry::bind(&["concat_ws"], 1, MANY, concat_ws).intervals(Intervals::TextsOutsideArrays).doc(
+        "delimiter[, value, ...]",
+        "Joins texts and arrays of texts with a delimiter, without nulls.",
+        &["SELECT concat_ws('-', 'a', NULL, array('b', 'c'))"],
+    ),
+    Entry::plain(&["replace"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, replace).optional(1).doc(
+        "text, part[, by]",
+        "Replaces all occurrences of a part, or removes them.",
+        &["SELECT replace('banana', 'na', 'NA')"],
+    ),
+    Entry::plain(&["translate"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, translate).doc(
+        "text, characters, by",
+        "Replaces single characters by those at the same places.",
+        &["SELECT translate('banana', 'an', 'xy')"],
+    ),
+    Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat).doc(
+        "text, count",
+        "Repeats a text.",
+        &["SELECT repeat('ab', 3)"],
+    ),
+    Entry::plain(&["space"], &[Ty::Int], Ty::Text, space).doc(
+        "count",
+        "Returns so many spaces.",
+        &["SELECT length(space(3))"],
+    ),
+    Entry::bind(&["lpad"], 2, 3, |c| padding(c, true)).defaults(&[Defaults { given: 2, shown: &[" "] }]).doc(
+        "value, length[, fill]",
+        "Fills up at the start to a length, and cuts what is longer.",
+        &["SELECT lpad('7', 3, '0')"],
+    ),
+    Entry::bind(&["rpad"], 2, 3, |c| padding(c, false))
+        .defaults(&[Defaults { given: 2, shown: &[" "] }])
+        .doc(
+            "value, length[, fill]",
+            "Fills up at the end to a length, and cuts what is longer.",
+            &["SELECT rpad('7', 3, '.')"],
+        ),
+    Entry::bind(&["overlay"], 3, 4, overlaid).defaults(&[Defaults { given: 3, shown: &["-1"] }]).doc(
+        "value, by, start[, length]",
+        "Replaces a part from a place on.",
+        &["SELECT overlay('banana' PLACING 'XY' FROM 2 FOR 3)"],
+    ),
+    Entry::plain(&["split_part"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, split_part).fallible().doc(
+        "text, delimiter, part",
+        "Splits a text and returns one part, counted from 1 or from the end.",
+        &["SELECT split_part('a.b.c', '.', 2)"],
+    ),
+    Entry::plain(&["substring_index"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, substring_index).doc(
+        "text, delimiter, count",
+        "Returns what comes before so many delimiters, counted from the end if negative.",
+        &["SELECT substring_index('a.b.c', '.', 2)"],
+    ),
+    Entry::bind(&["elt"], 2, MANY, elt).doc(
+        "index, value, ...",
+        "Returns the value at an index, counted from 1.",
+        &["SELECT elt(2, 'a', 'b')"],
+    ),
+    Entry::plain(&["chr", "char"], &[Ty::Long], Ty::Text, chr).doc(
+        "code",
+        "Returns the character of a code from 0 to 255.",
+        &["SELECT chr(65)"],
+    ),
 ];
 
 /// One text to one text.

@@ -3,23 +3,70 @@
 use super::chars;
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Strings};
-use crate::registry::{Call, Entry, Ty};
+use crate::registry::{Call, Defaults, Entry, Ty};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Int32Type};
 use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["length", "char_length", "character_length", "len"], 1, 1, length),
-    Entry::bind(&["octet_length"], 1, 1, |c| bytes(c, "octet_length", |b| size(b, 1))),
-    Entry::bind(&["bit_length"], 1, 1, |c| bytes(c, "bit_length", |b| size(b, 8))),
-    Entry::plain(&["ascii"], &[Ty::Text], Ty::Int, ascii),
-    Entry::plain(&["instr"], &[Ty::Text, Ty::Text], Ty::Int, instr),
-    Entry::plain(&["locate", "position"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate).optional(1),
-    Entry::bind(&["startswith"], 2, 2, |c| test(c, "startswith")),
-    Entry::bind(&["endswith"], 2, 2, |c| test(c, "endswith")),
-    Entry::bind(&["contains"], 2, 2, |c| test(c, "contains")),
-    Entry::plain(&["find_in_set"], &[Ty::Text, Ty::Text], Ty::Int, find_in_set),
-    Entry::plain(&["levenshtein"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, levenshtein).optional(1),
+    Entry::bind(&["length", "char_length", "character_length", "len"], 1, 1, length).doc(
+        "value",
+        "Returns the number of characters of a text, of bytes of a binary.",
+        &["SELECT length('Käse')"],
+    ),
+    Entry::bind(&["octet_length"], 1, 1, |c| bytes(c, "octet_length", |b| size(b, 1))).doc(
+        "value",
+        "Returns the number of bytes.",
+        &["SELECT octet_length('Käse')"],
+    ),
+    Entry::bind(&["bit_length"], 1, 1, |c| bytes(c, "bit_length", |b| size(b, 8))).doc(
+        "value",
+        "Returns the number of bits.",
+        &["SELECT bit_length('abc')"],
+    ),
+    Entry::plain(&["ascii"], &[Ty::Text], Ty::Int, ascii).doc(
+        "text",
+        "Returns the code of the first character.",
+        &["SELECT ascii('A')"],
+    ),
+    Entry::plain(&["instr"], &[Ty::Text, Ty::Text], Ty::Int, instr).doc(
+        "text, part",
+        "Returns the first place of a part, counted from 1; 0 if there is none.",
+        &["SELECT instr('banana', 'na')"],
+    ),
+    Entry::plain(&["locate", "position"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate)
+        .optional(1)
+        .defaults(&[Defaults { given: 2, shown: &["1"] }])
+        .doc(
+            "part, text[, start]",
+            "Returns the first place of a part from a start on, counted from 1; 0 if there is none.",
+            &["SELECT locate('na', 'banana', 4)"],
+        ),
+    Entry::bind(&["startswith"], 2, 2, |c| test(c, "startswith")).doc(
+        "value, start",
+        "Returns whether a text or binary starts so.",
+        &["SELECT startswith('banana', 'ban')"],
+    ),
+    Entry::bind(&["endswith"], 2, 2, |c| test(c, "endswith")).doc(
+        "value, end",
+        "Returns whether a text or binary ends so.",
+        &["SELECT endswith('banana', 'na')"],
+    ),
+    Entry::bind(&["contains"], 2, 2, |c| test(c, "contains")).doc(
+        "value, part",
+        "Returns whether a text or binary has such a part.",
+        &["SELECT contains('banana', 'nan')"],
+    ),
+    Entry::plain(&["find_in_set"], &[Ty::Text, Ty::Text], Ty::Int, find_in_set).doc(
+        "text, list",
+        "Returns the place of a text in a list with commas, counted from 1; 0 if it is not there.",
+        &["SELECT find_in_set('b', 'a,b,c')"],
+    ),
+    Entry::plain(&["levenshtein"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, levenshtein).optional(1).doc(
+        "left, right[, limit]",
+        "Returns the number of edits between two texts; -1 above a limit.",
+        &["SELECT levenshtein('house', 'mouse')"],
+    ),
 ];
 
 fn length(mut call: Call) -> Result<Bound> {

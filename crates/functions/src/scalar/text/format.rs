@@ -6,8 +6,9 @@ use crate::CastMode;
 use crate::binding::Bound;
 use crate::cast::{Rules, cast_array};
 use crate::errors::bad_value;
-use crate::kernel::{Batch, Kernel, Nulls, Setting};
-use crate::registry::{Call, Entry, MANY};
+use crate::kernel::{Batch, Kernel, Nulls};
+use crate::params::InZone;
+use crate::registry::{Call, Entry, Intervals, MANY};
 use crate::types::{is_decimal, is_float, is_integral};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
@@ -16,15 +17,23 @@ use thalweg_values::display::{Printer, Style};
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["format_string", "printf"], 1, MANY, format_string),
-    Entry::bind(&["format_number"], 2, 2, format_number),
+    Entry::bind(&["format_string", "printf"], 1, MANY, format_string).intervals(Intervals::Texts).doc(
+        "format[, value, ...]",
+        "Formats values as Java's `String.format` does.",
+        &["SELECT format_string('%s has %d', 'a', 3)"],
+    ),
+    Entry::bind(&["format_number"], 2, 2, format_number).doc(
+        "number, format",
+        "Formats a number with so many digits after the point, or by a pattern.",
+        &["SELECT format_number(12345.678, 2)"],
+    ),
 ];
 
 fn format_string(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Utf8)?;
     let nulls = if call.nullable(0) { Nulls::Always } else { Nulls::Never };
     let kernel = Kernel::new("format_string", DataType::Utf8, formatted).fallible(true).nulls(nulls);
-    Ok(kernel.setting(Setting::text(call.ctx.time_zone)).call(call.args))
+    Ok(kernel.params(InZone(call.ctx.time_zone.into())).call(call.args))
 }
 
 /// One conversion of a format: `%[place$][flags][width][.precision]kind`.
@@ -119,7 +128,7 @@ fn grouped(digits: &str) -> String {
 fn formatted(b: &Batch) -> Result<ArrayRef> {
     let format = b.strings(0)?;
     let args = (1..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let printer = Printer::new(Style::Cast, &b.setting.text);
+    let printer = Printer::new(Style::Cast, &b.params::<InZone>()?.0);
     b.build_text(|row| match format.get(row) {
         None => Ok(None),
         Some(format) => one_row(format, &args, row, &printer).map(Some),

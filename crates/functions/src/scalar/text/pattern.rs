@@ -4,15 +4,25 @@
 
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel};
-use crate::registry::{Call, Entry};
+use crate::registry::{Call, DisplayForm, Entry};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Like};
 use thalweg_common::{Error, ErrorKind, Result};
 
-pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["like"], 2, 3, |c| like(c, false)), Entry::bind(&["ilike"], 2, 3, |c| like(c, true))];
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry::bind(&["like"], 2, 3, |c| like(c, false)).shown(DisplayForm::Like).doc(
+        "text, pattern[, escape]",
+        "Returns whether a text matches a pattern of `%` and `_`.",
+        &["SELECT 'banana' LIKE 'b%a'"],
+    ),
+    Entry::bind(&["ilike"], 2, 3, |c| like(c, true)).doc(
+        "text, pattern[, escape]",
+        "Returns whether a text matches a pattern of `%` and `_`, whatever the case.",
+        &["SELECT 'Banana' ILIKE 'B_N%'"],
+    ),
+];
 
 fn like(mut call: Call, folded: bool) -> Result<Bound> {
     for i in 0..call.args.len() {

@@ -6,7 +6,7 @@ use crate::binding::Bound;
 use crate::errors::{bad_pattern, bad_replacement, not_constant, value_out_of_range};
 use crate::java_regex::{Found, JavaRegex};
 use crate::kernel::{Batch, Kernel, Nulls, Prims, Strings};
-use crate::registry::{Call, Entry, Ty};
+use crate::registry::{Call, Defaults, Entry, Ty};
 use crate::types::array_with;
 use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
@@ -15,18 +15,61 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["rlike", "regexp", "regexp_like"], &[Ty::Text, Ty::Text], Ty::Bool, rlike).fallible(),
-    Entry::bind(&["regexp_replace"], 3, 4, bind_replace),
+    Entry::plain(&["rlike", "regexp", "regexp_like"], &[Ty::Text, Ty::Text], Ty::Bool, rlike)
+        .fallible()
+        .capitals(&["rlike", "regexp", "regexp_like"])
+        .doc(
+            "text, pattern",
+            "Returns whether a regular expression matches a part of a text.",
+            &["SELECT 'banana' RLIKE '(an)+'"],
+        ),
+    Entry::bind(&["regexp_replace"], 3, 4, bind_replace)
+        .defaults(&[Defaults { given: 3, shown: &["1"] }])
+        .doc(
+            "text, pattern, by[, start]",
+            "Replaces all matches of a regular expression.",
+            &["SELECT regexp_replace('a1b22', '[0-9]+', '#')"],
+        ),
     Entry::plain(&["regexp_extract"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, regexp_extract)
         .optional(1)
-        .fallible(),
-    Entry::plain(&["regexp_count"], &[Ty::Text, Ty::Text], Ty::Int, regexp_count).fallible(),
+        .fallible()
+        .doc(
+            "text, pattern[, group]",
+            "Returns a group of the first match, by default the first group; the empty text without a match.",
+            &["SELECT regexp_extract('k=v', '(.)=(.)', 2)"],
+        ),
+    Entry::plain(&["regexp_count"], &[Ty::Text, Ty::Text], Ty::Int, regexp_count).fallible().doc(
+        "text, pattern",
+        "Counts the matches of a regular expression.",
+        &["SELECT regexp_count('banana', 'an')"],
+    ),
     Entry::plain(&["regexp_instr"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, regexp_instr)
         .optional(1)
-        .fallible(),
-    Entry::plain(&["regexp_substr"], &[Ty::Text, Ty::Text], Ty::Text, regexp_substr).fallible().nullable(),
-    Entry::bind(&["regexp_extract_all"], 2, 3, regexp_extract_all),
-    Entry::bind(&["split"], 2, 3, split),
+        .fallible()
+        .defaults(&[Defaults { given: 2, shown: &["0"] }])
+        .doc(
+            "text, pattern[, group]",
+            "Returns the place of the first match, counted from 1; 0 without a match.",
+            &["SELECT regexp_instr('banana', 'na')"],
+        ),
+    Entry::plain(&["regexp_substr"], &[Ty::Text, Ty::Text], Ty::Text, regexp_substr)
+        .fallible()
+        .nullable()
+        .doc(
+            "text, pattern",
+            "Returns the first match of a regular expression, or null.",
+            &["SELECT regexp_substr('a1b22', '[0-9]+')"],
+        ),
+    Entry::bind(&["regexp_extract_all"], 2, 3, regexp_extract_all).doc(
+        "text, pattern[, group]",
+        "Returns a group of every match.",
+        &["SELECT regexp_extract_all('a1b22', '([a-z])([0-9]+)', 2)"],
+    ),
+    Entry::bind(&["split"], 2, 3, split).defaults(&[Defaults { given: 2, shown: &["-1"] }]).doc(
+        "text, pattern[, limit]",
+        "Splits a text at the matches of a regular expression, into at most so many parts.",
+        &["SELECT split('a1b2c', '[0-9]', 2)"],
+    ),
 ];
 
 /// The pattern of each row, compiled once if it is constant and once per run of equal ones.

@@ -7,9 +7,21 @@ use std::fmt::Write;
 use thalweg_common::{Error, ErrorKind, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::plain(&["url_encode"], &[Ty::Text], Ty::Text, encode),
-    Entry::plain(&["url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, false)).fallible(),
-    Entry::plain(&["try_url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, true)).nullable(),
+    Entry::plain(&["url_encode"], &[Ty::Text], Ty::Text, encode).doc(
+        "text",
+        "Encodes a text for a URL's query.",
+        &["SELECT url_encode('a b&c')"],
+    ),
+    Entry::plain(&["url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, false)).fallible().doc(
+        "text",
+        "Decodes what `url_encode` encodes.",
+        &["SELECT url_decode('a+b%26c')"],
+    ),
+    Entry::plain(&["try_url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, true)).nullable().doc(
+        "text",
+        "Does as `url_decode`, and returns null for what is not encoded well.",
+        &["SELECT try_url_decode('%zz')"],
+    ),
 ];
 
 fn encode(b: &Batch) -> Result<ArrayRef> {

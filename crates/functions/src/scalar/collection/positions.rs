@@ -1,0 +1,57 @@
+//! List elements with their positions, for `posexplode`.
+
+use crate::binding::{Arg, Bound};
+use crate::kernel::{Batch, Kernel, arrow};
+use ::arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, StructArray};
+use ::arrow::buffer::OffsetBuffer;
+use ::arrow::datatypes::{DataType, Field, Fields};
+use ::arrow::error::ArrowError;
+use std::sync::Arc;
+use thalweg_common::{Error, Result};
+
+/// The list of `struct<pos: int, col: element>` of a list.
+///
+/// # Errors
+/// An internal one if the argument is not a list.
+pub fn with_positions(list: Arg) -> Result<Bound> {
+    let DataType::List(element) = &list.data_type else { return Err(not_a_list()) };
+    let pairs = Field::new("element", DataType::Struct(pair_fields(element)), false);
+    Ok(Kernel::new("with_positions", DataType::List(Arc::new(pairs)), positions).call(vec![list]))
+}
+
+fn not_a_list() -> Error {
+    Error::internal("positions of a value that is not a list")
+}
+
+fn pair_fields(element: &Field) -> Fields {
+    let pos = Field::new("pos", DataType::Int32, false);
+    let col = Field::new("col", element.data_type().clone(), element.is_nullable());
+    vec![pos, col].into()
+}
+
+fn positions(b: &Batch) -> Result<ArrayRef> {
+    let list = b.array(0)?;
+    let list = list.as_list_opt::<i32>().ok_or_else(not_a_list)?;
+    let DataType::List(element) = list.data_type() else { return Err(not_a_list()) };
+    arrow(number(list, element))
+}
+
+fn number(list: &ListArray, element: &Field) -> std::result::Result<ArrayRef, ArrowError> {
+    let (offsets, values) = (list.offsets(), list.values());
+    let first = offsets.first().copied().unwrap_or(0);
+    let last = offsets.last().copied().unwrap_or(0);
+    let length = usize::try_from(last - first).unwrap_or(0);
+    let values = values.slice(usize::try_from(first).unwrap_or(0), length);
+    let positions = offsets.windows(2).flat_map(|w| match w {
+        [from, to] => 0..(to - from),
+        _ => 0..0,
+    });
+    let positions: ArrayRef = Arc::new(Int32Array::from_iter_values(positions));
+    let fields = pair_fields(element);
+    let pairs = StructArray::try_new(fields.clone(), vec![positions, values], None)?;
+    let field = Arc::new(Field::new("element", DataType::Struct(fields), false));
+    let offsets = OffsetBuffer::from_lengths(
+        offsets.windows(2).map(|w| w.last().zip(w.first()).map_or(0, |(to, from)| (to - from) as usize)),
+    );
+    Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(pairs), list.nulls().cloned())?))
+}
