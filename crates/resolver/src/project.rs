@@ -280,7 +280,8 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let rel = self.relation(input, outer)?;
-        let limit = i64::try_from(limit).map_err(|_| Error::unsupported("so long a tail"))?;
+        let limit = i64::try_from(limit)
+            .map_err(|_| Error::unsupported("tail() of more than 9223372036854775807 rows"))?;
         let (mut rel, number) = self.row_numbers(rel, vec![])?;
         let count = self.row_count_column(&mut rel)?;
         let number = Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(column(&number)), Arrow::Int64));

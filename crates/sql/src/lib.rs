@@ -2,7 +2,7 @@
 //!
 //! SQL text is parsed into the IR here; the server converts a client's protobuf into it.
 //! Names no session, no DataFusion, no Arrow and no protobuf. What the IR can't carry is refused by
-//! refused by name; a text that nests too deep is an error, never a crash.
+//! name; a text that nests too deep is an error, never a crash.
 //!
 //! ```
 //! use thalweg_sql::ir::{Command, RelationNode, Statement};
@@ -33,9 +33,7 @@ use thalweg_common::Result;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedStatement {
     /// The statement.
-    /// The statement.
     pub statement: Statement,
-    /// Its part of the parsed text.
     /// Its part of the parsed text.
     pub text: String,
 }

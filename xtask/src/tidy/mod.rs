@@ -57,8 +57,6 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(lock::check(&files));
     complaints.extend(modules::check(&files));
     complaints.extend(type_names::check(&files));
-    complaints.extend(modules::check(&files));
-    complaints.extend(type_names::check(&files));
     if complaints.is_empty() {
         say(&format!("tidy: {} files are in order", files.len()));
         return Ok(());

@@ -36,7 +36,10 @@ impl Resolver<'_> {
 }
 
 fn bounds(limit: &Limit) -> Result<(i64, Option<i64>)> {
-    let whole = |n: usize| i64::try_from(n).map_err(|_| Error::unsupported("so high a limit"));
+    let whole = |n: usize| {
+        i64::try_from(n)
+            .map_err(|_| Error::unsupported("LIMIT or OFFSET of more than 9223372036854775807 rows"))
+    };
     let skip = match limit.get_skip_type().map_err(from_datafusion)? {
         SkipType::Literal(skip) => whole(skip)?,
         SkipType::UnsupportedExpr => return Err(refused(&LogicalPlan::Limit(limit.clone()))),
