@@ -1,7 +1,7 @@
 //! The connector of Delta Lake tables: the log, batch writes and the exactly-once sink.
 //!
 //! Snapshots are read by `deltalake-core`; the commits are our own, since what a commit may
-//! follow is the heart of exactly-once: each goes against the very state of the log that was
+//! follow decides exactly-once: each goes against the very state of the log that was
 //! checked. After a lost race it is checked again, and never resolved silently.
 //!
 //! ```

@@ -160,6 +160,11 @@ impl Log {
         durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
     }
 
+    /// Makes the entries that are there durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        durable::sync_folder(&self.root.join(FOLDER))
+    }
+
     /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
     /// failure is logged and no more.
     pub(crate) async fn checkpoint_if_due(&self, version: i64) {

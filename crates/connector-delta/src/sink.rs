@@ -126,7 +126,12 @@ impl DeltaSink {
         let now = self.log.advance(head.clone(), &self.ids).await?;
         // Others may have committed on top of ours since; so look at our version alone.
         let ours = now.version.is_some_and(|v| v >= version) && self.log.has_mark(version, mark)?;
-        if ours { Ok(true) } else { outcome }
+        if !ours {
+            return outcome;
+        }
+        // The answer may have been lost to a folder that could not be synced: nothing may rest on the entry before.
+        self.log.sync()?;
+        Ok(true)
     }
 
     /// Whether `epoch` may be committed after `head`.

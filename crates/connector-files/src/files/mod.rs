@@ -2,7 +2,7 @@
 //!
 //! Only the local disk is served here; a path of another scheme is refused by name. A listing is
 //! always sorted by path, so that the same folder yields the same rows in the same order. Names
-//! that begin with `_` or `.` are not data: whoever is still writing hides behind such a name.
+//! that begin with `_` or `.` are not data: files that are still being written have such names.
 
 #[cfg(test)]
 mod default_tests;
