@@ -57,15 +57,16 @@ def free_port():
 
 
 class Server:
-    """`thalweg serve` on a free port, over a data folder."""
+    """`thalweg serve` on a free port, over a data folder, with more environment variables if given."""
 
-    def __init__(self, executable, folder):
+    def __init__(self, executable, folder, environment=None):
         self.port = free_port()
         self.log = pathlib.Path(folder) / "serve.log"
         arguments = [str(executable), "serve", "--port", str(self.port)]
         arguments += ["--data-dir", str(pathlib.Path(folder) / "data")]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=ROOT)
+            env = os.environ | (environment or {})
+            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=ROOT, env=env)
 
     def __enter__(self):
         deadline = time.monotonic() + START_SECONDS_MAX
@@ -102,6 +103,12 @@ class Server:
         lines = self._proc("status").splitlines()
         peak = next(line for line in lines if line.startswith("VmHWM:"))
         return int(peak.split()[1]) // 1024
+
+    def memory_mib(self):
+        """The memory that the server holds now."""
+        lines = self._proc("status").splitlines()
+        now = next(line for line in lines if line.startswith("VmRSS:"))
+        return int(now.split()[1]) // 1024
 
     def _proc(self, name):
         return pathlib.Path(f"/proc/{self.process.pid}/{name}").read_text()

@@ -41,7 +41,7 @@
 mod batch;
 mod definition;
 mod descriptor;
-mod fit;
+mod schema_enforcement;
 mod history;
 mod log;
 mod sink;

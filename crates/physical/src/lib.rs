@@ -19,7 +19,7 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod barrier;
-mod careful_simplify;
+mod simplify;
 mod interrupt;
 mod keep_sorts;
 mod null_safe;

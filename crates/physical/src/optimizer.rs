@@ -4,7 +4,7 @@
 //! A rule that a new version adds runs only after such a review: an unknown name is left out.
 
 use crate::barrier::RemoveOptimizationBarriers;
-use crate::careful_simplify::CarefulSimplify;
+use crate::simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{OptimizationBarrierProjectionPushdown, OptimizationBarrierPushdown};

@@ -17,7 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::sync::Arc;
-use thalweg_logical::{GenerateNode, SequentialProjectionNode, SettledNode};
+use thalweg_logical::{GenerateNode, SequentialProjectionNode, ComputeOnceNode};
 
 /// Returns DataFusion's planner, extended by Thalweg's logical nodes of batch queries.
 pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
@@ -50,7 +50,7 @@ impl ExtensionPlanner for Planner {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        if let (true, [input]) = (node.as_any().is::<SettledNode>(), physical_inputs) {
+        if let (true, [input]) = (node.as_any().is::<ComputeOnceNode>(), physical_inputs) {
             return Ok(Some(Arc::new(OptimizationBarrierExec::lasting(Arc::clone(input)))));
         }
         if let (Some(node), [input]) =

@@ -5,7 +5,7 @@
 //! condition below the join, those under a CASE too. The rule here moves no computation below a filter and does not
 //! split join conditions. The filter rule moves a filter through a projection by substituting what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, an
-//! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above settled
+//! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above compute-once
 //! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
 //! not that of nested values; barriers keep these in the join. The rule of sorts
 //! moves a sort below a limit, which then keeps other rows; barriers are above the limits while it runs. At the end all barriers are removed, so that no plan

@@ -296,7 +296,7 @@ impl Resolver<'_> {
 
     fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
         let below: Vec<String> = grouping.keys.iter().map(|k| k.below.clone()).collect();
-        let input = crate::anew::keys_anew(keys_below(input, grouping)?, &below)?;
+        let input = crate::column_copies::keys_copied(keys_below(input, grouping)?, &below)?;
         let mut aggregates: Vec<Expr> = vec![];
         for found in &calls.aggregates {
             if !aggregates.contains(&found.aggregate) {

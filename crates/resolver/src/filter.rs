@@ -192,7 +192,7 @@ impl Resolver<'_> {
         conjuncts: Vec<ResolvedExpr>,
     ) -> Result<ResolvedRelation> {
         let mut before: Option<String> = None;
-        rel.plan = self.settled(rel.plan, rel.streaming);
+        rel.plan = self.compute_once(rel.plan, rel.streaming);
         for conjunct in conjuncts {
             let id = self.new_id();
             let guarded = match &before {
@@ -201,7 +201,7 @@ impl Resolver<'_> {
             };
             let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.push(guarded.alias(&id));
-            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
             before = Some(id);
         }
         match before {
@@ -211,8 +211,8 @@ impl Resolver<'_> {
     }
 
     /// Returns the plan, in a batch with the node that keeps its rows as they are.
-    pub(crate) fn settled(&self, plan: LogicalPlan, streaming: bool) -> LogicalPlan {
-        if streaming { plan } else { thalweg_logical::settled(plan) }
+    pub(crate) fn compute_once(&self, plan: LogicalPlan, streaming: bool) -> LogicalPlan {
+        if streaming { plan } else { thalweg_logical::compute_once(plan) }
     }
 
     /// Adds a column that is true on every row and that no predicate can pass; returns its id.

@@ -211,7 +211,7 @@ impl Resolver<'_> {
         let varies = draws(&generator.list);
         rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
         if varies {
-            rel.plan = self.settled(rel.plan, rel.streaming);
+            rel.plan = self.compute_once(rel.plan, rel.streaming);
         }
         rel.excludes = true;
         Ok(rel)

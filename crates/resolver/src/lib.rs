@@ -26,7 +26,7 @@
 
 mod aggregate;
 mod aggregate_call;
-mod anew;
+mod column_copies;
 mod attribute;
 mod catalog;
 mod describe;
@@ -46,10 +46,10 @@ mod load;
 mod merge;
 mod missing;
 mod naming;
-mod once;
+mod volatile;
 mod parameters;
 mod pivot;
-mod plans;
+mod plan_builder;
 mod project;
 mod relation;
 mod resolver;
@@ -67,5 +67,5 @@ mod window_columns;
 pub use catalog::{Catalog, Context, ResolvedColumn, ResolvedQuery, TableEntry};
 pub use resolver::{resolve, resolve_expression_type};
 
-use plans::{column, filtered, project};
+use plan_builder::{column, filtered, project};
 use resolver::{ResolvedRelation, Resolver};

@@ -6,7 +6,7 @@
 use crate::catalog::{Catalog, Context, ResolvedQuery};
 use crate::expr_scope::{self, ExprScope};
 use crate::load::{LOADS_MAX, Loads, Request};
-use crate::plans::{column, project};
+use crate::plan_builder::{column, project};
 use crate::scope::{Scope, ScopeColumn};
 use crate::subquery;
 use datafusion::logical_expr::LogicalPlan;

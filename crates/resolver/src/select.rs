@@ -384,7 +384,7 @@ impl Resolver<'_> {
             let Some(typed) = resolved.outputs.exprs.get_mut(at) else { continue };
             let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.push(typed.expr.clone().alias(&id));
-            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
             *typed = ResolvedExpr { expr: column(&id), volatile: false, ..typed.clone() };
         }
         Ok(rel)
@@ -427,7 +427,7 @@ impl Resolver<'_> {
         let hidden = exprs.len() > shown;
         let mut plan = project(rel.plan, exprs)?;
         if varies {
-            plan = self.settled(plan, rel.streaming);
+            plan = self.compute_once(plan, rel.streaming);
         }
         let (mut plan, keyed) = self.sorted(plan, sorts)?;
         if hidden || keyed {

@@ -208,7 +208,7 @@ impl Resolver<'_> {
             rel.scope.hidden.clear();
         }
         let ids: Vec<String> = rel.scope.columns.iter().map(|c| c.id.clone()).collect();
-        let rows = crate::anew::keys_anew(rel.plan, &ids)?;
+        let rows = crate::column_copies::keys_copied(rel.plan, &ids)?;
         rel.plan = match ids.is_empty() || rel.streaming {
             true => LogicalPlan::Distinct(Distinct::All(Arc::new(rows))),
             // An aggregate from the start, so that the optimizer sees that a join above repeats the keys.

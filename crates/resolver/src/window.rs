@@ -1,6 +1,6 @@
 //! Resolves calls over a window of rows: partition, order and frame.
 
-use crate::anew::computed_with;
+use crate::column_copies::computed_with;
 use crate::errors::analysis;
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr, WindowFound};

@@ -15,7 +15,7 @@ impl Resolver<'_> {
         if !calls.drawn.is_empty() {
             let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
-            rel.plan = self.settled(project(rel.plan, exprs)?, rel.streaming);
+            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
         }
         let before = rel.plan.schema().columns();
         let mut keys = WindowKeys::default();

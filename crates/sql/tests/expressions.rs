@@ -62,7 +62,7 @@ fn predicates_follow_a_value() {
         ("a ILIKE SOME ('x')", "ilike(a, \"x\")"),
         ("a IS NULL AND b IS NOT NULL", "and(isnull(a), isnotnull(b))"),
         ("a IS TRUE OR b IS NOT FALSE", "or(<=>(a, true), not(<=>(b, false)))"),
-        ("a IS NOT UNKNOWN", "isnotnull(a)"),
+        ("a IS NOT UNKNOWN", "is not unknown(a)"),
         ("a IS DISTINCT FROM b", "not(<=>(a, b))"),
         ("a IS NOT DISTINCT FROM b", "<=>(a, b)"),
         ("EXISTS (SELECT 1)", "exists{project[1] < one}"),

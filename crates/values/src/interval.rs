@@ -90,7 +90,7 @@ pub struct Sum {
 impl Sum {
     /// Adds a number of units, or subtracts it; none if the number or the mixture of units is not valid.
     pub fn add(&mut self, negative: bool, number: &str, unit: &Unit) -> Option<()> {
-        if self.is_month.is_some_and(|m| m != unit.is_month) {
+        if self.mixes_with(unit) {
             return None;
         }
         let part = scaled(number, unit)?;
@@ -101,6 +101,12 @@ impl Sum {
         self.end = if first { unit.field } else { self.end.max(unit.field) };
         self.is_month = Some(unit.is_month);
         Some(())
+    }
+
+    /// Returns whether the unit is of the other kind than those before: years and months don't mix with days and
+    /// smaller units, because no month has a fixed number of days.
+    pub fn mixes_with(&self, unit: &Unit) -> bool {
+        self.is_month.is_some_and(|is_month| is_month != unit.is_month)
     }
 
     /// Whether nothing was added.

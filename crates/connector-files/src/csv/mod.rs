@@ -8,7 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::files::open::{FileConnector, FileFormat, Reading};
+use crate::files::format::{FileConnector, FileFormat, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader};
 use arrow::datatypes::SchemaRef;

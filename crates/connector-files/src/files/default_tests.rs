@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::Listing;
-use super::open::FileFormat;
+use super::format::FileFormat;
 use super::stream::StreamConfig;
 use crate::testing::read;
 use std::path::Path;

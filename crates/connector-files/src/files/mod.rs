@@ -8,7 +8,7 @@
 mod default_tests;
 pub(crate) mod lines;
 pub mod list;
-pub(crate) mod open;
+pub(crate) mod format;
 pub(crate) mod options;
 pub mod partition;
 pub mod scan;

@@ -3,7 +3,7 @@
 //! So filters, projections, limits, statistics and row-group pruning work as they do there. The
 //! list never changes after the table is made: what Delta's snapshots and plain folders share.
 
-use super::spelling::AnyCase;
+use super::column_case::AnyCase;
 use super::types::{check_fits, merged, spelled_as, table_schema, without_void};
 use crate::files::list::read_failed;
 use crate::files::{FileEntry, scan};

@@ -5,14 +5,14 @@ mod descriptor;
 pub mod files;
 pub mod sink;
 pub(crate) mod source;
-mod spelling;
+mod column_case;
 #[cfg(test)]
 mod tests;
 pub mod types;
 
 pub use descriptor::COMPRESSION;
 
-use crate::files::open::{FileConnector, FileFormat, Listed, Reading};
+use crate::files::format::{FileConnector, FileFormat, Listed, Reading};
 use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader, partition};
 use arrow::datatypes::SchemaRef;

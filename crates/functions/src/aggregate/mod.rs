@@ -3,12 +3,12 @@
 //! DataFusion's own where they give Spark's answer, ours where they wrap, truncate or interpolate.
 //! All of them merge, so that a stream can keep their states.
 
-mod by;
+mod min_max_by;
 mod checked;
 mod collect;
-mod replayed;
+mod moving_frame;
 mod statistics;
-mod windowed;
+mod cancellable;
 
 use crate::binding::{Arg, BindContext, BoundAggregate};
 use crate::coerce::{as_arg, coerce_argument};
@@ -28,7 +28,7 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr, SortExpr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-pub(crate) use windowed::windowed;
+pub(crate) use cancellable::windowed;
 
 /// The clauses of an aggregate call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -324,12 +324,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Joins texts with a delimiter.",
             &["SELECT listagg(v, ', ') WITHIN GROUP (ORDER BY v) FROM VALUES ('b'), ('a') AS t(v)"],
         ),
-    Entry::aggregate(&["min_by"], 2, 2, |a| by::bind(a, by::Which::Min)).doc(
+    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Which::Min)).doc(
         "value, key",
         "Returns the value of the row with the least key.",
         &["SELECT min_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
     ),
-    Entry::aggregate(&["max_by"], 2, 2, |a| by::bind(a, by::Which::Max)).doc(
+    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Which::Max)).doc(
         "value, key",
         "Returns the value of the row with the greatest key.",
         &["SELECT max_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],

@@ -6,7 +6,7 @@
 mod interval;
 mod number;
 mod text;
-mod when;
+mod datetime;
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::errors::{cannot_cast, cannot_cast_in_ansi};
@@ -184,7 +184,7 @@ pub(crate) fn cast_array(array: &ArrayRef, to: &DataType, rules: Rules) -> Resul
         _ if is_nested(from) && is_nested(to) => nested(array, to, rules),
         (_, DataType::Utf8) => text::to_text(array, rules),
         (DataType::Utf8, _) => text::from_text(array, to, rules),
-        _ if is_datetime(from) || is_datetime(to) => when::cast_time(array, to, rules),
+        _ if is_datetime(from) || is_datetime(to) => datetime::cast_time(array, to, rules),
         _ => number::cast_number(array, to, rules),
     }
 }

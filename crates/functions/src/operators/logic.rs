@@ -42,6 +42,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["isnotnull"], 1, 1, |c| null_test(c, |e| Expr::IsNotNull(Box::new(e))))
         .shown(DisplayForm::Is("NOT NULL"))
         .doc("value", "Returns whether a value is not null.", &["SELECT isnotnull(1)"]),
+    Entry::bind(&["is unknown"], 1, 1, |c| unknown_test(c, |e| Expr::IsNull(Box::new(e))))
+        .shown(DisplayForm::Is("UNKNOWN"))
+        .unlisted(&["is unknown"]),
+    Entry::bind(&["is not unknown"], 1, 1, |c| unknown_test(c, |e| Expr::IsNotNull(Box::new(e))))
+        .shown(DisplayForm::Is("NOT UNKNOWN"))
+        .unlisted(&["is not unknown"]),
     Entry::bind(&["isnan"], 1, 1, is_nan).doc(
         "number",
         "Returns whether a floating-point number is NaN.",
@@ -122,6 +128,12 @@ fn not(mut call: Call) -> Result<Bound> {
 fn null_test(call: Call, test: fn(Expr) -> Expr) -> Result<Bound> {
     let [arg] = call.take()?;
     Ok(pure(test(arg.expr), DataType::Boolean, false))
+}
+
+/// A null test of a condition: `IS UNKNOWN` takes nothing else.
+fn unknown_test(mut call: Call, test: fn(Expr) -> Expr) -> Result<Bound> {
+    call.coerce(0, &DataType::Boolean)?;
+    null_test(call, test)
 }
 
 fn is_nan(mut call: Call) -> Result<Bound> {

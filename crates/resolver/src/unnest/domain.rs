@@ -2,7 +2,7 @@
 
 use super::outer::replaced;
 use super::{Resolver, column, filtered, project, subquery_of};
-use crate::anew::anew;
+use crate::column_copies::copied;
 use crate::expr_scope::ResolvedExpr;
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::tree_node::{TransformedResult, TreeNode, TreeNodeRecursion};
@@ -52,7 +52,7 @@ impl Domain {
     /// Copies the domain with new ids and copied values, because the groups above have other keys too.
     pub(super) fn copy(&self, resolver: &Resolver) -> Result<(LogicalPlan, Vec<String>)> {
         let keys: Vec<String> = self.ids.iter().map(|_| resolver.new_id()).collect();
-        let renamed = self.ids.iter().zip(&keys).map(|(id, key)| anew(column(id)).alias(key));
+        let renamed = self.ids.iter().zip(&keys).map(|(id, key)| copied(column(id)).alias(key));
         Ok((project(self.plan.clone(), renamed.collect::<Vec<_>>())?, keys))
     }
 

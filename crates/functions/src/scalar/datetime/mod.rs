@@ -2,7 +2,7 @@
 
 mod convert;
 mod make;
-mod now;
+mod current;
 mod parts;
 mod shift;
 
@@ -17,7 +17,7 @@ use thalweg_values::zone::Zone;
 
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] =
-    &[convert::ENTRIES, make::ENTRIES, now::ENTRIES, parts::ENTRIES, shift::ENTRIES];
+    &[convert::ENTRIES, make::ENTRIES, current::ENTRIES, parts::ENTRIES, shift::ENTRIES];
 
 /// Casts argument `i` to TIMESTAMP, unless it is a TIMESTAMP_NTZ; returns the zone of its wall clock.
 fn to_time(call: &mut Call, i: usize) -> Result<String> {

@@ -2,7 +2,7 @@
 //!
 //! What is not JSON gives null where Spark gives null; what stands after the first value of a text is not read.
 
-mod look;
+mod inspect;
 mod path;
 mod read;
 mod write;
@@ -10,4 +10,4 @@ mod write;
 use crate::registry::Entry;
 
 /// All entries of this family.
-pub(super) const FAMILIES: &[&[Entry]] = &[look::ENTRIES, read::ENTRIES, write::ENTRIES];
+pub(super) const FAMILIES: &[&[Entry]] = &[inspect::ENTRIES, read::ENTRIES, write::ENTRIES];

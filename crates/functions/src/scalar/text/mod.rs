@@ -2,7 +2,7 @@
 
 mod bytes;
 mod case;
-mod check;
+mod validate;
 mod edit;
 mod find;
 mod format;
@@ -16,7 +16,7 @@ use crate::registry::Entry;
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] = &[
     bytes::ENTRIES,
-    check::ENTRIES,
+    validate::ENTRIES,
     edit::ENTRIES,
     find::ENTRIES,
     format::ENTRIES,

@@ -31,6 +31,12 @@ fn invalid(text: &str) -> Error {
     .hint("Years and months don't mix with days and smaller units in one interval.")
 }
 
+fn mixed_units(text: &str) -> Error {
+    let text = format!("Cannot mix year-month and day-time fields: INTERVAL {text}.");
+    Error::new(ErrorKind::Parse, "_LEGACY_ERROR_TEMP_0029", "42601", text)
+        .hint("Add two intervals to a date or timestamp, one of years and months, one of days and smaller units.")
+}
+
 /// The text of `INTERVAL '…'`: pairs of a number and a unit.
 pub(crate) fn parse_interval_text(text: &str) -> Result<Literal> {
     parse_units(text).map(literal).ok_or_else(|| invalid(text))
@@ -90,6 +96,7 @@ impl Parser<'_> {
     fn interval_units(&mut self) -> Result<Literal> {
         let start = self.pos;
         let mut total = Sum::default();
+        let mut mixed = false;
         loop {
             let negative = self.is_symbol("-");
             let sign = usize::from(negative || self.is_symbol("+"));
@@ -108,7 +115,14 @@ impl Parser<'_> {
                 return Err(self.error());
             };
             self.pos += sign + 2;
-            total.add(negative, &text, unit).ok_or_else(|| invalid(self.slice(start)))?;
+            // The error names the whole literal, so the units after the first one that does not fit are read, too.
+            mixed |= total.mixes_with(unit);
+            if !mixed {
+                total.add(negative, &text, unit).ok_or_else(|| invalid(self.slice(start)))?;
+            }
+        }
+        if mixed {
+            return Err(mixed_units(self.slice(start)));
         }
         total.interval().map(literal).ok_or_else(|| invalid(self.slice(start)))
     }
@@ -187,8 +201,8 @@ mod tests {
 
     #[test]
     fn intervals_that_mix_or_overflow_are_refused() {
+        assert_eq!(read("INTERVAL 1 MONTH 1 DAY").unwrap_err().class(), "_LEGACY_ERROR_TEMP_0029");
         for text in [
-            "INTERVAL 1 MONTH 1 DAY",
             "INTERVAL '1 month 1 day'",
             "INTERVAL '1-13' YEAR TO MONTH",
             "INTERVAL '1' MONTH TO DAY",

@@ -98,8 +98,11 @@ impl Parser<'_> {
     fn is_predicate(&mut self, value: Expr, start: usize) -> Result<Expr> {
         let negated = self.eat("NOT");
         match self.eat_any(&["NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"]) {
-            Some("NULL" | "UNKNOWN") => {
+            Some("NULL") => {
                 Ok(self.call_at(if negated { "isnotnull" } else { "isnull" }, vec![value], start))
+            }
+            Some("UNKNOWN") => {
+                Ok(self.call_at(if negated { "is not unknown" } else { "is unknown" }, vec![value], start))
             }
             Some("DISTINCT") => {
                 self.expect("FROM")?;

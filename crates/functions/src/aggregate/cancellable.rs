@@ -3,7 +3,7 @@
 //! All windows of a partition are computed at once, however many rows it has; each row's result is asked for on
 //! its own. All else is the aggregate's.
 
-use super::replayed::moving;
+use super::moving_frame::moving;
 use crate::errors::external;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};

@@ -11,26 +11,26 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// The node that [`settled`] puts above rows.
+/// The node that [`compute_once`] puts above rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SettledNode {
+pub struct ComputeOnceNode {
     input: LogicalPlan,
 }
 
 /// Creates the node above `input`.
-pub fn settled(input: LogicalPlan) -> LogicalPlan {
-    LogicalPlan::Extension(Extension { node: Arc::new(SettledNode { input }) })
+pub fn compute_once(input: LogicalPlan) -> LogicalPlan {
+    LogicalPlan::Extension(Extension { node: Arc::new(ComputeOnceNode { input }) })
 }
 
-impl PartialOrd for SettledNode {
+impl PartialOrd for ComputeOnceNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.input.partial_cmp(&other.input)
     }
 }
 
-impl UserDefinedLogicalNodeCore for SettledNode {
+impl UserDefinedLogicalNodeCore for ComputeOnceNode {
     fn name(&self) -> &str {
-        "Settled"
+        "ComputeOnce"
     }
     fn inputs(&self) -> Vec<&LogicalPlan> {
         vec![&self.input]
@@ -48,10 +48,10 @@ impl UserDefinedLogicalNodeCore for SettledNode {
         Some(vec![output_columns.to_vec()])
     }
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Settled")
+        write!(f, "ComputeOnce")
     }
     fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let input = inputs.pop().ok_or_else(|| DataFusionError::Internal("Settled needs an input".into()))?;
+        let input = inputs.pop().ok_or_else(|| DataFusionError::Internal("ComputeOnce needs an input".into()))?;
         Ok(Self { input })
     }
 }

@@ -14,20 +14,20 @@ use datafusion::logical_expr::{
 use std::sync::LazyLock;
 use thalweg_common::Result;
 
-static ANEW: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Anew::new("anew", 1)));
+static COPIED: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::from(Copied::new("copied", 1)));
 
 /// Returns a copy of a value.
-pub(crate) fn anew(value: Expr) -> Expr {
-    ANEW.call(vec![value])
+pub(crate) fn copied(value: Expr) -> Expr {
+    COPIED.call(vec![value])
 }
 
 /// Returns the first of some values, computed together with the others, which may raise.
 pub(crate) fn computed_with(values: Vec<Expr>) -> Expr {
-    ScalarUDF::from(Anew::new("computed_with", values.len())).call(values)
+    ScalarUDF::from(Copied::new("computed_with", values.len())).call(values)
 }
 
 /// Returns the plan with copies of the grouping columns that came from a key below a join.
-pub(crate) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPlan> {
+pub(crate) fn keys_copied(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPlan> {
     let schema = plan.schema();
     let mut stale = vec![];
     for dependency in schema.functional_dependencies().iter().filter(|d| d.mode == Dependency::Multi) {
@@ -39,7 +39,7 @@ pub(crate) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPla
         return Ok(plan);
     }
     let exprs = schema.columns().into_iter().map(|c| match stale.contains(&c.name) {
-        true => anew(column(&c.name)).alias(&c.name),
+        true => copied(column(&c.name)).alias(&c.name),
         false => Expr::Column(c),
     });
     let exprs = exprs.collect::<Vec<_>>();
@@ -47,18 +47,18 @@ pub(crate) fn keys_anew(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPla
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Anew {
+struct Copied {
     name: &'static str,
     signature: Signature,
 }
 
-impl Anew {
+impl Copied {
     fn new(name: &'static str, values: usize) -> Self {
         Self { name, signature: Signature::any(values, Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for Anew {
+impl ScalarUDFImpl for Copied {
     fn name(&self) -> &str {
         self.name
     }
@@ -69,6 +69,6 @@ impl ScalarUDFImpl for Anew {
         Ok(types.first().cloned().unwrap_or(Arrow::Null))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("anew takes a value".into()))
+        args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("copied takes a value".into()))
     }
 }
