@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::time::Duration;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_stream::StreamingQuery;
 
@@ -73,9 +74,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// Adds a query that has just started, and removes the oldest ended ones above the limit.
-    pub(crate) fn add(&self, job: JobInfo) -> Result<()> {
-        let mut all =
-            self.all.lock().map_err(|_| Error::internal("the lock of the streaming queries is poisoned"))?;
+    pub(crate) fn add(&self, job: JobInfo) {
+        let mut all = lock(&self.all);
         all.push(job);
         let ended = all.iter().filter(|j| !j.query.is_active()).count();
         let mut surplus = ended.saturating_sub(ENDED_MAX);
@@ -84,12 +84,11 @@ impl Jobs {
             surplus -= usize::from(drop);
             !drop
         });
-        Ok(())
     }
 
     /// Returns all queries, oldest first.
     pub fn all(&self) -> Vec<JobInfo> {
-        self.all.lock().map(|all| all.clone()).unwrap_or_default()
+        lock(&self.all).clone()
     }
 
     /// Returns the query with this id, and its newest run if no run id is given.
@@ -129,9 +128,7 @@ impl Jobs {
 
     /// Removes the ended queries of a session, so that `await_any_termination` waits for other ones.
     pub fn reset_terminated(&self, session: &str) {
-        if let Ok(mut all) = self.all.lock() {
-            all.retain(|j| j.session != session || j.query.is_active());
-        }
+        lock(&self.all).retain(|j| j.session != session || j.query.is_active());
     }
 
     pub(crate) async fn stop_all(&self) {

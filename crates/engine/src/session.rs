@@ -206,13 +206,13 @@ impl Session {
     }
 
     /// Removes the mark of a plan.
-    pub fn unpersist(&self, relation: &ir::Relation) -> Result<()> {
-        self.persisted.unmark(&self.behind_views(relation))
+    pub fn unpersist(&self, relation: &ir::Relation) {
+        self.persisted.unmark(&self.behind_views(relation));
     }
 
     /// Removes all marks.
-    pub fn unpersist_all(&self) -> Result<()> {
-        self.persisted.clear()
+    pub fn unpersist_all(&self) {
+        self.persisted.clear();
     }
 
     /// Returns the level of a plan, if it is marked.

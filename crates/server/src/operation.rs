@@ -11,12 +11,12 @@
 //! This module knows no plans, batches or engines.
 
 use crate::error::{canceled, invalid_cursor, status};
-use crate::locked;
 use futures::Stream;
 use spark_connect_proto::ExecutePlanResponse;
 use spark_connect_proto::execute_plan_response::ResponseType;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -105,12 +105,12 @@ impl ExecuteOperation {
 
     /// Returns whether the operation has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        locked(&self.buffer).end.is_none()
+        lock(&self.buffer).end.is_none()
     }
 
     /// Returns the error that it ended with.
     pub(crate) fn failure(&self) -> Option<Error> {
-        match &locked(&self.buffer).end {
+        match &lock(&self.buffer).end {
             Some(End::Failed(error, _)) => Some(error.clone()),
             Some(End::Complete) | None => None,
         }
@@ -118,7 +118,7 @@ impl ExecuteOperation {
 
     /// Returns since when no stream has been reading.
     pub(crate) fn detached_since(&self) -> Option<Instant> {
-        locked(&self.buffer).detached
+        lock(&self.buffer).detached
     }
 
     /// Adds a response; waits while too much is unread. After the end nothing is added.
@@ -127,7 +127,8 @@ impl ExecuteOperation {
         let bytes = prost::Message::encoded_len(&response);
         loop {
             {
-                let mut buffer = locked(&self.buffer);
+                let mut buffer = lock(&self.buffer);
+                // A cancelled operation may still have rows on their way.
                 if buffer.end.is_some() {
                     return;
                 }
@@ -160,7 +161,7 @@ impl ExecuteOperation {
     /// Sets the end: nothing follows. The first end stays.
     pub(crate) fn finish(&self, result: Result<(), (Error, String)>) {
         {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             let end = result.map_or_else(|(error, id)| End::Failed(error, id), |()| End::Complete);
             buffer.end.get_or_insert(end);
         }
@@ -184,7 +185,7 @@ impl ExecuteOperation {
     pub(crate) fn release_until(&self, response_id: &str) -> Result<()> {
         let number = self.number(response_id)?;
         {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             while buffer.first <= number && buffer.forget_first() {}
         }
         self.changed();
@@ -199,7 +200,7 @@ impl ExecuteOperation {
     ) -> Result<impl Stream<Item = Result<ExecutePlanResponse, Status>> + Send + use<>> {
         let next = after.map(|id| self.number(id).map(|n| n + 1)).transpose()?.unwrap_or(0);
         let stream = {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             buffer.stream += 1;
             buffer.detached = None;
             // The client has not seen what comes after its cursor, even if it was sent.
@@ -296,7 +297,7 @@ impl Cursor {
             return Step::End;
         }
         let operation = self.operation.clone();
-        let mut buffer = locked(&operation.buffer);
+        let mut buffer = lock(&operation.buffer);
         if buffer.stream != self.stream {
             let why = "The cursor has been disconnected by the server: a newer stream reads the operation.";
             return self.fail(&invalid_cursor("DISCONNECTED", why), "");
@@ -330,7 +331,7 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        let mut buffer = locked(&self.operation.buffer);
+        let mut buffer = lock(&self.operation.buffer);
         if buffer.stream != self.stream {
             return;
         }
@@ -461,7 +462,7 @@ mod tests {
         let mut seen = 0;
         while let Some(response) = stream.next().await {
             response.unwrap();
-            let buffer = locked(&operation.buffer);
+            let buffer = lock(&operation.buffer);
             assert!(buffer.unsent_bytes <= UNSENT_BYTES_MAX && buffer.sent_bytes <= SENT_BYTES_MAX);
             drop(buffer);
             seen += 1;

@@ -5,12 +5,12 @@
 //! [`DETACHED_TTL`] is abandoned. Streaming queries belong to the engine and outlive both.
 
 use crate::error::invalid_handle;
-use crate::locked;
 use crate::operation::{ExecuteOperation, ExecuteOptions, Identity};
 use crate::upload::Uploads;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_engine::Engine;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ impl ClientSession {
     /// Stores an error so that the client can fetch its details; returns its id.
     pub(crate) fn keep_error(&self, error: &Error) -> String {
         let id = Uuid::new_v4().to_string();
-        let mut errors = locked(&self.errors);
+        let mut errors = lock(&self.errors);
         if errors.len() >= ERRORS_MAX {
             errors.pop_front();
         }
@@ -79,7 +79,7 @@ impl ClientSession {
 
     /// Returns the error with this id.
     pub(crate) fn error(&self, id: &str) -> Option<Error> {
-        locked(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
+        lock(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
     }
 
     /// Adds an operation; its id must be new.
@@ -92,7 +92,8 @@ impl ClientSession {
             Some(id) => checked_uuid(id)?,
             None => Uuid::new_v4().to_string(),
         };
-        let mut operations = locked(&self.operations);
+        let mut operations = lock(&self.operations);
+        // A client that repeats a request after a lost connection must not run it twice.
         if operations.contains_key(&id) {
             return Err(invalid_handle("OPERATION_ALREADY_EXISTS", &id, "Operation already exists."));
         }
@@ -112,10 +113,11 @@ impl ClientSession {
 
     /// Returns the operation with this id.
     pub(crate) fn operation(&self, id: &str) -> Result<Arc<ExecuteOperation>> {
-        if let Some(operation) = locked(&self.operations).get(id) {
+        if let Some(operation) = lock(&self.operations).get(id) {
             return Ok(operation.clone());
         }
-        if locked(&self.ended).0.iter().any(|ended| ended == id) {
+        // An id that was there gives another error: the client may run the query again.
+        if lock(&self.ended).0.iter().any(|ended| ended == id) {
             let why = "Operation was considered abandoned because of inactivity and removed.";
             return Err(invalid_handle("OPERATION_ABANDONED", id, why));
         }
@@ -124,14 +126,14 @@ impl ClientSession {
 
     /// Returns all operations.
     pub(crate) fn operations(&self) -> Vec<Arc<ExecuteOperation>> {
-        locked(&self.operations).values().cloned().collect()
+        lock(&self.operations).values().cloned().collect()
     }
 
     /// Ends an operation, if it still runs, and removes it.
     pub(crate) fn remove_operation(&self, id: &str) {
-        if let Some(operation) = locked(&self.operations).remove(id) {
+        if let Some(operation) = lock(&self.operations).remove(id) {
             operation.cancel();
-            locked(&self.ended).add(id.to_owned());
+            lock(&self.ended).add(id.to_owned());
         }
     }
 
@@ -145,8 +147,9 @@ impl ClientSession {
     }
 
     fn is_unused(&self, now: Instant) -> bool {
-        now.saturating_duration_since(*locked(&self.used)) > SESSION_TTL
-            && locked(&self.operations).is_empty()
+        now.saturating_duration_since(*lock(&self.used)) > SESSION_TTL
+            // A long query is use of the session even if its client makes no calls meanwhile.
+            && lock(&self.operations).is_empty()
     }
 
     fn close(&self) {
@@ -193,7 +196,7 @@ impl Sessions {
         observed: Option<&str>,
     ) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), checked_uuid(id.to_owned())?);
-        let known = locked(&self.all).get(&key).cloned();
+        let known = lock(&self.all).get(&key).cloned();
         let session = match known {
             Some(session) => session,
             None => self.create(key, observed)?,
@@ -202,12 +205,12 @@ impl Sessions {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", id, why));
         }
-        *locked(&session.used) = Instant::now();
+        *lock(&session.used) = Instant::now();
         Ok(session)
     }
 
     fn create(&self, key: Key, observed: Option<&str>) -> Result<Arc<ClientSession>> {
-        if locked(&self.closed).0.contains(&key) {
+        if lock(&self.closed).0.contains(&key) {
             return Err(invalid_handle("SESSION_CLOSED", &key.1, "ClientSession was closed."));
         }
         if observed.is_some_and(|observed| !observed.is_empty()) {
@@ -227,16 +230,16 @@ impl Sessions {
                 used: Mutex::new(Instant::now()),
             })
         };
-        Ok(locked(&self.all).entry(key.clone()).or_insert_with(make).clone())
+        Ok(lock(&self.all).entry(key.clone()).or_insert_with(make).clone())
     }
 
     /// Returns the session of a call that must not create one.
     pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), id.to_owned());
-        if let Some(session) = locked(&self.all).get(&key) {
+        if let Some(session) = lock(&self.all).get(&key) {
             return Ok(session.clone());
         }
-        if locked(&self.closed).0.contains(&key) {
+        if lock(&self.closed).0.contains(&key) {
             return Err(invalid_handle("SESSION_CLOSED", id, "ClientSession was closed."));
         }
         Err(invalid_handle("SESSION_NOT_FOUND", id, "ClientSession not found."))
@@ -245,23 +248,24 @@ impl Sessions {
     /// Ends a session with all its operations. A new one may have the same id only if `reconnect`.
     pub(crate) fn release(&self, user: &str, id: &str, reconnect: bool) {
         let key = (user.to_owned(), id.to_owned());
-        let removed = locked(&self.all).remove(&key);
+        let removed = lock(&self.all).remove(&key);
         if let Some(session) = removed {
             session.close();
         }
         if !reconnect {
-            locked(&self.closed).add(key);
+            lock(&self.closed).add(key);
         }
     }
 
     /// Ends all operations.
     pub(crate) fn cancel_all(&self) {
-        locked(&self.all).values().for_each(|session| session.close());
+        lock(&self.all).values().for_each(|session| session.close());
     }
 
     /// Closes the sessions and operations that have not been used for long.
     pub(crate) fn sweep(&self, now: Instant) {
-        let all: Vec<_> = locked(&self.all).values().cloned().collect();
+        // Copied, since closing an operation takes the locks of its session.
+        let all: Vec<_> = lock(&self.all).values().cloned().collect();
         for session in all {
             session.abandon_unread(now);
             if session.is_unused(now) {

@@ -13,9 +13,10 @@ use crate::rt::{Credits, DataflowSpec, Workers};
 use crate::spec::StreamPlan;
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use thalweg_common::ids::Generation;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -47,10 +48,8 @@ struct QueryState {
 }
 
 impl Shared {
-    /// Locks the state. Each change is one assignment or one push, so a panic cannot leave it inconsistent
-    /// and a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, QueryState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(crate) fn set_status(&self, message: &str, is_data_available: bool, is_trigger_active: bool) {

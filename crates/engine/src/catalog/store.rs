@@ -10,6 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
+use thalweg_common::lock::{read, write};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The database that always exists.
@@ -88,19 +89,19 @@ impl CatalogStore {
 
     /// Returns the definition of a table.
     pub fn get(&self, name: &TableName) -> Option<TableDefinition> {
-        let contents = self.contents.read().ok()?;
+        let contents = read(&self.contents);
         contents.databases.get(&name.database.to_lowercase())?.get(&name.table.to_lowercase()).cloned()
     }
 
     /// Returns the definitions of one database in the order of their names; none if the database does not exist.
     pub fn list(&self, database: &str) -> Option<Vec<TableDefinition>> {
-        let contents = self.contents.read().ok()?;
+        let contents = read(&self.contents);
         Some(contents.databases.get(&database.to_lowercase())?.values().cloned().collect())
     }
 
     /// Returns the names of all databases.
     pub fn databases(&self) -> Vec<String> {
-        self.contents.read().map(|c| c.databases.keys().cloned().collect()).unwrap_or_default()
+        read(&self.contents).databases.keys().cloned().collect()
     }
 
     /// Adds or replaces a definition.
@@ -143,7 +144,7 @@ impl CatalogStore {
     }
 
     fn change<T>(&self, edit: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
-        let mut contents = self.contents.write().map_err(|_| Error::internal("the catalog is poisoned"))?;
+        let mut contents = write(&self.contents);
         let mut next = contents.clone();
         let answer = edit(&mut next)?;
         self.save(&next).map_err(|e| unwritable(&self.path, &e))?;

@@ -32,7 +32,7 @@ fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()
         )));
     }
     let made = TemporaryView { name: name.clone(), plan: *view.query, columns: view.columns };
-    if views.put(made, view.replace)? || view.if_not_exists {
+    if views.put(made, view.replace) || view.if_not_exists {
         return Ok(());
     }
     Err(Error::new(

@@ -205,7 +205,7 @@ pub(crate) async fn launch(
         checkpoint,
         table: request.table,
         plan: resolved.plan.display_indent().to_string(),
-    })?;
+    });
     Ok(query)
 }
 

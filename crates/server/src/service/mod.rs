@@ -10,7 +10,6 @@ use crate::convert::{Converter, required};
 use crate::error::{details, invalid_handle, status};
 use crate::execute::{self, Start};
 use crate::executor::Executor;
-use crate::locked;
 use crate::operation::ExecuteOptions;
 use crate::rpc::spark_connect_service_server as rpc_server;
 use crate::session::{ClientSession, Sessions};
@@ -26,6 +25,7 @@ use spark_connect_proto::execute_plan_request::request_option::RequestOption as 
 use spark_connect_proto::interrupt_request::{Interrupt, InterruptType};
 use spark_connect_proto::release_execute_request::{Release, ReleaseAll, ReleaseUntil};
 use std::sync::Arc;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -81,7 +81,8 @@ pub(crate) fn converter<T>(
     fragments: Vec<Bytes>,
     convert: impl FnOnce(&Converter<'_>) -> Result<T>,
 ) -> Result<T> {
-    let artifact = |hash: &str| locked(&session.uploads).get(hash);
+    // The lock is held for one look-up: a conversion may be long.
+    let artifact = |hash: &str| lock(&session.uploads).get(hash);
     let converter = Converter::new(&artifact);
     converter.take_fragments(fragments)?;
     convert(&converter)
@@ -245,7 +246,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
         }
         let session = session.ok_or_else(|| Status::invalid_argument("an upload without messages"))?;
         for (hash, data) in receiver.complete {
-            let put = locked(&session.uploads).put(hash, data);
+            let put = lock(&session.uploads).put(hash, data);
             kept(&session, put)?;
         }
         Ok(Response::new(pb::AddArtifactsResponse {
@@ -267,7 +268,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             names,
         } = request.into_inner();
         let session = self.session(user_context, &session_id, observed.as_deref())?;
-        let uploads = locked(&session.uploads);
+        let uploads = lock(&session.uploads);
         let exists = |name: String| {
             let exists = uploads.has(&name);
             (name, pb::artifact_statuses_response::ArtifactStatus { exists })
