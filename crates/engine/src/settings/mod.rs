@@ -84,7 +84,7 @@ impl SessionConfig {
         match (key, table::find(key)) {
             ("spark.sql.warehouse.dir", _) if self.warehouse.is_some() => self.warehouse.clone(),
             (_, SettingLookup::Setting(setting)) if setting.key == key => setting.default.map(str::to_owned),
-            _ => None,
+            (_, SettingLookup::Setting(_) | SettingLookup::Own | SettingLookup::Unknown) => None,
         }
     }
 
@@ -109,6 +109,7 @@ impl SessionConfig {
     /// # Errors
     /// `INVALID_CONF_VALUE.REQUIREMENT` for a setting of which only Spark's default is supported.
     pub fn set_silently(&self, key: &str, value: &str) -> Result<Option<String>> {
+        // A builder of a client sets whatever it was given, and must not fail for a hint.
         let changes_answers =
             matches!(table::find(key), SettingLookup::Setting(setting) if setting.effect == Effect::Fixed);
         match self.set(key, value) {
@@ -138,6 +139,7 @@ impl SessionConfig {
 
     /// Returns the keys that are set and a few static settings, optionally those under a prefix.
     pub fn get_all(&self, prefix: Option<&str>) -> BTreeMap<String, String> {
+        // They have values without being set.
         let fact = |key: &&str| Some(((*key).to_owned(), self.default_of(key)?));
         let mut all: BTreeMap<_, _> = TOLD.iter().filter_map(fact).collect();
         all.extend(read(&self.values).iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -187,13 +189,14 @@ fn check(setting: &SettingEntry, key: &str, value: &str) -> Result<Option<String
     setting.kind.check(key, value)?;
     match (setting.effect, setting.default) {
         (Effect::Hint, _) => Ok(Some(format!("The setting {key} has no effect here: {}.", setting.help))),
+        // The value that holds anyway may be set: programs often state defaults.
         (Effect::Fixed, Some(only)) if !setting.kind.same(value, only) => {
             Err(kind::requirement(key, value, &format!("Only '{only}' is supported. {}", setting.help)))
         }
         (Effect::Fixed, None) => {
             Err(kind::requirement(key, value, &format!("It cannot be set. {}", setting.help)))
         }
-        _ => Ok(None),
+        (Effect::Works | Effect::Client | Effect::Fixed | Effect::Server | Effect::Cluster, _) => Ok(None),
     }
 }
 
@@ -206,7 +209,7 @@ fn modifiable(setting: &SettingEntry, key: &str) -> Result<()> {
         Effect::Cluster => {
             ("CANNOT_MODIFY_CONFIG", format!("Cannot modify the value of the Spark config: \"{key}\"."))
         }
-        _ => return Ok(()),
+        Effect::Works | Effect::Client | Effect::Hint | Effect::Fixed => return Ok(()),
     };
     let error = Error::new(ErrorKind::Analysis, class, "46110", message).param("key", format!("\"{key}\""));
     Err(error.hint(setting.help))
