@@ -77,6 +77,7 @@ impl Jobs {
     pub(crate) fn add(&self, job: JobInfo) {
         let mut all = lock(&self.all);
         all.push(job);
+        // Running queries are never removed, however many there are.
         let ended = all.iter().filter(|j| !j.query.is_active()).count();
         let mut surplus = ended.saturating_sub(ENDED_MAX);
         all.retain(|j| {
@@ -113,6 +114,7 @@ impl Jobs {
     /// The error of a query that has failed since the last reset, whichever ended first.
     pub async fn await_any_termination(&self, session: &str, timeout: Option<Duration>) -> Result<bool> {
         let mine: Vec<_> = self.all().into_iter().filter(|j| j.session == session).collect();
+        // A failure counts even if another query ended before it, as in Spark.
         if let Some(error) = mine.iter().rev().find_map(JobInfo::exception) {
             return Err(error);
         }
@@ -122,6 +124,7 @@ impl Jobs {
         if mine.is_empty() {
             return Ok(false);
         }
+        // Queries that are started meanwhile are not waited for: the caller knows those that run now.
         let waits = mine.iter().map(|j| Box::pin(j.await_termination(timeout)));
         futures::future::select_all(waits).await.0
     }
@@ -146,6 +149,7 @@ impl Jobs {
             let table = j.table.as_ref().is_some_and(|(_, t)| t.eq_ignore_ascii_case(id_or_name));
             j.query.id() == id_or_name || j.query.name().is_some_and(|n| n == id_or_name) || table
         };
+        // The newest run is the one that a user means.
         all.iter().rev().find(matches).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::NoSuchElement,

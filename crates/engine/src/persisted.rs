@@ -53,6 +53,7 @@ impl Persisted {
             )));
         }
         let same = marks.entry(plan.semantic_hash()).or_default();
+        // Hashes of different plans may be equal.
         if same.iter().all(|(known, _)| *known != plan) {
             same.push((plan, level));
         }

@@ -37,8 +37,10 @@ impl Executor {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
+        // Only while the server shuts down: the groups are gone.
         let Some((threads, place)) = self.place() else { return tokio::spawn(work) };
         threads.spawn(async move {
+            // Held by the work, so that the group counts it however it ends.
             let _place = place;
             work.await
         })
@@ -49,6 +51,7 @@ impl Executor {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        // The task has threads of its own, so dropping the future alone would not end it.
         let unwanted = CancelOnDrop(Cancellation::default());
         self.spawn(unwanted.0.scope(work)).await.unwrap_or_else(|e| Err(broken(&e)))
     }
@@ -62,6 +65,7 @@ impl Executor {
                 Err(error) => tracing::warn!(%error, "queries have to share their threads"),
             }
         }
+        // With no free group the work shares threads, and is only slower.
         groups.iter().min_by_key(|group| group.load()).map(Group::place)
     }
 }

@@ -83,6 +83,7 @@ pub(crate) struct ExecuteOperation {
 impl ExecuteOperation {
     /// An operation without responses.
     pub(crate) fn new(identity: Identity, options: ExecuteOptions) -> Arc<Self> {
+        // A response id of another operation must not be taken for a position in this one.
         let token = Uuid::new_v4().simple().to_string();
         let buffer = Mutex::new(Buffer { detached: Some(Instant::now()), ..Buffer::default() });
         let (changes, canceled) = (watch::Sender::new(0), watch::Sender::new(false));
@@ -92,6 +93,7 @@ impl ExecuteOperation {
     /// Requests that the operation end with `OPERATION_CANCELED`; returns whether it was running.
     pub(crate) fn cancel(&self) -> bool {
         let running = self.is_running();
+        // Kept, so that whoever waits later sees it too.
         self.canceled.send_replace(true);
         running
     }
@@ -132,6 +134,7 @@ impl ExecuteOperation {
                 if buffer.end.is_some() {
                     return;
                 }
+                // One response always fits, so that a row larger than the bound is sent.
                 if buffer.unsent_bytes == 0 || buffer.unsent_bytes + bytes <= UNSENT_BYTES_MAX {
                     self.label(&mut response, buffer.first + buffer.responses.len() as u64);
                     buffer.responses.push_back((response, bytes));
@@ -163,6 +166,7 @@ impl ExecuteOperation {
         {
             let mut buffer = lock(&self.buffer);
             let end = result.map_or_else(|(error, id)| End::Failed(error, id), |()| End::Complete);
+            // The client has perhaps seen the first end already.
             buffer.end.get_or_insert(end);
         }
         self.changed();
@@ -198,6 +202,7 @@ impl ExecuteOperation {
         after: Option<&str>,
         messages_max: Option<u64>,
     ) -> Result<impl Stream<Item = Result<ExecutePlanResponse, Status>> + Send + use<>> {
+        // The position is the id that the client names, and not what was sent: a sent response may be lost.
         let next = after.map(|id| self.number(id).map(|n| n + 1)).transpose()?.unwrap_or(0);
         let stream = {
             let mut buffer = lock(&self.buffer);
@@ -302,12 +307,14 @@ impl Cursor {
             let why = "The cursor has been disconnected by the server: a newer stream reads the operation.";
             return self.fail(&invalid_cursor("DISCONNECTED", why), "");
         }
+        // The client released it, or did not ask for it until the buffer was full.
         if self.next < buffer.first {
             let why = "The cursor position is no longer available.";
             return self.fail(&invalid_cursor("POSITION_NOT_AVAILABLE", why), "");
         }
         if let Some(response) = buffer.take(self.next, operation.options.reattachable) {
             self.next += 1;
+            // The stream ends after as many messages, and the client continues with another one.
             self.left = self.left.map(|n| n - 1);
             drop(buffer);
             operation.changed();

@@ -45,6 +45,7 @@ impl<T> Default for Tombstones<T> {
 impl<T: PartialEq> Tombstones<T> {
     fn add(&mut self, gone: T) {
         if self.0.len() >= TOMBSTONES_MAX {
+            // The oldest are forgotten: clients ask for what has just ended.
             self.0.pop_front();
         }
         self.0.push_back(gone);
@@ -140,6 +141,7 @@ impl ClientSession {
     fn abandon_unread(&self, now: Instant) {
         for operation in self.operations() {
             let unread = operation.detached_since().map(|since| now.saturating_duration_since(since));
+            // A client that is gone never releases its responses, and its query would run on for nobody.
             if unread.is_some_and(|unread| unread > DETACHED_TTL) {
                 self.remove_operation(&operation.identity.operation_id);
             }
@@ -217,6 +219,7 @@ impl Sessions {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", &key.1, why));
         }
+        // Called under the lock: two first calls of a client at once get one session.
         let make = || {
             Arc::new(ClientSession {
                 user: key.0.clone(),
@@ -252,6 +255,7 @@ impl Sessions {
         if let Some(session) = removed {
             session.close();
         }
+        // Without the note the next call would silently create an empty session.
         if !reconnect {
             lock(&self.closed).add(key);
         }

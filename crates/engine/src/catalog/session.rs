@@ -143,6 +143,7 @@ impl SessionCatalog {
 #[async_trait]
 impl Catalog for SessionCatalog {
     async fn table(&self, name: &ir::Name, options: &ir::Options, streaming: bool) -> Result<TableEntry> {
+        // Temporary views come first, as in Spark: they may hide a table.
         if let Some(view) = self.temporary(name) {
             let qualifier = vec![view.name];
             return Ok(TableEntry::View { plan: Box::new(view.plan), columns: view.columns, qualifier });
@@ -152,6 +153,7 @@ impl Catalog for SessionCatalog {
         }
         match self.lasting(name, options, streaming).await {
             Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {
+                // Only then: a table of a database `csv` counts before a file.
                 match source::path_table(name, options, streaming) {
                     Some(request) if self.registry.get(&request.format).is_ok() => {
                         self.entry(request, vec![]).await

@@ -83,6 +83,7 @@ impl CatalogStore {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Contents::default(),
             Err(e) => return Err(unwritable(&path, &e)),
         };
+        // Sessions start in it, and a catalog of an older version may lack it.
         contents.databases.entry(DEFAULT_DATABASE.to_owned()).or_default();
         Ok(Self { path, contents: RwLock::new(contents) })
     }
@@ -147,6 +148,7 @@ impl CatalogStore {
         let mut contents = write(&self.contents);
         let mut next = contents.clone();
         let answer = edit(&mut next)?;
+        // Written before it is used: what a session sees is on the disk.
         self.save(&next).map_err(|e| unwritable(&self.path, &e))?;
         *contents = next;
         Ok(answer)

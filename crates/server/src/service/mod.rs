@@ -118,6 +118,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             let plan = required(plan, "ExecutePlanRequest.plan")?;
             let operation = session.add_operation(operation_id, options)?;
             let reattachable = operation.options.reattachable;
+            // The stream exists before the work starts, so that the operation is never without a reader.
             let stream = operation.stream(None, messages_max(&session).filter(|_| reattachable))?;
             let start =
                 Start { session: session.clone(), operation, plan: Deep { message: plan, fragments } };
@@ -141,6 +142,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
         } = request.into_inner();
         let session = self.known_session(user_context, &session_id)?;
         let stream = session.operation(&operation_id).and_then(|operation| {
+            // Its responses are dropped when they are sent.
             if !operation.options.reattachable {
                 let why = "The operation was not started as reattachable.";
                 return Err(invalid_handle("OPERATION_NOT_REATTACHABLE", &operation_id, why));
@@ -245,6 +247,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             session = Some(found);
         }
         let session = session.ok_or_else(|| Status::invalid_argument("an upload without messages"))?;
+        // After the last message: an upload that breaks off leaves nothing.
         for (hash, data) in receiver.complete {
             let put = lock(&session.uploads).put(hash, data);
             kept(&session, put)?;
@@ -304,6 +307,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             request.into_inner();
         let user = user_id(user_context);
         let known = self.sessions.get(&user, &session_id).ok();
+        // Also for an unknown session: a client may close before its first call arrives.
         self.sessions.release(&user, &session_id, allow_reconnect);
         let server_side_session_id = known.map(|s| s.server_side_id.clone()).unwrap_or_default();
         Ok(Response::new(pb::ReleaseSessionResponse { session_id, server_side_session_id }))
