@@ -240,6 +240,8 @@ SHOWN = [
         lambda df: df.limit(1).select("name").show(truncate=False),
         "+----+\n|name|\n+----+\n|ann |\n+----+\n\n",
     ),
+    ("no columns", lambda df: df.select().show(1), "++\n||\n++\n||\n++\nonly showing top 1 row\n"),
+    ("no columns and no rows", lambda df: df.limit(0).select().show(), "++\n||\n++\n++\n\n"),
     (
         "vertical",
         lambda df: df.limit(1).show(vertical=True),

@@ -1,5 +1,5 @@
-//! Shared by every crate: the error type, cancellation, name suggestions, configuration, clocks, identifiers and
-//! fail points.
+//! Shared by every crate: the error type, cancellation, name suggestions, configuration, clocks, locks, identifiers
+//! and fail points.
 //!
 //! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL
 //! or sessions.
@@ -28,6 +28,7 @@ pub mod error;
 pub mod fail_point;
 pub mod ids;
 pub mod injected_bug;
+pub mod lock;
 pub mod suggest;
 
 pub use error::{Error, ErrorKind, Position, Result};

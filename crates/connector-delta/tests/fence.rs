@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::Result;
 use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::lock::lock;
 use thalweg_connector_delta::Delta;
 use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, StreamSink};
 
@@ -22,11 +23,11 @@ type Action = Box<dyn FnOnce() + Send>;
 static HELD: Mutex<Option<(FailPoint, Action)>> = Mutex::new(None);
 
 fn at(point: FailPoint, action: impl FnOnce() + Send + 'static) {
-    *HELD.lock().unwrap() = Some((point, Box::new(action)));
+    *lock(&HELD) = Some((point, Box::new(action)));
 }
 
 fn on_hit(point: FailPoint) {
-    let mut held = HELD.lock().unwrap();
+    let mut held = lock(&HELD);
     if held.as_ref().is_some_and(|(wanted, _)| *wanted == point) {
         let (_, action) = held.take().unwrap();
         drop(held);
@@ -125,7 +126,7 @@ async fn a_held_generation_never_commits_after_the_next_one() {
             let elsewhere = path.clone();
             at(point, move || live_elsewhere(&elsewhere, 3));
             let old = live(&path, 2).await;
-            assert!(HELD.lock().unwrap().is_none(), "{point:?} was hit");
+            assert!(lock(&HELD).is_none(), "{point:?} was hit");
             let class = old.err().map(|e| e.class().to_owned()).unwrap_or_default();
             assert_eq!(class, "STREAM_FENCED", "{point:?} after {epochs_before} epochs");
             assert_eq!(numbers(&path).await, [0, 1, 2, 3, 4], "{point:?} after {epochs_before} epochs");

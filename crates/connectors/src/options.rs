@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use thalweg_common::lock::lock;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
@@ -63,14 +64,12 @@ impl OptionMap {
     /// The lower-case names that were asked for, also through clones: a test compares them with a descriptor,
     /// since an option that is described and not asked for would be ignored.
     pub fn asked(&self) -> BTreeSet<String> {
-        self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
+        lock(&self.asked).clone()
     }
 
     /// The value of `key`, whatever its case.
     pub fn get(&self, key: &str) -> Option<&str> {
-        if let Ok(mut asked) = self.asked.lock() {
-            asked.insert(key.to_lowercase());
-        }
+        lock(&self.asked).insert(key.to_lowercase());
         self.entries.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_str())
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::lock::lock;
 use thalweg_connector_testing::{batch, ddl, lines, options};
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
@@ -13,7 +14,7 @@ async fn an_epoch_is_printed_under_its_number() {
     let printed = Arc::new(Mutex::new(String::new()));
     let out = Arc::clone(&printed);
     let console = Console::new(
-        Arc::new(move |text| out.lock().unwrap().push_str(&text)),
+        Arc::new(move |text| lock(&out).push_str(&text)),
         Arc::new(|rows, max, cut| {
             Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
         }),
@@ -33,7 +34,7 @@ async fn an_epoch_is_printed_under_its_number() {
     let staged = sink.stage(Epoch(3), 0, rows).await.unwrap();
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
-    assert_eq!(*printed.lock().unwrap(), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
+    assert_eq!(*lock(&printed), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
     let checked = ConnectorRegistry::default().with(Arc::new(console)).get("console").unwrap();
     let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");

@@ -28,7 +28,7 @@ async fn put(sink: &Arc<dyn StreamSink>, epoch: u64, n: &str) -> Result<()> {
 }
 
 fn shown(memory: &Memory) -> Vec<String> {
-    lines(&memory.find("COUNTS").unwrap().unwrap().batches().unwrap())
+    lines(&memory.find("COUNTS").unwrap().batches())
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
@@ -18,7 +18,7 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::cancel::{CancelOnDrop, Cancellation};
-use thalweg_logical::WatermarkNode;
+use thalweg_logical::LogicalExtension;
 use thalweg_resolver::ResolvedQuery;
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::with_interval_fields;
@@ -73,6 +73,7 @@ impl Runtime {
             .with_config(settings)
             .with_runtime_env(self.environment.clone())
             .with_default_features()
+            // The resolver has done their work: DataFusion's coercion would change its types.
             .with_analyzer_rules(vec![])
             .with_query_planner(thalweg_physical::query_planner())
             .with_physical_optimizer_rules(thalweg_physical::physical_optimizer_rules());
@@ -101,6 +102,7 @@ impl Runtime {
         options: PlanOptions,
     ) -> Result<SendableRecordBatchStream> {
         let (state, physical) = self.physical(plan, options).await?;
+        // A part: the query also ends alone, when its rows are dropped.
         let cancellation = Cancellation::current().part();
         let physical = thalweg_physical::interruptible(physical, &cancellation).map_err(from_datafusion)?;
         let schema = physical.schema();
@@ -118,6 +120,7 @@ impl Runtime {
 /// of them run at once; those after the first wait when [`PARTITION_BATCHES_MAX`] batches are ready.
 fn one_after_another(schema: SchemaRef, parts: Vec<SendableRecordBatchStream>) -> SendableRecordBatchStream {
     let several = parts.len() > 1;
+    // One partition needs no task of its own, and its reader sets the pace.
     let ahead = |part| if several { spawn_buffered(part, PARTITION_BATCHES_MAX) } else { part };
     let parts: Vec<_> = parts.into_iter().map(ahead).collect();
     Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(parts).flatten()))
@@ -125,14 +128,14 @@ fn one_after_another(schema: SchemaRef, parts: Vec<SendableRecordBatchStream>) -
 
 /// Removes watermark nodes, which have no meaning for bounded inputs.
 pub(crate) fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let strip = |node: LogicalPlan| match &node {
-        LogicalPlan::Extension(Extension { node: inner }) => {
-            match inner.as_any().downcast_ref::<WatermarkNode>() {
-                Some(watermark) => Ok(Transformed::yes(watermark.input.clone())),
-                None => Ok(Transformed::no(node)),
-            }
-        }
-        _ => Ok(Transformed::no(node)),
+    let strip = |node: LogicalPlan| match LogicalExtension::at(&node) {
+        Some(LogicalExtension::Watermark(watermark)) => Ok(Transformed::yes(watermark.input.clone())),
+        Some(
+            LogicalExtension::Generate(_)
+            | LogicalExtension::SequentialProjection(_)
+            | LogicalExtension::ComputeOnce(_),
+        )
+        | None => Ok(Transformed::no(node)),
     };
     plan.transform_up_with_subqueries(strip).map(|t| t.data).map_err(from_datafusion)
 }

@@ -54,13 +54,19 @@ pub struct Engine {
 impl Engine {
     /// Opens the engine over a data directory, which is created if it does not exist. `registry` has the connectors
     /// that its queries may use.
-    pub async fn open(config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
+    pub async fn open(mut config: EngineConfig, registry: ConnectorRegistry) -> Result<Arc<Self>> {
         thalweg_storage::durable::make_folder(&config.data_dir)
             .map_err(|e| unusable(&config.data_dir, e.message().trim_end_matches('.')))?;
         let lock = lock(&config.data_dir)?;
+        // Locations below it are kept in the catalog and in checkpoints, so they must not depend on the directory in
+        // which the next process starts.
+        config.data_dir =
+            std::path::absolute(&config.data_dir).map_err(|e| unusable(&config.data_dir, &e.to_string()))?;
+        // A process that was killed could not remove the checkpoints of its temporary queries.
         clear(&config.data_dir.join(TEMPORARY))?;
         let store = Arc::new(CatalogStore::open(&config.data_dir)?);
         let runtime = Runtime::new(&config)?;
+        // Resumed last: their queries need the whole engine.
         let resume = config.resume_jobs;
         let engine = Arc::new_cyclic(|this| Self {
             config,

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::time::Duration;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_stream::StreamingQuery;
 
@@ -73,10 +74,10 @@ pub struct Jobs {
 
 impl Jobs {
     /// Adds a query that has just started, and removes the oldest ended ones above the limit.
-    pub(crate) fn add(&self, job: JobInfo) -> Result<()> {
-        let mut all =
-            self.all.lock().map_err(|_| Error::internal("the lock of the streaming queries is poisoned"))?;
+    pub(crate) fn add(&self, job: JobInfo) {
+        let mut all = lock(&self.all);
         all.push(job);
+        // Running queries are never removed, however many there are.
         let ended = all.iter().filter(|j| !j.query.is_active()).count();
         let mut surplus = ended.saturating_sub(ENDED_MAX);
         all.retain(|j| {
@@ -84,12 +85,11 @@ impl Jobs {
             surplus -= usize::from(drop);
             !drop
         });
-        Ok(())
     }
 
     /// Returns all queries, oldest first.
     pub fn all(&self) -> Vec<JobInfo> {
-        self.all.lock().map(|all| all.clone()).unwrap_or_default()
+        lock(&self.all).clone()
     }
 
     /// Returns the query with this id, and its newest run if no run id is given.
@@ -114,6 +114,7 @@ impl Jobs {
     /// The error of a query that has failed since the last reset, whichever ended first.
     pub async fn await_any_termination(&self, session: &str, timeout: Option<Duration>) -> Result<bool> {
         let mine: Vec<_> = self.all().into_iter().filter(|j| j.session == session).collect();
+        // A failure counts even if another query ended before it, as in Spark.
         if let Some(error) = mine.iter().rev().find_map(JobInfo::exception) {
             return Err(error);
         }
@@ -123,15 +124,14 @@ impl Jobs {
         if mine.is_empty() {
             return Ok(false);
         }
+        // Queries that are started meanwhile are not waited for: the caller knows those that run now.
         let waits = mine.iter().map(|j| Box::pin(j.await_termination(timeout)));
         futures::future::select_all(waits).await.0
     }
 
     /// Removes the ended queries of a session, so that `await_any_termination` waits for other ones.
     pub fn reset_terminated(&self, session: &str) {
-        if let Ok(mut all) = self.all.lock() {
-            all.retain(|j| j.session != session || j.query.is_active());
-        }
+        lock(&self.all).retain(|j| j.session != session || j.query.is_active());
     }
 
     pub(crate) async fn stop_all(&self) {
@@ -149,6 +149,7 @@ impl Jobs {
             let table = j.table.as_ref().is_some_and(|(_, t)| t.eq_ignore_ascii_case(id_or_name));
             j.query.id() == id_or_name || j.query.name().is_some_and(|n| n == id_or_name) || table
         };
+        // The newest run is the one that a user means.
         all.iter().rev().find(matches).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::NoSuchElement,

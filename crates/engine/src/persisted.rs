@@ -6,6 +6,7 @@
 use crate::semantics::CanonicalPlan;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Relation;
 
@@ -44,13 +45,15 @@ impl Persisted {
     /// Marks a plan; an existing mark stays.
     pub(crate) fn mark(&self, plan: &Relation, level: StorageLevel) -> Result<()> {
         let plan = CanonicalPlan::of(plan);
-        let mut marks = self.0.lock().map_err(|_| poisoned())?;
+        let mut marks = lock(&self.0);
+        // Refused and not forgotten: a program would read another level than it set.
         if marks.len() >= MARKS_MAX {
             return Err(Error::unsupported(format!(
                 "more than {MARKS_MAX} persisted DataFrames of a session"
             )));
         }
         let same = marks.entry(plan.semantic_hash()).or_default();
+        // Hashes of different plans may be equal.
         if same.iter().all(|(known, _)| *known != plan) {
             same.push((plan, level));
         }
@@ -58,33 +61,27 @@ impl Persisted {
     }
 
     /// Removes the mark of a plan.
-    pub(crate) fn unmark(&self, plan: &Relation) -> Result<()> {
+    pub(crate) fn unmark(&self, plan: &Relation) {
         let plan = CanonicalPlan::of(plan);
-        let mut marks = self.0.lock().map_err(|_| poisoned())?;
+        let mut marks = lock(&self.0);
         if let Some(same) = marks.get_mut(&plan.semantic_hash()) {
             same.retain(|(known, _)| *known != plan);
         }
         marks.retain(|_, same| !same.is_empty());
-        Ok(())
     }
 
     /// Returns the mark of a plan.
     pub(crate) fn level(&self, plan: &Relation) -> Option<StorageLevel> {
         let plan = CanonicalPlan::of(plan);
-        let marks = self.0.lock().ok()?;
+        let marks = lock(&self.0);
         let same = marks.get(&plan.semantic_hash())?;
         same.iter().find(|(known, _)| *known == plan).map(|(_, level)| *level)
     }
 
     /// Removes all marks.
-    pub(crate) fn clear(&self) -> Result<()> {
-        self.0.lock().map_err(|_| poisoned())?.clear();
-        Ok(())
+    pub(crate) fn clear(&self) {
+        lock(&self.0).clear();
     }
-}
-
-fn poisoned() -> Error {
-    Error::internal("the marks of persisted plans are poisoned")
 }
 
 #[cfg(test)]
@@ -106,10 +103,10 @@ mod tests {
         persisted.mark(&range(3, 2), StorageLevel::DEFAULT).unwrap();
         assert_eq!(persisted.level(&range(3, 9)), Some(disk));
         assert_eq!(persisted.level(&range(4, 1)), None);
-        persisted.unmark(&range(3, 5)).unwrap();
+        persisted.unmark(&range(3, 5));
         assert_eq!(persisted.level(&range(3, 1)), None);
         persisted.mark(&range(3, 1), StorageLevel::DEFAULT).unwrap();
-        persisted.clear().unwrap();
+        persisted.clear();
         assert_eq!(persisted.level(&range(3, 1)), None);
     }
 }

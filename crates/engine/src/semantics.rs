@@ -62,7 +62,18 @@ impl Renumbering {
             | ExprNode::Star { plan_id, .. }
             | ExprNode::Regex { plan_id, .. } => self.optional(plan_id),
             ExprNode::SubqueryReference { plan_id, .. } => self.id(plan_id),
-            _ => {}
+            ExprNode::Literal(_)
+            | ExprNode::LambdaVariable(_)
+            | ExprNode::Parameter(_)
+            | ExprNode::Function(_)
+            | ExprNode::Window(_)
+            | ExprNode::Cast { .. }
+            | ExprNode::Alias { .. }
+            | ExprNode::NamedArgument { .. }
+            | ExprNode::Lambda { .. }
+            | ExprNode::Extract { .. }
+            | ExprNode::UpdateField { .. }
+            | ExprNode::Subquery { .. } => {}
         }
         expr.for_each_child_mut(&mut |child| self.child(child));
     }
@@ -74,6 +85,7 @@ impl Renumbering {
     }
 
     fn id(&mut self, id: &mut i64) {
+        // Numbered by first use, so that the ids of two clients are the same.
         let next = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
         *id = *self.0.entry(*id).or_insert(next);
     }

@@ -6,16 +6,18 @@ use crate::engine::Engine;
 use crate::persisted::{Persisted, StorageLevel};
 use crate::settings::SessionConfig;
 use crate::statement;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::Schema;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::FunctionRegistry;
 use thalweg_resolver::{Context, ResolvedQuery};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
+use thalweg_values::types::struct_fields;
 
 /// The deepest nesting of views.
 // The default of Spark's `spark.sql.view.maxNestedViewDepth`.
@@ -35,6 +37,15 @@ impl Output {
     /// Creates the result of a statement without rows.
     pub fn nothing() -> Self {
         Self { schema: StructType::default(), rows: futures::stream::empty().boxed(), query: None }
+    }
+
+    /// Creates the result of these columns, whose types are those of the schema.
+    pub(crate) fn of_columns(schema: StructType, columns: Vec<ArrayRef>) -> Result<Self> {
+        let arrow = Arc::new(Schema::new(struct_fields(&schema)));
+        // Callers write columns and schema side by side, so a difference is a bug of the caller.
+        let batch = RecordBatch::try_new(arrow, columns)
+            .map_err(|e| Error::internal(format!("the rows of a command: {e}")))?;
+        Ok(Self { schema, rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
     }
 
     /// Collects all rows, or returns the first error: some operators repeat their error without end.
@@ -130,7 +141,10 @@ impl Session {
     }
 
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
-        self.engine.upgrade().ok_or_else(|| Error::internal("the engine is shut down"))
+        self.engine.upgrade().ok_or_else(|| {
+            Error::new(ErrorKind::Runtime, "ENGINE_STOPPED", "57P01", "The engine of this session has ended.")
+                .hint("Connect again when the server is running.")
+        })
     }
 
     /// Runs one statement. The rows of a query are computed as they are read; a command has run when this returns.
@@ -145,6 +159,7 @@ impl Session {
     pub async fn sql(&self, text: &str) -> Result<Vec<Output>> {
         let mut outputs = vec![];
         for parsed in thalweg_sql::parse(text)? {
+            // One after another: a statement may use what the one before has created.
             outputs.push(self.execute(parsed.statement, Some(parsed.text.into())).await?);
         }
         Ok(outputs)
@@ -173,6 +188,7 @@ impl Session {
         }
         let resolved = self.resolve(relation, text).await?;
         if resolved.streaming {
+            // A stream has no last row, so its rows cannot be returned.
             return Err(crate::catalog::streaming_table::must_be_started());
         }
         let rows = self.engine()?.runtime.run(&resolved.plan, self.plan_options(optimize)).await?;
@@ -206,13 +222,13 @@ impl Session {
     }
 
     /// Removes the mark of a plan.
-    pub fn unpersist(&self, relation: &ir::Relation) -> Result<()> {
-        self.persisted.unmark(&self.behind_views(relation))
+    pub fn unpersist(&self, relation: &ir::Relation) {
+        self.persisted.unmark(&self.behind_views(relation));
     }
 
     /// Removes all marks.
-    pub fn unpersist_all(&self) -> Result<()> {
-        self.persisted.clear()
+    pub fn unpersist_all(&self) {
+        self.persisted.clear();
     }
 
     /// Returns the level of a plan, if it is marked.
@@ -224,6 +240,7 @@ impl Session {
     fn behind_views(&self, relation: &ir::Relation) -> ir::Relation {
         let mut relation = relation.clone();
         for _ in 0..VIEWS_DEEP_MAX {
+            // A view of a view is the same plan, and the number of them is bounded as in the resolver.
             let ir::RelationNode::Table { name, .. } = &relation.node else { break };
             let Some(view) = self.catalog.temporary(name) else { break };
             relation = view.plan;
@@ -273,6 +290,41 @@ fn is_local(relation: &ir::Relation) -> bool {
     match &relation.node {
         ir::RelationNode::Local { .. } | ir::RelationNode::Values { .. } => true,
         ir::RelationNode::SqlQuery { query, .. } => is_local(query),
-        _ => false,
+        ir::RelationNode::Table { .. }
+        | ir::RelationNode::DataSource(_)
+        | ir::RelationNode::Range { .. }
+        | ir::RelationNode::OneRow
+        | ir::RelationNode::Project { .. }
+        | ir::RelationNode::Filter { .. }
+        | ir::RelationNode::Aggregate(_)
+        | ir::RelationNode::Having { .. }
+        | ir::RelationNode::Qualify { .. }
+        | ir::RelationNode::Join(_)
+        | ir::RelationNode::SetOperation(_)
+        | ir::RelationNode::Sort { .. }
+        | ir::RelationNode::Limit { .. }
+        | ir::RelationNode::Offset { .. }
+        | ir::RelationNode::Tail { .. }
+        | ir::RelationNode::Deduplicate { .. }
+        | ir::RelationNode::Alias { .. }
+        | ir::RelationNode::With { .. }
+        | ir::RelationNode::WithRelations { .. }
+        | ir::RelationNode::WithWatermark { .. }
+        | ir::RelationNode::WithColumns { .. }
+        | ir::RelationNode::WithColumnsRenamed { .. }
+        | ir::RelationNode::Drop { .. }
+        | ir::RelationNode::ToDf { .. }
+        | ir::RelationNode::ToSchema { .. }
+        | ir::RelationNode::Repartition { .. }
+        | ir::RelationNode::Sample { .. }
+        | ir::RelationNode::FillNa { .. }
+        | ir::RelationNode::DropNa { .. }
+        | ir::RelationNode::Replace { .. }
+        | ir::RelationNode::Unpivot(_)
+        | ir::RelationNode::Hint { .. }
+        | ir::RelationNode::LateralView(_)
+        | ir::RelationNode::TableFunction { .. }
+        | ir::RelationNode::Describe { .. }
+        | ir::RelationNode::ShowString { .. } => false,
     }
 }

@@ -5,11 +5,9 @@
 
 use crate::session::{Output, Session};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Field, Schema};
-use futures::StreamExt;
 use std::fmt::Write;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 use thalweg_values::display;
@@ -55,21 +53,18 @@ pub(crate) async fn show(
         (false, true) => vertical(&cells),
         (false, false) => horizontal(&cells, style.truncate > 0),
     };
-    let field = Field::new("show_string", ArrowType::Utf8, false);
-    let column: ArrayRef = Arc::new(StringArray::from(vec![drawn]));
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column])
-        .map_err(|e| Error::internal(e.to_string()))?;
-    Ok(Output { schema: schema(), rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
+    Output::of_columns(schema(), vec![Arc::new(StringArray::from(vec![drawn]))])
 }
 
-fn texts(batch: &RecordBatch, zone: &str, truncate: usize) -> Vec<Vec<String>> {
+fn texts(batch: &RecordBatch, schema: &StructType, zone: &str, truncate: usize) -> Vec<Vec<String>> {
+    let columns = intervals_as_texts(batch, schema);
     let cell = |column: &ArrayRef, row| cut(escape(&display::cell(column.as_ref(), row, zone)), truncate);
-    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|c| cell(c, row)).collect()).collect()
+    (0..batch.num_rows()).map(|row| columns.iter().map(|c| cell(c, row)).collect()).collect()
 }
 
-/// Converts intervals to text, which depends on the fields of their types.
-fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> {
-    let columns: Vec<ArrayRef> = batch
+/// Returns the columns with intervals as texts, which depend on the fields of their types.
+fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Vec<ArrayRef> {
+    batch
         .columns()
         .iter()
         .zip(&schema.fields)
@@ -77,15 +72,7 @@ fn intervals_as_texts(batch: &RecordBatch, schema: &StructType) -> Result<Record
             let fields = thalweg_values::types::interval_fields(&field.data_type);
             display::intervals_as_texts(column, &mut fields.into_iter())
         })
-        .collect();
-    let named: Vec<Field> = batch
-        .schema()
-        .fields()
-        .iter()
-        .zip(&columns)
-        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
-        .collect();
-    RecordBatch::try_new(Arc::new(Schema::new(named)), columns).map_err(|e| Error::internal(e.to_string()))
+        .collect()
 }
 
 async fn fetch(
@@ -95,6 +82,7 @@ async fn fetch(
     style: ShowStyle,
 ) -> Result<Cells> {
     let shown = style.rows.min(ROWS_MAX);
+    // One row more tells whether there are more.
     let limit = i32::try_from(shown + 1).unwrap_or(i32::MAX);
     let limit = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::Integer(limit)));
     let limited = ir::Relation::new(ir::RelationNode::Limit { input: Box::new(input.clone()), limit });
@@ -104,8 +92,7 @@ async fn fetch(
     let output_schema = output.schema.clone();
     let mut rows = vec![];
     for batch in output.collect().await? {
-        let batch = intervals_as_texts(&batch, &output_schema)?;
-        rows.extend(texts(&batch, &zone, style.truncate));
+        rows.extend(texts(&batch, &output_schema, &zone, style.truncate));
     }
     let more = rows.len() > shown;
     rows.truncate(shown);

@@ -54,12 +54,14 @@ impl SourceRequest {
         let mut options = source.options.clone();
         let mut paths = source.paths.clone();
         if paths.is_empty() {
+            // A path is where to read and not how, so the connector does not get it as an option.
             paths.extend(take_option(&mut options, "path"));
         }
         let format = match &source.format {
             Some(format) => format.clone(),
             None => match paths.first().and_then(|p| registry.of_path(p)) {
                 Some(descriptor) => {
+                    // A file that is named alone should be readable: a CSV file has a header more often than not.
                     add_missing(descriptor.bare_file_options, &mut options);
                     descriptor.name.to_owned()
                 }
@@ -99,11 +101,13 @@ pub(crate) async fn open(
 ) -> Result<Opened> {
     let given = request.schema.clone();
     let streaming = request.streaming;
+    // Checked before the connector lists its input, which may be long.
     if streaming && given.is_none() {
         check_stream_schema(connector.descriptor(), config)?;
     }
     let read = read_request(request, config)?;
     let provider: Arc<dyn TableProvider> = if streaming {
+        // A stream gets its schema once: what arrives later must fit it.
         let schema = connector.stream_schema(&read).await?;
         Arc::new(StreamingTable { connector, request: read, schema })
     } else {
@@ -147,6 +151,7 @@ fn nullable(mut schema: StructType) -> StructType {
 /// Adds the columns of partition folders, which only the provider knows.
 fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
     let there = spark_schema(&provider.schema())?;
+    // A user may name a partition column too, with another type.
     let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
     schema.fields.extend(there.fields.into_iter().filter(|f| !known.contains(&f.name)));
     Ok(schema)

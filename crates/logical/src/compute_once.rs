@@ -4,7 +4,8 @@
 //! limit moves below this node, and no projection merges with the one below it. Columns that are not
 //! read are still removed. It is planned as an optimization barrier that is removed at the end of planning.
 
-use datafusion::common::{DFSchemaRef, DataFusionError, Result};
+use crate::extension::only_input;
+use datafusion::common::{DFSchemaRef, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -50,8 +51,7 @@ impl UserDefinedLogicalNodeCore for ComputeOnceNode {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "ComputeOnce")
     }
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let input = inputs.pop().ok_or_else(|| DataFusionError::Internal("ComputeOnce needs an input".into()))?;
-        Ok(Self { input })
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Ok(Self { input: only_input("ComputeOnce", inputs)? })
     }
 }

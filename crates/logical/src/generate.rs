@@ -4,8 +4,9 @@
 //! row was repeated: ORDER BY, GROUP BY and DISTINCT over the elements then lose keys. This node has none.
 //! A batch runs it as DataFusion's UnnestExec; a stream is lowered from the node itself.
 
+use crate::extension::{only_input, place_of};
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
+use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ pub struct GenerateNode {
     pub column: String,
     /// Whether a row without elements stays, once, with null.
     pub outer: bool,
+    index: usize,
     schema: DFSchemaRef,
 }
 
@@ -30,33 +32,24 @@ impl GenerateNode {
     /// # Errors
     /// DataFusion's internal error if the column is not a list.
     pub fn try_new(input: LogicalPlan, column: String, outer: bool) -> Result<Self> {
-        let fields = input.schema().iter().map(|(qualifier, field)| {
-            let element = match field.data_type() {
-                DataType::List(element) if field.name() == &column => {
-                    Arc::new(Field::new(&column, element.data_type().clone(), true))
-                }
-                _ => Arc::clone(field),
-            };
-            (qualifier.cloned(), element)
+        let index = place_of("Generate", &column, input.schema())?;
+        // The resolver checks the argument of a generator, so another type is an error of a rule that rewrote the input.
+        let DataType::List(element) = input.schema().field(index).data_type() else {
+            return internal_err!("the column {column} of Generate is not a list");
+        };
+        let element = Arc::new(Field::new(&column, element.data_type().clone(), true));
+        let fields = input.schema().iter().enumerate().map(|(at, (qualifier, field))| {
+            let field = if at == index { &element } else { field };
+            (qualifier.cloned(), Arc::clone(field))
         });
         let fields = fields.collect();
         let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
-        let node = Self { input, column, outer, schema };
-        match node.input.schema().field(node.index()?).data_type() {
-            DataType::List(_) => Ok(node),
-            other => {
-                Err(DataFusionError::Internal(format!("no elements in {} of type {other}", node.column)))
-            }
-        }
+        Ok(Self { input, column, outer, index, schema })
     }
 
-    /// Returns the index of the list among the columns.
-    ///
-    /// # Errors
-    /// DataFusion's internal error if the input no longer has the column.
-    pub fn index(&self) -> Result<usize> {
-        let place = self.schema.fields().iter().position(|f| f.name() == &self.column);
-        place.ok_or_else(|| DataFusionError::Internal(format!("the list {} is gone", self.column)))
+    /// Returns the index of the list among the input's columns, and of the element among the node's.
+    pub fn index(&self) -> usize {
+        self.index
     }
 }
 
@@ -86,7 +79,8 @@ impl UserDefinedLogicalNodeCore for GenerateNode {
     /// The required columns, and always the list: it determines the number of rows.
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let mut needed = output_columns.to_vec();
-        needed.push(self.index().ok()?);
+        needed.push(self.index);
+        // DataFusion wants ascending places, each once.
         needed.sort_unstable();
         needed.dedup();
         Some(vec![needed])
@@ -94,9 +88,7 @@ impl UserDefinedLogicalNodeCore for GenerateNode {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Generate: {} outer={}", self.column, self.outer)
     }
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let input =
-            inputs.pop().ok_or_else(|| DataFusionError::Internal("Generate needs an input".into()))?;
-        Self::try_new(input, self.column.clone(), self.outer)
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Self::try_new(only_input("Generate", inputs)?, self.column.clone(), self.outer)
     }
 }

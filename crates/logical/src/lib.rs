@@ -12,13 +12,14 @@
 //!     .project([make_array(vec![lit(1), lit(2)]).alias("element")])?
 //!     .build()?;
 //! let elements = GenerateNode::try_new(lists, "element".to_owned(), false)?;
-//! assert_eq!(elements.index()?, 0);
+//! assert_eq!(elements.index(), 0);
 //! # Ok::<(), datafusion::error::DataFusionError>(())
 //! ```
 
 #![deny(missing_docs, unreachable_pub)]
 
 mod barrier;
+mod extension;
 mod generate;
 mod null_marker;
 mod null_safe;
@@ -27,6 +28,7 @@ mod compute_once;
 mod watermark;
 
 pub use barrier::{OPTIMIZATION_BARRIER, optimization_barrier};
+pub use extension::LogicalExtension;
 pub use generate::GenerateNode;
 pub use null_safe::plain_keys;
 pub use sequential::{CHAIN_MIN, ComputedColumn, SequentialProjectionNode, collapse_projections};

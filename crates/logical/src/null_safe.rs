@@ -20,6 +20,7 @@ pub fn plain_keys(
     if !left.nullable(left_schema)? || !right.nullable(right_schema)? {
         return Ok(vec![(left, right)]);
     }
+    // Any value serves: the second key tells a null from it.
     let stand_in = ScalarValue::new_default(&left.get_type(left_schema)?)?;
     let filled = |e: &Expr| {
         let branch = (Box::new(e.clone().is_null()), Box::new(lit(stand_in.clone())));

@@ -5,8 +5,9 @@
 //! of all columns. Every optimizer rule would go through all of them, and through all columns of each. As one node the
 //! chain holds each computed column once. The rules do not see its expressions, so a short chain stays as it is.
 
+use crate::extension::only_input;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
+use datafusion::common::{DFSchema, DFSchemaRef, Result};
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, Projection, UserDefinedLogicalNodeCore};
 use std::cmp::Ordering;
@@ -68,13 +69,16 @@ fn collapsed(plan: &LogicalPlan) -> Result<Option<SequentialProjectionNode>> {
     let mut columns = vec![];
     for projection in chain.iter().rev() {
         for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+            // A column that is only handed on is in its place already.
             if matches!(expr, Expr::Column(c) if &c.name == field.name()) {
                 continue;
             }
+            // A name that is used again would hide a column that a later expression still reads.
             if !known.insert(field.name()) || !is_repeatable(expr)? {
                 return Ok(None);
             }
             let expr = match expr {
+                // Metadata are not computed, and dropping them would lose the mark of an event time.
                 Expr::Alias(Alias { metadata: Some(_), .. }) => return Ok(None),
                 other => other.clone().unalias(),
             };
@@ -125,6 +129,7 @@ fn read_columns(expr: &Expr, schema: &DFSchema) -> Result<DFSchemaRef> {
 fn used(columns: Vec<ComputedColumn>, schema: &DFSchema) -> Vec<ComputedColumn> {
     let mut needed: HashSet<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let mut kept: Vec<ComputedColumn> = vec![];
+    // From the end, so that a column that only an unused one reads is unused too.
     for column in columns.into_iter().rev() {
         if needed.contains(&column.id) {
             needed.extend(column.reads.fields().iter().map(|f| f.name().clone()));
@@ -167,10 +172,8 @@ impl UserDefinedLogicalNodeCore for SequentialProjectionNode {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "SequentialProjection: {} columns computed", self.columns.len())
     }
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let missing = || DataFusionError::Internal("SequentialProjection needs an input".into());
-        let input = inputs.pop().ok_or_else(missing)?;
-        Ok(Self { input, ..self.clone() })
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Ok(Self { input: only_input("SequentialProjection", inputs)?, ..self.clone() })
     }
 }
 
@@ -178,6 +181,7 @@ impl UserDefinedLogicalNodeCore for SequentialProjectionNode {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::LogicalExtension;
     use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
 
     /// `n` projections: each hands its columns on and adds what `add` makes of its number.
@@ -197,8 +201,8 @@ mod tests {
     }
 
     fn node_of(plan: &LogicalPlan) -> Option<SequentialProjectionNode> {
-        match plan {
-            LogicalPlan::Extension(e) => e.node.as_any().downcast_ref().cloned(),
+        match LogicalExtension::at(plan) {
+            Some(LogicalExtension::SequentialProjection(node)) => Some(node.clone()),
             _ => None,
         }
     }

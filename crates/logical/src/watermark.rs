@@ -4,13 +4,11 @@
 //! A filter above that does not use the event time moves below, as in Spark: the rows that it drops do not
 //! advance the watermark. Only filters that cannot raise are moved.
 
-use crate::generate::GenerateNode;
+use crate::extension::{LogicalExtension, only_input, place_of};
 use arrow::datatypes::Field;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result};
-use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore,
-};
+use datafusion::common::{DFSchema, DFSchemaRef, Result};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore};
 use datafusion::optimizer::push_down_filter::replace_cols_by_name;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -34,12 +32,17 @@ pub struct WatermarkNode {
     pub column: String,
     /// The delay of the watermark in microseconds.
     pub delay_micros: i64,
+    index: usize,
     schema: DFSchemaRef,
 }
 
 impl WatermarkNode {
     /// Creates the node over `input`; the column's field gets the metadata that [`crate::event_time_of`] reads.
+    ///
+    /// # Errors
+    /// DataFusion's internal error if the input does not have the column.
     pub fn try_new(input: LogicalPlan, column: String, delay_micros: i64) -> Result<Self> {
+        let index = place_of("Watermark", &column, input.schema())?;
         let fields = input.schema().iter().map(|(qualifier, field)| {
             let mut field = field.as_ref().clone();
             // Only the newest watermark counts: the metadata of other columns is removed.
@@ -50,7 +53,12 @@ impl WatermarkNode {
             (qualifier.cloned(), Arc::new(field))
         });
         let schema = DFSchema::new_with_metadata(fields.collect(), input.schema().metadata().clone())?;
-        Ok(Self { input, column, delay_micros, schema: Arc::new(schema) })
+        Ok(Self { input, column, delay_micros, index, schema: Arc::new(schema) })
+    }
+
+    /// Returns the index of the event-time column.
+    pub fn index(&self) -> usize {
+        self.index
     }
 }
 
@@ -80,10 +88,8 @@ impl UserDefinedLogicalNodeCore for WatermarkNode {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Watermark: {} delay={}us", self.column, self.delay_micros)
     }
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let input =
-            inputs.pop().ok_or_else(|| DataFusionError::Internal("a watermark needs an input".into()))?;
-        Self::try_new(input, self.column.clone(), self.delay_micros)
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Self::try_new(only_input("Watermark", inputs)?, self.column.clone(), self.delay_micros)
     }
 }
 
@@ -99,14 +105,14 @@ pub fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<Logic
 }
 
 fn leads_to_watermark(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Extension(e) if e.node.as_any().is::<WatermarkNode>() => true,
-        LogicalPlan::Extension(e) if !e.node.as_any().is::<GenerateNode>() => false,
-        LogicalPlan::Projection(_)
-        | LogicalPlan::Filter(_)
-        | LogicalPlan::Aggregate(_)
-        | LogicalPlan::Extension(_) => plan.inputs().into_iter().all(leads_to_watermark),
-        _ => false,
+    match (plan, LogicalExtension::at(plan)) {
+        (_, Some(LogicalExtension::Watermark(_))) => true,
+        (_, Some(LogicalExtension::ComputeOnce(_) | LogicalExtension::SequentialProjection(_))) => false,
+        (_, Some(LogicalExtension::Generate(_)))
+        | (LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_), None) => {
+            plan.inputs().into_iter().all(leads_to_watermark)
+        }
+        (_, None) => false,
     }
 }
 
@@ -135,10 +141,19 @@ fn varies(expr: &Expr) -> Result<bool> {
 
 fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
     let predicate = match plan {
-        LogicalPlan::Extension(e) => match e.node.as_any().downcast_ref::<WatermarkNode>() {
-            Some(mark) => return passed(mark, plan, predicate),
-            None if is_element(e, predicate) => return Ok(None),
-            None => predicate.clone(),
+        LogicalPlan::Extension(e) => match LogicalExtension::of(e.node.as_ref()) {
+            Some(LogicalExtension::Watermark(mark)) => return passed(mark, plan, predicate),
+            // A filter of other columns keeps or drops all elements of a row.
+            Some(LogicalExtension::Generate(generate)) if !names(predicate).contains(&generate.column) => {
+                predicate.clone()
+            }
+            // Nothing moves below settled rows, and the columns of a chain are not known here.
+            Some(
+                LogicalExtension::Generate(_)
+                | LogicalExtension::ComputeOnce(_)
+                | LogicalExtension::SequentialProjection(_),
+            )
+            | None => return Ok(None),
         },
         LogicalPlan::Filter(_) => predicate.clone(),
         LogicalPlan::Projection(p) => computed(predicate, plan, &p.expr)?,
@@ -163,20 +178,16 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
 
 /// Returns the watermark with the filter below it, unless the filter uses its event time.
 fn passed(mark: &WatermarkNode, plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
+    // Spark leaves a filter on the event time above: the rows that it drops still advance the watermark.
     if names(predicate).contains(&mark.column) {
         return Ok(None);
     }
+    // There may be another watermark below, and the filter passes both.
     let below = match pushed(&mark.input, predicate)? {
         Some(below) => below,
         None => LogicalPlanBuilder::from(mark.input.clone()).filter(predicate.clone())?.build()?,
     };
     plan.with_new_exprs(vec![], vec![below]).map(Some)
-}
-
-/// Returns whether a filter uses the elements that a node makes of a list.
-fn is_element(node: &Extension, predicate: &Expr) -> bool {
-    let generate = node.node.as_any().downcast_ref::<GenerateNode>();
-    generate.is_none_or(|g| names(predicate).contains(&g.column))
 }
 
 fn names(expr: &Expr) -> HashSet<String> {

@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Aggregates whose result is the same in any order of the rows, up to the rounding of floating-point sums. Any other
 /// may depend on it.
+// DataFusion's own `order_sensitivity` is about the ORDER BY inside a call: by default it requires an order, for `avg`
+// and `count` too, and `any_value` does not depend on one although its result does.
 const ORDER_INSENSITIVE: &[&str] = &[
     "approx_distinct",
     "avg",
@@ -87,6 +89,7 @@ fn depends_on_order(plan: &Arc<dyn ExecutionPlan>, ordered: bool) -> bool {
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         return aggregate.aggr_expr().iter().any(|a| !ORDER_INSENSITIVE.contains(&a.fun().name()));
     }
+    // A join returns rows in an order of its own, and a sort replaces the order of its input.
     let reorders = plan.is::<SortExec>()
         || plan.is::<HashJoinExec>()
         || plan.is::<NestedLoopJoinExec>()
@@ -97,6 +100,7 @@ fn depends_on_order(plan: &Arc<dyn ExecutionPlan>, ordered: bool) -> bool {
 
 fn required(plan: &Arc<dyn ExecutionPlan>, sort: &SortExec) -> Arc<dyn ExecutionPlan> {
     let order = OrderingRequirements::new(LexRequirement::from(sort.expr().clone()));
+    // The requirement must not make the rule gather partitions that the sort keeps apart.
     let distribution = match sort.preserve_partitioning() {
         true => Distribution::UnspecifiedDistribution,
         false => Distribution::SinglePartition,

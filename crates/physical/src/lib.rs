@@ -28,6 +28,7 @@ mod planner;
 mod pushdown;
 mod sequential;
 mod slices;
+mod unary;
 
 pub use interrupt::interruptible;
 pub use optimizer::{LEFT_OUT, optimizer_rules, physical_optimizer_rules, required_rules, session_config};

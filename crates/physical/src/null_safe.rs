@@ -46,6 +46,7 @@ fn plain(mut join: Join) -> Result<Join> {
             None => parts.push(part),
         }
     }
+    // Only the extraction sees the parts apart: the condition stays one expression.
     join.filter = parts.into_iter().reduce(Expr::and);
     Ok(join)
 }

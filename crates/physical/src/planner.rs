@@ -1,8 +1,8 @@
 //! Plans Thalweg's logical nodes as operators.
 
-use crate::barrier::OptimizationBarrierExec;
-use crate::sequential::SequentialProjectionExec;
-use crate::slices::SlicesExec;
+use crate::barrier::OptimizationBarrier;
+use crate::sequential::sequential_projection;
+use crate::slices::slices;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNode;
@@ -17,7 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::sync::Arc;
-use thalweg_logical::{GenerateNode, SequentialProjectionNode, ComputeOnceNode};
+use thalweg_logical::{GenerateNode, LogicalExtension};
 
 /// Returns DataFusion's planner, extended by Thalweg's logical nodes of batch queries.
 pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
@@ -50,28 +50,29 @@ impl ExtensionPlanner for Planner {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        if let (true, [input]) = (node.as_any().is::<ComputeOnceNode>(), physical_inputs) {
-            return Ok(Some(Arc::new(OptimizationBarrierExec::lasting(Arc::clone(input)))));
-        }
-        if let (Some(node), [input]) =
-            (node.as_any().downcast_ref::<SequentialProjectionNode>(), physical_inputs)
-        {
-            let (input, props) = (Arc::clone(input), session.execution_props());
-            let exec = SequentialProjectionExec::try_new(node, input, props, context)?;
-            return Ok(Some(Arc::new(exec)));
-        }
-        let (Some(node), [input]) = (node.as_any().downcast_ref::<GenerateNode>(), physical_inputs) else {
-            return Ok(None);
+        // All of ours have one input; DataFusion reports a node that no planner knows.
+        let (Some(node), [input]) = (LogicalExtension::of(node), physical_inputs) else { return Ok(None) };
+        let input = Arc::clone(input);
+        let plan = match node {
+            LogicalExtension::Generate(node) => generate(node, input)?,
+            LogicalExtension::SequentialProjection(node) => {
+                sequential_projection(node, input, session.execution_props(), context)?
+            }
+            LogicalExtension::ComputeOnce(_) => OptimizationBarrier::LASTING.above(input),
+            // An event time has no meaning for bounded rows.
+            LogicalExtension::Watermark(_) => input,
         };
-        let list = ListUnnest { index_in_input_schema: node.index()?, depth: 1 };
-        let schema = Arc::clone(UserDefinedLogicalNode::schema(node).inner());
-        let null_handling =
-            if node.outer { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
-        let options = UnnestOptions { null_handling, recursions: vec![] };
-        let input = in_bounds(Arc::clone(input), list.index_in_input_schema)?;
-        let exec = UnnestExec::new(input, vec![list], vec![], schema, options)?;
-        Ok(Some(Arc::new(exec)))
+        Ok(Some(plan))
     }
+}
+
+fn generate(node: &GenerateNode, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let list = ListUnnest { index_in_input_schema: node.index(), depth: 1 };
+    let schema = Arc::clone(UserDefinedLogicalNode::schema(node).inner());
+    let null_handling = if node.outer { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
+    let options = UnnestOptions { null_handling, recursions: vec![] };
+    let input = in_bounds(input, list.index_in_input_schema)?;
+    Ok(Arc::new(UnnestExec::new(input, vec![list], vec![], schema, options)?))
 }
 
 /// The largest number of elements of a constant list over all rows of a batch, unless a single row has more.
@@ -85,14 +86,17 @@ fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn Exec
     let Some(projection) = input.downcast_ref::<ProjectionExec>() else { return Ok(input) };
     let Some(list) = projection.expr().get(index).map(|e| &e.expr) else { return Ok(input) };
     let rows = match list.downcast_ref::<Literal>().map(Literal::value) {
+        // A list of one element is no larger than its row.
         Some(ScalarValue::List(list)) if list.values().len() > 1 => ELEMENTS_MAX / list.values().len(),
         None if list.exists(|e| Ok(is_sequence(e)))? => SEQUENCES_MAX,
         _ => return Ok(input),
     };
-    let slices = Arc::new(SlicesExec::new(Arc::clone(projection.input()), rows));
+    // Below the projection, which copies the list once for each row of its batch.
+    let slices = slices(Arc::clone(projection.input()), rows);
     Ok(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), slices)?))
 }
 
+// This crate knows no function of Spark, and a plan holds no more of a function than its name.
 fn is_sequence(expr: &Arc<dyn PhysicalExpr>) -> bool {
     expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.fun().name() == "sequence")
 }

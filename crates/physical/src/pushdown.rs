@@ -5,13 +5,13 @@
 //! condition below the join, those under a CASE too. The rule here moves no computation below a filter and does not
 //! split join conditions. The filter rule moves a filter through a projection by substituting what the projection
 //! computes, a volatile function too, and then merges it with the next filter: while it runs, an
-//! [`OptimizationBarrierExec`] is above each projection that names the barrier's column. Barriers are above compute-once
+//! [`OptimizationBarrier`] is above each projection that names the barrier's column. Barriers are above compute-once
 //! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
-//! not that of nested values; barriers keep these in the join. The rule of sorts
-//! moves a sort below a limit, which then keeps other rows; barriers are above the limits while it runs. At the end all barriers are removed, so that no plan
+//! not that of nested values; barriers keep these in the join. The rule of sorts moves a sort below a limit, which then
+//! keeps other rows; barriers are above the limits while it runs. At the end all barriers are removed, so that no plan
 //! that runs holds one.
 
-use crate::barrier::{OptimizationBarrierExec, remove_passing};
+use crate::barrier::{OptimizationBarrier, remove_passing};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -34,6 +34,7 @@ pub(crate) struct OptimizationBarrierProjectionPushdown;
 impl PhysicalOptimizerRule for OptimizationBarrierProjectionPushdown {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let push = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
+            // Swapped, the projection would compute on rows that the filter drops.
             Some(p) if computes(p) && p.input().is::<FilterExec>() => Ok(Transformed::no(plan)),
             // A volatile expression stays above the rows that it is evaluated for.
             Some(p) if p.expr().iter().any(|e| is_volatile(&e.expr)) => Ok(Transformed::no(plan)),
@@ -95,14 +96,14 @@ impl PhysicalOptimizerRule for OptimizationBarrierPushdown {
 
 fn above_barriers(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<ProjectionExec>().is_some_and(is_barrier) {
-        true => Ok(Transformed::yes(Arc::new(OptimizationBarrierExec::passing(plan)))),
+        true => Ok(Transformed::yes(OptimizationBarrier::PASSING.above(plan))),
         false => Ok(Transformed::no(plan)),
     }
 }
 
 fn above_limits(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() {
-        true => Ok(Transformed::yes(Arc::new(OptimizationBarrierExec::passing(plan).without_sorts()))),
+        true => Ok(Transformed::yes(OptimizationBarrier::PASSING_WITHOUT_SORTS.above(plan))),
         false => Ok(Transformed::no(plan)),
     }
 }
@@ -110,10 +111,8 @@ fn above_limits(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Exec
 fn above_join_sides(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match plan.downcast_ref::<HashJoinExec>() {
         Some(join) if has_nested_key(join)? => {
-            let guarded = plan.children().into_iter().map(|side| -> Arc<dyn ExecutionPlan> {
-                Arc::new(OptimizationBarrierExec::passing(Arc::clone(side)))
-            });
-            let guarded = guarded.collect();
+            let sides = plan.children().into_iter().cloned();
+            let guarded = sides.map(|side| OptimizationBarrier::PASSING.above(side)).collect();
             replace_children_if_necessary(plan, guarded).map(Transformed::yes)
         }
         _ => Ok(Transformed::no(plan)),

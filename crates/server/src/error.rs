@@ -62,6 +62,7 @@ pub(crate) fn details(error: &Error) -> FetchErrorDetailsResponse {
 
 /// Returns the message for the user: class, text, SQLSTATE, position and hint.
 fn text(error: &Error) -> String {
+    // Errors before the run show their place in the text themselves, as in Spark.
     let early = matches!(error.kind(), ErrorKind::Parse | ErrorKind::Analysis);
     let message = match error.position() {
         // An error at run time is shown with the fragment of the statement in which it occurred.

@@ -65,6 +65,7 @@ async fn run(
 ) -> Result<()> {
     let Deep { message: plan, fragments } = plan;
     let request = converter(session, fragments, |converter| convert::request(converter, plan))?;
+    // Read once: a setting that changes while the rows are sent must not change their zone.
     let format = rows::RowFormat::of(session.engine.config());
     match request {
         ClientRequest::Statement(statement) => {
@@ -73,6 +74,7 @@ async fn run(
             match (&output.query, is_query) {
                 (Some(query), _) => operation.answer(streaming::started(query.clone())).await,
                 (None, true) => rows::send(operation, output, &format).await?,
+                // A command has run only when its rows are read.
                 (None, false) => drop(output.collect().await?),
             }
         }
@@ -93,6 +95,7 @@ async fn run(
             operation.answer(ResponseType::GetResourcesCommandResult(Default::default())).await;
         }
     }
+    // It distinguishes the end of the operation from that of a stream that was cut.
     if operation.options.reattachable {
         operation.answer(ResponseType::ResultComplete(ResultComplete {})).await;
     }
@@ -119,6 +122,7 @@ async fn sql_command(session: &ClientSession, sql: Sql, time_zone: &str) -> Resu
 /// Converts the rows of a command to a relation that the client can execute.
 async fn local(output: Output, time_zone: &str) -> Result<pb::Relation> {
     let schema = output.schema.to_json();
+    // The client may execute the relation again, so its rows travel with it and the command does not run twice.
     let batch = rows::collect(output, time_zone).await?;
     let data = rows::ipc(&batch).map_err(rows::unencodable)?;
     let local = pb::LocalRelation { data: Some(data.into()), schema: Some(schema) };

@@ -4,11 +4,11 @@
 //! interrupts, nor other queries. So threads are in groups of one per core, and work gets a group in which
 //! nothing else runs, unless there are [`GROUPS_MAX`] already. The operating system divides the cores among them.
 
-use crate::locked;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use thalweg_common::cancel::{CancelOnDrop, Cancellation};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinHandle};
@@ -37,8 +37,10 @@ impl Executor {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
+        // Only while the server shuts down: the groups are gone.
         let Some((threads, place)) = self.place() else { return tokio::spawn(work) };
         threads.spawn(async move {
+            // Held by the work, so that the group counts it however it ends.
             let _place = place;
             work.await
         })
@@ -49,19 +51,21 @@ impl Executor {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        // The task has threads of its own, so dropping the future alone would not end it.
         let unwanted = CancelOnDrop(Cancellation::default());
         self.spawn(unwanted.0.scope(work)).await.unwrap_or_else(|e| Err(broken(&e)))
     }
 
     /// Returns a place in a group in which nothing runs, or else in the group with the lowest load.
     fn place(&self) -> Option<(Handle, Place)> {
-        let mut groups = locked(&self.0);
+        let mut groups = lock(&self.0);
         if groups.iter().all(|group| group.load() != (0, 0)) && groups.len() < GROUPS_MAX {
             match Group::start() {
                 Ok(group) => groups.push(group),
                 Err(error) => tracing::warn!(%error, "queries have to share their threads"),
             }
         }
+        // With no free group the work shares threads, and is only slower.
         groups.iter().min_by_key(|group| group.load()).map(Group::place)
     }
 }
@@ -69,7 +73,7 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         // A runtime must not wait for its threads where async code runs.
-        locked(&self.0).drain(..).for_each(|group| group.runtime.shutdown_background());
+        lock(&self.0).drain(..).for_each(|group| group.runtime.shutdown_background());
     }
 }
 
@@ -146,14 +150,14 @@ mod tests {
             cancellation.cancel();
             assert!(task.await.is_ok());
         }
-        let groups = locked(&executor.0).len();
+        let groups = lock(&executor.0).len();
         assert!((10..=11).contains(&groups), "{groups} groups");
         // All groups are free again, so no more are started.
-        while locked(&executor.0).iter().any(|group| group.load() != (0, 0)) {
+        while lock(&executor.0).iter().any(|group| group.load() != (0, 0)) {
             tokio::task::yield_now().await;
         }
         assert_eq!(executor.run(async { Ok(7) }).await, Ok(7));
-        assert_eq!(locked(&executor.0).len(), groups);
+        assert_eq!(lock(&executor.0).len(), groups);
     }
 
     #[tokio::test]

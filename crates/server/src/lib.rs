@@ -42,7 +42,7 @@ use futures::{FutureExt, StreamExt};
 use service::SparkConnectService;
 use session::Sessions;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_engine::Engine;
@@ -119,10 +119,4 @@ async fn sweep(sessions: Arc<Sessions>) {
         let now = ticks.tick().await;
         sessions.sweep(now);
     }
-}
-
-/// Locks a mutex. The values behind our mutexes are consistent after every statement, so a panic
-/// in another thread does not invalidate them.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,12 +11,12 @@
 //! This module knows no plans, batches or engines.
 
 use crate::error::{canceled, invalid_cursor, status};
-use crate::locked;
 use futures::Stream;
 use spark_connect_proto::ExecutePlanResponse;
 use spark_connect_proto::execute_plan_response::ResponseType;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -83,6 +83,7 @@ pub(crate) struct ExecuteOperation {
 impl ExecuteOperation {
     /// An operation without responses.
     pub(crate) fn new(identity: Identity, options: ExecuteOptions) -> Arc<Self> {
+        // A response id of another operation must not be taken for a position in this one.
         let token = Uuid::new_v4().simple().to_string();
         let buffer = Mutex::new(Buffer { detached: Some(Instant::now()), ..Buffer::default() });
         let (changes, canceled) = (watch::Sender::new(0), watch::Sender::new(false));
@@ -92,6 +93,7 @@ impl ExecuteOperation {
     /// Requests that the operation end with `OPERATION_CANCELED`; returns whether it was running.
     pub(crate) fn cancel(&self) -> bool {
         let running = self.is_running();
+        // Kept, so that whoever waits later sees it too.
         self.canceled.send_replace(true);
         running
     }
@@ -105,12 +107,12 @@ impl ExecuteOperation {
 
     /// Returns whether the operation has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        locked(&self.buffer).end.is_none()
+        lock(&self.buffer).end.is_none()
     }
 
     /// Returns the error that it ended with.
     pub(crate) fn failure(&self) -> Option<Error> {
-        match &locked(&self.buffer).end {
+        match &lock(&self.buffer).end {
             Some(End::Failed(error, _)) => Some(error.clone()),
             Some(End::Complete) | None => None,
         }
@@ -118,7 +120,7 @@ impl ExecuteOperation {
 
     /// Returns since when no stream has been reading.
     pub(crate) fn detached_since(&self) -> Option<Instant> {
-        locked(&self.buffer).detached
+        lock(&self.buffer).detached
     }
 
     /// Adds a response; waits while too much is unread. After the end nothing is added.
@@ -127,10 +129,12 @@ impl ExecuteOperation {
         let bytes = prost::Message::encoded_len(&response);
         loop {
             {
-                let mut buffer = locked(&self.buffer);
+                let mut buffer = lock(&self.buffer);
+                // A cancelled operation may still have rows on their way.
                 if buffer.end.is_some() {
                     return;
                 }
+                // One response always fits, so that a row larger than the bound is sent.
                 if buffer.unsent_bytes == 0 || buffer.unsent_bytes + bytes <= UNSENT_BYTES_MAX {
                     self.label(&mut response, buffer.first + buffer.responses.len() as u64);
                     buffer.responses.push_back((response, bytes));
@@ -160,8 +164,9 @@ impl ExecuteOperation {
     /// Sets the end: nothing follows. The first end stays.
     pub(crate) fn finish(&self, result: Result<(), (Error, String)>) {
         {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             let end = result.map_or_else(|(error, id)| End::Failed(error, id), |()| End::Complete);
+            // The client has perhaps seen the first end already.
             buffer.end.get_or_insert(end);
         }
         self.changed();
@@ -184,7 +189,7 @@ impl ExecuteOperation {
     pub(crate) fn release_until(&self, response_id: &str) -> Result<()> {
         let number = self.number(response_id)?;
         {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             while buffer.first <= number && buffer.forget_first() {}
         }
         self.changed();
@@ -197,9 +202,10 @@ impl ExecuteOperation {
         after: Option<&str>,
         messages_max: Option<u64>,
     ) -> Result<impl Stream<Item = Result<ExecutePlanResponse, Status>> + Send + use<>> {
+        // The position is the id that the client names, and not what was sent: a sent response may be lost.
         let next = after.map(|id| self.number(id).map(|n| n + 1)).transpose()?.unwrap_or(0);
         let stream = {
-            let mut buffer = locked(&self.buffer);
+            let mut buffer = lock(&self.buffer);
             buffer.stream += 1;
             buffer.detached = None;
             // The client has not seen what comes after its cursor, even if it was sent.
@@ -296,17 +302,19 @@ impl Cursor {
             return Step::End;
         }
         let operation = self.operation.clone();
-        let mut buffer = locked(&operation.buffer);
+        let mut buffer = lock(&operation.buffer);
         if buffer.stream != self.stream {
             let why = "The cursor has been disconnected by the server: a newer stream reads the operation.";
             return self.fail(&invalid_cursor("DISCONNECTED", why), "");
         }
+        // The client released it, or did not ask for it until the buffer was full.
         if self.next < buffer.first {
             let why = "The cursor position is no longer available.";
             return self.fail(&invalid_cursor("POSITION_NOT_AVAILABLE", why), "");
         }
         if let Some(response) = buffer.take(self.next, operation.options.reattachable) {
             self.next += 1;
+            // The stream ends after as many messages, and the client continues with another one.
             self.left = self.left.map(|n| n - 1);
             drop(buffer);
             operation.changed();
@@ -330,7 +338,7 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        let mut buffer = locked(&self.operation.buffer);
+        let mut buffer = lock(&self.operation.buffer);
         if buffer.stream != self.stream {
             return;
         }
@@ -461,7 +469,7 @@ mod tests {
         let mut seen = 0;
         while let Some(response) = stream.next().await {
             response.unwrap();
-            let buffer = locked(&operation.buffer);
+            let buffer = lock(&operation.buffer);
             assert!(buffer.unsent_bytes <= UNSENT_BYTES_MAX && buffer.sent_bytes <= SENT_BYTES_MAX);
             drop(buffer);
             seen += 1;

@@ -8,7 +8,7 @@ use crate::convert::types::schema_to_proto;
 use crate::operation::ExecuteOperation;
 use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch, RecordBatchOptions, make_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType as ArrowType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
@@ -18,7 +18,8 @@ use spark_connect_proto::execute_plan_response::{ArrowBatch, ResponseType};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_engine::{Output, SessionConfig};
-use thalweg_sql::types::{DataType, StructType};
+use thalweg_sql::types::StructType;
+use thalweg_values::types::struct_fields_in;
 
 /// The target size of messages of rows in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 2 << 20;
@@ -76,6 +77,7 @@ impl<'a> Sender<'a> {
     }
 
     async fn add(&mut self, batch: RecordBatch) -> Result<()> {
+        // Empty batches are frequent above filters, and a message for each would only cost time.
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -84,6 +86,7 @@ impl<'a> Sender<'a> {
         if self.bytes + bytes > MESSAGE_BYTES || self.rows + rows > self.rows_max {
             self.flush().await?;
         }
+        // A batch is cut by rows of equal number: their sizes are not known one by one.
         let chunks = bytes.div_ceil(MESSAGE_BYTES).max(1);
         if chunks == 1 && rows <= self.rows_max {
             self.bytes += bytes;
@@ -100,6 +103,7 @@ impl<'a> Sender<'a> {
     }
 
     async fn finish(&mut self) -> Result<()> {
+        // The client needs a batch for the types of a result without rows.
         if self.schema.is_some() && self.gathered.is_empty() {
             self.gathered.push(RecordBatch::new_empty(self.arrow.clone()));
         }
@@ -116,6 +120,7 @@ impl<'a> Sender<'a> {
         let data = Bytes::from(ipc(&batch).map_err(unencodable)?);
         let row_count = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
         for arrow_batch in self.chunks(data, row_count) {
+            // The client needs it once, before the first rows.
             let schema = self.schema.take();
             let response_type = Some(ResponseType::ArrowBatch(arrow_batch));
             self.operation.push(ExecutePlanResponse { schema, response_type, ..Default::default() }).await;
@@ -168,47 +173,13 @@ pub(crate) fn unencodable(error: ArrowError) -> Error {
 
 /// Returns the Arrow schema that the client gets for a schema.
 pub(crate) fn arrow_schema(schema: &StructType, time_zone: &str) -> SchemaRef {
-    let fields =
-        schema.fields.iter().map(|f| Field::new(&f.name, arrow_type(&f.data_type, time_zone), f.nullable));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-fn arrow_type(data_type: &DataType, time_zone: &str) -> ArrowType {
-    match data_type {
-        DataType::Null => ArrowType::Null,
-        DataType::Boolean => ArrowType::Boolean,
-        DataType::Byte => ArrowType::Int8,
-        DataType::Short => ArrowType::Int16,
-        DataType::Integer => ArrowType::Int32,
-        DataType::Long => ArrowType::Int64,
-        DataType::Float => ArrowType::Float32,
-        DataType::Double => ArrowType::Float64,
-        DataType::Decimal { precision, scale } => ArrowType::Decimal128(*precision, *scale),
-        DataType::String | DataType::Char(_) | DataType::Varchar(_) => ArrowType::Utf8,
-        DataType::Binary => ArrowType::Binary,
-        DataType::Date => ArrowType::Date32,
-        DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some(time_zone.into())),
-        DataType::TimestampNtz => ArrowType::Timestamp(TimeUnit::Microsecond, None),
-        DataType::DayTimeInterval { start: _, end: _ } => ArrowType::Duration(TimeUnit::Microsecond),
-        DataType::YearMonthInterval { start: _, end: _ } => ArrowType::Interval(IntervalUnit::YearMonth),
-        DataType::CalendarInterval => ArrowType::Interval(IntervalUnit::MonthDayNano),
-        DataType::Array { element, contains_null } => {
-            let element = arrow_type(element, time_zone);
-            ArrowType::List(Arc::new(Field::new("element", element, *contains_null)))
-        }
-        DataType::Map { key, value, value_contains_null } => {
-            let key = Field::new("key", arrow_type(key, time_zone), false);
-            let value = Field::new("value", arrow_type(value, time_zone), *value_contains_null);
-            let entries = ArrowType::Struct(vec![key, value].into());
-            ArrowType::Map(Arc::new(Field::new("entries", entries, false)), false)
-        }
-        DataType::Struct(schema) => ArrowType::Struct(arrow_schema(schema, time_zone).fields().clone()),
-    }
+    Arc::new(Schema::new(struct_fields_in(schema, time_zone)))
 }
 
 /// Returns the same values with other names, nullability and time zones.
 pub(crate) fn labelled(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.num_columns() != schema.fields().len() {
+        // The rows of an answer have its schema, so another number is a bug of the operator that made them.
         let (have, want) = (batch.num_columns(), schema.fields().len());
         return Err(Error::internal(format!("a batch has {have} columns where the schema has {want}")));
     }
@@ -222,6 +193,7 @@ pub(crate) fn labelled(batch: &RecordBatch, schema: &SchemaRef) -> Result<Record
 }
 
 fn relabel(data: ArrayData, to: &ArrowType) -> Result<ArrayData> {
+    // Most columns are as they should be, and rebuilding one validates it again.
     if data.data_type() == to {
         return Ok(data);
     }
@@ -232,7 +204,10 @@ fn relabel(data: ArrayData, to: &ArrowType) -> Result<ArrayData> {
         (ArrowType::Struct(from), ArrowType::Struct(fields)) if from.len() == fields.len() => {
             fields.iter().map(|f| f.data_type()).collect()
         }
-        (from, to) => return Err(Error::internal(format!("a column of type {from} where {to} is due"))),
+        // One layout per Spark type holds in all plans, so another one is a bug of the expression that made the column.
+        (from, to) => {
+            return Err(Error::internal(format!("a column of type {from}, and its schema has {to}")));
+        }
     };
     let inner = data.child_data().iter().cloned().zip(children);
     let child_data = inner.map(|(child, to)| relabel(child, to)).collect::<Result<Vec<_>>>()?;
@@ -246,7 +221,7 @@ mod tests {
     use crate::operation::{ExecuteOptions, Identity};
     use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
     use arrow::ipc::reader::StreamReader;
-    use thalweg_sql::types::StructField;
+    use thalweg_sql::types::{DataType, StructField};
 
     fn operation(chunk_bytes: Option<usize>) -> Arc<ExecuteOperation> {
         let id = || "x".to_owned();

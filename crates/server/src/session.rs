@@ -5,12 +5,12 @@
 //! [`DETACHED_TTL`] is abandoned. Streaming queries belong to the engine and outlive both.
 
 use crate::error::invalid_handle;
-use crate::locked;
 use crate::operation::{ExecuteOperation, ExecuteOptions, Identity};
 use crate::upload::Uploads;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_engine::Engine;
 use tokio::time::Instant;
@@ -45,6 +45,7 @@ impl<T> Default for Tombstones<T> {
 impl<T: PartialEq> Tombstones<T> {
     fn add(&mut self, gone: T) {
         if self.0.len() >= TOMBSTONES_MAX {
+            // The oldest are forgotten: clients ask for what has just ended.
             self.0.pop_front();
         }
         self.0.push_back(gone);
@@ -69,7 +70,7 @@ impl ClientSession {
     /// Stores an error so that the client can fetch its details; returns its id.
     pub(crate) fn keep_error(&self, error: &Error) -> String {
         let id = Uuid::new_v4().to_string();
-        let mut errors = locked(&self.errors);
+        let mut errors = lock(&self.errors);
         if errors.len() >= ERRORS_MAX {
             errors.pop_front();
         }
@@ -79,7 +80,7 @@ impl ClientSession {
 
     /// Returns the error with this id.
     pub(crate) fn error(&self, id: &str) -> Option<Error> {
-        locked(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
+        lock(&self.errors).iter().find(|(known, _)| known == id).map(|(_, error)| error.clone())
     }
 
     /// Adds an operation; its id must be new.
@@ -92,7 +93,8 @@ impl ClientSession {
             Some(id) => checked_uuid(id)?,
             None => Uuid::new_v4().to_string(),
         };
-        let mut operations = locked(&self.operations);
+        let mut operations = lock(&self.operations);
+        // A client that repeats a request after a lost connection must not run it twice.
         if operations.contains_key(&id) {
             return Err(invalid_handle("OPERATION_ALREADY_EXISTS", &id, "Operation already exists."));
         }
@@ -112,10 +114,11 @@ impl ClientSession {
 
     /// Returns the operation with this id.
     pub(crate) fn operation(&self, id: &str) -> Result<Arc<ExecuteOperation>> {
-        if let Some(operation) = locked(&self.operations).get(id) {
+        if let Some(operation) = lock(&self.operations).get(id) {
             return Ok(operation.clone());
         }
-        if locked(&self.ended).0.iter().any(|ended| ended == id) {
+        // An id that was there gives another error: the client may run the query again.
+        if lock(&self.ended).0.iter().any(|ended| ended == id) {
             let why = "Operation was considered abandoned because of inactivity and removed.";
             return Err(invalid_handle("OPERATION_ABANDONED", id, why));
         }
@@ -124,20 +127,21 @@ impl ClientSession {
 
     /// Returns all operations.
     pub(crate) fn operations(&self) -> Vec<Arc<ExecuteOperation>> {
-        locked(&self.operations).values().cloned().collect()
+        lock(&self.operations).values().cloned().collect()
     }
 
     /// Ends an operation, if it still runs, and removes it.
     pub(crate) fn remove_operation(&self, id: &str) {
-        if let Some(operation) = locked(&self.operations).remove(id) {
+        if let Some(operation) = lock(&self.operations).remove(id) {
             operation.cancel();
-            locked(&self.ended).add(id.to_owned());
+            lock(&self.ended).add(id.to_owned());
         }
     }
 
     fn abandon_unread(&self, now: Instant) {
         for operation in self.operations() {
             let unread = operation.detached_since().map(|since| now.saturating_duration_since(since));
+            // A client that is gone never releases its responses, and its query would run on for nobody.
             if unread.is_some_and(|unread| unread > DETACHED_TTL) {
                 self.remove_operation(&operation.identity.operation_id);
             }
@@ -145,8 +149,9 @@ impl ClientSession {
     }
 
     fn is_unused(&self, now: Instant) -> bool {
-        now.saturating_duration_since(*locked(&self.used)) > SESSION_TTL
-            && locked(&self.operations).is_empty()
+        now.saturating_duration_since(*lock(&self.used)) > SESSION_TTL
+            // A long query is use of the session even if its client makes no calls meanwhile.
+            && lock(&self.operations).is_empty()
     }
 
     fn close(&self) {
@@ -193,7 +198,7 @@ impl Sessions {
         observed: Option<&str>,
     ) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), checked_uuid(id.to_owned())?);
-        let known = locked(&self.all).get(&key).cloned();
+        let known = lock(&self.all).get(&key).cloned();
         let session = match known {
             Some(session) => session,
             None => self.create(key, observed)?,
@@ -202,18 +207,19 @@ impl Sessions {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", id, why));
         }
-        *locked(&session.used) = Instant::now();
+        *lock(&session.used) = Instant::now();
         Ok(session)
     }
 
     fn create(&self, key: Key, observed: Option<&str>) -> Result<Arc<ClientSession>> {
-        if locked(&self.closed).0.contains(&key) {
+        if lock(&self.closed).0.contains(&key) {
             return Err(invalid_handle("SESSION_CLOSED", &key.1, "ClientSession was closed."));
         }
         if observed.is_some_and(|observed| !observed.is_empty()) {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", &key.1, why));
         }
+        // Called under the lock: two first calls of a client at once get one session.
         let make = || {
             Arc::new(ClientSession {
                 user: key.0.clone(),
@@ -227,16 +233,16 @@ impl Sessions {
                 used: Mutex::new(Instant::now()),
             })
         };
-        Ok(locked(&self.all).entry(key.clone()).or_insert_with(make).clone())
+        Ok(lock(&self.all).entry(key.clone()).or_insert_with(make).clone())
     }
 
     /// Returns the session of a call that must not create one.
     pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<ClientSession>> {
         let key = (user.to_owned(), id.to_owned());
-        if let Some(session) = locked(&self.all).get(&key) {
+        if let Some(session) = lock(&self.all).get(&key) {
             return Ok(session.clone());
         }
-        if locked(&self.closed).0.contains(&key) {
+        if lock(&self.closed).0.contains(&key) {
             return Err(invalid_handle("SESSION_CLOSED", id, "ClientSession was closed."));
         }
         Err(invalid_handle("SESSION_NOT_FOUND", id, "ClientSession not found."))
@@ -245,23 +251,25 @@ impl Sessions {
     /// Ends a session with all its operations. A new one may have the same id only if `reconnect`.
     pub(crate) fn release(&self, user: &str, id: &str, reconnect: bool) {
         let key = (user.to_owned(), id.to_owned());
-        let removed = locked(&self.all).remove(&key);
+        let removed = lock(&self.all).remove(&key);
         if let Some(session) = removed {
             session.close();
         }
+        // Without the note the next call would silently create an empty session.
         if !reconnect {
-            locked(&self.closed).add(key);
+            lock(&self.closed).add(key);
         }
     }
 
     /// Ends all operations.
     pub(crate) fn cancel_all(&self) {
-        locked(&self.all).values().for_each(|session| session.close());
+        lock(&self.all).values().for_each(|session| session.close());
     }
 
     /// Closes the sessions and operations that have not been used for long.
     pub(crate) fn sweep(&self, now: Instant) {
-        let all: Vec<_> = locked(&self.all).values().cloned().collect();
+        // Copied, since closing an operation takes the locks of its session.
+        let all: Vec<_> = lock(&self.all).values().cloned().collect();
         for session in all {
             session.abandon_unread(now);
             if session.is_unused(now) {

@@ -154,7 +154,16 @@ fn small_statements() {
         ("SHOW DATABASES 'x'", "ShowDatabases { pattern: Some(\"x\") }"),
         ("SHOW VIEWS", "ShowViews { database: None, pattern: None }"),
         ("SHOW COLUMNS IN t FROM d", "ShowColumns { table: [\"d\", \"t\"] }"),
-        ("SHOW FUNCTIONS", "ShowFunctions { pattern: None }"),
+        ("SHOW FUNCTIONS", "ShowFunctions { scope: All, database: None, pattern: None }"),
+        ("SHOW FUNCTIONS IN", "ShowFunctions { scope: All, database: None, pattern: Some(\"IN\") }"),
+        (
+            "SHOW SYSTEM FUNCTIONS IN d LIKE 'a*'",
+            "ShowFunctions { scope: System, database: Some([\"d\"]), pattern: Some(\"a*\") }",
+        ),
+        (
+            "SHOW USER FUNCTIONS d.f",
+            "ShowFunctions { scope: User, database: Some([\"d\"]), pattern: Some(\"f\") }",
+        ),
         ("SHOW JOBS;", "ShowJobs"),
         ("STOP JOB 'x' WITH DRAIN", "StopJob { id: \"x\", drain: true }"),
         ("STOP JOB 'x'", "StopJob { id: \"x\", drain: false }"),

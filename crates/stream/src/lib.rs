@@ -58,7 +58,7 @@
 //! let query = start(plan, options).await?;
 //! query.await_termination(None).await?;
 //!
-//! let batches = memory.find("numbers")?.expect("the sink has created the table").batches()?;
+//! let batches = memory.find("numbers").expect("the sink has created the table").batches();
 //! assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
 //! # Ok(())
 //! # }

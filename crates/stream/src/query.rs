@@ -13,9 +13,10 @@ use crate::rt::{Credits, DataflowSpec, Workers};
 use crate::spec::StreamPlan;
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use thalweg_common::ids::Generation;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -47,10 +48,8 @@ struct QueryState {
 }
 
 impl Shared {
-    /// Locks the state. Each change is one assignment or one push, so a panic cannot leave it inconsistent
-    /// and a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, QueryState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(crate) fn set_status(&self, message: &str, is_data_available: bool, is_trigger_active: bool) {
@@ -70,6 +69,7 @@ impl Shared {
             error.as_ref().map_or("Stopped".to_owned(), |e| format!("Terminated with exception: {e}"));
         self.set_status(&message, false, false);
         self.state().error = error;
+        // Last: whoever waits for the end reads the status and the error next.
         self.ended.send_replace(true);
     }
 }
@@ -99,6 +99,7 @@ pub(crate) async fn start_with(
     if dataflow.drains() && !(dataflow.closes_by_watermark() && dataflow.watermark_delay_us().is_some()) {
         return Err(unsupported("append output of an aggregation that no watermark closes"));
     }
+    // The id is in the checkpoint, so that a query keeps it over restarts.
     let owner = identify(&options.checkpoint, &options.id).await?;
     if owner != options.id {
         return Err(crate::error::incompatible(&owner, &options.id));
@@ -110,6 +111,7 @@ pub(crate) async fn start_with(
     let mut recovered = recover(&mut context).await?;
     let state = Arc::new(std::mem::take(&mut recovered.state));
     let first = recovered.machine.next_plan();
+    // The workers restore their state before the handle is returned, so that an error of the state is one of `start`.
     let workers = Workers::start(context.dataflow.clone(), context.options.workers, first, state).await?;
     let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
     let shared = Arc::new(Shared {

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::OptionMap;
 use thalweg_storage::durable::write_failed;
@@ -89,9 +90,9 @@ struct Noted {
 
 impl Noted {
     fn note<T>(&self, result: std::io::Result<T>) -> std::io::Result<T> {
-        if let (Err(e), Ok(mut errors)) = (&result, self.errors.lock()) {
-            *errors =
-                Some(e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error));
+        if let Err(e) = &result {
+            let copy = e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error);
+            *lock(&self.errors) = Some(copy);
         }
         result
     }
@@ -120,7 +121,7 @@ fn failed(
     errors: &Mutex<Option<std::io::Error>>,
     error: parquet::errors::ParquetError,
 ) -> Error {
-    let noted = errors.lock().ok().and_then(|mut e| e.take());
+    let noted = lock(errors).take();
     write_failed(path, &noted.unwrap_or_else(|| std::io::Error::other(error)))
 }
 

@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use thalweg_common::ids::Generation;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 
 static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
@@ -45,23 +46,19 @@ pub struct Memory {
 
 impl Memory {
     /// The table that the query of that name fills, whatever the name's case.
-    pub fn find(&self, name: &str) -> Result<Option<Arc<MemoryTable>>> {
-        Ok(self.lock()?.get(&name.to_lowercase()).cloned())
+    pub fn find(&self, name: &str) -> Option<Arc<MemoryTable>> {
+        lock(&self.tables).get(&name.to_lowercase()).cloned()
     }
 
     /// The table for a query: the one it filled before, or an empty one in place of any other.
-    fn open(&self, name: &str, schema: SchemaRef, query_id: &str) -> Result<Arc<MemoryTable>> {
-        let mut tables = self.lock()?;
+    fn open(&self, name: &str, schema: SchemaRef, query_id: &str) -> Arc<MemoryTable> {
+        let mut tables = lock(&self.tables);
         let old = tables.get(&name.to_lowercase()).filter(|t| t.query_id == query_id && t.schema == schema);
         let table = old.cloned().unwrap_or_else(|| {
             Arc::new(MemoryTable { query_id: query_id.to_owned(), schema, state: Mutex::default() })
         });
         tables.insert(name.to_lowercase(), Arc::clone(&table));
-        Ok(table)
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, BTreeMap<String, Arc<MemoryTable>>>> {
-        self.tables.lock().map_err(|_| Error::internal("the tables in memory are poisoned"))
+        table
     }
 }
 
@@ -73,7 +70,7 @@ impl Connector for Memory {
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
         let name = request.paths.first().map_or("", String::as_str);
-        match self.find(name)? {
+        match self.find(name) {
             Some(table) => Ok(table),
             None => Err(Error::new(
                 ErrorKind::Analysis,
@@ -96,7 +93,7 @@ impl Connector for Memory {
             return Err(Error::unsupported("partitionBy of the memory sink"));
         }
         let Some(name) = request.path else { return Err(needs_name()) };
-        let table = self.open(&name, request.schema, &request.query_id)?;
+        let table = self.open(&name, request.schema, &request.query_id);
         Ok(Arc::new(MemorySink::new(table)))
     }
 }
@@ -124,12 +121,12 @@ pub(super) struct State {
 
 impl MemoryTable {
     /// The rows committed so far.
-    pub fn batches(&self) -> Result<Vec<RecordBatch>> {
-        Ok(self.lock()?.batches.clone())
+    pub fn batches(&self) -> Vec<RecordBatch> {
+        self.state().batches.clone()
     }
 
-    pub(super) fn lock(&self) -> Result<MutexGuard<'_, State>> {
-        self.state.lock().map_err(|_| Error::internal("a table in memory is poisoned"))
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
@@ -150,7 +147,7 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let batches = self.batches().map_err(thalweg_values::errors::external)?;
+        let batches = self.batches();
         let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
         rows.scan(state, projection, filters, limit).await
     }

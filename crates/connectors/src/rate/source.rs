@@ -9,11 +9,11 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use thalweg_common::clock::{Clock, SystemClock};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_storage::MetadataLog;
-use tokio::sync::Mutex;
 
 const BATCH_ROWS: i64 = 8192;
 const US_PER_SECOND: i64 = 1_000_000;
@@ -156,7 +156,7 @@ impl StreamSource for RateSource {
     }
 
     async fn freeze(&self) -> Result<()> {
-        *self.frozen.lock().await = Some(self.second_now());
+        *lock(&self.frozen) = Some(self.second_now());
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl StreamSource for RateSource {
         if let Some(planned) = self.log.get(plan).await? {
             return Ok(Some(End { plan, second: entry(&planned)? }.offset()));
         }
-        let second = self.frozen.lock().await.unwrap_or_else(|| self.second_now());
+        let second = lock(&self.frozen).unwrap_or_else(|| self.second_now());
         if second <= start.second {
             return Ok(None);
         }

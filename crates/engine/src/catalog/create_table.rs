@@ -27,6 +27,7 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Opti
         }
     }
     let resolved = match &table.query {
+        // Resolved before the old table is touched, which the query may read.
         Some(query) => Some(session.resolve(query, text).await?),
         None => None,
     };
@@ -51,6 +52,7 @@ pub(crate) fn define_anew(
             capabilities(session, &definition)?.replaced_in_place && old.format == definition.format;
         definition.location = match in_place {
             true => old.location.clone(),
+            // Another folder: the query may read the old table while the new one is written.
             false => format!("{}-{}", definition.location, uuid::Uuid::new_v4()),
         };
     }
@@ -73,12 +75,14 @@ pub(crate) fn settle(
 ) -> Result<()> {
     let moved = old.filter(|old| old.kind == TableKind::Managed && old.location != definition.location);
     if let Err(error) = written {
+        // The files of an external table are not ours, and those of a table in place belong to its history.
         if moved.is_some() && definition.kind == TableKind::Managed {
             remove_files(&definition.location)?;
         }
         return Err(error);
     }
     session.catalog.store.put(&name.database, definition)?;
+    // After the catalog names the new table: a crash in between leaves files, and no table without files.
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
 
@@ -88,6 +92,7 @@ pub(crate) fn define(
     name: &TableName,
     table: &ir::CreateTable,
 ) -> Result<TableDefinition> {
+    // Before the table is written: files in a folder without a database would stay there.
     if session.catalog.store.list(&name.database).is_none() {
         return Err(database_not_found(&name.database));
     }
@@ -134,10 +139,9 @@ fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
 }
 
 fn managed_location(session: &Session, name: &TableName) -> Result<String> {
-    let folder =
-        session.engine()?.warehouse().join(name.database.to_lowercase()).join(name.table.to_lowercase());
-    let absolute = std::path::absolute(&folder).map_err(|e| Error::internal(e.to_string()))?;
-    Ok(absolute.to_string_lossy().into_owned())
+    let warehouse = session.engine()?.warehouse();
+    let folder = warehouse.join(name.database.to_lowercase()).join(name.table.to_lowercase());
+    Ok(folder.to_string_lossy().into_owned())
 }
 
 async fn fill(
@@ -146,6 +150,7 @@ async fn fill(
     definition: &TableDefinition,
     resolved: Option<ResolvedQuery>,
 ) -> Result<()> {
+    // A folder may have files although the catalog has no table there.
     let mode = if table.replace { WriteMode::Overwrite } else { WriteMode::ErrorIfExists };
     if let Some(resolved) = resolved {
         if table.schema.is_some() {
@@ -160,7 +165,7 @@ async fn fill(
         write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
-    } else if let Ok(folder) = crate::statement::stream::local_path(&definition.location)
+    } else if let Ok(folder) = thalweg_storage::path::local(&definition.location)
         && !(folder.exists() || definition.location.contains(['*', '?', '[', '{']))
     {
         std::fs::create_dir_all(folder).map_err(|e| no_folder(&definition.location, &e))?;

@@ -5,6 +5,7 @@ use super::name::CATALOG;
 use super::pattern::matches;
 use super::session::SessionCatalog;
 use super::store::{DEFAULT_DATABASE, database_not_found};
+use thalweg_common::lock::write;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Returns the name of a database without that of the catalog.
@@ -80,7 +81,6 @@ pub(super) fn set_current(catalog: &SessionCatalog, parts: &[String]) -> Result<
     if catalog.store.list(name).is_none() {
         return Err(database_not_found(name));
     }
-    let mut current = catalog.database.write().map_err(|_| Error::internal("the session is poisoned"))?;
-    *current = name.to_lowercase();
+    *write(&catalog.database) = name.to_lowercase();
     Ok(())
 }

@@ -10,7 +10,8 @@ use crate::source::{self, SourceRequest};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
+use thalweg_common::lock::{read, write};
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_resolver::{Catalog, TableEntry};
 use thalweg_sql::ir;
@@ -36,25 +37,25 @@ pub struct Views(RwLock<BTreeMap<String, TemporaryView>>);
 impl Views {
     /// Returns the view of this name.
     pub fn get(&self, name: &str) -> Option<TemporaryView> {
-        self.0.read().ok()?.get(&name.to_lowercase()).cloned()
+        read(&self.0).get(&name.to_lowercase()).cloned()
     }
     /// Adds or, if `replace`, replaces a view; returns whether it did.
-    pub fn put(&self, view: TemporaryView, replace: bool) -> Result<bool> {
-        let mut views = self.0.write().map_err(|_| Error::internal("views are poisoned"))?;
+    pub fn put(&self, view: TemporaryView, replace: bool) -> bool {
+        let mut views = write(&self.0);
         let key = view.name.to_lowercase();
         if !replace && views.contains_key(&key) {
-            return Ok(false);
+            return false;
         }
         views.insert(key, view);
-        Ok(true)
+        true
     }
     /// Removes a view; returns whether there was one.
     pub fn remove(&self, name: &str) -> bool {
-        self.0.write().is_ok_and(|mut views| views.remove(&name.to_lowercase()).is_some())
+        write(&self.0).remove(&name.to_lowercase()).is_some()
     }
     /// Returns all names, sorted.
     pub fn names(&self) -> Vec<String> {
-        self.0.read().map(|v| v.values().map(|view| view.name.clone()).collect()).unwrap_or_default()
+        read(&self.0).values().map(|view| view.name.clone()).collect()
     }
 }
 
@@ -78,7 +79,7 @@ pub struct SessionCatalog {
 impl SessionCatalog {
     /// Returns the current database.
     pub fn database(&self) -> String {
-        self.database.read().map(|d| d.clone()).unwrap_or_default()
+        read(&self.database).clone()
     }
 
     /// Returns the persistent table with this name.
@@ -142,6 +143,7 @@ impl SessionCatalog {
 #[async_trait]
 impl Catalog for SessionCatalog {
     async fn table(&self, name: &ir::Name, options: &ir::Options, streaming: bool) -> Result<TableEntry> {
+        // Temporary views come first, as in Spark: they may hide a table.
         if let Some(view) = self.temporary(name) {
             let qualifier = vec![view.name];
             return Ok(TableEntry::View { plan: Box::new(view.plan), columns: view.columns, qualifier });
@@ -151,6 +153,7 @@ impl Catalog for SessionCatalog {
         }
         match self.lasting(name, options, streaming).await {
             Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {
+                // Only then: a table of a database `csv` counts before a file.
                 match source::path_table(name, options, streaming) {
                     Some(request) if self.registry.get(&request.format).is_ok() => {
                         self.entry(request, vec![]).await

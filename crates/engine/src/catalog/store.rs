@@ -10,6 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
+use thalweg_common::lock::{read, write};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The database that always exists.
@@ -82,25 +83,26 @@ impl CatalogStore {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Contents::default(),
             Err(e) => return Err(unwritable(&path, &e)),
         };
+        // Sessions start in it, and a catalog of an older version may lack it.
         contents.databases.entry(DEFAULT_DATABASE.to_owned()).or_default();
         Ok(Self { path, contents: RwLock::new(contents) })
     }
 
     /// Returns the definition of a table.
     pub fn get(&self, name: &TableName) -> Option<TableDefinition> {
-        let contents = self.contents.read().ok()?;
+        let contents = read(&self.contents);
         contents.databases.get(&name.database.to_lowercase())?.get(&name.table.to_lowercase()).cloned()
     }
 
     /// Returns the definitions of one database in the order of their names; none if the database does not exist.
     pub fn list(&self, database: &str) -> Option<Vec<TableDefinition>> {
-        let contents = self.contents.read().ok()?;
+        let contents = read(&self.contents);
         Some(contents.databases.get(&database.to_lowercase())?.values().cloned().collect())
     }
 
     /// Returns the names of all databases.
     pub fn databases(&self) -> Vec<String> {
-        self.contents.read().map(|c| c.databases.keys().cloned().collect()).unwrap_or_default()
+        read(&self.contents).databases.keys().cloned().collect()
     }
 
     /// Adds or replaces a definition.
@@ -143,9 +145,10 @@ impl CatalogStore {
     }
 
     fn change<T>(&self, edit: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
-        let mut contents = self.contents.write().map_err(|_| Error::internal("the catalog is poisoned"))?;
+        let mut contents = write(&self.contents);
         let mut next = contents.clone();
         let answer = edit(&mut next)?;
+        // Written before it is used: what a session sees is on the disk.
         self.save(&next).map_err(|e| unwritable(&self.path, &e))?;
         *contents = next;
         Ok(answer)

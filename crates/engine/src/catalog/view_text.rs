@@ -57,7 +57,47 @@ impl Qualifier<'_> {
                 self.relation(input);
                 self.ctes.truncate(outside);
             }
-            _ => relation.for_each_child_mut(&mut |child| self.child(child)),
+            // These name no table themselves. They are listed so that a new node does not compile until it is known
+            // whether its names belong to the view's database.
+            RelationNode::DataSource(_)
+            | RelationNode::Range { .. }
+            | RelationNode::Local { .. }
+            | RelationNode::Values { .. }
+            | RelationNode::OneRow
+            | RelationNode::Project { .. }
+            | RelationNode::Filter { .. }
+            | RelationNode::Aggregate(_)
+            | RelationNode::Having { .. }
+            | RelationNode::Qualify { .. }
+            | RelationNode::Join(_)
+            | RelationNode::SetOperation(_)
+            | RelationNode::Sort { .. }
+            | RelationNode::Limit { .. }
+            | RelationNode::Offset { .. }
+            | RelationNode::Tail { .. }
+            | RelationNode::Deduplicate { .. }
+            | RelationNode::Alias { .. }
+            | RelationNode::WithRelations { .. }
+            | RelationNode::WithWatermark { .. }
+            | RelationNode::WithColumns { .. }
+            | RelationNode::WithColumnsRenamed { .. }
+            | RelationNode::Drop { .. }
+            | RelationNode::ToDf { .. }
+            | RelationNode::ToSchema { .. }
+            | RelationNode::Repartition { .. }
+            | RelationNode::Sample { .. }
+            | RelationNode::FillNa { .. }
+            | RelationNode::DropNa { .. }
+            | RelationNode::Replace { .. }
+            | RelationNode::Unpivot(_)
+            | RelationNode::Hint { .. }
+            | RelationNode::LateralView(_)
+            | RelationNode::TableFunction { .. }
+            | RelationNode::SqlQuery { .. }
+            | RelationNode::Describe { .. }
+            | RelationNode::ShowString { .. } => {
+                relation.for_each_child_mut(&mut |child| self.child(child));
+            }
         }
     }
 

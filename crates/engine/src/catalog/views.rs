@@ -12,6 +12,7 @@ use thalweg_sql::ir;
 
 /// Creates a view. Errors of its query have positions in `text`.
 pub(super) async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<()> {
+    // A view that cannot be resolved is refused now and not when it is first read.
     let resolved = session.resolve(&view.query, text).await?;
     if !view.columns.is_empty() && view.columns.len() != resolved.columns.len() {
         return Err(wrong_columns(&view, resolved.columns.len()));
@@ -24,6 +25,7 @@ pub(super) async fn create(session: &Session, view: ir::CreateView, text: Option
 
 fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {
     let views: &Views = if view.global { &catalog.global_views } else { &catalog.views };
+    // The database of global views is implied, so its name may stand before the view or not.
     let name = view.name.last().cloned().unwrap_or_default();
     if view.name.len() > 1 && !(view.global && view.name.len() == 2) {
         return Err(Error::unsupported(format!(
@@ -32,7 +34,7 @@ fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()
         )));
     }
     let made = TemporaryView { name: name.clone(), plan: *view.query, columns: view.columns };
-    if views.put(made, view.replace)? || view.if_not_exists {
+    if views.put(made, view.replace) || view.if_not_exists {
         return Ok(());
     }
     Err(Error::new(
@@ -55,6 +57,7 @@ fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> 
             return Err(already_exists(&name));
         }
     }
+    // A plan of a client has no text, and its local rows have no place in a catalog.
     let text = view.text.ok_or_else(|| Error::unsupported("a lasting view over a DataFrame"))?;
     let definition = TableDefinition {
         name: name.table.clone(),
@@ -76,6 +79,7 @@ fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> 
 
 /// Drops a view, temporary or persistent.
 pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
+    // A temporary view hides a persistent one, so it is the one that the name means.
     if drop_temporary(catalog, parts) {
         return Ok(());
     }

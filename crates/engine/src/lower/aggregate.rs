@@ -16,23 +16,22 @@ use thalweg_values::errors::from_datafusion;
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, node: &Aggregate) -> Result<()> {
         if self.operators.iter().any(|o| matches!(o, OperatorSpec::Aggregate(_))) {
-            return Err(unsupported::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(
-                node.clone(),
-            )));
+            return Err(unsupported::second_aggregation());
         }
+        // A row would belong to several groups, each with a state of its own.
         if let Some(Expr::GroupingSet(_)) = node.group_expr.first() {
-            return Err(unsupported::operator(&datafusion::logical_expr::LogicalPlan::Aggregate(
-                node.clone(),
-            )));
+            return Err(unsupported::grouping_sets());
         }
         let input = node.input.schema();
         let output_schema = arrow_schema(&node.schema);
+        // Only a grouping key closes groups: the watermark says nothing of other columns.
         let event_time = event_time_key(output_schema.fields().iter().take(node.group_expr.len()));
         if self.mode == OutputMode::Append && event_time.is_none() {
             return Err(unsupported::output_mode("append", "streaming aggregations without watermark"));
         }
         let group = node.group_expr.iter().map(|e| self.physical(e, input)).collect::<Result<Vec<_>>>()?;
         let aggregates = node.aggr_expr.iter().map(|e| self.call(e, node)).collect::<Result<Vec<_>>>()?;
+        // The state has these keys and values; a changed query could not read it.
         self.fingerprint.push(fingerprint(node));
         self.operators.push(OperatorSpec::Aggregate(AggregateSpec {
             group,
@@ -51,6 +50,7 @@ impl Lowering<'_> {
         let (props, planning) = (self.state.execution_props(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(expr, logical, &physical, props, &planning).build();
         let lowered = lowered.map_err(from_datafusion)?;
+        // The states of two epochs are merged, and their rows do not come in one order.
         if !lowered.order_bys.is_empty() {
             return Err(unsupported::ordered_aggregate());
         }

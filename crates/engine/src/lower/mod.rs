@@ -13,13 +13,13 @@ use datafusion::common::DFSchema;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use std::any::Any;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_connectors::{Connector, ReadRequest};
-use thalweg_logical::{GenerateNode, WatermarkNode};
+use thalweg_logical::{GenerateNode, LogicalExtension};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
 use thalweg_values::errors::from_datafusion;
@@ -45,7 +45,6 @@ pub(crate) struct LoweredStream {
 struct Lowering<'a> {
     state: &'a SessionState,
     mode: OutputMode,
-    input: Option<StreamInput>,
     operators: Vec<OperatorSpec>,
     fingerprint: Vec<String>,
 }
@@ -56,43 +55,44 @@ pub(crate) fn lower(
     state: &SessionState,
     mode: OutputMode,
 ) -> Result<LoweredStream> {
-    let mut lowering = Lowering { state, mode, input: None, operators: vec![], fingerprint: vec![] };
-    lowering.node(&resolved.plan)?;
+    let mut lowering = Lowering { state, mode, operators: vec![], fingerprint: vec![] };
+    let input = lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);
     let exprs = resolved.plan.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
     lowering.project(&exprs, resolved.plan.schema(), schema)?;
-    let input =
-        lowering.input.ok_or_else(|| Error::internal("a streaming plan without a streaming source"))?;
     Ok(LoweredStream { input, operators: lowering.operators, fingerprint: lowering.fingerprint.join("\n") })
 }
 
 impl Lowering<'_> {
-    fn node(&mut self, plan: &LogicalPlan) -> Result<()> {
-        if let [input] = plan.inputs().as_slice() {
-            self.node(input)?;
+    /// Lowers a node after its input; returns the source at the bottom.
+    fn node(&mut self, plan: &LogicalPlan) -> Result<StreamInput> {
+        if let LogicalPlan::TableScan(scan) = plan {
+            return self.scan(scan);
         }
+        // All operators of a stream have one input.
+        let inputs = plan.inputs();
+        let [input] = inputs.as_slice() else { return Err(unsupported::operator(plan)) };
+        let source = self.node(input)?;
         match plan {
-            LogicalPlan::TableScan(scan) => self.scan(scan),
-            LogicalPlan::SubqueryAlias(_) => Ok(()),
-            LogicalPlan::Projection(p) => self.project(&p.expr, p.input.schema(), arrow_schema(&p.schema)),
+            LogicalPlan::SubqueryAlias(_) => {}
+            LogicalPlan::Projection(p) => self.project(&p.expr, p.input.schema(), arrow_schema(&p.schema))?,
             LogicalPlan::Filter(f) => {
                 let condition = self.physical(&f.predicate, f.input.schema())?;
                 self.step(StatelessStep::Filter(condition));
-                Ok(())
             }
-            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
-            LogicalPlan::Extension(Extension { node }) => self.extension(node.as_any(), plan),
-            other => Err(unsupported::operator(other)),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate)?,
+            LogicalPlan::Extension(e) => self.extension(LogicalExtension::of(e.node.as_ref()), plan)?,
+            other => return Err(unsupported::operator(other)),
         }
+        Ok(source)
     }
 
-    fn scan(&mut self, scan: &TableScan) -> Result<()> {
+    fn scan(&mut self, scan: &TableScan) -> Result<StreamInput> {
         let provider = source_as_provider(&scan.source).map_err(from_datafusion)?;
         let any: &dyn Any = provider.as_ref();
         let table = any
             .downcast_ref::<StreamingTable>()
             .ok_or_else(|| unsupported::static_input(&scan.table_name))?;
-        self.input = Some(StreamInput { connector: table.connector.clone(), request: table.request.clone() });
         if let Some(projection) = &scan.projection {
             let whole = DFSchema::try_from(table.schema().as_ref().clone()).map_err(from_datafusion)?;
             let columns = whole.columns();
@@ -107,7 +107,7 @@ impl Lowering<'_> {
             let condition = self.physical(filter, &scan.projected_schema)?;
             self.step(StatelessStep::Filter(condition));
         }
-        Ok(())
+        Ok(StreamInput { connector: table.connector.clone(), request: table.request.clone() })
     }
 
     fn project(&mut self, exprs: &[Expr], input: &DFSchema, schema: SchemaRef) -> Result<()> {
@@ -119,13 +119,18 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn extension(&mut self, node: &dyn Any, plan: &LogicalPlan) -> Result<()> {
-        if let Some(watermark) = node.downcast_ref::<WatermarkNode>() {
-            return self.watermark(watermark);
-        }
-        match node.downcast_ref::<GenerateNode>() {
-            Some(generate) => self.generate(generate, plan),
-            None => Err(unsupported::operator(plan)),
+    fn extension(&mut self, node: Option<LogicalExtension<'_>>, plan: &LogicalPlan) -> Result<()> {
+        match node {
+            Some(LogicalExtension::Generate(generate)) => self.generate(generate, plan),
+            Some(LogicalExtension::Watermark(node)) => {
+                let (column, delay_us) = (node.index(), node.delay_micros);
+                self.step(StatelessStep::Watermark { column, delay_us });
+                Ok(())
+            }
+            // The resolver puts neither into the plan of a stream.
+            Some(LogicalExtension::SequentialProjection(_) | LogicalExtension::ComputeOnce(_)) | None => {
+                Err(unsupported::operator(plan))
+            }
         }
     }
 
@@ -133,18 +138,7 @@ impl Lowering<'_> {
         if generate.outer {
             return Err(unsupported::outer_generator());
         }
-        let column = generate.index().map_err(from_datafusion)?;
-        self.step(StatelessStep::Unnest { column, schema: arrow_schema(plan.schema()) });
-        Ok(())
-    }
-
-    fn watermark(&mut self, node: &WatermarkNode) -> Result<()> {
-        let schema = node.input.schema();
-        let column = schema.columns().iter().position(|c| c.name == node.column);
-        let column = column.ok_or_else(|| {
-            Error::internal(format!("the watermark column {} is not in the input", node.column))
-        })?;
-        self.step(StatelessStep::Watermark { column, delay_us: node.delay_micros });
+        self.step(StatelessStep::Unnest { column: generate.index(), schema: arrow_schema(plan.schema()) });
         Ok(())
     }
 
@@ -157,7 +151,9 @@ impl Lowering<'_> {
     fn step(&mut self, step: StatelessStep) {
         match self.operators.last_mut() {
             Some(OperatorSpec::Stateless(steps)) => steps.push(step),
-            _ => self.operators.push(OperatorSpec::Stateless(vec![step])),
+            Some(OperatorSpec::Aggregate(_)) | None => {
+                self.operators.push(OperatorSpec::Stateless(vec![step]));
+            }
         }
     }
 }

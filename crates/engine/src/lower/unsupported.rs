@@ -3,14 +3,8 @@
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::errors::from_datafusion;
-
-/// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
-/// when an epoch is replayed.
-const REPLAYABLE: [&str; 4] =
-    [thalweg_logical::OPTIMIZATION_BARRIER, thalweg_functions::once::ONCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(
@@ -32,10 +26,36 @@ pub(super) fn operator(plan: &LogicalPlan) -> Error {
         LogicalPlan::Union(_) => "UNION",
         LogicalPlan::Window(_) => "A window function over rows (other than time windows)",
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => "A bounded relation as the only input",
-        LogicalPlan::Aggregate(_) => "A second aggregation",
-        _ => "This operation",
+        LogicalPlan::RecursiveQuery(_) => "A recursive query",
+        LogicalPlan::Subquery(_) => "A subquery",
+        LogicalPlan::Repartition(_) => "Repartitioning",
+        LogicalPlan::Extension(extension) => extension.node.name(),
+        // The lowering has operators for the first five, and the resolver does not create the others.
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::TableScan(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::Statement(_)
+        | LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Ddl(_)
+        | LogicalPlan::Copy(_)
+        | LogicalPlan::DescribeTable(_) => "This operation",
     };
     refused(what)
+}
+
+/// An aggregation over the groups of another one.
+pub(super) fn second_aggregation() -> Error {
+    refused("A second aggregation")
+}
+
+/// Several groupings of the same rows.
+pub(super) fn grouping_sets() -> Error {
+    refused("GROUPING SETS, ROLLUP or CUBE")
 }
 
 /// A bounded table in place of the stream.
@@ -69,8 +89,7 @@ pub(super) fn check_replayable(expr: &Expr) -> Result<()> {
     let mut found = None;
     let look = |e: &Expr| {
         if let Expr::ScalarFunction(f) = e
-            && e.is_volatile_node()
-            && !REPLAYABLE.contains(&f.name())
+            && thalweg_functions::once::draws_itself(e)
         {
             found = Some(f.name().to_owned());
             return Ok(TreeNodeRecursion::Stop);

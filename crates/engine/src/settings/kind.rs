@@ -84,7 +84,14 @@ impl SettingKind {
     pub(super) fn same(self, a: &str, b: &str) -> bool {
         match self {
             SettingKind::Text | SettingKind::Zone => a == b,
-            _ => a.trim().eq_ignore_ascii_case(b.trim()),
+            SettingKind::Bool
+            | SettingKind::Int
+            | SettingKind::Long
+            | SettingKind::Double
+            | SettingKind::Positive
+            | SettingKind::Bytes
+            | SettingKind::Time
+            | SettingKind::OneOf(_) => a.trim().eq_ignore_ascii_case(b.trim()),
         }
     }
 }

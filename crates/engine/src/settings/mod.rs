@@ -18,6 +18,7 @@ pub use reference::reference;
 use std::collections::BTreeMap;
 use std::sync::RwLock;
 use table::{Effect, SettingEntry, SettingLookup};
+use thalweg_common::lock::{read, write};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The setting for the session's time zone.
@@ -75,7 +76,7 @@ impl SessionConfig {
 
     /// Returns the value of a key, set or default.
     pub fn get_option(&self, key: &str) -> Option<String> {
-        let set = self.values.read().ok().and_then(|v| v.get(key).cloned());
+        let set = read(&self.values).get(key).cloned();
         set.or_else(|| self.default_of(key))
     }
 
@@ -83,7 +84,7 @@ impl SessionConfig {
         match (key, table::find(key)) {
             ("spark.sql.warehouse.dir", _) if self.warehouse.is_some() => self.warehouse.clone(),
             (_, SettingLookup::Setting(setting)) if setting.key == key => setting.default.map(str::to_owned),
-            _ => None,
+            (_, SettingLookup::Setting(_) | SettingLookup::Own | SettingLookup::Unknown) => None,
         }
     }
 
@@ -98,8 +99,7 @@ impl SessionConfig {
             SettingLookup::Unknown => return Err(unknown(key)),
             SettingLookup::Setting(setting) => check(setting, key, value)?,
         };
-        let mut values = self.values.write().map_err(|_| Error::internal("settings are poisoned"))?;
-        values.insert(key.to_owned(), value.to_owned());
+        write(&self.values).insert(key.to_owned(), value.to_owned());
         Ok(warning)
     }
 
@@ -109,6 +109,7 @@ impl SessionConfig {
     /// # Errors
     /// `INVALID_CONF_VALUE.REQUIREMENT` for a setting of which only Spark's default is supported.
     pub fn set_silently(&self, key: &str, value: &str) -> Result<Option<String>> {
+        // A builder of a client sets whatever it was given, and must not fail for a hint.
         let changes_answers =
             matches!(table::find(key), SettingLookup::Setting(setting) if setting.effect == Effect::Fixed);
         match self.set(key, value) {
@@ -127,24 +128,21 @@ impl SessionConfig {
         if let SettingLookup::Setting(setting) = table::find(key) {
             modifiable(setting, key)?;
         }
-        let mut values = self.values.write().map_err(|_| Error::internal("settings are poisoned"))?;
-        values.remove(key);
+        write(&self.values).remove(key);
         Ok(())
     }
 
     /// Resets all keys to their defaults.
-    pub fn reset(&self) -> Result<()> {
-        self.values.write().map_err(|_| Error::internal("settings are poisoned"))?.clear();
-        Ok(())
+    pub fn reset(&self) {
+        write(&self.values).clear();
     }
 
     /// Returns the keys that are set and a few static settings, optionally those under a prefix.
     pub fn get_all(&self, prefix: Option<&str>) -> BTreeMap<String, String> {
+        // They have values without being set.
         let fact = |key: &&str| Some(((*key).to_owned(), self.default_of(key)?));
         let mut all: BTreeMap<_, _> = TOLD.iter().filter_map(fact).collect();
-        if let Ok(values) = self.values.read() {
-            all.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
-        }
+        all.extend(read(&self.values).iter().map(|(k, v)| (k.clone(), v.clone())));
         all.retain(|k, _| prefix.is_none_or(|p| k.starts_with(p)));
         all
     }
@@ -181,7 +179,7 @@ impl SessionConfig {
     }
 
     fn number(&self, key: &str) -> Option<usize> {
-        self.values.read().ok()?.get(key)?.trim().parse().ok()
+        read(&self.values).get(key)?.trim().parse().ok()
     }
 }
 
@@ -191,13 +189,14 @@ fn check(setting: &SettingEntry, key: &str, value: &str) -> Result<Option<String
     setting.kind.check(key, value)?;
     match (setting.effect, setting.default) {
         (Effect::Hint, _) => Ok(Some(format!("The setting {key} has no effect here: {}.", setting.help))),
+        // The value that holds anyway may be set: programs often state defaults.
         (Effect::Fixed, Some(only)) if !setting.kind.same(value, only) => {
             Err(kind::requirement(key, value, &format!("Only '{only}' is supported. {}", setting.help)))
         }
         (Effect::Fixed, None) => {
             Err(kind::requirement(key, value, &format!("It cannot be set. {}", setting.help)))
         }
-        _ => Ok(None),
+        (Effect::Works | Effect::Client | Effect::Fixed | Effect::Server | Effect::Cluster, _) => Ok(None),
     }
 }
 
@@ -210,7 +209,7 @@ fn modifiable(setting: &SettingEntry, key: &str) -> Result<()> {
         Effect::Cluster => {
             ("CANNOT_MODIFY_CONFIG", format!("Cannot modify the value of the Spark config: \"{key}\"."))
         }
-        _ => return Ok(()),
+        Effect::Works | Effect::Client | Effect::Hint | Effect::Fixed => return Ok(()),
     };
     let error = Error::new(ErrorKind::Analysis, class, "46110", message).param("key", format!("\"{key}\""));
     Err(error.hint(setting.help))
@@ -317,7 +316,7 @@ mod tests {
         assert_eq!(config.unset("spark.executor.memory").unwrap_err().class(), "CANNOT_MODIFY_CONFIG");
         config.unset(PARTITIONS).unwrap();
         assert_eq!(config.get(PARTITIONS).unwrap(), "200");
-        config.reset().unwrap();
+        config.reset();
         assert_eq!(config.get_option("my.key"), None);
     }
 

@@ -29,6 +29,7 @@ pub(super) async fn run_with(
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let given = session.resolve(&insert.query, text.clone()).await?.schema();
+    // The names are checked before the types, as in Spark: a missing column has no type to complain about.
     let names = names(&insert, &given, &target)?;
     // A connector that fits rows casts them as a query would; the others take what is safe to take.
     if !create_table::capabilities(session, &definition)?.fits_rows {
@@ -49,6 +50,7 @@ pub(super) async fn append_by_name(
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let given = session.resolve(&insert.query, None).await?.schema();
+    // These two have no names of their own in Spark.
     let legacy = |class: &str, message: String| Error::new(ErrorKind::Analysis, class, "42000", message);
     if given.fields.len() != target.fields.len() {
         let message = format!(
@@ -94,6 +96,7 @@ fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result
     if let Some(name) = insert.columns.iter().find(|n| !is_there(n)) {
         return Err(unknown(name, target));
     }
+    // Two values for one column would leave it open which one is stored.
     if let Some(name) = twice(&insert.columns) {
         return Err(super::write::duplicate_column(&name));
     }
@@ -125,6 +128,7 @@ fn unknown(name: &str, target: &StructType) -> Error {
 /// Returns the query with the table's column names, order and types. The table itself checks the rows for
 /// nulls that it does not allow.
 fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Relation {
+    // By position: the columns of the query may have any names, or the same one twice.
     let renamed = ir::RelationNode::ToDf { input: insert.query.clone(), names: names.clone() };
     let missing = target.fields.iter().filter(|f| !names.iter().any(|n| n.eq_ignore_ascii_case(&f.name)));
     let nulls: Vec<ir::Expr> = missing
@@ -142,6 +146,7 @@ fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Rela
         relation =
             ir::Relation::new(ir::RelationNode::WithColumns { input: Box::new(relation), columns: nulls });
     }
+    // A query cannot prove that it has no nulls, which would refuse it here; the table looks at the rows.
     let mut schema = target.clone();
     schema.fields.iter_mut().for_each(|f| f.nullable = true);
     ir::Relation::new(ir::RelationNode::ToSchema { input: Box::new(relation), schema })

@@ -12,11 +12,9 @@ pub(crate) mod write;
 
 use crate::catalog::CatalogProvider;
 use crate::session::{Output, Session};
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Field, Schema};
-use futures::StreamExt;
+use arrow::array::{ArrayRef, StringArray};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_sql::ir::Command;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
@@ -48,7 +46,9 @@ pub(crate) async fn run(session: &Session, command: Command, text: Option<Arc<st
             show::views(session, database.as_deref(), pattern.as_deref()).await
         }
         Command::ShowColumns { table } => show::columns(session, &table).await,
-        Command::ShowFunctions { pattern } => show::functions(session, pattern.as_deref()).await,
+        Command::ShowFunctions { scope, database, pattern } => {
+            show::functions(session, scope, database.as_deref(), pattern.as_deref()).await
+        }
         Command::DescribeTable { name, extended } => describe::table(session, &name, extended).await,
         Command::DescribeQuery { query } => describe::query(session, &query, text).await,
         Command::Explain { mode, query } => explain::run(session, &query, mode, text).await,
@@ -68,12 +68,8 @@ type TextColumn = (&'static str, Vec<Option<String>>);
 
 /// Returns a result of text columns.
 fn rows(columns: Vec<TextColumn>) -> Result<Output> {
-    let fields = columns.iter().map(|(name, _)| Field::new(*name, ArrowType::Utf8, true)).collect::<Vec<_>>();
-    let spark = columns.iter().map(|(name, _)| StructField::new(*name, DataType::String, true)).collect();
+    let fields = columns.iter().map(|(name, _)| StructField::new(*name, DataType::String, true)).collect();
     let arrays =
         columns.into_iter().map(|(_, values)| Arc::new(StringArray::from(values)) as ArrayRef).collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let rows = futures::stream::iter([Ok(batch)]).boxed();
-    Ok(Output { schema: StructType { fields: spark }, rows, query: None })
+    Output::of_columns(StructType { fields }, arrays)
 }

@@ -40,7 +40,7 @@ pub(super) fn explain(session: &Session) -> Result<Output> {
 pub(super) fn reset(session: &Session, key: Option<String>) -> Result<Output> {
     match key {
         Some(key) => session.config().unset(&key)?,
-        None => session.config().reset()?,
+        None => session.config().reset(),
     }
     Ok(Output::nothing())
 }

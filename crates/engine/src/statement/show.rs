@@ -3,11 +3,11 @@
 use super::rows;
 use crate::catalog::{CatalogProvider, TableInfo};
 use crate::session::{Output, Session};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Field, Schema};
-use futures::StreamExt;
+use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
+use thalweg_functions::FunctionRegistry;
+use thalweg_sql::ir::FunctionScope;
 use thalweg_sql::types::{DataType, StructField, StructType};
 
 /// `SHOW TABLES`.
@@ -29,27 +29,18 @@ pub(super) async fn views(
 }
 
 fn listing(all: &[TableInfo], title: &str) -> Result<Output> {
-    let fields = vec![
-        Field::new("namespace", ArrowType::Utf8, false),
-        Field::new(title, ArrowType::Utf8, false),
-        Field::new("isTemporary", ArrowType::Boolean, false),
-    ];
     let database = |t: &TableInfo| t.database.clone().unwrap_or_default();
     let arrays: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(all.iter().map(database))),
         Arc::new(StringArray::from_iter_values(all.iter().map(|t| &t.name))),
         Arc::new(BooleanArray::from_iter(all.iter().map(|t| Some(t.is_temporary)))),
     ];
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let spark = StructType {
-        fields: vec![
-            StructField::new("namespace", DataType::String, false),
-            StructField::new(title, DataType::String, false),
-            StructField::new("isTemporary", DataType::Boolean, false),
-        ],
-    };
-    Ok(Output { schema: spark, rows: futures::stream::iter([Ok(batch)]).boxed(), query: None })
+    let fields = vec![
+        StructField::new("namespace", DataType::String, false),
+        StructField::new(title, DataType::String, false),
+        StructField::new("isTemporary", DataType::Boolean, false),
+    ];
+    Output::of_columns(StructType { fields }, arrays)
 }
 
 /// `SHOW DATABASES`.
@@ -65,7 +56,23 @@ pub(super) async fn columns(session: &Session, table: &[String]) -> Result<Outpu
 }
 
 /// `SHOW FUNCTIONS`.
-pub(super) async fn functions(session: &Session, pattern: Option<&str>) -> Result<Output> {
-    let names = session.list_functions(pattern).await?.into_iter().map(|f| Some(f.name));
+pub(super) async fn functions(
+    session: &Session,
+    scope: FunctionScope,
+    database: Option<&[String]>,
+    pattern: Option<&str>,
+) -> Result<Output> {
+    if let Some(database) = database {
+        session.get_database(database).await?;
+    }
+    // A name of a built-in function counts as one of the system even where a function of the session hides it.
+    let is_system = |name: &str| FunctionRegistry::built_in(name).is_some();
+    let is_shown = |name: &str| match scope {
+        FunctionScope::All => true,
+        FunctionScope::System => is_system(name),
+        FunctionScope::User => !is_system(name),
+    };
+    let all = session.list_functions(pattern).await?.into_iter();
+    let names = all.filter(|f| is_shown(&f.name)).map(|f| Some(f.name));
     rows(vec![("function", names.collect())])
 }

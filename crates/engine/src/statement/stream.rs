@@ -12,7 +12,7 @@ use thalweg_connectors::descriptor::{SinkTarget, StreamWrite};
 use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::{DurableStore, MetadataLog};
+use thalweg_storage::{DurableStore, MetadataLog, path};
 use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
 
 /// The description of a streaming query, from SQL or from a client.
@@ -37,6 +37,7 @@ pub(crate) async fn start(session: &Session, write: ir::WriteStream) -> Result<O
     if write.foreach {
         return Err(Error::unsupported("foreach and foreachBatch"));
     }
+    // Resolved as a stream: `current_timestamp` is the time of each epoch and not that of the start.
     let resolved = session.resolve_stream(&write.input, None).await?;
     let request = request_of(session, write).await?;
     let query = launch(session, &resolved, request).await?;
@@ -48,6 +49,7 @@ async fn request_of(session: &Session, write: ir::WriteStream) -> Result<JobRequ
     let (format, path, table) = destination(session, &write).await?;
     let needs_checkpoint = sink_of(session, &format)?.is_none_or(|sink| sink.needs_checkpoint);
     let checkpoint = checkpoint_of(session, &write, needs_checkpoint)?;
+    // These are about the query, and the sink would refuse them as options that it does not have.
     let taken = ["checkpointlocation", "path", "queryname"];
     let options =
         write.options.iter().filter(|(k, _)| !taken.contains(&k.to_lowercase().as_str())).cloned().collect();
@@ -68,6 +70,7 @@ async fn request_of(session: &Session, write: ir::WriteStream) -> Result<JobRequ
 type Destination = (String, Option<String>, Option<(String, String)>);
 
 async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Destination> {
+    // The table says where and in which format, so neither is asked of the writer.
     if let Some(parts) = &write.table {
         let (name, definition) = match session.catalog.definition(parts) {
             Ok(found) => found,
@@ -97,11 +100,12 @@ fn sink_of(session: &Session, format: &str) -> Result<Option<StreamWrite>> {
 fn checkpoint_of(session: &Session, write: &ir::WriteStream, needed: bool) -> Result<PathBuf> {
     let given = write.option("checkpointLocation").map(str::to_owned);
     let default = session.config().get_option("spark.sql.streaming.checkpointLocation").map(|root| {
+        // A query that is started again under its name continues; one without a name is always new.
         let leaf = write.query_name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         format!("{}/{leaf}", root.trim_end_matches('/'))
     });
     match given.or(default) {
-        Some(location) => local_path(&location),
+        Some(location) => path::local(&location),
         None if !needed => Ok(session.engine()?.temporary().join(uuid::Uuid::new_v4().to_string())),
         None => Err(Error::new(
             ErrorKind::Analysis,
@@ -110,18 +114,6 @@ fn checkpoint_of(session: &Session, write: &ir::WriteStream, needed: bool) -> Re
             "checkpointLocation must be specified either through option(\"checkpointLocation\", ...) or SparkSession.conf.set(\"spark.sql.streaming.checkpointLocation\", ...)",
         )),
     }
-}
-
-/// Converts a location to a local path; other stores are refused by their scheme.
-pub(crate) fn local_path(location: &str) -> Result<PathBuf> {
-    let path =
-        location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
-    if path.contains("://") {
-        return Err(
-            Error::unsupported(format!("a checkpoint at '{location}'")).hint("Give a path of this machine.")
-        );
-    }
-    std::path::absolute(path).map_err(|e| Error::internal(e.to_string()))
 }
 
 fn trigger_of(trigger: &ir::WriteTrigger) -> Result<Trigger> {
@@ -158,14 +150,18 @@ pub(crate) async fn launch(
     }
     let engine = session.engine()?;
     let output_mode = mode_of(request.output_mode)?;
+    // Lowered before anything is stopped or written: a query that is not supported changes nothing.
     let lowered = lower::lower(resolved, &engine.runtime.state(session.plan_options(true)), output_mode)?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
+    // Two runs on one checkpoint would fence each other; the newer one wins, as in Spark.
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
         active.query.stop().await?;
     }
     let store = DurableStore::open(&request.checkpoint)?;
     let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
+    // The checkpoint has the id: the sink knows by it which commits are of this query.
     let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
+    // A query has one source, and room for more is left in the names.
     let log = MetadataLog::new(store.clone(), StorePath::from("sources/0"));
     let table = &lowered.input;
     let source = table.connector.source(table.request.clone(), log).await?;
@@ -197,6 +193,7 @@ pub(crate) async fn launch(
     };
     let query = thalweg_stream::start(plan, options).await?;
     if request.checkpoint.starts_with(engine.temporary()) {
+        // A temporary checkpoint is of no use after the run: nobody can name it.
         tokio::spawn(clear_after(query.clone(), request.checkpoint.clone()));
     }
     engine.jobs().add(JobInfo {
@@ -205,7 +202,7 @@ pub(crate) async fn launch(
         checkpoint,
         table: request.table,
         plan: resolved.plan.display_indent().to_string(),
-    })?;
+    });
     Ok(query)
 }
 
@@ -238,6 +235,7 @@ pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Out
         job.query.stop().await?;
     }
     if let Some((database, table)) = &job.table {
+        // After the end, so that a server that is killed meanwhile resumes the query.
         super::streaming_table::stopped(session, database, table)?;
     }
     job.query.exception().map_or_else(|| Ok(Output::nothing()), Err)

@@ -15,6 +15,7 @@ use thalweg_connectors::Guarantee;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
+use thalweg_storage::durable::write_failed;
 use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries that resume with the server.
@@ -32,9 +33,11 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
     };
     let resolved = resolve(session, &definition).await?;
     session.catalog.store.put(&name.database, definition.clone())?;
+    // Put into the catalog before: a server that is killed now resumes the query.
     let query = run(session, &name, &definition, &resolved).await?;
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
     if !session.engine()?.config.resume_jobs {
+        // Without a server nothing would run the query after the statement.
         query.await_termination(None).await?;
     }
     Ok(Output { query: Some(info), ..Output::nothing() })
@@ -73,12 +76,14 @@ fn adopt(
     mut there: TableDefinition,
     text: &str,
 ) -> Result<TableDefinition> {
+    // Another query has another state, which the checkpoint cannot serve.
     let same = there.kind == TableKind::Streaming && there.text.as_deref() == Some(text);
     let running =
         session.engine()?.jobs().on_checkpoint(&checkpoint(session, name)?.to_string_lossy()).is_some();
     if !same || table.replace || (running && !table.if_not_exists) {
         return Err(already_exists(name));
     }
+    // Whoever states the table again wants it to be filled.
     there.stopped = false;
     Ok(there)
 }
@@ -101,8 +106,7 @@ async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Reso
 
 fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
     let root = session.engine()?.config.data_dir.join("checkpoints");
-    let path = root.join(name.database.to_lowercase()).join(name.table.to_lowercase());
-    std::path::absolute(path).map_err(|e| Error::internal(e.to_string()))
+    Ok(root.join(name.database.to_lowercase()).join(name.table.to_lowercase()))
 }
 
 async fn run(
@@ -118,6 +122,7 @@ async fn run(
         options: definition.options.clone(),
         partition_by: definition.partition_by.clone(),
         output_mode: ir::WriteOutputMode::Append,
+        // Without a server the statement ends, so it takes what is there.
         trigger: if serving { Trigger::ProcessingTime { interval: None } } else { Trigger::AvailableNow },
         name: Some(name.table.clone()),
         checkpoint: checkpoint(session, name)?,
@@ -145,6 +150,7 @@ pub(crate) async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
 }
 
 async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
+    // The session that created the table is gone, and its settings with it.
     let session = engine.new_session(SYSTEM_USER, "");
     let database = definition.database.clone();
     session.set_current_database(&[database]).await?;
@@ -170,9 +176,10 @@ pub(crate) async fn forget(session: &Session, name: &TableName) -> Result<()> {
     if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
         job.query.stop().await?;
     }
+    // A new table of that name must not continue where the dropped one ended.
     match std::fs::remove_dir_all(&checkpoint) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(e.to_string())),
-        _ => Ok(()),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

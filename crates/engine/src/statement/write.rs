@@ -20,6 +20,7 @@ pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
         return Err(streaming_input());
     }
     if !write.sort_by.is_empty() {
+        // Spark refuses it too: without buckets the order would be lost in the files.
         return Err(Error::unsupported("sortBy without bucketBy"));
     }
     match write.target.clone() {
@@ -34,6 +35,7 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
     let mut options = write.options;
     let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
     let option = at.map(|i| options.remove(i).1);
+    // The argument of `save` counts before the option, as in Spark.
     let path = if path.is_empty() { option.unwrap_or_default() } else { path };
     let format = match write.format {
         Some(format) => format,
@@ -68,7 +70,7 @@ async fn save_as_table(
         (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
             return Err(create_table::already_exists(&name));
         }
-        _ => {}
+        (None, _) | (Some(_), ir::SaveMode::Overwrite) => {}
     }
     let registry = &session.catalog.registry;
     let format = match write.format {
@@ -94,6 +96,7 @@ async fn save_as_table(
         query: None,
         text: None,
     };
+    // Defined first and put into the catalog last: a reader sees the old table until the new one is whole.
     let definition = create_table::define_anew(session, &name, &table, old.as_ref())?;
     let how = TableWrite { replace: true, options: for_now, ..TableWrite::new(WriteMode::Overwrite) };
     let written = write_rows(session, &definition, how, resolved).await;
@@ -122,6 +125,7 @@ async fn append_to_table(
         return Ok(Output::nothing());
     }
     let lower = |names: &[String]| names.iter().map(|n| n.to_lowercase()).collect::<Vec<_>>();
+    // Names have no case, but their order matters: it is the order of the folders.
     let (asked, own) = (&write.partition_by, &there.partition_by);
     if !asked.is_empty() && lower(asked) != lower(own) {
         let message = format!(
@@ -153,6 +157,7 @@ fn with_settings(
     let groups = connector.descriptor().batch_write.map(|write| write.options).unwrap_or_default();
     for spec in groups.iter().flat_map(|group| *group) {
         let Some(setting) = spec.setting else { continue };
+        // What the table keeps was chosen for it, so it counts before a setting of the session.
         if !kept.iter().chain(&options).any(|(key, _)| spec.is_named(key)) {
             let value = session.config().get_option(setting);
             options.extend(value.map(|value| (spec.name.to_owned(), value)));
@@ -242,8 +247,10 @@ async fn commit(
         return Err(streaming_input());
     }
     let connector = session.catalog.registry.get(format)?;
+    // Files find columns by name, and a name of two columns would lose one.
     refuse_duplicates(&resolved)?;
     let schema = batch::named_schema(&resolved);
+    // The rows are computed while they are written, so a large result is never in memory as a whole.
     let rows = session.engine()?.runtime.run(&resolved.plan, session.plan_options(true)).await?;
     let rows = batch::named(rows, schema.clone()).map(|b| b.map_err(thalweg_values::errors::external));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));

@@ -9,19 +9,24 @@
 //! its seed, its query and the statements that make its tables.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod chain;
 mod layout;
 mod query;
 mod rows;
 mod table;
 
+use chain::{Chain, chain};
 use layout::{Layout, World};
 use query::Generator;
-use rows::{Answer, answer};
+use rows::{Answer, answer, plan};
 use std::ops::Range;
 
 /// Seeds that run without being asked for.
 const SEEDS: Range<u64> = 1..6;
 const QUERIES_PER_SEED: usize = 24;
+const CHAINS_PER_SEED: usize = 6;
+/// The operator that computes a long chain of projections, as plans show it.
+const CHAIN: &str = "SequentialProjectionExec";
 /// The share of queries that must have rows for an answer, not an error: below it the generator tests little.
 const ANSWERED_MIN: f64 = 0.85;
 const PARTITIONS: [usize; 3] = [1, 2, 4];
@@ -116,6 +121,38 @@ async fn answers_do_not_depend_on_how_they_are_computed() {
             check_partition(&world, &mut generator).await;
         }
     }
+    check_share(answered, asked);
+}
+
+/// The rows of a long chain are those of its parts, which the operator of long chains does not compute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_of_projections_answers_as_its_parts_do() {
+    let (mut asked, mut answered, mut collapsed) = (0, 0, 0);
+    for seed in seeds() {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::make(seed, &mut random).await;
+        let mut generator = Generator::new(&mut random);
+        for _ in 0..CHAINS_PER_SEED {
+            let Chain { whole, parts } = chain(&mut generator);
+            let answer = check_ways(&world, &whole).await;
+            let of_parts = ask(&world, &parts, REFERENCE).await;
+            assert!(
+                answer == of_parts,
+                "{}\nanswers\n  {answer}\nbut its parts\n  {parts}\nanswer\n  {of_parts}",
+                world.reproduction(&whole, REFERENCE.layout)
+            );
+            let shown = |template| plan(world.session(1), world.over(template, REFERENCE.layout));
+            assert!(!shown(&parts).await.contains(CHAIN), "a part of the chain is a chain: {parts}");
+            collapsed += usize::from(shown(&whole).await.contains(CHAIN));
+            asked += 1;
+            answered += usize::from(!answer.is_error());
+        }
+    }
+    assert!(collapsed * 10 >= asked * 9, "only {collapsed} of {asked} chains have the operator of chains");
+    check_share(answered, asked);
+}
+
+fn check_share(answered: usize, asked: usize) {
     let share = f64::from(u32::try_from(answered).unwrap()) / f64::from(u32::try_from(asked).unwrap());
     assert!(share >= ANSWERED_MIN, "only {answered} of {asked} queries have rows for an answer");
 }

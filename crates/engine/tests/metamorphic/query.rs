@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 3;
 
 /// The kinds of values that expressions are generated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ColumnKind {
+pub enum ColumnKind {
     Integer,
     Text,
     Double,
@@ -74,7 +74,8 @@ impl<'r> Generator<'r> {
         from[self.random.usize(0..from.len())]
     }
 
-    fn one_in(&mut self, n: usize) -> bool {
+    /// True once in `n` times.
+    pub fn one_in(&mut self, n: usize) -> bool {
         self.random.usize(0..n) == 0
     }
 
@@ -262,7 +263,7 @@ impl<'r> Generator<'r> {
     }
 
     /// A clause with a predicate, or nothing.
-    fn clause(&mut self, word: &str, sides: &[&str]) -> String {
+    pub fn clause(&mut self, word: &str, sides: &[&str]) -> String {
         match self.one_in(3) {
             true => String::new(),
             false => format!(" {word} {}", self.predicate(sides, DEPTH_MAX)),
@@ -318,7 +319,7 @@ impl<'r> Generator<'r> {
     }
 
     /// An expression of a kind.
-    fn of(&mut self, kind: ColumnKind, sides: &[&str], depth: usize) -> String {
+    pub fn of(&mut self, kind: ColumnKind, sides: &[&str], depth: usize) -> String {
         if depth == 0 || self.one_in(2) {
             return self.column(kind, sides);
         }

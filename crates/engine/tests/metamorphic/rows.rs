@@ -5,7 +5,7 @@ use futures::StreamExt;
 use std::fmt;
 use thalweg_common::Error;
 use thalweg_engine::{Session, display};
-use thalweg_sql::ir::Statement;
+use thalweg_sql::ir::{ExplainMode, Statement};
 
 /// How many rows an answer shows in a failure.
 const SHOWN_MAX: usize = 40;
@@ -64,6 +64,14 @@ pub async fn answer(session: &Session, text: &str, optimize: bool) -> Answer {
         rows.sort();
     }
     Answer(rows)
+}
+
+/// Returns the physical plan of a query as text.
+pub async fn plan(session: &Session, text: String) -> String {
+    let Ok(Statement::Query(relation)) = thalweg_sql::parse_statement(&text) else {
+        panic!("not a query: {text}")
+    };
+    session.explain(&relation, ExplainMode::Simple).await.unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
 async fn collect(session: &Session, text: &str, optimize: bool) -> Result<Vec<String>, Error> {

@@ -5,7 +5,7 @@
 //! repeat or move such a call, which `Volatility::Volatile` tells the optimizer.
 
 use crate::binding::{Arg, Bound};
-use crate::errors::{external, seed_not_constant, unexpected_type};
+use crate::errors::{seed_not_constant, unexpected_type};
 use crate::registry::{Call, Display, Entry};
 use crate::types::is_integral;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
@@ -18,7 +18,8 @@ use datafusion::logical_expr::{
 };
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
+use thalweg_common::lock::lock;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, RandomKind::Uniform))
@@ -157,8 +158,7 @@ impl ScalarUDFImpl for Chance {
         Ok(crate::call_name::call_name(self, self.kind.name(), args))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let mut source =
-            self.source.lock().map_err(|_| external(Error::internal("a generator is poisoned")))?;
+        let mut source = lock(&self.source);
         let rows = 0..args.number_rows;
         let values: ArrayRef = match &mut *source {
             Source::Shift(of) if self.kind == RandomKind::Normal => {

@@ -1,6 +1,6 @@
 //! Bounds the work of joins that may compare many pairs of rows before they return a row.
 
-use super::steps::{Role, StepsExec};
+use super::steps::{Role, in_steps};
 use super::stop::Stop;
 use arrow::datatypes::Schema;
 use datafusion::common::JoinType;
@@ -20,7 +20,7 @@ const HASHED_ROWS_MIN: usize = 1 << 10;
 
 /// Returns a join that checks the flag while it compares rows, and compares a bounded number per step. Other
 /// operators are returned as they are.
-pub(super) fn in_steps(
+pub(super) fn bounded(
     node: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -78,7 +78,8 @@ fn sides(
     least: usize,
     cancellation: &Cancellation,
 ) -> (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>) {
+    // The build side is read before the probe side, so its number is known when the first probe row arrives.
     let build = Arc::new(AtomicUsize::new(0));
-    let side = |side: &Arc<dyn ExecutionPlan>, role| StepsExec::over(Arc::clone(side), cancellation, role);
+    let side = |side: &Arc<dyn ExecutionPlan>, role| in_steps(Arc::clone(side), cancellation, role);
     (side(left, Role::Build(Arc::clone(&build))), side(right, Role::Probe { build, least }))
 }

@@ -2,7 +2,7 @@
 //!
 //! A task can be stopped, and its thread can run other tasks, only when a poll returns. Operators that make many
 //! rows of few, or drop nearly all that they make, can work for hours within one poll. So above every operator
-//! there is a [`StepsExec`], which returns from the poll after a bounded number of rows and ends with an error
+//! there are [`steps`]: an operator that returns from the poll after a bounded number of rows and ends with an error
 //! once the query's flag is raised. Joins that drop pairs get conditions that check the flag, and few probe rows
 //! at a time, so that only the build side makes a step long. The rows do not change, nor does their order, except
 //! for joins without a defined order.
@@ -19,7 +19,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
-use steps::{Role, StepsExec};
+use steps::{Role, in_steps};
 use thalweg_common::cancel::Cancellation;
 
 /// Returns a plan that yields while it works and ends once `cancellation` is raised. It must not be optimized
@@ -32,8 +32,8 @@ pub fn interruptible(
     cancellation: &Cancellation,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
-        let node = joins::in_steps(node, cancellation)?;
-        Ok(Transformed::yes(StepsExec::over(node, cancellation, Role::Rows)))
+        let node = joins::bounded(node, cancellation)?;
+        Ok(Transformed::yes(in_steps(node, cancellation, Role::Rows)))
     })
     .data()
 }

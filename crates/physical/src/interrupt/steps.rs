@@ -3,16 +3,14 @@
 //! The work of a row depends on its reader: each row counts 1, but each probe row of a join that may drop pairs
 //! counts as many as there are build rows.
 
+use crate::unary::{UnaryExec, UnaryOperator};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::SchedulingType;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,69 +35,44 @@ pub(super) enum Role {
     Probe { build: Arc<AtomicUsize>, least: usize },
 }
 
-/// The input's rows in steps.
-#[derive(Debug)]
-pub(super) struct StepsExec {
+/// A plan that returns its input's rows in steps.
+type StepsExec = UnaryExec<StepsOperator>;
+
+/// Creates steps over `input`, which replace existing ones.
+pub(super) fn in_steps(
     input: Arc<dyn ExecutionPlan>,
+    cancellation: &Cancellation,
+    role: Role,
+) -> Arc<dyn ExecutionPlan> {
+    let input =
+        input.downcast_ref::<StepsExec>().map_or_else(|| Arc::clone(&input), |s| Arc::clone(&s.input));
+    Arc::new(UnaryExec::over(input, StepsOperator { cancellation: cancellation.clone(), role }))
+}
+
+#[derive(Debug, Clone)]
+struct StepsOperator {
     cancellation: Cancellation,
     role: Role,
-    properties: Arc<PlanProperties>,
 }
 
-impl StepsExec {
-    /// Creates steps over `input`, which replace existing ones.
-    pub(super) fn over(
-        input: Arc<dyn ExecutionPlan>,
-        cancellation: &Cancellation,
-        role: Role,
-    ) -> Arc<dyn ExecutionPlan> {
-        let input = input.downcast_ref::<Self>().map_or_else(|| Arc::clone(&input), |s| Arc::clone(&s.input));
-        let properties =
-            PlanProperties::clone(input.properties()).with_scheduling_type(SchedulingType::Cooperative);
-        Arc::new(Self { input, cancellation: cancellation.clone(), role, properties: Arc::new(properties) })
-    }
-}
+impl UnaryOperator for StepsOperator {
+    const NAME: &'static str = "StepsExec";
 
-impl DisplayAs for StepsExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "StepsExec")
+    fn properties(&self, input: &Arc<dyn ExecutionPlan>) -> Arc<PlanProperties> {
+        let properties = PlanProperties::clone(input.properties());
+        Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
     }
-}
 
-impl ExecutionPlan for StepsExec {
-    fn name(&self) -> &str {
-        "StepsExec"
-    }
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-    fn apply_expressions(
+    fn execute(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input =
-            children.pop().ok_or_else(|| DataFusionError::Internal("steps need an input".to_owned()))?;
-        Ok(Self::over(input, &self.cancellation, self.role.clone()))
-    }
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        // An operator may start work on its whole input here, which looks for the flag of the current work.
         let _entered = self.cancellation.enter();
         Ok(Box::pin(Steps {
-            rows: self.input.execute(partition, context)?,
+            rows: input.execute(partition, context)?,
             cancellation: self.cancellation.clone(),
             role: self.role.clone(),
             rest: None,
@@ -155,9 +128,11 @@ impl Stream for Steps {
         }
         if this.work >= WORK_PER_STEP {
             this.work = 0;
+            // Woken at once: there is more to do, and other tasks had their turn in between.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        // The rest of a cut batch comes first, or the order of the rows would change.
         let batch = match this.rest.take() {
             Some(rest) => rest,
             None => {

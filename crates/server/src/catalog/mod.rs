@@ -55,11 +55,11 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
             ResultTable::nothing()
         }
         CatType::UncacheTable(pb::UncacheTable { table_name }) => {
-            session.unpersist(&tables::existing(session, &table_name).await?)?;
+            session.unpersist(&tables::existing(session, &table_name).await?);
             ResultTable::nothing()
         }
         CatType::ClearCache(pb::ClearCache {}) => {
-            session.unpersist_all()?;
+            session.unpersist_all();
             ResultTable::nothing()
         }
         CatType::RefreshTable(pb::RefreshTable { table_name }) => {

@@ -35,8 +35,8 @@ pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
         LiteralType::CalendarInterval(wire::CalendarInterval { months, days, microseconds }) => {
             Ok(Literal::CalendarInterval { months, days, micros: microseconds })
         }
-        LiteralType::YearMonthInterval(months) => Ok(year_month(told, months)),
-        LiteralType::DayTimeInterval(micros) => Ok(day_time(told, micros)),
+        LiteralType::YearMonthInterval(months) => year_month(told, months),
+        LiteralType::DayTimeInterval(micros) => day_time(told, micros),
         LiteralType::Array(array) => array_literal(told, array),
         LiteralType::Map(map) => map_literal(told, map),
         LiteralType::Struct(fields) => struct_literal(told, fields),
@@ -67,6 +67,7 @@ fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let (digits, exponent) =
         parse_decimal(&value).ok_or_else(|| invalid(format!("'{value}' is not a decimal literal.")))?;
     let told = |n: Option<i32>| n.map_or(0, |n| i64::from(n.max(0)));
+    // A larger scale only adds zeros, a smaller one would round.
     let scale = exponent.max(told(scale));
     let written = digits.trim_start_matches(['-', '0']).len() as i64;
     // Zeros that fill the value up to its scale count as digits; those of a zero do not.
@@ -102,22 +103,31 @@ fn parse_decimal(text: &str) -> Option<(String, i64)> {
     };
     let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
     let digits = format!("{whole}{fraction}");
+    // Digits alone: `parse` would take a sign in the middle of the mantissa.
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| (format!("{sign}{digits}"), fraction.len() as i64 - exponent))
 }
 
-fn year_month(told: Option<DataType>, months: i32) -> Literal {
+fn year_month(told: Option<DataType>, months: i32) -> Result<Literal> {
     match told {
-        Some(DataType::YearMonthInterval { start, end }) => Literal::YearMonthInterval { months, start, end },
-        _ => Literal::YearMonthInterval { months, start: 0, end: 1 },
+        Some(DataType::YearMonthInterval { start, end }) => {
+            Ok(Literal::YearMonthInterval { months, start, end })
+        }
+        None => Ok(Literal::YearMonthInterval { months, start: 0, end: 1 }),
+        Some(other) => Err(of_another_type("An interval of months", &other)),
     }
 }
 
-fn day_time(told: Option<DataType>, micros: i64) -> Literal {
+fn day_time(told: Option<DataType>, micros: i64) -> Result<Literal> {
     match told {
-        Some(DataType::DayTimeInterval { start, end }) => Literal::DayTimeInterval { micros, start, end },
-        _ => Literal::DayTimeInterval { micros, start: 0, end: 3 },
+        Some(DataType::DayTimeInterval { start, end }) => Ok(Literal::DayTimeInterval { micros, start, end }),
+        None => Ok(Literal::DayTimeInterval { micros, start: 0, end: 3 }),
+        Some(other) => Err(of_another_type("An interval of microseconds", &other)),
     }
+}
+
+fn of_another_type(literal: &str, told: &DataType) -> Error {
+    invalid(format!("{literal} has {} as its data type.", told.sql()))
 }
 
 fn all(values: Vec<pb::expression::Literal>) -> Result<Vec<Literal>> {
@@ -131,7 +141,8 @@ fn array_literal(told: Option<DataType>, proto: wire::Array) -> Result<Literal> 
     let inside = element_type.map(types::from_proto).transpose()?;
     let element = match told {
         Some(DataType::Array { element, contains_null: _ }) => *element,
-        _ => inside.unwrap_or_else(|| first_type(&values)),
+        None => inside.unwrap_or_else(|| first_type(&values)),
+        Some(other) => return Err(of_another_type("An array literal", &other)),
     };
     Ok(Literal::Array { element, values })
 }
@@ -147,7 +158,10 @@ fn map_literal(told: Option<DataType>, proto: wire::Map) -> Result<Literal> {
         (key_type.map(types::from_proto).transpose()?, value_type.map(types::from_proto).transpose()?);
     let (key, value) = match told {
         Some(DataType::Map { key, value, value_contains_null: _ }) => (*key, *value),
-        _ => (inside.0.unwrap_or_else(|| first_type(&keys)), inside.1.unwrap_or_else(|| first_type(&values))),
+        None => {
+            (inside.0.unwrap_or_else(|| first_type(&keys)), inside.1.unwrap_or_else(|| first_type(&values)))
+        }
+        Some(other) => return Err(of_another_type("A map literal", &other)),
     };
     Ok(Literal::Map { key, value, entries: keys.into_iter().zip(values).collect() })
 }
@@ -158,7 +172,10 @@ fn struct_literal(told: Option<DataType>, proto: wire::Struct) -> Result<Literal
     let values = all(elements)?;
     let inside = struct_type.map(types::from_proto).transpose()?;
     let data_type = told.or(inside).unwrap_or_else(|| numbered(&values));
-    Ok(Literal::Struct { data_type, values })
+    match data_type {
+        DataType::Struct(_) => Ok(Literal::Struct { data_type, values }),
+        other => Err(of_another_type("A struct literal", &other)),
+    }
 }
 
 fn specialized(proto: wire::SpecializedArray) -> Result<Literal> {

@@ -26,6 +26,7 @@ impl Converter<'_> {
     pub(super) fn cached_local(&self, proto: pb::CachedLocalRelation) -> Result<Node> {
         let pb::CachedLocalRelation { hash } = proto;
         let message = pb::LocalRelation::decode(self.uploaded(&hash)?)
+            // The hash says that it is what the client sent, but not that this was a relation.
             .map_err(|e| invalid(format!("The uploaded relation {hash} cannot be read: {e}.")))?;
         self.local(message)
     }
@@ -57,6 +58,7 @@ impl Converter<'_> {
 /// Joins Arrow streams to one with the batches of all of them.
 fn joined(mut chunks: Vec<Bytes>) -> Result<Option<Vec<u8>>, arrow::error::ArrowError> {
     if chunks.len() < 2 {
+        // One chunk is a stream already, and decoding it would take as long as reading it.
         return Ok(chunks.pop().map(|chunk| chunk.to_vec()));
     }
     let mut writer: Option<StreamWriter<Vec<u8>>> = None;

@@ -86,23 +86,25 @@ fn operation(converter: &Converter<'_>, plan: pb::Plan) -> Result<Operation> {
 
 fn decompressed(converter: &Converter<'_>, proto: CompressedOperation) -> Result<Operation> {
     let CompressedOperation { data, op_type, compression_codec } = proto;
+    // The protocol has one codec, and another one is a newer client.
     if pb::CompressionCodec::try_from(compression_codec) != Ok(pb::CompressionCodec::Zstd) {
         return Err(Error::unsupported("a plan compressed with anything but zstd"));
     }
-    let shape = match CompressedType::try_from(op_type) {
-        Ok(CompressedType::Relation) => Shape::Relation,
-        Ok(CompressedType::Command) => Shape::Command,
+    type Decode = fn(&[u8]) -> Result<Operation, prost::DecodeError>;
+    let (shape, decode): (Shape, Decode) = match CompressedType::try_from(op_type) {
+        Ok(CompressedType::Relation) => (Shape::Relation, |plain| {
+            pb::Relation::decode(plain).map(|relation| Operation::Relation(Box::new(relation)))
+        }),
+        Ok(CompressedType::Command) => {
+            (Shape::Command, |plain| pb::Command::decode(plain).map(|c| Operation::Command(Box::new(c))))
+        }
         Ok(CompressedType::Unspecified) | Err(_) => {
             return Err(invalid("A compressed plan has neither a relation nor a command as its type."));
         }
     };
     let (shallow, pieces) = wire::split(unpacked(&data)?.into(), shape)?;
     converter.take_fragments(pieces)?;
-    let decoded = match shape {
-        Shape::Command => pb::Command::decode(shallow.as_slice()).map(|c| Operation::Command(Box::new(c))),
-        _ => pb::Relation::decode(shallow.as_slice()).map(|r| Operation::Relation(Box::new(r))),
-    };
-    decoded.map_err(|e| wire::undecodable(&e))
+    decode(&shallow).map_err(|e| wire::undecodable(&e))
 }
 
 fn unpacked(data: &[u8]) -> Result<Vec<u8>> {
@@ -110,6 +112,7 @@ fn unpacked(data: &[u8]) -> Result<Vec<u8>> {
     let read = zstd::stream::read::Decoder::new(data)
         .and_then(|decoder| decoder.take(PLAN_BYTES_MAX + 1).read_to_end(&mut plain))
         .map_err(|e| invalid(format!("The compressed plan cannot be unpacked: {e}.")))?;
+    // A few kilobytes can unfold to gigabytes.
     if read as u64 > PLAN_BYTES_MAX {
         return Err(invalid(format!("The compressed plan unfolds to more than {PLAN_BYTES_MAX} bytes.")));
     }

@@ -81,6 +81,7 @@ fn string_type(proto: pb::data_type::String) -> Result<DataType> {
     let pb::data_type::String { type_variation_reference: _, collation } = proto;
     match collation.as_str() {
         "" | "UTF8_BINARY" => Ok(DataType::String),
+        // Other collations would compare and sort differently, so none is read as the default.
         other => Err(Error::unsupported(format!("the collation {other}"))),
     }
 }
@@ -153,52 +154,24 @@ pub(crate) fn to_proto(data_type: &DataType) -> pb::DataType {
         DataType::Long => Kind::Long(Default::default()),
         DataType::Float => Kind::Float(Default::default()),
         DataType::Double => Kind::Double(Default::default()),
+        DataType::Decimal { precision, scale } => decimal_to_proto(*precision, *scale),
         DataType::String => Kind::String(pb::data_type::String {
             collation: "UTF8_BINARY".to_owned(),
             type_variation_reference: 0,
         }),
+        DataType::Char(n) => {
+            Kind::Char(pb::data_type::Char { length: characters(*n), type_variation_reference: 0 })
+        }
+        DataType::Varchar(n) => {
+            Kind::VarChar(pb::data_type::VarChar { length: characters(*n), type_variation_reference: 0 })
+        }
         DataType::Binary => Kind::Binary(Default::default()),
         DataType::Date => Kind::Date(Default::default()),
         DataType::Timestamp => Kind::Timestamp(Default::default()),
         DataType::TimestampNtz => Kind::TimestampNtz(Default::default()),
         DataType::CalendarInterval => Kind::CalendarInterval(Default::default()),
-        DataType::Struct(schema) => Kind::Struct(struct_to_proto(schema)),
-        other => parameterized(other),
-    };
-    pb::DataType { kind: Some(kind) }
-}
-
-fn parameterized(data_type: &DataType) -> Kind {
-    let field = |n: u8| Some(i32::from(n));
-    let length = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    match data_type {
-        DataType::Decimal { precision, scale } => Kind::Decimal(pb::data_type::Decimal {
-            scale: Some(i32::from(*scale)),
-            precision: field(*precision),
-            type_variation_reference: 0,
-        }),
-        DataType::Char(n) => {
-            Kind::Char(pb::data_type::Char { length: length(*n), type_variation_reference: 0 })
-        }
-        DataType::Varchar(n) => {
-            Kind::VarChar(pb::data_type::VarChar { length: length(*n), type_variation_reference: 0 })
-        }
-        DataType::YearMonthInterval { start, end } => {
-            let (start_field, end_field) = (field(*start), field(*end));
-            Kind::YearMonthInterval(pb::data_type::YearMonthInterval {
-                start_field,
-                end_field,
-                type_variation_reference: 0,
-            })
-        }
-        DataType::DayTimeInterval { start, end } => {
-            let (start_field, end_field) = (field(*start), field(*end));
-            Kind::DayTimeInterval(pb::data_type::DayTimeInterval {
-                start_field,
-                end_field,
-                type_variation_reference: 0,
-            })
-        }
+        DataType::YearMonthInterval { start, end } => year_month_to_proto(*start, *end),
+        DataType::DayTimeInterval { start, end } => day_time_to_proto(*start, *end),
         DataType::Array { element, contains_null } => Kind::Array(Box::new(pb::data_type::Array {
             element_type: Some(Box::new(to_proto(element))),
             contains_null: *contains_null,
@@ -210,8 +183,39 @@ fn parameterized(data_type: &DataType) -> Kind {
             value_contains_null: *value_contains_null,
             type_variation_reference: 0,
         })),
-        _ => Kind::Null(Default::default()),
-    }
+        DataType::Struct(schema) => Kind::Struct(struct_to_proto(schema)),
+    };
+    pb::DataType { kind: Some(kind) }
+}
+
+fn decimal_to_proto(precision: u8, scale: i8) -> Kind {
+    Kind::Decimal(pb::data_type::Decimal {
+        scale: Some(i32::from(scale)),
+        precision: Some(i32::from(precision)),
+        type_variation_reference: 0,
+    })
+}
+
+/// Returns the length of a character type. The types of a client have lengths of 31 bits; a longer one in a SQL text
+/// has no limit that a text could reach.
+fn characters(length: u32) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
+fn year_month_to_proto(start: u8, end: u8) -> Kind {
+    Kind::YearMonthInterval(pb::data_type::YearMonthInterval {
+        start_field: Some(i32::from(start)),
+        end_field: Some(i32::from(end)),
+        type_variation_reference: 0,
+    })
+}
+
+fn day_time_to_proto(start: u8, end: u8) -> Kind {
+    Kind::DayTimeInterval(pb::data_type::DayTimeInterval {
+        start_field: Some(i32::from(start)),
+        end_field: Some(i32::from(end)),
+        type_variation_reference: 0,
+    })
 }
 
 fn struct_to_proto(schema: &StructType) -> pb::data_type::Struct {

@@ -154,6 +154,7 @@ impl Converter<'_> {
 /// Removes and returns the option `path`, which is equivalent to the argument of `save` and `start`.
 fn path_option(options: &mut ir::Options) -> Option<String> {
     let at = options.iter().position(|(key, _)| key.eq_ignore_ascii_case("path"))?;
+    // Removed: the writer has no such option and would refuse it.
     Some(options.remove(at).1)
 }
 
@@ -180,6 +181,7 @@ fn save_mode(mode: i32) -> Result<ir::SaveMode> {
     match SaveMode::try_from(mode) {
         Ok(SaveMode::Append) => Ok(ir::SaveMode::Append),
         Ok(SaveMode::Overwrite) => Ok(ir::SaveMode::Overwrite),
+        // A client that sets no mode means Spark's default.
         Ok(SaveMode::Unspecified | SaveMode::ErrorIfExists) => Ok(ir::SaveMode::ErrorIfExists),
         Ok(SaveMode::Ignore) => Ok(ir::SaveMode::Ignore),
         Err(_) => Err(invalid(format!("{mode} is not a save mode."))),

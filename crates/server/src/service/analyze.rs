@@ -75,7 +75,7 @@ pub(super) async fn answer(
             AnalyzeResult::Persist(response::Persist {})
         }
         Analyze::Unpersist(request::Unpersist { relation, blocking: _ }) => {
-            session.engine.unpersist(&asked.must_analyze(relation).await?)?;
+            session.engine.unpersist(&asked.must_analyze(relation).await?);
             AnalyzeResult::Unpersist(response::Unpersist {})
         }
         Analyze::GetStorageLevel(request::GetStorageLevel { relation }) => {

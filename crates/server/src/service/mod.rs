@@ -10,7 +10,6 @@ use crate::convert::{Converter, required};
 use crate::error::{details, invalid_handle, status};
 use crate::execute::{self, Start};
 use crate::executor::Executor;
-use crate::locked;
 use crate::operation::ExecuteOptions;
 use crate::rpc::spark_connect_service_server as rpc_server;
 use crate::session::{ClientSession, Sessions};
@@ -26,6 +25,7 @@ use spark_connect_proto::execute_plan_request::request_option::RequestOption as 
 use spark_connect_proto::interrupt_request::{Interrupt, InterruptType};
 use spark_connect_proto::release_execute_request::{Release, ReleaseAll, ReleaseUntil};
 use std::sync::Arc;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -81,7 +81,8 @@ pub(crate) fn converter<T>(
     fragments: Vec<Bytes>,
     convert: impl FnOnce(&Converter<'_>) -> Result<T>,
 ) -> Result<T> {
-    let artifact = |hash: &str| locked(&session.uploads).get(hash);
+    // The lock is held for one look-up: a conversion may be long.
+    let artifact = |hash: &str| lock(&session.uploads).get(hash);
     let converter = Converter::new(&artifact);
     converter.take_fragments(fragments)?;
     convert(&converter)
@@ -117,6 +118,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             let plan = required(plan, "ExecutePlanRequest.plan")?;
             let operation = session.add_operation(operation_id, options)?;
             let reattachable = operation.options.reattachable;
+            // The stream exists before the work starts, so that the operation is never without a reader.
             let stream = operation.stream(None, messages_max(&session).filter(|_| reattachable))?;
             let start =
                 Start { session: session.clone(), operation, plan: Deep { message: plan, fragments } };
@@ -140,6 +142,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
         } = request.into_inner();
         let session = self.known_session(user_context, &session_id)?;
         let stream = session.operation(&operation_id).and_then(|operation| {
+            // Its responses are dropped when they are sent.
             if !operation.options.reattachable {
                 let why = "The operation was not started as reattachable.";
                 return Err(invalid_handle("OPERATION_NOT_REATTACHABLE", &operation_id, why));
@@ -244,8 +247,9 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             session = Some(found);
         }
         let session = session.ok_or_else(|| Status::invalid_argument("an upload without messages"))?;
+        // After the last message: an upload that breaks off leaves nothing.
         for (hash, data) in receiver.complete {
-            let put = locked(&session.uploads).put(hash, data);
+            let put = lock(&session.uploads).put(hash, data);
             kept(&session, put)?;
         }
         Ok(Response::new(pb::AddArtifactsResponse {
@@ -267,7 +271,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             names,
         } = request.into_inner();
         let session = self.session(user_context, &session_id, observed.as_deref())?;
-        let uploads = locked(&session.uploads);
+        let uploads = lock(&session.uploads);
         let exists = |name: String| {
             let exists = uploads.has(&name);
             (name, pb::artifact_statuses_response::ArtifactStatus { exists })
@@ -303,6 +307,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             request.into_inner();
         let user = user_id(user_context);
         let known = self.sessions.get(&user, &session_id).ok();
+        // Also for an unknown session: a client may close before its first call arrives.
         self.sessions.release(&user, &session_id, allow_reconnect);
         let server_side_session_id = known.map(|s| s.server_side_id.clone()).unwrap_or_default();
         Ok(Response::new(pb::ReleaseSessionResponse { session_id, server_side_session_id }))

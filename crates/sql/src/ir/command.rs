@@ -82,8 +82,12 @@ pub enum Command {
         /// The name of the table.
         table: Name,
     },
-    /// `SHOW FUNCTIONS`.
+    /// `SHOW [USER | SYSTEM | ALL] FUNCTIONS`.
     ShowFunctions {
+        /// The functions to list.
+        scope: FunctionScope,
+        /// The database, which must exist; the built-in functions are in all of them.
+        database: Option<Name>,
         /// The pattern of the names to list, as in `LIKE`; none lists all.
         pattern: Option<String>,
     },
@@ -124,6 +128,17 @@ pub enum Command {
     Write(Write),
     /// `df.writeStream…start()`.
     WriteStream(WriteStream),
+}
+
+/// Which functions SHOW FUNCTIONS lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionScope {
+    /// Both kinds of functions.
+    All,
+    /// The built-in functions.
+    System,
+    /// The functions that users have created.
+    User,
 }
 
 /// Which plans EXPLAIN shows.

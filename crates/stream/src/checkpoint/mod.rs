@@ -84,6 +84,7 @@ impl CheckpointFiles {
 
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         match self.store.delete(&self.path(name)).await {
+            // Another run may have deleted it, and a repeated delete after a lost answer finds nothing.
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(self.failed("delete", name, &e)),
         }
@@ -91,6 +92,7 @@ impl CheckpointFiles {
 
     /// Lists the names of all objects under `folder`, relative to the checkpoint.
     pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>> {
+        // The prefix differs between the machines that run the query, so names are relative to it.
         let under = self.path(folder);
         let found: Vec<_> =
             self.store.list(Some(&under)).try_collect().await.map_err(|e| self.failed("list", folder, &e))?;
@@ -115,6 +117,7 @@ impl CheckpointFiles {
         T: Serialize + DeserializeOwned,
     {
         let sealed = sealed::seal(name, record)?;
+        // The store decides atomically who creates the object: two runs may try at once.
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&self.path(name), sealed.clone().into(), options).await {
             Ok(_) => Ok(CreateOutcome::Created),
@@ -142,6 +145,7 @@ impl CheckpointFiles {
 
     /// Reads the newest commit record.
     pub(crate) async fn newest_commit(&self) -> Result<Option<Commit>> {
+        // Names have leading zeros, but a store need not list them in order.
         let newest = self.list("commits").await?.iter().filter_map(|n| last_number(n)).max();
         let Some(epoch) = newest.map(Epoch) else { return Ok(None) };
         let record: Option<CommitRecord> = self.read(&commit_name(epoch)).await?;
@@ -165,6 +169,7 @@ impl CheckpointFiles {
             let why = format!("it has {} bytes instead of {}", bytes.len(), file.bytes);
             return Err(corrupt(&file.path, &why));
         }
+        // The size is compared first because it is cheap and finds a torn file.
         if sha256(&bytes) != file.sha256 {
             return Err(corrupt(&file.path, "its checksum does not match"));
         }

@@ -28,6 +28,7 @@ pub(crate) async fn feed(
     if !inbox.send(WorkerCommand::StartEpoch(descriptor)).await {
         return Ok(TaskDone::Fed);
     }
+    // An epoch without new data still runs: its watermark closes groups.
     if let (true, Some(end)) = (plan.reads, &plan.end) {
         let mut rows = context.plan.source.read(plan.start.as_ref(), end, subtask).await?;
         while let Some(batch) = rows.try_next().await? {
@@ -48,6 +49,7 @@ async fn send_batch(context: &GenerationContext, inbox: &Inbox, batch: RecordBat
     let step = context.options.rows_per_chunk_max.max(1);
     for from in (0..rows).step_by(step) {
         let chunk = batch.slice(from, step.min(rows - from));
+        // Waiting here is the back-pressure: the source is not read faster than rows leave the query.
         let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
         if !inbox.send(WorkerCommand::Rows(chunk, permit)).await {
             return Ok(false);

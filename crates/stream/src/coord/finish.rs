@@ -35,6 +35,7 @@ pub(crate) async fn stage(context: Arc<GenerationContext>, chunk: OutputChunk) -
     let count = rows.iter().map(|b| b.num_rows() as u64).sum();
     // Sinks name files by this number, so it is unique among the chunks of all workers.
     let number = id.number * context.options.workers + id.worker;
+    // A crash on either side of the call leaves staged rows that no commit names.
     context.hooks.hit(FailPoint::SinkStage, epoch).await?;
     let staged = context.plan.sink.stage(epoch, number, rows).await?;
     context.hooks.hit(FailPoint::SinkStaged, epoch).await?;
@@ -49,11 +50,14 @@ pub(crate) async fn snapshot(
 ) -> Result<TaskDone> {
     let rows: usize = delta.iter().map(RecordBatch::num_rows).sum();
     let file = match rows {
+        // An epoch that changes no state needs no file, and the manifest names none.
         0 => None,
         _ => {
             context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
+            // Encoding a large delta would keep the coordinator and other queries from running.
             let bytes = spawn_blocking(move || encode(&delta)).await?;
             let commit = Commit { epoch, generation: context.generation };
+            // The name contains the generation, so a fenced run cannot overwrite the file of its successor.
             let name = state_name(OPERATOR, commit, "delta");
             let file = write_state(&context, name, bytes, rows as u64).await?;
             context.hooks.hit(FailPoint::SnapshotWritten, epoch).await?;
@@ -70,6 +74,7 @@ pub(crate) async fn write_state(
     bytes: Vec<u8>,
     rows: u64,
 ) -> Result<FileRef> {
+    // Kept in the manifest, so that a recovery notices a file that is cut off or changed.
     let file = FileRef { bytes: bytes.len() as u64, rows, sha256: sha256(&bytes), path };
     context.files.put(&file.path, Bytes::from(bytes)).await?;
     Ok(file)
@@ -87,6 +92,7 @@ pub(crate) async fn spawn_blocking<T: Send + 'static>(
 pub(crate) async fn manifest(context: Arc<GenerationContext>, manifest: Manifest) -> Result<TaskDone> {
     let epoch = manifest.epoch;
     check_newest_generation(&context).await?;
+    // A fenced run ends here at the latest, before it leaves a manifest that nobody needs.
     context.hooks.hit(FailPoint::ManifestWrite, epoch).await?;
     let name = manifest_name(manifest.commit());
     // The name contains the generation, so only this run could have created it.
@@ -124,12 +130,14 @@ pub(crate) async fn record(
     epoch: Epoch,
     end: Option<Offset>,
 ) -> Result<TaskDone> {
+    // Created and not overwritten: if another generation has recorded the epoch, this one has to end.
     let mine = CommitRecord { generation: context.generation };
     let by = match context.files.create(&commit_name(epoch), &mine).await? {
         CreateOutcome::Created => mine,
         CreateOutcome::Exists(theirs) => theirs,
     };
     context.hooks.hit(FailPoint::CommitRecorded, epoch).await?;
+    // A run that was overtaken must not release input that its successor may still read.
     if let (true, Some(end)) = (by == mine, end) {
         context.plan.source.release(&end).await?;
     }

@@ -91,6 +91,7 @@ impl InFlightEpoch {
 
     /// Records that one worker has read its share of the input.
     pub(crate) fn worker_read(&mut self, rows: u64, times: &EventTimes) {
+        // Every worker reads a part of each epoch, if only an empty one.
         self.workers_read += 1;
         self.rows += rows;
         self.times.merge(times);
@@ -104,16 +105,19 @@ impl InFlightEpoch {
     /// Records that one worker has closed the epoch after it sent `chunks` chunks of output.
     pub(crate) fn worker_closed(&mut self, chunks: usize) {
         self.workers_closed += 1;
+        // Staging is slower than closing, so the number tells how many results are still to come.
         self.chunks += chunks;
     }
 
     /// Returns whether all state changes are known, so that the snapshot can be written.
     pub(crate) fn is_state_known(&self) -> bool {
+        // Without state there is nothing to wait for but the event times, which the manifest contains.
         if self.stateful { self.state.len() == self.workers } else { self.is_read() }
     }
 
     /// Returns whether everything that the manifest names is durable.
     pub(crate) fn is_processed(&self) -> bool {
+        // A worker that has closed sends no more output, so the number of chunks is final.
         self.workers_closed == self.workers
             && self.staged.len() == self.chunks
             && matches!(self.snapshot, SnapshotStatus::Written(_))
@@ -127,6 +131,7 @@ impl InFlightEpoch {
 
     /// Returns what the sink commits, in the order of workers.
     pub(crate) fn staged(&self) -> Vec<Staged> {
+        // A chunk without rows stages nothing.
         self.staged.values().flatten().cloned().collect()
     }
 }

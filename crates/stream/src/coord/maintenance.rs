@@ -31,6 +31,7 @@ pub(crate) async fn compact_state(
     for file in replaced.all() {
         contents.push(context.files.state_file(file).await?.to_vec());
     }
+    // Merging all state of a query is much work.
     let base = match spawn_blocking(move || compact(&contents)).await? {
         None => None,
         Some((bytes, rows)) => {
@@ -47,6 +48,7 @@ pub(crate) async fn collect_garbage(context: Arc<GenerationContext>, confirmed: 
     let old = garbage(&manifests, confirmed);
     let mut needed = BTreeSet::new();
     for kept in manifests.iter().filter(|m| !old.contains(m)) {
+        // Another run may delete a manifest meanwhile; then its files are not needed here.
         if let Some(manifest) = context.files.read::<Manifest>(&manifest_name(*kept)).await? {
             needed.extend(manifest.operators.iter().flat_map(OperatorFiles::all).map(|f| f.path.clone()));
         }
@@ -61,6 +63,7 @@ pub(crate) async fn collect_garbage(context: Arc<GenerationContext>, confirmed: 
     let mut names: Vec<String> = old.into_iter().map(manifest_name).collect();
     names.extend(state.into_iter().filter(|name| is_old(name) && !needed.contains(name)));
     names.extend(plans.iter().chain(&records).filter(before).cloned());
+    // It is the record that a recovery compares with the commit of the sink.
     names.retain(|name| *name != commit_name(confirmed));
     for name in names {
         context.hooks.hit(FailPoint::GarbageCollect, confirmed).await?;

@@ -46,9 +46,11 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
         check_newest_generation(&context).await?;
     }
     if request.freeze {
+        // Before the plan is made, so that the plan cannot contain what arrives after it.
         context.plan.source.freeze().await?;
     }
     let name = plan_name(request.epoch);
+    // Reading first is cheaper than a source that lists its input and loses the race to create the plan.
     if request.may_exist
         && let Some(plan) = context.files.read(&name).await?
     {
@@ -57,10 +59,12 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     let began_us = context.options.clock.now_us();
     let end = context.plan.source.plan(request.position.offset.as_ref()).await?;
     let planned_us = context.options.clock.now_us();
+    // Nothing is written for an idle source, so that it does not fill the checkpoint.
     let Some(proposal) = propose(&context, &request, end)? else {
         return Ok(TaskDone::Planned(PlanOutcome::NothingNew));
     };
     context.hooks.hit(FailPoint::PlanWrite, request.epoch).await?;
+    // Whoever creates the plan decides, whatever the other one has found: both then read the same rows.
     let plan = match context.files.create(&name, &proposal).await? {
         CreateOutcome::Created => proposal,
         CreateOutcome::Exists(theirs) => theirs,
@@ -79,6 +83,7 @@ fn propose(
     let position = &request.position;
     let reads = end.is_some();
     if position.last {
+        // The windows are closed for good, so later rows could not be counted any more.
         return if reads { Err(drained()) } else { Ok(None) };
     }
     // As in Spark, an epoch without data follows a watermark that advanced, so that it closes groups.
@@ -94,6 +99,7 @@ fn propose(
         end: end.or_else(|| position.offset.clone()),
         reads,
         watermark_us: if last { DRAINED } else { request.watermark_us },
+        // Rows are late by the watermark of the epoch before: their groups are closed and gone.
         late_us: position.watermark_us,
         processing_time_us: context.options.clock.now_us(),
         last,
@@ -110,6 +116,7 @@ async fn adopt(
     if plan.epoch != request.epoch || plan.start != request.position.offset {
         return Err(corrupt(&plan_name(request.epoch), "it does not begin where the previous epoch ended"));
     }
+    // For the progress only, and after the plan: it must not influence what is read.
     let latest = context.plan.source.latest().await?;
     Ok(TaskDone::Planned(PlanOutcome::Planned(PlannedEpoch { plan, latest, plan_ms, write_ms })))
 }

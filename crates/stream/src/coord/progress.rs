@@ -23,6 +23,7 @@ pub(crate) fn progress(
     now_us: i64,
 ) -> Progress {
     let duration = ms(now_us - epoch.phases.triggered_us);
+    // An epoch within a millisecond has no rate; infinity is not JSON.
     let rate = |per_ms: u64| if per_ms == 0 { 0.0 } else { epoch.rows as f64 * 1000.0 / per_ms as f64 };
     let input_rate = previous_triggered_us.map_or(0.0, |before| rate(ms(epoch.phases.triggered_us - before)));
     Progress {

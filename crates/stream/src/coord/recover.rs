@@ -9,12 +9,12 @@ use crate::checkpoint::{
     manifest_name,
 };
 use crate::error::{corrupt, fenced, incompatible, protocol_error};
-use crate::machine::{Machine, ProtocolAction};
+use crate::machine::Machine;
 use crate::state::{KEY_HASH, decode};
 use arrow::record_batch::RecordBatch;
+use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::Commit;
 
 /// What a generation starts from.
@@ -80,16 +80,13 @@ async fn fence(context: &GenerationContext, machine: &mut Machine) -> Result<Opt
     let last = context.plan.sink.fence(generation).await?;
     context.hooks.hit(FailPoint::SinkFenced, Epoch(0)).await?;
     let manifests = context.files.manifests().await?;
-    if let Err(why) = machine.fenced(context.sink_remembers(), last, &manifests) {
-        // A newer generation may have deleted what this one needs. Being fenced is then the cause to report.
-        check_newest_generation(context).await?;
-        return Err(protocol_error(&why));
-    }
-    match machine.enabled().first() {
-        Some(ProtocolAction::Restore(from)) => {
-            Ok(from.map(|(epoch, generation)| Commit { epoch, generation }))
+    match machine.fenced(context.sink_remembers(), last, &manifests) {
+        Ok(from) => Ok(from),
+        Err(why) => {
+            // A newer generation may have deleted what this one needs. Being fenced is then the cause to report.
+            check_newest_generation(context).await?;
+            Err(protocol_error(&why))
         }
-        _ => Err(Error::internal("the recovery of a streaming query did not reach its restore step")),
     }
 }
 

@@ -123,6 +123,7 @@ impl Coordinator {
         let finite = !matches!(context.options.trigger, Trigger::ProcessingTime { .. });
         let now = context.options.clock.now_us();
         Self {
+            // A query without an end is drained by a command only.
             drain: finite && context.options.drain_at_end,
             machine: recovered.machine,
             position: recovered.position,
@@ -133,12 +134,14 @@ impl Coordinator {
             in_flight: BTreeMap::new(),
             planning: false,
             committing: false,
+            // The end of the input is fixed before the first plan: what arrives later belongs to the next run.
             freeze: finite,
             finite,
             plan_may_end_query: finite,
             ending: Ending::No,
             maintenance: Maintenance::Idle,
             epochs_planned: 0,
+            // The first epoch does not wait for the interval, as in Spark.
             due_us: now,
             generation_checked_us: now,
             triggered_us: now,
@@ -156,6 +159,7 @@ impl Coordinator {
     /// Runs until the query ends. When it returns, no task or thread of the query is left.
     pub(crate) async fn run(mut self) -> Result<()> {
         let outcome = self.run_loop().await;
+        // Tasks end first: one of them may wait for room in the inbox of a worker that is about to stop.
         self.tasks.shutdown().await;
         // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be
         // joined.
@@ -181,6 +185,7 @@ impl Coordinator {
                     self.on_task_done(done.map_err(ended_early)??)?;
                 }
                 Some(command) = self.commands.recv() => self.on_command(command),
+                // Without a plan that may start, only a report, a result or a command can change something.
                 () = clock.sleep(wait), if self.may_plan() && !wait.is_zero() => {}
             }
         }
@@ -194,6 +199,7 @@ impl Coordinator {
         match self.ending {
             Ending::No => false,
             Ending::Now => true,
+            // A running maintenance task writes to the checkpoint, which the next run may already read.
             Ending::AfterInFlight => {
                 self.in_flight.is_empty() && !self.planning && self.maintenance != Maintenance::Busy
             }
@@ -202,6 +208,7 @@ impl Coordinator {
 
     /// Starts everything that may start now.
     fn advance(&mut self) -> Result<()> {
+        // A waiter for all available data does not wait for the interval.
         if self.may_plan() && (self.now() >= self.due_us || !self.waiters.is_empty()) {
             self.start_plan();
         }
@@ -224,6 +231,7 @@ impl Coordinator {
         let epoch = self.machine.next_plan();
         let now = self.now();
         let check_generation = now - self.generation_checked_us >= GENERATION_CHECK_US;
+        // The check is a listing of the checkpoint, so it is not made for every poll of an idle source.
         if check_generation {
             self.generation_checked_us = now;
         }
@@ -232,6 +240,7 @@ impl Coordinator {
             watermark_us: self.watermark(),
             position: self.position.clone(),
             may_exist: self.newest_plan.is_some_and(|newest| epoch <= newest),
+            // The end stays fixed until the next request to fix it, so one request is enough.
             freeze: std::mem::take(&mut self.freeze),
             drain: self.drain && self.context.dataflow.drains(),
             check_generation,
@@ -240,6 +249,8 @@ impl Coordinator {
         self.plan_may_end_query = self.finite;
         self.triggered_us = now;
         self.waiters_on_plan.append(&mut self.waiters);
+        // Counted from the plan and not from the end of the epoch, so that a slow epoch does not shift those after
+        // it.
         self.due_us = self.next_due(now);
         self.tasks.spawn(planner::plan(Arc::clone(&self.context), request));
     }
@@ -251,6 +262,7 @@ impl Coordinator {
         let observed = self.position.event_time_max_ms.zip(delay);
         let watermark =
             observed.map(|(max_ms, delay_us)| max_ms.saturating_mul(1000).saturating_sub(delay_us));
+        // A watermark that decreased would reopen groups that are already emitted and removed.
         let least = self.position.watermark_us.max(NO_WATERMARK);
         watermark.map_or(least, |w| w.max(least))
     }
@@ -263,7 +275,7 @@ impl Coordinator {
                 let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
                 (now.div_euclid(interval) + 1).saturating_mul(interval)
             }
-            _ => now,
+            Trigger::ProcessingTime { .. } | Trigger::AvailableNow | Trigger::Once => now,
         }
     }
 
@@ -271,6 +283,7 @@ impl Coordinator {
         let now = self.now();
         for in_flight in self.in_flight.values_mut() {
             if in_flight.snapshot == SnapshotStatus::Waiting && in_flight.is_state_known() {
+                // Snapshots of two epochs may be written at once; they are different files.
                 in_flight.snapshot = SnapshotStatus::Writing;
                 in_flight.phases.state_known_us = now;
                 let delta = in_flight.take_delta();
@@ -292,6 +305,7 @@ impl Coordinator {
         if self.waits_to_mix(epoch) {
             return Ok(());
         }
+        // The manifest names what is staged and written, so all of it must be durable.
         let Some(in_flight) = self.in_flight.get_mut(&epoch).filter(|f| f.is_processed()) else {
             return Ok(());
         };
@@ -307,6 +321,7 @@ impl Coordinator {
         if self.context.hooks.injected.mix_epochs() {
             files.push(self.snapshot_of(epoch.next()));
         }
+        // The list grows in the order of the epochs, in which a recovery applies the files.
         self.state_files.deltas.extend(files.into_iter().flatten());
         let generation = self.machine.generation();
         let fingerprint = self.context.plan.fingerprint.clone();
@@ -339,7 +354,7 @@ impl Coordinator {
     fn snapshot_of(&self, epoch: Epoch) -> Option<FileRef> {
         match &self.in_flight.get(&epoch)?.snapshot {
             SnapshotStatus::Written(file) => file.clone(),
-            _ => None,
+            SnapshotStatus::Waiting | SnapshotStatus::Writing => None,
         }
     }
 
@@ -376,12 +391,14 @@ impl Coordinator {
 
     /// Makes the event times of an epoch count for the next watermark once the epoch is read by all workers.
     fn observe_event_times(&mut self, epoch: Epoch) -> Result<()> {
+        // A part of the rows would give a lower watermark, which another number of workers would not give.
         let before = self.position.event_time_max_ms;
         let in_flight = self.in_flight_epoch(epoch)?;
         if !in_flight.is_read() {
             return Ok(());
         }
         let observed = (in_flight.times.count > 0).then_some(in_flight.times.max_ms);
+        // Kept with the epoch too: its manifest must not contain the times of epochs that are read after it.
         in_flight.event_time_max_ms = before.max(observed);
         self.position.event_time_max_ms = in_flight.event_time_max_ms;
         Ok(())
@@ -393,6 +410,7 @@ impl Coordinator {
             TaskDone::Planned(outcome) => self.on_planned(outcome)?,
             TaskDone::Fed => {}
             TaskDone::Staged { epoch, id, staged, rows } => {
+                // One stage less lets the loop receive reports again.
                 self.stages -= 1;
                 let in_flight = self.in_flight_epoch(epoch)?;
                 in_flight.staged.insert(id, staged);
@@ -411,6 +429,7 @@ impl Coordinator {
             }
             TaskDone::Committed { epoch, accepted } => {
                 self.machine.committed(epoch, accepted).map_err(|why| protocol_error(&why))?;
+                // The source may forget its input only after the commit is recorded.
                 let end = self.in_flight_epoch(epoch)?.planned.plan.end.clone();
                 self.tasks.spawn(finish::record(Arc::clone(&self.context), epoch, end));
             }
@@ -429,6 +448,7 @@ impl Coordinator {
         match outcome {
             PlanOutcome::NothingNew => self.on_nothing_new(),
             PlanOutcome::Planned(planned) => {
+                // The epoch may contain what the waiters wait for, so the next plan decides about them.
                 self.machine.planned(planned.plan.epoch).map_err(|why| protocol_error(&why))?;
                 self.waiters.append(&mut self.waiters_on_plan);
                 self.start_epoch(planned);
@@ -442,6 +462,7 @@ impl Coordinator {
             self.ending = Ending::AfterInFlight;
         }
         let poll_us = self.now() + i64::try_from(POLL_DELAY.as_micros()).unwrap_or(0);
+        // Polling without a pause would keep a processor busy while the source has nothing.
         self.due_us = self.due_us.max(poll_us);
         self.notify_waiters();
         self.shared.set_status("Waiting for data to arrive", false, !self.in_flight.is_empty());
@@ -466,6 +487,7 @@ impl Coordinator {
         self.position.watermark_us = plan.watermark_us;
         self.position.last = plan.last;
         self.epochs_planned += 1;
+        // No input follows a drained window, and `once` is one epoch whatever is left.
         if plan.last || self.context.options.trigger == Trigger::Once {
             self.ending = Ending::AfterInFlight;
         }
@@ -475,6 +497,7 @@ impl Coordinator {
             let subtask = Subtask { index, parallelism };
             self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), subtask));
         }
+        // From here the clock is only reported: no result depends on it.
         let times = (self.triggered_us, self.now());
         let in_flight = InFlightEpoch::new(planned, parallelism, self.context.dataflow.is_stateful(), times);
         self.in_flight.insert(plan.epoch, in_flight);
@@ -482,6 +505,7 @@ impl Coordinator {
 
     fn on_recorded(&mut self, epoch: Epoch) {
         self.committing = false;
+        // The epoch counts as done only now: until the record exists a recovery may commit it again.
         let Some(in_flight) = self.in_flight.remove(&epoch) else { return };
         let progress = progress::progress(&self.context, &in_flight, self.previous_triggered_us, self.now());
         tracing::debug!(
@@ -505,11 +529,13 @@ impl Coordinator {
         {
             self.maintenance = Maintenance::Idle;
         }
+        // A base that no manifest names yet would look like garbage.
         if self.maintenance != Maintenance::Idle {
             return;
         }
         if wants_compaction(&self.state_files) {
             self.maintenance = Maintenance::Busy;
+            // The files of now: deltas of later epochs are not in the base.
             let files = self.state_files.clone();
             self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), epoch, files));
         } else if epoch.0 % maintenance::COLLECT_EVERY == maintenance::COLLECT_EVERY - 1 {
@@ -536,6 +562,7 @@ impl Coordinator {
         if self.waiters.len() + self.waiters_on_plan.len() < WAITERS_MAX {
             self.waiters.push(waiter);
         } else {
+            // The client may have gone away, and then nobody needs the error.
             let _ = waiter.send(Err(too_many_waiters(WAITERS_MAX)));
         }
     }
@@ -543,10 +570,12 @@ impl Coordinator {
     /// Handles a command of a query handle.
     fn on_command(&mut self, command: QueryCommand) {
         match command {
+            // Epochs in flight are not committed: the next start replays them.
             QueryCommand::Stop => self.ending = Ending::Now,
             QueryCommand::ProcessAll(waiter) => self.add_waiter(waiter),
             QueryCommand::Drain => {
                 (self.freeze, self.finite, self.drain) = (true, true, true);
+                // The user waits, so the interval does not count.
                 self.due_us = self.now();
             }
         }

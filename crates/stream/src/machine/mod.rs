@@ -130,6 +130,7 @@ impl Machine {
             Phase::ReadRecords => vec![ProtocolAction::ReadRecords],
             Phase::Fence => vec![ProtocolAction::Fence(self.generation)],
             Phase::Restore(from) => vec![ProtocolAction::Restore(from)],
+            // The oldest epoch that is planned; without one there is nothing to commit.
             Phase::Run(Next::Manifest) if self.commit < self.plan => {
                 vec![ProtocolAction::Manifest(self.commit)]
             }
@@ -145,6 +146,7 @@ impl Machine {
 
     /// Returns whether another epoch may be planned.
     pub(crate) fn may_plan(&self) -> bool {
+        // Plans are made while the epoch before is committed: that is where two epochs in flight save time.
         matches!(self.phase, Phase::Run(_)) && self.plan.0 < self.commit.0 + EPOCHS_IN_FLIGHT
     }
 
@@ -157,7 +159,7 @@ impl Machine {
         if self.enabled().contains(&action) { Ok(()) } else { self.stop(ProtocolError::OutOfOrder(what)) }
     }
 
-    fn stop(&mut self, why: ProtocolError) -> Transition {
+    fn stop<T>(&mut self, why: ProtocolError) -> Result<T, ProtocolError> {
         self.phase = Phase::Stopped;
         Err(why)
     }
@@ -173,6 +175,7 @@ impl Machine {
     /// Reports whether the claim succeeded; otherwise another run was first.
     pub(crate) fn claimed(&mut self, won: bool) -> Transition {
         self.require(ProtocolAction::Claim(self.generation), "claim")?;
+        // Another run has this number, so the next free one is looked up.
         self.phase = if won { Phase::ReadRecords } else { Phase::List };
         Ok(())
     }
@@ -185,13 +188,14 @@ impl Machine {
         Ok(())
     }
 
-    /// Reports that the sink is fenced. `sink` is its last commit, which counts only if the sink `remembers`.
+    /// Reports that the sink is fenced. `sink` is its last commit, which counts only if the sink `remembers`. Returns the
+    /// commit whose manifest is restored next; without one the query starts without state.
     pub(crate) fn fenced(
         &mut self,
         remembers: bool,
         sink: Option<Commit>,
         manifests: &[Commit],
-    ) -> Transition {
+    ) -> Result<Option<Commit>, ProtocolError> {
         self.require(ProtocolAction::Fence(self.generation), "fence")?;
         let record = self.recorded.map(|(epoch, generation)| Commit { epoch, generation });
         let facts = RecoveryFacts { generation: self.generation, remembers, sink, record, manifests };
@@ -203,9 +207,10 @@ impl Machine {
                 Err(why) => return self.stop(why),
             }
         };
+        // Kept beside the phase as a second guard: `manifest_written` checks it again.
         self.fenced = true;
         self.phase = Phase::Restore(from.map(|c| (c.epoch, c.generation)));
-        Ok(())
+        Ok(from)
     }
 
     /// Reports that the state is restored. If the manifest was not found, a newer generation has deleted it,
@@ -217,6 +222,7 @@ impl Machine {
         if !found {
             return self.stop(ProtocolError::Fenced);
         }
+        // Epochs after the restored one are replayed, with the plans that exist.
         self.plan = from.map_or(Epoch(0), |(epoch, _)| epoch.next());
         self.commit = self.plan;
         self.phase = Phase::Run(Next::Manifest);
@@ -243,6 +249,7 @@ impl Machine {
     /// Reports whether the sink accepted the commit of `epoch`; it refuses if another generation fenced it.
     pub(crate) fn committed(&mut self, epoch: Epoch, accepted: bool) -> Transition {
         self.require(ProtocolAction::Commit(epoch), "commit")?;
+        // A refusal is final: the sink belongs to another generation, which commits this epoch itself.
         if !accepted && !self.injected.skip_refused() {
             return self.stop(ProtocolError::Fenced);
         }
@@ -253,6 +260,7 @@ impl Machine {
     /// Reports that the commit record of `epoch` exists and names the generation `by`.
     pub(crate) fn recorded(&mut self, epoch: Epoch, by: Generation) -> Transition {
         self.require(ProtocolAction::Record(epoch), "record")?;
+        // Another generation has committed this epoch too, so the sink was not fenced or belongs to it.
         if by != self.generation {
             return self.stop(ProtocolError::Fenced);
         }

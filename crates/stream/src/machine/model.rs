@@ -157,7 +157,7 @@ impl ModelProcess {
             durable.fence = g;
         }
         let manifests: Vec<_> = durable.manifests.keys().copied().map(commit_of).collect();
-        self.machine.fenced(durable.remembers, durable.last.map(commit_of), &manifests)
+        self.machine.fenced(durable.remembers, durable.last.map(commit_of), &manifests).map(drop)
     }
 
     fn restore(&mut self, durable: &DurableState, from: Option<(Epoch, Generation)>) -> Transition {

@@ -29,8 +29,10 @@ pub(crate) struct RecoveryFacts<'a> {
 /// only written after a commit, so a record of a commit that the sink does not report means that the sink has
 /// lost rows. Continuing would hide the loss.
 pub(crate) fn resume(facts: &RecoveryFacts<'_>) -> Result<Option<Commit>, ProtocolError> {
+    // A sink that does not remember its commits leaves only the record of the checkpoint.
     let last = if facts.remembers { sink_commit(facts.sink, facts.record)? } else { facts.record };
     let Some(last) = last else { return Ok(None) };
+    // A commit of a later generation means that this one was overtaken between its claim and its fence.
     if last.generation >= facts.generation {
         return Err(ProtocolError::Fenced);
     }

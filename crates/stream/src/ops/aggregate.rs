@@ -23,7 +23,7 @@ use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_arrow;
 
 /// The results of one worker at the end of an epoch.
@@ -118,6 +118,7 @@ impl Aggregate {
         let states = self.state_codec.encode(&self.state_layout.states(batch), batch.num_rows())?;
         let live = self.state_layout.live(batch)?;
         for (row, (pane, key)) in panes.into_iter().zip(keys.iter()).enumerate() {
+            // All workers read all files: their number may differ from that of the run that wrote them.
             if owner(key_group(key), workers) != worker {
                 continue;
             }
@@ -132,10 +133,12 @@ impl Aggregate {
     /// Adds an input batch to the running epoch. Rows whose group closes at `late_us` or before are late.
     pub(crate) fn update(&mut self, batch: &RecordBatch, late_us: i64) -> Result<()> {
         let mut panes = self.panes(batch.columns(), batch.num_rows())?;
+        // Keys without an event time never close, so none of them is late.
         let is_late = |pane: &i64| *pane <= late_us && *pane != NEVER;
         let mut batch = batch.clone();
         if panes.iter().any(is_late) {
             let late: BooleanArray = panes.iter().map(|p| Some(is_late(p))).collect();
+            // Spark counts late groups and not rows, so the keys are needed once more.
             let dropped = self.keys.keys(&filter_record_batch(&batch, &late).map_err(from_arrow)?)?;
             self.groups.drop_late(dropped.iter());
             batch = filter_record_batch(&batch, &not(&late).map_err(from_arrow)?).map_err(from_arrow)?;
@@ -148,9 +151,12 @@ impl Aggregate {
         let of: Vec<usize> =
             panes.iter().zip(keys.iter()).map(|(pane, key)| self.groups.group(*pane, key)).collect();
         let groups = self.groups.keys.len();
+        // Without its filter a call would return another value, so a bug that loses a column must not pass.
+        let lost = || Error::internal("a column of a streaming aggregate is not in its input");
         for (partial, (arguments, filter)) in self.groups.partials.iter_mut().zip(&self.input.calls) {
-            let arguments = batch.columns().get(arguments.clone()).unwrap_or_default();
-            let filter = filter.and_then(|f| batch.columns().get(f)).map(boolean).transpose()?;
+            let arguments = batch.columns().get(arguments.clone()).ok_or_else(lost)?;
+            let filter =
+                filter.map(|f| batch.columns().get(f).ok_or_else(lost).and_then(boolean)).transpose()?;
             partial.update(arguments, filter.as_ref(), &of, groups)?;
         }
         Ok(())
@@ -158,6 +164,7 @@ impl Aggregate {
 
     /// Closes the running epoch with its watermark.
     pub(crate) fn close(&mut self, watermark_us: i64) -> Result<ClosedEpoch> {
+        // The next epoch starts empty even if closing this one fails.
         let touched = std::mem::replace(&mut self.groups, EpochGroups::new(&self.functions)?);
         let (groups_late, rows_late) = (touched.late.len() as u64, touched.rows_late);
         let partial = touched.partials.into_iter().map(PartialState::finish).collect::<Result<Vec<_>>>()?;
@@ -166,11 +173,13 @@ impl Aggregate {
         for ((pane, key), state) in touched.keys.iter().zip(encoded.iter()) {
             self.table.put(*pane, key, state);
         }
+        // After the merge: a group may get its last rows in the epoch that closes it.
         let closed = self.table.close(watermark_us);
         let emit = match self.mode {
             OutputMode::Append => self.emit_closed(&closed)?,
             OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
         };
+        // A group that closes in this epoch needs no state in the file.
         let open = touched.keys.iter().enumerate().filter(|(_, (pane, _))| *pane > watermark_us);
         let upserts = open.map(|(i, (_, key))| (key.as_ref(), encoded.get(i))).collect();
         // A group that was opened in this epoch is in no state file, so closing it needs no tombstone.
@@ -203,6 +212,7 @@ impl Aggregate {
         if of.is_empty() {
             return Ok((partial, known));
         }
+        // Only stored states are decoded: most groups of a fast stream are new.
         let old = self.state_codec.decode(stored.into_iter().flatten())?;
         let each: Vec<usize> = (0..keys.len()).collect();
         let mut old = old.as_slice();
@@ -242,6 +252,7 @@ impl Aggregate {
 
     /// Builds the state changes: a batch of upserts and a batch of tombstones, each sorted by key group.
     fn delta(&self, mut upserts: Vec<(&[u8], &[u8])>, mut gone: Vec<&[u8]>) -> Result<Vec<RecordBatch>> {
+        // Sorted by group, so that a file has the ranges of the workers one after another.
         upserts.sort_unstable_by_key(|(key, _)| (key_group(key), *key));
         gone.sort_unstable_by_key(|key| (key_group(key), *key));
         let mut delta = Vec::new();
@@ -261,6 +272,7 @@ impl Aggregate {
 
     /// Returns the event time at which the group of each row closes.
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
+        // Without an event time only a drain closes groups.
         let Some(key) = self.event_time else { return Ok(vec![NEVER; rows]) };
         let column = groups
             .get(key.group_index)

@@ -37,6 +37,7 @@ impl EpochTimeExprs {
 
     /// Binds the expressions to the processing time of an epoch.
     pub(crate) fn start_epoch(&mut self, processing_time_us: i64) -> Result<()> {
+        // Most queries do not use the time, and rewriting every expression of every epoch is not free.
         if self.uses_time {
             let bind = |e: &Arc<dyn PhysicalExpr>| bind_time(e, processing_time_us);
             self.bound = self.planned.iter().map(bind).collect::<Result<_>>()?;
@@ -46,6 +47,7 @@ impl EpochTimeExprs {
 }
 
 fn is_time(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    // A physical expression knows a function by its name alone.
     expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.name() == PROCESSING_TIME)
 }
 

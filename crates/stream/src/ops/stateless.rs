@@ -39,6 +39,7 @@ impl EventTimes {
         if other.count == 0 {
             return;
         }
+        // The bounds of no event time are no bounds.
         let fresh = self.count == 0;
         self.min_ms = if fresh { other.min_ms } else { self.min_ms.min(other.min_ms) };
         self.max_ms = if fresh { other.max_ms } else { self.max_ms.max(other.max_ms) };
@@ -76,6 +77,7 @@ impl Steps {
     pub(crate) fn apply(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let mut batch = batch;
         for (step, exprs) in &self.steps {
+            // An expression over no rows may still fail on its constants, which no row asks for.
             if batch.num_rows() == 0 {
                 return Ok(None);
             }
@@ -132,6 +134,7 @@ fn unnest(batch: &RecordBatch, column: usize, schema: &SchemaRef) -> Result<Reco
     let (mut rows, mut elements) = (Vec::new(), Vec::new());
     for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
         let &[from, to] = bounds else { continue };
+        // A null list may have elements in its buffers.
         if lists.is_valid(row) {
             rows.extend((from..to).map(|_| row as u64));
             elements.extend((from..to).map(|e| e as u64));

@@ -26,10 +26,12 @@ struct AggregateOperator {
 impl AggregateOperator {
     /// Closes an epoch; returns the rows to emit, in chunks, and the state changes.
     fn close(&mut self, descriptor: EpochDescriptor) -> Result<(Vec<RecordBatch>, StateReport)> {
+        // The steps above the aggregate see the time of the epoch that is closed.
         self.after.start_epoch(descriptor.processing_time_us)?;
         let closed = self.aggregate.close(descriptor.watermark_us)?;
         let mut chunks = Vec::new();
         if let Some(emit) = closed.emit {
+            // The watermark may close all groups at once, which are far more rows than a chunk should have.
             let step = self.context.rows_per_chunk.min(emit.num_rows()).max(1);
             for from in (0..emit.num_rows()).step_by(step) {
                 let rows = step.min(emit.num_rows() - from);
@@ -65,6 +67,7 @@ where
     let mut buffered: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
     rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(pact, "aggregate", |mut capability, info| {
         capability.downgrade(&first.0);
+        // Rows may be buffered when the epoch starts here, and no input would wake the operator.
         epochs.activate_on_start(scope.activator_for(info.address));
         move |(input, frontier), output| {
             input.for_each(|time, chunk| {
@@ -77,10 +80,12 @@ where
                 let Some(descriptor) = epochs.get(now) else { return };
                 let chunks = buffered.remove(&now).unwrap_or_default();
                 let late_us = descriptor.late_us;
+                // Rows are applied as they come; the credits of their chunks return when the chunks are dropped.
                 let mut batches = chunks.iter().filter_map(|c| c.batch.as_ref());
                 if let Err(error) = batches.try_for_each(|b| operator.aggregate.update(b, late_us)) {
                     return reporter.fail(error);
                 }
+                // Another worker may still send rows of this epoch.
                 if frontier.less_equal(&now) {
                     return;
                 }
@@ -89,6 +94,7 @@ where
                     Err(error) => return reporter.fail(error),
                 };
                 for batch in emit {
+                    // What leaves is not the input any more, so it holds none of the credits of the input.
                     let mut chunk = Chunk { batch: Some(batch), permit: None };
                     output.session_with_builder(&capability).give_container(&mut chunk);
                 }

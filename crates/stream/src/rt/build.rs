@@ -134,7 +134,7 @@ impl DataflowSpec {
     pub(crate) fn watermark_delay_us(&self) -> Option<i64> {
         self.before.iter().find_map(|s| match s {
             StatelessStep::Watermark { delay_us, .. } => Some(*delay_us),
-            _ => None,
+            StatelessStep::Filter(_) | StatelessStep::Project { .. } | StatelessStep::Unnest { .. } => None,
         })
     }
 
@@ -170,26 +170,24 @@ pub(super) fn build(
     let Operators { before, keyed, after, context } = operators;
     let epochs = EpochTable::default();
     let mut activator = None;
-    let mut failed = Ok(());
+    let keys = keyed.as_ref().map(|(input, _)| KeyEncoder::new(input.layout())).transpose()?;
+    let (aggregate_input, keyed) = match keyed.zip(keys) {
+        Some(((input, aggregate), keys)) => (Some(input), Some((aggregate, keys))),
+        None => (None, None),
+    };
     worker.dataflow::<u64, _, _>(|scope| {
-        let (aggregate_input, keyed) = keyed.map_or((None, None), |(i, a)| (Some(i), Some(a)));
-        let keys = aggregate_input.as_ref().map(|i| KeyEncoder::new(i.layout())).transpose();
         let state = SourceState { inbox, steps: before, aggregate_input, epochs: epochs.clone() };
         let rows = source(scope, first, state, reporter.clone(), &mut activator);
-        let rows: Stream<'_, u64, Chunk> = match (keyed, keys) {
-            (Some(keyed), Ok(Some(keys))) => {
+        let rows: Stream<'_, u64, Chunk> = match keyed {
+            Some((keyed, keys)) => {
                 let distributor = KeyDistributor { keys, reporter: reporter.clone() };
                 let pact = DistributorPact(|_| distributor);
                 aggregate(rows, pact, (keyed, after, context), &epochs, (first, reporter.clone()))
             }
-            (_, Err(error)) => {
-                failed = Err(error);
-                rows
-            }
-            _ => rows,
+            None => rows,
         };
         sink(rows, (first, context), epochs, reporter.clone());
     });
-    failed?;
+    // The source registers its activator when the dataflow is built, which timely does at once.
     activator.ok_or_else(|| Error::internal("the source of a streaming query has no activator"))
 }

@@ -27,6 +27,7 @@ pub(crate) struct Permit {
 
 impl Credits {
     pub(crate) fn new(bytes_max: usize) -> Self {
+        // A semaphore has a largest number of permits, and without one no row could pass.
         let all = (bytes_max / BYTES_PER_CREDIT).clamp(1, u32::MAX as usize >> 1);
         Self { semaphore: Arc::new(Semaphore::new(all)), all }
     }
@@ -34,6 +35,7 @@ impl Credits {
     /// Waits until `bytes` more may be in flight. A chunk larger than the bound waits until it is the only
     /// one.
     pub(crate) async fn take(&self, bytes: usize) -> Result<Arc<Permit>> {
+        // A chunk that is larger than the bound would otherwise wait for ever.
         let credits = bytes.div_ceil(BYTES_PER_CREDIT).clamp(1, self.all);
         let held = Arc::clone(&self.semaphore).acquire_many_owned(credits as u32).await;
         let held = held.map_err(|_| Error::internal("the credits of a streaming query are closed"))?;

@@ -62,6 +62,7 @@ pub(super) fn sink(
             input.for_each(|time, chunk| {
                 let output = pending.entry(*time.time()).or_default();
                 output.add(std::mem::take(chunk));
+                // Reported early, so that rows that wait for the sink do not hold all credits.
                 if output.bytes >= context.output_chunk_bytes {
                     output.report(Epoch(*time.time()), context.worker, &reporter);
                 }
@@ -71,6 +72,7 @@ pub(super) fn sink(
                 let mut rest = pending.remove(&epoch.0).unwrap_or_default();
                 rest.report(epoch, context.worker, &reporter);
                 reporter.send(Report::Closed { epoch, chunks: rest.chunks });
+                // The sink is the last operator, so nothing asks for the descriptor any more.
                 epochs.end(epoch);
                 capability.downgrade(&epoch.next().0);
             }

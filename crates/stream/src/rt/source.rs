@@ -33,6 +33,7 @@ pub(super) struct SourceState {
 
 impl SourceState {
     fn start_epoch(&mut self, descriptor: EpochDescriptor) -> Result<()> {
+        // The time of the epoch replaces `current_timestamp` in all steps before the first row.
         self.steps.start_epoch(descriptor.processing_time_us)?;
         self.aggregate_input.iter_mut().try_for_each(|a| a.start_epoch(descriptor.processing_time_us))?;
         self.epochs.start(descriptor);
@@ -59,13 +60,16 @@ pub(super) fn source<'scope>(
     timely_source::<_, NoopBuilder<Chunk>, _, _>(scope, "source", |mut capability: Capability<u64>, info| {
         *activator = Some(scope.worker().sync_activator_for(info.address.to_vec()));
         let reactivate = scope.activator_for(info.address);
+        // Epochs before the restored one are over, so nothing waits for them.
         capability.downgrade(&first.0);
         let mut rows_read = 0u64;
         move |output| {
             for _ in 0..COMMANDS_PER_ACTIVATION {
+                // Another worker may have failed: its rows are missing, so no epoch may be closed.
                 if reporter.is_stopping() {
                     return;
                 }
+                // Without a command the operator sleeps until the inbox activates it.
                 let Ok(command) = state.inbox.try_recv() else { return };
                 match command {
                     WorkerCommand::StartEpoch(d) if d.epoch.0 == *capability.time() => {
@@ -90,12 +94,15 @@ pub(super) fn source<'scope>(
                     }
                     WorkerCommand::EndEpoch => {
                         let epoch = Epoch(*capability.time());
+                        // Reported before the frontier moves: the coordinator plans the next watermark from these
+                        // times.
                         let (rows, times) = (std::mem::take(&mut rows_read), state.steps.take_times());
                         reporter.send(Report::Read { epoch, rows, times });
                         capability.downgrade(&epoch.next().0);
                     }
                 }
             }
+            // There may be more commands, and the other operators run first.
             reactivate.activate();
         }
     })

@@ -44,11 +44,13 @@ impl Reporter {
     /// * Before the coordinator joins the threads it closes the queue, which ends all waits.
     /// * Before the coordinator receives anything, a worker has at most one report to send.
     pub(crate) fn send(&self, report: Report) {
+        // The error says that the coordinator is gone, and then nobody reads reports.
         let _ = self.reports.blocking_send(report);
     }
 
     /// Reports an error and stops all workers.
     pub(crate) fn fail(&self, error: Error) {
+        // Before the flag: the coordinator must not see workers that stop without a reason.
         self.send(Report::Failed(error));
         self.stop.store(true, Ordering::SeqCst);
     }
@@ -70,6 +72,7 @@ impl Inbox {
     /// then reported itself.
     pub(crate) async fn send(&self, command: WorkerCommand) -> bool {
         let sent = self.commands.send(command).await.is_ok();
+        // A parked worker does not look into its inbox by itself.
         sent && self.source.activate().is_ok()
     }
 }
@@ -103,6 +106,7 @@ impl Workers {
             let (started, on_started) = oneshot::channel();
             let (dataflow, restored) = (dataflow.clone(), Arc::clone(&restored));
             let start = WorkerStart { index, first, dataflow, restored, inbox, started };
+            // If one does not start, dropping the set stops those that did.
             let thread = spawn(peer, start, reporter.clone())?;
             set.threads.push(thread);
             starting.push((commands, on_started));
@@ -127,6 +131,7 @@ impl Workers {
 
     fn signal_stop(&self) {
         self.reporter.stop.store(true, Ordering::SeqCst);
+        // A parked worker would see the flag only after the longest sleep.
         self.threads.iter().for_each(|t| t.thread().unpark());
     }
 }
@@ -151,6 +156,7 @@ struct WorkerStart {
 fn spawn(peer: ProcessBuilder, start: WorkerStart, reporter: Reporter) -> Result<JoinHandle<()>> {
     let name = format!("stream-{}", start.index);
     let body = move || {
+        // What the thread changes is dropped with it; only the reporter is used afterwards.
         let run = AssertUnwindSafe(|| run(peer, start, &reporter));
         if let Err(panic) = catch_unwind(run) {
             let message = format!("a worker of a streaming query panicked: {}", panic_message(&*panic));
@@ -178,6 +184,7 @@ fn run(peer: ProcessBuilder, start: WorkerStart, reporter: &Reporter) {
     drop(start.restored);
     let activator = build(&mut worker, operators, start.first, start.inbox, reporter);
     let _ = start.started.send(activator);
+    // Checked between two steps, so a set stops after at most one step of each worker.
     while !reporter.is_stopping() {
         worker.step_or_park(Some(PARK_MAX));
     }

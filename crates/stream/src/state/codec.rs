@@ -6,7 +6,7 @@
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_arrow;
 
 /// Encodes rows of fixed column types.
@@ -37,6 +37,10 @@ impl RowCodec {
             0 => None,
             _ => Some(self.converter.convert_columns(columns).map_err(from_arrow)?),
         };
+        // A row that is missing would be read as an empty one, and its group would be lost.
+        if let Some(rows) = rows.as_ref().filter(|rows| rows.num_rows() != len) {
+            return Err(Error::internal(format!("{} encoded rows of {len}", rows.num_rows())));
+        }
         Ok(EncodedRows { rows, len })
     }
 

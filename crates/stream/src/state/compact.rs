@@ -36,6 +36,7 @@ pub(crate) fn compact(files: &[Vec<u8>]) -> Result<Option<(Vec<u8>, u64)>> {
     let Some(first) = batches.first() else { return Ok(None) };
     let layout = StateLayout::of(&first.schema());
     let mut live = live_rows(&layout, &batches)?;
+    // Sorted by key group, so that a worker restores one range of the file.
     live.sort_unstable();
     if live.is_empty() {
         return Ok(None);
@@ -56,12 +57,14 @@ fn live_rows(layout: &StateLayout, batches: &[RecordBatch]) -> Result<Vec<LiveRo
     let mut last: HashMap<Box<[u8]>, (u8, RowPosition)> = HashMap::new();
     for (b, batch) in batches.iter().enumerate() {
         let (groups, live) = (layout.groups(batch)?, layout.live(batch)?);
+        // Keys as bytes: Arrow values have no hash, and nulls and NaN must equal themselves.
         let keys = codec.encode(&layout.keys(batch), batch.num_rows())?;
         for (r, key) in keys.iter().enumerate() {
             let key: Box<[u8]> = key.into();
             if live.is_valid(r) && live.value(r) {
                 last.insert(key, (groups.value(r), (b, r)));
             } else {
+                // A tombstone is not kept: no older file is below the new base, so nothing is left to delete.
                 last.remove(&key);
             }
         }

@@ -37,6 +37,7 @@ impl StateLayout {
             let field = move |(i, t): (usize, &DataType)| Field::new(format!("{prefix}{i}"), t.clone(), true);
             types.iter().enumerate().map(field).collect::<Vec<_>>()
         };
+        // Names and not ids of the plan, which another start of the query may count differently.
         fields.extend(named("key", keys));
         fields.extend(named("state", states));
         Self { schema: Arc::new(Schema::new(fields)), keys: keys.len() }
@@ -49,6 +50,7 @@ impl StateLayout {
         keys: Vec<ArrayRef>,
         states: Option<Vec<ArrayRef>>,
     ) -> Result<RecordBatch> {
+        // A query without grouping keys still has a row, so the number does not come from the key columns.
         let rows = groups.len();
         let live = states.is_some();
         let mut columns: Vec<ArrayRef> =
@@ -98,6 +100,7 @@ fn column<T: 'static>(batch: &RecordBatch, index: usize) -> Result<&T> {
 /// key ranges of a file ascend.
 pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     let first = batches.first().ok_or_else(|| Error::internal("an empty state file"))?;
+    // Workers report small batches, and each batch of a file costs a header and a dictionary of its compression.
     let whole = concat_batches(&first.schema(), batches).map_err(from_arrow)?;
     let options =
         IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD)).map_err(from_arrow)?;

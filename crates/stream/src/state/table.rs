@@ -38,6 +38,7 @@ impl StateTable {
 
     pub(crate) fn put(&mut self, pane: i64, key: &[u8], state: &[u8]) {
         let entries = self.panes.entry(pane).or_default();
+        // Counted here and not by a walk over all entries: the progress asks after every epoch.
         self.bytes += state.len();
         if let Some(old) = entries.get_mut(key) {
             self.bytes -= old.len();
@@ -54,6 +55,7 @@ impl StateTable {
         if let Some(old) = entries.remove(key) {
             self.subtract(key.len(), old.len());
         }
+        // An empty pane would be visited at each close until its time comes.
         if self.panes.get(&pane).is_some_and(HashMap::is_empty) {
             self.panes.remove(&pane);
         }
@@ -71,6 +73,8 @@ impl StateTable {
             let pane = *first.key();
             let mut rows: Vec<_> =
                 first.remove().into_iter().map(|(key, state)| StateRow { pane, key, state }).collect();
+            // The order of a hash table differs between runs, and a replayed epoch must emit the same rows in the
+            // same order.
             rows.sort_unstable();
             for row in &rows {
                 self.subtract(row.key.len(), row.state.len());

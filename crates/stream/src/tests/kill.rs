@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 
@@ -42,7 +43,7 @@ impl Kill {
 #[async_trait]
 impl FailPointProbe for Kill {
     async fn on_hit(&self, point: FailPoint, _: Epoch) -> Result<()> {
-        self.seen.lock().unwrap().insert(point);
+        lock(&self.seen).insert(point);
         if self.dead.load(Ordering::SeqCst) {
             return Err(killed());
         }
@@ -94,7 +95,7 @@ async fn points_of_a_run() -> BTreeSet<FailPoint> {
     let probe = Kill::never();
     let run = RunOptions { probe: Some(probe.clone()), ..RunOptions::new(windowed(5)) };
     env.run(&run).await.unwrap();
-    probe.seen.lock().unwrap().clone()
+    lock(&probe.seen).clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

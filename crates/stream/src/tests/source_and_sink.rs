@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
@@ -50,12 +51,12 @@ impl TestSource {
     }
 
     pub(crate) fn append(&self, more: &RecordBatch) {
-        let mut rows = self.rows.lock().unwrap();
+        let mut rows = lock(&self.rows);
         *rows = arrow::compute::concat_batches(&more.schema(), [&*rows, more]).unwrap();
     }
 
     fn available(&self) -> u64 {
-        (self.rows.lock().unwrap().num_rows() as u64).min(self.end.load(Ordering::SeqCst))
+        (lock(&self.rows).num_rows() as u64).min(self.end.load(Ordering::SeqCst))
     }
 }
 
@@ -69,13 +70,13 @@ impl StreamSource for TestSource {
         "MemorySource".to_owned()
     }
     fn schema(&self) -> SchemaRef {
-        self.rows.lock().unwrap().schema()
+        lock(&self.rows).schema()
     }
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
     }
     async fn freeze(&self) -> Result<()> {
-        let rows = self.rows.lock().unwrap().num_rows() as u64;
+        let rows = lock(&self.rows).num_rows() as u64;
         self.end.store(rows, Ordering::SeqCst);
         Ok(())
     }
@@ -99,7 +100,7 @@ impl StreamSource for TestSource {
         subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (from, to) = (position(start) as usize, position(Some(end)) as usize);
-        let rows = self.rows.lock().unwrap().clone();
+        let rows = lock(&self.rows).clone();
         let (n, of) = (to - from, subtask.parallelism);
         let (a, b) = (from + n * subtask.index / of, from + n * (subtask.index + 1) / of);
         // Two batches, so that a subtask's share is more than one command.
@@ -135,19 +136,19 @@ struct Inner {
 impl Target {
     /// Returns the visible rows by epoch.
     pub(crate) fn epochs(&self) -> Vec<(u64, Vec<RecordBatch>)> {
-        let inner = self.inner.lock().unwrap();
+        let inner = lock(&self.inner);
         inner.committed.iter().map(|(c, rows)| (c.epoch.0, rows.clone())).collect()
     }
     pub(crate) fn unfenced_commits(&self) -> usize {
-        self.inner.lock().unwrap().unfenced_commits
+        lock(&self.inner).unfenced_commits
     }
     /// Forgets all commits, as if the table had been replaced.
     pub(crate) fn forget(&self) {
-        self.inner.lock().unwrap().last = None;
+        lock(&self.inner).last = None;
     }
     /// Undoes the last commit, as if an older version of the table had been restored.
     pub(crate) fn roll_back(&self) {
-        let mut inner = self.inner.lock().unwrap();
+        let mut inner = lock(&self.inner);
         inner.committed.pop();
         inner.last = inner.committed.last().map(|(c, _)| *c);
     }
@@ -190,7 +191,7 @@ impl StreamSink for TestSink {
         if !self.remembers() {
             return Ok(None);
         }
-        let mut inner = self.target.inner.lock().unwrap();
+        let mut inner = lock(&self.target.inner);
         if generation.0 > 0 {
             if inner.fence > generation.0 {
                 return Err(fenced());
@@ -202,14 +203,14 @@ impl StreamSink for TestSink {
     }
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), chunk);
-        self.target.inner.lock().unwrap().staged.insert(token.clone(), rows);
+        lock(&self.target.inner).staged.insert(token.clone(), rows);
         Ok(Some(json!(token)))
     }
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
         if let Some(probe) = &self.probe {
             probe.on_hit(FailPoint::SinkCommit, epoch).await?;
         }
-        let mut inner = self.target.inner.lock().unwrap();
+        let mut inner = lock(&self.target.inner);
         let generation = self.generation.load(Ordering::SeqCst);
         let taken = |token: &Staged| inner.staged.get(token.as_str().unwrap()).cloned();
         let rows: Option<Vec<_>> = staged.iter().map(taken).collect();

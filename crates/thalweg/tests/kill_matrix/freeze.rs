@@ -9,6 +9,7 @@ use crate::kill::ONCE_PER_PROCESS;
 use crate::process::{Process, ProcessEnd, read};
 use std::sync::Mutex;
 use thalweg_common::fail_point::FailPoint;
+use thalweg_common::lock::lock;
 
 /// Hits at which the old process freezes.
 const HITS: [u64; 2] = [1, 3];
@@ -29,7 +30,7 @@ pub fn matrix() -> Vec<String> {
                 for (n, (point, hit)) in cases.iter().enumerate().filter(|(n, _)| n % THREADS == thread) {
                     let fault = format!("stop@{}:{hit}", point.name());
                     if freeze(n as u64, &fault) {
-                        frozen.lock().unwrap().push(fault);
+                        lock(&frozen).push(fault);
                     }
                 }
             });

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Mutex;
 use thalweg_common::fail_point::FailPoint;
+use thalweg_common::lock::lock;
 
 /// Fail points that a process hits once, before its first epoch.
 pub const ONCE_PER_PROCESS: [FailPoint; 5] = [
@@ -84,7 +85,7 @@ pub fn matrix() -> KillCounts {
             scope.spawn(move || {
                 for seed in (0..seeds).filter(|s| s % THREADS == thread) {
                     let counts = run_seed(seed);
-                    total.lock().unwrap().add(counts);
+                    lock(&total).add(counts);
                 }
             });
         }

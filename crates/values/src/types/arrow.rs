@@ -9,8 +9,16 @@ use arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit}
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The zone of timestamps inside: they are instants, and a zone is only the label that a client sees.
+const INSIDE: &str = "UTC";
+
 /// The Arrow layout of a Spark type.
 pub fn to_arrow(data_type: &DataType) -> Arrow {
+    to_arrow_in(data_type, INSIDE)
+}
+
+/// The Arrow layout of a Spark type whose timestamps are labelled with the zone of a session.
+pub fn to_arrow_in(data_type: &DataType, zone: &str) -> Arrow {
     match data_type {
         DataType::Null => Arrow::Null,
         DataType::Boolean => Arrow::Boolean,
@@ -24,30 +32,35 @@ pub fn to_arrow(data_type: &DataType) -> Arrow {
         DataType::String | DataType::Char(_) | DataType::Varchar(_) => Arrow::Utf8,
         DataType::Binary => Arrow::Binary,
         DataType::Date => Arrow::Date32,
-        DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
         DataType::TimestampNtz => Arrow::Timestamp(TimeUnit::Microsecond, None),
         DataType::DayTimeInterval { .. } => Arrow::Duration(TimeUnit::Microsecond),
         DataType::YearMonthInterval { .. } => Arrow::Interval(IntervalUnit::YearMonth),
         DataType::CalendarInterval => Arrow::Interval(IntervalUnit::MonthDayNano),
         DataType::Array { element, contains_null } => {
-            Arrow::List(Arc::new(Field::new("element", to_arrow(element), *contains_null)))
+            Arrow::List(Arc::new(Field::new("element", to_arrow_in(element, zone), *contains_null)))
         }
-        DataType::Map { key, value, value_contains_null } => map_type(key, value, *value_contains_null),
-        DataType::Struct(fields) => Arrow::Struct(struct_fields(fields)),
+        DataType::Map { key, value, value_contains_null } => {
+            let value = Field::new("value", to_arrow_in(value, zone), *value_contains_null);
+            map_type(Field::new("key", to_arrow_in(key, zone), false), value)
+        }
+        DataType::Struct(fields) => Arrow::Struct(struct_fields_in(fields, zone)),
     }
 }
 
-fn map_type(key: &DataType, value: &DataType, value_contains_null: bool) -> Arrow {
-    let entries = vec![
-        Field::new("key", to_arrow(key), false),
-        Field::new("value", to_arrow(value), value_contains_null),
-    ];
+fn map_type(key: Field, value: Field) -> Arrow {
+    let entries = vec![key, value];
     Arrow::Map(Arc::new(Field::new("entries", Arrow::Struct(entries.into()), false)), false)
 }
 
 /// The fields of a struct or schema in Arrow.
 pub fn struct_fields(fields: &StructType) -> Fields {
-    fields.fields.iter().map(|f| Field::new(&f.name, to_arrow(&f.data_type), f.nullable)).collect()
+    struct_fields_in(fields, INSIDE)
+}
+
+/// The fields of a struct or schema in Arrow, whose timestamps are labelled with the zone of a session.
+pub fn struct_fields_in(fields: &StructType, zone: &str) -> Fields {
+    fields.fields.iter().map(|f| Field::new(&f.name, to_arrow_in(&f.data_type, zone), f.nullable)).collect()
 }
 
 /// The Spark type that an Arrow type stands for; none for types that Spark does not have.

@@ -19,6 +19,7 @@ use thalweg_sql::ir::RelationNode as Node;
 impl Converter<'_> {
     /// Converts a relation, with the id that references to it carry.
     pub(crate) fn relation(&self, proto: pb::Relation) -> Result<ir::Relation> {
+        // The inputs of deep plans were split off: nested messages are decoded by recursion.
         if let Some(relation) = self.fragment(&proto) {
             return Ok(relation);
         }
@@ -74,6 +75,7 @@ impl Converter<'_> {
             RelType::Describe(describe) => self.describe(*describe),
             RelType::Cov(cov) => self.covariance(*cov),
             RelType::Corr(corr) => self.correlation(*corr),
+            // A kind of the protocol that is not supported is refused by the name that users know.
             refused => Err(Error::unsupported(refused::name(&refused))),
         }
     }
