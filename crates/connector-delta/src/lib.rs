@@ -39,6 +39,7 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod batch;
+mod commit;
 mod definition;
 mod descriptor;
 mod fit;
@@ -47,6 +48,8 @@ mod log;
 mod sink;
 mod stage;
 mod table;
+#[cfg(test)]
+mod lost_answer_tests;
 #[cfg(test)]
 mod tests;
 

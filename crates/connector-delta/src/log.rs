@@ -1,15 +1,17 @@
-//! The log of a Delta table: its newest state, and commits against exactly that state.
+//! Reads the newest state of a Delta table from its log and creates the entries of the next versions.
 //!
-//! [`Head`] is what one writer knows: the newest version, the table's definition and what the
-//! application transactions of one query say. [`Log::commit`] creates the version after it, or
-//! tells that someone else did; then the caller has to [`Log::advance`] and check again. Entries
-//! are created whole, durable and once. Log entries are never changed or deleted here.
+//! A [`Head`] is what one writer knows: the newest version, the table's definition and the application transactions
+//! of one query. [`Log::create`] creates the version after it, or reports that another writer did; then the caller
+//! has to [`Log::advance`] and to check again. Entries are created whole, durable and once, and never changed or
+//! deleted here.
 
 use crate::definition::{Definition, actions, unsupported_feature};
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::list::read_failed;
@@ -61,13 +63,43 @@ impl Head {
     }
 }
 
+/// The steps that make an entry of a log durable. Tests replace them with steps whose answers are lost.
+pub(crate) trait LogSteps: Debug + Send + Sync {
+    /// Creates an entry whole and durable; false, and nothing changed, if there is one.
+    fn create(&self, entry: &Path, bytes: &[u8]) -> Result<bool> {
+        durable::create_new(entry, bytes)
+    }
+
+    /// Makes the entries that are in the folder of the log durable.
+    fn sync(&self, folder: &Path) -> Result<()> {
+        durable::sync_folder(folder)
+    }
+}
+
+#[derive(Debug)]
+struct DiskSteps;
+
+impl LogSteps for DiskSteps {}
+
 /// The log of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     pub root: PathBuf,
+    steps: Arc<dyn LogSteps>,
 }
 
 impl Log {
+    /// The log of the table at `root`, which need not exist.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, steps: Arc::new(DiskSteps) }
+    }
+
+    /// The same log, written by other steps.
+    #[cfg(test)]
+    pub(crate) fn with_steps(root: PathBuf, steps: Arc<dyn LogSteps>) -> Self {
+        Self { root, steps }
+    }
+
     /// The table at `root`, at its newest version or at `version`; none if there is none.
     pub(crate) async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.has_entries() {
@@ -153,16 +185,17 @@ impl Log {
         Ok(head)
     }
 
-    /// Creates version `version` with these actions; false if someone else made it.
-    pub(crate) fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
+    /// Creates an entry with these actions; false if there is one of that version. An error does not mean that the
+    /// entry was not created: [`MarkedCommit`](crate::commit::MarkedCommit) finds that out.
+    pub(crate) fn create(&self, version: i64, actions: &[Value]) -> Result<bool> {
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
         durable::make_folder(&self.root.join(FOLDER))?;
-        durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
+        self.steps.create(&self.entry_path(version), lines.join("\n").as_bytes())
     }
 
-    /// Makes the entries that are there durable.
+    /// Makes the entries that are in the log durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        durable::sync_folder(&self.root.join(FOLDER))
+        self.steps.sync(&self.root.join(FOLDER))
     }
 
     /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
@@ -186,16 +219,10 @@ impl Log {
         }
     }
 
-    /// Whether the entry `version` is the one with that mark.
+    /// Whether the entry of that version has that mark.
     pub(crate) fn has_mark(&self, version: i64, mark: &str) -> Result<bool> {
-        Ok(self.mark_at(version)?.as_deref() == Some(mark))
-    }
-
-    fn mark_at(&self, version: i64) -> Result<Option<String>> {
-        match self.entry(version)? {
-            Some(entry) => Ok(mark(&actions(&entry, &self.entry_path(version))?)),
-            None => Ok(None),
-        }
+        let Some(entry) = self.entry(version)? else { return Ok(false) };
+        Ok(mark_of(&actions(&entry, &self.entry_path(version))?) == Some(mark))
     }
 
     fn entry_path(&self, version: i64) -> PathBuf {
@@ -256,9 +283,8 @@ pub(crate) fn corrupt(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     .param("path", uri(path))
 }
 
-fn mark(actions: &[Value]) -> Option<String> {
-    let info = actions.iter().find_map(|a| a.get("commitInfo"))?;
-    info.get("txnId").and_then(Value::as_str).map(str::to_owned)
+fn mark_of(actions: &[Value]) -> Option<&str> {
+    actions.iter().find_map(|a| a.get("commitInfo"))?.get("txnId")?.as_str()
 }
 
 fn take_transaction(head: &mut Head, txn: &Value, ids: &AppIds) {

@@ -40,7 +40,7 @@ impl Connector for Delta {
         if request.schema.is_some() {
             return Err(Error::unsupported("a schema for a Delta table, which has its own"));
         }
-        let log = Log { root: local(path)? };
+        let log = Log::new(local(path)?);
         let table = open(&log, &request).await?;
         let snapshot = log.snapshot(&table)?;
         let definition = Definition::of(snapshot)?;
@@ -62,11 +62,11 @@ impl Connector for Delta {
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        batch::write(Log { root: local(&request.path)? }, request, rows).await
+        batch::write(Log::new(local(&request.path)?), request, rows).await
     }
 
     async fn create_table(&self, request: WriteRequest, columns: SchemaRef) -> Result<()> {
-        batch::create(Log { root: local(&request.path)? }, request, &columns).await
+        batch::create(Log::new(local(&request.path)?), request, &columns).await
     }
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
@@ -79,7 +79,7 @@ impl Connector for Delta {
             )
             .hint("Name the table's folder: start(path) or option(\"path\", ...).")
         })?;
-        sink::open(Log { root: local(&path)? }, request)
+        sink::open(Log::new(local(&path)?), request)
     }
 }
 

@@ -113,7 +113,7 @@ async fn the_truth_survives_checkpoints() {
     for epoch in 0..120u64 {
         stream.commit(Epoch(epoch), vec![]).await.unwrap();
     }
-    crate::log::Log { root: path.clone() }.checkpoint_if_due(100).await;
+    crate::log::Log::new(path.clone()).checkpoint_if_due(100).await;
     assert!(path.join("_delta_log/_last_checkpoint").exists());
     let again = sink(&path, "append").await.unwrap();
     let last = Commit { epoch: Epoch(119), generation: Generation(7) };
@@ -214,7 +214,7 @@ async fn delta_s_own_reader_agrees() {
     write(&path, WriteMode::Append, (schema, cells), (&["k", "d", "t"], &[])).await.unwrap();
     let mut ours = rows(&Delta, read(&path, None, &[])).await;
     ours.sort();
-    let table = crate::log::Log { root: path }.open(None).await.unwrap().unwrap();
+    let table = crate::log::Log::new(path).open(None).await.unwrap().unwrap();
     let context = datafusion::prelude::SessionContext::new();
     context.register_table("t", table.table_provider().await.unwrap()).unwrap();
     let frame = context.sql("SELECT k, d, t, n, g FROM t").await.unwrap();
