@@ -122,7 +122,9 @@ pub(crate) fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::descriptor::{BatchRead, BatchWrite, ConnectorDescriptor, Operation, OptionSpec, OptionType};
+    use crate::descriptor::{
+        BatchRead, BatchWrite, ConnectorDescriptor, Operation, OptionSpec, OptionType, TableCapabilities,
+    };
 
     const SEP: OptionSpec = OptionSpec::new("sep", OptionType::Text, "");
     const PRUNE: OptionSpec = OptionSpec::only("columnPruning", "false", "");
@@ -166,6 +168,31 @@ mod tests {
         let wanted = "The option `columnPruning` cannot be 'true': expected false.";
         check(Operation::BatchRead, &[], &[("columnpruning", "FALSE")], "");
         check(Operation::BatchRead, &[], &[("columnpruning", "true")], wanted);
+    }
+
+    #[test]
+    fn a_table_keeps_the_options_of_all_operations_unless_it_keeps_its_columns() {
+        let told = |descriptor: &ConnectorDescriptor, key: &str, value: &str| {
+            let options = OptionMap::new([(key.to_owned(), value.to_owned())]);
+            descriptor.check_table(&options).err().map(|e| e.message().to_owned()).unwrap_or_default()
+        };
+        let cases = [
+            ("sep", "x", ""),
+            ("CODEC", "gzip", ""),
+            ("columnPruning", "false", ""),
+            ("columnPruning", "true", "The option `columnPruning` cannot be 'true': expected false."),
+            ("maxFileAge", "7d", "The option `maxFileAge` is not supported by csv."),
+            ("bogus", "x", "The option `bogus` is not supported by csv."),
+        ];
+        for (key, value, wanted) in cases {
+            assert_eq!(told(&CSV, key, value), wanted, "{key}");
+        }
+        let keeping = ConnectorDescriptor {
+            tables: TableCapabilities { keeps_columns: true, ..CSV.tables },
+            ..CSV
+        };
+        assert_eq!(told(&keeping, "sep", "x"), "The option `sep` is not supported by a table of the format csv.");
+        assert_eq!(told(&keeping, "bogus", "x"), "The option `bogus` is not supported by csv.");
     }
 
     #[test]

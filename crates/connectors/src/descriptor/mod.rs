@@ -234,6 +234,30 @@ impl ConnectorDescriptor {
         Ok(())
     }
 
+    /// Refuses an option that a table of the format cannot keep.
+    ///
+    /// A table keeps options of all its operations, and each operation takes its own. A table that keeps its own
+    /// settings takes options with each read or write only: to keep one would make the other operations refuse it.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_OPTION`, with the nearest names; `INVALID_OPTION_VALUE` for an option that is taken with one
+    /// value only.
+    pub fn check_table(&self, options: &OptionMap) -> Result<()> {
+        let groups: Vec<OptionGroups> = Operation::ALL.into_iter().filter_map(|o| self.options(o)).collect();
+        for key in options.keys() {
+            let is_taken = |groups: &OptionGroups| find(groups, key).filter(|spec| spec.is_built());
+            let Some(spec) = groups.iter().find_map(is_taken) else {
+                return Err(refused(self.name, key, groups.iter().flat_map(|groups| names(groups))));
+            };
+            if self.tables.keeps_columns {
+                return Err(refused(&format!("a table of the format {}", self.name), key, [])
+                    .hint("Give it with a read or a write of the table."));
+            }
+            spec.check(options, key)?;
+        }
+        Ok(())
+    }
+
     fn of_any_operation(&self, key: &str) -> Option<&'static OptionSpec> {
         Operation::ALL.into_iter().find_map(|operation| find(self.options(operation)?, key))
     }
