@@ -23,6 +23,7 @@ type Read = (
 );
 
 const INFER: (&str, &str) = ("inferSchema", "true");
+const LINES: (&str, &str) = ("lineSep", "\n");
 
 const READ: &[Read] = &[
     ("csv", "sep", ";", &[], "a;b\n", ""),
@@ -56,8 +57,8 @@ const READ: &[Read] = &[
     ("csv", "columnNameOfCorruptRecord", "bad", &[], "x\n", "n int, bad string"),
     ("csv", "multiLine", "true", &[], "\"a\nb\"\n", "x string"),
     ("csv", "lineSep", "|", &[], "a|b\n", ""),
-    ("json", "encoding", "ISO-8859-1", &[], "{\"a\":\"é\"}", ""),
-    ("json", "charset", "ISO-8859-1", &[], "{\"a\":\"é\"}", ""),
+    ("json", "encoding", "ISO-8859-1", &[LINES], "{\"a\":\"é\"}", ""),
+    ("json", "charset", "ISO-8859-1", &[LINES], "{\"a\":\"é\"}", ""),
     ("json", "primitivesAsString", "true", &[], "{\"a\":1}", ""),
     ("json", "prefersDecimal", "true", &[], "{\"a\":1.5}", ""),
     ("json", "inferTimestamp", "true", &[], "{\"a\":\"2020-01-02T03:04:05\"}", ""),

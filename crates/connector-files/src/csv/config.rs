@@ -49,7 +49,7 @@ impl CsvConfig {
             line_separator: line_separator(options)?,
             mode: Mode::from_options(options)?,
             corrupt_column: corrupt.to_owned(),
-            encoding: Encoding::from_options(options)?,
+            encoding: Encoding::of_csv(options)?,
             sampling_ratio: sampling_ratio(options)?,
             columns_max: options
                 .count("maxColumns")?

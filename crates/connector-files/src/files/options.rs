@@ -1,5 +1,6 @@
 //! Describes the options that formats made of files share: which files there are, and how text is read and written.
 
+use crate::text::encoding;
 use thalweg_connectors::descriptor::OptionSpec;
 use thalweg_connectors::descriptor::OptionType::{
     Choice, DatetimePattern, Flag, Glob, NotBuilt, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
@@ -48,7 +49,6 @@ pub(crate) const STREAM_LISTING: &[OptionSpec] = &[
 
 const MODES: &[&str] = &["PERMISSIVE", "DROPMALFORMED", "FAILFAST"];
 const ENGLISH: &[&str] = &["en-US", "en-GB", "en"];
-const ENCODINGS: &[&str] = &["UTF-8", "ISO-8859-1", "UTF-16", "UTF-16BE", "UTF-16LE"];
 
 const LOCALE: OptionSpec =
     OptionSpec::new("locale", Choice(ENGLISH), "The language of names of days and months.").default("en-US");
@@ -67,7 +67,7 @@ pub(crate) const TEXT_READ: &[OptionSpec] = &[
     ),
     OptionSpec::new("multiLine", Flag, "A record may be longer than a line.").default("false"),
     OptionSpec::new("lineSep", Text, "What ends a line; any line end by default."),
-    OptionSpec::new("encoding", Choice(ENCODINGS), "How characters are bytes.")
+    OptionSpec::new("encoding", Choice(&encoding::NAMES), "How characters are stored; see [files](files.md).")
         .aliases(&["charset"])
         .default("UTF-8"),
     OptionSpec::new("samplingRatio", Ratio, "The share of the records that types are inferred from.")
@@ -92,7 +92,7 @@ pub(crate) const TEXT_WRITE: &[OptionSpec] = &[
         .aliases(&["codec"])
         .default("none"),
     OptionSpec::new("lineSep", Text, "What ends a line.").default("\n"),
-    OptionSpec::new("encoding", Choice(&["UTF-8", "UTF8"]), "How characters are bytes.")
+    OptionSpec::new("encoding", Choice(&["UTF-8"]), "How characters are stored.")
         .aliases(&["charset"])
         .default("UTF-8"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written.").default("yyyy-MM-dd"),

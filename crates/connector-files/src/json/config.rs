@@ -51,7 +51,7 @@ impl JsonConfig {
             corrupt_column: options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column).to_owned(),
             multi_line: options.flag("multiLine", false)?,
             line_separator,
-            encoding: Encoding::from_options(options)?,
+            encoding: Encoding::of_json(options)?,
             sampling_ratio: sampling_ratio(options)?,
             primitives_as_string: options.flag("primitivesAsString", false)?,
             drop_if_all_null: options.flag("dropFieldIfAllNull", false)?,

@@ -100,7 +100,7 @@ pub(crate) fn only_english(options: &OptionMap) -> Result<()> {
 /// Accepts UTF-8, which is all that is written, and refuses other encodings by name.
 pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
     for key in ["encoding", "charset"] {
-        if options.get(key).is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8")) {
+        if options.get(key).is_some_and(|e| !e.eq_ignore_ascii_case("UTF-8")) {
             return Err(options.bad(key, "UTF-8"));
         }
     }
