@@ -27,4 +27,4 @@ mod metadata_log;
 pub mod path;
 
 pub use durable_store::{DurableStore, checkpoint_failed};
-pub use metadata_log::MetadataLog;
+pub use metadata_log::{MetadataLog, checkpoint_corrupt};

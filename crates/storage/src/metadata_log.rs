@@ -1,14 +1,14 @@
-//! A small durable log of numbered entries on an object store: what a source has planned.
+//! Keeps a durable log of numbered entries on an object store, in which a source records what it planned.
 //!
-//! Entry `n` is created once and never changes: whoever creates it first decides, and everyone
-//! else adopts what is there. So two generations that plan at once agree without talking.
+//! An entry is created once and never changes: the first generation that creates it decides, and all others adopt it.
+//! So two generations that plan at the same time agree without communicating.
 
 use crate::durable_store::checkpoint_failed;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// A log under one prefix of a store.
 #[derive(Debug, Clone)]
@@ -52,4 +52,18 @@ impl MetadataLog {
             Err(e) => Err(self.failed("write", n, &e)),
         }
     }
+}
+
+/// Returns the error for a part of a checkpoint that cannot be understood: class `CHECKPOINT_CORRUPT`.
+///
+/// ```
+/// let error = thalweg_storage::checkpoint_corrupt("'x' is not an offset.");
+/// assert_eq!(error.class(), "CHECKPOINT_CORRUPT");
+/// assert!(error.hint_text().is_some());
+/// ```
+pub fn checkpoint_corrupt(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Runtime, "CHECKPOINT_CORRUPT", "58030", message.into()).hint(
+        "The checkpoint has lost or changed files. Restore them from a backup, or start the query with a new \
+         checkpointLocation.",
+    )
 }
