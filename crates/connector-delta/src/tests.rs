@@ -13,7 +13,7 @@ use thalweg_connectors::{SinkRequest, WriteMode, WriteRequest};
 
 /// The connector as a registry hands it out.
 fn connector() -> Arc<dyn Connector> {
-    ConnectorRegistry::default().with(Arc::new(Delta)).get("delta").unwrap()
+    ConnectorRegistry::default().with(Arc::new(Delta)).unwrap().get("delta").unwrap()
 }
 
 async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {

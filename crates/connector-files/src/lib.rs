@@ -14,7 +14,7 @@
 //! let file = folder.path().join("flights.csv");
 //! std::fs::write(&file, "carrier,delay\nAA,7\n").unwrap();
 //!
-//! let registry = ConnectorRegistry::default().with(Arc::new(csv::connector()));
+//! let registry = ConnectorRegistry::default().with(Arc::new(csv::connector()))?;
 //! let request = ReadRequest {
 //!     paths: vec![file.display().to_string()],
 //!     schema: None,

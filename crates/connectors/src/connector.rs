@@ -125,7 +125,7 @@ pub struct SinkRequest {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
-/// let registry = ConnectorRegistry::default().with(Arc::new(Empty));
+/// let registry = ConnectorRegistry::default().with(Arc::new(Empty))?;
 /// let connector = registry.get("EMPTY")?;
 /// let request = |key: &str| ReadRequest {
 ///     paths: vec![],

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -29,15 +30,21 @@ pub struct ConnectorRegistry {
 }
 
 impl ConnectorRegistry {
-    /// Adds a connector under its own names. It replaces one of the same name.
-    #[must_use]
-    pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {
+    /// Adds a connector under its name and aliases.
+    ///
+    /// # Errors
+    /// `DATA_SOURCE_ALREADY_EXISTS` if one of the names is taken.
+    pub fn with(mut self, connector: Arc<dyn Connector>) -> Result<Self> {
         let descriptor = *connector.descriptor();
         let connector: Arc<dyn Connector> = Arc::new(Checked(connector));
         for name in std::iter::once(descriptor.name).chain(descriptor.aliases.iter().copied()) {
-            self.connectors.insert(name, Arc::clone(&connector));
+            // A name that meant another connector without notice would read and write the wrong system.
+            match self.connectors.entry(name) {
+                Entry::Vacant(free) => free.insert(Arc::clone(&connector)),
+                Entry::Occupied(_) => return Err(already_exists(name)),
+            };
         }
-        self
+        Ok(self)
     }
 
     /// Makes a format that of the tables whose creators name none.
@@ -111,6 +118,16 @@ impl ConnectorRegistry {
     }
 }
 
+fn already_exists(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "DATA_SOURCE_ALREADY_EXISTS",
+        "42710",
+        format!("Data source '{name}' already exists. Please choose a different name for the new data source."),
+    )
+    .param("provider", name)
+}
+
 /// A connector whose descriptor decides what it is asked for.
 #[derive(Debug)]
 struct Checked(Arc<dyn Connector>);
@@ -178,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_connector_is_found_by_each_of_its_names_and_listed_once() {
-        let registry = ConnectorRegistry::default().with(Arc::new(Other)).with(Arc::new(Noop));
+        let registry = ConnectorRegistry::default().with(Arc::new(Other)).unwrap();
+        let registry = registry.with(Arc::new(Noop)).unwrap();
         let name = |key: &str| registry.get(key).map(|c| c.descriptor().name).map_err(|e| e.to_string());
         assert_eq!(name("ALIAS"), Ok("other"));
         assert_eq!(name("Other"), Ok("other"));
@@ -189,6 +207,29 @@ mod tests {
             (missing.class(), missing.hint_text()),
             ("DATA_SOURCE_NOT_FOUND", Some("Did you mean other?"))
         );
+    }
+
+    static NAMED_AS_ALIAS: ConnectorDescriptor = ConnectorDescriptor::new("alias", "");
+
+    #[derive(Debug)]
+    struct NamedAsAlias;
+
+    impl Connector for NamedAsAlias {
+        fn descriptor(&self) -> &ConnectorDescriptor {
+            &NAMED_AS_ALIAS
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused() {
+        let registry = ConnectorRegistry::default().with(Arc::new(Other)).unwrap();
+        let cases: [(Arc<dyn Connector>, &str); 2] =
+            [(Arc::new(Other), "Data source 'other' already exists."), (Arc::new(NamedAsAlias), "Data source 'alias'")];
+        for (connector, message) in cases {
+            let error = registry.clone().with(connector).unwrap_err();
+            assert_eq!(error.class(), "DATA_SOURCE_ALREADY_EXISTS");
+            assert!(error.message().starts_with(message), "{error}");
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ async fn an_epoch_is_printed_under_its_number() {
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
     assert_eq!(*printed.lock().unwrap(), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
-    let checked = ConnectorRegistry::default().with(Arc::new(console)).get("console").unwrap();
+    let checked = ConnectorRegistry::default().with(Arc::new(console)).unwrap().get("console").unwrap();
     let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
 }

@@ -18,7 +18,7 @@ async fn rows_are_counted_and_gone() {
     };
     let rows = || stream_of(batch("n int", &[&["1"], &["2"]]));
     assert_eq!(Noop.write(request(&[]), rows()).await.unwrap().rows, 2);
-    let checked = ConnectorRegistry::default().with(Arc::new(Noop)).get("noop").unwrap();
+    let checked = ConnectorRegistry::default().with(Arc::new(Noop)).unwrap().get("noop").unwrap();
     let refused = checked.write(request(&[("x", "1")]), rows()).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
 }
