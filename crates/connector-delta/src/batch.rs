@@ -16,7 +16,6 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::files::write::feed;
 use thalweg_connector_files::parquet::sink::ParquetSink;
 use thalweg_connectors::{WriteMode, WriteReport, WriteRequest};
@@ -60,6 +59,7 @@ pub(crate) async fn write(
     let Some(old) = replaceable(&log, request.mode).await? else { return Ok(WriteReport::default()) };
     let target = target(old.as_ref(), &request, &settings, &rows.schema())?;
     let plan = Plan { old, target, mode: request.mode };
+    // Before the first row is computed, since the query may run for hours.
     plan.check(&log)?;
     let (root, definition) = (log.root.clone(), plan.target.clone());
     let staged = feed(rows, move |batches| {
@@ -136,6 +136,7 @@ impl Plan {
     fn change(&self, log: &Log, now: Option<&Definition>) -> Result<Vec<Value>> {
         match (now, &self.old) {
             (None, None) => Ok(self.target.actions().into()),
+            // Also if it was another writer who gave the table these columns meanwhile.
             (Some(now), _) if now.same_layout(&self.target) => Ok(Vec::new()),
             (Some(now), Some(old)) if now.same_layout(old) => Ok(self.target.replacing(now)),
             _ => Err(changed(log)),
@@ -182,6 +183,7 @@ async fn first_actions(log: &Log, plan: &Plan, head: &Head, commit: &MarkedCommi
 /// Returns the actions that remove every file of a version.
 async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
     let version = version.and_then(|v| u64::try_from(v).ok());
+    // Exactly the version that the commit follows: a file that is added later is not replaced.
     let Some(table) = log.open(version).await? else { return Ok(Vec::new()) };
     let snapshot = log.snapshot(&table)?;
     if Definition::of(snapshot)?.is_append_only() {

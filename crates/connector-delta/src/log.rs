@@ -19,9 +19,9 @@ use thalweg_storage::durable;
 use thalweg_storage::path::uri;
 use url::Url;
 
-/// The folder of the log in the folder of its table.
+/// The folder of the log, in the folder of its table.
 pub(crate) const FOLDER: &str = "_delta_log";
-/// A checkpoint is made each time the version is a multiple of this.
+/// A checkpoint is written for each version that is a multiple of this.
 const CHECKPOINT_EVERY: i64 = 100;
 
 /// The application transactions of one streaming query.
@@ -45,10 +45,10 @@ impl AppIds {
     }
 }
 
-/// What the log said up to `version`.
+/// The state of the log up to `version`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Head {
-    /// None: there is no table yet.
+    /// The newest version; none if there is no table yet.
     pub version: Option<i64>,
     pub definition: Option<Definition>,
     pub epoch: Option<i64>,
@@ -57,7 +57,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The version that the next commit makes.
+    /// Returns the version that the next commit creates.
     pub(crate) fn next(&self) -> i64 {
         self.version.map_or(0, |v| v + 1)
     }
@@ -100,7 +100,7 @@ impl Log {
         Self { root, steps }
     }
 
-    /// The table at `root`, at its newest version or at `version`; none if there is none.
+    /// Opens the table at its newest version or at `version`; none if there is no table.
     pub(crate) async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.has_entries() {
             return Ok(None);
@@ -117,7 +117,7 @@ impl Log {
         }
     }
 
-    /// Whether there is any version. Whoever made the first may have died before it was there.
+    /// Returns whether there is any version. The writer of the first may have died after it created the folder.
     fn has_entries(&self) -> bool {
         let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
         std::fs::read_dir(self.root.join(FOLDER)).is_ok_and(|mut entries| {
@@ -125,7 +125,7 @@ impl Log {
         })
     }
 
-    /// The table, not loaded yet.
+    /// Returns the table, which is not loaded yet.
     pub(crate) fn table(&self) -> Result<DeltaTable> {
         let url = Url::from_directory_path(&self.root)
             .map_err(|()| Error::internal(format!("'{}' is no absolute path", self.root.display())))?;
@@ -134,7 +134,7 @@ impl Log {
             .map_err(|e| self.failed("open", &e))
     }
 
-    /// The newest state.
+    /// Reads the newest state.
     pub(crate) async fn load(&self, ids: &AppIds) -> Result<Head> {
         let Some(table) = self.open(None).await? else {
             return Ok(Head {
@@ -163,17 +163,18 @@ impl Log {
         })
     }
 
-    /// The snapshot of a table that was opened.
+    /// Returns the snapshot of a table that was opened.
     pub(crate) fn snapshot<'a>(&self, table: &'a DeltaTable) -> Result<&'a EagerSnapshot> {
         Ok(table.snapshot().map_err(|e| self.failed("read", &e))?.snapshot())
     }
 
-    /// Takes in the entries that came after `head`.
+    /// Reads the entries after `head`.
     pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
         let mut head = head;
         while let Some(entry) = self.entry(head.next())? {
             let path = self.entry_path(head.next());
             let actions = actions(&entry, &path)?;
+            // The snapshot checks changes of columns and features, so it is loaded anew for these rare entries.
             if actions.iter().any(|a| a.get("metaData").is_some() || a.get("protocol").is_some()) {
                 return self.load(ids).await;
             }
@@ -198,8 +199,8 @@ impl Log {
         self.steps.sync(&self.root.join(FOLDER))
     }
 
-    /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
-    /// failure is logged and no more.
+    /// Writes a checkpoint if `version` is due for one. Only the speed of readers depends on it, so a failure is logged
+    /// and not reported.
     pub(crate) async fn checkpoint_if_due(&self, version: i64) {
         if version == 0 || version % CHECKPOINT_EVERY != 0 {
             return;
@@ -250,12 +251,12 @@ impl Log {
     }
 }
 
-/// What went wrong in the library, whose errors go on with a backtrace where the environment asks for one.
+/// Returns the first line of an error of the library. A backtrace follows it if the environment asks for one.
 pub(crate) fn cause_of(error: &dyn std::fmt::Display) -> String {
     error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// The action that says who commits what, with a mark by which a writer knows its own entry.
+/// Returns the action that describes a commit, with a mark by which its writer recognizes the entry.
 pub(crate) fn commit_info(operation: &str, parameters: &Value, mark: &str) -> Value {
     serde_json::json!({"commitInfo": {
         "timestamp": now_ms(),
@@ -267,12 +268,12 @@ pub(crate) fn commit_info(operation: &str, parameters: &Value, mark: &str) -> Va
     }})
 }
 
-/// Milliseconds since the epoch, for the timestamps that Delta wants.
+/// Returns the milliseconds since 1970, which are the timestamps of Delta.
 pub(crate) fn now_ms() -> i64 {
     SystemClock::default().now_micros() / 1000
 }
 
-/// A log entry that can't be understood.
+/// Returns the error for a log entry that cannot be understood.
 pub(crate) fn corrupt(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Runtime,
@@ -287,6 +288,7 @@ fn mark_of(actions: &[Value]) -> Option<&str> {
     actions.iter().find_map(|a| a.get("commitInfo"))?.get("txnId")?.as_str()
 }
 
+/// Updates the head by a transaction of its query; others are not of interest.
 fn take_transaction(head: &mut Head, txn: &Value, ids: &AppIds) {
     let (Some(id), Some(version)) =
         (txn.get("appId").and_then(Value::as_str), txn.get("version").and_then(Value::as_i64))

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
-use thalweg_connector_testing::{ddl, lines, options, query, read, stream_of};
+use thalweg_connector_testing::{lines, query, read, sink_request, stream_of, write_request};
+use thalweg_connectors::WriteMode;
 use thalweg_connectors::stream::{Commit, StreamSink};
-use thalweg_connectors::{SinkRequest, WriteMode, WriteRequest};
 use thalweg_storage::durable;
 
 const WRITE_FAILED: &str = "FAILED_WRITE_FILE";
@@ -79,14 +79,7 @@ async fn numbers(path: &Path) -> Vec<String> {
 }
 
 async fn write(log: &Log, mode: WriteMode, n: &str) -> Result<u64> {
-    let request = WriteRequest {
-        path: String::new(),
-        mode,
-        partition_by: vec![],
-        replace: false,
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-    };
+    let request = write_request(&log.root, mode, &[], &[]);
     let rows = thalweg_connector_testing::batch("n int", &[&[n]]);
     batch::write(log.clone(), request, stream_of(rows)).await.map(|report| report.rows)
 }
@@ -134,16 +127,7 @@ async fn a_batch_write_that_may_be_committed_says_so() {
 }
 
 fn sink(log: &Log) -> Arc<dyn StreamSink> {
-    let request = SinkRequest {
-        path: None,
-        schema: ddl("n int"),
-        partition_by: vec![],
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-        query_id: "q".to_owned(),
-        output_mode: "append".to_owned(),
-    };
-    sink::open(log.clone(), request).unwrap()
+    sink::open(log.clone(), sink_request(&log.root, "n int", "append", &[])).unwrap()
 }
 
 async fn put(sink: &Arc<dyn StreamSink>, epoch: u64) -> Result<()> {

@@ -51,7 +51,7 @@ struct Fenced {
 }
 
 impl DeltaSink {
-    /// A sink that writes below the root of `log`; nothing is written yet.
+    /// Creates a sink that writes below the root of `log`; nothing is written yet.
     pub(crate) fn new(log: Log, request: SinkRequest) -> Result<Self> {
         let format = ParquetSink::from_options(&request.options)?;
         let merge_schema = request.options.flag("mergeSchema", false)?;
@@ -73,7 +73,7 @@ impl DeltaSink {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The table's definition in `head`, checked against what the query writes.
+    /// Returns the table's definition in `head`, checked against what the query writes.
     fn definition(&self, head: &Head) -> Result<Option<Definition>> {
         if let Some(definition) = &head.definition {
             definition.check_writable(&self.log.root)?;
@@ -85,7 +85,7 @@ impl DeltaSink {
         Ok(head.definition.clone())
     }
 
-    /// The definition that the query writes for, and the actions that lead to it.
+    /// Returns the definition that the query writes for, and the actions that the table needs to get it.
     fn target(&self, head: &Head) -> Result<(Definition, Vec<Value>)> {
         let Some(own) = self.definition(head)? else {
             let created = Definition::of_rows(&self.schema, &self.partition_by, now_ms())?;
@@ -122,8 +122,9 @@ impl DeltaSink {
         Ok(Some(Fenced { generation, head }))
     }
 
-    /// Whether `epoch` may be committed after `head`.
+    /// Refuses to commit `epoch` after `head` if another generation fenced, or the epoch is committed already.
     fn check_may_commit(&self, head: &Head, epoch: Epoch, generation: Generation) -> Result<()> {
+        // A test proves that the kill matrix finds a sink without this check.
         if is_injected(InjectedBug::SkipFence) {
             return Ok(());
         }
@@ -204,7 +205,7 @@ impl StreamSink for DeltaSink {
             };
             hit(FailPoint::SinkFenced);
             let last = fenced.head.epoch.and_then(|e| u64::try_from(e).ok());
-            // A transaction of that name without a committer was none of ours; no generation has the number 0.
+            // A transaction of that name without a committer is not of this sink; no generation has the number 0.
             let committer = fenced.head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
             *self.state() = Some(fenced);
             return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
@@ -245,6 +246,7 @@ impl StreamSink for DeltaSink {
         let mut head = self.log.advance(head, &self.ids).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             self.check_may_commit(&head, epoch, generation)?;
+            // The rows were staged as files of the columns that the sink was fenced with.
             let now = self.definition(&head)?;
             if !same_layout(now.as_ref(), planned.as_ref()) {
                 return Err(changed(&self.log));
@@ -257,6 +259,7 @@ impl StreamSink for DeltaSink {
                 (head.epoch, head.committer) = (Some(as_epoch(epoch)?), Some(as_version(generation)));
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
                 *self.state() = Some(Fenced { generation, head });
+                // A checkpoint takes as long as the table is large, and the next epoch does not need it.
                 tokio::spawn(async move { log.checkpoint_if_due(version).await });
                 return Ok(());
             }
@@ -266,7 +269,7 @@ impl StreamSink for DeltaSink {
     }
 }
 
-/// The sink of a request, with what Delta can't do refused by name.
+/// Opens the sink of a request. Output modes other than append are refused by name.
 pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
     if !request.output_mode.eq_ignore_ascii_case("append") {
         return Err(Error::new(
@@ -282,7 +285,7 @@ pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>
     Ok(Arc::new(DeltaSink::new(log, request)?))
 }
 
-/// Whether files that were staged for one definition fit the other.
+/// Returns whether files that were staged for one definition fit the other.
 fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a.same_layout(b),
@@ -290,6 +293,7 @@ fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
     }
 }
 
+/// Returns the `add` actions of the files that were staged for an epoch.
 fn adds_of(staged: &[Staged]) -> Result<Vec<Value>> {
     let mut adds = Vec::new();
     for part in staged {

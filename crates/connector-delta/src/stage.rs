@@ -85,6 +85,7 @@ impl<'a> Stager<'a> {
             return Ok(());
         }
         let batch = self.definition.fitted(batch, self.zone)?;
+        // One file for each partition stays open, so that batches in any order make few files.
         for partition in self.splitter.split(&batch)? {
             let folder = self.splitter.folder(&partition.values);
             if !self.open.contains_key(&folder) {
@@ -133,6 +134,7 @@ impl<'a> Stager<'a> {
                 size: i64::try_from(size).unwrap_or(i64::MAX),
                 modification_time: now_ms(),
                 data_change: true,
+                // Without bounds of the columns: readers here take them from the files' footers.
                 stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
                 ..Add::default()
             };
@@ -155,6 +157,7 @@ impl StagedFiles {
 
 impl Drop for Stager<'_> {
     fn drop(&mut self) {
+        // The files are closed before they are deleted.
         self.open.clear();
         for path in &self.begun {
             let _ = std::fs::remove_file(path);

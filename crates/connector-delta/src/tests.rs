@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connector_testing::{batch, ddl, options, query, read, rows, stream_of};
+use thalweg_connector_testing::{batch, query, read, rows, sink_request, write_request};
 use thalweg_connectors::stream::{Commit, StreamSink};
-use thalweg_connectors::{Connector, ConnectorRegistry};
-use thalweg_connectors::{SinkRequest, WriteMode, WriteRequest};
+use thalweg_connectors::{Connector, ConnectorRegistry, WriteMode};
 
 /// The connector as a registry hands it out.
 fn connector() -> Arc<dyn Connector> {
@@ -17,15 +16,7 @@ fn connector() -> Arc<dyn Connector> {
 }
 
 async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
-    let request = SinkRequest {
-        path: Some(path.to_string_lossy().into_owned()),
-        schema: ddl("n int, s string"),
-        partition_by: vec![],
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-        query_id: "q-1".to_owned(),
-        output_mode: mode.to_owned(),
-    };
+    let request = sink_request(path, "n int, s string", mode, &[]);
     connector().sink(request).await
 }
 
@@ -133,19 +124,11 @@ async fn what_the_sink_can_t_do_is_refused() {
 async fn write(
     path: &Path,
     mode: WriteMode,
-    (schema, cells): (&str, &[&[&str]]),
+    rows: (&str, &[&[&str]]),
     (by, pairs): (&[&str], &[(&str, &str)]),
 ) -> Result<u64> {
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode,
-        partition_by: by.iter().map(|s| (*s).to_owned()).collect(),
-        replace: false,
-        options: options(pairs),
-        time_zone: "UTC".to_owned(),
-    };
-    let report = connector().write(request, stream_of(batch(schema, cells))).await?;
-    Ok(report.rows)
+    let request = write_request(path, mode, by, pairs);
+    thalweg_connector_testing::write(connector().as_ref(), request, rows).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,15 +270,7 @@ async fn a_stream_adds_columns_if_it_is_asked_to() {
     write(&path, WriteMode::Append, ("n bigint", &[&["0"]]), (&[], &[])).await.unwrap();
     let plain = sink(&path, "append").await.unwrap();
     assert_eq!(class(plain.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
-    let request = SinkRequest {
-        path: Some(path.to_string_lossy().into_owned()),
-        schema: ddl("n int, s string"),
-        partition_by: vec![],
-        options: options(&[("mergeSchema", "true")]),
-        time_zone: "UTC".to_owned(),
-        query_id: "q-1".to_owned(),
-        output_mode: "append".to_owned(),
-    };
+    let request = sink_request(&path, "n int, s string", "append", &[("mergeSchema", "true")]);
     let merging = connector().sink(request).await.unwrap();
     merging.fence(Generation(1)).await.unwrap();
     put(&merging, 0, "1").await.unwrap();

@@ -3,11 +3,11 @@
 //! say, or is refused by an error that names it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::testing::{batch, connector, ddl, lines, query, read, stream_of, types};
+use crate::testing::{batch, connector, ddl, lines, query, read, stream_of, types, write_request};
 use serde_json::Value;
 use std::path::Path;
 use thalweg_connectors::OptionMap;
-use thalweg_connectors::{WriteMode, WriteRequest};
+use thalweg_connectors::WriteMode;
 
 /// Values that change something, whatever an option is about; one that is not known refuses all.
 const PROBES: [&str; 3] = ["true", "7", "x"];
@@ -216,14 +216,8 @@ async fn write(format: &str, path: &Path, options: OptionMap) -> thalweg_common:
             &["a", " b ", "c", "d", "2020-01-02", "2020-01-02T03:04:05Z", "2020-01-02T03:04:05"],
         ],
     );
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode: WriteMode::ErrorIfExists,
-        partition_by: vec![],
-        replace: false,
-        options,
-        time_zone: "UTC".to_owned(),
-    };
+    let mut request = write_request(path, WriteMode::ErrorIfExists, &[], &[]);
+    request.options = options;
     connector(format).write(request, stream_of(rows)).await.map(|_| ())
 }
 

@@ -131,14 +131,9 @@ fn lay_out(case: &Value, root: &Path) {
 }
 
 fn write_request(path: &Path, pairs: Vec<(String, String)>) -> WriteRequest {
-    WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode: WriteMode::ErrorIfExists,
-        partition_by: vec![],
-        replace: false,
-        options: thalweg_connectors::OptionMap::new(pairs),
-        time_zone: "UTC".to_owned(),
-    }
+    let mut request = crate::testing::write_request(path, WriteMode::ErrorIfExists, &[], &[]);
+    request.options = thalweg_connectors::OptionMap::new(pairs);
+    request
 }
 
 /// The text of all files in a folder.

@@ -6,7 +6,7 @@ use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::Result;
-pub(crate) use thalweg_connector_testing::{batch, ddl, lines, options, read, stream_of};
+pub(crate) use thalweg_connector_testing::{batch, ddl, lines, read, stream_of, write_request};
 use thalweg_connectors::{Connector, ConnectorRegistry, ReadRequest};
 use thalweg_values::types::simple_name;
 

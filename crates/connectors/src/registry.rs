@@ -47,14 +47,14 @@ impl ConnectorRegistry {
         Ok(self)
     }
 
-    /// Makes a format that of the tables whose creators name none.
+    /// Sets the format of tables that are created without one.
     #[must_use]
     pub fn with_default_table_format(mut self, format: &str) -> Self {
         self.default_table_format = Some(format.to_lowercase());
         self
     }
 
-    /// Returns the format of a table whose creator names none.
+    /// Returns the format of tables that are created without one.
     ///
     /// # Errors
     /// `UNSUPPORTED_FEATURE` if there is no such format.
@@ -68,6 +68,7 @@ impl ConnectorRegistry {
     /// # Errors
     /// `DATA_SOURCE_NOT_FOUND`, with the nearest names.
     pub fn get(&self, format: &str) -> Result<Arc<dyn Connector>> {
+        // Descriptors have lower-case names, so that a look-up needs no scan.
         let found = self.connectors.get(format.to_lowercase().as_str()).cloned();
         found.ok_or_else(|| self.not_found(format))
     }
@@ -93,6 +94,7 @@ impl ConnectorRegistry {
     /// Returns the connectors, each once, in the order of their names.
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<dyn Connector>> + Clone {
         let entries = self.connectors.iter();
+        // A connector is stored under each of its names, and listed under the first.
         entries
             .filter(|(name, connector)| **name == connector.descriptor().name)
             .map(|(_, connector)| connector)
@@ -108,6 +110,7 @@ impl ConnectorRegistry {
         {
             return Some(found);
         }
+        // A path that is not local has no folder to look into; the read refuses it by its scheme.
         let folder = path::local(path).ok()?;
         descriptors.find(|d| d.folder_marker.is_some_and(|marker| folder.join(marker).is_dir()))
     }
@@ -123,12 +126,14 @@ fn already_exists(name: &str) -> Error {
         ErrorKind::Analysis,
         "DATA_SOURCE_ALREADY_EXISTS",
         "42710",
-        format!("Data source '{name}' already exists. Please choose a different name for the new data source."),
+        format!(
+            "Data source '{name}' already exists. Please choose a different name for the new data source."
+        ),
     )
     .param("provider", name)
 }
 
-/// A connector whose descriptor decides what it is asked for.
+/// Checks each request to a connector against the connector's descriptor.
 #[derive(Debug)]
 struct Checked(Arc<dyn Connector>);
 
@@ -153,6 +158,7 @@ impl Connector for Checked {
     }
 
     async fn create_table(&self, request: WriteRequest, columns: SchemaRef) -> Result<()> {
+        // Without tables of its own the connector refuses the operation, which is the error to report.
         if self.descriptor().tables.keeps_columns {
             self.descriptor().check(Operation::BatchWrite, &request.options)?;
         }
@@ -223,8 +229,10 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_refused() {
         let registry = ConnectorRegistry::default().with(Arc::new(Other)).unwrap();
-        let cases: [(Arc<dyn Connector>, &str); 2] =
-            [(Arc::new(Other), "Data source 'other' already exists."), (Arc::new(NamedAsAlias), "Data source 'alias'")];
+        let cases: [(Arc<dyn Connector>, &str); 2] = [
+            (Arc::new(Other), "Data source 'other' already exists."),
+            (Arc::new(NamedAsAlias), "Data source 'alias'"),
+        ];
         for (connector, message) in cases {
             let error = registry.clone().with(connector).unwrap_err();
             assert_eq!(error.class(), "DATA_SOURCE_ALREADY_EXISTS");

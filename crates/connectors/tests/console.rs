@@ -1,12 +1,13 @@
-//! What the console is handed for an epoch.
+//! Tests what the console prints of an epoch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connector_testing::{batch, ddl, lines, options};
+use thalweg_connector_testing::{batch, lines, sink_request};
+use thalweg_connectors::Connector;
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
-use thalweg_connectors::{Connector, SinkRequest};
 
 #[tokio::test]
 async fn an_epoch_is_printed_under_its_number() {
@@ -18,15 +19,7 @@ async fn an_epoch_is_printed_under_its_number() {
             Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
         }),
     );
-    let request = |pairs: &[(&str, &str)], mode: &str| SinkRequest {
-        path: None,
-        schema: ddl("n int"),
-        partition_by: vec![],
-        options: options(pairs),
-        time_zone: "UTC".to_owned(),
-        query_id: "q".to_owned(),
-        output_mode: mode.to_owned(),
-    };
+    let request = |pairs: &[(&str, &str)], mode: &str| sink_request(Path::new(""), "n int", mode, pairs);
     let sink = console.sink(request(&[("numRows", "5"), ("truncate", "false")], "update")).await.unwrap();
     assert_eq!(sink.fence(Generation(1)).await.unwrap(), None);
     let rows = vec![batch("n int", &[&["1"], &["2"]])];

@@ -8,7 +8,9 @@
 //! CSV files, whose line ends are not those of UTF-8. Here both are refused, unless `multiLine` or `lineSep` says how
 //! records are cut.
 
+use crate::files::lines::is_compressed;
 use std::io::{ErrorKind as Io, Read};
+use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::OptionMap;
 
@@ -40,12 +42,12 @@ pub(crate) enum Encoding {
 
 impl Encoding {
     /// Reads `encoding` (or `charset`) of CSV files. The line ends of ASCII and its extensions are those of UTF-8.
-    pub fn of_csv(options: &OptionMap) -> Result<Self> {
+    pub(crate) fn of_csv(options: &OptionMap) -> Result<Self> {
         Self::from_options(options, &[Self::Utf8, Self::Ascii, Self::Latin1])
     }
 
     /// Reads `encoding` (or `charset`) of JSON files, whose lines Spark finds in UTF-8 only.
-    pub fn of_json(options: &OptionMap) -> Result<Self> {
+    pub(crate) fn of_json(options: &OptionMap) -> Result<Self> {
         Self::from_options(options, &[Self::Utf8])
     }
 
@@ -80,8 +82,13 @@ impl Encoding {
         options.bad(key, wanted).hint(hint)
     }
 
-    pub fn is_utf8(self) -> bool {
+    pub(crate) fn is_utf8(self) -> bool {
         self == Self::Utf8
+    }
+
+    /// Whether parts of a file can be decoded and cut into records by themselves.
+    pub(crate) fn can_split(self, path: &Path, multi_line: bool) -> bool {
+        self.is_utf8() && !is_compressed(path) && !multi_line
     }
 
     /// Whether a byte order mark at the start of a file says more about the encoding.
@@ -99,7 +106,7 @@ impl Encoding {
     }
 
     /// The bytes of `input` as UTF-8.
-    pub fn decode(self, input: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    pub(crate) fn decode(self, input: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         if self.is_utf8() {
             return input;
         }
@@ -203,7 +210,8 @@ fn utf16(raw: &[u8], big_endian: bool, at_end: bool, out: &mut String) -> usize 
 /// Decodes whole characters; returns how many bytes at the end are not one yet.
 fn utf32(raw: &[u8], big_endian: bool, at_end: bool, out: &mut String) -> usize {
     let (units, rest) = raw.as_chunks::<4>();
-    let code = |unit: &[u8; 4]| if big_endian { u32::from_be_bytes(*unit) } else { u32::from_le_bytes(*unit) };
+    let code =
+        |unit: &[u8; 4]| if big_endian { u32::from_be_bytes(*unit) } else { u32::from_le_bytes(*unit) };
     let decoded = units.iter().map(|unit| char::from_u32(code(unit)));
     out.extend(decoded.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     if at_end && !rest.is_empty() {

@@ -1,8 +1,7 @@
 //! Defines what a connector says about itself: its names, its options, and what each operation guarantees.
 //!
-//! A descriptor is data. Whoever uses a connector reads it and compares no names, so that a connector that is
-//! added later is used as fully as the first ones. The check of options against the descriptor is here and
-//! nowhere else.
+//! A descriptor is data. The users of a connector read it and never compare names, so that a connector that is added
+//! later is used as fully as the first ones. Options are checked against the descriptor here and nowhere else.
 
 mod option;
 mod reference;
@@ -224,6 +223,7 @@ impl ConnectorDescriptor {
         let groups = self.options(operation).ok_or_else(|| cannot(self.name, &operation))?;
         let may_be_of_another = |key: &str| options.is_kept(key) && !self.tables.keeps_columns;
         for key in options.keys() {
+            // The operation's own option comes first: another operation may take the same name otherwise.
             let found = match find(groups, key) {
                 Some(own) => Some(own).filter(|spec| spec.is_built()),
                 None => self.of_any_operation(key).filter(|_| may_be_of_another(key)),
@@ -249,6 +249,7 @@ impl ConnectorDescriptor {
             let Some(spec) = groups.iter().find_map(is_taken) else {
                 return Err(refused(self.name, key, groups.iter().flat_map(|groups| names(groups))));
             };
+            // Named after the check of the name, since a misspelled option is no better with a read.
             if self.tables.keeps_columns {
                 return Err(refused(&format!("a table of the format {}", self.name), key, [])
                     .hint("Give it with a read or a write of the table."));
@@ -258,6 +259,7 @@ impl ConnectorDescriptor {
         Ok(())
     }
 
+    /// The option of that name in the first operation that has it.
     fn of_any_operation(&self, key: &str) -> Option<&'static OptionSpec> {
         Operation::ALL.into_iter().find_map(|operation| find(self.options(operation)?, key))
     }
@@ -267,6 +269,7 @@ fn find(groups: OptionGroups, key: &str) -> Option<&'static OptionSpec> {
     groups.iter().flat_map(|group| *group).find(|spec| spec.is_named(key))
 }
 
+/// The names that a hint may suggest.
 fn names(groups: OptionGroups) -> impl Iterator<Item = &'static str> {
     let built = groups.iter().flat_map(|group| *group).filter(|spec| spec.is_built());
     built.flat_map(OptionSpec::names)

@@ -1,4 +1,4 @@
-//! The rate connector and its source.
+//! Plans seconds through the log of the source and computes their rows.
 
 use crate::connector::{Connector, ReadRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, StreamRead};
@@ -14,7 +14,7 @@ use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, Result};
 use thalweg_storage::{MetadataLog, checkpoint_corrupt};
 
-const BATCH_ROWS: usize = 8192;
+const BATCH_ROWS: u16 = 8192;
 const US_PER_SECOND: i64 = 1_000_000;
 
 static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
@@ -171,6 +171,7 @@ impl StreamSource for RateSource {
     }
 
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
+        // A plan that is in the log counts, whatever the time: the generation before may have read its rows.
         let start = PlanEnd::from_start(start)?;
         let plan = start.plan + 1;
         let end = |planned: &[u8]| Ok(Some(PlanEnd { plan, second: log_entry(planned)? }.to_offset()));
@@ -195,12 +196,13 @@ impl StreamSource for RateSource {
         let last = PlanEnd::from_offset(end)?.second * self.rows;
         let (rows, start_us) = (self.rows, self.start_us);
         // Batches are dealt out in turn, so that each row belongs to one subtask, whatever their number.
-        let starts = (first..last).step_by(BATCH_ROWS);
+        let starts = (first..last).step_by(usize::from(BATCH_ROWS));
         let own = starts.skip(subtask.index).step_by(subtask.parallelism.max(1));
-        let batch = move |from: i64| batch(from..last.min(from + BATCH_ROWS as i64), rows, start_us);
+        let batch = move |from: i64| batch(from..last.min(from + i64::from(BATCH_ROWS)), rows, start_us);
         Ok(Box::pin(stream::iter(own.map(batch))))
     }
 
+    /// The last second, which need not be planned: only progress reports show it.
     async fn latest(&self) -> Result<Option<Offset>> {
         Ok(Some(json!({"second": self.second_now()})))
     }
@@ -211,6 +213,7 @@ impl StreamSource for RateSource {
 }
 
 fn batch(values: std::ops::Range<i64>, rows: i64, start_us: i64) -> Result<RecordBatch> {
+    // The second and the fraction are computed apart: a product with the number of a row leaves 64 bits at 10^13 rows.
     let time = |v: i64| start_us + (v / rows) * US_PER_SECOND + (v % rows) * US_PER_SECOND / rows;
     let times: TimestampMicrosecondArray = values.clone().map(time).collect::<Vec<_>>().into();
     let columns: Vec<ArrayRef> =

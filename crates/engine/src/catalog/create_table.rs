@@ -8,8 +8,8 @@ use crate::statement::write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::{OptionMap, WriteMode};
 use thalweg_connectors::descriptor::TableCapabilities;
+use thalweg_connectors::{OptionMap, WriteMode};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
@@ -110,7 +110,11 @@ pub(crate) fn define(
         None => managed_location(session, name)?,
     };
     // Files do not have the schema of their table, or reading it from them costs time.
-    let schema = table.schema.as_ref().filter(|_| !connector.descriptor().tables.keeps_columns).map(|schema| schema.to_json());
+    let schema = table
+        .schema
+        .as_ref()
+        .filter(|_| !connector.descriptor().tables.keeps_columns)
+        .map(|schema| schema.to_json());
     Ok(TableDefinition {
         name: name.table.clone(),
         kind,
