@@ -1,12 +1,13 @@
-//! Batch writes into a Delta table: append and overwrite, one commit each.
+//! Writes a bounded result into a Delta table, as an append or an overwrite, in one commit.
 //!
-//! An append adds files and holds on to nothing, so it goes after whatever others commit, unless
-//! they change the columns. An overwrite takes out exactly the files of the version that it goes
-//! against; if another writer comes first, it looks again. What the rows may do to the columns is said by
-//! `mergeSchema`, `overwriteSchema` and [`WriteRequest::replace`]; otherwise they have to fit.
+//! An append depends on no file of the table, so it can follow any commit of another writer that leaves the columns
+//! as they are. An overwrite removes exactly the files of the version that it follows; if another writer commits
+//! first, it reads the table again. The rows have to fit the table's columns unless `mergeSchema`, `overwriteSchema`
+//! or [`WriteRequest::replace`] allows a change.
 
+use crate::commit::{Attempt, COMMIT_ATTEMPTS_MAX, MarkedCommit, busy};
 use crate::definition::{Definition, check_partitions};
-use crate::log::{AppIds, FOLDER, Log, commit_info, now_ms};
+use crate::log::{AppIds, FOLDER, Head, Log, now_ms};
 use crate::stage::Stager;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
@@ -15,17 +16,13 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::files::write::feed;
 use thalweg_connector_files::parquet::sink::ParquetSink;
 use thalweg_connectors::{WriteMode, WriteReport, WriteRequest};
 use thalweg_storage::path::uri;
 use thalweg_values::zone::Zone;
-use uuid::Uuid;
 
-const COMMIT_ATTEMPTS_MAX: usize = 100;
-
-/// What a write may change besides rows.
+/// The options of a write.
 struct Settings {
     format: ParquetSink,
     zone: Zone,
@@ -45,7 +42,7 @@ impl Settings {
     }
 }
 
-/// The table that rows are written for, and the one that was there.
+/// The definition that the files are written for, and that of the table before the write.
 struct Plan {
     old: Option<Definition>,
     target: Definition,
@@ -62,9 +59,10 @@ pub(crate) async fn write(
     let Some(old) = replaceable(&log, request.mode).await? else { return Ok(WriteReport::default()) };
     let target = target(old.as_ref(), &request, &settings, &rows.schema())?;
     let plan = Plan { old, target, mode: request.mode };
+    // Before the first row is computed, since the query may run for hours.
     plan.check(&log)?;
     let (root, definition) = (log.root.clone(), plan.target.clone());
-    let (adds, count) = feed(rows, move |batches| {
+    let staged = feed(rows, move |batches| {
         let mut stager = Stager::new(&root, &definition, (&settings.format, settings.zone), 0)?;
         for batch in batches {
             stager.write(&batch?)?;
@@ -72,11 +70,16 @@ pub(crate) async fn write(
         stager.finish()
     })
     .await?;
-    commit(&log, &plan, &adds).await?;
-    Ok(WriteReport { rows: count })
+    let mut commit = MarkedCommit::new(&log);
+    let committed = self::commit(&log, &plan, &staged.adds, &mut commit).await;
+    let report = WriteReport { rows: staged.rows };
+    if committed.is_err() && !commit.may_be_in_log() {
+        staged.discard();
+    }
+    committed.map(|()| report)
 }
 
-/// Makes a table without rows. One that is there stays if it has those columns, unless it is replaced.
+/// Creates a table without rows. A table that exists stays if it has those columns, unless it is replaced.
 pub(crate) async fn create(log: Log, request: WriteRequest, columns: &SchemaRef) -> Result<()> {
     Settings::of(&request)?;
     let old = current(&log).await?;
@@ -90,10 +93,10 @@ pub(crate) async fn create(log: Log, request: WriteRequest, columns: &SchemaRef)
     }
     let plan = Plan { old, target, mode: WriteMode::Overwrite };
     plan.check(&log)?;
-    commit(&log, &plan, &[]).await
+    commit(&log, &plan, &[], &mut MarkedCommit::new(&log)).await
 }
 
-/// The table that is there, if any; none if nothing is to be written.
+/// Returns the definition of the table if it exists, or nothing if the mode is to ignore an existing table.
 async fn replaceable(log: &Log, mode: WriteMode) -> Result<Option<Option<Definition>>> {
     let old = current(log).await?;
     match (&old, mode) {
@@ -129,10 +132,11 @@ impl Plan {
         self.old.iter().chain([&self.target]).try_for_each(|d| d.check_writable(&log.root))
     }
 
-    /// What has to become of the columns of the table that is there now.
+    /// Returns the actions that give the table, whose definition is `now`, the columns of the target.
     fn change(&self, log: &Log, now: Option<&Definition>) -> Result<Vec<Value>> {
         match (now, &self.old) {
             (None, None) => Ok(self.target.actions().into()),
+            // Also if it was another writer who gave the table these columns meanwhile.
             (Some(now), _) if now.same_layout(&self.target) => Ok(Vec::new()),
             (Some(now), Some(old)) if now.same_layout(old) => Ok(self.target.replacing(now)),
             _ => Err(changed(log)),
@@ -147,37 +151,39 @@ async fn current(log: &Log) -> Result<Option<Definition>> {
     }
 }
 
-async fn commit(log: &Log, plan: &Plan, adds: &[Value]) -> Result<()> {
+async fn commit(log: &Log, plan: &Plan, adds: &[Value], commit: &mut MarkedCommit) -> Result<()> {
     let ids = AppIds::of("");
     for _ in 0..COMMIT_ATTEMPTS_MAX {
         let head = log.load(&ids).await?;
-        let overwrites = plan.mode == WriteMode::Overwrite;
-        let shown = if overwrites { "Overwrite" } else { "Append" };
-        let by = json!(plan.target.partition_by).to_string();
-        let parameters = json!({"mode": shown, "partitionBy": by});
-        let mut actions = vec![commit_info("WRITE", &parameters, &Uuid::new_v4().to_string())];
-        actions.extend(plan.change(log, head.definition.as_ref())?);
-        if overwrites && head.version.is_some() {
-            actions.extend(removes(log, head.version).await?);
-        }
+        let mut actions = first_actions(log, plan, &head, commit).await?;
         actions.extend(adds.iter().cloned());
-        let (version, log_of_commit) = (head.next(), log.clone());
-        if blocking(move || log_of_commit.commit(version, &actions)).await? {
+        let version = head.next();
+        if commit.attempt(version, actions).await? == Attempt::Committed {
             log.checkpoint_if_due(version).await;
             return Ok(());
         }
     }
-    Err(Error::new(
-        ErrorKind::Runtime,
-        "DELTA_MAX_COMMIT_ATTEMPTS_EXCEEDED",
-        "40000",
-        format!("{} lost the race for a version {COMMIT_ATTEMPTS_MAX} times.", uri(&log.root)),
-    ))
+    Err(busy(log))
 }
 
-/// Actions that take out every file of a version.
+/// The actions of an entry after `head`, before those that add files.
+async fn first_actions(log: &Log, plan: &Plan, head: &Head, commit: &MarkedCommit) -> Result<Vec<Value>> {
+    let overwrites = plan.mode == WriteMode::Overwrite;
+    let mode = if overwrites { "Overwrite" } else { "Append" };
+    let partition_by = json!(plan.target.partition_by).to_string();
+    let parameters = json!({"mode": mode, "partitionBy": partition_by});
+    let mut actions = vec![commit.info("WRITE", &parameters)];
+    actions.extend(plan.change(log, head.definition.as_ref())?);
+    if overwrites && head.version.is_some() {
+        actions.extend(removes(log, head.version).await?);
+    }
+    Ok(actions)
+}
+
+/// Returns the actions that remove every file of a version.
 async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
     let version = version.and_then(|v| u64::try_from(v).ok());
+    // Exactly the version that the commit follows: a file that is added later is not replaced.
     let Some(table) = log.open(version).await? else { return Ok(Vec::new()) };
     let snapshot = log.snapshot(&table)?;
     if Definition::of(snapshot)?.is_append_only() {
@@ -198,7 +204,7 @@ async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
     files.iter().map(remove).collect()
 }
 
-/// Whether the folder holds files that are not a Delta table's. Folders that a write left empty are none.
+/// Whether the folder holds files that are not a Delta table's. A write that fails may leave empty folders.
 fn has_other_files(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|entries| {
         entries

@@ -1,7 +1,7 @@
-//! What a Delta table is: columns, partition columns, and what a writer has to understand.
+//! Defines a Delta table: its columns, its partition columns, and the features that its readers and writers need.
 //!
-//! A table that asks its writers or readers for more than is here is refused by the name of what
-//! it asks for. Types are the platform's; Delta's own are its kernel's business.
+//! A table that needs a feature that is not implemented here is refused by the name of the feature. Columns have the
+//! types of tables everywhere; they are converted to Delta's own types by its kernel.
 
 use crate::fit;
 use crate::log::{cause_of, corrupt};
@@ -21,7 +21,7 @@ use thalweg_connector_files::text::config::unsupported_type;
 use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
-/// What a writer understands, which for some means to see that a table does not use them.
+/// The features of writers that are known here. Of some only this much is: a table that uses them is refused.
 const WRITER_FEATURES: [&str; 9] = [
     "allowColumnDefaults",
     "appendOnly",
@@ -33,17 +33,17 @@ const WRITER_FEATURES: [&str; 9] = [
     "invariants",
     NTZ,
 ];
-/// Marks in the metadata of a column, and the feature that a table uses with them.
+/// Keys in the metadata of a column, and the feature that a table uses with them.
 const COLUMN_MARKS: [(&str, &str); 4] = [
     ("\"delta.invariants\"", "column invariants"),
     ("\"delta.generationExpression\"", "generatedColumns"),
     ("\"delta.identity.", "identityColumns"),
     ("\"CURRENT_DEFAULT\"", "allowColumnDefaults"),
 ];
-/// What a reader understands.
+/// The features of readers that are known here.
 const READER_FEATURES: [&str; 2] = [NTZ, "deletionVectors"];
 const NTZ: &str = "timestampNtz";
-/// The features that writer versions stand for, each with those of the versions below it.
+/// The features that each writer version adds to those of the versions below it.
 const LEGACY_WRITER_FEATURES: [(u64, &str); 7] = [
     (2, "appendOnly"),
     (2, "invariants"),
@@ -53,15 +53,15 @@ const LEGACY_WRITER_FEATURES: [(u64, &str); 7] = [
     (5, "columnMapping"),
     (6, "identityColumns"),
 ];
-/// The versions of readers and writers from which on features have names.
+/// The first versions of readers and writers whose features are listed by name.
 const NAMED_FEATURES: (u64, u64) = (3, 7);
 
-/// Columns and layout of a table.
+/// The columns and the layout of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Definition {
-    /// All columns, partition columns included, in the order of the table. Inside a column all may be null.
+    /// All columns in the order of the table, partition columns included. Inside a column everything may be null.
     pub schema: SchemaRef,
-    /// The same columns with what the table says about nulls at any depth.
+    /// The same columns, with the nulls that the table allows at any depth.
     declared: SchemaRef,
     pub partition_by: Vec<String>,
     metadata: Value,
@@ -69,7 +69,7 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    /// The definition in a snapshot.
+    /// Reads the definition of a snapshot.
     pub(crate) fn of(snapshot: &EagerSnapshot) -> Result<Self> {
         let value =
             |v: serde_json::Result<Value>| v.map_err(|e| Error::internal(format!("Delta metadata: {e}")));
@@ -85,19 +85,19 @@ impl Definition {
         })
     }
 
-    /// A table that is to be made for rows of that schema; every column may be null.
+    /// Defines a new table for rows of that schema. Every column may be null.
     pub(crate) fn of_rows(rows: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
         check_not_empty("Delta", rows)?;
         can_be_held(rows)?;
         Self::declared(&table_schema(rows)?, partition_by, created_ms)
     }
 
-    /// A table that is to be made with those columns.
+    /// Defines a new table with those columns.
     pub(crate) fn declared(declared: &SchemaRef, partition_by: &[String], created_ms: i64) -> Result<Self> {
         can_be_held(declared)?;
         let declared = without_metadata(declared);
         let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
-        // The table's own spelling of the names, and an error for names that it has not.
+        // Spells the names as the table does, and refuses names that it does not have.
         let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::UTC)?.names().to_vec();
         let metadata = json!({
             "id": Uuid::new_v4().to_string(),
@@ -111,12 +111,13 @@ impl Definition {
         Ok(Self { schema, declared, partition_by, metadata, protocol })
     }
 
-    /// The same table with the columns that rows have in addition.
+    /// Adds the columns that rows have in addition, at any depth.
     pub(crate) fn merged_with(&self, rows: &SchemaRef) -> Result<Self> {
         let new = table_schema(rows)?;
         let schema = fit::merged(&self.schema, &new);
         fit::check(&schema, rows)?;
         can_be_held(&schema)?;
+        // Nothing to add: the metadata stay as they were written.
         if schema == self.schema {
             return Ok(self.clone());
         }
@@ -129,12 +130,12 @@ impl Definition {
         Ok(Self { schema, declared, partition_by: self.partition_by.clone(), metadata, protocol })
     }
 
-    /// The actions that make the table.
+    /// Returns the actions that create the table.
     pub(crate) fn actions(&self) -> [Value; 2] {
         [json!({"protocol": self.protocol}), json!({"metaData": self.metadata})]
     }
 
-    /// The actions that give a table that is there these columns; its identity and settings stay.
+    /// Returns the actions that give an existing table these columns. Its identity and settings stay.
     pub(crate) fn replacing(&self, old: &Self) -> Vec<Value> {
         let mut metadata = self.metadata.clone();
         for key in ["id", "configuration", "createdTime", "name", "description"] {
@@ -150,13 +151,13 @@ impl Definition {
         actions
     }
 
-    /// Whether files that were written for one of them fit the other.
+    /// Returns whether files that were written for one of them fit the other.
     pub(crate) fn same_layout(&self, other: &Self) -> bool {
         without_metadata(&self.declared) == without_metadata(&other.declared)
             && self.partition_by == other.partition_by
     }
 
-    /// Refuses tables whose readers have to understand more than ours does.
+    /// Refuses tables that need a feature of readers that is not known here.
     pub(crate) fn check_readable(&self, root: &Path) -> Result<()> {
         let unknown = strings(&self.protocol, "readerFeatures");
         match unknown.iter().find(|f| !READER_FEATURES.contains(&f.as_str())) {
@@ -168,7 +169,7 @@ impl Definition {
         }
     }
 
-    /// Refuses tables whose writers have to understand more than ours does.
+    /// Refuses tables that need a feature of writers that is not known here, or use one that is not implemented.
     pub(crate) fn check_writable(&self, root: &Path) -> Result<()> {
         self.check_readable(root)?;
         let version = self.protocol.get("minWriterVersion").and_then(Value::as_u64).unwrap_or(u64::MAX);
@@ -182,24 +183,25 @@ impl Definition {
         if let Some(feature) = self.used_feature() {
             return Err(unsupported_feature(root, feature));
         }
-        // Forgotten transactions would let an epoch in twice.
+        // A transaction that the log forgets would let its epoch be committed twice.
         match self.setting("delta.setTransactionRetentionDuration") {
             Some(_) => Err(unsupported_feature(root, "delta.setTransactionRetentionDuration")),
             None => Ok(()),
         }
     }
 
-    /// A feature that the columns or settings make use of and that a writer here does not know.
+    /// Returns a feature that the columns or settings use and that is not implemented here.
     fn used_feature(&self) -> Option<&'static str> {
         let settings = self.metadata.get("configuration").and_then(Value::as_object);
         if settings.is_some_and(|s| s.keys().any(|key| key.starts_with("delta.constraints."))) {
             return Some("checkConstraints");
         }
+        // A search in the text of the schema finds a key at any depth. In a comment it refuses too much at worst.
         let schema = self.metadata.get("schemaString").and_then(Value::as_str).unwrap_or_default();
         COLUMN_MARKS.iter().find(|(mark, _)| schema.contains(mark)).map(|(_, feature)| *feature)
     }
 
-    /// Whether rows are never taken out again.
+    /// Returns whether rows may not be removed.
     pub(crate) fn is_append_only(&self) -> bool {
         self.setting("delta.appendOnly").is_some_and(|v| v == "true")
     }
@@ -209,7 +211,7 @@ impl Definition {
         fit::check(&self.schema, rows)
     }
 
-    /// Rows that fit, as the table has them; class `DELTA_NOT_NULL_CONSTRAINT_VIOLATED` for a null that
+    /// Converts rows that fit to the columns of the table; class `DELTA_NOT_NULL_CONSTRAINT_VIOLATED` for a null that
     /// the table does not allow.
     pub(crate) fn fitted(&self, rows: &RecordBatch, zone: Zone) -> Result<RecordBatch> {
         fit::fitted(rows, &self.schema, &self.declared, zone)
@@ -234,7 +236,7 @@ pub(crate) fn check_partitions(asked: &[String], own: &[String]) -> Result<()> {
     ))
 }
 
-/// The version of the log entry, parsed into its actions.
+/// Parses a log entry into its actions, one on each line.
 pub(crate) fn actions(entry: &[u8], path: &Path) -> Result<Vec<Value>> {
     let lines = entry.split(|b| *b == b'\n').filter(|l| !l.iter().all(u8::is_ascii_whitespace));
     lines.map(|l| serde_json::from_slice(l).map_err(|e| corrupt(path, &e))).collect()
@@ -252,7 +254,7 @@ fn can_be_held(schema: &Schema) -> Result<()> {
     }
 }
 
-/// The columns of `schema`, each of which may be null if it may in `declared`.
+/// Returns the columns of `schema`, each of which may be null if it may in `declared`.
 fn with_nulls_of(schema: &Schema, declared: &Schema) -> SchemaRef {
     let field = |(field, declared): (&FieldRef, &FieldRef)| {
         field.as_ref().clone().with_nullable(declared.is_nullable())
@@ -274,7 +276,7 @@ fn schema_string(declared: &SchemaRef) -> Result<String> {
     serde_json::to_string(&kernel).map_err(|e| Error::internal(format!("a Delta schema: {e}")))
 }
 
-/// A protocol that allows TIMESTAMP_NTZ if the columns need it; what it asked for before, it still does.
+/// Adds TIMESTAMP_NTZ to a protocol if the columns need it. What it required before, it still requires.
 fn with_ntz_if_needed(protocol: &Value, schema: &Schema) -> Value {
     let is_there = strings(protocol, "writerFeatures").iter().any(|f| f == NTZ);
     if is_there || !schema.fields().iter().any(|f| has_ntz(f.data_type())) {
@@ -284,7 +286,7 @@ fn with_ntz_if_needed(protocol: &Value, schema: &Schema) -> Value {
     let mut writers = strings(protocol, "writerFeatures");
     let old = version("minWriterVersion");
     if old < NAMED_FEATURES.1 {
-        // What the version stood for has to be named from now on.
+        // From this version on every feature is named, so those that the old version implied are named too.
         let named = LEGACY_WRITER_FEATURES.iter().filter(|(since, _)| *since <= old);
         writers.extend(named.map(|(_, feature)| (*feature).to_owned()));
     }

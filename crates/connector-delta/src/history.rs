@@ -1,7 +1,7 @@
-//! Which versions of a table can be read, by number and by time.
+//! Checks which versions of a table can be read, by number and by time.
 //!
-//! A version or time outside of what the log has is an error that names what there is: the nearest
-//! version is not what was asked for.
+//! A version or time outside of the log is an error that names what the log has. The nearest version is never read in
+//! its place.
 
 use crate::log::{FOLDER, Log};
 use chrono::{DateTime, Utc};
@@ -36,6 +36,7 @@ pub(crate) fn check_version(log: &Log, version: u64) -> Result<()> {
 /// Refuses a time before the first commit or after the last one.
 pub(crate) fn check_time(log: &Log, time: DateTime<Utc>) -> Result<()> {
     let Some(Range { first, last }) = range(log) else { return Ok(()) };
+    // Users see and write milliseconds, and the time of the first commit is within one.
     if time.timestamp_millis() < first.1.timestamp_millis() {
         let what = "before the earliest version available to this table";
         return Err(outside("DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION", time, what, first.1));
@@ -59,6 +60,7 @@ fn outside(class: &str, time: DateTime<Utc>, what: &str, nearest: DateTime<Utc>)
     .param("commitTs", shown(nearest))
 }
 
+/// Reads the range of versions from the names of the entries; none if there are none.
 fn range(log: &Log) -> Option<Range> {
     let mut entries = std::fs::read_dir(log.root.join(FOLDER))
         .ok()?
@@ -66,6 +68,7 @@ fn range(log: &Log) -> Option<Range> {
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let version = name.strip_suffix(".json")?.parse().ok()?;
+            // As for Delta's own readers, the time of a commit is that of its file.
             let time = entry.metadata().ok()?.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             Some((version, DateTime::<Utc>::from(time)))
         })

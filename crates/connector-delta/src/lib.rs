@@ -1,8 +1,9 @@
-//! The connector of Delta Lake tables: the log, batch writes and the exactly-once sink.
+//! Connects Delta Lake tables: reads their versions, writes them in batches, and fills them by streams exactly once.
 //!
-//! Snapshots are read by `deltalake-core`; the commits are our own, since what a commit may
-//! follow decides exactly-once: each goes against the very state of the log that was
-//! checked. After a lost race it is checked again, and never resolved silently.
+//! Snapshots are read by `deltalake-core`. Commits are made here, since exactly-once depends on what a commit may
+//! follow: each creates the version after the very state of the log that was checked. After a lost race the new state
+//! is checked again; a conflict is never resolved silently. A commit whose answer is lost is found in the log by the
+//! mark of its write.
 //!
 //! ```
 //! use arrow::datatypes::{DataType, Field, Schema};
@@ -39,11 +40,14 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod batch;
+mod commit;
 mod definition;
 mod descriptor;
 mod schema_enforcement;
 mod history;
 mod log;
+#[cfg(test)]
+mod lost_answer_tests;
 mod sink;
 mod stage;
 mod table;

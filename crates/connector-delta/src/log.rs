@@ -1,15 +1,17 @@
-//! The log of a Delta table: its newest state, and commits against exactly that state.
+//! Reads the newest state of a Delta table from its log and creates the entries of the next versions.
 //!
-//! [`Head`] is what one writer knows: the newest version, the table's definition and what the
-//! application transactions of one query say. [`Log::commit`] creates the version after it, or
-//! tells that someone else did; then the caller has to [`Log::advance`] and check again. Entries
-//! are created whole, durable and once. Log entries are never changed or deleted here.
+//! A [`Head`] is what one writer knows: the newest version, the table's definition and the application transactions
+//! of one query. [`Log::create`] creates the version after it, or reports that another writer did; then the caller
+//! has to [`Log::advance`] and to check again. Entries are created whole, durable and once, and never changed or
+//! deleted here.
 
 use crate::definition::{Definition, actions, unsupported_feature};
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::list::read_failed;
@@ -17,9 +19,9 @@ use thalweg_storage::durable;
 use thalweg_storage::path::uri;
 use url::Url;
 
-/// The folder of the log in the folder of its table.
+/// The folder of the log, in the folder of its table.
 pub(crate) const FOLDER: &str = "_delta_log";
-/// A checkpoint is made each time the version is a multiple of this.
+/// A checkpoint is written for each version that is a multiple of this.
 const CHECKPOINT_EVERY: i64 = 100;
 
 /// The application transactions of one streaming query.
@@ -43,10 +45,10 @@ impl AppIds {
     }
 }
 
-/// What the log said up to `version`.
+/// The state of the log up to `version`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Head {
-    /// None: there is no table yet.
+    /// The newest version; none if there is no table yet.
     pub version: Option<i64>,
     pub definition: Option<Definition>,
     pub epoch: Option<i64>,
@@ -55,20 +57,50 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The version that the next commit makes.
+    /// Returns the version that the next commit creates.
     pub(crate) fn next(&self) -> i64 {
         self.version.map_or(0, |v| v + 1)
     }
 }
 
+/// The steps that make an entry of a log durable. Tests replace them with steps whose answers are lost.
+pub(crate) trait LogSteps: Debug + Send + Sync {
+    /// Creates an entry whole and durable; false, and nothing changed, if there is one.
+    fn create(&self, entry: &Path, bytes: &[u8]) -> Result<bool> {
+        durable::create_new(entry, bytes)
+    }
+
+    /// Makes the entries that are in the folder of the log durable.
+    fn sync(&self, folder: &Path) -> Result<()> {
+        durable::sync_folder(folder)
+    }
+}
+
+#[derive(Debug)]
+struct DiskSteps;
+
+impl LogSteps for DiskSteps {}
+
 /// The log of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     pub root: PathBuf,
+    steps: Arc<dyn LogSteps>,
 }
 
 impl Log {
-    /// The table at `root`, at its newest version or at `version`; none if there is none.
+    /// The log of the table at `root`, which need not exist.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, steps: Arc::new(DiskSteps) }
+    }
+
+    /// The same log, written by other steps.
+    #[cfg(test)]
+    pub(crate) fn with_steps(root: PathBuf, steps: Arc<dyn LogSteps>) -> Self {
+        Self { root, steps }
+    }
+
+    /// Opens the table at its newest version or at `version`; none if there is no table.
     pub(crate) async fn open(&self, version: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.has_entries() {
             return Ok(None);
@@ -85,7 +117,7 @@ impl Log {
         }
     }
 
-    /// Whether there is any version. Whoever made the first may have died before it was there.
+    /// Returns whether there is any version. The writer of the first may have died after it created the folder.
     fn has_entries(&self) -> bool {
         let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
         std::fs::read_dir(self.root.join(FOLDER)).is_ok_and(|mut entries| {
@@ -93,7 +125,7 @@ impl Log {
         })
     }
 
-    /// The table, not loaded yet.
+    /// Returns the table, which is not loaded yet.
     pub(crate) fn table(&self) -> Result<DeltaTable> {
         let url = Url::from_directory_path(&self.root)
             .map_err(|()| Error::internal(format!("'{}' is no absolute path", self.root.display())))?;
@@ -102,7 +134,7 @@ impl Log {
             .map_err(|e| self.failed("open", &e))
     }
 
-    /// The newest state.
+    /// Reads the newest state.
     pub(crate) async fn load(&self, ids: &AppIds) -> Result<Head> {
         let Some(table) = self.open(None).await? else {
             return Ok(Head {
@@ -131,17 +163,18 @@ impl Log {
         })
     }
 
-    /// The snapshot of a table that was opened.
+    /// Returns the snapshot of a table that was opened.
     pub(crate) fn snapshot<'a>(&self, table: &'a DeltaTable) -> Result<&'a EagerSnapshot> {
         Ok(table.snapshot().map_err(|e| self.failed("read", &e))?.snapshot())
     }
 
-    /// Takes in the entries that came after `head`.
+    /// Reads the entries after `head`.
     pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
         let mut head = head;
         while let Some(entry) = self.entry(head.next())? {
             let path = self.entry_path(head.next());
             let actions = actions(&entry, &path)?;
+            // The snapshot checks changes of columns and features, so it is loaded anew for these rare entries.
             if actions.iter().any(|a| a.get("metaData").is_some() || a.get("protocol").is_some()) {
                 return self.load(ids).await;
             }
@@ -153,20 +186,21 @@ impl Log {
         Ok(head)
     }
 
-    /// Creates version `version` with these actions; false if someone else made it.
-    pub(crate) fn commit(&self, version: i64, actions: &[Value]) -> Result<bool> {
+    /// Creates an entry with these actions; false if there is one of that version. An error does not mean that the
+    /// entry was not created: [`MarkedCommit`](crate::commit::MarkedCommit) finds that out.
+    pub(crate) fn create(&self, version: i64, actions: &[Value]) -> Result<bool> {
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
         durable::make_folder(&self.root.join(FOLDER))?;
-        durable::create_new(&self.entry_path(version), lines.join("\n").as_bytes())
+        self.steps.create(&self.entry_path(version), lines.join("\n").as_bytes())
     }
 
-    /// Makes the entries that are there durable.
+    /// Makes the entries that are in the log durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        durable::sync_folder(&self.root.join(FOLDER))
+        self.steps.sync(&self.root.join(FOLDER))
     }
 
-    /// Makes a checkpoint if `version` is due for one. Only readers' speed depends on it, so a
-    /// failure is logged and no more.
+    /// Writes a checkpoint if `version` is due for one. Only the speed of readers depends on it, so a failure is logged
+    /// and not reported.
     pub(crate) async fn checkpoint_if_due(&self, version: i64) {
         if version == 0 || version % CHECKPOINT_EVERY != 0 {
             return;
@@ -186,16 +220,10 @@ impl Log {
         }
     }
 
-    /// Whether the entry `version` is the one with that mark.
+    /// Whether the entry of that version has that mark.
     pub(crate) fn has_mark(&self, version: i64, mark: &str) -> Result<bool> {
-        Ok(self.mark_at(version)?.as_deref() == Some(mark))
-    }
-
-    fn mark_at(&self, version: i64) -> Result<Option<String>> {
-        match self.entry(version)? {
-            Some(entry) => Ok(mark(&actions(&entry, &self.entry_path(version))?)),
-            None => Ok(None),
-        }
+        let Some(entry) = self.entry(version)? else { return Ok(false) };
+        Ok(mark_of(&actions(&entry, &self.entry_path(version))?) == Some(mark))
     }
 
     fn entry_path(&self, version: i64) -> PathBuf {
@@ -223,12 +251,12 @@ impl Log {
     }
 }
 
-/// What went wrong in the library, whose errors go on with a backtrace where the environment asks for one.
+/// Returns the first line of an error of the library. A backtrace follows it if the environment asks for one.
 pub(crate) fn cause_of(error: &dyn std::fmt::Display) -> String {
     error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// The action that says who commits what, with a mark by which a writer knows its own entry.
+/// Returns the action that describes a commit, with a mark by which its writer recognizes the entry.
 pub(crate) fn commit_info(operation: &str, parameters: &Value, mark: &str) -> Value {
     serde_json::json!({"commitInfo": {
         "timestamp": now_ms(),
@@ -240,12 +268,12 @@ pub(crate) fn commit_info(operation: &str, parameters: &Value, mark: &str) -> Va
     }})
 }
 
-/// Milliseconds since the epoch, for the timestamps that Delta wants.
+/// Returns the milliseconds since 1970, which are the timestamps of Delta.
 pub(crate) fn now_ms() -> i64 {
     SystemClock::default().now_micros() / 1000
 }
 
-/// A log entry that can't be understood.
+/// Returns the error for a log entry that cannot be understood.
 pub(crate) fn corrupt(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Runtime,
@@ -256,11 +284,11 @@ pub(crate) fn corrupt(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     .param("path", uri(path))
 }
 
-fn mark(actions: &[Value]) -> Option<String> {
-    let info = actions.iter().find_map(|a| a.get("commitInfo"))?;
-    info.get("txnId").and_then(Value::as_str).map(str::to_owned)
+fn mark_of(actions: &[Value]) -> Option<&str> {
+    actions.iter().find_map(|a| a.get("commitInfo"))?.get("txnId")?.as_str()
 }
 
+/// Updates the head by a transaction of its query; others are not of interest.
 fn take_transaction(head: &mut Head, txn: &Value, ids: &AppIds) {
     let (Some(id), Some(version)) =
         (txn.get("appId").and_then(Value::as_str), txn.get("version").and_then(Value::as_i64))

@@ -1,8 +1,8 @@
-//! Rows fitted to the columns of a Delta table: by name, cast where no value can change, never with a
-//! null where the table allows none.
+//! Fits rows to the columns of a Delta table: by name, and cast only where no value can change.
 //!
-//! A column that the rows lack is null; one that the table lacks is refused by name, as is a type whose
-//! values the table's type does not all hold. The same holds for the fields of structs at any depth.
+//! A column that the rows lack is null; one that the table lacks is refused by name, as is a type whose values the
+//! table's type does not all hold. The same holds for the fields of structs at any depth. A null that the table does
+//! not allow is refused.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::NullBuffer;
@@ -13,9 +13,10 @@ use thalweg_connector_files::cast::{cast, place};
 use thalweg_values::types::{decimal_holds, simple_name};
 use thalweg_values::zone::Zone;
 
-/// Refuses rows with a column that the table lacks or whose type the table's does not hold, and rows
-/// without a column that must not be null.
+/// Refuses rows with a column that the table lacks or whose type the table's does not hold, and rows without a column
+/// that must not be null.
 pub(crate) fn check(table: &Schema, rows: &Schema) -> Result<()> {
+    // All differences are listed, so that a program is corrected once.
     let mut wrong = Vec::new();
     differences(table.fields(), rows.fields(), "", &mut wrong);
     if wrong.is_empty() {
@@ -70,10 +71,11 @@ fn differences(table: &Fields, rows: &Fields, path: &str, wrong: &mut Vec<String
     }
 }
 
-/// Whether every value of the type `given` is a value of the type `own`.
+/// Returns whether every value of the type `given` is a value of the type `own`.
 fn holds(own: &DataType, given: &DataType) -> bool {
     use DataType as T;
     match (given, own) {
+        // A column of nulls alone, as of `SELECT NULL`.
         (T::Null, _) => true,
         (T::List(given), T::List(own)) => holds(own.data_type(), given.data_type()),
         (T::Map(given, _), T::Map(own, _)) => holds(own.data_type(), given.data_type()),
@@ -91,7 +93,7 @@ fn holds(own: &DataType, given: &DataType) -> bool {
     }
 }
 
-/// The columns of a table, then those that only the rows have; the fields of structs likewise.
+/// Returns the columns of a table, then those that only the rows have. The fields of structs are merged likewise.
 pub(crate) fn merged(table: &Schema, rows: &Schema) -> SchemaRef {
     Arc::new(Schema::new(merged_fields(table.fields(), rows.fields())))
 }
@@ -115,11 +117,12 @@ fn merged_type(own: &DataType, given: &DataType) -> DataType {
         (DataType::Struct(own), DataType::Struct(given)) => DataType::Struct(merged_fields(own, given)),
         (DataType::List(own), DataType::List(given)) => DataType::List(inner(own, given)),
         (DataType::Map(own, sorted), DataType::Map(given, _)) => DataType::Map(inner(own, given), *sorted),
+        // The type of the table stays; whether it holds the values is checked after the merge.
         _ => own.clone(),
     }
 }
 
-/// The rows of `batch` with the columns of `table`, whose declared nulls are those of `declared`.
+/// Converts `batch` to the columns of `table`. The nulls that are allowed are those of `declared`.
 pub(crate) fn fitted(
     batch: &RecordBatch,
     table: &SchemaRef,
@@ -141,7 +144,7 @@ pub(crate) fn fitted(
         .map_err(|e| Error::internal(format!("rows for a Delta table: {e}")))
 }
 
-/// Refuses a null where `field` allows none; where `outer` is null there is nothing to look at.
+/// Refuses a null where `field` allows none. Where `outer` is null, the value inside it does not exist.
 fn check_nulls(column: &ArrayRef, field: &Field, outer: Option<&NullBuffer>, path: &str) -> Result<()> {
     let own = column.logical_nulls();
     if !field.is_nullable() {
@@ -151,6 +154,7 @@ fn check_nulls(column: &ArrayRef, field: &Field, outer: Option<&NullBuffer>, pat
             return Err(violated(path));
         }
     }
+    // Most columns require nothing inside, and their values are not looked at.
     if !inner_required(field.data_type()) {
         return Ok(());
     }
@@ -174,7 +178,7 @@ fn check_nulls(column: &ArrayRef, field: &Field, outer: Option<&NullBuffer>, pat
     }
 }
 
-/// Whether something inside a value of this type must not be null, keys of maps aside.
+/// Returns whether something inside a value of this type must not be null, except for the keys of maps.
 fn inner_required(data_type: &DataType) -> bool {
     let required = |f: &Field| !f.is_nullable() || inner_required(f.data_type());
     match data_type {

@@ -1,21 +1,23 @@
-//! The exactly-once sink: one Delta commit per epoch, fenced by generation.
+//! Writes the epochs of a streaming query exactly once: one Delta commit per epoch, fenced by generation.
 //!
-//! Three application transactions carry the truth inside the table: the last epoch, the highest
-//! generation that fenced, and the generation that committed the last epoch. A generation fences
-//! before it asks for the last epoch, by a commit of its own, so that from then on every commit of
-//! a lower one finds itself shut out. Each commit goes against the very version whose
-//! transactions were checked; whoever loses the race for a version reads the winner and checks
-//! again. After a lost answer the log itself tells, by the mark of the entry, whether it was ours.
+//! Three application transactions record the state of the query in the table itself: the last epoch, the highest
+//! generation that fenced, and the generation that committed the last epoch. A generation fences by a commit of its
+//! own before it reads the last epoch, so that every later commit of a lower generation is refused. Each commit
+//! creates exactly the version after the one whose transactions were checked; a writer that loses the race for a
+//! version reads the winner's entry and checks again. An answer that is lost is found in the log
+//! ([`MarkedCommit`]).
 
+use crate::commit::{Attempt, COMMIT_ATTEMPTS_MAX, MarkedCommit, busy};
 use crate::definition::{Definition, check_partitions};
-use crate::log::{AppIds, Head, Log, commit_info, now_ms};
+use crate::log::{AppIds, Head, Log, now_ms};
 use crate::stage::Stager;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use deltalake_core::kernel::Transaction;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use thalweg_common::lock::lock;
 use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::injected_bug::{InjectedBug, is_injected};
@@ -26,11 +28,6 @@ use thalweg_connectors::SinkRequest;
 use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
 use thalweg_storage::path::uri;
 use thalweg_values::zone::Zone;
-use tokio::sync::Mutex;
-use uuid::Uuid;
-
-/// How often a commit tries again after another writer took its version.
-const COMMIT_ATTEMPTS_MAX: usize = 100;
 
 /// The sink of one generation of one query.
 #[derive(Debug)]
@@ -43,7 +40,8 @@ pub(crate) struct DeltaSink {
     format: ParquetSink,
     zone: Zone,
     merge_schema: bool,
-    /// What is known of the log since the fence.
+    /// What is known of the log since the fence. It is not held during a commit, so that the next epoch is staged
+    /// meanwhile; should two commits run at once, the log decides which of them wins a version.
     state: Mutex<Option<Fenced>>,
 }
 
@@ -54,7 +52,7 @@ struct Fenced {
 }
 
 impl DeltaSink {
-    /// A sink that writes below the root of `log`; nothing is written yet.
+    /// Creates a sink that writes below the root of `log`; nothing is written yet.
     pub(crate) fn new(log: Log, request: SinkRequest) -> Result<Self> {
         let format = ParquetSink::from_options(&request.options)?;
         let merge_schema = request.options.flag("mergeSchema", false)?;
@@ -71,7 +69,11 @@ impl DeltaSink {
         })
     }
 
-    /// The table's definition in `head`, checked against what the query writes.
+    fn state(&self) -> MutexGuard<'_, Option<Fenced>> {
+        lock(&self.state)
+    }
+
+    /// Returns the table's definition in `head`, checked against what the query writes.
     fn definition(&self, head: &Head) -> Result<Option<Definition>> {
         if let Some(definition) = &head.definition {
             definition.check_writable(&self.log.root)?;
@@ -83,7 +85,7 @@ impl DeltaSink {
         Ok(head.definition.clone())
     }
 
-    /// The definition that the query writes for, and the actions that lead to it.
+    /// Returns the definition that the query writes for, and the actions that the table needs to get it.
     fn target(&self, head: &Head) -> Result<(Definition, Vec<Value>)> {
         let Some(own) = self.definition(head)? else {
             let created = Definition::of_rows(&self.schema, &self.partition_by, now_ms())?;
@@ -95,19 +97,23 @@ impl DeltaSink {
         Ok((target, actions))
     }
 
-    async fn fence_against(&self, head: Head, generation: Generation) -> Result<Option<Fenced>> {
+    /// Fences `generation` by the version after `head`; nothing if another writer created that version.
+    async fn fence_after(
+        &self,
+        mut head: Head,
+        generation: Generation,
+        commit: &mut MarkedCommit,
+    ) -> Result<Option<Fenced>> {
         if let Some(highest) = head.generation.filter(|g| *g > as_version(generation)) {
             return Err(self.fenced_by(highest, generation));
         }
-        let mut head = head;
-        let mark = Uuid::new_v4().to_string();
         let parameters = json!({"queryId": self.query_id, "generation": generation.to_string()});
-        let mut actions = vec![commit_info("STREAMING FENCE", &parameters, &mark)];
+        let mut actions = vec![commit.info("STREAMING FENCE", &parameters)];
         let (definition, changes) = self.target(&head)?;
         actions.extend(changes);
         actions.push(transaction(&self.ids.epoch, head.epoch.unwrap_or(-1))?);
         actions.push(transaction(&self.ids.generation, as_version(generation))?);
-        if !self.create(&head, actions, &mark).await? {
+        if commit.attempt(head.next(), actions).await? == Attempt::Lost {
             return Ok(None);
         }
         head.version = Some(head.next());
@@ -116,26 +122,9 @@ impl DeltaSink {
         Ok(Some(Fenced { generation, head }))
     }
 
-    /// Creates the version after `head`. An answer that was lost is found in the log.
-    async fn create(&self, head: &Head, actions: Vec<Value>, mark: &str) -> Result<bool> {
-        let (log, version) = (self.log.clone(), head.next());
-        let outcome = blocking(move || log.commit(version, &actions)).await;
-        if matches!(outcome, Ok(true)) {
-            return outcome;
-        }
-        let now = self.log.advance(head.clone(), &self.ids).await?;
-        // Others may have committed on top of ours since; so look at our version alone.
-        let ours = now.version.is_some_and(|v| v >= version) && self.log.has_mark(version, mark)?;
-        if !ours {
-            return outcome;
-        }
-        // The answer may have been lost to a folder that could not be synced: nothing may rest on the entry before.
-        self.log.sync()?;
-        Ok(true)
-    }
-
-    /// Whether `epoch` may be committed after `head`.
+    /// Refuses to commit `epoch` after `head` if another generation fenced, or the epoch is committed already.
     fn check_may_commit(&self, head: &Head, epoch: Epoch, generation: Generation) -> Result<()> {
+        // A test proves that the kill matrix finds a sink without this check.
         if is_injected(InjectedBug::SkipFence) {
             return Ok(());
         }
@@ -178,7 +167,7 @@ impl DeltaSink {
         epoch: Epoch,
         generation: Generation,
         adds: &[Value],
-        mark: &str,
+        commit: &MarkedCommit,
     ) -> Result<Vec<Value>> {
         let parameters = json!({
             "outputMode": "Append",
@@ -186,7 +175,7 @@ impl DeltaSink {
             "epochId": epoch.to_string(),
             "generation": generation.to_string(),
         });
-        let mut actions = vec![commit_info("STREAMING UPDATE", &parameters, mark)];
+        let mut actions = vec![commit.info("STREAMING UPDATE", &parameters)];
         actions.push(transaction(&self.ids.epoch, as_epoch(epoch)?)?);
         actions.push(transaction(&self.ids.committer, as_version(generation))?);
         actions.push(transaction(&self.ids.generation, as_version(generation))?);
@@ -206,19 +195,19 @@ impl StreamSink for DeltaSink {
     }
 
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
-        let mut state = self.state.lock().await;
         let mut head = self.log.load(&self.ids).await?;
+        let mut commit = MarkedCommit::new(&self.log);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             hit(FailPoint::SinkFence);
-            let Some(fenced) = self.fence_against(head.clone(), generation).await? else {
+            let Some(fenced) = self.fence_after(head.clone(), generation, &mut commit).await? else {
                 head = self.log.advance(head, &self.ids).await?;
                 continue;
             };
             hit(FailPoint::SinkFenced);
             let last = fenced.head.epoch.and_then(|e| u64::try_from(e).ok());
-            // A transaction of that name without a committer was none of ours; no generation has the number 0.
+            // A transaction of that name without a committer is not of this sink; no generation has the number 0.
             let committer = fenced.head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
-            *state = Some(fenced);
+            *self.state() = Some(fenced);
             return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
         }
         Err(busy(&self.log))
@@ -228,13 +217,13 @@ impl StreamSink for DeltaSink {
         if rows.iter().all(|b| b.num_rows() == 0) {
             return Ok(None);
         }
-        let Some(definition) = self.state.lock().await.as_ref().and_then(|s| s.head.definition.clone())
-        else {
+        let definition = self.state().as_ref().and_then(|fenced| fenced.head.definition.clone());
+        let Some(definition) = definition else {
             return Err(Error::internal("rows were staged before the sink was fenced"));
         };
         hit(FailPoint::SinkStage);
         let (root, format, zone) = (self.log.root.clone(), self.format.clone(), self.zone);
-        let (adds, rows) = blocking(move || {
+        let staged = blocking(move || {
             let mut stager = Stager::new(&root, &definition, (&format, zone), chunk)?;
             for batch in &rows {
                 definition.check_rows(&batch.schema())?;
@@ -244,32 +233,33 @@ impl StreamSink for DeltaSink {
         })
         .await?;
         hit(FailPoint::SinkStaged);
-        Ok(Some(json!({"rows": rows, "adds": adds})))
+        Ok(Some(json!({"rows": staged.rows, "adds": staged.adds})))
     }
 
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
-        let mut state = self.state.lock().await;
-        let Some(Fenced { generation, head }) = state.clone() else {
+        let Some(Fenced { generation, head }) = self.state().clone() else {
             return Err(Error::internal("an epoch was committed before the sink was fenced"));
         };
         let planned = head.definition.clone();
         let adds = adds_of(&staged)?;
-        let mark = Uuid::new_v4().to_string();
+        let mut commit = MarkedCommit::new(&self.log);
         let mut head = self.log.advance(head, &self.ids).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             self.check_may_commit(&head, epoch, generation)?;
+            // The rows were staged as files of the columns that the sink was fenced with.
             let now = self.definition(&head)?;
             if !same_layout(now.as_ref(), planned.as_ref()) {
                 return Err(changed(&self.log));
             }
-            let actions = self.commit_actions(epoch, generation, &adds, &mark)?;
+            let actions = self.commit_actions(epoch, generation, &adds, &commit)?;
             hit(FailPoint::SinkCommit);
-            if self.create(&head, actions, &mark).await? {
+            if commit.attempt(head.next(), actions).await? == Attempt::Committed {
                 hit(FailPoint::SinkCommitted);
                 head.version = Some(head.next());
                 (head.epoch, head.committer) = (Some(as_epoch(epoch)?), Some(as_version(generation)));
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
-                *state = Some(Fenced { generation, head });
+                *self.state() = Some(Fenced { generation, head });
+                // A checkpoint takes as long as the table is large, and the next epoch does not need it.
                 tokio::spawn(async move { log.checkpoint_if_due(version).await });
                 return Ok(());
             }
@@ -279,7 +269,7 @@ impl StreamSink for DeltaSink {
     }
 }
 
-/// The sink of a request, with what Delta can't do refused by name.
+/// Opens the sink of a request. Output modes other than append are refused by name.
 pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
     if !request.output_mode.eq_ignore_ascii_case("append") {
         return Err(Error::new(
@@ -295,7 +285,7 @@ pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>
     Ok(Arc::new(DeltaSink::new(log, request)?))
 }
 
-/// Whether files that were staged for one definition fit the other.
+/// Returns whether files that were staged for one definition fit the other.
 fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a.same_layout(b),
@@ -303,6 +293,7 @@ fn same_layout(a: Option<&Definition>, b: Option<&Definition>) -> bool {
     }
 }
 
+/// Returns the `add` actions of the files that were staged for an epoch.
 fn adds_of(staged: &[Staged]) -> Result<Vec<Value>> {
     let mut adds = Vec::new();
     for part in staged {
@@ -325,16 +316,6 @@ fn as_version(generation: Generation) -> i64 {
 
 fn as_epoch(epoch: Epoch) -> Result<i64> {
     i64::try_from(epoch.0).map_err(|_| Error::internal(format!("epoch {epoch} is too large")))
-}
-
-fn busy(log: &Log) -> Error {
-    Error::new(
-        ErrorKind::Runtime,
-        "DELTA_MAX_COMMIT_ATTEMPTS_EXCEEDED",
-        "40000",
-        format!("{} lost the race for a version {COMMIT_ATTEMPTS_MAX} times.", uri(&log.root)),
-    )
-    .hint("Other writers commit to the table all the time; try again when they are done.")
 }
 
 fn changed(log: &Log) -> Error {

@@ -1,8 +1,8 @@
-//! Rows written as Parquet files of a Delta table that no commit names yet.
+//! Writes rows as Parquet files of a Delta table that no commit names yet.
 //!
-//! Such files are invisible until a commit adds them, and harmless if none does. They are durable
-//! when their actions are handed out; until then they go with the job that wrote them, so that a
-//! full disk is not kept full by what failed on it.
+//! Such files are invisible until a commit adds them, and harmless if none does. They are durable when their actions
+//! are returned; until then they are deleted with the job that writes them, so that a write that fails on a full disk
+//! does not keep it full.
 
 use crate::definition::Definition;
 use crate::log::now_ms;
@@ -19,7 +19,7 @@ use thalweg_storage::durable;
 use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
-/// Files that are open at once.
+/// The most files that are open at once.
 const OPEN_FILES_MAX: usize = 128;
 
 /// Writes the rows of one job and collects its `add` actions.
@@ -28,15 +28,23 @@ pub(crate) struct Stager<'a> {
     definition: &'a Definition,
     splitter: PartitionSplitter,
     format: &'a ParquetSink,
-    /// In which dates become timestamps.
+    /// The zone in which dates become timestamps.
     zone: Zone,
     index: usize,
     open: BTreeMap<PathBuf, OpenFile>,
     adds: Vec<Value>,
-    /// Files that no action was handed out for.
+    /// The files whose actions are not returned yet.
     begun: Vec<PathBuf>,
-    /// Rows written so far.
+    rows: u64,
+}
+
+/// The finished files of one job, which are durable.
+#[derive(Debug)]
+pub(crate) struct StagedFiles {
+    /// An `add` action for each file.
+    pub adds: Vec<Value>,
     pub rows: u64,
+    paths: Vec<PathBuf>,
 }
 
 struct OpenFile {
@@ -47,7 +55,8 @@ struct OpenFile {
 }
 
 impl<'a> Stager<'a> {
-    /// `index` tells the files of one worker from those of another.
+    /// Creates a stager of rows that fit `definition`. `index` distinguishes the files of one worker from those of
+    /// another.
     pub(crate) fn new(
         root: &'a Path,
         definition: &'a Definition,
@@ -76,6 +85,7 @@ impl<'a> Stager<'a> {
             return Ok(());
         }
         let batch = self.definition.fitted(batch, self.zone)?;
+        // One file for each partition stays open, so that batches in any order make few files.
         for partition in self.splitter.split(&batch)? {
             let folder = self.splitter.folder(&partition.values);
             if !self.open.contains_key(&folder) {
@@ -90,11 +100,12 @@ impl<'a> Stager<'a> {
         Ok(())
     }
 
-    /// Finishes all files; their actions.
-    pub(crate) fn finish(mut self) -> Result<(Vec<Value>, u64)> {
+    /// Finishes all files.
+    pub(crate) fn finish(mut self) -> Result<StagedFiles> {
         self.close_all()?;
-        self.begun.clear();
-        Ok((std::mem::take(&mut self.adds), self.rows))
+        // From here on the caller decides what becomes of the files.
+        let paths = std::mem::take(&mut self.begun);
+        Ok(StagedFiles { adds: std::mem::take(&mut self.adds), rows: self.rows, paths })
     }
 
     fn begin(&mut self, folder: &Path, values: Vec<Option<String>>) -> Result<()> {
@@ -123,6 +134,7 @@ impl<'a> Stager<'a> {
                 size: i64::try_from(size).unwrap_or(i64::MAX),
                 modification_time: now_ms(),
                 data_change: true,
+                // Without bounds of the columns: readers here take them from the files' footers.
                 stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
                 ..Add::default()
             };
@@ -133,8 +145,19 @@ impl<'a> Stager<'a> {
     }
 }
 
+impl StagedFiles {
+    /// Deletes the files, which must be in no version of the table.
+    pub(crate) fn discard(self) {
+        for path in self.paths {
+            // A file that stays is not visible either.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 impl Drop for Stager<'_> {
     fn drop(&mut self) {
+        // The files are closed before they are deleted.
         self.open.clear();
         for path in &self.begun {
             let _ = std::fs::remove_file(path);

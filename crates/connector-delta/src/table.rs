@@ -1,4 +1,4 @@
-//! The Delta connector, and a version of a table as something to scan.
+//! Implements the Delta connector, and scans a version of a table as a list of Parquet files.
 
 use crate::definition::Definition;
 use crate::descriptor::DESCRIPTOR;
@@ -40,7 +40,7 @@ impl Connector for Delta {
         if request.schema.is_some() {
             return Err(Error::unsupported("a schema for a Delta table, which has its own"));
         }
-        let log = Log { root: local(path)? };
+        let log = Log::new(local(path)?);
         let table = open(&log, &request).await?;
         let snapshot = log.snapshot(&table)?;
         let definition = Definition::of(snapshot)?;
@@ -51,7 +51,7 @@ impl Connector for Delta {
             .try_collect()
             .await
             .map_err(|e| log.failed("read", &e))?;
-        // They come newest first.
+        // They come newest first, and a scan is expected in the order of the writes.
         files.reverse();
         let table = blocking(move || provider(&log, &definition, &files)).await?;
         Ok(Arc::new(table))
@@ -62,11 +62,11 @@ impl Connector for Delta {
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        batch::write(Log { root: local(&request.path)? }, request, rows).await
+        batch::write(Log::new(local(&request.path)?), request, rows).await
     }
 
     async fn create_table(&self, request: WriteRequest, columns: SchemaRef) -> Result<()> {
-        batch::create(Log { root: local(&request.path)? }, request, &columns).await
+        batch::create(Log::new(local(&request.path)?), request, &columns).await
     }
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
@@ -79,11 +79,11 @@ impl Connector for Delta {
             )
             .hint("Name the table's folder: start(path) or option(\"path\", ...).")
         })?;
-        sink::open(Log { root: local(&path)? }, request)
+        sink::open(Log::new(local(&path)?), request)
     }
 }
 
-/// The version that the request asks for, or the newest.
+/// Opens the version that the request asks for, or the newest.
 async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
     let options = &request.options;
     let version = match options.get("versionAsOf") {
@@ -120,7 +120,7 @@ fn provider(log: &Log, definition: &Definition, files: &[LogicalFileView]) -> Re
         .cloned()
         .collect();
     let data = files.iter().map(|f| data_file(log, f, &folders)).collect::<Result<Vec<_>>>()?;
-    // Unlike other files, these promise what the table says about nulls.
+    // Unlike other files these keep what the table says about nulls, since every writer checks it.
     let in_files = |f: &&FieldRef| !definition.partition_by.iter().any(|p| p == f.name());
     let file_schema: Vec<FieldRef> = definition.schema.fields().iter().filter(in_files).cloned().collect();
     let file_schema = Arc::new(Schema::new(file_schema));
@@ -132,14 +132,17 @@ fn data_file(log: &Log, file: &LogicalFileView, folders: &[Field]) -> Result<Dat
         return Err(Error::unsupported(format!("deletion vectors, which {} has", uri(&log.root))));
     }
     let named = file.path();
+    // A table that was cloned names files of another folder by their URLs.
     let path = if named.contains("://") || named.starts_with("file:") {
         local(&named)?
     } else {
         log.root.join(named.as_ref())
     };
+    // A file that is missing is found here and named, not in the middle of the scan.
     let metadata = std::fs::metadata(&path).map_err(|e| list::read_failed(&path, &e))?;
     let values = file.partition_values_map();
     let scalar = |field: &Field| {
+        // Delta has no empty values of partitions: an empty text is a null.
         let text = values.get(field.name()).cloned().flatten().filter(|t| !t.is_empty());
         partition::scalar(text.as_deref().unwrap_or(partition::NULL_FOLDER), field, Zone::UTC)
     };

@@ -6,26 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connector_testing::{batch, ddl, options, query, read, rows, stream_of};
+use thalweg_connector_testing::{batch, query, read, rows, sink_request, write_request};
 use thalweg_connectors::stream::{Commit, StreamSink};
-use thalweg_connectors::{Connector, ConnectorRegistry};
-use thalweg_connectors::{SinkRequest, WriteMode, WriteRequest};
+use thalweg_connectors::{Connector, ConnectorRegistry, WriteMode};
 
 /// The connector as a registry hands it out.
 fn connector() -> Arc<dyn Connector> {
-    ConnectorRegistry::default().with(Arc::new(Delta)).get("delta").unwrap()
+    ConnectorRegistry::default().with(Arc::new(Delta)).unwrap().get("delta").unwrap()
 }
 
 async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
-    let request = SinkRequest {
-        path: Some(path.to_string_lossy().into_owned()),
-        schema: ddl("n int, s string"),
-        partition_by: vec![],
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-        query_id: "q-1".to_owned(),
-        output_mode: mode.to_owned(),
-    };
+    let request = sink_request(path, "n int, s string", mode, &[]);
     connector().sink(request).await
 }
 
@@ -113,7 +104,7 @@ async fn the_truth_survives_checkpoints() {
     for epoch in 0..120u64 {
         stream.commit(Epoch(epoch), vec![]).await.unwrap();
     }
-    crate::log::Log { root: path.clone() }.checkpoint_if_due(100).await;
+    crate::log::Log::new(path.clone()).checkpoint_if_due(100).await;
     assert!(path.join("_delta_log/_last_checkpoint").exists());
     let again = sink(&path, "append").await.unwrap();
     let last = Commit { epoch: Epoch(119), generation: Generation(7) };
@@ -133,19 +124,11 @@ async fn what_the_sink_can_t_do_is_refused() {
 async fn write(
     path: &Path,
     mode: WriteMode,
-    (schema, cells): (&str, &[&[&str]]),
+    rows: (&str, &[&[&str]]),
     (by, pairs): (&[&str], &[(&str, &str)]),
 ) -> Result<u64> {
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode,
-        partition_by: by.iter().map(|s| (*s).to_owned()).collect(),
-        replace: false,
-        options: options(pairs),
-        time_zone: "UTC".to_owned(),
-    };
-    let report = connector().write(request, stream_of(batch(schema, cells))).await?;
-    Ok(report.rows)
+    let request = write_request(path, mode, by, pairs);
+    thalweg_connector_testing::write(connector().as_ref(), request, rows).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +197,7 @@ async fn delta_s_own_reader_agrees() {
     write(&path, WriteMode::Append, (schema, cells), (&["k", "d", "t"], &[])).await.unwrap();
     let mut ours = rows(&Delta, read(&path, None, &[])).await;
     ours.sort();
-    let table = crate::log::Log { root: path }.open(None).await.unwrap().unwrap();
+    let table = crate::log::Log::new(path).open(None).await.unwrap().unwrap();
     let context = datafusion::prelude::SessionContext::new();
     context.register_table("t", table.table_provider().await.unwrap()).unwrap();
     let frame = context.sql("SELECT k, d, t, n, g FROM t").await.unwrap();
@@ -287,15 +270,7 @@ async fn a_stream_adds_columns_if_it_is_asked_to() {
     write(&path, WriteMode::Append, ("n bigint", &[&["0"]]), (&[], &[])).await.unwrap();
     let plain = sink(&path, "append").await.unwrap();
     assert_eq!(class(plain.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
-    let request = SinkRequest {
-        path: Some(path.to_string_lossy().into_owned()),
-        schema: ddl("n int, s string"),
-        partition_by: vec![],
-        options: options(&[("mergeSchema", "true")]),
-        time_zone: "UTC".to_owned(),
-        query_id: "q-1".to_owned(),
-        output_mode: "append".to_owned(),
-    };
+    let request = sink_request(&path, "n int, s string", "append", &[("mergeSchema", "true")]);
     let merging = connector().sink(request).await.unwrap();
     merging.fence(Generation(1)).await.unwrap();
     put(&merging, 0, "1").await.unwrap();

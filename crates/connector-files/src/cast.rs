@@ -1,7 +1,11 @@
-//! Columns as values of the type that a table has for them: at any depth, struct fields by name.
+//! Converts columns of rows to the types that a table has for them: at any depth, struct fields by name.
 //!
-//! A struct field that the values lack is null. Whether the types fit is checked before; here only a
-//! single value can be out of range. Dates and wall-clock times become instants in the session's zone.
+//! This is not the CAST of SQL, which `functions` has. A CAST converts between any two types by the rules of the ANSI
+//! mode, rounds and truncates, reads texts, and matches the fields of structs by position. Here the types have been
+//! checked to hold each other's values ([`fits` of Parquet](crate::parquet::types), `fit` of Delta tables), so that
+//! nothing is rounded or read, and structs are matched by name, as the columns of files are. A struct field that the
+//! values lack is null. Only a date or timestamp can be out of range. What both need to know of time zones is in
+//! `values`: dates and wall-clock times become instants in the session's zone.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, TimestampMicrosecondArray, new_null_array,
@@ -14,11 +18,20 @@ use thalweg_values::calendar::{DAY, SECOND};
 use thalweg_values::datetime::Timestamp;
 use thalweg_values::zone::Zone;
 
+/// The instant at which clocks of a zone show a time; none if it is out of range.
 fn instant_in(zone: Zone, local: i64) -> Option<i64> {
     Timestamp { local, zone: None }.instant(zone)
 }
 
-/// Where a field is: spelled the same if it can be, in any case otherwise.
+/// Returns the position of a field: the one that is spelled the same, or else the first that differs by case only.
+///
+/// ```
+/// use arrow::datatypes::{DataType, Field, Fields};
+/// use thalweg_connector_files::cast::place;
+///
+/// let fields = Fields::from(["a", "A"].map(|name| Field::new(name, DataType::Int32, true)).to_vec());
+/// assert_eq!((place(&fields, "A"), place(&fields, "a"), place(&fields, "b")), (Some(1), Some(0), None));
+/// ```
 pub fn place(fields: &Fields, name: &str) -> Option<usize> {
     let exact = fields.iter().position(|f| f.name() == name);
     exact.or_else(|| fields.iter().position(|f| f.name().eq_ignore_ascii_case(name)))
@@ -33,7 +46,10 @@ fn unfit(cause: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// `column` as values of the type `to`; an error if one of them is none.
+/// Returns `column` as values of the type `to`.
+///
+/// # Errors
+/// `CAST_INVALID_INPUT` or `DATETIME_OVERFLOW` if a value is not one of the type.
 pub fn cast(column: &ArrayRef, to: &DataType, zone: Zone) -> Result<ArrayRef> {
     use DataType as T;
     if column.data_type() == to {
@@ -65,14 +81,15 @@ pub fn cast(column: &ArrayRef, to: &DataType, zone: Zone) -> Result<ArrayRef> {
             times(instants.map(|t| t.map(wall)), None, Some)
         }
         _ => {
+            // What does not fit is an error: a null in its place would be a lost value.
             let strict = CastOptions { safe: false, ..CastOptions::default() };
             cast_with_options(column, to, &strict).map_err(|e| unfit(&e))
         }
     }
 }
 
-/// Timestamps from microseconds of a value each; none inside is out of range. `instant` is taken of
-/// those that have a zone.
+/// Makes timestamps of microseconds; a value without microseconds is out of range. With a zone, `instant` converts
+/// each.
 fn times(
     values: impl Iterator<Item = Option<Option<i64>>>,
     zone: Option<&Arc<str>>,
@@ -99,6 +116,7 @@ fn out_of_range() -> Error {
 fn cast_struct(rows: &StructArray, fields: &Fields, zone: Zone) -> Result<StructArray> {
     let mut columns = Vec::with_capacity(fields.len());
     for field in fields {
+        // A file that was written before a field was added to the table lacks it.
         columns.push(match place(rows.fields(), field.name()) {
             None => new_null_array(field.data_type(), rows.len()),
             Some(at) => cast(rows.column(at), field.data_type(), zone)?,

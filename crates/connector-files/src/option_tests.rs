@@ -3,11 +3,11 @@
 //! say, or is refused by an error that names it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::testing::{batch, connector, ddl, lines, query, read, stream_of, types};
+use crate::testing::{batch, connector, ddl, lines, query, read, stream_of, types, write_request};
 use serde_json::Value;
 use std::path::Path;
 use thalweg_connectors::OptionMap;
-use thalweg_connectors::{WriteMode, WriteRequest};
+use thalweg_connectors::WriteMode;
 
 /// Values that change something, whatever an option is about; one that is not known refuses all.
 const PROBES: [&str; 3] = ["true", "7", "x"];
@@ -23,6 +23,7 @@ type Read = (
 );
 
 const INFER: (&str, &str) = ("inferSchema", "true");
+const LINES: (&str, &str) = ("lineSep", "\n");
 
 const READ: &[Read] = &[
     ("csv", "sep", ";", &[], "a;b\n", ""),
@@ -56,8 +57,8 @@ const READ: &[Read] = &[
     ("csv", "columnNameOfCorruptRecord", "bad", &[], "x\n", "n int, bad string"),
     ("csv", "multiLine", "true", &[], "\"a\nb\"\n", "x string"),
     ("csv", "lineSep", "|", &[], "a|b\n", ""),
-    ("json", "encoding", "ISO-8859-1", &[], "{\"a\":\"é\"}", ""),
-    ("json", "charset", "ISO-8859-1", &[], "{\"a\":\"é\"}", ""),
+    ("json", "encoding", "ISO-8859-1", &[LINES], "{\"a\":\"é\"}", ""),
+    ("json", "charset", "ISO-8859-1", &[LINES], "{\"a\":\"é\"}", ""),
     ("json", "primitivesAsString", "true", &[], "{\"a\":1}", ""),
     ("json", "prefersDecimal", "true", &[], "{\"a\":1.5}", ""),
     ("json", "inferTimestamp", "true", &[], "{\"a\":\"2020-01-02T03:04:05\"}", ""),
@@ -215,14 +216,8 @@ async fn write(format: &str, path: &Path, options: OptionMap) -> thalweg_common:
             &["a", " b ", "c", "d", "2020-01-02", "2020-01-02T03:04:05Z", "2020-01-02T03:04:05"],
         ],
     );
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode: WriteMode::ErrorIfExists,
-        partition_by: vec![],
-        replace: false,
-        options,
-        time_zone: "UTC".to_owned(),
-    };
+    let mut request = write_request(path, WriteMode::ErrorIfExists, &[], &[]);
+    request.options = options;
     connector(format).write(request, stream_of(rows)).await.map(|_| ())
 }
 

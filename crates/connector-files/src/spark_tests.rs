@@ -23,6 +23,14 @@ const READS: &[(&str, &str, &str)] = &[
     ("csv: unescapedQuoteHandling BACK_TO_DELIMITER", "INVALID_OPTION_VALUE", "refused by name"),
     ("csv: unescapedQuoteHandling SKIP_VALUE", "INVALID_OPTION_VALUE", "refused by name"),
     ("csv: unescapedQuoteHandling RAISE_ERROR", "INVALID_OPTION_VALUE", "refused by name"),
+    ("csv: UTF-16, lines", "INVALID_OPTION_VALUE", "Spark cuts lines by their bytes and breaks the text"),
+    ("json: UTF-16, lines", "INVALID_OPTION_VALUE", "Spark has no class for it"),
+    ("json: ISO-8859-1, lines", "INVALID_OPTION_VALUE", "Spark has no class for it"),
+    (
+        "json: US-ASCII, lineSep",
+        "struct<a:string>\n{\"a\":\"\u{FFFD}\u{FFFD}\"}",
+        "as with multiLine, where Spark reads the same text",
+    ),
     ("csv: intervals", "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", "refused by name"),
     ("csv: a mode that is not there", "INVALID_OPTION_VALUE", "Spark only logs it"),
     ("csv: prefersDecimal is none of CSV's", "UNSUPPORTED_OPTION", "Spark ignores it"),
@@ -123,14 +131,9 @@ fn lay_out(case: &Value, root: &Path) {
 }
 
 fn write_request(path: &Path, pairs: Vec<(String, String)>) -> WriteRequest {
-    WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode: WriteMode::ErrorIfExists,
-        partition_by: vec![],
-        replace: false,
-        options: thalweg_connectors::OptionMap::new(pairs),
-        time_zone: "UTC".to_owned(),
-    }
+    let mut request = crate::testing::write_request(path, WriteMode::ErrorIfExists, &[], &[]);
+    request.options = thalweg_connectors::OptionMap::new(pairs);
+    request
 }
 
 /// The text of all files in a folder.

@@ -6,17 +6,18 @@ use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::Result;
-pub(crate) use thalweg_connector_testing::{batch, ddl, lines, options, read, stream_of};
+pub(crate) use thalweg_connector_testing::{batch, ddl, lines, read, stream_of, write_request};
 use thalweg_connectors::{Connector, ConnectorRegistry, ReadRequest};
 use thalweg_values::types::simple_name;
 
 /// The connector of that name.
 pub(crate) fn connector(format: &str) -> Arc<dyn Connector> {
-    let registry = ConnectorRegistry::default()
-        .with(Arc::new(csv::connector()))
-        .with(Arc::new(json::connector()))
-        .with(Arc::new(parquet::connector()));
-    registry.get(format).unwrap()
+    let connector = match format {
+        "csv" => csv::connector(),
+        "json" => json::connector(),
+        _ => parquet::connector(),
+    };
+    ConnectorRegistry::default().with(Arc::new(connector)).unwrap().get(format).unwrap()
 }
 
 /// Names and types, such as `a int, b string`.

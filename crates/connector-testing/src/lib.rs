@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use thalweg_common::Result;
-use thalweg_connectors::{Connector, OptionMap, ReadRequest, WriteMode, WriteRequest};
+use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, WriteMode, WriteRequest};
 use thalweg_values::errors::from_datafusion;
 
 /// Options from pairs.
@@ -37,6 +37,40 @@ pub fn read(path: &Path, schema: Option<SchemaRef>, pairs: &[(&str, &str)]) -> R
         time_zone: "UTC".to_owned(),
         corrupt_column: "_corrupt_record".to_owned(),
     }
+}
+
+/// A request to write into `path` in UTC.
+pub fn write_request(path: &Path, mode: WriteMode, by: &[&str], pairs: &[(&str, &str)]) -> WriteRequest {
+    WriteRequest {
+        path: path.to_string_lossy().into_owned(),
+        mode,
+        partition_by: by.iter().map(|name| (*name).to_owned()).collect(),
+        replace: false,
+        options: options(pairs),
+        time_zone: "UTC".to_owned(),
+    }
+}
+
+/// A request to open the sink of the query `q` in UTC.
+pub fn sink_request(path: &Path, schema: &str, output_mode: &str, pairs: &[(&str, &str)]) -> SinkRequest {
+    SinkRequest {
+        path: Some(path.to_string_lossy().into_owned()),
+        schema: ddl(schema),
+        partition_by: vec![],
+        options: options(pairs),
+        time_zone: "UTC".to_owned(),
+        query_id: "q".to_owned(),
+        output_mode: output_mode.to_owned(),
+    }
+}
+
+/// Writes text cells, as [`batch`] takes them; returns the number of rows.
+pub async fn write(
+    connector: &dyn Connector,
+    request: WriteRequest,
+    (schema, cells): (&str, &[&[&str]]),
+) -> Result<u64> {
+    connector.write(request, stream_of(batch(schema, cells))).await.map(|report| report.rows)
 }
 
 /// The rows of batches as `1|a|NULL`.
@@ -171,14 +205,7 @@ pub fn left_by_canceled_write(connector: &dyn Connector) -> Vec<String> {
             }
         });
         let rows = RecordBatchStreamAdapter::new(ddl("s string"), rows);
-        let request = WriteRequest {
-            path: path.to_string_lossy().into_owned(),
-            mode: WriteMode::Append,
-            partition_by: vec![],
-            replace: false,
-            options: options(&[]),
-            time_zone: "UTC".to_owned(),
-        };
+        let request = write_request(&path, WriteMode::Append, &[], &[]);
         tokio::select! {
             _ = connector.write(request, Box::pin(rows)) => panic!("it has no end"),
             _ = seen => {}

@@ -84,6 +84,22 @@ pub struct SinkRequest {
     pub output_mode: String,
 }
 
+impl SinkRequest {
+    /// Refuses what a sink that only appends rows to what it has does not do: other output modes, and partitions.
+    pub(crate) fn check_unpartitioned(&self, sink: &str) -> Result<()> {
+        if !["append", "update"].contains(&self.output_mode.to_lowercase().as_str()) {
+            return Err(Error::unsupported(format!(
+                "the output mode {} of the {sink} sink",
+                self.output_mode
+            )));
+        }
+        if !self.partition_by.is_empty() {
+            return Err(Error::unsupported(format!("partitionBy of the {sink} sink")));
+        }
+        Ok(())
+    }
+}
+
 /// A format, for batch and streaming. The default methods refuse an operation with an error that names it.
 ///
 /// A connector says in its descriptor what it can do and which options it takes. It is used through a
@@ -125,7 +141,7 @@ pub struct SinkRequest {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
-/// let registry = ConnectorRegistry::default().with(Arc::new(Empty));
+/// let registry = ConnectorRegistry::default().with(Arc::new(Empty))?;
 /// let connector = registry.get("EMPTY")?;
 /// let request = |key: &str| ReadRequest {
 ///     paths: vec![],

@@ -1,11 +1,12 @@
-//! Where rows come from and go to: the traits of connectors, their descriptors and the registry.
+//! Defines how rows are read from and written to other systems: the traits of connectors, their descriptors and the
+//! registry.
 //!
 //! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
 //! streams (a [`StreamSource`], a [`StreamSink`]). Its [descriptor](descriptor::ConnectorDescriptor) says what it is
 //! and can do, and the [`ConnectorRegistry`] finds it by name. A connector knows no query, no session and no SQL.
 //!
-//! Here are also the connectors that need no library: [`console`], [`memory`], [`noop`] and [`rate`]. Each other one
-//! is in a crate of its own, so that its libraries are built beside the engine and not before it.
+//! The connectors that need no library are here too: [`console`], [`memory`], [`noop`] and [`rate`]. Every other
+//! connector is in a crate of its own, so that its libraries are built in parallel with the engine.
 //! [`Connector`] has an example.
 #![deny(missing_docs, unreachable_pub)]
 

@@ -1,6 +1,6 @@
-//! Options of readers and writers: case-insensitive, each used or refused by name.
+//! Holds the options of one read or write: names are case-insensitive, and each option is used or refused by name.
 //!
-//! Which options there are is said by a connector's descriptor, which also refuses the others
+//! A connector's descriptor lists its options and refuses all others
 //! ([`ConnectorDescriptor::check`](crate::descriptor::ConnectorDescriptor::check)).
 
 use std::collections::BTreeSet;
@@ -31,12 +31,12 @@ pub struct OptionMap {
 }
 
 impl OptionMap {
-    /// Keeps the last value of each key.
+    /// Creates the options of one read or write. The last value of a key counts.
     pub fn new(entries: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { entries: entries.into_iter().collect(), ..Self::default() }
     }
 
-    /// The options that a table keeps, before those of one read or write of it.
+    /// Creates the options of one read or write of a table: those that the table keeps, and `more`, which come first.
     pub fn of_table<'a>(
         kept: impl IntoIterator<Item = &'a (String, String)>,
         more: impl IntoIterator<Item = (String, String)>,
@@ -46,7 +46,7 @@ impl OptionMap {
         Self { kept, ..Self::new(entries.into_iter().chain(more)) }
     }
 
-    /// Whether there are options that a table keeps.
+    /// Returns whether there are options that a table keeps.
     pub fn are_kept(&self) -> bool {
         !self.kept.is_empty()
     }
@@ -61,19 +61,23 @@ impl OptionMap {
         self.kept.contains(&key.to_lowercase())
     }
 
-    /// The lower-case names that were asked for, also through clones: a test compares them with a descriptor,
-    /// since an option that is described and not asked for would be ignored.
+    /// Returns the lower-case names that were asked for, also through clones. A test compares them with a descriptor,
+    /// since an option that is described and never asked for would be ignored.
     pub fn asked(&self) -> BTreeSet<String> {
         lock(&self.asked).clone()
     }
 
-    /// The value of `key`, whatever its case.
+    /// Returns the value of `key`, in any case.
     pub fn get(&self, key: &str) -> Option<&str> {
         lock(&self.asked).insert(key.to_lowercase());
+        // The last one given counts, as in Spark: the options of a read follow those of its table.
         self.entries.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_str())
     }
 
-    /// `true`/`false` in any case, or `default`; anything else is refused by name.
+    /// Returns whether an option is `true` or `false`, in any case, or `default` if it is absent.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION_VALUE` for any other value.
     pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.get(key).map(str::to_lowercase).as_deref() {
             None => Ok(default),
@@ -83,13 +87,16 @@ impl OptionMap {
         }
     }
 
-    /// A whole number from 0; anything else is refused by name.
+    /// Returns the whole number from 0 that an option is, if it is given.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION_VALUE` for any other value.
     pub fn count(&self, key: &str) -> Result<Option<u64>> {
         let Some(text) = self.get(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| self.bad(key, "a number"))
     }
 
-    /// Why the value of `key` can't be used.
+    /// Returns the error for a value of `key` that cannot be used: class `INVALID_OPTION_VALUE`.
     pub fn bad(&self, key: &str, wanted: &str) -> Error {
         let value = self.get(key).unwrap_or_default().to_owned();
         Error::new(
@@ -103,7 +110,7 @@ impl OptionMap {
     }
 }
 
-/// An option that the reader or writer does not have, with the nearest names.
+/// Returns the error for an option that the reader or writer does not have, with a hint that names the nearest.
 pub(crate) fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let near = nearest(key, known);
     let error = Error::new(
@@ -121,7 +128,9 @@ pub(crate) fn refused<'a>(reader: &str, key: &str, known: impl IntoIterator<Item
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::descriptor::{BatchRead, BatchWrite, ConnectorDescriptor, Operation, OptionSpec, OptionType};
+    use crate::descriptor::{
+        BatchRead, BatchWrite, ConnectorDescriptor, Operation, OptionSpec, OptionType, TableCapabilities,
+    };
 
     const SEP: OptionSpec = OptionSpec::new("sep", OptionType::Text, "");
     const PRUNE: OptionSpec = OptionSpec::only("columnPruning", "false", "");
@@ -165,6 +174,32 @@ mod tests {
         let wanted = "The option `columnPruning` cannot be 'true': expected false.";
         check(Operation::BatchRead, &[], &[("columnpruning", "FALSE")], "");
         check(Operation::BatchRead, &[], &[("columnpruning", "true")], wanted);
+    }
+
+    #[test]
+    fn a_table_keeps_the_options_of_all_operations_unless_it_keeps_its_columns() {
+        let told = |descriptor: &ConnectorDescriptor, key: &str, value: &str| {
+            let options = OptionMap::new([(key.to_owned(), value.to_owned())]);
+            descriptor.check_table(&options).err().map(|e| e.message().to_owned()).unwrap_or_default()
+        };
+        let cases = [
+            ("sep", "x", ""),
+            ("CODEC", "gzip", ""),
+            ("columnPruning", "false", ""),
+            ("columnPruning", "true", "The option `columnPruning` cannot be 'true': expected false."),
+            ("maxFileAge", "7d", "The option `maxFileAge` is not supported by csv."),
+            ("bogus", "x", "The option `bogus` is not supported by csv."),
+        ];
+        for (key, value, wanted) in cases {
+            assert_eq!(told(&CSV, key, value), wanted, "{key}");
+        }
+        let keeping =
+            ConnectorDescriptor { tables: TableCapabilities { keeps_columns: true, ..CSV.tables }, ..CSV };
+        assert_eq!(
+            told(&keeping, "sep", "x"),
+            "The option `sep` is not supported by a table of the format csv."
+        );
+        assert_eq!(told(&keeping, "bogus", "x"), "The option `bogus` is not supported by csv.");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -29,25 +30,31 @@ pub struct ConnectorRegistry {
 }
 
 impl ConnectorRegistry {
-    /// Adds a connector under its own names. It replaces one of the same name.
-    #[must_use]
-    pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {
+    /// Adds a connector under its name and aliases.
+    ///
+    /// # Errors
+    /// `DATA_SOURCE_ALREADY_EXISTS` if one of the names is taken.
+    pub fn with(mut self, connector: Arc<dyn Connector>) -> Result<Self> {
         let descriptor = *connector.descriptor();
         let connector: Arc<dyn Connector> = Arc::new(Checked(connector));
         for name in std::iter::once(descriptor.name).chain(descriptor.aliases.iter().copied()) {
-            self.connectors.insert(name, Arc::clone(&connector));
+            // A name that meant another connector without notice would read and write the wrong system.
+            match self.connectors.entry(name) {
+                Entry::Vacant(free) => free.insert(Arc::clone(&connector)),
+                Entry::Occupied(_) => return Err(already_exists(name)),
+            };
         }
-        self
+        Ok(self)
     }
 
-    /// Makes a format that of the tables whose creators name none.
+    /// Sets the format of tables that are created without one.
     #[must_use]
     pub fn with_default_table_format(mut self, format: &str) -> Self {
         self.default_table_format = Some(format.to_lowercase());
         self
     }
 
-    /// Returns the format of a table whose creator names none.
+    /// Returns the format of tables that are created without one.
     ///
     /// # Errors
     /// `UNSUPPORTED_FEATURE` if there is no such format.
@@ -61,6 +68,7 @@ impl ConnectorRegistry {
     /// # Errors
     /// `DATA_SOURCE_NOT_FOUND`, with the nearest names.
     pub fn get(&self, format: &str) -> Result<Arc<dyn Connector>> {
+        // Descriptors have lower-case names, so that a look-up needs no scan.
         let found = self.connectors.get(format.to_lowercase().as_str()).cloned();
         found.ok_or_else(|| self.not_found(format))
     }
@@ -86,6 +94,7 @@ impl ConnectorRegistry {
     /// Returns the connectors, each once, in the order of their names.
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<dyn Connector>> + Clone {
         let entries = self.connectors.iter();
+        // A connector is stored under each of its names, and listed under the first.
         entries
             .filter(|(name, connector)| **name == connector.descriptor().name)
             .map(|(_, connector)| connector)
@@ -101,6 +110,7 @@ impl ConnectorRegistry {
         {
             return Some(found);
         }
+        // A path that is not local has no folder to look into; the read refuses it by its scheme.
         let folder = path::local(path).ok()?;
         descriptors.find(|d| d.folder_marker.is_some_and(|marker| folder.join(marker).is_dir()))
     }
@@ -111,7 +121,19 @@ impl ConnectorRegistry {
     }
 }
 
-/// A connector whose descriptor decides what it is asked for.
+fn already_exists(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "DATA_SOURCE_ALREADY_EXISTS",
+        "42710",
+        format!(
+            "Data source '{name}' already exists. Please choose a different name for the new data source."
+        ),
+    )
+    .param("provider", name)
+}
+
+/// Checks each request to a connector against the connector's descriptor.
 #[derive(Debug)]
 struct Checked(Arc<dyn Connector>);
 
@@ -136,6 +158,7 @@ impl Connector for Checked {
     }
 
     async fn create_table(&self, request: WriteRequest, columns: SchemaRef) -> Result<()> {
+        // Without tables of its own the connector refuses the operation, which is the error to report.
         if self.descriptor().tables.keeps_columns {
             self.descriptor().check(Operation::BatchWrite, &request.options)?;
         }
@@ -178,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_connector_is_found_by_each_of_its_names_and_listed_once() {
-        let registry = ConnectorRegistry::default().with(Arc::new(Other)).with(Arc::new(Noop));
+        let registry = ConnectorRegistry::default().with(Arc::new(Other)).unwrap();
+        let registry = registry.with(Arc::new(Noop)).unwrap();
         let name = |key: &str| registry.get(key).map(|c| c.descriptor().name).map_err(|e| e.to_string());
         assert_eq!(name("ALIAS"), Ok("other"));
         assert_eq!(name("Other"), Ok("other"));
@@ -189,6 +213,31 @@ mod tests {
             (missing.class(), missing.hint_text()),
             ("DATA_SOURCE_NOT_FOUND", Some("Did you mean other?"))
         );
+    }
+
+    static NAMED_AS_ALIAS: ConnectorDescriptor = ConnectorDescriptor::new("alias", "");
+
+    #[derive(Debug)]
+    struct NamedAsAlias;
+
+    impl Connector for NamedAsAlias {
+        fn descriptor(&self) -> &ConnectorDescriptor {
+            &NAMED_AS_ALIAS
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused() {
+        let registry = ConnectorRegistry::default().with(Arc::new(Other)).unwrap();
+        let cases: [(Arc<dyn Connector>, &str); 2] = [
+            (Arc::new(Other), "Data source 'other' already exists."),
+            (Arc::new(NamedAsAlias), "Data source 'alias'"),
+        ];
+        for (connector, message) in cases {
+            let error = registry.clone().with(connector).unwrap_err();
+            assert_eq!(error.class(), "DATA_SOURCE_ALREADY_EXISTS");
+            assert!(error.message().starts_with(message), "{error}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! Rows that a sink without a store keeps between staging and commit.
+//! Keeps the rows of sinks without a store between staging and commit.
 //!
-//! They live in this process only: after a crash their epoch is replayed and staged again.
+//! The rows live in this process only: after a crash their epoch is replayed and staged again.
 
 use crate::stream::Staged;
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thalweg_common::lock::lock;
+use std::sync::Arc;
+use thalweg_common::fail_point::{FailPoint, hit};
 use thalweg_common::{Error, Result};
 
 /// Staged rows by key.
@@ -19,8 +22,15 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Keeps the rows of one worker; none if there are no rows.
-    pub(crate) fn put(&self, rows: Vec<RecordBatch>) -> Option<Staged> {
+    /// Stages the rows of one worker; nothing is staged if there are no rows.
+    pub(crate) fn stage(&self, rows: Vec<RecordBatch>) -> Option<Staged> {
+        hit(FailPoint::SinkStage);
+        let staged = self.put(rows);
+        hit(FailPoint::SinkStaged);
+        staged
+    }
+
+    fn put(&self, rows: Vec<RecordBatch>) -> Option<Staged> {
         let rows: Vec<_> = rows.into_iter().filter(|b| b.num_rows() > 0).collect();
         if rows.is_empty() {
             return None;
@@ -31,8 +41,8 @@ impl Staging {
         Some(json!({"key": key, "rows": count}))
     }
 
-    /// The rows behind `staged`, in its order; they are not kept any longer.
-    pub(crate) fn take(&self, staged: &[Staged]) -> Result<Vec<RecordBatch>> {
+    /// Returns the rows of `staged`, in its order and as rows of `schema`, and keeps them no longer.
+    pub(crate) fn take(&self, staged: &[Staged], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
         let mut kept = lock(&self.rows);
         let mut all = Vec::new();
         for one in staged {
@@ -40,6 +50,15 @@ impl Staging {
             let rows = key.and_then(|k| kept.remove(&k));
             all.extend(rows.ok_or_else(|| Error::internal("rows were staged by another process"))?);
         }
-        Ok(all)
+        drop(kept);
+        all.into_iter().map(|batch| named(&batch, schema)).collect()
     }
+}
+
+/// The same rows with the names of `schema`: a query names its columns by ids.
+fn named(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    // The number of rows is given, since a batch without columns has no other sign of it.
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &options)
+        .map_err(|e| Error::internal(format!("rows of a sink: {e}")))
 }

@@ -1,13 +1,14 @@
-//! What the console is handed for an epoch.
+//! Tests what the console prints of an epoch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::lock::lock;
-use thalweg_connector_testing::{batch, ddl, lines, options};
+use thalweg_connector_testing::{batch, lines, sink_request};
+use thalweg_connectors::Connector;
 use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
-use thalweg_connectors::{Connector, SinkRequest};
 
 #[tokio::test]
 async fn an_epoch_is_printed_under_its_number() {
@@ -19,15 +20,7 @@ async fn an_epoch_is_printed_under_its_number() {
             Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
         }),
     );
-    let request = |pairs: &[(&str, &str)], mode: &str| SinkRequest {
-        path: None,
-        schema: ddl("n int"),
-        partition_by: vec![],
-        options: options(pairs),
-        time_zone: "UTC".to_owned(),
-        query_id: "q".to_owned(),
-        output_mode: mode.to_owned(),
-    };
+    let request = |pairs: &[(&str, &str)], mode: &str| sink_request(Path::new(""), "n int", mode, pairs);
     let sink = console.sink(request(&[("numRows", "5"), ("truncate", "false")], "update")).await.unwrap();
     assert_eq!(sink.fence(Generation(1)).await.unwrap(), None);
     let rows = vec![batch("n int", &[&["1"], &["2"]])];
@@ -35,7 +28,7 @@ async fn an_epoch_is_printed_under_its_number() {
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
     assert_eq!(*lock(&printed), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
-    let checked = ConnectorRegistry::default().with(Arc::new(console)).get("console").unwrap();
+    let checked = ConnectorRegistry::default().with(Arc::new(console)).unwrap().get("console").unwrap();
     let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
 }

@@ -1,24 +1,18 @@
-//! A stream into memory, read by its name.
+//! Tests a stream into memory that is read by its name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connector_testing::{batch, ddl, lines, options};
+use thalweg_connector_testing::{batch, lines, sink_request};
+use thalweg_connectors::Connector;
 use thalweg_connectors::memory::Memory;
 use thalweg_connectors::{Commit, StreamSink};
-use thalweg_connectors::{Connector, SinkRequest};
 
 async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn StreamSink>> {
-    let request = SinkRequest {
-        path: Some("Counts".to_owned()),
-        schema: ddl("n int"),
-        partition_by: vec![],
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-        query_id: query_id.to_owned(),
-        output_mode: mode.to_owned(),
-    };
+    let mut request = sink_request(Path::new("Counts"), "n int", mode, &[]);
+    query_id.clone_into(&mut request.query_id);
     memory.sink(request).await
 }
 

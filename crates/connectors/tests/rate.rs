@@ -51,7 +51,7 @@ async fn seconds_are_planned_once_and_read_again() {
         source.read(Some(&first), &second, whole).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(lines(&rest).len(), 14);
     assert_eq!(source.plan(Some(&second)).await.unwrap(), None);
-    let checked = ConnectorRegistry::default().with(Arc::new(rate.clone())).get("rate").unwrap();
+    let checked = ConnectorRegistry::default().with(Arc::new(rate.clone())).unwrap().get("rate").unwrap();
     let refused =
         checked.stream_schema(&read(Path::new(""), None, &[("rampUpTime", "5")])).await.unwrap_err();
     assert_eq!(refused.class(), "INVALID_OPTION_VALUE");

@@ -11,7 +11,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
-//! let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()).await?;
+//! let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()?).await?;
 //! let session = engine.new_session("ada", "1");
 //! session.sql("CREATE TABLE flights USING parquet AS SELECT * FROM VALUES ('AA', 3), ('UA', 5)").await?;
 //!

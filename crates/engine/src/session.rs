@@ -85,7 +85,7 @@ pub struct Analyzed {
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
-/// # let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()).await?;
+/// # let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()?).await?;
 /// let session = engine.new_session("ada", "1");
 /// session.config().set("spark.sql.session.timeZone", "Europe/Berlin")?;
 /// let outputs = session.sql("SELECT 1 AS a; SELECT 2 AS b").await?;

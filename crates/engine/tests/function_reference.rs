@@ -33,7 +33,7 @@ async fn examples_answer_as_spark_does() {
     let mut config = EngineConfig::new(dir.path());
     config.resume_jobs = false;
     config.workers = Some(2);
-    let engine = Engine::open(config, thalweg_connectors_all::standard_registry()).await.unwrap();
+    let engine = Engine::open(config, thalweg_connectors_all::standard_registry().unwrap()).await.unwrap();
     let session: Arc<Session> = engine.new_session("me", "reference");
     session.sql("SET spark.sql.session.timeZone=UTC").await.unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/tests/data/reference.json");

@@ -28,7 +28,7 @@ impl Database {
         let mut config = EngineConfig::new(dir.path());
         config.resume_jobs = false;
         config.workers = Some(2);
-        let engine = Engine::open(config, standard_registry()).await?;
+        let engine = Engine::open(config, standard_registry()?).await?;
         Ok(Self { session: engine.new_session("slt", "slt"), _engine: engine, _dir: dir })
     }
 

@@ -10,10 +10,10 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 ///
 /// ```
 /// use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
-/// use thalweg_logical::{LogicalExtension, settled};
+/// use thalweg_logical::{LogicalExtension, compute_once};
 ///
 /// let rows = LogicalPlanBuilder::empty(true).project([lit(1)])?.build()?;
-/// let LogicalPlan::Extension(extension) = settled(rows) else { unreachable!() };
+/// let LogicalPlan::Extension(extension) = compute_once(rows) else { unreachable!() };
 /// assert!(matches!(LogicalExtension::of(extension.node.as_ref()), Some(LogicalExtension::ComputeOnce(_))));
 /// # Ok::<(), datafusion::error::DataFusionError>(())
 /// ```
@@ -35,9 +35,9 @@ impl<'n> LogicalExtension<'n> {
         let node = node.as_any();
         let generate = || node.downcast_ref().map(Self::Generate);
         let sequential = || node.downcast_ref().map(Self::SequentialProjection);
-        let settled = || node.downcast_ref().map(Self::Settled);
+        let compute_once = || node.downcast_ref().map(Self::ComputeOnce);
         let watermark = || node.downcast_ref().map(Self::Watermark);
-        generate().or_else(sequential).or_else(settled).or_else(watermark)
+        generate().or_else(sequential).or_else(compute_once).or_else(watermark)
     }
 
     /// Returns the node at the top of a plan, if it is one of this crate.
@@ -117,8 +117,8 @@ mod tests {
         let node = |node| LogicalPlan::Extension(Extension { node });
         let marked = node(Arc::new(WatermarkNode::try_new(rows(), "a".to_owned(), 1).unwrap()));
         assert!(matches!(LogicalExtension::at(&marked), Some(LogicalExtension::Watermark(_))));
-        let settled = crate::settled(rows());
-        assert!(matches!(LogicalExtension::at(&settled), Some(LogicalExtension::ComputeOnce(_))));
+        let compute_once = crate::compute_once(rows());
+        assert!(matches!(LogicalExtension::at(&compute_once), Some(LogicalExtension::ComputeOnce(_))));
         assert!(LogicalExtension::at(&node(Arc::new(Foreign(rows())))).is_none());
         assert!(LogicalExtension::at(&rows()).is_none());
     }

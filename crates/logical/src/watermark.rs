@@ -147,7 +147,7 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
             Some(LogicalExtension::Generate(generate)) if !names(predicate).contains(&generate.column) => {
                 predicate.clone()
             }
-            // Nothing moves below settled rows, and the columns of a chain are not known here.
+            // Nothing moves below rows that are computed once, and the columns of a chain are not known here.
             Some(
                 LogicalExtension::Generate(_)
                 | LogicalExtension::ComputeOnce(_)

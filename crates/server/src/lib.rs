@@ -10,7 +10,7 @@
 //! use thalweg_connectors_all::standard_registry;
 //! use thalweg_engine::{Engine, EngineConfig};
 //!
-//! let engine = Engine::open(EngineConfig::new("data"), standard_registry()).await?;
+//! let engine = Engine::open(EngineConfig::new("data"), standard_registry()?).await?;
 //! let listener = thalweg_server::bind(([127, 0, 0, 1], 15002).into()).await?;
 //! thalweg_server::serve(engine, listener, std::future::pending()).await
 //! # }

@@ -1,8 +1,7 @@
-//! Files that are there whole or not at all, also after the power went.
+//! Writes files that exist completely or not at all, also after a loss of power.
 //!
-//! Everything is written under a hidden name first, synced, and then linked or renamed to the
-//! name that readers see; the folder is synced after that. A full disk or a folder that can't be
-//! written is an error that names the path.
+//! A file is written under a hidden name, synced, and then linked or renamed to the name that readers see; its folder
+//! is synced after that. A full disk or a folder that cannot be written is an error that names the path.
 
 use crate::path::uri;
 use std::fs::File;
@@ -11,17 +10,35 @@ use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
-/// Creates `path` with `bytes`; false, and nothing changed, if it is there already.
+/// Creates `path` with `bytes`, durably; false, and nothing changed, if it exists.
+///
+/// ```
+/// use thalweg_storage::durable::create_new;
+///
+/// # fn main() -> thalweg_common::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("0.json");
+/// assert!(create_new(&path, b"one")?);
+/// assert!(!create_new(&path, b"two")?);
+/// assert_eq!(std::fs::read(&path).unwrap(), b"one");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`. The file may exist then: its folder could not be synced,
+/// or the answer to the link was lost.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let hidden = folder.join(format!(".{}.tmp", Uuid::new_v4()));
     let written = write_synced(&hidden, bytes).map_err(|e| write_failed(path, &e));
+    // A link fails where the name is taken; a rename would replace the file of another writer.
     let linked = written.and_then(|()| match std::fs::hard_link(&hidden, path) {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == Io::AlreadyExists => Ok(false),
         Err(e) => Err(write_failed(path, &e)),
     });
-    // The link is what counts; a hidden file that stays behind harms nobody.
+    // Readers do not see the hidden name, so a file that stays under it is harmless.
     let _ = std::fs::remove_file(&hidden);
     if linked.as_ref().is_ok_and(|created| *created) {
         sync_folder(folder)?;
@@ -29,7 +46,10 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool> {
     linked
 }
 
-/// Creates `path` for writing, with its folders.
+/// Creates `path` for writing, with its folders. The file is durable once the caller has synced it and its folder.
+///
+/// # Errors
+/// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the path.
 pub fn create(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
@@ -37,7 +57,7 @@ pub fn create(path: &Path) -> Result<File> {
     File::create_new(path).map_err(|e| write_failed(path, &e))
 }
 
-/// Makes a folder and its parents, all of them durable.
+/// Creates a folder and its parents, all of them durable.
 ///
 /// # Errors
 /// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the folder.
@@ -45,13 +65,14 @@ pub fn make_folder(folder: &Path) -> Result<()> {
     make_folder_io(folder).map_err(|e| write_failed(folder, &e))
 }
 
-/// The same, with the system's error.
+/// Creates a folder as [`make_folder`] does, and returns the system's error.
 pub(crate) fn make_folder_io(folder: &Path) -> std::io::Result<()> {
     let is_missing = |f: &&Path| !f.as_os_str().is_empty() && !f.is_dir();
     let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    // From the outermost on: a folder is durable only in a parent that is.
     for folder in missing.into_iter().rev() {
         match std::fs::create_dir(folder) {
-            // Somebody else was quicker, and may not have synced it yet.
+            // Another process created it at the same time, and may not have synced it yet.
             Err(e) if e.kind() == Io::AlreadyExists && folder.is_dir() => {}
             other => other?,
         }
@@ -60,18 +81,25 @@ pub(crate) fn make_folder_io(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Moves a file or folder to its final name.
+/// Moves a file or folder to its final name. The name is durable once its folder is synced.
+///
+/// # Errors
+/// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the new path.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(|e| write_failed(to, &e))
 }
 
 /// Makes the names in a folder durable.
+///
+/// # Errors
+/// `FAILED_WRITE_FILE` and its like, naming the folder.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     sync_folder_io(folder).map_err(|e| write_failed(folder, &e))
 }
 
-/// The same, with the system's error.
+/// Syncs a folder as [`sync_folder`] does, and returns the system's error.
 pub(crate) fn sync_folder_io(folder: &Path) -> std::io::Result<()> {
+    // A folder is opened like a file; its data are the names in it.
     File::open(folder)?.sync_all()?;
     #[cfg(test)]
     SYNCED.with_borrow_mut(|all| all.push(folder.to_path_buf()));
@@ -89,7 +117,9 @@ pub(crate) fn synced() -> Vec<std::path::PathBuf> {
     SYNCED.take()
 }
 
-/// A path that can't be written, with what to do about it.
+/// Returns the error for a path that cannot be written, with a hint by its cause.
+///
+/// Its class is `DISK_FULL`, `PATH_NOT_WRITABLE` or, for any other cause, `FAILED_WRITE_FILE`.
 pub fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
     let (class, sqlstate, hint) = match cause.kind() {
         Io::StorageFull | Io::QuotaExceeded => ("DISK_FULL", "53100", "Free some space, then run it again."),
@@ -99,6 +129,7 @@ pub fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {
             ("PATH_NOT_WRITABLE", "42501", "Check who may write there.")
         }
+        // A folder of the path is a file. The system reports either, depending on which step fails.
         Io::NotADirectory | Io::AlreadyExists => {
             ("PATH_NOT_WRITABLE", "42501", "A file stands where a folder should be.")
         }
@@ -109,6 +140,7 @@ pub fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
         .hint(hint)
 }
 
+/// Writes a file whose content is durable; its name is not yet.
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;

@@ -1,11 +1,11 @@
-//! The local store of a checkpoint: what it says is written is there after a loss of power.
+//! Stores the objects of a checkpoint on a local disk: a write that is acknowledged survives a loss of power.
 //!
-//! An object is written beside its place and synced, then linked or renamed to its name, then its folder
-//! is synced; only then the write is acknowledged. So no step of the protocol rests on an effect that the
-//! disk may still forget. Whoever finds a name taken syncs its folder too before going on: the writer may
-//! have died before it did. For the same reason opening a store syncs the folders that are there.
+//! An object is written beside its place and synced, then linked or renamed to its name, then its folder is synced;
+//! only then is the write acknowledged. So no step of the protocol depends on an effect that the disk may still lose.
+//! A writer that finds a name taken syncs its folder too before it continues, since the other writer may have died
+//! before it did. For the same reason opening a store syncs the folders in it.
 //!
-//! Not here: copies and uploads in parts, which no checkpoint needs and which are refused.
+//! Copies and uploads in parts are refused: no checkpoint needs them.
 
 use crate::durable::{make_folder, make_folder_io, sync_folder_io};
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::ErrorKind;
 
-/// Writes of one name that died before they were linked: each leaves a file beside it at most.
+/// The most unfinished files beside one name. Each is left by a process that died before it linked the file.
 const STAGED_MAX: usize = 1000;
 
 /// A folder of this machine as a store of durable objects.
@@ -34,7 +34,7 @@ pub struct DurableStore {
 }
 
 impl DurableStore {
-    /// Opens the store in a folder, which is made if it does not exist.
+    /// Opens the store in a folder, which is created if it does not exist.
     ///
     /// # Errors
     /// `DISK_FULL`, `PATH_NOT_WRITABLE` or `FAILED_WRITE_FILE`, naming the folder.
@@ -53,7 +53,7 @@ impl std::fmt::Display for DurableStore {
     }
 }
 
-/// Makes the names in a folder and in all below it durable.
+/// Makes the names in a folder and in all folders below it durable.
 fn sync_folders(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -64,7 +64,7 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
     sync_folder_io(folder)
 }
 
-/// Writes `path` as a whole; false, and nothing changed, if it is to be new and is there.
+/// Writes `path` as a whole. With `new` it must not exist: if it does, the result is false and nothing changes.
 fn write(path: &Path, payload: &PutPayload, new: bool) -> io::Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let (mut file, staged) = stage(path, folder)?;
@@ -73,7 +73,7 @@ fn write(path: &Path, payload: &PutPayload, new: bool) -> io::Result<bool> {
             |()| if new { std::fs::hard_link(&staged, path) } else { std::fs::rename(&staged, path) },
         );
     if new || written.is_err() {
-        // What stays behind has a name that no listing shows.
+        // A file that stays has a name that no listing shows.
         let _ = std::fs::remove_file(&staged);
     }
     let created = match written {
@@ -81,11 +81,12 @@ fn write(path: &Path, payload: &PutPayload, new: bool) -> io::Result<bool> {
         Err(e) if new && e.kind() == Io::AlreadyExists => false,
         Err(e) => return Err(e),
     };
+    // Also where the name was taken: the caller is going to depend on the other writer's object.
     sync_folder_io(folder)?;
     Ok(created)
 }
 
-/// A fresh file beside `path`. Its name ends as object_store's own staged files do, which it never lists.
+/// Creates a file beside `path`. Its name ends as that of object_store's own staged files, which it never lists.
 fn stage(path: &Path, folder: &Path) -> io::Result<(File, PathBuf)> {
     for n in 1..=STAGED_MAX {
         let mut name = OsString::from(path);
@@ -93,14 +94,26 @@ fn stage(path: &Path, folder: &Path) -> io::Result<(File, PathBuf)> {
         match File::create_new(&name) {
             Ok(file) => return Ok((file, name.into())),
             Err(e) if e.kind() == Io::AlreadyExists => {}
+            // Folders are created on demand, as in an object store. The loop ends: the next try finds the folder.
             Err(e) if e.kind() == Io::NotFound && !folder.is_dir() => make_folder_io(folder)?,
             Err(e) => return Err(e),
         }
     }
-    Err(io::Error::other(format!("{STAGED_MAX} unfinished files lie beside it")))
+    Err(io::Error::other(format!("there are {STAGED_MAX} unfinished files beside it")))
 }
 
-/// An object of a checkpoint that can't be read or written: which one, where, why, and what to do.
+/// Returns the error for an object of a checkpoint that cannot be read or written, naming the object, the store and the
+/// cause: class `CHECKPOINT_IO`, or `DISK_FULL` for a full disk.
+///
+/// ```
+/// use object_store::memory::InMemory;
+/// use thalweg_storage::checkpoint_failed;
+///
+/// let cause = object_store::Error::Generic { store: "S3", source: "timeout".into() };
+/// let error = checkpoint_failed("write", "plans/7", &InMemory::new(), &cause);
+/// assert_eq!(error.class(), "CHECKPOINT_IO");
+/// assert!(error.message().starts_with("Failed to write 'plans/7' of the checkpoint"));
+/// ```
 pub fn checkpoint_failed(
     verb: &str,
     name: &str,
@@ -127,8 +140,9 @@ pub fn checkpoint_failed(
         .hint(hint)
 }
 
-/// The system's own error at the bottom of a store's.
+/// The system's error that caused an error of a store, if any.
 fn system_error(error: &Error) -> Option<&io::Error> {
+    // object_store wraps it more than once, differently for each operation.
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(system) = inner.downcast_ref::<io::Error>() {
@@ -158,9 +172,11 @@ impl ObjectStore for DurableStore {
         let new = match opts.mode {
             PutMode::Create => true,
             PutMode::Overwrite => false,
+            // No checkpoint replaces an object by its version.
             PutMode::Update(_) => return Err(refused("put with PutMode::Update", self)),
         };
         let path = self.inner.path_to_filesystem(location)?;
+        // Syncs take milliseconds, which a thread of the runtime must not wait for.
         let done = tokio::task::spawn_blocking(move || write(&path, &payload, new)).await;
         match done.map_err(|source| Error::JoinError { source })? {
             Ok(true) => Ok(PutResult { e_tag: None, version: None }),

@@ -1,8 +1,8 @@
-//! Stores what has to outlive the process: objects of a checkpoint, logs of what was planned, and whole files.
+//! Stores what has to outlive the process: objects of a checkpoint, the logs of sources, and whole files.
 //!
-//! What is acknowledged is there after a loss of power. It is below streams and connectors, since both rest on it: a
-//! streaming source keeps its plans in a [`MetadataLog`] of the checkpoint, and the connectors that write files use
-//! the same durable steps as the checkpoint. Only this machine's disk is served; any object store can hold a log.
+//! What is acknowledged survives a loss of power. The crate is below streams and connectors, since both depend on it:
+//! a streaming source keeps its plans in a [`MetadataLog`] of the checkpoint, and the connectors that write files use
+//! the same durable steps as the checkpoint. [`DurableStore`] is on a local disk; a log can be in any object store.
 //!
 //! ```
 //! use thalweg_storage::{DurableStore, MetadataLog};
@@ -12,7 +12,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! let store = DurableStore::open(folder.path())?;
 //! let log = MetadataLog::new(store, "sources/0".into());
-//! // Whoever creates an entry first decides it.
+//! // The first creation of an entry decides its content.
 //! assert_eq!(log.create_or_get(0, "first".into()).await?, "first");
 //! assert_eq!(log.create_or_get(0, "second".into()).await?, "first");
 //! assert_eq!(log.get(1).await?, None);
@@ -27,4 +27,4 @@ mod metadata_log;
 pub mod path;
 
 pub use durable_store::{DurableStore, checkpoint_failed};
-pub use metadata_log::MetadataLog;
+pub use metadata_log::{MetadataLog, checkpoint_corrupt};

@@ -1,12 +1,28 @@
-//! A path as a user writes it, and as messages show it.
+//! Converts paths between the forms in which users write them and messages show them.
 //!
-//! Takes plain paths and `file:` URLs, and nothing else: other schemes are refused by name. Never
-//! touches the disk.
+//! Plain paths and `file:` URLs are taken; other schemes are refused by name. The disk is never read.
 
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The absolute local path that `text` names; it may still hold globs.
+/// Returns the absolute local path that `text` names. It may contain glob patterns.
+///
+/// ```
+/// use std::path::Path;
+/// use thalweg_storage::path::{full_uri, local, uri};
+///
+/// # fn main() -> thalweg_common::Result<()> {
+/// let path = local("file:///in/a.csv")?;
+/// assert_eq!(path, Path::new("/in/a.csv"));
+/// assert_eq!(uri(&path), "file:/in/a.csv");
+/// assert_eq!(full_uri(&path), "file:///in/a.csv");
+/// assert_eq!(local("s3://bucket/a.csv").unwrap_err().class(), "UNSUPPORTED_FEATURE");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// `INVALID_EMPTY_LOCATION` for an empty path, `UNSUPPORTED_FEATURE` for a scheme other than `file`.
 pub fn local(text: &str) -> Result<PathBuf> {
     let path = match text.split_once(':') {
         Some(("file", rest)) => without_authority(rest),
@@ -25,12 +41,12 @@ pub fn local(text: &str) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::internal(format!("no current directory for '{path}': {e}")))
 }
 
-/// The URI of a file with its empty authority: `file:///in/a.csv`.
+/// Returns the URI of a file with its empty authority: `file:///in/a.csv`.
 pub fn full_uri(path: &Path) -> String {
     format!("file://{}", path.display())
 }
 
-/// How Spark writes a local path: `file:/in/a.csv`.
+/// Returns the URI of a file as Spark's messages show it: `file:/in/a.csv`.
 pub fn uri(path: &Path) -> String {
     format!("file:{}", path.display())
 }
@@ -43,6 +59,7 @@ fn without_authority(rest: &str) -> &str {
 }
 
 fn is_scheme(text: &str) -> bool {
+    // One letter is the drive of a Windows path, which is a plain path.
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))

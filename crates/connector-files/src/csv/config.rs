@@ -1,13 +1,15 @@
-//! The options of reading CSV. Each is used or refused by name.
+//! Reads the options of reading CSV files.
 
-use crate::text::config::{Mode, Unreadable, only_english, sampling_ratio, text_rules};
+use crate::text::config::{
+    Mode, Unreadable, corrupt_column, line_separator, only_english, sampling_ratio, text_rules,
+};
 use crate::text::encoding::Encoding;
 use thalweg_common::{Error, Result};
-use thalweg_connectors::OptionMap;
+use thalweg_connectors::{OptionMap, ReadRequest};
 use thalweg_values::cell::TextRules;
 use thalweg_values::csv::Syntax;
 
-/// Everything that reading CSV needs to know.
+/// The options of reading CSV files.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CsvConfig {
     pub syntax: Syntax,
@@ -24,19 +26,19 @@ pub(super) struct CsvConfig {
     pub encoding: Encoding,
     pub sampling_ratio: f64,
     pub columns_max: usize,
-    /// None: no limit.
+    /// The most characters of a field; none for no limit.
     pub cell_chars_max: Option<usize>,
     pub rules: TextRules,
     pub unreadable: Unreadable,
 }
 
 impl CsvConfig {
-    /// Reads the options.
-    pub(super) fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
+    /// Reads the options of a request.
+    pub(super) fn from_request(request: &ReadRequest) -> Result<Self> {
+        let options = &request.options;
         only_english(options)?;
-        let corrupt = options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column);
         let text = |key: &str| options.get(key).unwrap_or_default().to_owned();
-        let (rules, unreadable) = rules(options, time_zone)?;
+        let (rules, unreadable) = rules(options, &request.time_zone)?;
         Ok(Self {
             syntax: syntax(options)?,
             header: options.flag("header", false)?,
@@ -48,8 +50,8 @@ impl CsvConfig {
             comment: byte(options, "comment", None)?,
             line_separator: line_separator(options)?,
             mode: Mode::from_options(options)?,
-            corrupt_column: corrupt.to_owned(),
-            encoding: Encoding::from_options(options)?,
+            corrupt_column: corrupt_column(request),
+            encoding: Encoding::of_csv(options)?,
             sampling_ratio: sampling_ratio(options)?,
             columns_max: options
                 .count("maxColumns")?
@@ -61,6 +63,7 @@ impl CsvConfig {
     }
 }
 
+/// The rules of cells, with the texts of numbers that only CSV can choose.
 fn rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
     let (rules, unreadable) = text_rules(options, time_zone)?;
     let word = |key: &str, default: String| options.get(key).map_or(default, str::to_owned);
@@ -76,7 +79,9 @@ fn rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)
 fn syntax(options: &OptionMap) -> Result<Syntax> {
     let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0);
     let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0);
+    // Where the escape is the quote, a doubled quote is one already.
     let doubled = (escape != quote).then_some(escape);
+    // Without a quote or an escape their byte is NUL, which is in no text.
     Ok(Syntax {
         separator: separator(options)?,
         quote,
@@ -91,7 +96,7 @@ fn syntax(options: &OptionMap) -> Result<Syntax> {
     })
 }
 
-/// `sep` or `delimiter`: characters, or the escapes `\t` and `\\`.
+/// Reads `sep` or `delimiter`: characters, or the escapes `\t` and `\\`.
 pub(super) fn separator(options: &OptionMap) -> Result<String> {
     let key = if options.get("sep").is_some() { "sep" } else { "delimiter" };
     let text = options.get(key).unwrap_or(",").replace("\\t", "\t").replace("\\\\", "\\");
@@ -109,7 +114,7 @@ fn stop_at_closing_quote(options: &OptionMap) -> Result<bool> {
     }
 }
 
-/// One ASCII character, or its escape such as `\t`; empty text turns the feature off.
+/// Reads an option that is one ASCII character, or its escape such as `\t`; empty text turns the feature off.
 pub(super) fn byte(options: &OptionMap, key: &str, default: Option<u8>) -> Result<Option<u8>> {
     match options.get(key) {
         None => Ok(default),
@@ -125,14 +130,6 @@ pub(super) fn byte(options: &OptionMap, key: &str, default: Option<u8>) -> Resul
 
 fn not_one_character(options: &OptionMap, key: &str) -> Error {
     options.bad(key, "one ASCII character")
-}
-
-fn line_separator(options: &OptionMap) -> Result<Option<String>> {
-    match options.get("lineSep") {
-        None => Ok(None),
-        Some("") => Err(options.bad("lineSep", "at least one character")),
-        Some(text) => Ok(Some(text.to_owned())),
-    }
 }
 
 fn cell_chars_max(options: &OptionMap) -> Result<Option<usize>> {

@@ -1,25 +1,16 @@
 //! Describes the format `csv` and its options.
 
-use crate::files::options::{LISTING, STREAM_LISTING, TEXT_READ, TEXT_WRITE};
+use crate::files::options::{LISTING, STREAM_LISTING, TEXT_READ, TEXT_WRITE, folder_stream, folder_write};
 use thalweg_connectors::descriptor::OptionType::{Character, Choice, Count, Flag, Limit, Text};
-use thalweg_connectors::descriptor::{BatchRead, BatchWrite, ConnectorDescriptor, OptionSpec, StreamRead};
-use thalweg_connectors::stream::Guarantee;
+use thalweg_connectors::descriptor::{BatchRead, ConnectorDescriptor, OptionSpec};
 
 pub(super) static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     extensions: &["csv", "tsv"],
     // A file that is named in SQL is read as a spreadsheet is opened: with its header and types.
     bare_file_options: &[("header", "true"), ("inferSchema", "true")],
     batch_read: Some(BatchRead { options: &[READ, TEXT_READ, LISTING] }),
-    batch_write: Some(BatchWrite {
-        options: &[WRITE, TEXT_WRITE],
-        atomic: false,
-        overwrites_partitions: false,
-    }),
-    stream_read: Some(StreamRead {
-        options: &[READ, TEXT_READ, STREAM_LISTING],
-        guarantee: Guarantee::ExactlyOnce,
-        needs_schema: true,
-    }),
+    batch_write: Some(folder_write(&[WRITE, TEXT_WRITE])),
+    stream_read: Some(folder_stream(&[READ, TEXT_READ, STREAM_LISTING])),
     ..ConnectorDescriptor::new("csv", "Text files with a record per line, whose fields are separated.")
 };
 

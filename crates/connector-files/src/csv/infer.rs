@@ -1,7 +1,7 @@
-//! The schema of CSV files: names from the header, types from the cells.
+//! Infers the schema of CSV files: names from the header, types from the cells.
 //!
-//! A type only widens, in Spark's order: int, bigint, decimal, double, date, timestamp, boolean,
-//! string. Empty cells and `nullValue` say nothing, so a column of numbers with `NA` stays one.
+//! A type only widens, in Spark's order: int, bigint, decimal, double, date, timestamp, boolean, string. Empty cells
+//! and `nullValue` are skipped, so a column of numbers with `NA` remains one.
 
 use super::config::CsvConfig;
 use super::source::RawRecords;
@@ -28,7 +28,7 @@ enum Seen {
     Text,
 }
 
-/// The schema of `files`; class `UNABLE_TO_INFER_SCHEMA` if there are none.
+/// Infers the schema of `files`; class `UNABLE_TO_INFER_SCHEMA` if there are none.
 pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRef> {
     if files.is_empty() {
         return Err(unable_to_infer("CSV"));
@@ -47,6 +47,7 @@ pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRe
         let mut record = Record::default();
         let mut first = true;
         while let Some(text) = records.next()? {
+            // Every column is a string: the names are all that is needed.
             if names.is_some() && !config.infer_schema {
                 break;
             }
@@ -55,6 +56,7 @@ pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRe
                 names = Some(column_names(&record, &text, &config));
                 types = vec![Seen::Nothing; record.len()];
             }
+            // Each file has a header, but only that of the first names the columns.
             let is_header = std::mem::take(&mut first) && config.header;
             if !is_header && config.infer_schema {
                 if is_sampled(number, config.sampling_ratio) {
@@ -69,7 +71,7 @@ pub(super) fn schema(files: &[FileEntry], config: &CsvConfig) -> Result<SchemaRe
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }
 
-/// The names in the header made unique as Spark does, or `_c0`, `_c1`, …
+/// Returns the names in the header, made unique as by Spark, or `_c0`, `_c1`, …
 fn column_names(record: &Record, text: &str, config: &CsvConfig) -> Vec<String> {
     let cells = (0..record.len()).map(|i| record.cell(text, i).map(|c| c.text).unwrap_or_default());
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -96,7 +98,8 @@ fn widen(types: &mut [Seen], record: &Record, text: &str, config: &CsvConfig) {
     }
 }
 
-/// The narrowest type of `text` that is not narrower than what was seen.
+/// Returns the narrowest type of `text` that is not narrower than what was seen: the types that a column has passed are
+/// not tried again.
 fn narrowest(seen: Seen, text: &str, config: &CsvConfig) -> Seen {
     let rank = rank(seen);
     let rules = &config.rules;
@@ -145,11 +148,13 @@ fn rank(seen: Seen) -> u8 {
     }
 }
 
+/// Returns the narrowest type that holds both.
 fn merge(a: Seen, b: Seen) -> Seen {
     let (low, high) = if rank(a) <= rank(b) { (a, b) } else { (b, a) };
     match (low, high) {
         (Seen::Nothing, other) => other,
         (Seen::Decimal(p), Seen::Decimal(q)) => Seen::Decimal(p.max(q)),
+        // An integer has up to 10 digits and a long 20, as Spark counts them, whatever was seen.
         (Seen::Int, Seen::Decimal(q)) => Seen::Decimal(q.max(10)),
         (Seen::Long, Seen::Decimal(q)) => Seen::Decimal(q.max(20)),
         (a, b) if a == b => a,

@@ -1,4 +1,4 @@
-//! CSV by Spark's rules: the format, its options, reading, inferring and writing.
+//! Reads, infers and writes CSV files by Spark's rules.
 
 mod config;
 mod descriptor;
@@ -9,38 +9,24 @@ mod source;
 mod tests;
 
 use crate::files::format::{FileConnector, FileFormat, Reading};
-use crate::files::write::SinkFormat;
-use crate::files::{FileEntry, FileReader};
+use crate::files::{FileEntry, FileReader, scan};
 use arrow::datatypes::SchemaRef;
 use config::CsvConfig;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::descriptor::ConnectorDescriptor;
-use thalweg_connectors::{ReadRequest, WriteRequest};
 use thalweg_values::zone::Zone;
 
 /// Returns the connector of the format `csv`.
 pub fn connector() -> FileConnector {
-    FileConnector::new(Csv)
+    FileConnector(CSV)
 }
 
-#[derive(Debug)]
-pub(crate) struct Csv;
-
-impl FileFormat for Csv {
-    fn descriptor(&self) -> &'static ConnectorDescriptor {
-        &descriptor::DESCRIPTOR
-    }
-
-    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {
-        let (zone, corrupt) = (&request.time_zone, &request.corrupt_column);
-        Ok(Box::new(CsvConfig::from_options(&request.options, zone, corrupt)?))
-    }
-
-    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>> {
-        Ok(Arc::new(sink::CsvSink::from_options(&request.options, &request.time_zone)?))
-    }
-}
+pub(crate) static CSV: FileFormat = FileFormat {
+    descriptor: &descriptor::DESCRIPTOR,
+    reading: |request| Ok(Box::new(CsvConfig::from_request(request)?)),
+    writing: |request| Ok(Arc::new(sink::CsvSink::from_request(request)?)),
+    paths: scan::paths,
+};
 
 impl Reading for CsvConfig {
     fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {

@@ -1,4 +1,4 @@
-//! Rows into CSV files: the options of Spark's writer. Records are printed by `thalweg-values`.
+//! Writes rows into CSV files. Records are printed by `thalweg-values`.
 
 use super::config::{byte, separator};
 use crate::files::write::{FileSink, SinkFormat};
@@ -10,12 +10,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::OptionMap;
+use thalweg_connectors::{OptionMap, WriteRequest};
 use thalweg_values::csv::CsvWriter;
 use thalweg_values::display::columns_with_interval_texts;
 use thalweg_values::print::can_print;
 
-/// How CSV files are written.
+/// The options of writing CSV files.
 #[derive(Debug, Clone)]
 pub(super) struct CsvSink {
     header: bool,
@@ -25,8 +25,9 @@ pub(super) struct CsvSink {
 }
 
 impl CsvSink {
-    /// Reads the options.
-    pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    /// Reads the options of a request.
+    pub(super) fn from_request(request: &WriteRequest) -> Result<Self> {
+        let options = &request.options;
         only_english(options)?;
         only_utf8(options)?;
         let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();
@@ -44,11 +45,12 @@ impl CsvSink {
             quote_all: options.flag("quoteAll", false)?,
             null_value: options.get("nullValue").unwrap_or_default().to_owned(),
             empty_value: options.get("emptyValue").unwrap_or("\"\"").to_owned(),
+            // Unlike the reader, Spark's writer trims by default.
             trim_start: options.flag("ignoreLeadingWhiteSpace", true)?,
             trim_end: options.flag("ignoreTrailingWhiteSpace", true)?,
             line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
             comment: byte(options, "comment", None)?.map_or('#', char::from),
-            rules: print_rules(options, time_zone)?,
+            rules: print_rules(options, &request.time_zone)?,
         };
         Ok(Self {
             header: options.flag("header", false)?,
@@ -81,6 +83,7 @@ impl SinkFormat for CsvSink {
             line: String::new(),
             cell: String::new(),
         };
+        // Each file has a header, also one without rows.
         if self.header {
             let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
             sink.writer.header(&names, &mut sink.line);
@@ -114,7 +117,7 @@ impl FileSink for Writer {
     }
 }
 
-/// The end of the files' names: three letters, `csv` by default.
+/// Reads the end of the files' names: three letters, `csv` by default.
 fn extension(options: &OptionMap) -> Result<String> {
     let text = options.get("extension").unwrap_or("csv");
     if text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {

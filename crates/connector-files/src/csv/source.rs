@@ -1,15 +1,14 @@
-//! The rows of a CSV file, by Spark's modes.
+//! Reads the rows of CSV files, by Spark's modes.
 //!
-//! A record is malformed if it has another number of fields than the schema, a cell that is none
-//! of its column's type, or bytes that are none of the encoding. Whether it is malformed never
-//! depends on which columns are asked for, unless nobody would see the difference (PERMISSIVE
-//! without the corrupt column). Blank lines and comments are no records.
+//! A record is malformed if it has another number of fields than the schema, a cell that is not of its column's type,
+//! or bytes that are not UTF-8. Whether it is malformed does not depend on the columns that are asked for, unless the
+//! difference cannot be seen (PERMISSIVE without the corrupt column). Blank lines and comments are not records.
 
 use super::config::CsvConfig;
-use crate::files::lines::{Lines, is_compressed, read_whole};
+use crate::files::lines::{Lines, read_whole};
 use crate::files::{Batches, FileEntry, FileReader, Split};
-use crate::text::config::{corrupt_place, unsupported_type};
-use crate::text::rows::{self, Layout, Rows, Verdicts};
+use crate::text::config::unsupported_type;
+use crate::text::rows::{self, Columns, Layout, Rows, Verdicts};
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use std::borrow::Cow;
@@ -22,30 +21,26 @@ use thalweg_values::csv::{Record, Syntax};
 /// Reads CSV files of one schema.
 #[derive(Debug)]
 pub(super) struct CsvReader {
-    schema: SchemaRef,
+    columns: Columns,
     config: Arc<CsvConfig>,
-    /// Where the corrupt column stands in the schema.
-    corrupt: Option<usize>,
 }
 
 impl CsvReader {
-    /// A reader of columns of `schema`; a type that CSV can't hold is refused.
+    /// Creates a reader of columns of `schema`; a type that CSV cannot hold is refused.
     pub(super) fn new(schema: SchemaRef, config: CsvConfig) -> Result<Self> {
-        if let Some(field) = schema.fields().iter().find(|f| CellBuilder::new(f.data_type()).is_none()) {
-            return Err(unsupported_type("CSV", field.name(), field.data_type()));
-        }
-        let corrupt = corrupt_place(&schema, &config.corrupt_column)?;
-        Ok(Self { schema, config: Arc::new(config), corrupt })
+        let columns = Columns::new("CSV", schema, &config.corrupt_column, |t| CellBuilder::new(t).is_some())?;
+        Ok(Self { columns, config: Arc::new(config) })
     }
 }
 
 impl FileReader for CsvReader {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.columns.schema
     }
 
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
         let mut raw = RawRecords::open(split, &self.config)?;
+        // Only the first split of a file has its header.
         if split.start == 0 && self.config.header {
             let place = uri(&split.file.path);
             let header = raw.next()?.map(|h| h.into_owned());
@@ -53,14 +48,13 @@ impl FileReader for CsvReader {
                 self.check_header(&header, raw.syntax(), &place)?;
             }
         }
-        let layout = Layout::new(&self.schema, self.corrupt, self.config.mode, columns)?;
+        let layout = Layout::new(&self.columns, self.config.mode, columns)?;
         let records = CsvRecords::new(self, raw, &layout)?;
         Ok(Box::new(Rows::new(records, layout, self.config.mode)))
     }
 
     fn can_split(&self, file: &FileEntry) -> bool {
-        let plain = self.config.encoding.is_utf8() && !is_compressed(&file.path);
-        plain && !self.config.syntax.multi_line
+        self.config.encoding.can_split(&file.path, self.config.syntax.multi_line)
     }
 }
 
@@ -70,9 +64,9 @@ impl CsvReader {
         record.parse(header, syntax);
         let names: Vec<_> =
             (0..record.len()).filter_map(|i| record.cell(header, i)).map(|c| c.text).collect();
-        let wanted: Vec<_> = (0..self.schema.fields().len())
-            .filter(|i| Some(*i) != self.corrupt)
-            .filter_map(|i| self.schema.fields().get(i))
+        let wanted: Vec<_> = (0..self.columns.schema.fields().len())
+            .filter(|i| Some(*i) != self.columns.corrupt)
+            .filter_map(|i| self.columns.schema.fields().get(i))
             .map(|f| f.name().as_str())
             .collect();
         let same =
@@ -95,7 +89,7 @@ impl CsvReader {
     }
 }
 
-/// The raw records of a split, without blank lines and comments.
+/// The raw records of a split, without blank lines and comments. With `multiLine` the split is a whole file.
 pub(super) enum RawRecords {
     Lines { lines: Lines, config: Arc<CsvConfig> },
     Whole { text: String, at: usize, number: u64, path: String, config: Arc<CsvConfig>, record: Record },
@@ -108,6 +102,7 @@ impl RawRecords {
             return Ok(Self::Lines { lines, config: Arc::clone(config) });
         }
         let path = uri(&split.file.path);
+        // Records are cut across lines, so a byte that is not UTF-8 cannot be given to one record, as it is in lines.
         let text = String::from_utf8(read_whole(&split.file.path, config.encoding)?)
             .map_err(|e| not_utf8(&path, e.utf8_error().valid_up_to()))?;
         let mut config = config.as_ref().clone();
@@ -116,7 +111,7 @@ impl RawRecords {
         Ok(Self::Whole { text, at: 0, number: 0, path, config, record: Record::default() })
     }
 
-    /// The text of the next record; bytes that are no UTF-8 are replaced, and it is owned then.
+    /// Returns the text of the next record. If bytes that are not UTF-8 had to be replaced, it is owned.
     pub(super) fn next(&mut self) -> Result<Option<Cow<'_, str>>> {
         match self {
             Self::Lines { lines, config } => {
@@ -131,7 +126,7 @@ impl RawRecords {
         }
     }
 
-    /// How its records are cut.
+    /// Returns how its records are cut into fields.
     pub(super) fn syntax(&self) -> &Syntax {
         &self.config().syntax
     }
@@ -142,7 +137,7 @@ impl RawRecords {
         }
     }
 
-    /// Where the last record stands.
+    /// Returns where the last record is, for messages.
     pub(super) fn place(&self) -> String {
         match self {
             Self::Lines { lines, .. } => lines.place(),
@@ -154,6 +149,7 @@ impl RawRecords {
 fn next_line(lines: &mut Lines, comment: Option<u8>) -> Result<Option<&[u8]>> {
     loop {
         let Some(line) = lines.next()? else { return Ok(None) };
+        // As Java's trim has it: all control characters are blank.
         let is_blank = line.iter().all(|b| *b <= b' ');
         if !is_blank && (comment.is_none() || line.first().copied() != comment) {
             return Ok(lines.current());
@@ -161,7 +157,8 @@ fn next_line(lines: &mut Lines, comment: Option<u8>) -> Result<Option<&[u8]>> {
     }
 }
 
-/// In a file that is cut as a whole only an empty line is no record; a blank one is.
+/// Returns the range of the next record. In a file that is cut as a whole only an empty line is skipped, as by Spark's
+/// parser; a blank line is a record.
 fn next_in_whole(
     text: &str,
     at: &mut usize,
@@ -199,24 +196,24 @@ struct CsvRecords {
     raw: RawRecords,
     record: Record,
     config: Arc<CsvConfig>,
-    /// One per column that is built; its place among a record's fields.
+    /// The position in a record and the builder of each column that is built.
     cells: Vec<(usize, CellBuilder)>,
     width: usize,
 }
 
 impl CsvRecords {
     fn new(reader: &CsvReader, raw: RawRecords, layout: &Layout) -> Result<Self> {
-        let fields = reader.schema.fields();
+        let fields = reader.columns.schema.fields();
         let mut cells = Vec::with_capacity(layout.built.len());
         for (index, field) in layout.built.iter().filter_map(|i| fields.get(*i).map(|f| (*i, f))) {
-            // The corrupt column is none of the record's fields.
-            let place = index - usize::from(reader.corrupt.is_some_and(|c| c < index));
+            // The corrupt column is not in the file, so the fields after it are one place further left.
+            let place = index - usize::from(reader.columns.corrupt.is_some_and(|c| c < index));
             raw.config().unreadable.check([field])?;
             let builder = CellBuilder::new(field.data_type())
                 .ok_or_else(|| unsupported_type("CSV", field.name(), field.data_type()))?;
             cells.push((place, builder));
         }
-        let width = fields.len() - usize::from(reader.corrupt.is_some());
+        let width = fields.len() - usize::from(reader.columns.corrupt.is_some());
         let config = Arc::clone(raw.config());
         Ok(Self { raw, record: Record::default(), config, cells, width })
     }
@@ -225,7 +222,7 @@ impl CsvRecords {
 impl rows::Records for CsvRecords {
     fn append_next(&mut self, verdicts: &mut Verdicts) -> Result<bool> {
         let Some(text) = self.raw.next()? else { return Ok(false) };
-        // A record whose bytes had to be replaced keeps its cells, and is told.
+        // A record whose bytes had to be replaced keeps its cells, but counts as malformed: bytes were lost.
         let is_utf8 = matches!(text, Cow::Borrowed(_));
         let row = RowContext { config: &self.config, width: self.width };
         let fits = row.append(&text, &mut self.record, &mut self.cells)?;
@@ -242,14 +239,14 @@ impl rows::Records for CsvRecords {
     }
 }
 
-/// What every row of a file is judged by.
+/// The rules that are the same for every row of a file.
 struct RowContext<'a> {
     config: &'a CsvConfig,
     width: usize,
 }
 
 impl RowContext<'_> {
-    /// Appends one value or null per builder; whether the record fits.
+    /// Appends one value or null to each builder; returns whether the record fits the columns.
     fn append(&self, text: &str, record: &mut Record, cells: &mut [(usize, CellBuilder)]) -> Result<bool> {
         record.parse(text, &self.config.syntax);
         self.check_limits(record, text)?;
@@ -264,6 +261,7 @@ impl RowContext<'_> {
                 builder.append_null();
                 continue;
             };
+            // The other cells keep their values, as in Spark's PERMISSIVE mode.
             if !builder.append(value, &self.config.rules) {
                 builder.append_null();
                 fits = false;
@@ -273,6 +271,7 @@ impl RowContext<'_> {
     }
 
     fn check_limits(&self, record: &Record, text: &str) -> Result<()> {
+        // Counting characters is slow, and a record of fewer bytes has no field of more characters.
         let too_long = |max: usize| {
             text.len() > max
                 && (0..record.len())

@@ -132,7 +132,8 @@ async fn a_header_is_compared_only_if_asked() {
 #[tokio::test]
 async fn options_that_are_not_there_are_refused_by_name() {
     let cases = [
-        (("encoding", "ebcdic"), "INVALID_OPTION_VALUE"),
+        (("encoding", "ebcdic"), "INVALID_PARAMETER_VALUE.CHARSET"),
+        (("encoding", "UTF-16"), "INVALID_OPTION_VALUE"),
         (("sep", ""), "INVALID_OPTION_VALUE"),
         (("mergeSchema", "true"), "INVALID_OPTION_VALUE"),
         (("timestampFormat", "ww"), "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION"),

@@ -1,36 +1,29 @@
-//! The defaults that the descriptors of file formats document are those that the formats have.
+//! Tests that the defaults in the descriptors of file formats are those that the formats have.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::Listing;
 use super::format::FileFormat;
 use super::stream::StreamConfig;
-use crate::testing::read;
+use crate::testing::{read, write_request};
 use std::path::Path;
 use thalweg_common::Result;
+use thalweg_connectors::WriteMode;
 use thalweg_connectors::descriptor::Operation;
-use thalweg_connectors::{WriteMode, WriteRequest};
 
 /// Everything that the options of an operation decide, as text.
-fn effect(format: &dyn FileFormat, operation: Operation, pairs: &[(&str, &str)]) -> Result<String> {
+fn effect(format: &FileFormat, operation: Operation, pairs: &[(&str, &str)]) -> Result<String> {
     let request = read(Path::new("/in"), None, pairs);
     let (options, zone) = (&request.options, request.time_zone.as_str());
     Ok(match operation {
         Operation::BatchRead => {
-            format!("{:?} {:?}", format.reading(&request)?, Listing::from_options(options, zone)?)
+            format!("{:?} {:?}", (format.reading)(&request)?, Listing::from_options(options, zone)?)
         }
         Operation::StreamRead => {
-            format!("{:?} {:?}", format.reading(&request)?, StreamConfig::from_options(options, zone)?)
+            format!("{:?} {:?}", (format.reading)(&request)?, StreamConfig::from_options(options, zone)?)
         }
         Operation::BatchWrite => {
-            let write = WriteRequest {
-                path: "/out".to_owned(),
-                mode: WriteMode::Append,
-                partition_by: vec![],
-                replace: false,
-                options: options.clone(),
-                time_zone: zone.to_owned(),
-            };
-            format!("{:?}", format.writing(&write)?)
+            let write = write_request(Path::new("/out"), WriteMode::Append, &[], pairs);
+            format!("{:?}", (format.writing)(&write)?)
         }
         Operation::StreamWrite => String::new(),
     })
@@ -38,17 +31,16 @@ fn effect(format: &dyn FileFormat, operation: Operation, pairs: &[(&str, &str)])
 
 #[test]
 fn a_documented_default_changes_nothing() {
-    let formats: [Box<dyn FileFormat>; 3] =
-        [Box::new(crate::csv::Csv), Box::new(crate::json::Json), Box::new(crate::parquet::Parquet)];
+    let formats = [crate::csv::CSV, crate::json::JSON, crate::parquet::PARQUET];
     let mut checked = 0;
     for format in &formats {
         for operation in Operation::ALL {
-            let groups = format.descriptor().options(operation).unwrap_or_default();
-            let plain = effect(format.as_ref(), operation, &[]).unwrap();
+            let groups = format.descriptor.options(operation).unwrap_or_default();
+            let plain = effect(format, operation, &[]).unwrap();
             for spec in groups.iter().flat_map(|group| *group) {
                 let Some(default) = spec.default else { continue };
-                let given = effect(format.as_ref(), operation, &[(spec.name, default)]).unwrap();
-                assert_eq!(given, plain, "{} {operation} {}", format.descriptor().name, spec.name);
+                let given = effect(format, operation, &[(spec.name, default)]).unwrap();
+                assert_eq!(given, plain, "{} {operation} {}", format.descriptor.name, spec.name);
                 checked += 1;
             }
         }

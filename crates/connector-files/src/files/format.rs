@@ -1,10 +1,8 @@
-//! What a format made of files has to bring: a reader, an inference, a writer. The rest is here.
+//! Makes connectors of formats of files: a format brings a reader, an inference and a writer, the rest is here.
 //!
-//! From a request to a table, a stream or a folder that was written, by the same steps for every
-//! format: options, listing, partition columns, schema, reader. A schema that is given is taken;
-//! otherwise the format infers one from the files that are there. Knows no format.
-//!
-//! The options of a request were checked against the format's descriptor before it comes here.
+//! A request becomes a table, a stream or a folder by the same steps for every format: options, listing, partition
+//! columns, schema, reader. A schema that is given is taken; otherwise the format infers one from the files. Nothing
+//! here names a format. The options of a request have been checked against the format's descriptor before.
 
 use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
 use super::write::{self, SinkFormat};
@@ -13,9 +11,8 @@ use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
-use std::any::Any;
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
@@ -26,44 +23,30 @@ use thalweg_storage::path;
 use thalweg_values::zone::Zone;
 
 /// A format of files of rows. A [`FileConnector`] makes a [`Connector`] of it.
-pub(crate) trait FileFormat: Send + Sync + Debug {
-    /// What the format is and can do.
-    fn descriptor(&self) -> &'static ConnectorDescriptor;
-    /// Takes the options of reading.
-    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>>;
-    /// Takes the options of writing.
-    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>>;
-    /// The files of a table that [`Reading::table`] made.
-    fn paths(&self, table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
-        let table: &dyn Any = table;
-        let table = table.downcast_ref::<FileTable>()?;
-        Some(table.paths().map(Path::to_owned).collect())
-    }
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileFormat {
+    pub descriptor: &'static ConnectorDescriptor,
+    /// Reads the options of reading.
+    pub reading: fn(&ReadRequest) -> Result<Box<dyn Reading>>,
+    /// Reads the options of writing.
+    pub writing: fn(&WriteRequest) -> Result<Arc<dyn SinkFormat>>,
+    /// Returns the files of a table that [`Reading::table`] made; none for a table of another format.
+    pub paths: fn(&dyn TableProvider) -> Option<Vec<PathBuf>>,
 }
 
 /// The connector of a format of files.
 #[derive(Debug)]
-pub struct FileConnector(Box<dyn FileFormat>);
-
-impl FileConnector {
-    pub(crate) fn new(format: impl FileFormat + 'static) -> Self {
-        Self(Box::new(format))
-    }
-
-    fn name(&self) -> &'static str {
-        self.0.descriptor().name
-    }
-}
+pub struct FileConnector(pub(crate) FileFormat);
 
 /// A format with its options of reading.
 pub(crate) trait Reading: Send + Sync + Debug {
-    /// The columns of these files.
+    /// Infers the columns of these files.
     fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef>;
-    /// A reader of these columns.
+    /// Makes a reader of these columns.
     fn reader(&self, schema: SchemaRef) -> Result<Arc<dyn FileReader>>;
-    /// How timestamps in folder names are read.
+    /// Returns the zone of timestamps in folder names.
     fn zone(&self) -> Zone;
-    /// The files as a table.
+    /// Makes a table of the files.
     fn table(&self, listed: Listed) -> Result<Arc<dyn TableProvider>> {
         let reader = self.reader(listed.schema)?;
         Ok(Arc::new(FileTable::new(reader, listed.files, listed.folders, self.zone())))
@@ -79,7 +62,7 @@ pub(crate) struct Listed {
     pub folders: Vec<Field>,
 }
 
-/// Lists the files, and infers their columns if need be. Blocks.
+/// Lists the files, and infers their columns unless the request has a schema. Blocks.
 fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
@@ -94,17 +77,15 @@ fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Resul
     Ok(Listed { files, schema, folders })
 }
 
-fn stream_options(
-    format: &dyn FileFormat,
-    request: &ReadRequest,
-) -> Result<(Box<dyn Reading>, StreamConfig)> {
-    let both = (format.reading(request)?, StreamConfig::from_options(&request.options, &request.time_zone)?);
+fn stream_options(format: &FileFormat, request: &ReadRequest) -> Result<(Box<dyn Reading>, StreamConfig)> {
+    let both =
+        ((format.reading)(request)?, StreamConfig::from_options(&request.options, &request.time_zone)?);
     check_writing(format, request)?;
     Ok(both)
 }
 
-/// Refuses bad values of the options of writing that a table keeps, also where it is read.
-fn check_writing(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
+/// Refuses bad values of the options of writing that a table keeps, since a read would ignore them.
+fn check_writing(format: &FileFormat, request: &ReadRequest) -> Result<()> {
     if !request.options.are_kept() {
         return Ok(());
     }
@@ -116,11 +97,11 @@ fn check_writing(format: &dyn FileFormat, request: &ReadRequest) -> Result<()> {
         options: request.options.clone(),
         time_zone: request.time_zone.clone(),
     };
-    format.writing(&write).map(|_| ())
+    (format.writing)(&write).map(|_| ())
 }
 
-/// Refuses bad values of the options of reading that a table keeps, also where it is written.
-fn check_reading(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> {
+/// Refuses bad values of the options of reading that a table keeps, since a write would ignore them.
+fn check_reading(format: &FileFormat, request: &WriteRequest) -> Result<()> {
     if !request.options.are_kept() {
         return Ok(());
     }
@@ -131,36 +112,36 @@ fn check_reading(format: &dyn FileFormat, request: &WriteRequest) -> Result<()> 
         time_zone: request.time_zone.clone(),
         corrupt_column: String::new(),
     };
-    format.reading(&read)?;
+    (format.reading)(&read)?;
     StreamConfig::from_options(&read.options, &read.time_zone).map(|_| ())
 }
 
 #[async_trait]
 impl Connector for FileConnector {
     fn descriptor(&self) -> &ConnectorDescriptor {
-        self.0.descriptor()
+        self.0.descriptor
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
         let (reading, listing) =
-            (self.0.reading(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
-        check_writing(self.0.as_ref(), &request)?;
+            ((self.0.reading)(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
+        check_writing(&self.0, &request)?;
         scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
     }
 
     fn input_files(&self, table: &dyn TableProvider) -> Option<Vec<String>> {
-        Some(self.0.paths(table)?.iter().map(|p| path::full_uri(p)).collect())
+        Some((self.0.paths)(table)?.iter().map(|p| path::full_uri(p)).collect())
     }
 
     async fn write(&self, request: WriteRequest, rows: SendableRecordBatchStream) -> Result<WriteReport> {
-        scan::check_not_empty(self.name(), &rows.schema())?;
-        let format = self.0.writing(&request)?;
-        check_reading(self.0.as_ref(), &request)?;
+        scan::check_not_empty(self.0.descriptor.name, &rows.schema())?;
+        let format = (self.0.writing)(&request)?;
+        check_reading(&self.0, &request)?;
         write::write(&request, rows, format).await
     }
 
     async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
-        let ((reading, config), request) = (stream_options(self.0.as_ref(), request)?, request.clone());
+        let ((reading, config), request) = (stream_options(&self.0, request)?, request.clone());
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
             Ok(scan::with_folders(reading.reader(listed.schema)?.schema(), &listed.folders))
@@ -169,7 +150,7 @@ impl Connector for FileConnector {
     }
 
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
-        let (reading, config) = stream_options(self.0.as_ref(), &request)?;
+        let (reading, config) = stream_options(&self.0, &request)?;
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
             let args = FileSourceArgs {

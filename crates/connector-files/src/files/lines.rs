@@ -1,9 +1,8 @@
-//! The lines of a file, or of a byte range of one.
+//! Reads the lines of a file, or of a byte range of one.
 //!
-//! A line belongs to the range that its first byte follows: a reader of `[start, end)` with a
-//! start above 0 skips up to the first separator and goes on to the line that crosses `end`. So
-//! the ranges of a file yield each line once. Gzip is unpacked by the name `.gz`; other
-//! compressions are refused by name. A line longer than [`LINE_BYTES_MAX`] is an error.
+//! A reader of `[start, end)` with a start above 0 skips up to the first separator and continues to the line that
+//! crosses `end`. So the ranges of a file yield each line once. Files named `.gz` are unpacked; other compressions are
+//! refused by name. A line longer than [`LINE_BYTES_MAX`] is an error.
 
 use super::Split;
 use super::list::read_failed;
@@ -40,7 +39,7 @@ pub(crate) struct Lines {
 impl Lines {
     /// Opens a split; without a separator, lines end with `\n`, `\r\n` or `\r`.
     pub(crate) fn open(split: &Split, separator: Option<&str>, encoding: Encoding) -> Result<Self> {
-        // Places in what is decoded are not those that the range is of.
+        // The end of the range is a position in the file, not in the decoded text.
         let is_whole = !encoding.is_utf8() && split.start == 0;
         let mut lines = Self {
             input: encoding.decode(open(&split.file.path, split.start)?),
@@ -54,6 +53,7 @@ impl Lines {
             at_end: false,
             last: 0..0,
         };
+        // The reader of the range before yields the line that crosses the start, also one that begins exactly there.
         if split.start > 0 {
             lines.take()?;
         } else {
@@ -62,7 +62,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The next line that belongs to the split, without its separator.
+    /// Returns the next line that belongs to the split, without its separator.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>> {
         if self.offset > self.end {
             return Ok(None);
@@ -73,15 +73,16 @@ impl Lines {
         Ok(self.current())
     }
 
-    /// The line that [`Lines::next`] yielded last.
+    /// Returns the line that [`Lines::next`] returned last.
     pub(crate) fn current(&self) -> Option<&[u8]> {
         self.buffer.get(self.last.clone())
     }
 
-    /// Where the last line stands, for messages: `file:/a.csv, line 7`.
+    /// Returns where the last line is, for messages: `file:/a.csv, line 7`.
     pub(crate) fn place(&self) -> String {
         match self.number {
             Some(n) => format!("{}, line {n}", uri(&self.path)),
+            // Within a file nobody has counted the lines before.
             None => format!("{}, before byte {}", uri(&self.path), self.offset),
         }
     }
@@ -97,7 +98,7 @@ impl Lines {
         Ok(())
     }
 
-    /// Consumes one line and its separator; the range of the line in the buffer.
+    /// Consumes one line and its separator; returns the range of the line in the buffer.
     fn take(&mut self) -> Result<Option<std::ops::Range<usize>>> {
         let mut searched = 0;
         loop {
@@ -120,7 +121,7 @@ impl Lines {
         }
     }
 
-    /// Length of the first line of `bytes` and of its separator, if it ends there.
+    /// Returns the lengths of the first line of `bytes` and of its separator, if the line ends in them.
     fn find(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         let tail = bytes.get(from..)?;
         if let Some(separator) = &self.separator {
@@ -129,6 +130,7 @@ impl Lines {
         let at = from + memchr2(b'\n', b'\r', tail)?;
         match (bytes.get(at), bytes.get(at + 1)) {
             (Some(b'\r'), Some(b'\n')) => Some((at, 2)),
+            // A line feed may follow in the next chunk.
             (Some(b'\r'), None) if !self.at_end => None,
             _ => Some((at, 1)),
         }
@@ -140,6 +142,7 @@ impl Lines {
         if held > LINE_BYTES_MAX {
             return Err(too_long(&self.path));
         }
+        // The buffer doubles, so that a long line is not searched once for each chunk of it.
         self.buffer.resize(held + CHUNK_BYTES.max(held), 0);
         let room = self.buffer.get_mut(held..).unwrap_or_default();
         let read = self.input.read(room).map_err(|e| broken(&self.path, &e))?;
@@ -150,9 +153,10 @@ impl Lines {
     }
 }
 
-/// All the bytes of a file, unpacked, without a byte order mark.
+/// Reads all bytes of a file, unpacked, without a byte order mark.
 pub(crate) fn read_whole(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // One more than is allowed, to find out that there are more.
     let limit = LINE_BYTES_MAX as u64 + 1;
     let input = encoding.decode(open(path, 0)?);
     input.take(limit).read_to_end(&mut bytes).map_err(|e| broken(path, &e))?;
@@ -165,7 +169,7 @@ pub(crate) fn read_whole(path: &Path, encoding: Encoding) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a file has to be read from its start.
+/// Returns whether a file has to be read from its start.
 pub(crate) fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "gz")
 }
@@ -184,7 +188,7 @@ fn open(path: &Path, start: u64) -> Result<Box<dyn Read + Send>> {
     Ok(Box::new(file))
 }
 
-/// A file whose bytes can't be read.
+/// Returns the error for a file whose bytes cannot be read.
 fn broken(path: &Path, cause: &std::io::Error) -> Error {
     let error = read_failed(path, cause);
     if is_compressed(path) { error.hint("Is it a complete gzip file?") } else { error }

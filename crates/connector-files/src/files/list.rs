@@ -1,8 +1,7 @@
-//! Which files a read is about: globs, folders, `k=v` partition folders.
+//! Lists the files of a read: of paths, patterns, folders and `k=v` partition folders.
 //!
-//! Always sorted by path. Hidden names (`_x`, `.x`) are skipped inside folders and globs, never
-//! when named outright. A folder below a root that is not `k=v` is not entered unless
-//! `recursiveFileLookup` asks for it, as in Spark.
+//! A listing is sorted by path. Hidden names (`_x`, `.x`) are skipped inside folders and by patterns, but not if a path
+//! names them. A folder below a root that is not `k=v` is entered only with `recursiveFileLookup`, as in Spark.
 
 use glob::Pattern;
 use std::fs::Metadata;
@@ -14,12 +13,12 @@ use thalweg_connectors::OptionMap;
 use thalweg_storage::path::{local, uri};
 use thalweg_values::{datetime, zone::Zone};
 
-/// The deepest nesting of folders that a listing follows; deeper is a loop of links.
+/// The deepest nesting of folders that a listing follows. Deeper folders are a loop of links.
 const DEPTH_MAX: usize = 64;
 /// The most alternatives that the braces of one path may expand to.
 const BRACES_MAX: usize = 1024;
 
-/// A file that was there when the listing was made.
+/// A file as it was when it was listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
     /// The absolute path.
@@ -33,7 +32,10 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
-    /// Refuses a file that is not what was listed any more: parts of it would be missing or torn.
+    /// Refuses a file that changed since it was listed: a scan would read parts of both versions.
+    ///
+    /// # Errors
+    /// `FAILED_READ_FILE.FILE_NOT_EXIST`, naming the file and what happened to it.
     pub fn check_unchanged(&self) -> Result<()> {
         let Some(what) = change(&self.path, self.size_bytes, self.modified_us) else { return Ok(()) };
         let shown = uri(&self.path);
@@ -48,7 +50,7 @@ impl FileEntry {
     }
 }
 
-/// What happened to a file of that size and time of change, if anything.
+/// Returns what happened to a file that had that size and modification time, if anything.
 pub(crate) fn change(path: &Path, size_bytes: u64, modified_us: i64) -> Option<String> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some("vanished".to_owned()),
@@ -58,13 +60,13 @@ pub(crate) fn change(path: &Path, size_bytes: u64, modified_us: i64) -> Option<S
     }
 }
 
-/// How to list: the options that every file format takes.
+/// The options of listing, which every file format takes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listing {
     recursive: bool,
     filter: Option<Pattern>,
     base: Option<PathBuf>,
-    /// Only files that were written before and after these instants, in microseconds.
+    /// The instants before and after which files must have been written, in microseconds.
     before_us: Option<i64>,
     after_us: Option<i64>,
 }
@@ -89,7 +91,7 @@ impl Listing {
         })
     }
 
-    /// The files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
+    /// Lists the files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
     pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
         let mut found = Vec::new();
         for text in paths {
@@ -97,6 +99,7 @@ impl Listing {
                 self.below(&root, &mut found)?;
             }
         }
+        // Two patterns may match the same file, which has its rows once.
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found.dedup_by(|a, b| a.path == b.path);
         Ok(found)
@@ -123,7 +126,7 @@ impl Listing {
                 continue;
             }
             let path = child.path();
-            // A file may vanish between the listing and the question; then it was never there.
+            // A file that vanishes during the listing is treated as one that vanished before it.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if !metadata.is_dir() {
                 self.push(&path, base, &metadata, found);
@@ -144,12 +147,13 @@ impl Listing {
         {
             return;
         }
+        // With `recursiveFileLookup` folders are no partitions, as in Spark.
         let folders = if self.recursive { Vec::new() } else { partition_folders(base, path) };
         found.push(FileEntry { path: path.to_owned(), size_bytes: metadata.len(), modified_us, folders });
     }
 }
 
-/// The instant under `key`.
+/// Reads the instant that an option is.
 fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64>> {
     let Some(text) = options.get(key) else { return Ok(None) };
     let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
@@ -157,18 +161,18 @@ fn instant(options: &OptionMap, key: &str, time_zone: &str) -> Result<Option<i64
     instant.map(Some).ok_or_else(|| options.bad(key, "a time such as 2020-06-01T13:00:00"))
 }
 
-/// When a file was last written, in microseconds since the epoch.
+/// Returns when a file was last written, in microseconds since 1970; 0 if the system does not know.
 pub fn modified_us(metadata: &Metadata) -> i64 {
     let since = metadata.modified().ok().and_then(|m| m.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Whether a name is not data: hidden, or written by someone who is not done.
+/// Returns whether a name is not data: it is hidden, or its file is still being written.
 pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || (name.starts_with('_') && !name.contains('=')) || name.ends_with("._COPYING_")
 }
 
-/// A path that is not there, as Spark says it.
+/// Returns the error for a path that does not exist, with similar names in its folder as a hint.
 pub fn not_found(text: &str) -> Error {
     let error =
         Error::new(ErrorKind::Analysis, "PATH_NOT_FOUND", "42K03", format!("Path does not exist: {text}."))
@@ -183,10 +187,11 @@ pub fn not_found(text: &str) -> Error {
     }
 }
 
-/// Files beside a path that is not there, with names like its name.
+/// Returns files beside a path that does not exist, with names like its name.
 fn near(path: &Path) -> Vec<String> {
     const LOOKED_AT_MAX: usize = 1000;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    // A hint is not worth the time that a very large folder takes.
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKED_AT_MAX);
     let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     names.retain(|n| !is_hidden(n));
@@ -204,7 +209,7 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
     read_failed(path, cause)
 }
 
-/// A file or folder that can't be read.
+/// Returns the error for a file or folder that cannot be read.
 pub fn read_failed(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Runtime,
@@ -222,10 +227,11 @@ fn partition_folders(base: &Path, path: &Path) -> Vec<(String, String)> {
     names.filter_map(|c| pair(c.as_os_str().to_string_lossy().into_owned())).collect()
 }
 
-/// The roots that a path names: itself, or what its globs match.
+/// Returns the roots that a path names: itself, or what its pattern matches.
 fn expand(text: &str) -> Result<Vec<PathBuf>> {
     let path = local(text)?;
     let shown = path.to_string_lossy().into_owned();
+    // A file may have such characters in its name, and then is meant itself.
     if !shown.contains(['*', '?', '[', '{']) || path.exists() {
         return if path.exists() { Ok(vec![path]) } else { Err(not_found(&uri(&path))) };
     }
@@ -254,6 +260,7 @@ fn bad_glob(text: &str, cause: &str) -> Error {
 
 /// Expands `{a,b}` into all its alternatives.
 fn braces(pattern: &str) -> Result<Vec<String>> {
+    // The last `{` is expanded first, so that its `}` is the next one. Each step removes a pair of braces.
     let (mut open, mut done) = (vec![pattern.to_owned()], Vec::new());
     while let Some(next) = open.pop() {
         let start = next.rfind('{');

@@ -1,8 +1,8 @@
-//! What all formats made of files share: paths, listings, partition folders, scans and commits.
+//! Implements what all formats of files share: paths, listings, partition folders, scans, streams and commits.
 //!
-//! Only the local disk is served here; a path of another scheme is refused by name. A listing is
-//! always sorted by path, so that the same folder yields the same rows in the same order. Names
-//! that begin with `_` or `.` are not data: files that are still being written have such names.
+//! Only the local disk is served; a path of another scheme is refused by name. A listing is sorted by path, so that the
+//! same folder yields the same rows in the same order. Names that begin with `_` or `.` are not data: files that are
+//! still being written have such names.
 
 #[cfg(test)]
 mod default_tests;

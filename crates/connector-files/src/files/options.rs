@@ -1,9 +1,23 @@
-//! Describes the options that formats made of files share: which files there are, and how text is read and written.
+//! Describes what formats of files share: how folders are written and streamed, which files are read, and how text is
+//! read and written.
 
-use thalweg_connectors::descriptor::OptionSpec;
+use crate::text::encoding;
 use thalweg_connectors::descriptor::OptionType::{
     Choice, DatetimePattern, Flag, Glob, NotBuilt, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
 };
+use thalweg_connectors::descriptor::{BatchWrite, OptionGroups, OptionSpec, StreamRead};
+use thalweg_connectors::stream::Guarantee;
+
+/// Writes into a folder. Files are renamed into place one after the other, so a process that is killed meanwhile leaves
+/// some of them.
+pub(crate) const fn folder_write(options: OptionGroups) -> BatchWrite {
+    BatchWrite { options, atomic: false, overwrites_partitions: false }
+}
+
+/// Reads of a folder that receives files. The columns are given, since a file that comes later cannot change them.
+pub(crate) const fn folder_stream(options: OptionGroups) -> StreamRead {
+    StreamRead { options, guarantee: Guarantee::ExactlyOnce, needs_schema: true }
+}
 
 const RECURSIVE: OptionSpec =
     OptionSpec::new("recursiveFileLookup", Flag, "Enters all folders, and takes none for a partition.")
@@ -48,7 +62,6 @@ pub(crate) const STREAM_LISTING: &[OptionSpec] = &[
 
 const MODES: &[&str] = &["PERMISSIVE", "DROPMALFORMED", "FAILFAST"];
 const ENGLISH: &[&str] = &["en-US", "en-GB", "en"];
-const ENCODINGS: &[&str] = &["UTF-8", "ISO-8859-1", "UTF-16", "UTF-16BE", "UTF-16LE"];
 
 const LOCALE: OptionSpec =
     OptionSpec::new("locale", Choice(ENGLISH), "The language of names of days and months.").default("en-US");
@@ -67,9 +80,13 @@ pub(crate) const TEXT_READ: &[OptionSpec] = &[
     ),
     OptionSpec::new("multiLine", Flag, "A record may be longer than a line.").default("false"),
     OptionSpec::new("lineSep", Text, "What ends a line; any line end by default."),
-    OptionSpec::new("encoding", Choice(ENCODINGS), "How characters are bytes.")
-        .aliases(&["charset"])
-        .default("UTF-8"),
+    OptionSpec::new(
+        "encoding",
+        Choice(&encoding::NAMES),
+        "How characters are stored; see [files](files.md).",
+    )
+    .aliases(&["charset"])
+    .default("UTF-8"),
     OptionSpec::new("samplingRatio", Ratio, "The share of the records that types are inferred from.")
         .default("1.0"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written; ISO 8601 by default."),
@@ -92,7 +109,7 @@ pub(crate) const TEXT_WRITE: &[OptionSpec] = &[
         .aliases(&["codec"])
         .default("none"),
     OptionSpec::new("lineSep", Text, "What ends a line.").default("\n"),
-    OptionSpec::new("encoding", Choice(&["UTF-8", "UTF8"]), "How characters are bytes.")
+    OptionSpec::new("encoding", Choice(&["UTF-8"]), "How characters are stored.")
         .aliases(&["charset"])
         .default("UTF-8"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written.").default("yyyy-MM-dd"),

@@ -1,8 +1,8 @@
-//! Partition columns: the `k=v` folders of a listing as typed columns.
+//! Reads the `k=v` folders of a listing as partition columns, and names such folders.
 //!
-//! All files of a table have the same columns in their paths, or the table is refused. Types are
-//! inferred from all values (int, bigint, decimal, double, date, timestamp, else string; void where
-//! all are null) unless a schema is given. A value that is not of the given type is an error, never a null.
+//! All files of a table have the same columns in their paths, or the table is refused. Types are inferred from all
+//! values (int, bigint, decimal, double, date, timestamp, else string; void where all are null) unless a schema is
+//! given. A value that is not of the given type is an error, never a null.
 
 use super::FileEntry;
 use arrow::array::ArrayRef;
@@ -19,10 +19,11 @@ use thalweg_values::{datetime, number};
 /// The folder name of a null.
 pub const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// The partition columns of a listing: their fields, typed by `given` where it has them.
+/// Returns the partition columns of a listing. A column of `given` has the type there; others are inferred.
 pub(crate) fn fields(files: &[FileEntry], given: Option<&Schema>, zone: Zone) -> Result<Vec<Field>> {
     let Some(first) = files.first() else { return Ok(Vec::new()) };
     let names: Vec<&str> = first.folders.iter().map(|(k, _)| k.as_str()).collect();
+    // Otherwise a file would lack a value, or a folder would be lost.
     if let Some(other) =
         files.iter().find(|f| !f.folders.iter().map(|(k, _)| k.as_str()).eq(names.iter().copied()))
     {
@@ -39,18 +40,35 @@ pub(crate) fn fields(files: &[FileEntry], given: Option<&Schema>, zone: Zone) ->
     Ok(names.iter().enumerate().map(field).collect())
 }
 
-/// The values of one file's partition columns.
+/// Returns the values of one file's partition columns.
 pub(crate) fn values(file: &FileEntry, fields: &[Field], zone: Zone) -> Result<Vec<ScalarValue>> {
     let pairs = file.folders.iter().zip(fields);
     pairs.map(|((_, value), field)| scalar(&unescape(value), field, zone)).collect()
 }
 
-/// One column of `rows` equal values.
+/// Returns a column of `rows` equal values.
 pub(crate) fn column(value: &ScalarValue, rows: usize) -> Result<ArrayRef> {
     value.to_array_of_size(rows).map_err(|e| Error::internal(format!("a partition column: {e}")))
 }
 
-/// The value of a folder name; class `INVALID_PARTITION_VALUE` if it is none of the field's type.
+/// Returns the value of a folder name as a value of the field's type.
+///
+/// ```
+/// use arrow::datatypes::{DataType, Field};
+/// use datafusion::common::ScalarValue;
+/// use thalweg_connector_files::files::partition::{NULL_FOLDER, scalar};
+/// use thalweg_values::zone::Zone;
+///
+/// # fn main() -> thalweg_common::Result<()> {
+/// let month = Field::new("month", DataType::Int32, true);
+/// assert_eq!(scalar("7", &month, Zone::UTC)?, ScalarValue::Int32(Some(7)));
+/// assert_eq!(scalar(NULL_FOLDER, &month, Zone::UTC)?, ScalarValue::Int32(None));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// `INVALID_PARTITION_VALUE` if the text is not such a value.
 pub fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValue> {
     let data_type = field.data_type();
     let Some(mut builder) = CellBuilder::new(data_type) else {
@@ -84,7 +102,7 @@ pub fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValue> {
         .map_err(|e| Error::internal(format!("a partition value: {e}")))
 }
 
-/// A value as the name of its folder, with what a path can't hold as `%XX`.
+/// Returns a value as the name of a folder. Characters that a path cannot hold are `%XX`, as in Hive.
 pub(crate) fn escape(text: &str) -> String {
     let special = |c: char| c.is_control() || "\"#%'*/:=?\\\u{7F}{[]^".contains(c);
     let mut out = String::with_capacity(text.len());
@@ -107,10 +125,11 @@ fn unescape(text: &str) -> String {
         out.push(code.unwrap_or(byte));
         at += if code.is_some() { 3 } else { 1 };
     }
+    // A `%XX` that is not an escape of ours may make bytes that are no text; then the name is taken as it is.
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
-/// The first of Spark's candidate types that all values have.
+/// Returns the first of Spark's candidate types that all values have.
 fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     let values: Vec<String> = values.filter(|v| v != NULL_FOLDER).collect();
     if values.is_empty() {
@@ -125,6 +144,7 @@ fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     } else if all(&|v| number::integer::<i64>(v).is_some()) {
         DataType::Int64
     } else if let Some(precision) =
+        // Only for whole numbers that no bigint holds: with fractions they are doubles.
         values.iter().map(|v| digits(v)).reduce(|a, b| a?.max(b?).into()).flatten()
     {
         DataType::Decimal128(precision, 0)
@@ -139,7 +159,7 @@ fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     }
 }
 
-/// The digits of a whole number as a decimal: what its integer type holds, or its own.
+/// Returns the digits of a whole number as a decimal: those of its integer type, or its own.
 fn digits(text: &str) -> Option<u8> {
     if number::integer::<i32>(text).is_some() {
         return Some(10);

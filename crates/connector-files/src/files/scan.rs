@@ -1,9 +1,8 @@
-//! A folder of files as a table: splits, partitions, partition columns.
+//! Scans a folder of files as a table: splits, partitions, partition columns.
 //!
-//! A format says how one split becomes batches ([`FileReader`]); everything else is here. The
-//! splits are dealt out in the order of the files, so that partition `n` comes before partition
-//! `n + 1`. A reader runs on a thread that may block and is at most [`BATCHES_AHEAD`] batches
-//! ahead of whoever asks.
+//! A format brings how one split becomes batches ([`FileReader`]); everything else is here. The splits are dealt out in
+//! the order of the files, so that partition `n` comes before partition `n + 1`. A reader runs on a thread that may
+//! block, and is at most [`BATCHES_AHEAD`] batches ahead of its consumer.
 
 use super::{FileEntry, partition};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -16,17 +15,18 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::errors::external;
 use thalweg_values::zone::Zone;
 
-/// How far a reader runs ahead.
+/// The most batches that a reader is ahead of its consumer.
 const BATCHES_AHEAD: usize = 2;
-/// A file is not cut into smaller pieces than this.
+/// The least bytes of a split. Each one costs a file handle and a line that is searched.
 const SPLIT_BYTES_MIN: u64 = 4 << 20;
 
 /// Batches of one split, in file order.
@@ -41,22 +41,22 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// All of a file.
+    /// Makes one split of a whole file.
     pub(crate) fn whole(file: Arc<FileEntry>) -> Self {
         let end = file.size_bytes;
-        // A compressed file has more bytes than its size says.
+        // The range counts unpacked bytes, of which a compressed file has more than its size.
         let end = if super::lines::is_compressed(&file.path) { u64::MAX } else { end };
         Self { file, start: 0, end }
     }
 }
 
-/// How a format reads one split.
+/// Reads one split of a file in a format.
 pub(crate) trait FileReader: Send + Sync + Debug {
-    /// The columns of the files, without those of their folders.
+    /// Returns the columns of the files, without those of their folders.
     fn schema(&self) -> &SchemaRef;
-    /// The columns at `columns` of the rows of `split`.
+    /// Reads the rows of `split`, of which it yields the columns at `columns`.
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches>;
-    /// Whether parts of that file can be read on their own.
+    /// Returns whether parts of that file can be read by themselves.
     fn can_split(&self, file: &FileEntry) -> bool;
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct FileTable {
 }
 
 impl FileTable {
-    /// A table of `files`, whose folder columns are `folders`.
+    /// Creates a table of `files`, whose folder columns are `folders`.
     pub(crate) fn new(
         reader: Arc<dyn FileReader>,
         files: Vec<FileEntry>,
@@ -82,11 +82,7 @@ impl FileTable {
         Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, schema }
     }
 
-    /// The files, in their order.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| file.path.as_path())
-    }
-
+    /// Deals the files out to at most `count` partitions of similar sizes, in the order of the files.
     fn partitions(&self, count: usize) -> Vec<Vec<Split>> {
         let total: u64 = self.files.iter().map(|f| f.size_bytes).sum();
         let share = (total / count.max(1) as u64 + 1).max(SPLIT_BYTES_MIN);
@@ -95,6 +91,7 @@ impl FileTable {
         let mut filled = 0;
         for split in splits {
             let size = split.end.min(split.file.size_bytes) - split.start;
+            // The last partition takes the rest, so that there are no more than were asked for.
             if groups.is_empty() || (filled + size > share && filled > 0 && groups.len() < count) {
                 groups.push(Vec::new());
                 filled = 0;
@@ -111,6 +108,7 @@ impl FileTable {
         if file.size_bytes <= share || !self.reader.can_split(file) {
             return vec![Split::whole(Arc::clone(file))];
         }
+        // Of equal sizes, so that no partition waits for the reader of a rest.
         let pieces = file.size_bytes.div_ceil(share);
         let piece = file.size_bytes.div_ceil(pieces);
         let range = |n: u64| (n * piece, ((n + 1) * piece).min(file.size_bytes));
@@ -118,20 +116,26 @@ impl FileTable {
     }
 }
 
-/// The schema of a table: columns of the files, then of their folders.
+/// Returns the files of a [`FileTable`], in their order; none for another table.
+pub(crate) fn paths(table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
+    let table: &dyn Any = table;
+    Some(table.downcast_ref::<FileTable>()?.files.iter().map(|file| file.path.clone()).collect())
+}
+
+/// Returns the schema of a table: the columns of the files, then those of their folders.
 pub(crate) fn with_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
     let fields = schema.fields().iter().map(|f| f.as_ref().clone()).chain(folders.iter().cloned());
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
-/// The columns of a schema that are not partition columns; all may be null, as in every file.
+/// Returns the columns of a schema that are not partition columns. All may be null, since files promise nothing.
 pub(crate) fn without_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
     let in_files = |f: &&Arc<Field>| !folders.iter().any(|p| p.name().eq_ignore_ascii_case(f.name()));
     let fields = schema.fields().iter().filter(in_files).map(|f| f.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
-/// Refuses two columns whose names only case tells apart, which a query can't tell apart at all.
+/// Refuses two columns whose names differ by case only, which a query cannot distinguish.
 pub(crate) fn check_names(schema: &Schema) -> Result<()> {
     let mut seen = HashSet::new();
     match schema.fields().iter().find(|f| !seen.insert(f.name().to_lowercase())) {
@@ -149,7 +153,10 @@ pub(crate) fn check_names(schema: &Schema) -> Result<()> {
     }
 }
 
-/// Refuses to write rows without columns, of which nothing would be left.
+/// Refuses to write rows without columns, which files cannot hold.
+///
+/// # Errors
+/// `EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE`, naming the format.
 pub fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
     if !schema.fields().is_empty() {
         return Ok(());
@@ -166,7 +173,10 @@ pub fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
     .param("format", format))
 }
 
-/// Runs file work where a thread may block.
+/// Runs work on files on a thread that may block.
+///
+/// # Errors
+/// The error of the work; `INTERNAL_ERROR` if it panicked or the runtime ended.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
@@ -174,7 +184,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
     }
 }
 
-/// Reads one split whole, with the columns of its folders.
+/// Reads one split with the columns of its folders, whose values are the same for all of its rows.
 pub(crate) fn read_split(
     reader: &dyn FileReader,
     split: &Split,
@@ -185,6 +195,7 @@ pub(crate) fn read_split(
     let width = reader.schema().fields().len();
     let inner: Vec<usize> = columns.iter().copied().filter(|c| *c < width).collect();
     let batches = reader.open(split, &inner)?;
+    // No column of a folder was asked for.
     if inner.len() == columns.len() {
         return Ok(batches);
     }
@@ -201,6 +212,7 @@ pub(crate) fn read_split(
             };
             arrays.push(array.ok_or_else(|| Error::internal("a file's reader left a column out"))?);
         }
+        // A count asks for no column at all, and the batch still has its rows.
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&projected), arrays, &options)
             .map_err(|e| Error::internal(format!("the columns of a file: {e}")))
@@ -271,12 +283,13 @@ impl PartitionStream for FilePartition {
                 let values = partition::values(&split.file, &folders, zone).map_err(external)?;
                 let read = || read_split(reader.as_ref(), &split, &columns, &schema, &values);
                 for batch in unchanged(&split.file, read).map_err(external)? {
-                    // Whoever asked has gone away: nobody wants the rest.
+                    // The consumer has ended, as below a limit, so nobody needs the rest.
                     let failed = batch.is_err();
                     if sender.blocking_send(batch.map_err(external)).is_err() || failed {
                         return Ok(());
                     }
                 }
+                // Also after the last row: a file that was replaced meanwhile would have given rows of both.
                 split.file.check_unchanged().map_err(external)?;
             }
             Ok(())
@@ -285,9 +298,10 @@ impl PartitionStream for FilePartition {
     }
 }
 
-/// Opens a file that has to be what was listed; an error says first that it is not.
+/// Opens a file that must be as it was listed. If it changed, that is the error, whatever the reader reports.
 fn unchanged(file: &Arc<FileEntry>, open: impl FnOnce() -> Result<Batches>) -> Result<Batches> {
     file.check_unchanged()?;
+    // A file that is replaced while it is read fails in any way; the change is the cause that helps.
     let told = {
         let file = Arc::clone(file);
         move |e: Error| file.check_unchanged().err().unwrap_or(e)

@@ -54,6 +54,7 @@ impl PartitionSplitter {
         check_folders(&folders.map_err(|e| Error::internal(format!("a projection: {e}")))?)?;
         let data_columns: Vec<usize> =
             (0..schema.fields().len()).filter(|i| !partition_columns.contains(i)).collect();
+        // The files would have no columns, so a row would be nothing but its folder.
         if data_columns.is_empty() && !by.is_empty() {
             return Err(Error::new(
                 ErrorKind::Analysis,
@@ -72,7 +73,7 @@ impl PartitionSplitter {
         Ok(Self { names, partition_columns, data_columns, file_schema: Arc::new(file_schema), zone })
     }
 
-    /// The names of the partition columns, as the schema spells them.
+    /// Returns the names of the partition columns, as the schema spells them.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -86,8 +87,10 @@ impl PartitionSplitter {
         }
         let texts: Vec<StringArray> =
             self.partition_columns.iter().map(|p| texts(rows.column(*p), self.zone)).collect();
+        // By the text and not the value: values of one text share a folder, and a map by texts needs no order of types.
         let mut groups: BTreeMap<Vec<Option<String>>, Vec<u32>> = BTreeMap::new();
         for (row, index) in (0..rows.num_rows()).zip(0u32..) {
+            // An empty name of a folder cannot be told from no value, so Spark writes a null for it.
             let value = |t: &StringArray| {
                 (t.is_valid(row) && !t.value(row).is_empty()).then(|| t.value(row).to_owned())
             };

@@ -1,10 +1,10 @@
-//! A batch write into a folder, for every format made of files.
+//! Writes a bounded result into a folder, for every format of files.
 //!
-//! Files are written below `_temporary/<job>` of the target, where no reader looks, and renamed
-//! into place only after the last row; `_SUCCESS` comes last. An overwrite first renames what was
-//! there to `_temporary/<job>.old` and deletes it last. A write that fails takes its renames back
-//! and leaves what was there, or nothing. A process that is killed between the first rename and the
-//! last leaves a part; what it set aside is still below `_temporary`. Rows come in through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
+//! Files are written below `_temporary/<job>` of the target, where no reader looks, and renamed into place after the
+//! last row; `_SUCCESS` is written last. An overwrite first renames the old files to `_temporary/<job>.old`, and
+//! deletes them last. A write that fails undoes its renames and leaves what there was, or nothing. A process that is
+//! killed between the first rename and the last leaves a part of the files; what it set aside is still below
+//! `_temporary`. Rows come through a queue of [`QUEUE_BATCHES`] batches and are written by one thread.
 
 use super::split::PartitionSplitter;
 use arrow::datatypes::SchemaRef;
@@ -26,13 +26,51 @@ use thalweg_values::zone::Zone;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+/// The most batches between the query and the thread that writes.
 const QUEUE_BATCHES: usize = 2;
-/// Files that are open at once; beyond that all are finished and new ones begun.
+/// The most files that are open at once. Beyond that all are finished and new ones begun.
 const OPEN_FILES_MAX: usize = 128;
 const TEMPORARY: &str = "_temporary";
 const SUCCESS: &str = "_SUCCESS";
 
-/// One file that is being written. [`SinkFormat`] begins it and has an example.
+/// One file that is being written, which a [`SinkFormat`] begins.
+///
+/// ```
+/// use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+/// use std::fs::File;
+/// use std::io::Write;
+/// use std::sync::Arc;
+/// use thalweg_common::Result;
+/// use thalweg_connector_files::files::write::FileSink;
+/// use thalweg_storage::durable::write_failed;
+///
+/// /// Writes the number of rows.
+/// struct Counter(File, usize);
+///
+/// impl FileSink for Counter {
+///     fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+///         self.1 += rows.num_rows();
+///         Ok(())
+///     }
+///     fn finish(mut self: Box<Self>) -> Result<()> {
+///         let written = write!(self.0, "{}", self.1).and_then(|()| self.0.sync_all());
+///         written.map_err(|e| write_failed("count".as_ref(), &e))
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("count");
+/// let column: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+/// let rows = RecordBatch::try_from_iter([("n", column)]).expect("one column");
+///
+/// let mut sink = Box::new(Counter(File::create(&path).expect("a new file"), 0));
+/// sink.write(&rows)?;
+/// sink.finish()?;
+/// assert_eq!(std::fs::read_to_string(&path).unwrap(), "2");
+/// # Ok(())
+/// # }
+/// ```
 pub trait FileSink: Send {
     /// Writes rows of the columns that the file was begun with.
     fn write(&mut self, rows: &RecordBatch) -> Result<()>;
@@ -40,7 +78,7 @@ pub trait FileSink: Send {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// How a format writes one file.
+/// Begins the files of a format.
 ///
 /// ```
 /// use arrow::array::{ArrayRef, Int32Array, RecordBatch};
@@ -66,9 +104,9 @@ pub trait FileSink: Send {
 /// # }
 /// ```
 pub trait SinkFormat: Send + Sync + Debug {
-    /// The end of a file's name, such as `.csv.gz`.
+    /// Returns the end of a file's name, such as `.csv.gz`.
     fn suffix(&self) -> String;
-    /// Refuses columns that the format can't hold.
+    /// Refuses columns that the format cannot hold.
     fn check(&self, schema: &SchemaRef) -> Result<()>;
     /// Begins a file.
     fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>>;
@@ -95,15 +133,18 @@ pub(crate) async fn write(
     feed(rows, move |queue| job.run(queue, &splitter, format.as_ref())).await
 }
 
-/// Hands the rows of a stream to work that blocks. If the stream fails, or whoever waits for the work
-/// goes away before the last row, so does the work: rows that were cut short are never committed.
+/// Passes the rows of a stream to work that blocks. If the stream fails, or the caller is dropped before the last row,
+/// the work gets an error: a part of the rows is never committed.
+///
+/// # Errors
+/// The error of the work, which gets those of the stream.
 pub async fn feed<T: Send + 'static>(
     mut rows: SendableRecordBatchStream,
     work: impl FnOnce(&mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
     let worker = tokio::task::spawn_blocking(move || work(&mut Queue { receiver, ended: false }));
-    // A worker that is gone has an error to tell.
+    // A worker that ended has an error, which is returned below.
     while let Some(batch) = rows.next().await {
         if sender.send(Some(batch.map_err(from_datafusion))).await.is_err() {
             break;
@@ -113,7 +154,7 @@ pub async fn feed<T: Send + 'static>(
     worker.await.map_err(|e| Error::internal(format!("a write was cut short: {e}")))?
 }
 
-/// The rows on their way to the work; none is the end of them.
+/// The rows on their way to the work. `None` marks their end: without it the sender was dropped before the last row.
 struct Queue {
     receiver: mpsc::Receiver<Option<Result<RecordBatch>>>,
     ended: bool,
@@ -168,12 +209,12 @@ impl Job {
                 self.publish(&staging, &aside)?;
                 Ok(report)
             });
-        // What is left there is rubbish either way, and hidden from readers.
+        // What is left there is of no use either way, and hidden from readers.
         let _ = std::fs::remove_dir_all(&staging);
         let kept = clear_aside(&aside, report.is_ok());
         let _ = std::fs::remove_dir(temporary);
         if report.is_err() && is_new {
-            // Only if it is empty: a table that was never written is no table.
+            // Only if it is empty: the folder did not exist before this write.
             let _ = std::fs::remove_dir(&self.target);
         }
         report.map_err(|e| if kept { e.hint(format!("The old rows are in {}.", uri(&aside))) } else { e })
@@ -197,7 +238,7 @@ impl Job {
             }
         }
         if open.begun == 0 && splitter.names().is_empty() {
-            // A table without rows still has a schema.
+            // A table without rows has a schema, which only a file can hold.
             open.file(Path::new(""))?;
         }
         open.finish_all()?;
@@ -230,20 +271,20 @@ impl Job {
     }
 }
 
-/// Removes the rows that an overwrite replaced. After a failure they are there only if they could not be put
-/// back: then they stay, and the answer is yes.
+/// Deletes the rows that an overwrite replaced. After a failure they are still there only if they could not be put
+/// back; then they are kept, and the result is true.
 pub(super) fn clear_aside(aside: &Path, replaced: bool) -> bool {
     if replaced {
-        // Rubbish that can't be removed is hidden from readers.
+        // What cannot be deleted is hidden from readers.
         let _ = std::fs::remove_dir_all(aside);
         return false;
     }
-    // Goes only if it is empty.
+    // This deletes an empty folder only.
     let _ = std::fs::remove_dir(aside);
     aside.exists()
 }
 
-/// The renames of a write, so that they can be taken back.
+/// The renames of a write, so that they can be undone.
 #[derive(Debug, Default)]
 struct Moves(Vec<(PathBuf, PathBuf)>);
 
@@ -254,7 +295,7 @@ impl Moves {
         Ok(())
     }
 
-    /// Takes back what can be; the error that led here is the one to tell, and what can't be stays where it is.
+    /// Undoes what can be undone, the last rename first. Errors are ignored: the one that led here is reported.
     fn undo(self) {
         for (from, to) in self.0.into_iter().rev() {
             let _ = std::fs::rename(to, from);
@@ -262,7 +303,7 @@ impl Moves {
     }
 }
 
-/// Paths and names of what is in a folder.
+/// Returns the paths and names of what is in a folder.
 fn children(folder: &Path) -> Result<Vec<(PathBuf, OsString)>> {
     let failed = |e| durable::write_failed(folder, &e);
     let entries = std::fs::read_dir(folder).map_err(failed)?;
@@ -293,7 +334,7 @@ pub(crate) struct OpenFiles<'a> {
 }
 
 impl OpenFiles<'_> {
-    /// The file of a folder, begun if need be.
+    /// Returns the file of a folder, and begins one if there is none.
     pub(crate) fn file(&mut self, folder: &Path) -> Result<&mut Box<dyn FileSink>> {
         if !self.files.contains_key(folder) {
             if self.files.len() >= OPEN_FILES_MAX {
@@ -317,7 +358,7 @@ impl OpenFiles<'_> {
     }
 }
 
-/// A target that is there already, as Spark says it.
+/// Returns the error for a target that exists.
 pub(crate) fn already_exists(target: &Path) -> Error {
     Error::new(
         ErrorKind::Analysis,

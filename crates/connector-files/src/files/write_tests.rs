@@ -1,28 +1,20 @@
 //! Folders written and read back, in every format and save mode.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::testing::{batch, connector, ddl, options, read, rows, stream_of};
+use crate::testing::{batch, connector, ddl, read, rows, write_request};
 use std::path::Path;
 use thalweg_common::Result;
-use thalweg_connectors::{WriteMode, WriteRequest};
+use thalweg_connectors::WriteMode;
 
 async fn write(
     format: &str,
     path: &Path,
     mode: WriteMode,
-    (schema, cells): (&str, &[&[&str]]),
+    rows: (&str, &[&[&str]]),
     (by, pairs): (&[&str], &[(&str, &str)]),
 ) -> Result<u64> {
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode,
-        partition_by: by.iter().map(|s| (*s).to_owned()).collect(),
-        replace: false,
-        options: options(pairs),
-        time_zone: "UTC".to_owned(),
-    };
-    let report = connector(format).write(request, stream_of(batch(schema, cells))).await?;
-    Ok(report.rows)
+    let request = write_request(path, mode, by, pairs);
+    thalweg_connector_testing::write(connector(format).as_ref(), request, rows).await
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -111,14 +103,7 @@ async fn a_failed_write_leaves_what_was_there() {
         Err(thalweg_values::errors::external(thalweg_common::Error::unsupported("that"))),
     ]);
     let rows_in = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema, failing);
-    let request = WriteRequest {
-        path: path.to_string_lossy().into_owned(),
-        mode: WriteMode::Overwrite,
-        partition_by: vec![],
-        replace: false,
-        options: options(&[]),
-        time_zone: "UTC".to_owned(),
-    };
+    let request = write_request(&path, WriteMode::Overwrite, &[], &[]);
     let error = connector("csv").write(request, Box::pin(rows_in)).await.unwrap_err();
     assert_eq!(error.class(), "UNSUPPORTED_FEATURE");
     assert_eq!(rows("csv", read(&path, None, &[])).await, ["old"]);

@@ -1,26 +1,28 @@
-//! The options of reading JSON. Each is used or refused by name.
+//! Reads the options of reading JSON files.
 
-use crate::text::config::{Mode, Unreadable, only_english, sampling_ratio, text_rules};
+use crate::text::config::{
+    Mode, Unreadable, corrupt_column, line_separator, only_english, sampling_ratio, text_rules,
+};
 use crate::text::encoding::Encoding;
 use thalweg_common::Result;
-use thalweg_connectors::OptionMap;
+use thalweg_connectors::ReadRequest;
 use thalweg_values::cell::TextRules;
 use thalweg_values::json::Lenience;
 
-/// Everything that reading JSON needs to know.
+/// The options of reading JSON files.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct JsonConfig {
     pub lenience: Lenience,
     pub mode: Mode,
     pub corrupt_column: String,
-    /// A file is one value.
+    /// Whether a file is one value.
     pub multi_line: bool,
     pub line_separator: Option<String>,
     pub encoding: Encoding,
     pub sampling_ratio: f64,
     pub primitives_as_string: bool,
     pub drop_if_all_null: bool,
-    /// Inference takes a number with a point for a decimal, also in text.
+    /// Whether numbers with a point are inferred as decimals, also in text.
     pub prefers_decimal: bool,
     pub infer_timestamp: bool,
     pub rules: TextRules,
@@ -28,14 +30,11 @@ pub(super) struct JsonConfig {
 }
 
 impl JsonConfig {
-    /// Reads the options.
-    pub(super) fn from_options(options: &OptionMap, time_zone: &str, corrupt_column: &str) -> Result<Self> {
+    /// Reads the options of a request.
+    pub(super) fn from_request(request: &ReadRequest) -> Result<Self> {
+        let options = &request.options;
         only_english(options)?;
-        let line_separator = options.get("lineSep").map(str::to_owned);
-        if line_separator.as_deref() == Some("") {
-            return Err(options.bad("lineSep", "at least one character"));
-        }
-        let (rules, unreadable) = text_rules(options, time_zone)?;
+        let (rules, unreadable) = text_rules(options, &request.time_zone)?;
         Ok(Self {
             lenience: Lenience {
                 single_quotes: options.flag("allowSingleQuotes", true)?,
@@ -48,10 +47,10 @@ impl JsonConfig {
                 ..Lenience::SPARK
             },
             mode: Mode::from_options(options)?,
-            corrupt_column: options.get("columnNameOfCorruptRecord").unwrap_or(corrupt_column).to_owned(),
+            corrupt_column: corrupt_column(request),
             multi_line: options.flag("multiLine", false)?,
-            line_separator,
-            encoding: Encoding::from_options(options)?,
+            line_separator: line_separator(options)?,
+            encoding: Encoding::of_json(options)?,
             sampling_ratio: sampling_ratio(options)?,
             primitives_as_string: options.flag("primitivesAsString", false)?,
             drop_if_all_null: options.flag("dropFieldIfAllNull", false)?,

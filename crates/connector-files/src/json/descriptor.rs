@@ -1,23 +1,14 @@
 //! Describes the format `json` and its options.
 
-use crate::files::options::{LISTING, STREAM_LISTING, TEXT_READ, TEXT_WRITE};
+use crate::files::options::{LISTING, STREAM_LISTING, TEXT_READ, TEXT_WRITE, folder_stream, folder_write};
 use thalweg_connectors::descriptor::OptionType::Flag;
-use thalweg_connectors::descriptor::{BatchRead, BatchWrite, ConnectorDescriptor, OptionSpec, StreamRead};
-use thalweg_connectors::stream::Guarantee;
+use thalweg_connectors::descriptor::{BatchRead, ConnectorDescriptor, OptionSpec};
 
 pub(super) static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     extensions: &["json", "ndjson", "jsonl"],
     batch_read: Some(BatchRead { options: &[READ, TEXT_READ, LISTING] }),
-    batch_write: Some(BatchWrite {
-        options: &[WRITE, TEXT_WRITE],
-        atomic: false,
-        overwrites_partitions: false,
-    }),
-    stream_read: Some(StreamRead {
-        options: &[READ, TEXT_READ, STREAM_LISTING],
-        guarantee: Guarantee::ExactlyOnce,
-        needs_schema: true,
-    }),
+    batch_write: Some(folder_write(&[WRITE, TEXT_WRITE])),
+    stream_read: Some(folder_stream(&[READ, TEXT_READ, STREAM_LISTING])),
     ..ConnectorDescriptor::new("json", "Text files with a JSON object per line.")
 };
 

@@ -1,8 +1,7 @@
-//! The schema of JSON files, by Spark's rules.
+//! Infers the schema of JSON files, by Spark's rules.
 //!
-//! Whole numbers are bigint, others double, text is string; fields are in the order of their
-//! names; types that do not go together are string. Records that are no JSON add the corrupt
-//! column in PERMISSIVE mode.
+//! Whole numbers are bigint, others double, text is string; fields are in the order of their names; types without a
+//! common one are string. Records that are not JSON add the corrupt column in PERMISSIVE mode.
 
 use super::config::JsonConfig;
 use super::source::RawRecords;
@@ -36,7 +35,7 @@ enum Seen {
     Object(BTreeMap<String, Seen>),
 }
 
-/// The schema of `files`; class `UNABLE_TO_INFER_SCHEMA` if there are none.
+/// Infers the schema of `files`; class `UNABLE_TO_INFER_SCHEMA` if there are none.
 pub(super) fn schema(files: &[FileEntry], config: &JsonConfig) -> Result<SchemaRef> {
     if files.is_empty() {
         return Err(unable_to_infer("JSON"));
@@ -71,7 +70,7 @@ pub(super) fn schema(files: &[FileEntry], config: &JsonConfig) -> Result<SchemaR
     Ok(Arc::new(Schema::new(to_fields(&fields, config))))
 }
 
-/// Names that differ by case only can't be told apart in a query.
+/// Refuses names that differ by case only, which a query cannot distinguish.
 fn check_names(fields: &BTreeMap<String, Seen>) -> Result<()> {
     let mut lower = BTreeSet::new();
     match fields.keys().find(|name| !lower.insert(name.to_lowercase())) {
@@ -87,7 +86,7 @@ fn check_names(fields: &BTreeMap<String, Seen>) -> Result<()> {
     }
 }
 
-/// Widens the fields by a record; false if it is none.
+/// Widens the fields by those of a record; returns false if the value is not a record.
 fn take(fields: &mut BTreeMap<String, Seen>, value: Option<&Json<'_>>, config: &JsonConfig) -> bool {
     match value {
         Some(Json::Object(members, _)) => {
@@ -102,7 +101,7 @@ fn take(fields: &mut BTreeMap<String, Seen>, value: Option<&Json<'_>>, config: &
     }
 }
 
-/// Widens in place; a name is copied only the first time it is seen.
+/// Widens the fields in place. A name is copied only the first time it is seen.
 fn widen_members(fields: &mut BTreeMap<String, Seen>, members: &Members<'_>, config: &JsonConfig) {
     for (name, value) in members {
         match fields.get_mut(name.as_ref()) {
@@ -118,6 +117,7 @@ fn widen_members(fields: &mut BTreeMap<String, Seen>, members: &Members<'_>, con
 
 fn widen(seen: &mut Seen, value: &Json<'_>, config: &JsonConfig) {
     match (&mut *seen, value) {
+        // A null fits every type.
         (_, Json::Null) => {}
         (Seen::Object(fields), Json::Object(members, _)) => widen_members(fields, members, config),
         (Seen::Nothing, Json::Object(members, _)) => {
@@ -133,6 +133,7 @@ fn widen(seen: &mut Seen, value: &Json<'_>, config: &JsonConfig) {
             items.iter().for_each(|item| widen(&mut inner, item, config));
             *seen = Seen::List(Box::new(inner));
         }
+        // Both an object and a value without parts: the text of either is kept.
         (_, Json::Object(..) | Json::Array(..)) => *seen = Seen::Text,
         _ => {
             let old = std::mem::replace(seen, Seen::Nothing);
@@ -141,9 +142,10 @@ fn widen(seen: &mut Seen, value: &Json<'_>, config: &JsonConfig) {
     }
 }
 
-/// The type of a value without parts.
+/// Returns the type of a value without parts.
 fn primitive(value: &Json<'_>, config: &JsonConfig) -> Seen {
     match value {
+        // Spark takes an empty text for a null here, since some writers do not distinguish the two.
         Json::Text(text) if text.is_empty() => Seen::Nothing,
         Json::Text(text) => of_text(text, config),
         Json::Bool(_) | Json::Number(_) if config.primitives_as_string => Seen::Text,
@@ -159,6 +161,7 @@ fn primitive(value: &Json<'_>, config: &JsonConfig) -> Seen {
 }
 
 fn of_text(text: &str, config: &JsonConfig) -> Seen {
+    // Spark takes the commas out before it looks for a decimal.
     let plain = if text.contains(',') { Cow::Owned(text.replace(',', "")) } else { Cow::Borrowed(text) };
     let size = if config.prefers_decimal { number::decimal_size(&plain) } else { None };
     match size.and_then(decimal) {
@@ -168,14 +171,14 @@ fn of_text(text: &str, config: &JsonConfig) -> Seen {
     }
 }
 
-/// The type that holds the number with all its digits; none if it has too many.
+/// Returns the decimal that holds a number with all its digits; none if there are too many.
 fn decimal(size: number::Size) -> Option<Seen> {
     let scale = u8::try_from(size.scale.max(0)).ok()?;
     let whole = i32::from(size.precision) - size.scale;
     of_digits(u8::try_from(whole.max(0)).ok()?, scale)
 }
 
-/// The decimal with that many digits before and after the point.
+/// Returns the decimal with that many digits before and after the point.
 fn of_digits(whole: u8, scale: u8) -> Option<Seen> {
     let precision = whole.checked_add(scale)?.max(1);
     (precision <= PRECISION_MAX).then_some(Seen::Decimal(precision, scale))
@@ -200,7 +203,7 @@ fn to_fields(members: &BTreeMap<String, Seen>, config: &JsonConfig) -> Fields {
     members.iter().filter_map(field).collect()
 }
 
-/// None for what has no columns: an object without fields, or only nulls if those are dropped.
+/// Returns the type of a column; none for an object without fields, and for nulls alone if those are dropped.
 fn to_type(seen: &Seen, config: &JsonConfig) -> Option<DataType> {
     Some(match seen {
         Seen::Nothing if config.drop_if_all_null => return None,

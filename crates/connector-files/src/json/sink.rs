@@ -1,4 +1,4 @@
-//! Rows into JSON files, one object per line, as Spark's writer prints them.
+//! Writes rows into JSON files, an object on each line. Objects are printed by `thalweg-values`.
 
 use crate::files::write::{FileSink, SinkFormat};
 use crate::text::config::{only_english, only_utf8, unsupported_type};
@@ -9,11 +9,11 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::OptionMap;
+use thalweg_connectors::WriteRequest;
 use thalweg_values::display::columns_with_interval_texts;
 use thalweg_values::json::{JsonWriter, can_write};
 
-/// How JSON files are written.
+/// The options of writing JSON files.
 #[derive(Debug, Clone)]
 pub(super) struct JsonSink {
     writer: Arc<JsonWriter>,
@@ -22,12 +22,13 @@ pub(super) struct JsonSink {
 }
 
 impl JsonSink {
-    /// Reads the options.
-    pub(super) fn from_options(options: &OptionMap, time_zone: &str) -> Result<Self> {
+    /// Reads the options of a request.
+    pub(super) fn from_request(request: &WriteRequest) -> Result<Self> {
+        let options = &request.options;
         only_english(options)?;
         only_utf8(options)?;
         let writer = JsonWriter {
-            rules: print_rules(options, time_zone)?,
+            rules: print_rules(options, &request.time_zone)?,
             skip_nulls: options.flag("ignoreNullFields", true)?,
         };
         Ok(Self {

@@ -1,13 +1,12 @@
-//! The rows of a JSON file, by Spark's modes.
+//! Reads the rows of JSON files, by Spark's modes.
 //!
-//! A record is one line, or with `multiLine` one file; an array is one row per element. What is not JSON, not an
-//! object, or does not fit the schema is malformed. What stands after the first value is not read, as in Spark.
+//! A record is one line, or with `multiLine` one file; each element of an array is a row. A record that is not JSON,
+//! not an object, or does not fit the schema is malformed. What follows its first value is not read, as in Spark.
 
 use super::config::JsonConfig;
-use crate::files::lines::{Lines, is_compressed, read_whole};
+use crate::files::lines::{Lines, read_whole};
 use crate::files::{Batches, FileEntry, FileReader, Split};
-use crate::text::config::{corrupt_place, unsupported_type};
-use crate::text::rows::{self, Layout, Rows, Verdicts};
+use crate::text::rows::{self, Columns, Layout, Rows, Verdicts};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Fields, SchemaRef};
 use std::borrow::Cow;
@@ -19,36 +18,32 @@ use thalweg_values::json::{ColumnBuilder, Fit, Json, Members, RowBuilder, Rules,
 /// Reads JSON files of one schema.
 #[derive(Debug)]
 pub(super) struct JsonReader {
-    schema: SchemaRef,
+    columns: Columns,
     config: Arc<JsonConfig>,
-    corrupt: Option<usize>,
 }
 
 impl JsonReader {
-    /// A reader of columns of `schema`; a type that JSON can't hold is refused.
+    /// Creates a reader of columns of `schema`; a type that JSON cannot hold is refused.
     pub(super) fn new(schema: SchemaRef, config: JsonConfig) -> Result<Self> {
-        if let Some(field) = schema.fields().iter().find(|f| ColumnBuilder::new(f.data_type()).is_none()) {
-            return Err(unsupported_type("JSON", field.name(), field.data_type()));
-        }
-        let corrupt = corrupt_place(&schema, &config.corrupt_column)?;
-        Ok(Self { schema, config: Arc::new(config), corrupt })
+        let columns =
+            Columns::new("JSON", schema, &config.corrupt_column, |t| ColumnBuilder::new(t).is_some())?;
+        Ok(Self { columns, config: Arc::new(config) })
     }
 }
 
 impl FileReader for JsonReader {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.columns.schema
     }
 
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
-        let layout = Layout::new(&self.schema, self.corrupt, self.config.mode, columns)?;
+        let layout = Layout::new(&self.columns, self.config.mode, columns)?;
         let records = JsonRecords::new(self, split, &layout)?;
         Ok(Box::new(Rows::new(records, layout, self.config.mode)))
     }
 
     fn can_split(&self, file: &FileEntry) -> bool {
-        let plain = self.config.encoding.is_utf8() && !is_compressed(&file.path);
-        plain && !self.config.multi_line
+        self.config.encoding.can_split(&file.path, self.config.multi_line)
     }
 }
 
@@ -71,7 +66,7 @@ impl RawRecords {
         })
     }
 
-    /// The bytes of the next record that is not blank.
+    /// Returns the bytes of the next record that is not blank.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>> {
         match self {
             Self::Lines(lines) => {
@@ -110,7 +105,7 @@ struct JsonRecords {
 
 impl JsonRecords {
     fn new(reader: &JsonReader, split: &Split, layout: &Layout) -> Result<Self> {
-        let all = reader.schema.fields();
+        let all = reader.columns.schema.fields();
         let fields: Fields = layout.built.iter().filter_map(|i| all.get(*i).cloned()).collect();
         reader.config.unreadable.check(&fields)?;
         let rows = RowBuilder::new(fields).ok_or_else(|| Error::internal("a column that JSON can't hold"))?;
@@ -120,12 +115,13 @@ impl JsonRecords {
 }
 
 impl rows::Records for JsonRecords {
-    /// An array of objects is a row for each; if one does not fit, the record does not.
+    /// Appends a row for each object of an array. If one does not fit, the record does not.
     fn append_next(&mut self, verdicts: &mut Verdicts) -> Result<bool> {
         let Some(bytes) = self.raw.next()? else { return Ok(false) };
         let text = String::from_utf8_lossy(bytes);
         let value = match &text {
             Cow::Borrowed(text) => parse(text, self.config.lenience),
+            // Bytes that are not UTF-8 were replaced. The record is malformed.
             Cow::Owned(_) => None,
         };
         let objects: Vec<&Members<'_>> = match &value {
@@ -137,6 +133,7 @@ impl rows::Records for JsonRecords {
             Some(Json::Array(items, _)) => items.len() == objects.len(),
             _ => !objects.is_empty(),
         };
+        // Only comments, for example: no row, and not malformed either.
         if value.is_none() && is_blank(&text, self.config.lenience) {
             return Ok(true);
         }

@@ -95,14 +95,7 @@ async fn nested_columns_are_built_and_written() {
     );
     let batches = crate::testing::query("json", request, "SELECT * FROM t").await.unwrap();
     let out = dir.path().join("out");
-    let write = thalweg_connectors::WriteRequest {
-        path: out.to_string_lossy().into_owned(),
-        mode: thalweg_connectors::WriteMode::Append,
-        partition_by: vec![],
-        replace: false,
-        options: crate::testing::options(&[]),
-        time_zone: "UTC".to_owned(),
-    };
+    let write = crate::testing::write_request(&out, thalweg_connectors::WriteMode::Append, &[], &[]);
     let stream = crate::testing::stream_of(batches[0].clone());
     crate::testing::connector("json").write(write, stream).await.unwrap();
     let file = std::fs::read_dir(&out)

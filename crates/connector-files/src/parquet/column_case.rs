@@ -1,7 +1,7 @@
-//! Files that spell a column in another case than their table does.
+//! Adapts expressions over the columns of a table to files that spell the columns in another case.
 //!
-//! Expressions over the table's columns become expressions over a file's by name. Here the file is shown
-//! under the table's spelling while that is done, and the columns get their own names back after it.
+//! DataFusion's adapter finds columns by their exact names. It is given the file's schema in the table's spelling, and
+//! the columns of the resulting expressions get their own names back.
 
 use super::types::spelled_like;
 use arrow::datatypes::SchemaRef;
@@ -45,6 +45,7 @@ impl PhysicalExprAdapter for Adapter {
                 _ => Ok(Transformed::no(expr)),
             }
         };
+        // The scan resolves columns by name in the file's own schema once more.
         self.inner.rewrite(expr)?.transform(own_name).data()
     }
 }

@@ -1,15 +1,15 @@
-//! The options of reading Parquet. Each is used or refused by name.
+//! Reads the options of reading Parquet files.
 
 use thalweg_common::Result;
 use thalweg_connectors::OptionMap;
 use thalweg_values::zone::Zone;
 
-/// Everything that reading Parquet needs to know.
+/// The options of reading Parquet files.
 #[derive(Debug, Clone)]
 pub(super) struct ParquetConfig {
-    /// The columns of all files together, not of the first one.
+    /// Whether the columns are those of all files, not of the first one.
     pub merge_schema: bool,
-    /// How timestamps in folder names are read.
+    /// The zone of timestamps in folder names.
     pub zone: Zone,
 }
 

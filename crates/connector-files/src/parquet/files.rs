@@ -1,7 +1,7 @@
-//! A fixed list of Parquet files as a table, scanned by DataFusion's own Parquet source.
+//! Scans a fixed list of Parquet files as a table, with DataFusion's own Parquet source.
 //!
-//! So filters, projections, limits, statistics and row-group pruning work as they do there. The
-//! list never changes after the table is made: what Delta's snapshots and plain folders share.
+//! So filters, projections, limits, statistics and row-group pruning work as they do there. The list never changes
+//! after the table is made, which suits both a version of a Delta table and a folder that was listed.
 
 use super::column_case::AnyCase;
 use super::types::{check_fits, merged, spelled_as, table_schema, without_void};
@@ -39,7 +39,7 @@ use thalweg_storage::path::uri;
 /// The key under which Spark keeps its schema in a footer.
 const SPARK_SCHEMA: &str = "org.apache.spark.sql.parquet.row.metadata";
 
-/// What the footer of a file says.
+/// The footer of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Footer {
     pub metadata: ArrowReaderMetadata,
@@ -48,8 +48,8 @@ pub(crate) struct Footer {
 }
 
 impl Footer {
-    /// The schema of a table over the file. A column of nulls alone is void only if Spark says that it is;
-    /// other writers store it as integers.
+    /// Returns the schema of a table over the file. A column of nulls alone is void only in a file of Spark's, whose
+    /// footer has Spark's schema; other writers store such a column as integers.
     fn table_schema(&self) -> Result<SchemaRef> {
         let schema = table_schema(&self.schema)?;
         let pairs = self.metadata.metadata().file_metadata().key_value_metadata();
@@ -58,7 +58,10 @@ impl Footer {
     }
 }
 
-/// Reads the footer of a file; a file that is not Parquet is an error that names it.
+/// Reads the footer of a file.
+///
+/// # Errors
+/// `FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER`, naming a file that is not Parquet.
 pub(crate) fn footer(path: &Path) -> Result<Footer> {
     let file = File::open(path).map_err(|e| read_failed(path, &e))?;
     let metadata =
@@ -78,14 +81,15 @@ fn no_footer(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     .hint("Is it a complete Parquet file?")
 }
 
-/// A file that can't be read as Parquet.
+/// Returns the error for a file that cannot be read as Parquet.
 pub(crate) fn not_parquet(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     read_failed(path, cause).hint("Is it a complete Parquet file?")
 }
 
-/// INT96 is how older Spark wrote TIMESTAMP, so such a column is an instant.
+/// Returns the schema of a file, in which INT96 columns are instants: older versions of Spark wrote TIMESTAMP so.
 fn instants(metadata: &ArrowReaderMetadata) -> SchemaRef {
     let leaves = metadata.parquet_schema().columns();
+    // Arrow's schema no longer shows the physical type, so it is taken from Parquet's.
     let is_int96 = |name: &str| {
         leaves.iter().any(|c| {
             c.physical_type() == PhysicalType::INT96 && c.path().parts().first().is_some_and(|p| p == name)
@@ -110,24 +114,28 @@ pub struct DataFile {
     pub partition: Vec<ScalarValue>,
 }
 
-/// The table.
+/// A table of Parquet files.
 #[derive(Debug)]
 pub struct ParquetFiles {
     file_schema: SchemaRef,
     folders: Vec<Field>,
-    /// Columns of the files, then of the folders.
+    /// The columns of the files, then those of the folders, as the source yields them.
     inner: SchemaRef,
-    /// For each column of the table its place in `inner`.
+    /// The position in `inner` of each column of the table.
     order: Vec<usize>,
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
 }
 
 impl ParquetFiles {
-    /// A table of `files`; each is checked against the columns of `file_schema`. Blocks.
+    /// Creates a table of `files`, each of which is checked against the columns of `file_schema`. Blocks, since it
+    /// reads the footer of each file.
+    ///
+    /// # Errors
+    /// `FAILED_READ_FILE` with the file's name, if one cannot be read or has a column of another type.
     pub fn open(file_schema: SchemaRef, folders: Vec<Field>, files: &[DataFile]) -> Result<Self> {
         let schema = scan::with_folders(&file_schema, &folders);
-        // Writers that died before their first byte leave empty files, which have no rows.
+        // A writer that died before its first byte leaves an empty file, which has no rows.
         let files = files.iter().filter(|f| f.entry.size_bytes > 0);
         let listed = files.map(|f| listed(f, &file_schema)).collect::<Result<Vec<_>>>()?;
         let order = (0..schema.fields().len()).collect();
@@ -135,7 +143,10 @@ impl ParquetFiles {
         Ok(Self { file_schema, folders, inner, order, schema, files: listed })
     }
 
-    /// The same table with its columns in the order of `schema`, which has the same names.
+    /// Orders the columns of the table as those of `schema`, which has the same names.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` if a name is missing.
     pub fn ordered_as(mut self, schema: &SchemaRef) -> Result<Self> {
         let place = |f: &Arc<Field>| self.inner.index_of(f.name());
         let wrong = |e| Error::internal(format!("the order of a table's columns: {e}"));
@@ -145,7 +156,7 @@ impl ParquetFiles {
     }
 }
 
-/// The files of a table over Parquet files, in their order; none of another table.
+/// Returns the files of a [`ParquetFiles`], in their order; none for another table.
 pub fn paths(table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
     let table: &dyn Any = table;
     let files = &table.downcast_ref::<ParquetFiles>()?.files;
@@ -153,9 +164,9 @@ pub fn paths(table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
     Some(files.iter().map(path).collect())
 }
 
-/// The schema of a table over the first of `files`, or with `merge` over all of them.
+/// Returns the schema of a table over the first of `files`, or with `merge` over all of them.
 pub(super) fn infer(files: &[FileEntry], merge: bool) -> Result<SchemaRef> {
-    // An empty file says nothing, unless there is no other.
+    // An empty file has no schema. Where there is no other, reading it reports the error.
     let (full, empty): (Vec<_>, Vec<_>) = files.iter().partition(|f| f.size_bytes > 0);
     let mut told = full.into_iter().chain(empty.into_iter().take(1));
     let Some(first) = told.next() else { return Err(unable_to_infer("Parquet")) };
@@ -168,6 +179,7 @@ pub(super) fn infer(files: &[FileEntry], merge: bool) -> Result<SchemaRef> {
     Ok(schema)
 }
 
+/// Describes a file to the source. Its statistics let the source skip it and answer counts without reading it.
 fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
     let path = &file.entry.path;
     let footer = footer(path)?;
@@ -189,7 +201,7 @@ fn listed(file: &DataFile, table: &SchemaRef) -> Result<PartitionedFile> {
         .with_statistics(Arc::new(statistics)))
 }
 
-/// Takes away the bounds of floating-point columns: Parquet's statistics leave NaN out, and DataFusion takes a column
+/// Removes the bounds of floating-point columns. Parquet's statistics leave NaN out, and DataFusion takes a column
 /// whose bounds are equal for a constant, so that a NaN beside one number would become that number.
 fn without_float_bounds(mut statistics: Statistics, schema: &Schema) -> Statistics {
     for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
@@ -218,6 +230,7 @@ impl TableProvider for ParquetFiles {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        // The source takes no empty list.
         if self.files.is_empty() {
             let projected = datafusion::common::project_schema(&self.schema, projection)?;
             return Ok(Arc::new(EmptyExec::new(projected)));
@@ -244,6 +257,7 @@ impl TableProvider for ParquetFiles {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        // The source skips row groups by the filters and yields the others whole, so each filter runs again above.
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 }
@@ -253,8 +267,10 @@ fn format(state: &dyn Session) -> ParquetFormat {
         global: state.config_options().execution.parquet.clone(),
         ..Default::default()
     };
+    // In nanoseconds, the default, INT96 ends in 2262; TIMESTAMP is in microseconds.
     options.global.coerce_int96 = Some("us".to_owned());
     options.global.coerce_int96_tz = Some("UTC".to_owned());
+    // A schema that another writer left in the footer would override the table's types.
     options.global.skip_metadata = true;
     ParquetFormat::default().with_options(options).with_force_view_types(false)
 }

@@ -1,4 +1,4 @@
-//! Parquet: the format, its types, reading in batch and in streams, writing.
+//! Reads Parquet files as tables and streams, converts their types to those of tables, and writes them.
 
 mod config;
 mod descriptor;
@@ -13,44 +13,26 @@ pub mod types;
 pub use descriptor::COMPRESSION;
 
 use crate::files::format::{FileConnector, FileFormat, Listed, Reading};
-use crate::files::write::SinkFormat;
 use crate::files::{FileEntry, FileReader, partition};
 use arrow::datatypes::SchemaRef;
 use config::ParquetConfig;
 use datafusion::catalog::TableProvider;
 use files::{DataFile, ParquetFiles};
-use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::descriptor::ConnectorDescriptor;
-use thalweg_connectors::{ReadRequest, WriteRequest};
 use thalweg_values::zone::Zone;
 
 /// Returns the connector of the format `parquet`.
 pub fn connector() -> FileConnector {
-    FileConnector::new(Parquet)
+    FileConnector(PARQUET)
 }
 
-#[derive(Debug)]
-pub(crate) struct Parquet;
-
-impl FileFormat for Parquet {
-    fn descriptor(&self) -> &'static ConnectorDescriptor {
-        &descriptor::DESCRIPTOR
-    }
-
-    fn reading(&self, request: &ReadRequest) -> Result<Box<dyn Reading>> {
-        Ok(Box::new(ParquetConfig::from_options(&request.options, &request.time_zone)?))
-    }
-
-    fn writing(&self, request: &WriteRequest) -> Result<Arc<dyn SinkFormat>> {
-        Ok(Arc::new(sink::ParquetSink::from_options(&request.options)?))
-    }
-
-    fn paths(&self, table: &dyn TableProvider) -> Option<Vec<PathBuf>> {
-        files::paths(table)
-    }
-}
+pub(crate) static PARQUET: FileFormat = FileFormat {
+    descriptor: &descriptor::DESCRIPTOR,
+    reading: |request| Ok(Box::new(ParquetConfig::from_options(&request.options, &request.time_zone)?)),
+    writing: |request| Ok(Arc::new(sink::ParquetSink::from_options(&request.options)?)),
+    paths: files::paths,
+};
 
 impl Reading for ParquetConfig {
     fn infer(&self, files: &[FileEntry]) -> Result<SchemaRef> {

@@ -1,4 +1,4 @@
-//! Rows into one Parquet file.
+//! Writes rows into Parquet files.
 
 use crate::files::write::{FileSink, SinkFormat};
 use crate::text::config::unsupported_type;
@@ -17,7 +17,7 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::OptionMap;
 use thalweg_storage::durable::write_failed;
 
-/// How Parquet files are written.
+/// The options of writing Parquet files. [`SinkFormat`] has an example.
 #[derive(Debug, Clone)]
 pub struct ParquetSink {
     compression: Compression,
@@ -25,7 +25,10 @@ pub struct ParquetSink {
 }
 
 impl ParquetSink {
-    /// Reads `compression`: snappy is the default.
+    /// Reads `compression`; snappy is the default.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION_VALUE` for a codec that is not supported.
     pub fn from_options(options: &OptionMap) -> Result<Self> {
         let key = if options.get("compression").is_some() { "compression" } else { "parquet.compression" };
         let (compression, suffix) = match options.get(key).map(str::to_lowercase).as_deref() {
@@ -56,6 +59,7 @@ impl SinkFormat for ParquetSink {
     }
 
     fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
+        // Spark and Delta do not read Arrow's schema in the footer, so a type must not depend on it.
         let properties = WriterProperties::builder().set_compression(self.compression).build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let errors = Arc::default();
@@ -66,7 +70,7 @@ impl SinkFormat for ParquetSink {
     }
 }
 
-/// Whether Parquet files can hold values of the type.
+/// Returns whether Parquet files can hold values of the type.
 pub fn can_hold(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null | DataType::Duration(_) | DataType::Interval(_) => false,
@@ -82,7 +86,8 @@ struct Writer {
     errors: Arc<Mutex<Option<std::io::Error>>>,
 }
 
-/// A file that keeps the system's last error: Parquet's own errors hold only its text, or nothing.
+/// A file that keeps the system's last error. Parquet's errors have only its text, and a full disk is known by its
+/// kind.
 struct Noted {
     file: File,
     errors: Arc<Mutex<Option<std::io::Error>>>,
@@ -91,6 +96,7 @@ struct Noted {
 impl Noted {
     fn note<T>(&self, result: std::io::Result<T>) -> std::io::Result<T> {
         if let Err(e) = &result {
+            // An I/O error cannot be cloned, so it is made again from its number.
             let copy = e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error);
             *lock(&self.errors) = Some(copy);
         }
@@ -132,7 +138,7 @@ impl FileSink for Writer {
 
     fn finish(self: Box<Self>) -> Result<()> {
         let Self { writer, path, errors } = *self;
-        // Writes the footer too.
+        // Writes the last row group and the footer.
         let noted = writer.into_inner().map_err(|e| failed(&path, &errors, e))?;
         noted.file.sync_all().map_err(|e| write_failed(&path, &e))
     }

@@ -1,4 +1,4 @@
-//! The rows of one Parquet file, for streams: read whole, cast to the stream's columns.
+//! Reads Parquet files for streams: each as a whole, converted to the columns of the stream.
 
 use super::files::{footer, not_parquet};
 use super::types::check_fits;

@@ -1,7 +1,7 @@
-//! Which type a Parquet column has in a table, and which tables a file fits.
+//! Converts the types of Parquet columns to those of tables, and checks which files fit a table.
 //!
-//! Tables have only the types that the crates agreed on: no views, no large offsets, no unsigned
-//! numbers, timestamps in microseconds. A column may be read as a wider type, never as another.
+//! Tables have only the types that all crates use: no views, no large offsets, no unsigned numbers, timestamps in
+//! microseconds. A column may be read as a wider type, never as another.
 
 use crate::cast::place;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
@@ -11,7 +11,21 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
 use thalweg_values::types::{decimal_holds, simple_name};
 
-/// The schema of a table over a file of that schema; metadata is left out, all may be null.
+/// Returns the schema of a table over a file of that schema, without metadata; all columns may be null.
+///
+/// ```
+/// use arrow::datatypes::{DataType, Field, Schema};
+/// use thalweg_connector_files::parquet::types::table_schema;
+///
+/// # fn main() -> thalweg_common::Result<()> {
+/// let file = Schema::new(vec![Field::new("n", DataType::UInt32, false)]);
+/// assert_eq!(table_schema(&file)?.field(0), &Field::new("n", DataType::Int64, true));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// A type that tables do not have is refused with the column's name.
 pub fn table_schema(file: &Schema) -> Result<SchemaRef> {
     let fields = file.fields().iter().map(|f| table_field(f)).collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(Schema::new(fields)))
@@ -21,7 +35,7 @@ fn table_field(field: &Field) -> Result<Field> {
     Ok(Field::new(field.name(), table_type(field.name(), field.data_type())?, true))
 }
 
-/// The type that a column of a file has in a table; unsupported ones are refused by name.
+/// Returns the type that a column of a file has in a table; a type that tables do not have is refused by name.
 pub(crate) fn table_type(column: &str, file: &DataType) -> Result<DataType> {
     let utc = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     Ok(match file {
@@ -29,6 +43,7 @@ pub(crate) fn table_type(column: &str, file: &DataType) -> Result<DataType> {
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             DataType::Binary
         }
+        // Spark has no unsigned integers: the next wider type holds all values.
         DataType::UInt8 => DataType::Int16,
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
@@ -39,6 +54,7 @@ pub(crate) fn table_type(column: &str, file: &DataType) -> Result<DataType> {
         DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Date64 => DataType::Date32,
         DataType::Dictionary(_, value) => table_type(column, value)?,
+        // An annotation of Arrow's alone; in the file it is a number.
         DataType::Duration(_) => DataType::Int64,
         DataType::List(inner)
         | DataType::LargeList(inner)
@@ -81,14 +97,15 @@ fn illegal(class: &str, column: &str, file: &DataType) -> Error {
     .param("parquetType", file.to_string())
 }
 
-/// The schema with the type that is stored for columns that hold nothing but nulls: 32-bit integers.
+/// Replaces the type of columns that hold only nulls by the one that is stored for them: 32-bit integers.
 pub(super) fn without_void(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|f| f.as_ref().clone().with_data_type(typed(f.data_type())));
+    let fields =
+        schema.fields().iter().map(|f| f.as_ref().clone().with_data_type(stored_type(f.data_type())));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-fn typed(data_type: &DataType) -> DataType {
-    let inner = |f: &FieldRef| Arc::new(f.as_ref().clone().with_data_type(typed(f.data_type())));
+fn stored_type(data_type: &DataType) -> DataType {
+    let inner = |f: &FieldRef| Arc::new(f.as_ref().clone().with_data_type(stored_type(f.data_type())));
     match data_type {
         DataType::Null => DataType::Int32,
         DataType::List(item) => DataType::List(inner(item)),
@@ -105,12 +122,13 @@ fn map_entries(column: &str, entries: &FieldRef) -> Result<FieldRef> {
     let (Some(key), Some(value)) = (pair.first(), pair.get(1)) else {
         return Err(Error::unsupported(format!("the Parquet map `{column}` without key and value")));
     };
+    // Other writers use other names inside maps; Spark's are the ones that queries can rely on.
     let key = Field::new("key", table_type(column, key.data_type())?, false);
     let value = Field::new("value", table_type(column, value.data_type())?, true);
     Ok(Arc::new(Field::new("entries", DataType::Struct(Fields::from(vec![key, value])), false)))
 }
 
-/// The columns of a table as a file spells them.
+/// Returns the columns of a table in the spelling of a file.
 pub(crate) fn spelled_as(file: &Schema, table: &SchemaRef) -> SchemaRef {
     let spelled = |f: &FieldRef| match place(file.fields(), f.name()).and_then(|p| file.fields().get(p)) {
         Some(own) => f.as_ref().clone().with_name(own.name()),
@@ -119,8 +137,8 @@ pub(crate) fn spelled_as(file: &Schema, table: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(table.fields().iter().map(spelled).collect::<Vec<_>>()))
 }
 
-/// The columns of a file as a table spells them: of two that the table does not tell apart, the one that
-/// [`place`] finds.
+/// Returns the columns of a file in the spelling of a table. Of two columns that differ by case only, the one that
+/// [`place`] finds is the table's.
 pub(super) fn spelled_like(table: &Schema, file: &Schema) -> SchemaRef {
     let mut fields: Vec<Field> = file.fields().iter().map(|f| f.as_ref().clone()).collect();
     for wanted in table.fields() {
@@ -135,6 +153,7 @@ pub(super) fn spelled_like(table: &Schema, file: &Schema) -> SchemaRef {
 pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<()> {
     for wanted in table.fields() {
         let Some(found) = place(file.fields(), wanted.name()).and_then(|p| file.fields().get(p)) else {
+            // The column is null in this file.
             continue;
         };
         if !readable_as(&table_type(found.name(), found.data_type())?, wanted.data_type()) {
@@ -144,14 +163,14 @@ pub(crate) fn check_fits(path: &Path, file: &Schema, table: &Schema) -> Result<(
     Ok(())
 }
 
-/// The columns of both, a column of both with the wider of its types; `path` is the file of `b`.
+/// Merges the columns of two files. A column of both has the wider of its types; `path` is the file of `b`.
 pub(super) fn merged(a: &Schema, b: &Schema, path: &Path) -> Result<SchemaRef> {
     let fields =
         merged_fields(a.fields(), b.fields()).map_err(|(known, field)| cannot_merge(&known, &field, path))?;
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// The fields of both, or the two that do not go together.
+/// Merges two lists of fields, or returns the two fields whose types have no wider one.
 fn merged_fields(a: &Fields, b: &Fields) -> std::result::Result<Fields, (FieldRef, FieldRef)> {
     let mut fields: Vec<FieldRef> = a.iter().cloned().collect();
     for field in b {
@@ -197,8 +216,8 @@ fn cannot_merge(known: &Field, field: &Field, path: &Path) -> Error {
     .hint("Give the table a schema that fits all files.")
 }
 
-/// Whether a column of a file is read as a type that is asked for: one that holds all its values, or the wall
-/// clock of UTC for instants.
+/// Whether a column of a file can be read as a type: one that holds all its values, or for instants the wall clock of
+/// UTC.
 fn readable_as(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, None)) => a == b,
@@ -215,7 +234,7 @@ fn fits(from: &DataType, to: &DataType) -> bool {
         (T::Int8, T::Int16 | T::Int32 | T::Int64)
         | (T::Int16, T::Int32 | T::Int64)
         | (T::Int32, T::Int64) => true,
-        // Parquet has no smaller integers than INT32: their writers may have said nothing narrower.
+        // Parquet has no smaller integers than INT32, but an annotation says which of them are narrower.
         (T::Int32, T::Int8 | T::Int16) | (T::Int16, T::Int8) => false,
         (T::Float32, T::Float64) | (T::Int8 | T::Int16 | T::Int32, T::Float64) => true,
         (T::Int32, T::Date32) | (T::Utf8, T::Binary) => true,

@@ -1,24 +1,26 @@
-//! The reader options that CSV and JSON share, from an [`OptionMap`].
+//! Reads the options that CSV and JSON share, and makes their errors.
 
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::OptionMap;
+use thalweg_connectors::{OptionMap, ReadRequest};
 use thalweg_values::cell::TextRules;
 use thalweg_values::pattern::Pattern;
 use thalweg_values::types::sql_name;
 use thalweg_values::zone::Zone;
 
-/// What happens to a record that does not fit the schema.
+/// The treatment of a record that does not fit the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Cells that don't fit are null, and the record goes to the corrupt column if there is one.
+    /// Cells that do not fit are null, and the record goes to the corrupt column if there is one.
     Permissive,
+    /// The record is left out.
     DropMalformed,
+    /// The read ends with an error.
     FailFast,
 }
 
 impl Mode {
-    pub fn from_options(options: &OptionMap) -> Result<Self> {
+    pub(crate) fn from_options(options: &OptionMap) -> Result<Self> {
         match options.get("mode").map(str::to_uppercase).as_deref() {
             None | Some("PERMISSIVE") => Ok(Self::Permissive),
             Some("DROPMALFORMED") => Ok(Self::DropMalformed),
@@ -40,7 +42,7 @@ pub(crate) struct Unreadable {
 
 impl Unreadable {
     /// Refuses to read a column of those fields that has such a pattern.
-    pub fn check<'a>(&self, fields: impl IntoIterator<Item = &'a FieldRef>) -> Result<()> {
+    pub(crate) fn check<'a>(&self, fields: impl IntoIterator<Item = &'a FieldRef>) -> Result<()> {
         fields.into_iter().try_for_each(|field| self.check_type(field.data_type()))
     }
 
@@ -56,14 +58,29 @@ impl Unreadable {
         error.clone().map_or(Ok(()), Err)
     }
 
-    /// Refuses to find out by such a pattern which type values have.
-    pub fn check_inference(&self) -> Result<()> {
+    /// Refuses to infer types by such a pattern.
+    pub(crate) fn check_inference(&self) -> Result<()> {
         let first = [&self.date, &self.timestamp, &self.timestamp_ntz].into_iter().flatten().next();
         first.cloned().map_or(Ok(()), Err)
     }
 }
 
-/// How cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`.
+/// The name of the column for records that do not fit: the option, or the session's setting.
+pub(crate) fn corrupt_column(request: &ReadRequest) -> String {
+    let option = request.options.get("columnNameOfCorruptRecord");
+    option.unwrap_or(&request.corrupt_column).to_owned()
+}
+
+/// What ends a line; none for any line end.
+pub(crate) fn line_separator(options: &OptionMap) -> Result<Option<String>> {
+    match options.get("lineSep") {
+        None => Ok(None),
+        Some("") => Err(options.bad("lineSep", "at least one character")),
+        Some(text) => Ok(Some(text.to_owned())),
+    }
+}
+
+/// Reads the rules by which cells become values: `dateFormat`, `timestampFormat`, `timestampNTZFormat`, `timeZone`.
 pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<(TextRules, Unreadable)> {
     let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
     let mut unreadable = Unreadable::default();
@@ -76,9 +93,10 @@ pub(crate) fn text_rules(options: &OptionMap, time_zone: &str) -> Result<(TextRu
     Ok((rules, unreadable))
 }
 
-/// The pattern under `key`, if any; the error of one that values can only be written by.
+/// Reads a pattern, if it is given. The error of one that values can only be written by goes to `unreadable`.
 fn pattern(options: &OptionMap, key: &str, unreadable: &mut Option<Error>) -> Result<Option<Pattern>> {
     let Some(text) = options.get(key) else { return Ok(None) };
+    // A table keeps one pattern for reading and writing, so one that is bad for reading alone is no error yet.
     Pattern::for_parsing(text).map(Some).or_else(|error| {
         let error = error.hint(format!("It is the value of the option `{key}`."));
         if Pattern::for_formatting(text).is_err() {
@@ -100,14 +118,14 @@ pub(crate) fn only_english(options: &OptionMap) -> Result<()> {
 /// Accepts UTF-8, which is all that is written, and refuses other encodings by name.
 pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
     for key in ["encoding", "charset"] {
-        if options.get(key).is_some_and(|e| !matches!(e.to_uppercase().as_str(), "UTF-8" | "UTF8")) {
+        if options.get(key).is_some_and(|e| !e.eq_ignore_ascii_case("UTF-8")) {
             return Err(options.bad(key, "UTF-8"));
         }
     }
     Ok(())
 }
 
-/// The share of the records that inference looks at.
+/// Reads the share of the records that types are inferred from.
 pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
     let Some(text) = options.get("samplingRatio") else { return Ok(1.0) };
     match text.parse::<f64>() {
@@ -116,15 +134,16 @@ pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
     }
 }
 
-/// Whether inference looks at record `n`: the same ones each time, spread evenly.
+/// Returns whether types are inferred from record `n`. The records are the same each time, and spread evenly.
 pub(crate) fn is_sampled(n: u64, ratio: f64) -> bool {
     #[allow(clippy::cast_precision_loss)] // record numbers stay far below 2^52
     let at = |n: u64| (n as f64 * ratio).floor();
     ratio >= 1.0 || n == 0 || at(n) > at(n - 1)
 }
 
-/// A record that does not fit under FAILFAST, as Spark says it, with its place.
+/// Returns the error for a record that does not fit under FAILFAST.
 pub(crate) fn malformed(record: &str, place: &str) -> Error {
+    // A record may be as long as its file.
     const SHOWN_CHARS_MAX: usize = 200;
     let shown: String = record.chars().take(SHOWN_CHARS_MAX).collect();
     Error::new(
@@ -141,7 +160,7 @@ pub(crate) fn malformed(record: &str, place: &str) -> Error {
     .param("place", place)
 }
 
-/// Where the column for malformed records stands in a schema, if it is there; it has to be a string.
+/// Returns the position of the column for malformed records, if the schema has it. It must be a string.
 pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usize>> {
     let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
     match place.and_then(|p| schema.fields().get(p)).filter(|f| f.data_type() != &DataType::Utf8) {
@@ -161,7 +180,7 @@ pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usi
     }
 }
 
-/// No file to infer a schema from, as Spark says it.
+/// Returns the error for a read without a schema and without a file to infer one from.
 pub(crate) fn unable_to_infer(format: &str) -> Error {
     Error::new(
         ErrorKind::Analysis,
@@ -173,7 +192,15 @@ pub(crate) fn unable_to_infer(format: &str) -> Error {
     .hint("No data file is there: names that begin with '_' or '.' and folders that are not key=value do not count.")
 }
 
-/// A column whose type a format can't hold, as Spark says it.
+/// Returns the error for a column whose type a format cannot hold.
+///
+/// ```
+/// use arrow::datatypes::DataType;
+/// use thalweg_connector_files::text::config::unsupported_type;
+///
+/// let error = unsupported_type("CSV", "b", &DataType::Null);
+/// assert_eq!(error.class(), "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE");
+/// ```
 pub fn unsupported_type(format: &str, column: &str, data_type: &DataType) -> Error {
     let data_type = sql_name(data_type);
     Error::new(

@@ -1,6 +1,6 @@
-//! What the text formats share: options, encodings, records as batches, files that are written.
+//! Implements what the text formats share: options, encodings, batches of records, files that are written.
 //!
-//! What a text means and how a value is written is the business of `thalweg-values`.
+//! What a text means and how a value is written is decided in `thalweg-values`.
 
 pub mod config;
 pub(crate) mod encoding;

@@ -1,4 +1,4 @@
-//! A text file that is being written, plain or as gzip, with errors that name it.
+//! Writes text files, plain or as gzip. Errors name the file.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,7 +13,7 @@ use thalweg_values::zone::Zone;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Whether text files are packed.
+/// The compression of text files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packing {
     Plain,
@@ -22,7 +22,7 @@ pub(crate) enum Packing {
 
 impl Packing {
     /// Reads `compression` (or `codec`): none or gzip.
-    pub fn from_options(options: &OptionMap) -> Result<Self> {
+    pub(crate) fn from_options(options: &OptionMap) -> Result<Self> {
         let key = if options.get("compression").is_some() { "compression" } else { "codec" };
         match options.get(key).map(str::to_lowercase).as_deref() {
             None | Some("none" | "uncompressed") => Ok(Self::Plain),
@@ -31,8 +31,8 @@ impl Packing {
         }
     }
 
-    /// What it adds to a file's name.
-    pub fn suffix(self) -> &'static str {
+    /// Returns the end that it adds to a file's name.
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Plain => "",
             Self::Gzip => ".gz",
@@ -40,7 +40,7 @@ impl Packing {
     }
 }
 
-/// The patterns of dates and times in text files, as Spark writes them.
+/// Reads the patterns by which dates and times are written.
 pub(crate) fn print_rules(options: &OptionMap, time_zone: &str) -> Result<PrintRules> {
     let zone = Zone::named(options.get("timeZone").unwrap_or(time_zone))?;
     let [date, timestamp, timestamp_ntz] =
@@ -48,7 +48,7 @@ pub(crate) fn print_rules(options: &OptionMap, time_zone: &str) -> Result<PrintR
     PrintRules::new(zone, date, timestamp, timestamp_ntz)
 }
 
-/// One text file.
+/// A text file that is being written.
 pub(crate) struct TextFile {
     out: Out,
     path: PathBuf,
@@ -60,7 +60,7 @@ enum Out {
 }
 
 impl TextFile {
-    pub fn new(file: File, path: &Path, packing: Packing) -> Self {
+    pub(crate) fn new(file: File, path: &Path, packing: Packing) -> Self {
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
         let out = match packing {
             Packing::Plain => Out::Plain(buffered),
@@ -69,7 +69,7 @@ impl TextFile {
         Self { out, path: path.to_owned() }
     }
 
-    pub fn write(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn write(&mut self, text: &str) -> Result<()> {
         let written = match &mut self.out {
             Out::Plain(out) => out.write_all(text.as_bytes()),
             Out::Gzip(out) => out.write_all(text.as_bytes()),
@@ -78,7 +78,8 @@ impl TextFile {
     }
 
     /// Writes what is left and makes the file durable.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
+        // Each layer writes what it holds when it is unwrapped; dropped, it would ignore an error.
         let buffered = match self.out {
             Out::Plain(out) => Ok(out),
             Out::Gzip(out) => out.finish(),

@@ -1,28 +1,52 @@
-//! Records of text files as batches, by Spark's modes: what CSV and JSON share.
+//! Makes batches of the records of text files, by Spark's modes: what CSV and JSON share.
 //!
-//! A format reads a record into its builders and says of each row whether it fits; this turns the
-//! verdicts into rows that stay, rows that go, an error, and the column of corrupt records. Only
-//! the columns that are asked for are built, unless the others decide whether a record fits.
+//! A format reads a record into its builders and reports for each row whether it fits. By the mode a row is then kept
+//! or left out, or the read fails, and the column of corrupt records gets the text. Only the columns that are asked
+//! for are built, unless the others decide whether a record fits.
 
-use super::config::{Mode, malformed};
+use super::config::{Mode, corrupt_place, malformed, unsupported_type};
 use arrow::array::{ArrayRef, BooleanArray, StringBuilder};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// Rows of one batch. An array of JSON may make it larger.
+/// The rows of one batch. The rows of one record stay together, so an array of JSON may make it larger.
 const BATCH_ROWS: usize = 8192;
 
 /// The records of one split and the columns that are built from them.
 pub(crate) trait Records: Send {
     /// Appends the rows of the next record, with a verdict for each; false at the end.
     fn append_next(&mut self, verdicts: &mut Verdicts) -> Result<bool>;
-    /// Where the last record stands, for messages.
+    /// Returns where the last record is, for messages.
     fn place(&self) -> String;
-    /// The built columns, in the order of [`Layout::built`].
+    /// Returns the built columns, in the order of [`Layout::built`].
     fn finish(&mut self) -> Result<Vec<ArrayRef>>;
+}
+
+/// The columns that the records of text files have.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub schema: SchemaRef,
+    /// The position of the column for records that do not fit.
+    pub corrupt: Option<usize>,
+}
+
+impl Columns {
+    /// Takes the columns of a schema, and refuses those that `can_hold` says a format cannot hold.
+    pub(crate) fn new(
+        format: &str,
+        schema: SchemaRef,
+        corrupt_column: &str,
+        can_hold: impl Fn(&DataType) -> bool,
+    ) -> Result<Self> {
+        if let Some(field) = schema.fields().iter().find(|f| !can_hold(f.data_type())) {
+            return Err(unsupported_type(format, field.name(), field.data_type()));
+        }
+        let corrupt = corrupt_place(&schema, corrupt_column)?;
+        Ok(Self { schema, corrupt })
+    }
 }
 
 /// Which columns of a schema are built, and which are shown.
@@ -37,9 +61,12 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for the columns `asked` of `schema`, whose corrupt column stands at `corrupt`.
-    pub fn new(schema: &SchemaRef, corrupt: Option<usize>, mode: Mode, asked: &[usize]) -> Result<Self> {
+    /// The layout of those of the columns that are at `asked`.
+    pub(crate) fn new(columns: &Columns, mode: Mode, asked: &[usize]) -> Result<Self> {
+        let Columns { schema, corrupt } = columns;
+        let corrupt = *corrupt;
         let keeps_corrupt = corrupt.is_some_and(|c| asked.contains(&c));
+        // PERMISSIVE without the corrupt column keeps every row, so a cell that is not asked for cannot matter.
         let judges_all = mode != Mode::Permissive || keeps_corrupt;
         let built: Vec<usize> = (0..schema.fields().len())
             .filter(|i| Some(*i) != corrupt && (judges_all || asked.contains(i)))
@@ -50,7 +77,7 @@ impl Layout {
     }
 }
 
-/// What was said of the rows of a batch.
+/// The verdicts on the rows of a batch.
 #[derive(Debug)]
 pub(crate) struct Verdicts {
     mode: Mode,
@@ -61,8 +88,8 @@ pub(crate) struct Verdicts {
 }
 
 impl Verdicts {
-    /// A row of the record `text` was appended to the columns.
-    pub fn row(&mut self, fits: bool, text: &str) {
+    /// Records the verdict on a row of the record `text`, which was appended to the columns.
+    pub(crate) fn row(&mut self, fits: bool, text: &str) {
         if let Some(corrupt) = &mut self.corrupt {
             corrupt.append_option((!fits).then_some(text));
         }
@@ -82,7 +109,7 @@ pub(crate) struct Rows<R> {
 }
 
 impl<R: Records> Rows<R> {
-    pub fn new(records: R, layout: Layout, mode: Mode) -> Self {
+    pub(crate) fn new(records: R, layout: Layout, mode: Mode) -> Self {
         let corrupt = layout.keeps_corrupt.then(StringBuilder::new);
         let verdicts = Verdicts { mode, kept: Vec::new(), corrupt, refused: None };
         Self { records, layout, verdicts, done: false }
@@ -116,6 +143,7 @@ impl<R: Records> Rows<R> {
         let wrong = |e| Error::internal(format!("a batch of a text file: {e}"));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.layout.schema), arrays, &options)
             .map_err(wrong)?;
+        // Most batches are whole, and are not copied.
         if kept.iter().all(|k| *k) {
             return Ok(batch);
         }
@@ -131,6 +159,7 @@ impl<R: Records> Iterator for Rows<R> {
             return None;
         }
         let batch = self.batch();
+        // After an error the builders hold half a record.
         self.done |= batch.is_err();
         batch.transpose()
     }

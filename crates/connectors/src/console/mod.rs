@@ -1,7 +1,7 @@
-//! The console sink: each epoch as a table, handed to whoever may print.
+//! Shows each epoch of a stream as a table.
 //!
-//! This crate neither prints nor knows how a cell looks: both come from outside. A console
-//! remembers nothing, so the sink is at-least-once.
+//! The crate neither prints nor renders cells: both are functions that the console is created with. A console does not
+//! remember its commits, so the sink delivers at least once.
 
 mod sink;
 

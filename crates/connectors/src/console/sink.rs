@@ -1,4 +1,4 @@
-//! The console connector and its sink.
+//! Prints the rows of each epoch.
 
 use crate::connector::{Connector, SinkRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, SinkTarget, StreamWrite};
@@ -6,7 +6,7 @@ use crate::staging::Staging;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub type Print = Arc<dyn Fn(String) + Send + Sync>;
 /// Renders rows as Spark's `show` does: the rows, how many at most, whether long cells are cut.
 pub type Show = Arc<dyn Fn(&RecordBatch, usize, bool) -> Result<String> + Send + Sync>;
 
+/// As wide as that of Spark's console sink.
 const RULE: &str = "-------------------------------------------";
 
 static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
@@ -44,7 +45,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console that renders with `show` and hands the text to `print`.
+    /// Creates a console that renders with `show` and hands the text to `print`.
     pub fn new(print: Print, show: Show) -> Self {
         Self { print, show }
     }
@@ -63,15 +64,7 @@ impl Connector for Console {
     }
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        if !["append", "update"].contains(&request.output_mode.to_lowercase().as_str()) {
-            return Err(Error::unsupported(format!(
-                "the output mode {} of the console sink",
-                request.output_mode
-            )));
-        }
-        if !request.partition_by.is_empty() {
-            return Err(Error::unsupported("partitionBy of the console sink"));
-        }
+        request.check_unpartitioned("console")?;
         let rows = request.options.count("numRows")?.unwrap_or(20);
         let truncate = request.options.flag("truncate", true)?;
         Ok(Arc::new(ConsoleSink {
@@ -104,33 +97,22 @@ impl StreamSink for ConsoleSink {
     }
 
     async fn fence(&self, _generation: Generation) -> Result<Option<Commit>> {
+        // There is nothing to exclude: what an older generation prints cannot be taken back.
         hit(FailPoint::SinkFence);
         hit(FailPoint::SinkFenced);
         Ok(None)
     }
 
     async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        hit(FailPoint::SinkStage);
-        let staged = self.staging.put(rows);
-        hit(FailPoint::SinkStaged);
-        Ok(staged)
+        Ok(self.staging.stage(rows))
     }
 
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
-        let wrong = |e| Error::internal(format!("rows for the console: {e}"));
-        let named = |batch: RecordBatch| {
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &options)
-        };
-        let rows = self
-            .staging
-            .take(&staged)?
-            .into_iter()
-            .map(named)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(wrong)?;
-        let all = concat_batches(&self.schema, &rows).map_err(wrong)?;
+        let rows = self.staging.take(&staged, &self.schema)?;
+        let all = concat_batches(&self.schema, &rows)
+            .map_err(|e| Error::internal(format!("rows for the console: {e}")))?;
         let table = (self.console.show)(&all, self.rows, self.truncate)?;
+        // Rendered before the commit, so that rows that cannot be shown fail the epoch and print nothing.
         hit(FailPoint::SinkCommit);
         (self.console.print)(format!("{RULE}\nBatch: {epoch}\n{RULE}\n{table}\n"));
         hit(FailPoint::SinkCommitted);

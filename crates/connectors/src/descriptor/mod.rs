@@ -1,8 +1,7 @@
 //! Defines what a connector says about itself: its names, its options, and what each operation guarantees.
 //!
-//! A descriptor is data. Whoever uses a connector reads it and compares no names, so that a connector that is
-//! added later is used as fully as the first ones. The check of options against the descriptor is here and
-//! nowhere else.
+//! A descriptor is data. The users of a connector read it and never compare names, so that a connector that is added
+//! later is used as fully as the first ones. Options are checked against the descriptor here and nowhere else.
 
 mod option;
 mod reference;
@@ -224,6 +223,7 @@ impl ConnectorDescriptor {
         let groups = self.options(operation).ok_or_else(|| cannot(self.name, &operation))?;
         let may_be_of_another = |key: &str| options.is_kept(key) && !self.tables.keeps_columns;
         for key in options.keys() {
+            // The operation's own option comes first: another operation may take the same name otherwise.
             let found = match find(groups, key) {
                 Some(own) => Some(own).filter(|spec| spec.is_built()),
                 None => self.of_any_operation(key).filter(|_| may_be_of_another(key)),
@@ -234,6 +234,32 @@ impl ConnectorDescriptor {
         Ok(())
     }
 
+    /// Refuses an option that a table of the format cannot keep.
+    ///
+    /// A table keeps options of all its operations, and each operation takes its own. A table that keeps its own
+    /// settings takes options with each read or write only: to keep one would make the other operations refuse it.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_OPTION`, with the nearest names; `INVALID_OPTION_VALUE` for an option that is taken with one
+    /// value only.
+    pub fn check_table(&self, options: &OptionMap) -> Result<()> {
+        let groups: Vec<OptionGroups> = Operation::ALL.into_iter().filter_map(|o| self.options(o)).collect();
+        for key in options.keys() {
+            let is_taken = |groups: &OptionGroups| find(groups, key).filter(|spec| spec.is_built());
+            let Some(spec) = groups.iter().find_map(is_taken) else {
+                return Err(refused(self.name, key, groups.iter().flat_map(|groups| names(groups))));
+            };
+            // Named after the check of the name, since a misspelled option is no better with a read.
+            if self.tables.keeps_columns {
+                return Err(refused(&format!("a table of the format {}", self.name), key, [])
+                    .hint("Give it with a read or a write of the table."));
+            }
+            spec.check(options, key)?;
+        }
+        Ok(())
+    }
+
+    /// The option of that name in the first operation that has it.
     fn of_any_operation(&self, key: &str) -> Option<&'static OptionSpec> {
         Operation::ALL.into_iter().find_map(|operation| find(self.options(operation)?, key))
     }
@@ -243,6 +269,7 @@ fn find(groups: OptionGroups, key: &str) -> Option<&'static OptionSpec> {
     groups.iter().flat_map(|group| *group).find(|spec| spec.is_named(key))
 }
 
+/// The names that a hint may suggest.
 fn names(groups: OptionGroups) -> impl Iterator<Item = &'static str> {
     let built = groups.iter().flat_map(|group| *group).filter(|spec| spec.is_built());
     built.flat_map(OptionSpec::names)

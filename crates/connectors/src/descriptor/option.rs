@@ -81,31 +81,31 @@ pub struct OptionSpec {
 }
 
 impl OptionSpec {
-    /// An option without default.
+    /// Describes an option without default.
     pub const fn new(name: &'static str, value: OptionType, help: &'static str) -> Self {
         Self { name, aliases: &[], value, default: None, setting: None, help }
     }
 
-    /// An option that is taken with one value only.
+    /// Describes an option that is taken with one value only.
     pub const fn only(name: &'static str, value: &'static str, help: &'static str) -> Self {
         Self::new(name, OptionType::Only(value), help)
     }
 
-    /// The same option under further names.
+    /// Adds further names.
     #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
-    /// The same option with a default.
+    /// Adds a default.
     #[must_use]
     pub const fn default(mut self, value: &'static str) -> Self {
         self.default = Some(value);
         self
     }
 
-    /// The same option with a setting of the session.
+    /// Adds a setting of the session.
     #[must_use]
     pub const fn setting(mut self, key: &'static str) -> Self {
         self.setting = Some(key);
@@ -117,18 +117,19 @@ impl OptionSpec {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
-    /// Whether it has that name, in any case.
+    /// Returns whether it has that name, in any case.
     pub fn is_named(&self, key: &str) -> bool {
         self.names().any(|name| name.eq_ignore_ascii_case(key))
     }
 
-    /// Whether it can be given at all.
+    /// Returns whether it can be given at all.
     pub fn is_built(&self) -> bool {
         self.value != OptionType::NotBuilt
     }
 
     /// Refuses the value of an option that is taken with one value only.
     pub(super) fn check(&self, options: &OptionMap, key: &str) -> Result<()> {
+        // Every other type is checked by the connector when it converts the value.
         let OptionType::Only(value) = self.value else { return Ok(()) };
         match options.get(key) {
             Some(given) if !given.eq_ignore_ascii_case(value) => {
@@ -139,7 +140,7 @@ impl OptionSpec {
         }
     }
 
-    /// The documented spelling of one of its names.
+    /// Returns the documented spelling of one of its names.
     fn spelled(&self, key: &str) -> &'static str {
         self.names().find(|name| name.eq_ignore_ascii_case(key)).unwrap_or(self.name)
     }

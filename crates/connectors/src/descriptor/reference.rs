@@ -23,6 +23,7 @@ pub fn reference(connector: &ConnectorDescriptor) -> String {
         page.push_str(&format!("- {fact}\n"));
     }
     for operation in Operation::ALL {
+        // An operation that the connector refuses has no section.
         let Some(groups) = connector.options(operation) else { continue };
         page.push_str(&format!("\n### {}: {operation}\n\n", connector.name));
         page.push_str(&table(groups));
@@ -106,11 +107,13 @@ fn table(groups: OptionGroups) -> String {
 fn row(option: &OptionSpec) -> String {
     let names: Vec<_> = option.names().map(|name| format!("`{name}`")).collect();
     let default = match (option.default, option.setting) {
+        // The setting of a session has a default of its own, which counts.
         (_, Some(setting)) => format!("the setting `{setting}`"),
         (Some(""), _) => "nothing".to_owned(),
         (Some(default), _) => format!("`{}`", default.replace('\n', "\\n")),
         (None, None) => String::new(),
     };
+    // A bar would end the cell of the table.
     let value = option.value.to_string().replace('|', "\\|");
     format!("| {} | {value} | {default} | {} |\n", names.join(", "), option.help)
 }

@@ -1,8 +1,8 @@
-//! Tables in memory: what a streaming query writes can be read by its name.
+//! Keeps what a streaming query writes in memory, where it is read by the query's name.
 //!
-//! The tables belong to one connector, so to one engine, and end with its process. A table knows
-//! the last epoch and generation of the query that fills it, so within the process the sink is
-//! exactly-once; after a crash the table is empty and says so.
+//! The tables belong to one connector, and so to one engine, and end with its process. A table records the last epoch
+//! and generation of the query that fills it, so within the process the sink delivers exactly once; after a crash the
+//! table is empty and has no last epoch, so the query fills it from the start.
 
 mod sink;
 mod table;

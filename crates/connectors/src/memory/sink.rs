@@ -1,11 +1,11 @@
-//! The end of a stream in memory: fenced by generation, exactly-once while the process lives.
+//! Writes a stream into a table in memory: fenced by generation, exactly once while the process lives.
 //!
-//! In update mode the rows that changed are appended, as Spark's memory sink does.
+//! In update mode the rows that changed are appended, as by Spark's memory sink.
 
 use super::table::MemoryTable;
 use crate::staging::Staging;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thalweg_common::fail_point::{FailPoint, hit};
@@ -43,21 +43,20 @@ impl StreamSink for MemorySink {
             return Err(fenced(generation, other));
         }
         state.generation = Some(generation);
+        // A sink serves one generation, so the number is set once.
         let own = *self.generation.get_or_init(|| generation);
         if own != generation {
             return Err(Error::internal(format!("a sink of generation {own} was fenced for {generation}")));
         }
         let last = state.last;
+        // A fail point may hold this thread while another generation takes the lock.
         drop(state);
         hit(FailPoint::SinkFenced);
         Ok(last)
     }
 
     async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
-        hit(FailPoint::SinkStage);
-        let staged = self.staging.put(rows);
-        hit(FailPoint::SinkStaged);
-        Ok(staged)
+        Ok(self.staging.stage(rows))
     }
 
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
@@ -65,14 +64,9 @@ impl StreamSink for MemorySink {
             return Err(Error::internal("an epoch was committed before the sink was fenced"));
         };
         let schema = datafusion::catalog::TableProvider::schema(self.table.as_ref());
-        let rows = self.staging.take(&staged)?;
-        let named = |batch: RecordBatch| {
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            RecordBatch::try_new_with_options(Arc::clone(&schema), batch.columns().to_vec(), &options)
-                .map_err(|e| Error::internal(format!("rows for a table in memory: {e}")))
-        };
-        let rows = rows.into_iter().map(named).collect::<Result<Vec<_>>>()?;
+        let rows = self.staging.take(&staged, &schema)?;
         hit(FailPoint::SinkCommit);
+        // Checked and changed under one lock, so that a generation that is fenced meanwhile commits nothing.
         let mut state = self.table.state();
         if let Some(other) = state.generation.filter(|g| *g != generation) {
             return Err(fenced(generation, other));

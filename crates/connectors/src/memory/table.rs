@@ -1,4 +1,4 @@
-//! The memory connector and its tables.
+//! Finds tables in memory by the names of their queries, and reads them.
 
 use super::sink::MemorySink;
 use crate::connector::{Connector, ReadRequest, SinkRequest};
@@ -45,14 +45,15 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The table that the query of that name fills, whatever the name's case.
+    /// Returns the table that the query of that name fills; names are found in any case.
     pub fn find(&self, name: &str) -> Option<Arc<MemoryTable>> {
         lock(&self.tables).get(&name.to_lowercase()).cloned()
     }
 
-    /// The table for a query: the one it filled before, or an empty one in place of any other.
+    /// Returns the table for a query: the one that it filled before, or an empty one that replaces any other.
     fn open(&self, name: &str, schema: SchemaRef, query_id: &str) -> Arc<MemoryTable> {
         let mut tables = lock(&self.tables);
+        // A query that restarts in this process continues its table. With other columns the rows would not fit.
         let old = tables.get(&name.to_lowercase()).filter(|t| t.query_id == query_id && t.schema == schema);
         let table = old.cloned().unwrap_or_else(|| {
             Arc::new(MemoryTable { query_id: query_id.to_owned(), schema, state: Mutex::default() })
@@ -83,15 +84,7 @@ impl Connector for Memory {
     }
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        if !["append", "update"].contains(&request.output_mode.to_lowercase().as_str()) {
-            return Err(Error::unsupported(format!(
-                "the output mode {} of the memory sink",
-                request.output_mode
-            )));
-        }
-        if !request.partition_by.is_empty() {
-            return Err(Error::unsupported("partitionBy of the memory sink"));
-        }
+        request.check_unpartitioned("memory")?;
         let Some(name) = request.path else { return Err(needs_name()) };
         let table = self.open(&name, request.schema, &request.query_id);
         Ok(Arc::new(MemorySink::new(table)))
@@ -120,7 +113,7 @@ pub(super) struct State {
 }
 
 impl MemoryTable {
-    /// The rows committed so far.
+    /// Returns the rows that are committed.
     pub fn batches(&self) -> Vec<RecordBatch> {
         self.state().batches.clone()
     }
@@ -147,6 +140,7 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        // A copy of the batches, which share their columns: commits during the scan do not change its rows.
         let batches = self.batches();
         let rows = MemTable::try_new(Arc::clone(&self.schema), vec![batches])?;
         rows.scan(state, projection, filters, limit).await

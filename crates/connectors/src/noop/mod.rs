@@ -1,4 +1,4 @@
-//! The format `noop`: computes every row and keeps none, for measuring.
+//! Computes every row and keeps none, for measurements: the format `noop`.
 
 use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
 use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
@@ -47,6 +47,7 @@ impl Connector for Noop {
     }
 
     async fn sink(&self, _request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
+        // There is nothing that a request could ask for in vain: no rows are kept in any mode.
         Ok(Arc::new(NoopSink))
     }
 }
@@ -65,6 +66,7 @@ impl StreamSink for NoopSink {
     }
 
     async fn fence(&self, _generation: Generation) -> Result<Option<Commit>> {
+        // No commit is remembered, so the checkpoint decides which epoch was the last.
         Ok(None)
     }
 

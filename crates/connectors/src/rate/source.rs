@@ -1,4 +1,4 @@
-//! The rate connector and its source.
+//! Plans seconds through the log of the source and computes their rows.
 
 use crate::connector::{Connector, ReadRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, StreamRead};
@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
-use thalweg_storage::MetadataLog;
+use thalweg_storage::{MetadataLog, checkpoint_corrupt};
 
-const BATCH_ROWS: i64 = 8192;
+const BATCH_ROWS: u16 = 8192;
 const US_PER_SECOND: i64 = 1_000_000;
 
 static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
@@ -49,7 +49,7 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// A source that goes by that clock.
+    /// Creates the connector with another clock than the system's.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { clock }
     }
@@ -91,7 +91,7 @@ impl Connector for Rate {
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
         let rows = rows_per_second(&request)?;
         let now = self.clock.now_micros();
-        let start_us = entry(&log.create_or_get(0, json!(now).to_string().into()).await?)?;
+        let start_us = log_entry(&log.create_or_get(0, json!(now).to_string().into()).await?)?;
         Ok(Arc::new(RateSource {
             rows,
             start_us,
@@ -108,29 +108,35 @@ struct RateSource {
     start_us: i64,
     clock: Arc<dyn Clock>,
     log: MetadataLog,
-    /// The second after which nothing comes any more.
+    /// The last second that is read, once the input is frozen.
     frozen: Mutex<Option<i64>>,
 }
 
-/// The end of plan `n`, in seconds since the start.
+/// The end of a plan, in seconds since the start of the query.
 #[derive(Debug, Clone, Copy)]
-struct End {
+struct PlanEnd {
     plan: u64,
     second: i64,
 }
 
-impl End {
-    fn of(offset: Option<&Offset>) -> Result<Self> {
-        let Some(offset) = offset else { return Ok(Self { plan: 0, second: 0 }) };
+impl PlanEnd {
+    /// The end before the first plan.
+    const START: Self = Self { plan: 0, second: 0 };
+
+    /// Reads an offset, which is an end as a checkpoint keeps it.
+    fn from_offset(offset: &Offset) -> Result<Self> {
         let plan = offset.get("plan").and_then(serde_json::Value::as_u64);
         let second = offset.get("second").and_then(serde_json::Value::as_i64);
-        match (plan, second) {
-            (Some(plan), Some(second)) => Ok(Self { plan, second }),
-            _ => Err(Error::internal(format!("'{offset}' is no offset of the source rate"))),
-        }
+        plan.zip(second)
+            .map(|(plan, second)| Self { plan, second })
+            .ok_or_else(|| checkpoint_corrupt(format!("'{offset}' is not an offset of the source rate.")))
     }
 
-    fn offset(self) -> Offset {
+    fn from_start(start: Option<&Offset>) -> Result<Self> {
+        start.map_or(Ok(Self::START), Self::from_offset)
+    }
+
+    fn to_offset(self) -> Offset {
         json!({"plan": self.plan, "second": self.second})
     }
 }
@@ -161,17 +167,19 @@ impl StreamSource for RateSource {
     }
 
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
-        let start = End::of(start)?;
+        // A plan that is in the log counts, whatever the time: the generation before may have read its rows.
+        let start = PlanEnd::from_start(start)?;
         let plan = start.plan + 1;
+        let end = |planned: &[u8]| Ok(Some(PlanEnd { plan, second: log_entry(planned)? }.to_offset()));
         if let Some(planned) = self.log.get(plan).await? {
-            return Ok(Some(End { plan, second: entry(&planned)? }.offset()));
+            return end(&planned);
         }
-        let second = lock(&self.frozen).unwrap_or_else(|| self.second_now());
+        let frozen = *lock(&self.frozen);
+        let second = frozen.unwrap_or_else(|| self.second_now());
         if second <= start.second {
             return Ok(None);
         }
-        let planned = self.log.create_or_get(plan, json!(second).to_string().into()).await?;
-        Ok(Some(End { plan, second: entry(&planned)? }.offset()))
+        end(&self.log.create_or_get(plan, json!(second).to_string().into()).await?)
     }
 
     async fn read(
@@ -180,18 +188,17 @@ impl StreamSource for RateSource {
         end: &Offset,
         subtask: Subtask,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let (first, last) = (End::of(start)?.second * self.rows, End::of(Some(end))?.second * self.rows);
-        let (of, index) = (i64::try_from(subtask.parallelism.max(1)), i64::try_from(subtask.index));
-        let (Ok(of), Ok(index)) = (of, index) else {
-            return Err(Error::internal("a subtask number above 2^63"));
-        };
+        let first = PlanEnd::from_start(start)?.second * self.rows;
+        let last = PlanEnd::from_offset(end)?.second * self.rows;
         let (rows, start_us) = (self.rows, self.start_us);
-        let batches =
-            (0..).map(move |n| first + (n * of + index) * BATCH_ROWS).take_while(move |from| *from < last);
-        let batch = move |from: i64| batch(from..(from + BATCH_ROWS).min(last), rows, start_us);
-        Ok(Box::pin(stream::iter(batches.map(batch))))
+        // Batches are dealt out in turn, so that each row belongs to one subtask, whatever their number.
+        let starts = (first..last).step_by(usize::from(BATCH_ROWS));
+        let own = starts.skip(subtask.index).step_by(subtask.parallelism.max(1));
+        let batch = move |from: i64| batch(from..last.min(from + i64::from(BATCH_ROWS)), rows, start_us);
+        Ok(Box::pin(stream::iter(own.map(batch))))
     }
 
+    /// The last second, which need not be planned: only progress reports show it.
     async fn latest(&self) -> Result<Option<Offset>> {
         Ok(Some(json!({"second": self.second_now()})))
     }
@@ -202,6 +209,7 @@ impl StreamSource for RateSource {
 }
 
 fn batch(values: std::ops::Range<i64>, rows: i64, start_us: i64) -> Result<RecordBatch> {
+    // The second and the fraction are computed apart: a product with the number of a row leaves 64 bits at 10^13 rows.
     let time = |v: i64| start_us + (v / rows) * US_PER_SECOND + (v % rows) * US_PER_SECOND / rows;
     let times: TimestampMicrosecondArray = values.clone().map(time).collect::<Vec<_>>().into();
     let columns: Vec<ArrayRef> =
@@ -210,7 +218,8 @@ fn batch(values: std::ops::Range<i64>, rows: i64, start_us: i64) -> Result<Recor
         .map_err(|e| Error::internal(format!("rows of the source rate: {e}")))
 }
 
-fn entry(bytes: &[u8]) -> Result<i64> {
+/// Reads an entry of the source's log: the start in microseconds, or the second at which a plan ends.
+fn log_entry(bytes: &[u8]) -> Result<i64> {
     serde_json::from_slice(bytes)
-        .map_err(|e| Error::internal(format!("an entry of the source rate's log: {e}")))
+        .map_err(|e| checkpoint_corrupt(format!("An entry of the log of a source rate is corrupt: {e}.")))
 }

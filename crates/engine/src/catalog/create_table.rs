@@ -8,8 +8,8 @@ use crate::statement::write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::WriteMode;
 use thalweg_connectors::descriptor::TableCapabilities;
+use thalweg_connectors::{OptionMap, WriteMode};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
@@ -101,11 +101,13 @@ pub(crate) fn define(
         Some(format) => format.to_lowercase(),
         None => registry.default_table_format()?.to_owned(),
     };
-    let keeps_columns = registry.get(&format)?.descriptor().tables.keeps_columns;
+    let connector = registry.get(&format)?;
     refuse_properties(table)?;
     let mut options = table.options.clone();
     let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
     let path_option = at.map(|i| options.remove(i).1);
+    // Reads and writes would refuse it too, but a table may be created long before.
+    connector.descriptor().check_table(&OptionMap::new(options.iter().cloned()))?;
     let given = table.location.clone().or(path_option);
     let kind = if given.is_some() { TableKind::External } else { TableKind::Managed };
     let location = match given {
@@ -113,7 +115,11 @@ pub(crate) fn define(
         None => managed_location(session, name)?,
     };
     // Files do not have the schema of their table, or reading it from them costs time.
-    let schema = table.schema.as_ref().filter(|_| !keeps_columns).map(|schema| schema.to_json());
+    let schema = table
+        .schema
+        .as_ref()
+        .filter(|_| !connector.descriptor().tables.keeps_columns)
+        .map(|schema| schema.to_json());
     Ok(TableDefinition {
         name: name.table.clone(),
         kind,

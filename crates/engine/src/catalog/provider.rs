@@ -27,7 +27,7 @@ use thalweg_sql::ir::{CreateTable, CreateView, Options};
 /// # async fn main() -> thalweg_common::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let data_dir = folder.path();
-/// let engine = Engine::open(EngineConfig::new(data_dir), standard_registry()).await?;
+/// let engine = Engine::open(EngineConfig::new(data_dir), standard_registry()?).await?;
 /// let session = engine.new_session("ada", "1");
 /// session.sql("CREATE TABLE flights (id INT COMMENT 'the number', carrier STRING) USING parquet").await?;
 ///

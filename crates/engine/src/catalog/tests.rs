@@ -24,7 +24,7 @@ const SETUP: &str = "
 
 async fn session() -> (TempDir, Arc<Engine>, Arc<Session>) {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry()).await.unwrap();
+    let engine = Engine::open(EngineConfig::new(folder.path()), standard_registry().unwrap()).await.unwrap();
     let session = engine.new_session("ada", "1");
     for output in session.sql(SETUP).await.unwrap() {
         output.collect().await.unwrap();

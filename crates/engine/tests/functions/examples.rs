@@ -170,7 +170,7 @@ async fn functions_answer_as_spark_recorded() {
     let mut config = EngineConfig::new(dir.path());
     config.resume_jobs = false;
     config.workers = Some(2);
-    let engine = Engine::open(config, standard_registry()).await.unwrap();
+    let engine = Engine::open(config, standard_registry().unwrap()).await.unwrap();
     let session: Arc<Session> = engine.new_session("me", "functions");
     session.sql(&format!("SET spark.sql.session.timeZone={ZONE}")).await.unwrap();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/tests/data/examples.json");

@@ -44,7 +44,7 @@ async fn every_function_runs_in_the_shapes_of_its_line() {
     let mut config = EngineConfig::new(dir.path());
     config.resume_jobs = false;
     config.workers = Some(2);
-    let engine = Engine::open(config, thalweg_connectors_all::standard_registry()).await.unwrap();
+    let engine = Engine::open(config, thalweg_connectors_all::standard_registry().unwrap()).await.unwrap();
     let session: Arc<Session> = engine.new_session("me", "pins");
     let (mut pins, mut differences, mut not_run) = (BTreeMap::new(), vec![], vec![]);
     for query in read_all() {

@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: &Configuration) -> Result<()> {
     let mut stop = Stop::new()?;
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
-    let engine = Engine::open(engine_config(settings), standard_registry()).await?;
+    let engine = Engine::open(engine_config(settings), standard_registry()?).await?;
     message(&format!("data in {}; stop with Ctrl-C", settings.text("data.dir")));
     announce(local)?;
     thalweg_server::serve(engine.clone(), listener, stop.asked()).await?;

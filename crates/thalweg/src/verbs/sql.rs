@@ -96,7 +96,7 @@ pub(crate) async fn run(args: SqlArgs, settings: &Configuration) -> Result<(), F
     // From here on an interrupt is handled, also while the first statement prints without yielding.
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
-    let engine = Engine::open(config, standard_registry()).await?;
+    let engine = Engine::open(config, standard_registry()?).await?;
     // In a separate task, so that statements that compute without yielding do not delay the interrupt.
     let cancellation = Cancellation::default();
     let work = statement_by_statement(engine.clone(), statements, text, args);

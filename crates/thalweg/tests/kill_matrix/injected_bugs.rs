@@ -47,7 +47,7 @@ fn the_process_with_a_bug() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(16 << 20).build();
     runtime.unwrap().block_on(async {
-        let engine = Engine::open(config, standard_registry()).await.unwrap();
+        let engine = Engine::open(config, standard_registry().unwrap()).await.unwrap();
         let session = engine.new_session("thalweg", "sql");
         for statement in thalweg_engine::parse(&text).unwrap() {
             let place: Arc<str> = statement.text.as_str().into();

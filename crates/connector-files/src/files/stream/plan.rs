@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_storage::checkpoint_corrupt;
 
 /// A file of an epoch, as it was when the epoch was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +43,8 @@ impl LogEntry {
 
     pub(super) fn from_bytes(bytes: &[u8], number: u64) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|e| {
-            Error::new(
-                ErrorKind::Runtime,
-                "CHECKPOINT_CORRUPT",
-                "58030",
-                format!("LogEntry {number} of a file source's log is corrupt: {e}."),
-            )
-            .param("entry", number.to_string())
+            checkpoint_corrupt(format!("Entry {number} of a file source's log is corrupt: {e}."))
+                .param("entry", number.to_string())
         })
     }
 }

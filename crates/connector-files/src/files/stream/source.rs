@@ -15,8 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::stream::{Guarantee, Offset, StreamSource, Subtask};
-use thalweg_storage::MetadataLog;
-use thalweg_storage::path;
+use thalweg_storage::{MetadataLog, checkpoint_corrupt, path};
 use thalweg_values::zone::Zone;
 use tokio::sync::{Mutex, mpsc};
 
@@ -32,6 +31,7 @@ pub(crate) struct FileStreamSource {
     schema: SchemaRef,
     config: StreamConfig,
     log: MetadataLog,
+    /// Held while entries are read from the log, so that what is loaded stays one prefix of it: an async lock.
     state: Mutex<FileSourceState>,
 }
 
@@ -277,14 +277,8 @@ fn offset(number: u64) -> Offset {
 }
 
 fn entry_number(offset: &Offset) -> Result<u64> {
-    offset.get("logOffset").and_then(serde_json::Value::as_u64).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Runtime,
-            "CHECKPOINT_CORRUPT",
-            "58030",
-            format!("'{offset}' is not an offset of a file source."),
-        )
-    })
+    let number = offset.get("logOffset").and_then(serde_json::Value::as_u64);
+    number.ok_or_else(|| checkpoint_corrupt(format!("'{offset}' is not an offset of a file source.")))
 }
 
 fn entry_after(start: Option<&Offset>) -> Result<u64> {
@@ -292,11 +286,5 @@ fn entry_after(start: Option<&Offset>) -> Result<u64> {
 }
 
 fn missing_entry(number: u64) -> Error {
-    Error::new(
-        ErrorKind::Runtime,
-        "CHECKPOINT_CORRUPT",
-        "58030",
-        format!("LogEntry {number} of a file source's log is missing."),
-    )
-    .hint("The checkpoint has lost files. Restore them from a backup, or start the query with a new checkpointLocation.")
+    checkpoint_corrupt(format!("Entry {number} of a file source's log is missing."))
 }
