@@ -1,4 +1,4 @@
-//! What a Delta table is: columns, partition columns, and what a writer has to understand.
+//! Reads the definition of a Delta table: columns, partition columns, and the features that a writer has to support.
 //!
 //! A table that asks its writers or readers for more than is here is refused by the name of what
 //! it asks for. Types are the platform's; Delta's own are its kernel's business.

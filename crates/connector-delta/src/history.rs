@@ -1,4 +1,4 @@
-//! Which versions of a table can be read, by number and by time.
+//! Selects the version of a table to read, by number or by time.
 //!
 //! A version or time outside of what the log has is an error that names what there is: the nearest
 //! version is not what was asked for.

@@ -1,4 +1,4 @@
-//! Where rows come from and go to: the traits of connectors, their descriptors and the registry.
+//! Defines sources and sinks of rows: the traits of connectors, their descriptors and the registry.
 //!
 //! A [`Connector`] serves one format name in batch (a table to scan, a write to commit) and in
 //! streams (a [`StreamSource`], a [`StreamSink`]). Its [descriptor](descriptor::ConnectorDescriptor) says what it is

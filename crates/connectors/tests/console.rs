@@ -1,4 +1,4 @@
-//! What the console is handed for an epoch.
+//! Tests the table that the console prints for an epoch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Which files a read is about: globs, folders, `k=v` partition folders.
+//! Lists the files of a read: globs, folders, `k=v` partition folders.
 //!
 //! Always sorted by path. Hidden names (`_x`, `.x`) are skipped inside folders and globs, never
 //! when named outright. A folder below a root that is not `k=v` is not entered unless

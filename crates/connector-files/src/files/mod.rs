@@ -1,4 +1,4 @@
-//! What all formats made of files share: paths, listings, partition folders, scans and commits.
+//! Shared by all formats made of files: paths, listings, partition folders, scans and commits.
 //!
 //! Only the local disk is served here; a path of another scheme is refused by name. A listing is
 //! always sorted by path, so that the same folder yields the same rows in the same order. Names

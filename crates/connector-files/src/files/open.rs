@@ -1,4 +1,5 @@
-//! What a format made of files has to bring: a reader, an inference, a writer. The rest is here.
+//! Opens tables, streams and writes for every format made of files, which provides a reader, an inference and a
+//! writer.
 //!
 //! From a request to a table, a stream or a folder that was written, by the same steps for every
 //! format: options, listing, partition columns, schema, reader. A schema that is given is taken;

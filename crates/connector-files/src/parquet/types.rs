@@ -1,4 +1,4 @@
-//! Which type a Parquet column has in a table, and which tables a file fits.
+//! Maps the types of Parquet columns to those of tables, and checks whether a file fits a table.
 //!
 //! Tables have only the types that the crates agreed on: no views, no large offsets, no unsigned
 //! numbers, timestamps in microseconds. A column may be read as a wider type, never as another.

@@ -1,4 +1,4 @@
-//! What the text formats share: options, encodings, records as batches, files that are written.
+//! Shared by the text formats: options, encodings, records as batches, files that are written.
 //!
 //! What a text means and how a value is written is the business of `thalweg-values`.
 
