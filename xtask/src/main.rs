@@ -16,9 +16,9 @@ cargo xtask <COMMAND>
   test           every check: format, tidy, lints, unit and SQL tests, process kills, demo, PySpark
   test --fast    unit and SQL tests only
   ci             the same as test, where a missing rustfmt or clippy is a failure and not a skipped step
-  tidy           module heads, sizes, tests of functions, crate edges, banned names, one version of arrow
+  tidy           module heads, sizes, shares of tests and comments, crate edges, names, one version of arrow
   tidy --shrink  also lowers the recorded sizes to what they are now
-  tidy --sizes   prints how the sizes of functions are distributed, and how much of each crate is tests
+  tidy --sizes   prints the distribution of the sizes of functions, and the tests and comments of each crate
   venv           makes the Python environment of the tests and prints where it is
 ";
 

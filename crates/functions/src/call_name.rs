@@ -1,18 +1,18 @@
-//! The name that a call has as a column of a plan.
+//! Names the column of a call in a plan.
 //!
-//! DataFusion tells the columns of an aggregate and of a window apart by the names of their expressions, and its own
-//! name of a call leaves out all but the arguments: `CAST(s AS INT)` and `CAST(s AS BIGINT)` would be one column. It
-//! also writes a call's arguments out once more at each level, which takes cubic time in the depth of an expression.
+//! DataFusion distinguishes the columns of an aggregate and of a window by the names of their expressions. Its own
+//! name of a call has the arguments only: `CAST(s AS INT)` and `CAST(s AS BIGINT)` would be one column. It also
+//! writes a call's arguments out once more at each level, which takes cubic time in the depth of an expression.
 
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Expr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// From this depth on arguments are not written out: a hash stands for them.
+/// The depth up to which arguments are written out. Deeper ones are replaced by a hash.
 const WRITTEN_OUT_MAX: usize = 4;
 
-/// A name that equal calls share, and that others do not have: the function's name, its arguments as far as they are
-/// not too deep, and a hash of everything that is part of the call's identity.
+/// Returns a name that equal calls share and others do not have: the function's name, its arguments unless they are
+/// too deep, and a hash of everything that is part of the call's identity.
 pub fn call_name(function: &impl Hash, name: &str, args: &[Expr]) -> String {
     let mut hasher = DefaultHasher::new();
     function.hash(&mut hasher);
@@ -25,7 +25,8 @@ pub fn call_name(function: &impl Hash, name: &str, args: &[Expr]) -> String {
     format!("{name}({})#{:016x}", args.join(","), hasher.finish())
 }
 
-/// Whether an expression is nested deeper than this many levels. Looks at no more than these.
+/// Returns whether an expression is nested deeper than this many levels. Visits no more than these, so that the name
+/// of a deep expression costs constant time.
 fn is_deeper_than(expr: &Expr, levels: usize) -> bool {
     use datafusion::common::tree_node::TreeNodeRecursion::{Continue, Stop};
     let Some(below) = levels.checked_sub(1) else { return true };

@@ -1,6 +1,7 @@
-//! Spark's ANSI coercion: the common type of several, and which casts happen without being asked for.
+//! Implements Spark's ANSI coercion: finds the common type of several types, and casts arguments implicitly.
 //!
-//! All coercion of the house is here; DataFusion's own changes nothing after it. Holds no kernels.
+//! All implicit casts are inserted here, before DataFusion sees the expression, so that its own coercion has nothing
+//! left to change. The rules are those of Spark's `AnsiTypeCoercion`.
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::cast::cast;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_values::types::{exact_digits, sql_name};
 
-/// The least type that holds values of all `types`, as set operations, CASE, IN, COALESCE and VALUES use it.
-/// None if there is none; NULL's type for no types.
+/// Returns the least type that holds the values of all `types`, for set operations, CASE, IN, COALESCE and VALUES.
+/// `None` if they have no common type; the type NULL for no types.
 pub fn common_type(types: &[DataType]) -> Option<DataType> {
-    // Texts come last, so that (text, date, null) does not depend on the order.
+    // Texts come last, so that the result does not depend on the order of the arguments: (text, date, text) is a
+    // date.
     let (texts, others): (Vec<_>, Vec<_>) = types.iter().partition(|t| is_string(t));
     let mut found = DataType::Null;
     for t in others.into_iter().chain(texts) {
@@ -89,7 +91,7 @@ fn common_number(a: &DataType, b: &DataType) -> DataType {
     }
     match (is_float(a), is_float(b)) {
         (true, true) => DataType::Float64,
-        // An integer and a FLOAT meet in DOUBLE, since a FLOAT would lose digits.
+        // In ANSI mode the common type of an integer and a FLOAT is DOUBLE, since a FLOAT would lose digits.
         (true, false) | (false, true) => DataType::Float64,
         (false, false) => {
             if rank(a) > rank(b) {
@@ -101,7 +103,8 @@ fn common_number(a: &DataType, b: &DataType) -> DataType {
     }
 }
 
-/// The decimal that holds two others; if there is none, integral digits are kept.
+/// Returns the decimal type that holds the values of two others. If 38 digits are not enough, the scale is reduced
+/// and the integral digits are kept.
 fn wider_decimal((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
     let scale = s1.max(s2);
     let precision = (p1 - s1).max(p2 - s2) + scale;
@@ -115,7 +118,8 @@ fn common_time(a: &DataType, b: &DataType) -> DataType {
     if a == &timestamp() || b == &timestamp() { timestamp() } else { TIMESTAMP_NTZ }
 }
 
-/// What a text and another type meet in: integers in BIGINT, other numbers in DOUBLE, the rest in the other.
+/// Returns the common type of a text and another type: BIGINT for integers, DOUBLE for other numbers, otherwise the
+/// other type.
 fn with_string(other: &DataType) -> Option<DataType> {
     match other {
         t if is_integral(t) => Some(DataType::Int64),
@@ -126,10 +130,10 @@ fn with_string(other: &DataType) -> Option<DataType> {
     }
 }
 
-/// Casts as Spark does without being asked: store assignment between types that fit, texts to what is wanted.
+/// Casts an argument implicitly, as Spark does where a function requires another type.
 ///
 /// # Errors
-/// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION` if the types do not fit.
+/// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION` if there is no implicit cast between the types.
 pub fn implicit_cast(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Bound> {
     if &arg.data_type == to {
         return Ok(Bound {
@@ -145,7 +149,7 @@ pub fn implicit_cast(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Bound
     cast(arg, to, CastMode::Ansi, ctx)
 }
 
-/// The same for argument `i` of a function, which the error names.
+/// Casts argument `i` of a function implicitly; the error names the function and the argument.
 pub(crate) fn coerce_argument(
     function: &str,
     i: usize,
@@ -175,7 +179,8 @@ pub(crate) fn to_type(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Arg>
     if &arg.data_type == to { Ok(arg) } else { cast(arg, to, CastMode::Ansi, ctx).map(as_arg) }
 }
 
-/// The value of an argument that is computed from constants alone, for functions that need it while binding.
+/// Returns the value of an argument that is computed from constants alone, for functions that need it while binding.
+/// `None` if it is not constant or its evaluation fails.
 pub(crate) fn constant_of(arg: &Arg) -> Option<ScalarValue> {
     if let Some(value) = arg.literal() {
         return Some(value.clone());
@@ -187,13 +192,14 @@ pub(crate) fn constant_of(arg: &Arg) -> Option<ScalarValue> {
     let physical =
         create_physical_expr(&arg.expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
             .ok()?;
+    // One row and no columns: evaluated as on any row, with this crate's kernels.
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let row = RecordBatch::try_new_with_options(schema.inner().clone(), vec![], &options).ok()?;
     let array = physical.evaluate(&row).ok()?.into_array(1).ok()?;
     ScalarValue::try_from_array(&array, 0).ok()
 }
 
-/// A bound expression as the argument of another.
+/// Converts a bound expression to an argument of another one.
 pub(crate) fn as_arg(b: Bound) -> Arg {
     Arg { expr: b.expr, data_type: b.data_type, nullable: b.nullable }
 }
@@ -211,6 +217,7 @@ fn implicitly_castable(from: &DataType, to: &DataType) -> bool {
                 || is_interval(y)
                 || matches!(y, DataType::Boolean | DataType::Binary)
         }
+        // Everything else has an implicit cast to a text; nested values need an explicit one.
         (List(_) | Map(..) | Struct(_), y) if is_string(y) => false,
         (_, y) if is_string(y) => true,
         (List(x), List(y)) => implicitly_castable(x.data_type(), y.data_type()),
@@ -226,7 +233,7 @@ fn implicitly_castable(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// The fields of a struct type.
+/// Makes a struct type of fields.
 pub(crate) fn struct_of(fields: Vec<Field>) -> DataType {
     DataType::Struct(fields.into_iter().map(Arc::new).collect())
 }

@@ -1,7 +1,6 @@
-//! Spark's errors that functions raise: one constructor per class, so that texts live in one place.
+//! Constructs the errors of Spark that functions raise: one constructor per class, so that each text is written once.
 //!
-//! Class names, parameters and texts follow Spark, since programs match on them. Nothing here decides
-//! when an error is raised.
+//! Class names, parameters and texts follow Spark, since programs match on them.
 
 use crate::java_regex::Bad;
 use arrow::datatypes::DataType;
@@ -36,7 +35,7 @@ pub(crate) fn interval_overflow(try_function: &str) -> Error {
         .param("functionName", format!("`{try_function}`"))
 }
 
-/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION]`: parts that make no interval.
+/// `[INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION]`: parts that are out of range for an interval.
 pub(crate) fn interval_parts_overflow() -> Error {
     let text = "Integer overflow while operating with intervals. Try devising appropriate values for the interval \
                 parameters.";
@@ -44,7 +43,7 @@ pub(crate) fn interval_parts_overflow() -> Error {
     Error::new(ErrorKind::Arithmetic, class, "22015", text.to_owned())
 }
 
-/// `[MALFORMED_CHARACTER_CODING]`: bytes that are no text of their charset.
+/// `[MALFORMED_CHARACTER_CODING]`: bytes that are not valid in their charset.
 pub(crate) fn malformed_coding(function: &str, charset: &str) -> Error {
     let text = format!("Invalid value found when performing `{function}` with {charset}");
     Error::new(ErrorKind::IllegalArgument, "MALFORMED_CHARACTER_CODING", "22000", text)
@@ -64,7 +63,7 @@ pub(crate) fn small_overflow(left: &str, symbol: &str, right: &str, try_function
         .param("functionName", try_function)
 }
 
-/// `[NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION]`: a decimal that needs more digits than it has.
+/// `[NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION]`: a decimal that needs more digits than its type has.
 pub(crate) fn decimal_out_of_range(value: &str, precision: u8, scale: i8) -> Error {
     let text = format!(
         "The {value} cannot be represented as Decimal({precision}, {scale}). \
@@ -115,7 +114,7 @@ pub(crate) fn datetime_overflow(operation: &str) -> Error {
     Error::new(ErrorKind::Arithmetic, "DATETIME_OVERFLOW", "22008", text).param("operation", operation)
 }
 
-/// `[CANNOT_PARSE_TIMESTAMP]`: a text that does not follow its pattern.
+/// `[CANNOT_PARSE_TIMESTAMP]`: a text that does not match its pattern.
 pub(crate) fn cannot_parse_timestamp(message: &str, function: &str) -> Error {
     let text =
         format!("{message}. Use `{function}` to tolerate invalid input string and return NULL instead.");
@@ -152,12 +151,12 @@ pub(crate) fn index_of_zero() -> Error {
     Error::new(ErrorKind::Runtime, "INVALID_INDEX_OF_ZERO", "22003", text)
 }
 
-/// `[INVALID_PARAMETER_VALUE.*]`-like: an argument whose value the function can't take.
+/// `[INVALID_PARAMETER_VALUE]`: an argument whose value the function does not accept.
 pub(crate) fn bad_value(function: &str, parameter: &str, expected: &str, value: &str) -> Error {
     bad_value_of("INVALID_PARAMETER_VALUE", [function, parameter], expected, value)
 }
 
-/// `[INVALID_PARAMETER_VALUE.*]`: the same of a class of its own, for a function and a parameter.
+/// `[INVALID_PARAMETER_VALUE.*]`: the same with a more specific class, for a function and a parameter.
 pub(crate) fn bad_value_of(
     class: &str,
     [function, parameter]: [&str; 2],
@@ -172,7 +171,7 @@ pub(crate) fn bad_value_of(
         .param("functionName", format!("`{function}`"))
 }
 
-/// `[INVALID_EXTRACT_FIELD]`: what `extract` does not find in dates and times.
+/// `[INVALID_EXTRACT_FIELD]`: a field that `extract` does not find in dates and timestamps.
 pub(crate) fn no_such_field(field: &str, source: &DataType) -> Error {
     let source = format!("\"{}\"", sql_name(source));
     let text = format!("Cannot extract `{field}` from {source}.");
@@ -181,7 +180,7 @@ pub(crate) fn no_such_field(field: &str, source: &DataType) -> Error {
         .param("expr", source)
 }
 
-/// `[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]`: a constant outside of what the function takes.
+/// `[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]`: a constant outside of the range that the function accepts.
 pub(crate) fn value_out_of_range(function: &str, expression: &str, range: &str, value: &str) -> Error {
     let why = format!("The {expression} must be between {range} (current value = {value})");
     mismatch("VALUE_OUT_OF_RANGE", function, &why)
@@ -190,7 +189,8 @@ pub(crate) fn value_out_of_range(function: &str, expression: &str, range: &str, 
         .param("currentValue", value)
 }
 
-/// `[INVALID_PARAMETER_VALUE.PATTERN]`: a pattern that Java refuses; another error for one that is not known here.
+/// `[INVALID_PARAMETER_VALUE.PATTERN]`: a pattern that Java refuses. A pattern that is valid in Java but not
+/// supported here is another error.
 pub(crate) fn bad_pattern(function: &str, pattern: &str, bad: Bad) -> Error {
     if let Bad::Unsupported(what) = bad {
         return Error::unsupported(format!("{what} in the regular expression '{pattern}'"));
@@ -203,7 +203,7 @@ pub(crate) fn bad_pattern(function: &str, pattern: &str, bad: Bad) -> Error {
         .param("value", format!("'{value}'"))
 }
 
-/// `[INVALID_REGEXP_REPLACE]`: a replacement that names no group or ends in an escape.
+/// `[INVALID_REGEXP_REPLACE]`: a replacement that refers to a missing group or ends in an escape.
 pub(crate) fn bad_replacement(source: &str, pattern: &str, replacement: &str, position: i32) -> Error {
     let text = format!(
         "Could not perform regexp_replace for source = \"{source}\", pattern = \"{pattern}\", \
@@ -312,8 +312,8 @@ pub(crate) fn data_diff_types(function: &str, types: &[DataType]) -> Error {
         .param("dataType", format!("({list})"))
 }
 
-/// `[INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING*]`: a text that is no interval of its type. Of day-time intervals
-/// Spark gives the notice of a setting.
+/// `[INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING*]`: a text that is not an interval of its type. For day-time
+/// intervals Spark's text also mentions a setting.
 pub(crate) fn bad_interval(input: &str, to: &DataType) -> Error {
     let text = format!(
         "Error parsing '{input}' to interval. Please ensure that the value provided is in a valid format for defining \

@@ -1,6 +1,7 @@
-//! Event-time windows: the tumbling or sliding windows that an instant lies in.
+//! Computes event-time windows: the tumbling or sliding windows that contain an instant.
 //!
-//! A window is the struct `{start, end}`, end excluded. Windows are aligned to the epoch plus `start`.
+//! A window is the struct `{start, end}`, end excluded. Windows are aligned to 1970-01-01 UTC plus `start`. All
+//! lengths are in microseconds.
 
 use crate::binding::{Arg, Bound};
 use crate::errors::unexpected_type;
@@ -13,35 +14,50 @@ use arrow::datatypes::{DataType, Field, Fields, TimestampMicrosecondType};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// The most windows that one instant may lie in.
+/// The bound on the windows that contain one instant: each of them becomes a row.
 const OVERLAP_MAX: i64 = 100_000;
 
-/// The functions of windows; the resolver makes their calls, of constants.
+/// The example of `window`, which is too long for the table.
+const WINDOW_EXAMPLE: &str = "SELECT window.start, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00'), (TIMESTAMP \
+    '2024-01-01 00:06:00') AS t(v) GROUP BY window(v, '5 minutes') ORDER BY 1";
+/// The example of `window_time`, which is too long for the table.
+const WINDOW_TIME_EXAMPLE: &str = "SELECT window_time(window) FROM (SELECT window, count(*) FROM VALUES (TIMESTAMP \
+    '2024-01-01 00:01:00') AS t(v) GROUP BY window(v, '5 minutes'))";
+
+/// The functions of windows. The resolver makes their calls, since sizes are texts that it parses.
 pub(crate) const ENTRIES: &[Entry] = &[
-    Entry::syntax(&["window"], 2, 4, SpecialForm::Window).shown(DisplayForm::Window).doc("time, size[, slide[, start]]", "Returns the windows of a size that an event time lies in, one for each slide.", &["SELECT window.start, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00'), (TIMESTAMP '2024-01-01 00:06:00') AS t(v) GROUP BY window(v, '5 minutes') ORDER BY 1"]),
-    Entry::syntax(&["window_time"], 1, 1, SpecialForm::WindowTime).doc("window", "Returns the last instant of a window, as an event time.", &["SELECT window_time(window) FROM (SELECT window, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00') AS t(v) GROUP BY window(v, '5 minutes'))"]),
+    Entry::syntax(&["window"], 2, 4, SpecialForm::Window).shown(DisplayForm::Window).doc(
+        "time, size[, slide[, start]]",
+        "Returns the windows of a size that an event time lies in, one for each slide.",
+        &[WINDOW_EXAMPLE],
+    ),
+    Entry::syntax(&["window_time"], 1, 1, SpecialForm::WindowTime).doc(
+        "window",
+        "Returns the last instant of a window, as an event time.",
+        &[WINDOW_TIME_EXAMPLE],
+    ),
 ];
 
 fn fields() -> Fields {
     Fields::from(vec![Field::new("start", timestamp(), true), Field::new("end", timestamp(), true)])
 }
 
-/// The type of a window: `Struct<start, end>`.
+/// Returns the type of a window: `STRUCT<start: TIMESTAMP, end: TIMESTAMP>`.
 pub fn window_struct_type() -> DataType {
     DataType::Struct(fields())
 }
 
-/// The window of `size` microseconds, aligned to `start`, that `time` lies in; null where time is.
+/// Returns the window of `size` microseconds, aligned to `start`, that contains `time`; null where `time` is null.
 ///
 /// # Errors
-/// A size that is not positive.
+/// `DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE` for a size that is not positive or a start that is not less than the size.
 pub fn tumbling_window(time: Arg, size: i64, start: i64) -> Result<Bound> {
     check_sizes(size, size, start)?;
     let kernel = Kernel::new("window", window_struct_type(), tumbling).nulls(Nulls::Args);
     Ok(kernel.params(Windows { size, slide: size, start }).call(vec![time]))
 }
 
-/// The windows of an event time, in microseconds.
+/// The parameters of windows, in microseconds.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Windows {
     size: i64,
@@ -49,10 +65,12 @@ struct Windows {
     start: i64,
 }
 
-/// All windows of `size` microseconds, one every `slide`, that `time` lies in, earliest first; none for null.
+/// Returns the list of all windows of `size` microseconds, one every `slide`, that contain `time`, earliest first.
+/// The list is empty where `time` is null.
 ///
 /// # Errors
-/// Sizes that are not positive, a slide longer than the size.
+/// `DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE` for lengths that are not positive, a slide that is longer than the size, a
+/// start that is not less than the slide, and more than 100,000 windows for one instant.
 pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<Bound> {
     check_sizes(size, slide, start)?;
     let returns = DataType::List(Arc::new(Field::new("element", window_struct_type(), false)));
@@ -62,10 +80,11 @@ pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<B
         .call(vec![time]))
 }
 
-/// The last instant of a window, which lies in the same windows as the window does.
+/// Returns the last instant of a window. Used as an event time, it falls into the enclosing windows that the window
+/// belongs to, which its excluded end would not.
 ///
 /// # Errors
-/// `DATATYPE_MISMATCH` if the argument is no window.
+/// `DATATYPE_MISMATCH` if the argument is not a window.
 pub fn window_time(window: Arg) -> Result<Bound> {
     let is_window = match &window.data_type {
         DataType::Struct(found) => found
@@ -106,7 +125,8 @@ fn check_sizes(size: i64, slide: i64, start: i64) -> Result<()> {
     Err(Error::new(ErrorKind::Analysis, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "42K09", text))
 }
 
-/// The start of the last window that begins at or before `time`.
+/// Returns the start of the last window that begins at or before `time`. The remainder is never negative, so this
+/// also holds before 1970.
 fn last_start(time: i64, slide: i64, start: i64) -> i64 {
     time - (time - start).rem_euclid(slide)
 }
@@ -134,7 +154,8 @@ fn sliding(b: &Batch) -> Result<ArrayRef> {
         let before = starts.len();
         if let Some(t) = time.get(row) {
             let last = last_start(t, slide, start);
-            // Windows that hold `t` begin after `t - size`: from the earliest, every `slide`, to `last`.
+            // A window contains `t` if it begins after `t - size` and not after `t`: these are `last` and every
+            // `slide` before it, rounded up.
             let count = (size - (t - last) + slide - 1) / slide;
             starts.extend((0..count).rev().map(|i| last - i * slide));
         }
@@ -147,6 +168,7 @@ fn sliding(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn windows(starts: Vec<i64>, size: i64, nulls: Option<NullBuffer>) -> Result<StructArray> {
+    // At the end of the range of timestamps a window is cut instead of wrapping around.
     let ends: Vec<i64> = starts.iter().map(|s| s.saturating_add(size)).collect();
     let column = |v: Vec<i64>| -> ArrayRef {
         Arc::new(TimestampMicrosecondArray::new(v.into(), nulls.clone()).with_timezone("UTC"))

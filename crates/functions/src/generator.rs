@@ -1,4 +1,4 @@
-//! Generators and functions in FROM: the resolver makes relations of them.
+//! Lists the generators and the functions in FROM, which the resolver converts to relations.
 
 use crate::registry::{Entry, GeneratorForm, MANY, TableForm};
 

@@ -1,8 +1,9 @@
-//! The one scalar function of ours: a named kernel over Arrow arrays with a known result type.
+//! Implements DataFusion's scalar function trait once, for named kernels over Arrow arrays.
 //!
-//! Every function of this crate that DataFusion lacks is a [`Kernel`]. Constants stay constants: a
-//! kernel reads a column or a constant through the same accessor and never expands the latter. A kernel
-//! is not run on an empty batch, so a constant that would raise does not raise where there is no row.
+//! Every scalar function of this crate that DataFusion lacks is a [`Kernel`], except those with a state or a lambda.
+//! Constants stay constants: a kernel reads a column or a constant through the same accessor, which does not expand
+//! the constant. A kernel does not run on an empty batch, so that a constant which would raise an error raises none
+//! without rows.
 
 use crate::binding::{Arg, Bound};
 use crate::call_name::call_name;
@@ -25,24 +26,25 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
 
-/// How often loops over rows look whether their result is still wanted.
+/// The number of rows after which a loop checks for cancellation: the check reads an atomic flag, and one row may
+/// take long.
 const ROWS_PER_LOOK: usize = 32;
 
 /// Computes a result array of `Batch::rows` rows.
 pub(crate) type Run = fn(&Batch) -> Result<ArrayRef>;
 
-/// When a result may be null.
+/// The nullability of a result, as Spark declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Nulls {
-    /// If any argument may be.
+    /// Nullable if any argument is.
     Args,
-    /// Always: the function makes nulls itself.
+    /// Nullable: the function may return null for arguments that are not null.
     Always,
-    /// Never.
+    /// Not nullable.
     Never,
 }
 
-/// A scalar function. Its name stands for its code: two kernels of one name run the same function.
+/// A scalar function. Two kernels with one name run the same code, so comparisons use the name and not `run`.
 #[derive(Clone)]
 pub(crate) struct Kernel {
     pub name: &'static str,
@@ -52,13 +54,13 @@ pub(crate) struct Kernel {
     pub fallible: bool,
     pub volatile: bool,
     pub params: KernelParams,
-    /// Where the call stands in the statement, for its errors; no part of its identity.
+    /// The position of the call in the statement, for its errors. Not part of the identity.
     place: Option<Arc<Position>>,
     signature: Signature,
 }
 
 impl Kernel {
-    /// A kernel that can't fail and is null where an argument is.
+    /// Creates a kernel that cannot fail and whose result is nullable if an argument is.
     pub(crate) fn new(name: &'static str, returns: DataType, run: Run) -> Self {
         Self {
             name,
@@ -72,29 +74,29 @@ impl Kernel {
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
-    /// The same, which can raise on some row.
+    /// Sets whether the kernel can raise an error on some row.
     pub(crate) fn fallible(mut self, fallible: bool) -> Self {
         self.fallible = fallible;
         self
     }
-    /// The same with another rule for nulls.
+    /// Sets the nullability of the result.
     pub(crate) fn nulls(mut self, nulls: Nulls) -> Self {
         self.nulls = nulls;
         self
     }
-    /// The same with parameters, which its code reads with [`Batch::params`].
+    /// Sets the parameters, which the code reads with [`Batch::params`].
     pub(crate) fn params<T: fmt::Debug + Eq + Hash + Send + Sync + 'static>(mut self, params: T) -> Self {
         self.params = KernelParams::new(params);
         self
     }
-    /// The same, giving another answer at every call.
+    /// Marks the kernel as one whose answer differs from call to call.
     pub(crate) fn volatile(mut self) -> Self {
         self.volatile = true;
         self.signature = Signature::user_defined(Volatility::Volatile);
         self
     }
 
-    /// The call of this kernel on `args`.
+    /// Calls the kernel with `args`.
     pub(crate) fn call(self, args: Vec<Arg>) -> Bound {
         let nullable = match self.nulls {
             Nulls::Args => args.iter().any(|a| a.nullable),
@@ -109,15 +111,15 @@ impl Kernel {
     }
 }
 
-/// Tells the calls in `expr` that can raise, and know no place yet, where they stand in the statement.
+/// Sets the position in the statement on all calls in `expr` that can raise an error and have no position yet.
 ///
-/// Below a call that knows its place nothing is left to be told, so a tree that is bound from its leaves
-/// up is walked once.
+/// The walk stops at a call that has a position, because everything below it has one too. So a tree that is bound
+/// from its leaves up is walked once.
 ///
 /// # Errors
-/// Only DataFusion's, if it can't rebuild the tree.
+/// Reports DataFusion's error if it cannot rebuild the tree.
 pub fn located(expr: Expr, place: &Arc<Position>) -> Result<Expr> {
-    let tell = |expr: Expr| {
+    let set_position = |expr: Expr| {
         let Expr::ScalarFunction(call) = &expr else { return Ok(Transformed::no(expr)) };
         let Some(kernel) = call.func.inner().downcast_ref::<Kernel>() else {
             return Ok(Transformed::no(expr));
@@ -128,11 +130,11 @@ pub fn located(expr: Expr, place: &Arc<Position>) -> Result<Expr> {
         if !kernel.fallible {
             return Ok(Transformed::no(expr));
         }
-        let told = Kernel { place: Some(Arc::clone(place)), ..kernel.clone() };
-        let udf = Arc::new(ScalarUDF::new_from_impl(told));
+        let placed = Kernel { place: Some(Arc::clone(place)), ..kernel.clone() };
+        let udf = Arc::new(ScalarUDF::new_from_impl(placed));
         Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(udf, call.args.clone()))))
     };
-    expr.transform_down(tell).map(|t| t.data).map_err(from_datafusion)
+    expr.transform_down(set_position).map(|t| t.data).map_err(from_datafusion)
 }
 
 impl fmt::Debug for Kernel {
@@ -181,11 +183,13 @@ impl ScalarUDFImpl for Kernel {
     fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
         Ok(call_name(self, self.name, args))
     }
-    /// Arguments are coerced before a kernel is called, never by DataFusion.
+    /// Returns the types as they are: arguments are coerced before a kernel is called, never by DataFusion.
     fn coerce_types(&self, arg_types: &[DataType]) -> DfResult<Vec<DataType>> {
         Ok(arg_types.to_vec())
     }
-    /// An expression that can raise is not shared with a place that evaluates it on more rows.
+    /// Reports a fallible kernel as short-circuiting, so that common subexpression elimination does not move it
+    /// to a place
+    /// that evaluates it on more rows.
     fn short_circuits(&self) -> bool {
         self.fallible
     }
@@ -193,10 +197,12 @@ impl ScalarUDFImpl for Kernel {
         if args.number_rows == 0 {
             return Ok(ColumnarValue::Array(new_empty_array(&self.returns)));
         }
+        // A call with constants alone is computed once, not once for each row.
         let constant = !self.volatile && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let batch = Batch { args: &args.args, rows, returns: &self.returns, params: &self.params };
         let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;
+        // Checked for every call: a wrong length or type would surface far from its cause.
         if array.len() != rows || array.data_type() != &self.returns {
             let text = format!("{} gave {} rows of {}", self.name, array.len(), array.data_type());
             return Err(external(Error::internal(text)));
@@ -223,7 +229,7 @@ pub(crate) enum Prims<'a, T: ArrowPrimitiveType> {
 }
 
 impl<T: ArrowPrimitiveType> Prims<'_, T> {
-    /// The value of a row.
+    /// Returns the value of a row, `None` for null.
     pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
         match self {
             Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
@@ -246,7 +252,7 @@ impl<'a> Strings<'a> {
             Self::Constant(value) => *value,
         }
     }
-    /// The constant, if it is one that is not null.
+    /// Returns the constant, if the argument is one that is not null.
     pub(crate) fn constant(&self) -> Option<&'a str> {
         match self {
             Self::Column(_) => None,
@@ -288,12 +294,12 @@ impl Bools<'_> {
 }
 
 impl<'a> Batch<'a> {
-    /// The kernel's parameters, of the type that it was bound with.
+    /// Returns the kernel's parameters, which must have the type that it was bound with.
     pub(crate) fn params<T: 'static>(&self) -> Result<&'a T> {
         self.params.get()
     }
 
-    /// How many arguments there are.
+    /// Returns the number of arguments.
     pub(crate) fn len(&self) -> usize {
         self.args.len()
     }
@@ -302,12 +308,12 @@ impl<'a> Batch<'a> {
         self.args.get(i).ok_or_else(|| Error::internal(format!("argument {i} is missing")))
     }
 
-    /// The type of an argument.
+    /// Returns the type of an argument.
     pub(crate) fn type_of(&self, i: usize) -> Result<DataType> {
         Ok(self.arg(i)?.data_type())
     }
 
-    /// An argument as numbers, dates or times of Arrow type `T`.
+    /// Returns an argument as numbers, dates or times of Arrow type `T`.
     pub(crate) fn prims<T: ArrowPrimitiveType>(&self, i: usize) -> Result<Prims<'a, T>> {
         match self.arg(i)? {
             ColumnarValue::Array(array) => match array.as_primitive_opt::<T>() {
@@ -324,7 +330,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// An argument as text.
+    /// Returns an argument as texts.
     pub(crate) fn strings(&self, i: usize) -> Result<Strings<'a>> {
         match self.arg(i)? {
             ColumnarValue::Array(array) => match array.as_string_opt::<i32>() {
@@ -336,7 +342,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// An argument as bytes.
+    /// Returns an argument as bytes.
     pub(crate) fn bytes(&self, i: usize) -> Result<Bytes<'a>> {
         match self.arg(i)? {
             ColumnarValue::Array(array) => match array.as_binary_opt::<i32>() {
@@ -348,7 +354,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// An argument as booleans.
+    /// Returns an argument as booleans.
     pub(crate) fn bools(&self, i: usize) -> Result<Bools<'a>> {
         match self.arg(i)? {
             ColumnarValue::Array(array) => match array.as_boolean_opt() {
@@ -360,12 +366,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// An argument as a column of `rows` rows; a constant is repeated.
+    /// Returns an argument as a column of `rows` rows; a constant is repeated.
     pub(crate) fn array(&self, i: usize) -> Result<ArrayRef> {
         self.arg(i)?.to_array(self.rows).map_err(from_datafusion)
     }
 
-    /// An argument for Arrow's kernels, which know constants.
+    /// Returns an argument for Arrow's kernels, which accept constants.
     pub(crate) fn datum(&self, i: usize) -> Result<Box<dyn Datum>> {
         match self.arg(i)? {
             ColumnarValue::Array(array) => Ok(Box::new(Arc::clone(array))),
@@ -391,6 +397,7 @@ impl<'a> Batch<'a> {
         &self,
         mut value: impl FnMut(usize) -> Result<Option<S>>,
     ) -> Result<ArrayRef> {
+        // A guess of 8 bytes for each value; the builder grows if they are too few.
         let mut builder = StringBuilder::with_capacity(self.rows, self.rows * 8);
         for row in 0..self.rows {
             still_wanted(row)?;
@@ -426,7 +433,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Ends a loop over rows, each of which may take long, once its query is cancelled.
+/// Ends a loop over rows with an error once its query is cancelled.
 pub(crate) fn still_wanted(row: usize) -> Result<()> {
     match row % ROWS_PER_LOOK {
         0 => thalweg_common::cancel::check(),
@@ -438,7 +445,7 @@ fn wrong_layout(i: usize, actual: &DataType) -> Error {
     Error::internal(format!("argument {i} has the layout {actual}"))
 }
 
-/// Runs `f` and turns Arrow's error into ours.
+/// Converts Arrow's error to ours.
 pub(crate) fn arrow<T>(result: std::result::Result<T, arrow::error::ArrowError>) -> Result<T> {
     result.map_err(from_arrow)
 }

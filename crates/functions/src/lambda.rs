@@ -1,9 +1,10 @@
-//! Functions that call a lambda on elements: `transform`, `filter`, `exists`, `forall`, `aggregate`, `zip_with`.
+//! Evaluates functions that call a lambda on elements: `transform`, `filter`, `exists`, `forall`, `aggregate`,
+//! `zip_with`.
 //!
-//! A lambda's body is an expression over its parameters and over columns that it captures. The elements of all
-//! rows are laid out as one batch, captured columns repeated beside them, and the body runs once over it (once per
-//! place for `aggregate`). Elements that no row has, such as those under a null array, are never evaluated. The
-//! optimizer sees arrays and captured columns as arguments and the body not at all.
+//! A lambda's body is an expression over its parameters and over columns that it captures. The elements of all rows
+//! become one batch in which captured columns are repeated, and the body runs once over it (once per position for
+//! `aggregate`). Elements that belong to no row, such as those under a null array, are never evaluated. The optimizer
+//! sees arrays and captured columns as arguments; it does not see the body.
 
 use crate::registry::{Defaults, Entry, LambdaForm};
 use arrow::array::{
@@ -22,7 +23,7 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
-/// The functions over lambdas; the resolver makes their calls.
+/// The functions with lambdas, whose calls the resolver makes.
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::lambda(&["transform"], 2, 2, LambdaForm::Transform).doc(
         "array, function",
@@ -76,7 +77,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// What becomes of the body's results.
+/// The use of the results of a lambda's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LambdaKind {
     /// They are the elements.
@@ -87,9 +88,9 @@ pub enum LambdaKind {
     Exists,
     /// Whether all of them are true; unknown if none is false and one is null.
     ForAll,
-    /// Each is the accumulator of the next element; the last one goes through the second body.
+    /// Each is the state for the next element; the second body converts the last one.
     Fold,
-    /// As `Transform`, over two arrays, the shorter one filled up with nulls.
+    /// As `Transform`, over two arrays, of which the shorter one is padded with nulls.
     Zip,
 }
 
@@ -105,7 +106,7 @@ impl LambdaKind {
         }
     }
 
-    /// How many arguments come before the captured columns.
+    /// Returns the number of arguments before the captured columns.
     fn own_args(self) -> usize {
         if matches!(self, Self::Fold | Self::Zip) { 2 } else { 1 }
     }
@@ -114,21 +115,28 @@ impl LambdaKind {
 /// A lambda: the ids of its parameters, and its body over them and over captured columns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lambda {
+    /// The ids of the parameters, which are unique in the statement.
     pub parameters: Vec<String>,
+    /// The body.
     pub body: Expr,
 }
 
-/// A call: the function's own arguments, its lambdas, and the type of its result.
+/// A call of a function with lambdas.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// The function.
     pub kind: LambdaKind,
+    /// The arguments that are not lambdas.
     pub args: Vec<Expr>,
+    /// The lambdas: two for [`LambdaKind::Fold`], otherwise one.
     pub lambdas: Vec<Lambda>,
+    /// The type of the result.
     pub returns: Arrow,
+    /// Whether a body can raise an error.
     pub fallible: bool,
 }
 
-/// The expression of a call; it names what the lambdas capture as further arguments.
+/// Makes the expression of a call. What the lambdas capture becomes further arguments.
 pub fn call(call: Call) -> Expr {
     let Call { kind, mut args, lambdas, returns, fallible } = call;
     let mut captured: Vec<String> = vec![];
@@ -140,6 +148,8 @@ pub fn call(call: Call) -> Expr {
             }
         }
     }
+    // In an order that does not depend on the hashing of column references: equal calls must be equal
+    // expressions.
     captured.sort();
     args.extend(captured.iter().map(|id| Expr::Column(datafusion::common::Column::new_unqualified(id))));
     let volatile = lambdas.iter().any(|l| l.body.is_volatile());
@@ -178,7 +188,8 @@ impl ScalarUDFImpl for HigherOrder {
     fn coerce_types(&self, arg_types: &[Arrow]) -> DfResult<Vec<Arrow>> {
         Ok(arg_types.to_vec())
     }
-    /// An expression that can raise is not shared with a place that evaluates it on more rows.
+    /// Reports a fallible call as short-circuiting, so that common subexpression elimination does not move it to a
+    /// place that evaluates it on more rows.
     fn short_circuits(&self) -> bool {
         self.fallible
     }
@@ -196,7 +207,24 @@ impl ScalarUDFImpl for HigherOrder {
     }
 }
 
-/// The values of an expression over columns of these ids.
+/// Evaluates an expression over columns that are given with their ids, and returns an array of `rows` rows.
+///
+/// # Errors
+/// Reports the errors of DataFusion and of the expression.
+///
+/// # Examples
+/// ```
+/// use arrow::array::{ArrayRef, AsArray, Int64Array};
+/// use arrow::datatypes::Int64Type;
+/// use datafusion::logical_expr::{col, lit};
+/// use std::sync::Arc;
+/// use thalweg_functions::lambda::evaluate;
+///
+/// let x: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+/// let made = evaluate(&(col("x") * lit(10_i64)), vec![("x".to_owned(), x)], 2)?;
+/// assert_eq!(made.as_primitive::<Int64Type>().values().as_ref(), [10, 20]);
+/// # Ok::<(), datafusion::error::DataFusionError>(())
+/// ```
 pub fn evaluate(body: &Expr, columns: Vec<(String, ArrayRef)>, rows: usize) -> DfResult<ArrayRef> {
     let field = |(id, array): &(String, ArrayRef)| Field::new(id, array.data_type().clone(), true);
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
@@ -217,7 +245,8 @@ fn lost() -> DataFusionError {
     DataFusionError::Internal("a lambda lost an argument".into())
 }
 
-/// The elements of an array of a row.
+/// Returns the range of a row's elements in the child array; an empty one for a null row, which may have hidden
+/// elements.
 fn range_of(list: &ListArray, row: usize) -> std::ops::Range<usize> {
     match list.value_offsets().get(row..row + 2) {
         Some([from, to]) if list.is_valid(row) => *from as usize..*to as usize,
@@ -227,13 +256,13 @@ fn range_of(list: &ListArray, row: usize) -> std::ops::Range<usize> {
 
 /// The elements of all rows, one after another.
 struct Flat {
-    /// How many elements each row has.
+    /// The number of elements of each row.
     lengths: Vec<usize>,
     /// The row of each element.
     rows: UInt64Array,
-    /// Its place in its array.
+    /// The index of each element in its array, from 0.
     places: Int32Array,
-    /// Its place among the values of the array.
+    /// The index of each element in the child array.
     values: UInt64Array,
 }
 
@@ -260,7 +289,7 @@ impl HigherOrder {
         self.lambdas.get(i).ok_or_else(lost)
     }
 
-    /// Runs a body over parameters and the captured columns of the given rows.
+    /// Evaluates a body over parameters and the captured columns of the given rows.
     fn run(
         &self,
         lambda: &Lambda,
@@ -278,6 +307,7 @@ impl HigherOrder {
     fn each(&self, list: &ListArray, captured: &[ArrayRef]) -> DfResult<ArrayRef> {
         let flat = Flat::of(list);
         let lambda = self.lambda(0)?;
+        // A lambda with one parameter ignores the second value, the index.
         let values =
             vec![take(list.values(), &flat.values, None)?, Arc::new(flat.places.clone()) as ArrayRef];
         let made = self.run(lambda, values, captured, &flat.rows)?;
@@ -301,8 +331,9 @@ impl HigherOrder {
         }
     }
 
-    /// Whether one element, or all of them, have the property.
+    /// Computes `exists` and `forall` in three-valued logic.
     fn decided(&self, list: &ListArray, flat: &Flat, found: &BooleanArray) -> DfResult<ArrayRef> {
+        // A true element decides `exists` and a false one `forall`, even beside nulls.
         let looked_for = self.kind == LambdaKind::Exists;
         let mut from = 0;
         let mut answers = Vec::with_capacity(list.len());
@@ -329,7 +360,7 @@ impl HigherOrder {
         Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, nulls)?))
     }
 
-    /// Place by place: all rows that have an element there take one step together.
+    /// Folds position by position: all rows that have an element there are merged in one batch.
     fn fold(&self, list: &ListArray, start: &ArrayRef, captured: &[ArrayRef]) -> DfResult<ArrayRef> {
         let (merge, finish) = (self.lambda(0)?, self.lambda(1)?);
         let ranges: Vec<_> = (0..list.len()).map(|row| range_of(list, row)).collect();
@@ -342,6 +373,7 @@ impl HigherOrder {
                 here().map(|(_, r)| (r.start + place) as u64).collect::<Vec<_>>().into();
             let values = vec![take(&state, &rows, None)?, take(list.values(), &elements, None)?];
             let stepped = self.run(merge, values, captured, &rows)?;
+            // Rows that have ended keep their state, the others take the new one.
             let mut picks: Vec<(usize, usize)> = (0..list.len()).map(|row| (0, row)).collect();
             for (i, row) in rows.values().iter().enumerate() {
                 if let Some(pick) = picks.get_mut(*row as usize) {
@@ -350,7 +382,7 @@ impl HigherOrder {
             }
             state = interleave(&[state.as_ref(), stepped.as_ref()], &picks)?;
         }
-        // A null array has no answer, and nothing of it is evaluated.
+        // The result of a null array is null, and the second body is not evaluated for it: it might raise an error.
         let valid: Vec<u64> = (0..list.len()).filter(|r| list.is_valid(*r)).map(|r| r as u64).collect();
         let rows = UInt64Array::from(valid);
         let made = self.run(finish, vec![take(&state, &rows, None)?], captured, &rows)?;

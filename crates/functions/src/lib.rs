@@ -1,7 +1,28 @@
-//! Spark's functions: what a name and typed arguments become in DataFusion's expressions.
+//! Implements Spark's functions and operators: binds a name and typed arguments to a DataFusion expression.
 //!
-//! One registry for every door. A function checks its arguments, coerces them as Spark does, and
-//! says its result type and nullability; the resolver never looks inside. Knows no session.
+//! Every caller, SQL text or DataFrame, uses the one [`FunctionRegistry`]. A function checks its arguments, coerces
+//! them as Spark does, and reports the type and the nullability that Spark declares for its result. The resolver
+//! relies on these alone and never on DataFusion's. The crate does not depend on a session: a [`BindContext`] holds
+//! what a binding may know of it.
+//!
+//! The files of a family of functions begin with the table of its entries, followed by bindings and kernels. A
+//! kernel is vectorised: it gets the columns and constants of one batch and returns one Arrow array.
+//!
+//! ```
+//! use arrow::datatypes::DataType;
+//! use datafusion::logical_expr::lit;
+//! use thalweg_functions::{Arg, BindContext, bind_scalar};
+//!
+//! let ctx = BindContext { time_zone: "UTC", now_micros: Some(0), user: "me", database: "default", seed: 0 };
+//! let text = Arg { expr: lit("12"), data_type: DataType::Utf8, nullable: false };
+//! let number = Arg { expr: lit(1_i32), data_type: DataType::Int32, nullable: false };
+//!
+//! // In ANSI mode a text beside an INT is cast to BIGINT, which may raise an error.
+//! let sum = bind_scalar("+", vec![text, number], &ctx)?;
+//! assert_eq!((sum.data_type, sum.fallible), (DataType::Int64, true));
+//! # Ok::<(), thalweg_common::Error>(())
+//! ```
+#![deny(missing_docs, unreachable_pub)]
 
 pub mod binding;
 pub mod java_regex;

@@ -1,5 +1,7 @@
-//! What a kernel is given while it is bound, such as a scale or a time zone: typed per function, and part of its
-//! identity.
+//! Holds the parameters that a kernel gets while it is bound, such as a scale or a time zone.
+//!
+//! Each function has a type of its own for them. They are part of a kernel's identity: the optimizer merges equal
+//! expressions, and two kernels that differ only in their parameters are different.
 
 use std::any::Any;
 use std::fmt;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::zone::Zone;
 
-/// What any type of parameters can do.
+/// The operations on parameters whose type is erased. Implemented for every type that can be compared and hashed.
 trait Params: fmt::Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
@@ -32,12 +34,12 @@ impl<T: fmt::Debug + Eq + Hash + Send + Sync + 'static> Params for T {
 pub(crate) struct KernelParams(Arc<dyn Params>);
 
 impl KernelParams {
-    /// Parameters of one type.
+    /// Wraps parameters of one type.
     pub(crate) fn new<T: fmt::Debug + Eq + Hash + Send + Sync + 'static>(params: T) -> Self {
         Self(Arc::new(params))
     }
 
-    /// The parameters as the type that they were made of.
+    /// Returns the parameters as the type that they were made of.
     pub(crate) fn get<T: 'static>(&self) -> Result<&T> {
         let found = self.0.as_ref().as_any().downcast_ref::<T>();
         found.ok_or_else(|| Error::internal(format!("{:?} are the parameters of another function", self.0)))
@@ -70,12 +72,12 @@ impl Hash for KernelParams {
     }
 }
 
-/// The time zone of a kernel that reads a wall clock.
+/// The time zone of a kernel that computes with local times, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct InZone(pub Arc<str>);
 
 impl InZone {
-    /// The zone of this name.
+    /// Looks the zone up.
     pub(crate) fn zone(&self) -> Result<Zone> {
         Zone::named(&self.0)
     }

@@ -1,14 +1,14 @@
-//! Spark's types as Arrow lays them out: predicates and the arithmetic of decimals.
+//! Maps Spark's types to Arrow's, with predicates on them and the precision rules of decimals.
 //!
-//! The layout is fixed for the whole house: STRING is Utf8, TIMESTAMP is microseconds labelled UTC,
-//! and so on. Decides no coercion.
+//! Each type has one layout in all crates: STRING is `Utf8`, TIMESTAMP is microseconds labelled UTC, and so on.
+//! Coercion is not decided here.
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
 use std::sync::Arc;
 
-/// The most digits that a DECIMAL has.
+/// The greatest precision of a DECIMAL.
 pub(crate) const PRECISION_MAX: i32 = 38;
-/// The scale that a result keeps when its precision must be cut.
+/// The scale that an arithmetic result keeps when its precision must be reduced.
 const SCALE_KEPT: i32 = 6;
 
 /// TIMESTAMP.
@@ -30,12 +30,12 @@ pub(crate) fn array_of(element: DataType) -> DataType {
     DataType::List(element_field(element))
 }
 
-/// ARRAY of `element`, which may be null or not.
+/// ARRAY of `element`; `nullable` says whether elements may be null.
 pub(crate) fn array_with(element: DataType, nullable: bool) -> DataType {
     DataType::List(Arc::new(Field::new("element", element, nullable)))
 }
 
-/// The field of an array's elements, which may always be null in a result of ours.
+/// The field of an array's elements, which may be null.
 pub(crate) fn element_field(element: DataType) -> FieldRef {
     Arc::new(Field::new("element", element, true))
 }
@@ -45,14 +45,14 @@ pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
     map_with(key, value, true)
 }
 
-/// MAP of `key` to `value`, which may be null or not.
+/// MAP of `key` to `value`; `nullable` says whether values may be null.
 pub(crate) fn map_with(key: DataType, value: DataType, nullable: bool) -> DataType {
     let fields = vec![Field::new("key", key, false), Field::new("value", value, nullable)];
     let entries = DataType::Struct(Fields::from(fields));
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
-/// Key and value type of a map's entries.
+/// Returns the key and the value type of a map's entries.
 pub(crate) fn map_types(entries: &FieldRef) -> (&DataType, &DataType) {
     match entries.data_type() {
         DataType::Struct(fields) => match fields.as_ref() {
@@ -103,13 +103,13 @@ pub(crate) fn is_nested(t: &DataType) -> bool {
     matches!(t, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
 }
 
-/// DECIMAL(p,s) with both cut to what a decimal can have.
+/// DECIMAL(p, s) with both limited to 38.
 pub(crate) fn decimal_bounded(precision: i32, scale: i32) -> DataType {
     decimal(precision.min(PRECISION_MAX), scale.min(PRECISION_MAX))
 }
 
-/// DECIMAL(p,s) of an arithmetic result: if it does not fit, integral digits are kept and the scale is
-/// cut, though not under 6 (SQL Server's and Hive's rule, which Spark follows).
+/// DECIMAL(p, s) of an arithmetic result. Beyond 38 digits the integral digits are kept and the scale is reduced, but
+/// not below 6 (the rule of SQL Server and Hive, which Spark follows).
 pub(crate) fn decimal_adjusted(precision: i32, scale: i32) -> DataType {
     if precision <= PRECISION_MAX {
         return decimal(precision, scale);

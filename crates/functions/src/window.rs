@@ -1,6 +1,6 @@
-//! Window functions: ranks, neighbours and edges of a frame; any aggregate over a window.
+//! Binds window functions: ranks, neighbours and edges of a frame, and any aggregate over a window.
 //!
-//! The caller sets partition, order and frame. DataFusion counts ranks unsigned; `finish` makes them INT.
+//! The caller sets partition, order and frame. DataFusion's ranks are unsigned; `finish` casts them to INT.
 
 use crate::aggregate::{AggregateCall, windowed};
 use crate::binding::{Arg, BindContext};
@@ -19,19 +19,21 @@ use thalweg_common::{Error, Result};
 #[allow(unpredictable_function_pointer_comparisons)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundWindow {
+    /// DataFusion's window function.
     pub function: WindowFunction,
-    /// Spark's type and nullability of the final result.
+    /// Spark's type of the final result.
     pub data_type: DataType,
+    /// Whether Spark declares the final result nullable.
     pub nullable: bool,
-    /// Whether Spark refuses it without ORDER BY.
+    /// Whether Spark refuses the function without ORDER BY.
     pub needs_order: bool,
-    /// Whether a frame changes its result; the others refuse one.
+    /// Whether the function accepts a frame; the others have a fixed one.
     pub takes_frame: bool,
-    /// Applied to a column that holds the function's result; none: as it is.
+    /// Converts a column with the function's result to the final result. `None` if they are the same.
     pub finish: Option<fn(Expr) -> Expr>,
 }
 
-/// A call over a window to bind: the arguments, checked for their number.
+/// A call over a window that is being bound. The number of arguments has been checked.
 pub(crate) struct WindowArgs<'a> {
     pub name: &'static str,
     pub args: Vec<Arg>,
@@ -86,12 +88,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Deals the rows into so many groups of equal size.",
         &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
     ),
-    Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| shift(w, df::lead_lag::lag_udwf())).doc(
+    Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| lag_or_lead(w, df::lead_lag::lag_udwf())).doc(
         "value[, offset[, default]]",
         "Returns the value of a row some places before, by default one.",
         &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
     ),
-    Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| shift(w, df::lead_lag::lead_udwf())).doc(
+    Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| lag_or_lead(w, df::lead_lag::lead_udwf())).doc(
         "value[, offset[, default]]",
         "Returns the value of a row some places after, by default one.",
         &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
@@ -103,14 +105,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// `first_value` over a window.
+/// Binds `first_value` over a window.
 pub(crate) fn first(call: WindowArgs) -> Result<BoundWindow> {
-    edge(call, df::nth_value::first_value_udwf())
+    first_or_last(call, df::nth_value::first_value_udwf())
 }
 
-/// `last_value` over a window.
+/// Binds `last_value` over a window.
 pub(crate) fn last(call: WindowArgs) -> Result<BoundWindow> {
-    edge(call, df::nth_value::last_value_udwf())
+    first_or_last(call, df::nth_value::last_value_udwf())
 }
 
 fn to_int(e: Expr) -> Expr {
@@ -162,8 +164,8 @@ fn treatment(ignore_nulls: Option<bool>) -> Option<NullTreatment> {
     }
 }
 
-/// `lag(x [, offset [, default]])`.
-fn shift(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
+/// Binds `lag` and `lead`: `lag(x [, offset [, default]])`.
+fn lag_or_lead(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     let WindowArgs { name, args, ignore_nulls, ctx } = call;
     let mut args = args.into_iter();
     let Some(value) = args.next() else { return Err(lost(name)) };
@@ -179,6 +181,7 @@ fn shift(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
         let common = common_type(&types).ok_or_else(|| data_diff_types(name, &types))?;
         nullable = value.nullable || default.nullable;
         taken = vec![to_type(value, &common, ctx)?, long(offset)];
+        // A null default is the same as none, and DataFusion would refuse its type.
         if !default.literal().is_some_and(ScalarValue::is_null) {
             let folded = fold_literal(coerce_argument(name, 2, default, &common, ctx)?)
                 .ok_or_else(|| Error::unsupported(format!("{name} with a default that is no constant")))?;
@@ -191,7 +194,7 @@ fn shift(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     Ok(made)
 }
 
-/// A cast of a literal as a literal.
+/// Evaluates the cast of a literal: DataFusion requires the default to be one.
 fn fold_literal(arg: Arg) -> Option<Arg> {
     match &arg.expr {
         Expr::Literal(..) => Some(arg),
@@ -229,7 +232,7 @@ fn nth(call: WindowArgs) -> Result<BoundWindow> {
     Ok(made)
 }
 
-fn edge(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
+fn first_or_last(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     let WindowArgs { name, args, ignore_nulls, .. } = call;
     let mut args = args.into_iter();
     let Some(value) = args.next() else { return Err(lost(name)) };
@@ -247,7 +250,7 @@ fn edge(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     Ok(made)
 }
 
-/// Any other aggregate over a window.
+/// Binds any other aggregate over a window.
 pub(crate) fn aggregate_over_window(
     function: &Function,
     args: Vec<Arg>,

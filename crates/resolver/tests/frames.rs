@@ -1,4 +1,4 @@
-//! What only the DataFrame API sends: plan ids, withColumns, na, pivot, unpivot, local rows.
+//! Tests relations that only the DataFrame API sends: plan ids, withColumns, na, pivot, unpivot, local rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod common;
 use common::{answer_of, tables};

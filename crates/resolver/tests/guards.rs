@@ -1,4 +1,4 @@
-//! What can raise is never evaluated on a row that something before it excludes.
+//! Tests that an expression that can raise is never evaluated on a row that something before it excludes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod common;
 use common::{Tables, answer, check, ints, tables, texts};

@@ -1,7 +1,8 @@
-//! The proleptic Gregorian calendar: days since 1970-01-01 to year, month, day and back.
+//! Converts days since 1970-01-01 to year, month and day of the proleptic Gregorian calendar, and back.
 //!
-//! Exact for every day that a DATE holds. Follows the era arithmetic of Howard Hinnant's
-//! "chrono-compatible low-level date algorithms" (400-year eras of 146,097 days).
+//! Exact for every day of a DATE. The arithmetic is that of Howard Hinnant's "chrono-compatible low-level date
+//! algorithms": eras of 400 years, which always have 146,097 days, and years that begin on March 1, so that a leap
+//! day is the last one.
 
 /// Microseconds of a second.
 pub const SECOND: i64 = 1_000_000;
@@ -23,8 +24,10 @@ pub struct Civil {
     pub day: u32,
 }
 
-/// The calendar day of a day number.
+/// Converts a day number to a calendar day.
 pub fn from_days(days: i64) -> Civil {
+    // The variables have the names of the paper: day of era, year of era, day of year, and month counted from March.
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let doe = z.rem_euclid(146_097);
@@ -37,7 +40,7 @@ pub fn from_days(days: i64) -> Civil {
     Civil { year, month, day }
 }
 
-/// The day number of a calendar day that exists.
+/// Converts a calendar day that exists to its day number.
 pub fn to_days(c: Civil) -> i64 {
     let y = c.year - i64::from(c.month <= 2);
     let era = y.div_euclid(400);
@@ -49,18 +52,19 @@ pub fn to_days(c: Civil) -> i64 {
     era * 146_097 + doe - 719_468
 }
 
-/// The day number of year, month and day, if there is such a day.
+/// Returns the day number of a year, month and day, or `None` if there is no such day.
 pub fn checked_days(year: i64, month: u32, day: u32) -> Option<i64> {
     let exists = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
+    // Far beyond every DATE, so that no arithmetic overflows.
     (exists && year.abs() < 10_000_000).then(|| to_days(Civil { year, month, day }))
 }
 
-/// Whether February has 29 days.
+/// Returns whether a year is a leap year.
 pub fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// The length of a month from 1 to 12.
+/// Returns the number of days of a month from 1 to 12.
 pub fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -70,7 +74,7 @@ pub fn days_in_month(year: i64, month: u32) -> u32 {
     }
 }
 
-/// The day number `months` later; a day that the month lacks becomes its last.
+/// Adds months to a day. A day that the new month does not have becomes its last day.
 pub fn add_months(days: i64, months: i64) -> i64 {
     let c = from_days(days);
     let total = c.year * 12 + i64::from(c.month) - 1 + months;
@@ -78,18 +82,20 @@ pub fn add_months(days: i64, months: i64) -> i64 {
     to_days(Civil { year, month, day: c.day.min(days_in_month(year, month)) })
 }
 
-/// Day of the week, Monday 0 to Sunday 6.
+/// Returns the day of the week, from 0 for Monday to 6 for Sunday.
 pub fn weekday(days: i64) -> i64 {
+    // 1970-01-01 was a Thursday.
     (days + 3).rem_euclid(7)
 }
 
-/// Day of the year, from 1.
+/// Returns the day of the year, from 1.
 pub fn day_of_year(days: i64) -> i64 {
     days - to_days(Civil { year: from_days(days).year, month: 1, day: 1 }) + 1
 }
 
-/// ISO 8601 week: the year it belongs to and its number from 1.
+/// Returns the ISO 8601 week: the year that it belongs to and its number from 1.
 pub fn iso_week(days: i64) -> (i64, i64) {
+    // A week belongs to the year of its Thursday.
     let thursday = days - weekday(days) + 3;
     (from_days(thursday).year, (day_of_year(thursday) - 1) / 7 + 1)
 }

@@ -1,7 +1,7 @@
-//! A column that is built from text, cell by cell, without a value in between.
+//! Builds a column from texts, cell by cell.
 //!
-//! `append` either appends one value or says that the text is none of the type and appends
-//! nothing: the caller decides between a null, a dropped row and an error.
+//! `append` either appends one value, or returns false for a text that is not of the type and appends nothing: the
+//! caller decides between a null, a dropped row and an error.
 
 use crate::pattern::Pattern;
 use crate::zone::Zone;
@@ -14,27 +14,27 @@ use arrow::array::{
 use arrow::datatypes::{DataType, TimeUnit};
 use std::sync::Arc;
 
-/// How text becomes values: Spark's options that reading CSV and JSON share.
+/// The rules for parsing cells: the options that Spark's readers of CSV and JSON share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextRules {
     /// The zone of timestamps whose text names none.
     pub zone: Zone,
-    /// The pattern of dates; none for what a CAST takes.
+    /// The pattern of dates; `None` for the forms that CAST accepts.
     pub date: Option<Pattern>,
-    /// The pattern of timestamps; none for what a CAST takes.
+    /// The pattern of timestamps; `None` for the forms that CAST accepts.
     pub timestamp: Option<Pattern>,
-    /// The pattern of timestamps without a zone; none for what a CAST takes.
+    /// The pattern of timestamps without a zone; `None` for the forms that CAST accepts.
     pub timestamp_ntz: Option<Pattern>,
-    /// What stands for not a number.
+    /// The word for NaN.
     pub nan: String,
-    /// What stands for infinity.
+    /// The word for infinity.
     pub positive_inf: String,
-    /// What stands for negative infinity.
+    /// The word for negative infinity.
     pub negative_inf: String,
 }
 
 impl TextRules {
-    /// The rules without any option, in a zone.
+    /// Creates Spark's default rules in a zone.
     pub fn in_zone(zone: Zone) -> Self {
         let word = |word: &str| word.to_owned();
         Self {
@@ -48,7 +48,7 @@ impl TextRules {
         }
     }
 
-    /// Days since the epoch.
+    /// Parses a date to days since 1970-01-01.
     pub fn read_date(&self, text: &str) -> Option<i32> {
         match &self.date {
             Some(pattern) => pattern.date(text),
@@ -56,12 +56,13 @@ impl TextRules {
         }
     }
 
-    /// Microseconds of an instant.
+    /// Parses a timestamp to an instant in microseconds.
     pub fn read_timestamp(&self, text: &str) -> Option<i64> {
         self.timestamp(text, self.timestamp.as_ref())?.instant(self.zone)
     }
 
-    /// Microseconds of a wall clock. A text that names a zone has none.
+    /// Parses a timestamp without a zone to microseconds of local time. As in Spark, a text with a zone does not
+    /// match.
     pub fn read_timestamp_ntz(&self, text: &str) -> Option<i64> {
         let read = self.timestamp(text, self.timestamp_ntz.as_ref())?;
         if read.zone.is_none() { Some(read.local) } else { None }
@@ -74,12 +75,12 @@ impl TextRules {
         }
     }
 
-    /// A double, or one of the words for what is not a number.
+    /// Parses a double, or one of the words for NaN and infinity.
     pub fn read_double(&self, text: &str) -> Option<f64> {
         self.word(text).or_else(|| number::double(text))
     }
 
-    /// A float, or one of the words for what is not a number.
+    /// Parses a float, or one of the words for NaN and infinity.
     pub fn read_float(&self, text: &str) -> Option<f32> {
         #[allow(clippy::cast_possible_truncation)] // What is not finite stays so.
         self.word(text).map(|v| v as f32).or_else(|| number::float(text))
@@ -95,7 +96,7 @@ impl TextRules {
     }
 }
 
-/// A builder for each type that a cell of text can have.
+/// A builder for each type that a cell can have.
 #[derive(Debug)]
 pub enum CellBuilder {
     /// VOID.
@@ -129,7 +130,7 @@ pub enum CellBuilder {
 }
 
 impl CellBuilder {
-    /// A builder for columns of that type, if text can be of it.
+    /// Creates a builder for columns of a type, or returns `None` if cells cannot be of it.
     pub fn new(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Null => Self::Null(NullBuilder::new()),
@@ -156,7 +157,7 @@ impl CellBuilder {
         })
     }
 
-    /// Appends the value of `text`; false, and nothing appended, if it is none of this type.
+    /// Appends the value of `text`. Returns false and appends nothing if the text is not of this type.
     pub fn append(&mut self, text: &str, rules: &TextRules) -> bool {
         fn put<T>(value: Option<T>, append: impl FnOnce(T)) -> bool {
             let found = value.is_some();
@@ -200,7 +201,7 @@ impl CellBuilder {
         }
     }
 
-    /// The values so far; the builder is empty afterwards.
+    /// Returns the values so far and empties the builder.
     pub fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Null(b) => Arc::new(b.finish()),

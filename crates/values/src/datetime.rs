@@ -1,36 +1,39 @@
-//! Texts of dates and timestamps without a pattern: what Spark's CAST from a string takes.
+//! Parses texts of dates and timestamps without a pattern, as Spark's CAST from a string does.
 //!
-//! `y[y..]-[m]m-[d]d` and shorter for dates; a complete day, `T` or a space and a time for timestamps. A time without a
-//! day is not taken: it would mean another instant each day, and a stream that replays would differ.
+//! Dates are `yyyy[-[m]m[-[d]d]]`; timestamps are a complete day, `T` or a space, and a time. Spark also accepts a
+//! time without a day and takes the current day. This is refused here: a stream that replays would get other
+//! instants.
 
 use crate::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days};
 use crate::zone::Zone;
 
-/// A timestamp as its text gives it.
+/// A parsed timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timestamp {
-    /// The wall clock in microseconds.
+    /// The local time in microseconds.
     pub local: i64,
-    /// The zone that the text names.
+    /// The zone that the text names, if it names one.
     pub zone: Option<Zone>,
 }
 
 impl Timestamp {
-    /// The instant in microseconds, in the zone `session` if the text names none; none if TIMESTAMP can't hold it.
+    /// Returns the instant in microseconds, in the zone `session` if the text names none. `None` if a TIMESTAMP
+    /// cannot hold it.
     pub fn instant(&self, session: Zone) -> Option<i64> {
+        // Two days are more than any offset, so that the conversion cannot overflow.
         let in_range = self.local.checked_abs()? < i64::MAX - 2 * DAY;
         in_range.then(|| self.zone.unwrap_or(session).to_utc(self.local))
     }
 }
 
-/// The day number of a text; what follows a complete day and a space or `T` is left out.
+/// Parses a date to its day number. As in Spark, anything may follow a complete day after a space or `T`.
 pub fn date(text: &str) -> Option<i32> {
     let day = day(trim(text))?;
     let ends = day.rest.is_empty() || (day.complete && day.rest.starts_with([' ', 'T']));
     if ends { i32::try_from(day.number).ok() } else { None }
 }
 
-/// The wall clock and zone of a text.
+/// Parses a timestamp to its local time and zone.
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     let day = day(trim(text))?;
     if day.rest.is_empty() {
@@ -40,27 +43,28 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
     with_time(day.number, time)
 }
 
-/// The text without the white space and control characters around it.
+/// Removes the white space and the control characters around a text, as Spark's `UTF8String.trimAll` does.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c <= ' ' || c == '\u{7f}')
 }
 
-/// The day at the start of a text.
+/// The day that a text begins with.
 struct Day<'a> {
     number: i64,
-    /// Whether month and day were given.
+    /// Whether the text has a month and a day.
     complete: bool,
-    /// What follows.
+    /// The text after the day.
     rest: &'a str,
 }
 
-/// Reads `[+-]yyyy[-mm[-dd]]`.
+/// Parses `[+-]yyyy[-mm[-dd]]` at the start of a text.
 fn day(text: &str) -> Option<Day<'_>> {
     let (sign, body) = match text.as_bytes().first()? {
         b'-' => (-1, text.get(1..)?),
         b'+' => (1, text.get(1..)?),
         _ => (1, text),
     };
+    // Spark requires four digits; seven are enough for all years of a DATE.
     let (year, rest) = number(body, 4, 7)?;
     let year = sign * year;
     let Some(rest) = rest.strip_prefix('-') else {
@@ -75,7 +79,7 @@ fn day(text: &str) -> Option<Day<'_>> {
     Some(Day { number: checked_days(year, month, u32::try_from(day).ok()?)?, complete: true, rest })
 }
 
-/// Reads `[h]h[:[m]m[:[s]s[.fraction][zone]]]` on a day.
+/// Parses `[h]h[:[m]m[:[s]s[.fraction][zone]]]` as a time of a day.
 fn with_time(days: i64, text: &str) -> Option<Timestamp> {
     let (hour, rest) = number(text, 1, 2)?;
     let (minute, rest) = part(rest, ':')?;
@@ -89,14 +93,14 @@ fn with_time(days: i64, text: &str) -> Option<Timestamp> {
     };
     let zone = match rest.trim_start() {
         "" => None,
-        // A zone, like a fraction, follows seconds only.
+        // Spark accepts a zone, like a fraction, only after seconds.
         name => Some(Zone::parse(name).filter(|_| second.is_some())?),
     };
     let time = hour * HOUR + minute.unwrap_or(0) * MINUTE + second.unwrap_or(0) * SECOND + fraction;
     Some(Timestamp { local: days.checked_mul(DAY)?.checked_add(time)?, zone })
 }
 
-/// Reads a separator and one or two digits, or nothing at the end of the text.
+/// Parses a separator and one or two digits, or nothing at the end of the text.
 fn part(text: &str, separator: char) -> Option<(Option<i64>, &str)> {
     if text.is_empty() {
         return Some((None, text));
@@ -105,7 +109,7 @@ fn part(text: &str, separator: char) -> Option<(Option<i64>, &str)> {
     Some((Some(value), rest))
 }
 
-/// Reads a number of `min..=max` digits.
+/// Parses a number of `min..=max` digits at the start of a text, and returns it with the rest.
 fn number(text: &str, min: usize, max: usize) -> Option<(i64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if digits < min || digits > max {
@@ -115,7 +119,7 @@ fn number(text: &str, min: usize, max: usize) -> Option<(i64, &str)> {
     Some((head.parse().ok()?, rest))
 }
 
-/// Reads the digits of a fraction of a second: those after the sixth are dropped.
+/// Parses the digits of a fraction of a second to microseconds. Digits after the sixth are dropped.
 fn fraction(text: &str) -> (i64, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (head, rest) = text.split_at_checked(digits).unwrap_or((text, ""));

@@ -1,7 +1,7 @@
-//! Values as text: Spark's CAST to STRING and the cells of `show()`.
+//! Prints values as Spark's CAST to STRING and the cells of `show()` do.
 //!
-//! Doubles print as Java prints them, timestamps in a zone without trailing zeros, arrays, maps and
-//! structs as `[1, 2]`, `{a -> 1}`, `{1, x}`. Never fails: a layout that it does not know prints as Arrow's.
+//! Doubles are printed as by Java, timestamps in a zone without trailing zeros, arrays, maps and structs as `[1, 2]`,
+//! `{a -> 1}`, `{1, x}`. Printing cannot fail: a type without a rule is printed by Arrow.
 
 use crate::calendar::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::types::kept_interval_fields;
@@ -15,7 +15,7 @@ use arrow::datatypes::{
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// Who reads the text.
+/// The use of a text, on which the form of nulls and binaries depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// `CAST(x AS STRING)`: nulls inside are `null`, binary is its UTF-8.
@@ -24,12 +24,12 @@ pub enum Style {
     Show,
 }
 
-/// One cell as `show()` prints it; a null is `NULL`. `time_zone` is an IANA name; one that is not known counts as UTC.
+/// Prints one cell as `show()` does; a null is `NULL`. `time_zone` is an IANA name; an unknown one is taken as UTC.
 pub fn cell(array: &dyn Array, row: usize, time_zone: &str) -> String {
     Printer::new(Style::Show, time_zone).print(array, row)
 }
 
-/// One value as text in a style; see [`cell`].
+/// Prints one value as CAST to STRING does; see [`cell`] for the zone.
 pub fn format_value(array: &dyn Array, row: usize, time_zone: &str) -> String {
     Printer::new(Style::Cast, time_zone).print(array, row)
 }
@@ -42,15 +42,15 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer; a zone that is not known counts as UTC.
+    /// Creates a printer. An unknown zone is taken as UTC.
     pub fn new(style: Style, time_zone: &str) -> Self {
         Self { style, zone: Zone::parse(time_zone).unwrap_or(Zone::UTC) }
     }
-    /// A printer for a zone that is known.
+    /// Creates a printer for a zone.
     pub fn in_zone(style: Style, zone: Zone) -> Self {
         Self { style, zone }
     }
-    /// The text of one value.
+    /// Returns the text of one value.
     pub fn print(&self, array: &dyn Array, row: usize) -> String {
         let mut out = String::new();
         self.write(&mut out, array, row);
@@ -118,7 +118,7 @@ impl Printer {
     }
 }
 
-/// `[41 0A]`.
+/// Appends bytes as `[41 0A]`.
 pub(crate) fn write_bytes(out: &mut String, bytes: &[u8]) {
     out.push('[');
     for (i, byte) in bytes.iter().enumerate() {
@@ -128,7 +128,7 @@ pub(crate) fn write_bytes(out: &mut String, bytes: &[u8]) {
     out.push(']');
 }
 
-/// Appends a value of a type that holds no other type.
+/// Appends a value of a type that is not nested.
 pub(crate) fn write_flat(out: &mut String, data_type: &DataType, array: &dyn Array, row: usize) {
     let _ = match data_type {
         DataType::Boolean => write!(out, "{}", array.as_boolean().value(row)),
@@ -177,7 +177,7 @@ pub(crate) fn write_flat(out: &mut String, data_type: &DataType, array: &dyn Arr
     };
 }
 
-/// Whether a number's shortest digits are those of a FLOAT or of a DOUBLE.
+/// The type for which the digits of a number are chosen: the shortest ones that identify a FLOAT or a DOUBLE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {
     /// FLOAT.
@@ -186,7 +186,7 @@ pub enum Width {
     Double,
 }
 
-/// Java's `Double.toString`: plain from 1e-3 to 1e7, `d.dE±n` beyond.
+/// Appends a number as Java's `Double.toString` does: plain from 1e-3 to 1e7, otherwise as `d.dE±n`.
 pub fn write_float(out: &mut String, value: f64, width: Width) {
     if value.is_nan() {
         return out.push_str("NaN");
@@ -214,8 +214,8 @@ pub fn write_float(out: &mut String, value: f64, width: Width) {
     if text.contains('.') {
         return out.push_str(&text);
     }
-    // Java prints two digits at least, and of those that mean the number the nearest: 4.9E-324. Of a double's it
-    // looks only at those of the same exponent.
+    // Java prints at least two digits. Where one would identify the number, it takes the nearest of all numbers with
+    // two digits that do: 4.9E-324 and not 5.0E-324. For a double it considers only those with the same exponent.
     let nearest = match width {
         Width::Single => format!("{:.1E}", value as f32),
         Width::Double => format!("{value:.1E}"),
@@ -228,14 +228,14 @@ pub fn write_float(out: &mut String, value: f64, width: Width) {
     out.push_str(&if is_same { nearest } else { text.replacen('E', ".0E", 1) });
 }
 
-/// A double as Java prints it.
+/// Returns a double as Java prints it.
 pub fn double(value: f64) -> String {
     let mut out = String::new();
     write_float(&mut out, value, Width::Double);
     out
 }
 
-/// A decimal's digits, never with an exponent.
+/// Appends the digits of a decimal, never with an exponent.
 pub fn write_decimal(out: &mut String, value: i128, scale: i8) {
     let scale = usize::try_from(scale).unwrap_or(0);
     let digits = value.unsigned_abs().to_string();
@@ -250,7 +250,7 @@ pub fn write_decimal(out: &mut String, value: i128, scale: i8) {
     let _ = write!(out, "{whole}.{fraction}");
 }
 
-/// `2024-01-31`; years beyond four digits carry a sign.
+/// Appends a date as `2024-01-31`. Years with more than four digits have a sign.
 pub fn write_date(out: &mut String, days: i64) {
     let c = calendar::from_days(days);
     write_year(out, c.year);
@@ -265,7 +265,7 @@ fn write_year(out: &mut String, year: i64) {
     };
 }
 
-/// `2024-01-31 01:02:03.5`, from a wall clock in microseconds.
+/// Appends a local time in microseconds as `2024-01-31 01:02:03.5`.
 pub fn write_timestamp(out: &mut String, local: i64) {
     write_date(out, local.div_euclid(DAY));
     let time = local.rem_euclid(DAY);
@@ -274,7 +274,7 @@ pub fn write_timestamp(out: &mut String, local: i64) {
     write_fraction(out, time % SECOND);
 }
 
-/// `.5` of 500,000 microseconds, nothing of 0.
+/// Appends a fraction of a second: `.5` for 500,000 microseconds, nothing for 0.
 fn write_fraction(out: &mut String, micros: i64) {
     if micros != 0 {
         let digits = format!("{micros:06}");
@@ -282,7 +282,7 @@ fn write_fraction(out: &mut String, micros: i64) {
     }
 }
 
-/// The columns of a batch with the intervals in them as texts, by the fields that the schema's fields keep.
+/// Converts the intervals in the columns of a batch to texts, with the interval fields that are kept in the schema.
 pub fn columns_with_interval_texts(columns: &[ArrayRef], schema: &Schema) -> Vec<ArrayRef> {
     let texts = |(column, field): (&ArrayRef, &Arc<Field>)| {
         let fields = kept_interval_fields(field);
@@ -295,7 +295,8 @@ pub fn columns_with_interval_texts(columns: &[ArrayRef], schema: &Schema) -> Vec
     columns.iter().zip(schema.fields()).map(texts).collect()
 }
 
-/// A column with the intervals in it as texts; the fields are those of its intervals, from the first to the last.
+/// Converts the intervals in a column, which may be nested, to texts. `fields` are those of its intervals in their
+/// order.
 pub fn intervals_as_texts(column: &ArrayRef, fields: &mut dyn Iterator<Item = (u8, u8)>) -> ArrayRef {
     match column.data_type() {
         DataType::Duration(TimeUnit::Microsecond) => {
@@ -337,10 +338,10 @@ fn struct_as_texts(array: &StructArray, fields: &mut dyn Iterator<Item = (u8, u8
     made.unwrap_or_else(|_| array.clone())
 }
 
-/// The fields of a day-time interval: name and microseconds.
+/// The fields of a day-time interval, with their names and microseconds.
 const DAY_TIME: [(&str, i64); 4] = [("DAY", DAY), ("HOUR", HOUR), ("MINUTE", MINUTE), ("SECOND", SECOND)];
 
-/// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, from the first to the last of the fields.
+/// Returns a day-time interval as `INTERVAL '1 02:03:04.5' DAY TO SECOND`, from the first to the last of the fields.
 pub fn day_time(micros: i64, fields: (u8, u8)) -> String {
     let mut out = String::new();
     write_day_time(&mut out, micros, fields);
@@ -348,6 +349,7 @@ pub fn day_time(micros: i64, fields: (u8, u8)) -> String {
 }
 
 fn write_day_time(out: &mut String, micros: i64, (start, end): (u8, u8)) {
+    // Unsigned, since the least number of microseconds has no negative.
     let mut rest = micros.unsigned_abs();
     out.push_str(if micros < 0 { "INTERVAL '-" } else { "INTERVAL '" });
     let fields = DAY_TIME.iter().enumerate().skip(usize::from(start));
@@ -369,7 +371,7 @@ fn write_day_time(out: &mut String, micros: i64, (start, end): (u8, u8)) {
     write_fields(out, name(start), name(end));
 }
 
-/// `INTERVAL '1-2' YEAR TO MONTH`, or one of the fields alone.
+/// Returns a year-month interval as `INTERVAL '1-2' YEAR TO MONTH`, or with one of the fields alone.
 pub fn year_month(months: i32, fields: (u8, u8)) -> String {
     let mut out = String::new();
     write_year_month(&mut out, months, fields);
@@ -392,7 +394,8 @@ fn write_fields(out: &mut String, start: &str, end: &str) {
     let _ = if start == end { write!(out, "' {start}") } else { write!(out, "' {start} TO {end}") };
 }
 
-/// `1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds`; parts of 0 are left out.
+/// Appends a calendar interval as `1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds`, without the parts that are
+/// 0.
 fn write_calendar(out: &mut String, months: i64, days: i64, micros: i64) {
     let mut parts = Vec::new();
     let units = [

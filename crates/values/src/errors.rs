@@ -1,4 +1,4 @@
-//! DataFusion's and Arrow's errors as ours: finds the one that a function or connector raised.
+//! Converts errors of DataFusion and Arrow to ours: finds the error that a function or connector raised.
 
 use arrow::error::ArrowError;
 use datafusion_common::DataFusionError;
@@ -6,10 +6,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind};
 
-/// The setting that Spark's messages name, as they write it.
+/// The setting that Spark's messages mention, with the quotes that they write.
 pub const ANSI_KEY: &str = "\"spark.sql.ansi.enabled\"";
 
-/// How DataFusion, which has no variant for it, says that a scalar subquery gave several rows.
+/// The text of DataFusion's error for a scalar subquery that returned several rows, which has no variant of its own.
 const TOO_MANY_ROWS: &str = "Scalar subquery returned more than one row";
 
 /// Wraps an error so that it can travel through DataFusion and be found again by [`from_datafusion`].
@@ -17,18 +17,18 @@ pub fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-/// The error that a user should see for `error`: ours under any wrapping, or what stands for one of DataFusion's; a bug
-/// of ours otherwise.
+/// Returns the error that a user should see: the first one of ours inside of `error`, or the equivalent of a known
+/// error of DataFusion. Any other one is an internal error.
 pub fn from_datafusion(error: DataFusionError) -> Error {
     find(&error).unwrap_or_else(|| Error::internal(error.strip_backtrace()))
 }
 
-/// The same for an error of Arrow.
+/// Returns the error that a user should see for an error of Arrow; see [`from_datafusion`].
 pub fn from_arrow(error: ArrowError) -> Error {
     find(&error).unwrap_or_else(|| Error::internal(error.to_string()))
 }
 
-/// Follows the causes down to the first error that is ours or stands for one.
+/// Follows the causes to the first error that is ours or has an equivalent.
 fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -56,7 +56,7 @@ fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     None
 }
 
-/// The error inside one of DataFusion's. Its own `source` skips what is external.
+/// Returns the error inside of one of DataFusion's, whose own `source` skips external ones.
 fn cause_of(error: &DataFusionError) -> Option<&(dyn std::error::Error + 'static)> {
     match error {
         DataFusionError::External(inner) => Some(inner.as_ref()),
@@ -102,7 +102,8 @@ pub fn divide_by_zero() -> Error {
     Error::new(ErrorKind::Arithmetic, "DIVIDE_BY_ZERO", "22012", text).param("config", ANSI_KEY)
 }
 
-/// `[ARITHMETIC_OVERFLOW]`; `what` is `integer overflow`, `try_function` tolerates it, if there is one.
+/// `[ARITHMETIC_OVERFLOW]`. `what` is for example `integer overflow`; `try_function` is the function that returns
+/// null instead, if there is one.
 pub fn overflow(what: &str, try_function: Option<&str>) -> Error {
     let alternative = match try_function {
         Some(f) => format!(" Use '{f}' to tolerate overflow and return NULL instead."),

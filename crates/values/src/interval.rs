@@ -1,7 +1,8 @@
-//! Texts of intervals: `1 day 2 hours`, `1-2` by the fields of a type, `INTERVAL '1 02:03:04.5' DAY TO SECOND`.
+//! Parses texts of intervals: `1 day 2 hours`, `1-2` by the fields of a type, `INTERVAL '1 02:03:04.5' DAY TO
+//! SECOND`.
 //!
-//! Years and months make a year-month interval, weeks to microseconds a day-time interval; both in one text are
-//! refused, as Spark's ANSI intervals refuse them.
+//! Years and months make a year-month interval, weeks to microseconds a day-time interval. A text with both is
+//! refused, as for Spark's ANSI intervals.
 
 use crate::calendar::{DAY, HOUR, MINUTE, SECOND};
 use crate::datetime::trim;
@@ -10,16 +11,16 @@ use thalweg_common::{Error, ErrorKind, Result};
 /// First and last field of an interval's type: 0 to 3 are DAY to SECOND, or 0 and 1 are YEAR and MONTH.
 pub type Fields = (u8, u8);
 
-/// A unit that texts of intervals count.
+/// A unit in texts of intervals.
 #[derive(Debug)]
 pub struct Unit {
-    /// Its name in capitals, without the `S` of the plural.
+    /// The name in capitals, without the `S` of the plural.
     pub name: &'static str,
-    /// Whether it counts months; microseconds otherwise.
+    /// Whether the unit counts months; otherwise it counts microseconds.
     pub is_month: bool,
-    /// Its field in the types of its family.
+    /// The number of its field in interval types.
     pub field: u8,
-    /// How many months or microseconds it has.
+    /// The number of months or microseconds of the unit.
     pub size: i64,
 }
 
@@ -27,7 +28,7 @@ const fn unit(name: &'static str, is_month: bool, field: u8, size: i64) -> Unit 
     Unit { name, is_month, field, size }
 }
 
-/// All units, the largest of a family first. Nanoseconds are left out: no interval holds them.
+/// All units, from the largest one of each family. There are no nanoseconds, since intervals cannot hold them.
 pub const UNITS: [Unit; 9] = [
     unit("YEAR", true, 0, 12),
     unit("MONTH", true, 1, 1),
@@ -40,31 +41,31 @@ pub const UNITS: [Unit; 9] = [
     unit("MICROSECOND", false, 3, 1),
 ];
 
-/// The unit of that name, in singular or plural and in any case.
+/// Returns the unit with this name, in singular or plural and in any case.
 pub fn find_unit(word: &str) -> Option<&'static Unit> {
     let upper = word.to_ascii_uppercase();
     let singular = upper.strip_suffix('S').unwrap_or(&upper);
     UNITS.iter().find(|u| u.name == singular)
 }
 
-/// The unit that stands for a field of a type.
+/// Returns the unit of a field of an interval type.
 fn field_unit(is_month: bool, field: u8) -> Option<&'static Unit> {
     UNITS.iter().find(|u| u.is_month == is_month && u.field == field && u.name != "WEEK")
 }
 
-/// An interval with the fields that its text names.
+/// An interval, with the fields that occur in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interval {
     /// A year-month interval.
     Months {
-        /// Its months.
+        /// The number of months.
         months: i32,
         /// The fields of its type.
         fields: Fields,
     },
     /// A day-time interval.
     Micros {
-        /// Its microseconds.
+        /// The number of microseconds.
         micros: i64,
         /// The fields of its type.
         fields: Fields,
@@ -88,7 +89,8 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Adds a number of units, or subtracts it; none if the number or the mixture of units is not valid.
+    /// Adds a number of units, or subtracts it. Returns `None` for an invalid number, an overflow, and a mixture of
+    /// months with other units.
     pub fn add(&mut self, negative: bool, number: &str, unit: &Unit) -> Option<()> {
         if self.mixes_with(unit) {
             return None;
@@ -109,12 +111,12 @@ impl Sum {
         self.is_month.is_some_and(|is_month| is_month != unit.is_month)
     }
 
-    /// Whether nothing was added.
+    /// Returns whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.is_month.is_none()
     }
 
-    /// The interval; none if nothing was added or it is too long.
+    /// Returns the interval, or `None` if nothing was added or it is out of range.
     pub fn interval(&self) -> Option<Interval> {
         let fields = (self.start, self.end);
         Some(match self.is_month? {
@@ -124,7 +126,7 @@ impl Sum {
     }
 }
 
-/// `number` units; only seconds may have a fraction.
+/// Converts a number of units to months or microseconds. As in Spark, only seconds may have a fraction.
 fn scaled(number: &str, unit: &Unit) -> Option<i64> {
     let (body, negative) = signed(number.trim());
     let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));
@@ -149,7 +151,7 @@ fn digits(text: &str) -> Option<i64> {
     if is_number { text.parse().ok() } else { None }
 }
 
-/// One to nine digits of a second; those after the sixth are dropped.
+/// Parses one to nine digits of a fraction of a second to microseconds. Those after the sixth are dropped.
 fn fraction_micros(text: &str) -> Option<i64> {
     if text.len() > 9 {
         return None;
@@ -158,7 +160,7 @@ fn fraction_micros(text: &str) -> Option<i64> {
     format!("{text:0<6}").get(..6)?.parse().ok()
 }
 
-/// Reads pairs of a number and a unit, which the word `interval` may begin: `1 day -2 hours`.
+/// Parses pairs of a number and a unit, optionally after the word `interval`: `1 day -2 hours`.
 pub fn parse_units(text: &str) -> Option<Interval> {
     let mut words = text.split_whitespace().peekable();
     if words.peek().is_some_and(|w| w.eq_ignore_ascii_case("interval")) {
@@ -173,7 +175,7 @@ pub fn parse_units(text: &str) -> Option<Interval> {
     sum.interval()
 }
 
-/// The microseconds of an interval's text, whose numbers may be quoted: `6 hours`, `INTERVAL '1' DAY`.
+/// Parses an interval, whose numbers may be quoted, to microseconds: `6 hours`, `INTERVAL '1' DAY`.
 ///
 /// # Errors
 /// `CANNOT_PARSE_INTERVAL`, also for months and years, which have no fixed length.
@@ -191,7 +193,7 @@ pub fn parse_interval_micros(text: &str) -> Result<i64> {
     }
 }
 
-/// Reads what stands in the quotes of `INTERVAL '…' DAY TO SECOND`; it has a number for each of the fields.
+/// Parses the text in the quotes of `INTERVAL '…' DAY TO SECOND`, which has a number for each of the fields.
 pub fn parse_range(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option<Interval> {
     if from.is_month != to.is_month || from.field >= to.field {
         return None;
@@ -207,6 +209,7 @@ pub fn parse_range(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option
     for (part, field) in parts.into_iter().zip(from.field..=to.field) {
         let unit = field_unit(from.is_month, field)?;
         let whole = digits(part.split('.').next()?)?;
+        // Only the first field may exceed its unit: `100:30` hours and minutes, but not `1 24` days and hours.
         if field > from.field && whole >= limit(unit) {
             return None;
         }
@@ -215,7 +218,7 @@ pub fn parse_range(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option
     sum.interval()
 }
 
-/// How many of a unit make the next larger one.
+/// Returns the number of a unit that make the next larger one.
 fn limit(unit: &Unit) -> i64 {
     match unit.name {
         "MONTH" => 12,
@@ -224,7 +227,7 @@ fn limit(unit: &Unit) -> i64 {
     }
 }
 
-/// The microseconds of a text as a day-time interval of those fields: `1 02:03:04.5`, `INTERVAL '1' DAY`.
+/// Parses a day-time interval with these fields to microseconds: `1 02:03:04.5`, `INTERVAL '1' DAY`.
 pub fn day_time(text: &str, (start, end): Fields) -> Option<i64> {
     let (inner, outer) = body(text, false, (start, end))?;
     let (mut rest, negative) = signed(trim(inner));
@@ -239,6 +242,7 @@ pub fn day_time(text: &str, (start, end): Fields) -> Option<i64> {
                 part
             }
         };
+        // Only seconds, field 3, may have a fraction.
         let (whole, fraction) = match (field, part.split_once('.')) {
             (3, Some((whole, fraction))) => (whole, fraction_micros(fraction)?),
             (_, Some(_)) => return None,
@@ -253,7 +257,7 @@ pub fn day_time(text: &str, (start, end): Fields) -> Option<i64> {
     Some(if negative == outer { total } else { -total })
 }
 
-/// The months of a text as a year-month interval of those fields: `1-2`, or years or months alone.
+/// Parses a year-month interval with these fields to months: `1-2`, or years or months alone.
 pub fn year_month(text: &str, fields: Fields) -> Option<i64> {
     let (inner, outer) = body(text, true, fields)?;
     let (rest, negative) = signed(trim(inner));
@@ -269,7 +273,8 @@ pub fn year_month(text: &str, fields: Fields) -> Option<i64> {
     Some(if negative == outer { total } else { -total })
 }
 
-/// What stands in the quotes of `INTERVAL '…' DAY TO HOUR`, or the text itself; true if a sign before them negates it.
+/// Returns the text in the quotes of `INTERVAL '…' DAY TO HOUR`, or the text itself, and whether a sign before the
+/// quotes negates it. `None` if the fields after the quotes are not the expected ones.
 fn body(text: &str, is_month: bool, (start, end): Fields) -> Option<(&str, bool)> {
     let text = trim(text);
     if !text.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("interval")) {

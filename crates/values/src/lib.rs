@@ -1,8 +1,8 @@
-//! Spark's values: their types, their texts and their JSON and CSV, each question answered once.
+//! Parses and formats Spark's values: their types, texts, patterns, time zones, JSON and CSV.
 //!
-//! Casts, literals, the functions of JSON and of dates, and the readers and writers of files ask here what a text
-//! means and how a value is written; what Spark answers differently from one of them to the other has a function of
-//! its own. Knows no query, no file and no clock.
+//! Casts, literals, the functions of JSON and of dates, and the readers and writers of files all use these parsers
+//! and printers, so each rule is written once. Where Spark treats them differently, each has a function of its own.
+//! The crate does not depend on queries, files or the clock.
 //!
 //! ```
 //! use thalweg_values::datetime;

@@ -1,14 +1,14 @@
-//! Texts of numbers and booleans, as Java and Spark read them.
+//! Parses texts of numbers and booleans, as Java and Spark do.
 //!
-//! CAST removes the white space around a text before ([`trim`](crate::datetime::trim)); files do not.
+//! CAST removes the white space around a text first ([`trim`](crate::datetime::trim)); readers of files do not.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
-/// The most digits that a decimal has.
+/// The greatest precision of a decimal.
 const DIGITS_MAX: usize = 38;
 
-/// The zeros of all scripts that have decimal digits. Unicode keeps the ten digits of a script together.
+/// The zeros of all scripts that have decimal digits. In Unicode the ten digits of a script are consecutive.
 const ZEROS: [char; 66] = [
     '\u{30}',
     '\u{660}',
@@ -78,38 +78,40 @@ const ZEROS: [char; 66] = [
     '\u{1FBF0}',
 ];
 
-/// An integer: an optional sign and digits.
+/// Parses an integer: an optional sign and digits.
 pub fn integer<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// A double as Java's `Double.parseDouble` reads it: blanks around it, a type suffix, `NaN` and `Infinity`.
+/// Parses a double as Java's `Double.parseDouble` does: with blanks around it, a type suffix, `NaN` and `Infinity`.
 pub fn double(text: &str) -> Option<f64> {
     floating(text)
 }
 
-/// A float as Java's `Float.parseFloat` reads it; rounded once, not by way of a double.
+/// Parses a float as Java's `Float.parseFloat` does: rounded once, and not first to a double.
 pub fn float(text: &str) -> Option<f32> {
     floating(text)
 }
 
 fn floating<T: FromStr>(text: &str) -> Option<T> {
     let text = text.trim();
+    // Several signs before a word are left to Rust's parser, which refuses them.
     match text.trim_start_matches(['+', '-']) {
         "NaN" | "Infinity" if text.len() <= "+Infinity".len() => return text.parse().ok(),
         _ => {}
     }
+    // Rust's parser accepts words such as `inf` and `nan`, which Java does not: only these characters reach it.
     let bare = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
     let plain = bare.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
     if plain && bare.bytes().any(|b| b.is_ascii_digit()) { bare.parse().ok() } else { None }
 }
 
-/// A double as CAST reads it: also `inf`, `infinity` and `nan` in any case.
+/// Parses a double as CAST does: also `inf`, `infinity` and `nan` in any case.
 pub fn cast_double(text: &str) -> Option<f64> {
     double(text).or_else(|| special(text))
 }
 
-/// A float as CAST reads it.
+/// Parses a float as CAST does.
 pub fn cast_float(text: &str) -> Option<f32> {
     #[allow(clippy::cast_possible_truncation)] // What is not finite stays so.
     float(text).or_else(|| special(text).map(|v| v as f32))
@@ -124,7 +126,7 @@ fn special(text: &str) -> Option<f64> {
     }
 }
 
-/// `true` or `false` in any case, as files have them.
+/// Parses `true` or `false` in any case, as readers of files do.
 pub fn boolean(text: &str) -> Option<bool> {
     match text {
         _ if text.eq_ignore_ascii_case("true") => Some(true),
@@ -133,7 +135,7 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A boolean as CAST reads it: also `t`, `y`, `yes`, `1` and their opposites.
+/// Parses a boolean as CAST does: also `t`, `y`, `yes`, `1` and their opposites.
 pub fn cast_boolean(text: &str) -> Option<bool> {
     let is_one_of = |words: [&str; 5]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_one_of(["t", "true", "y", "yes", "1"]) {
@@ -142,7 +144,7 @@ pub fn cast_boolean(text: &str) -> Option<bool> {
     is_one_of(["f", "false", "n", "no", "0"]).then_some(false)
 }
 
-/// The parts of a decimal's text: the digits before and after the point, and the exponent.
+/// The parts of the text of a decimal: the digits before and after the point, and the exponent.
 struct Digits<'a> {
     negative: bool,
     whole: &'a str,
@@ -153,7 +155,7 @@ struct Digits<'a> {
 impl<'a> Digits<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
-            // An exponent of more than 32 bits is none to Java.
+            // Java's `BigDecimal` refuses an exponent of more than 32 bits.
             Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
             None => (text, 0),
         };
@@ -168,15 +170,16 @@ impl<'a> Digits<'a> {
         is_number.then_some(Self { negative, whole, fraction, exponent })
     }
 
-    /// The digits without leading zeros.
+    /// Returns the digits without leading zeros.
     fn significant(&self) -> impl Iterator<Item = u8> + Clone + '_ {
         self.whole.bytes().chain(self.fraction.bytes()).skip_while(|b| *b == b'0')
     }
 }
 
-/// The unscaled value of a decimal of `precision` and `scale`, rounded half up; none if it does not fit.
+/// Parses a text to the unscaled value of a DECIMAL(`precision`, `scale`), rounded half away from zero; `None` if it
+/// does not fit or is not a number.
 ///
-/// Digits of all scripts are read, as Java's `BigDecimal` does.
+/// As in Java's `BigDecimal`, digits may be those of any script.
 pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let plain = ascii_digits(text);
     let digits = Digits::of(&plain)?;
@@ -185,9 +188,11 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     if length == 0 {
         return Some(0);
     }
-    // The value is its digits × 10^shift in units of 10^-scale.
+    // The unscaled result is the digits × 10^shift. `kept` is the number of its digits: digits are dropped for a
+    // negative shift, and zeros are appended for a positive one.
     let shift = i64::from(digits.exponent) - i64::try_from(digits.fraction.len()).ok()? + i64::from(scale);
     let kept = usize::try_from((length + shift).max(0)).ok()?;
+    // Checked before the loop, so that a large exponent costs no time.
     if kept > DIGITS_MAX {
         return None;
     }
@@ -195,13 +200,14 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     for digit in significant.clone().chain(std::iter::repeat(b'0')).take(kept) {
         unscaled = unscaled.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
     }
+    // The first dropped digit decides. If even that is a zero before the first digit, nothing is rounded up.
     let rounds_up = length + shift >= 0 && significant.clone().nth(kept).is_some_and(|b| b >= b'5');
     unscaled += i128::from(rounds_up);
     let fits = unscaled < 10i128.checked_pow(u32::from(precision))?;
     fits.then_some(if digits.negative { -unscaled } else { unscaled })
 }
 
-/// A decimal that may have commas between its digits, as files in English have them.
+/// Parses a decimal that may have commas between its digits, as Spark's readers of files do for the locale `en-US`.
 pub fn grouped_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     if text.contains(',') {
         return decimal(&text.replace(',', ""), precision, scale);
@@ -209,16 +215,16 @@ pub fn grouped_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     decimal(text, precision, scale)
 }
 
-/// How many digits an exact number has.
+/// The number of digits of an exact number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// All digits without leading zeros, at least 1 and at most 38.
+    /// The number of digits without leading zeros, from 1 to 38.
     pub precision: u8,
-    /// Those after the point; less than 0 if the number ends in zeros that an exponent stands for.
+    /// The number of digits after the point; negative if an exponent replaces zeros at the end.
     pub scale: i32,
 }
 
-/// The size of an exact number's text; none for other texts and for more digits than a decimal has.
+/// Returns the size of the text of an exact number, or `None` for other texts and for more than 38 digits.
 pub fn decimal_size(text: &str) -> Option<Size> {
     let digits = Digits::of(text)?;
     let length = digits.significant().count();
@@ -229,7 +235,7 @@ pub fn decimal_size(text: &str) -> Option<Size> {
     Some(Size { precision: u8::try_from(length.max(1)).ok()?, scale })
 }
 
-/// A text with the decimal digits of all scripts as those of ASCII.
+/// Replaces the decimal digits of all scripts by those of ASCII.
 fn ascii_digits(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
-//! Values as text by the patterns of a writer, as Spark's CSV and JSON files and `to_json` have them.
+//! Prints values by the patterns of a writer, for CSV and JSON files and `to_json`.
 //!
-//! A value is appended to a buffer without a string in between. Which type a format can print is checked before the
-//! first row.
+//! A value is appended to a buffer without a string in between. The types that a format can print are checked before
+//! the first row.
 
 use crate::calendar::DAY;
 use crate::display;
@@ -11,7 +11,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, IntervalUnit, TimeUnit, TimestampMicrosecondType};
 use thalweg_common::{Error, Result};
 
-/// How values are printed.
+/// The zone and the patterns with which values are printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrintRules {
     /// The zone in which timestamps are shown.
@@ -25,7 +25,7 @@ pub struct PrintRules {
 }
 
 impl PrintRules {
-    /// The patterns that are given, and Spark's own in the place of those that are not.
+    /// Creates rules with the given patterns and Spark's default in place of each missing one.
     ///
     /// # Errors
     /// As [`Pattern::for_formatting`].
@@ -43,10 +43,11 @@ impl PrintRules {
         })
     }
 
-    /// Checks that values of a type, or inside of it, have all that their pattern asks for.
+    /// Checks that values of a type, or inside of it, have every field that their pattern contains.
     ///
     /// # Errors
-    /// `UNSUPPORTED_FEATURE` for the hour of a date and the zone of a timestamp without one, which Java has no text for.
+    /// `UNSUPPORTED_FEATURE` for the hour of a date and the zone of a timestamp without one, for which Java raises
+    /// too.
     pub fn check(&self, data_type: &DataType) -> Result<()> {
         match data_type {
             DataType::Date32 if self.date.has_time() || self.date.has_zone() => {
@@ -62,8 +63,9 @@ impl PrintRules {
     }
 }
 
-/// Whether values of that type have a text here. An interval has the text of its type's widest fields: who knows its
-/// own makes a text of it before ([`columns_with_interval_texts`](display::columns_with_interval_texts)).
+/// Returns whether values of a type can be printed. An interval is printed with the widest fields of its type. A
+/// caller that knows its fields converts it first
+/// ([`columns_with_interval_texts`](display::columns_with_interval_texts)).
 pub fn can_print(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(

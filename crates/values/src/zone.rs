@@ -1,6 +1,7 @@
-//! Time zones: from an instant to the wall clock and back, as Java does it.
+//! Converts between instants and local times in time zones, as `java.time` does.
 //!
-//! A wall-clock time that a zone skips moves forward by the gap; one that it has twice is the earlier.
+//! A local time that a zone skips is moved forward by the length of the gap. Of a local time that occurs twice the
+//! earlier instant is used. All times are in microseconds since 1970-01-01.
 
 use crate::calendar::{DAY, SECOND};
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
@@ -19,10 +20,10 @@ pub enum Zone {
     Named(Tz),
 }
 
-/// The largest offset that Java's zones have.
+/// The largest offset of a zone in Java.
 const OFFSET_MAX_S: i64 = 18 * 3600;
 
-/// Java's old names of three letters, and what they stand for.
+/// The short names of `java.time.ZoneId.SHORT_IDS`, which Spark accepts.
 const SHORT_NAMES: &[(&str, &str)] = &[
     ("ACT", "Australia/Darwin"),
     ("AET", "Australia/Sydney"),
@@ -54,7 +55,7 @@ const SHORT_NAMES: &[(&str, &str)] = &[
     ("VST", "Asia/Ho_Chi_Minh"),
 ];
 
-/// The zone that the text names, if it names one: the text itself, or what a short name stands for.
+/// Returns the id of the zone that a text names, with short names replaced, or `None` if it does not name a zone.
 pub fn zone_id(text: &str) -> Option<&str> {
     Zone::parse(text).map(|_| long_name(text))
 }
@@ -67,12 +68,13 @@ impl Zone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self::Prefixed("UTC", 0);
 
-    /// Reads `America/New_York`, `UTC`, `Z`, `+08:00`, `GMT+8`, `PST`.
+    /// Parses `America/New_York`, `UTC`, `Z`, `+08:00`, `GMT+8`, `PST`. Names are compared with case.
     pub fn parse(text: &str) -> Option<Self> {
         let text = long_name(text.trim());
         if text == "Z" {
             return Some(Self::Fixed(0));
         }
+        // `UTC` before `UT`, which is a prefix of it. A region such as `GMT0` is found below.
         let prefix = ["UTC", "GMT", "UT"].into_iter().find(|p| text.starts_with(p));
         if let Some((prefix, offset)) = prefix.and_then(|p| Some((p, text.strip_prefix(p)?))) {
             if offset.is_empty() {
@@ -101,7 +103,7 @@ impl Zone {
         })
     }
 
-    /// The name of the zone as Java writes it: `America/New_York`, `UTC`, `GMT+08:00`, `+08:00`, `Z`.
+    /// Returns the id of the zone as Java writes it: `America/New_York`, `UTC`, `GMT+08:00`, `+08:00`, `Z`.
     pub fn id(self) -> String {
         match self {
             Self::Named(tz) => tz.name().to_owned(),
@@ -112,7 +114,7 @@ impl Zone {
         }
     }
 
-    /// Seconds east of UTC at an instant in microseconds.
+    /// Returns the offset in seconds east of UTC at an instant in microseconds.
     pub fn offset_s(self, micros: i64) -> i64 {
         match self {
             Self::Fixed(offset) | Self::Prefixed(_, offset) => offset,
@@ -122,7 +124,7 @@ impl Zone {
         }
     }
 
-    /// Whether daylight saving time holds at an instant in microseconds.
+    /// Returns whether daylight saving time is in force at an instant in microseconds.
     pub fn is_daylight_saving(self, micros: i64) -> bool {
         const HALF_YEAR: i64 = 183 * DAY;
         let Self::Named(tz) = self else { return false };
@@ -131,19 +133,19 @@ impl Zone {
         if !now.is_zero() {
             return now > TimeDelta::zero();
         }
-        // The database gives some zones (Europe/Dublin) a winter time that is behind their standard time. To Java
-        // the winter time is the standard one.
+        // For some zones (Europe/Dublin) the database has a negative saving in winter and none in summer. Java calls
+        // the winter time standard and the summer time saving: so it is if a negative saving occurs half a year away.
         [micros.saturating_sub(HALF_YEAR), micros.saturating_add(HALF_YEAR)]
             .into_iter()
             .any(|other| saved(other) < TimeDelta::zero())
     }
 
-    /// The wall clock, in microseconds as if it were UTC, at an instant.
+    /// Converts an instant to local time, in microseconds as if that were UTC.
     pub fn to_local(self, micros: i64) -> i64 {
         micros.saturating_add(self.offset_s(micros) * SECOND)
     }
 
-    /// The instant at which the wall clock shows `local`.
+    /// Converts a local time to an instant.
     pub fn to_utc(self, local: i64) -> i64 {
         let Self::Named(tz) = self else {
             return local.saturating_sub(self.offset_s(0) * SECOND);
@@ -152,31 +154,31 @@ impl Zone {
             chrono::LocalResult::Single(o) | chrono::LocalResult::Ambiguous(o, _) => {
                 i64::from(o.fix().local_minus_utc())
             }
-            // Skipped: the offset that held before the gap moves the time past it.
+            // Skipped: with the offset from before the gap the time falls after it, as far as it was inside.
             chrono::LocalResult::None => self.offset_s(local.saturating_sub(DAY)),
         };
         local.saturating_sub(offset * SECOND)
     }
 }
 
-/// The time at those microseconds, or the nearest one that the zone database can be asked for.
+/// Returns the time at an instant, or the nearest one that chrono can represent.
 fn within(micros: i64) -> NaiveDateTime {
     let nearest = if micros < 0 { NaiveDateTime::MIN } else { NaiveDateTime::MAX };
-    // A zone is looked up up to a day away from the time.
+    // Two days inside of chrono's range, because conversions look up to a day away from the time.
     let day = TimeDelta::days(2);
     let inner =
         nearest.checked_add_signed(day).or_else(|| nearest.checked_sub_signed(day)).unwrap_or(nearest);
     DateTime::from_timestamp_micros(micros).map_or(inner, |t| t.naive_utc())
 }
 
-/// `+08:00`, with seconds where the offset has some.
+/// Formats an offset as `+08:00`, with seconds if it has any.
 pub(crate) fn offset_text(offset: i64) -> String {
     let (sign, size) = (if offset < 0 { '-' } else { '+' }, offset.abs());
     let (h, m, s) = (size / 3600, size / 60 % 60, size % 60);
     if s == 0 { format!("{sign}{h:02}:{m:02}") } else { format!("{sign}{h:02}:{m:02}:{s:02}") }
 }
 
-/// `+8`, `+08`, `+0800`, `+080015`, `+08:00`, `+8:30`, `-03:00:00` as seconds.
+/// Parses `+8`, `+08`, `+0800`, `+080015`, `+08:00`, `+8:30`, `-03:00:00` to seconds.
 fn parse_offset(text: &str) -> Option<i64> {
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let digits = text.get(1..)?;

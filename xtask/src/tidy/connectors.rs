@@ -1,14 +1,14 @@
-//! Names a connector only where connectors are written and registered: everything else asks their descriptors.
+//! Checks that a connector is named only where connectors are written and registered: everything else uses their
+//! descriptors.
 //!
-//! The names are those of the descriptors in the connectors' own crates, so that a new connector is covered as it
-//! comes.
+//! The names are those of the descriptors in the connectors' own crates, so that a new connector is covered too.
 
 use super::File;
 use super::text::{blank, literals, without_tests};
 
-/// Where connectors are written and registered.
+/// The folders in which connectors are written and registered.
 const PLACES: [&str; 3] = ["crates/connector", "crates/thalweg/", "xtask/src/tidy/"];
-/// How a descriptor begins.
+/// The beginning of a descriptor.
 const DESCRIPTOR: &str = "ConnectorDescriptor::new(\"";
 /// The crate of the traits, which others may use, and what the names of the others begin with.
 const TRAITS: &str = "thalweg_connectors::";

@@ -1,6 +1,9 @@
-//! Checks that every Rust file begins with a module head that is a statement, not a question.
+//! Checks that every Rust file begins with a module head that is a statement, not a direct or indirect question.
 
 use super::File;
+
+/// The first words of indirect questions, such as "What is shared by …" and "Whether each …".
+const QUESTION_WORDS: [&str; 8] = ["How", "What", "When", "Where", "Whether", "Which", "Who", "Why"];
 
 pub fn check(files: &[File]) -> Vec<String> {
     files.iter().filter(|f| f.is_rust()).filter_map(complaint).collect()
@@ -12,7 +15,9 @@ fn complaint(file: &File) -> Option<String> {
     }
     let summary: Vec<&str> = file.text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
     let summary = summary.join(" ");
-    let is_question = summary.ends_with('?') || summary.contains("? ");
+    let first_word = summary.split([' ', ',', '\'']).next().unwrap_or_default();
+    let is_question =
+        QUESTION_WORDS.contains(&first_word) || summary.ends_with('?') || summary.contains("? ");
     is_question.then(|| {
         format!(
             "{}:1: the module head asks a question: write what the file does, `Converts X to Y.`",
@@ -33,7 +38,11 @@ mod tests {
             ("a.rs", "use x;\n", 1),
             ("a.rs", "//! What is Y?\n", 1),
             ("a.rs", "//! What is X,\n//! and what is Y?\n", 1),
-            ("a.rs", "//! What is X? It is Y.\n", 1),
+            ("a.rs", "//! X. Is it Y? It is.\n", 1),
+            ("a.rs", "//! What the formats share.\n", 1),
+            ("a.rs", "//! Whether Y holds.\n", 1),
+            ("a.rs", "//! How's X.\n", 1),
+            ("a.rs", "//! Whichever X is first.\n", 0),
             ("c.md", "hello?", 0),
         ];
         for (path, text, expected) in cases {

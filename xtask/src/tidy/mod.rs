@@ -4,6 +4,7 @@
 //! place. Only files that git tracks or would track are checked. Every exception in a table has a reason.
 
 mod calls;
+mod comments;
 mod connectors;
 mod edges;
 mod heads;
@@ -11,6 +12,7 @@ mod lock;
 mod modules;
 mod names;
 mod paths;
+mod ratchet;
 mod shares;
 mod size;
 mod statements;
@@ -48,6 +50,7 @@ pub fn run(shrink: bool) -> Outcome {
     complaints.extend(heads::check(&files));
     complaints.extend(size::check(&files));
     complaints.extend(shares::check(&files));
+    complaints.extend(comments::check(&files));
     complaints.extend(edges::check(&files));
     complaints.extend(calls::check(&files));
     complaints.extend(names::check(&files));
@@ -67,11 +70,12 @@ pub fn run(shrink: bool) -> Outcome {
     Err(format!("{} complaints", complaints.len()))
 }
 
-/// Prints how large functions are, and how much of each crate is tests.
+/// Prints how large functions are, and the shares of tests and of comments of each crate.
 pub fn sizes() -> Outcome {
     let files = files()?;
     size::print(&files);
     shares::print(&files);
+    comments::print(&files);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! How much of each crate is tests, and whether the functions have as many as they should.
+//! Measures the share of tests in each crate, and checks that the functions have enough.
 //!
-//! Lines count that hold a token: code outside test modules, and tests inside them and in test files. Of the `.slt` files
-//! of functions each recorded answer to a single call counts as a line of tests: a row of a query of one column, or an
-//! error. It says as much as the line of a unit test that compares one value.
+//! Lines count that hold a token: code outside test modules, and tests inside them and in test files. Of the `.slt`
+//! files of functions each recorded answer to a single call counts as a line of tests: a row of a query of one
+//! column, or an error. It says as much as the line of a unit test that compares one value.
 
 use super::File;
 use super::tokens::lines;

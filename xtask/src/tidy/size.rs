@@ -4,10 +4,10 @@
 //! a recorded size that is too high is a complaint too, so that no improvement is lost.
 
 use super::File;
+use super::ratchet::{self, COMMENTS, Numbers};
 use super::text::{blank, without_tests};
 use super::tokens::{MeasuredFunction, functions};
-use crate::run::{Outcome, root, say};
-use std::collections::BTreeMap;
+use crate::run::{Outcome, say};
 
 /// Lines of a file without its tests.
 const FILE_LINES_MAX: usize = 600;
@@ -17,30 +17,21 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FUNCTION_TOKENS_MAX: usize = 600;
 /// Ends the name of a size that is a number of tokens.
 const TOKENS: &str = " (tokens)";
-const RATCHET: &str = "xtask/tidy.ratchet";
-const HEAD: &str = "\
-# Files and functions that are larger than tidy allows, with their lines or tokens. Numbers only go down:
-# after making one smaller run `cargo xtask tidy --shrink`.
-";
-
-type Sizes = BTreeMap<String, usize>;
 
 pub fn check(files: &[File]) -> Vec<String> {
-    let recorded = files.iter().find(|f| f.path == RATCHET).map(|f| parse(&f.text)).unwrap_or_default();
+    let mut recorded = ratchet::all(files);
+    recorded.retain(|name, _| !name.ends_with(COMMENTS));
     compare(&measure(files), &recorded)
 }
 
-/// Lowers the recorded sizes to the measured ones and forgets what has become small.
+/// Lowers the recorded sizes to the measured ones and removes those that are within the limits.
 pub fn shrink(files: &[File]) -> Outcome {
-    let recorded = files.iter().find(|f| f.path == RATCHET).map(|f| parse(&f.text)).unwrap_or_default();
     let measured = measure(files);
-    let mut text = HEAD.to_owned();
-    for (name, old) in recorded {
-        if let Some(new) = measured.get(&name) {
-            text.push_str(&format!("{} {name}\n", old.min(*new)));
-        }
-    }
-    std::fs::write(root().join(RATCHET), text).map_err(|e| format!("can't write {RATCHET}: {e}"))
+    let lowered = |(name, old): (String, usize)| match measured.get(&name) {
+        Some(new) => Some((name, old.min(*new))),
+        None => name.ends_with(COMMENTS).then_some((name, old)),
+    };
+    ratchet::write(&ratchet::all(files).into_iter().filter_map(lowered).collect())
 }
 
 /// Prints how the sizes of functions are distributed, which the limits were chosen from.
@@ -66,8 +57,8 @@ fn is_measured(file: &File) -> bool {
 }
 
 /// Everything above its limit, by name.
-fn measure(files: &[File]) -> Sizes {
-    let mut sizes = Sizes::new();
+fn measure(files: &[File]) -> Numbers {
+    let mut sizes = Numbers::new();
     for file in files.iter().filter(|f| is_measured(f)) {
         let code = without_tests(&blank(&file.text));
         let lines = file.text.lines().count() - test_lines(&file.text, &code);
@@ -94,7 +85,7 @@ fn test_lines(source: &str, code: &str) -> usize {
     pairs.filter(|(all, kept)| !all.trim().is_empty() && kept.trim().is_empty()).count()
 }
 
-fn compare(measured: &Sizes, recorded: &Sizes) -> Vec<String> {
+fn compare(measured: &Numbers, recorded: &Numbers) -> Vec<String> {
     let mut complaints = Vec::new();
     for (name, size) in measured {
         match recorded.get(name) {
@@ -117,15 +108,10 @@ fn compare(measured: &Sizes, recorded: &Sizes) -> Vec<String> {
     complaints
 }
 
-fn parse(text: &str) -> Sizes {
-    let lines = text.lines().filter(|l| !l.starts_with('#'));
-    let entry = |l: &str| l.split_once(' ').and_then(|(n, name)| Some((name.to_owned(), n.parse().ok()?)));
-    lines.filter_map(entry).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::file;
+    use super::super::ratchet::parse;
     use super::*;
 
     #[test]
@@ -133,11 +119,11 @@ mod tests {
         let recorded = parse("# head\n700 a.rs\n");
         let cases = [(700, 0), (701, 1), (650, 1)];
         for (lines, complaints) in cases {
-            let measured = Sizes::from([("a.rs".to_owned(), lines)]);
+            let measured = Numbers::from([("a.rs".to_owned(), lines)]);
             assert_eq!(compare(&measured, &recorded).len(), complaints, "{lines}");
         }
-        assert_eq!(compare(&Sizes::new(), &recorded).len(), 1);
-        assert_eq!(compare(&Sizes::from([("b.rs".to_owned(), 601)]), &Sizes::new()).len(), 1);
+        assert_eq!(compare(&Numbers::new(), &recorded).len(), 1);
+        assert_eq!(compare(&Numbers::from([("b.rs".to_owned(), 601)]), &Numbers::new()).len(), 1);
     }
 
     #[test]
@@ -145,14 +131,14 @@ mod tests {
         let long = format!("//! A.\nfn f() {{\n{}}}\n", "  x();\n".repeat(80));
         let tested = format!("//! B.\n#[cfg(test)]\nmod tests {{\n{}}}\n", "  fn t() {}\n".repeat(700));
         let sizes = measure(&[file("a.rs", &long), file("b.rs", &tested)]);
-        assert_eq!(sizes, Sizes::from([("a.rs::f".to_owned(), 82)]));
+        assert_eq!(sizes, Numbers::from([("a.rs::f".to_owned(), 82)]));
     }
 
     #[test]
     fn functions_of_many_tokens_on_few_lines_count() {
         let dense = format!("//! A.\nfn f() {{\n{}\n}}\n", "x(); ".repeat(150));
         let sizes = measure(&[file("a.rs", &dense)]);
-        assert_eq!(sizes, Sizes::from([("a.rs::f (tokens)".to_owned(), 606)]));
+        assert_eq!(sizes, Numbers::from([("a.rs::f (tokens)".to_owned(), 606)]));
         assert_eq!(compare(&sizes, &parse("606 a.rs::f (tokens)\n")), Vec::<String>::new());
         assert_eq!(compare(&sizes, &parse("605 a.rs::f (tokens)\n")).len(), 1);
     }

@@ -1,4 +1,5 @@
-//! Counts lines of code and of tests, and finds functions and counts their lines and tokens: a line of 110 columns may hold one word or thirty.
+//! Counts lines of code and of tests, and finds functions and counts their lines and tokens: a line of 110 columns
+//! may hold one word or thirty.
 //!
 //! A token is an identifier, a keyword, a number, a literal, a lifetime or an operator, as rustc cuts them. Comments
 //! are none. Functions inside `#[cfg(test)]` modules do not count; a function inside another one counts for both.

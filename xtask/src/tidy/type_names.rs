@@ -7,6 +7,9 @@ use super::File;
 use super::text::{blank, without_tests};
 use std::collections::BTreeMap;
 
+/// The file with the exceptions.
+const TABLE: &str = "xtask/src/tidy/type_names.rs";
+
 /// Names that two or more types have, and why.
 const SHARED: &[(&str, &str)] = &[
     ("Aggregate", "Spark's relation in the IR, the functions' trait and the stream's operator"),
@@ -14,10 +17,8 @@ const SHARED: &[(&str, &str)] = &[
     ("Json", "the format of files and the tree of a value"),
     ("Lines", "lines of a file and of a regular expression"),
     ("Op", "an instruction of a regular expression and an arithmetic operator"),
-    ("Pattern", "datetime patterns of files and of functions, until they share one"),
     ("RawRecords", "the reader of each text format, known in one file of its folder"),
     ("Rules", "what a JSON value and what a cast accept"),
-    ("Zone", "zones of files, functions and literals, until they share one"),
 ];
 
 /// The keywords before the name of a type.
@@ -33,10 +34,21 @@ pub fn check(files: &[File]) -> Vec<String> {
             }
         }
     }
-    let repeated = places
-        .into_iter()
-        .filter(|(name, places)| places.len() > 1 && !SHARED.iter().any(|(shared, _)| shared == name));
-    repeated.map(|(name, places)| format!("{}: rename a type `{name}`", places.join(", "))).collect()
+    let is_shared = |name: &str| SHARED.iter().any(|(shared, _)| *shared == name);
+    let repeated = places.iter().filter(|(name, places)| places.len() > 1 && !is_shared(name));
+    let mut complaints: Vec<String> =
+        repeated.map(|(name, places)| format!("{}: rename a type `{name}`", places.join(", "))).collect();
+    if files.iter().any(|file| file.path == TABLE) {
+        complaints.extend(stale(&places));
+    }
+    complaints
+}
+
+/// Reports the exceptions for names that no longer have several types.
+fn stale(places: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let is_needed = |name: &str| places.get(name).is_some_and(|places| places.len() > 1);
+    let unneeded = SHARED.iter().filter(|(name, _)| !is_needed(name));
+    unneeded.map(|(name, _)| format!("{TABLE}: no two types are named `{name}`: remove it")).collect()
 }
 
 /// Returns the name of the type that the line defines, if the type is not private.
@@ -72,6 +84,16 @@ mod tests {
             let files = [file(&first.path, &first.text), file("crates/b/src/b.rs", text)];
             assert_eq!(super::check(&files).len(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_exception_that_is_not_needed_is_named() {
+        let two = |name: &str| format!("pub struct {name};\npub(crate) struct {name};\n");
+        let needed: String = super::SHARED.iter().map(|(name, _)| two(name)).collect();
+        let table = || file(super::TABLE, "//! A.\n");
+        assert_eq!(super::check(&[table(), file("crates/a/src/a.rs", &needed)]).len(), 0);
+        assert_eq!(super::check(&[table()]).len(), super::SHARED.len());
+        assert_eq!(super::check(&[]).len(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Whether each registered function occurs in a test that holds real Spark's answer.
+//! Checks that each registered function occurs in a test that holds real Spark's answer.
 //!
-//! Names are collected from all `.slt` files, from Spark's documented examples and from the functions that the PySpark
-//! tests call (`F.name(`). Every name counts by itself: an alias may be bound to the wrong function.
+//! Names are collected from all `.slt` files, from Spark's documented examples and from the functions that the
+//! PySpark tests call (`F.name(`). Every name counts by itself: an alias may be bound to the wrong function.
 
 use sqllogictest::{DefaultColumnType, Record, parse_file};
 use std::collections::BTreeSet;

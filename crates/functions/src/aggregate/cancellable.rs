@@ -1,7 +1,7 @@
-//! An aggregate over windows, which ends soon after its query is cancelled.
+//! Wraps an aggregate that is used over windows, so that it ends soon after its query is cancelled.
 //!
-//! All windows of a partition are computed at once, however many rows it has; each row's result is asked for on
-//! its own. All else is the aggregate's.
+//! DataFusion computes all windows of a partition in one call, however many rows it has, but evaluates the
+//! accumulator for each row: that is where the wrapper checks. Everything else is delegated to the aggregate.
 
 use super::moving_frame::moving;
 use crate::errors::external;
@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
-/// The aggregate, whose windows look whether they are still wanted.
+/// Wraps an aggregate, so that its windows check for cancellation.
 pub(crate) fn windowed(of: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::new_from_impl(Windowed(of)))
 }

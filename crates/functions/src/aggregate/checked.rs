@@ -1,8 +1,8 @@
-//! SUM and AVG of integers, decimals and intervals: exact, and raising where the result does not fit.
+//! Computes SUM and AVG of integers, decimals and intervals exactly, with an error if the result does not fit.
 //!
-//! Sums are kept in 128 bits, so that of all but the longest decimals only the final result can overflow and no
-//! order of the rows matters. A sum that needs more than that has no result: an error, or null where the function
-//! tries. In a state it is null beside a count.
+//! Sums are kept in 128 bits. Only sums of decimals of about 38 digits can exceed these, so for all others only the
+//! final result can overflow and the order of the rows does not matter. A sum beyond 128 bits is an error, or null
+//! for `try_sum` and `try_avg`; in a state it is a null beside a count that is not 0.
 
 use crate::cast::{exceeds, pow10};
 use crate::errors::{decimal_out_of_range, external, interval_overflow, overflow};
@@ -34,7 +34,7 @@ enum CheckedKind {
     Average,
 }
 
-/// What is computed from which type.
+/// One function, from one type of input to one type of result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Checked {
     kind: CheckedKind,
@@ -44,16 +44,18 @@ struct Checked {
     signature: Signature,
 }
 
-/// SUM of BIGINT, of a decimal or of an interval, and its type.
+/// Creates SUM of a BIGINT, a decimal or an interval, and returns it with the type of its result.
 pub(super) fn sum(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
     let returns = match &input {
+        // Spark's rule: ten more digits, for up to 10^10 rows.
         DataType::Decimal128(p, s) => decimal_bounded(i32::from(*p) + 10, i32::from(*s)),
         other => other.clone(),
     };
     make(CheckedKind::Sum, input, returns, tries)
 }
 
-/// AVG of a decimal or of an interval, and its type.
+/// Creates AVG of a decimal or an interval, and returns it with the type of its result: for decimals four more digits
+/// after the point, as in Spark.
 pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(Arc<AggregateUDF>, DataType)> {
     if is_interval(&input) {
         return make(CheckedKind::Average, input.clone(), input, tries);
@@ -127,11 +129,12 @@ impl Checked {
             _ => 0,
         }
     }
-    /// All 128 bits of the sum.
+    /// The type of a sum in a state. Its 38 digits are only nominal: all 128 bits are used.
     fn state_type(&self) -> DataType {
         DataType::Decimal128(38, self.scale())
     }
     fn too_large(&self, sum: i256) -> DataFusionError {
+        // The error suggests the function that returns null instead.
         let function = if self.kind == CheckedKind::Sum { "try_sum" } else { "try_avg" };
         external(match &self.returns {
             DataType::Decimal128(p, s) => {
@@ -142,7 +145,7 @@ impl Checked {
             _ => overflow("long overflow", Some(function)),
         })
     }
-    /// The sum of a group of which `values` are all or some; none is one that is past 128 bits.
+    /// Adds a value to a sum. `None` is a sum beyond 128 bits, which is an error unless the function tries.
     fn added(&self, sum: i128, value: i128) -> Result<Option<i128>> {
         match sum.checked_add(value) {
             Some(sum) => Ok(Some(sum)),
@@ -150,7 +153,7 @@ impl Checked {
             None => Err(self.too_large(i256::from_i128(sum).wrapping_add(i256::from_i128(value)))),
         }
     }
-    /// Whether a sum is a value of the type.
+    /// Returns whether a sum is a value of the type.
     fn holds(t: &DataType, sum: i128) -> bool {
         match t {
             DataType::Decimal128(p, _) => !exceeds(sum, *p),
@@ -158,7 +161,7 @@ impl Checked {
             _ => i64::try_from(sum).is_ok(),
         }
     }
-    /// The final result of a group; none is null.
+    /// Returns the result of a group; `None` is null. A group without values is null even if it lost a sum.
     fn result(&self, sum: Option<i128>, count: i64) -> Result<Option<i128>> {
         let sum = match sum {
             _ if count == 0 => return Ok(None),
@@ -171,7 +174,7 @@ impl Checked {
             (CheckedKind::Average, DataType::Decimal128(p, s)) => {
                 quotient(sum, pow10(s - self.scale()), count).filter(|v| !exceeds(*v, *p))
             }
-            // An average of intervals is made of their sum, which must be an interval itself.
+            // Spark computes an average of intervals from their sum, which must be an interval itself.
             (CheckedKind::Average, t) => quotient(sum, 1, count).filter(|_| Self::holds(t, sum)),
         };
         match made {
@@ -194,16 +197,18 @@ impl Checked {
     }
 }
 
-/// The most digits of a sum that is told in an error.
+/// The digits of a 256-bit number, with which an error shows a sum.
 const MOST_DIGITS: u8 = 76;
 
-/// `sum * unit / count`, rounded half up.
+/// Computes `sum * unit / count`, rounded half away from zero; `None` if that needs more than 128 bits.
 fn quotient(sum: i128, unit: i128, count: i64) -> Option<i128> {
     let by = i256::from_i128(i128::from(count));
+    // `unit` is at most 10^4, so the product of 128 and 14 bits cannot wrap.
     let product = i256::from_i128(sum).wrapping_mul(i256::from_i128(unit));
     let (q, rest) = (product.checked_div(by)?, product.checked_rem(by)?);
     let magnitude = if rest < i256::ZERO { rest.wrapping_neg() } else { rest };
     let away = if product < i256::ZERO { i256::MINUS_ONE } else { i256::ONE };
+    // `2 * magnitude >= by`, written so that nothing is doubled.
     let up = magnitude >= by.wrapping_sub(magnitude);
     if up { q.wrapping_add(away).to_i128() } else { q.to_i128() }
 }
@@ -216,7 +221,7 @@ fn downcast<T: arrow::datatypes::ArrowPrimitiveType>(
     array.ok_or_else(|| external(Error::internal("a sum got another layout than it was bound to")))
 }
 
-/// The values of an input column as 128 bits.
+/// Calls `f` with each row and value of an input column that is not null, widened to 128 bits.
 fn each(values: &[ArrayRef], mut f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
     match values.first().map(|a| a.data_type()) {
         Some(DataType::Int64) => each_of(downcast::<Int64Type>(values, 0)?, f),
@@ -241,13 +246,14 @@ where
     Ok(())
 }
 
-/// The running sum of one group, exact in 256 bits, so that rows can leave it again.
+/// The running sum of one group. It has 256 bits, so that a sum may exceed 128 bits and come back when rows leave a
+/// window frame.
 #[derive(Debug)]
 struct Total {
     of: Checked,
     sum: i256,
     count: i64,
-    /// Whether a state that came in was past 128 bits.
+    /// Set if a merged state was beyond 128 bits.
     lost: bool,
 }
 
@@ -256,10 +262,11 @@ impl Total {
         Self { of: checked.clone(), sum: i256::ZERO, count: 0, lost: false }
     }
     fn add(&mut self, value: i128, count: i64) {
+        // 2^128 rows would be needed to wrap 256 bits.
         self.sum = self.sum.wrapping_add(i256::from_i128(value));
         self.count += count;
     }
-    /// The sum, if 128 bits hold it.
+    /// Returns the sum if it fits into 128 bits, and `None` or an error otherwise.
     fn narrow(&self) -> Result<Option<i128>> {
         match self.sum.to_i128().filter(|_| !self.lost) {
             None if !self.of.tries => Err(self.of.too_large(self.sum)),
@@ -279,6 +286,7 @@ impl Accumulator for Total {
         let (sums, counts) = (downcast::<Decimal128Type>(states, 0)?, downcast::<Int64Type>(states, 1)?);
         for row in 0..sums.len() {
             if counts.is_valid(row) && counts.value(row) > 0 {
+                // A null sum beside a count is a lost one; a group without rows has the count 0.
                 self.lost |= sums.is_null(row);
                 self.add(sums.value(row), counts.value(row));
             }
@@ -295,6 +303,7 @@ impl Accumulator for Total {
     }
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         each(values, |_, v| {
+            // The negation cannot overflow: no input has all of the 128 bits.
             self.add(-v, -1);
             Ok(())
         })
@@ -307,7 +316,8 @@ impl Accumulator for Total {
     }
 }
 
-/// The sum of the distinct values of one group.
+/// The sum of the distinct values of one group. The state is the set of them: two partitions may have seen the same
+/// one.
 #[derive(Debug)]
 struct Distinct {
     total: Total,
@@ -315,7 +325,7 @@ struct Distinct {
 }
 
 impl Distinct {
-    fn see(&mut self, values: &[ArrayRef]) -> Result<()> {
+    fn insert_all(&mut self, values: &[ArrayRef]) -> Result<()> {
         each(values, |_, v| {
             self.seen.insert(v);
             Ok(())
@@ -325,13 +335,13 @@ impl Distinct {
 
 impl Accumulator for Distinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.see(values)
+        self.insert_all(values)
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
             return Err(external(Error::internal("the state of a distinct sum is a list")));
         };
-        lists.iter().flatten().try_for_each(|values| self.see(&[values]))
+        lists.iter().flatten().try_for_each(|values| self.insert_all(&[values]))
     }
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let values: Decimal128Array = self.seen.iter().copied().map(Some).collect();
@@ -350,17 +360,17 @@ impl Accumulator for Distinct {
     }
 }
 
-/// The running sums of many groups.
+/// The running sums of many groups, as columns.
 struct Totals {
     of: Checked,
     sums: Vec<i128>,
     counts: Vec<i64>,
-    /// Whether a group's sum is past 128 bits; only where the function tries.
+    /// Set for groups whose sum is beyond 128 bits, which only functions that try allow.
     lost: Vec<bool>,
 }
 
 impl Totals {
-    /// Adds a value, or a sum that is past 128 bits.
+    /// Adds a value, or a sum that is beyond 128 bits.
     fn add(&mut self, group: usize, value: Option<i128>, count: i64) -> Result<()> {
         let (sum, of_all) = (self.sums.get_mut(group), self.counts.get_mut(group));
         let (Some(sum), Some(of_all), Some(lost)) = (sum, of_all, self.lost.get_mut(group)) else {
@@ -378,7 +388,7 @@ impl Totals {
         self.counts.resize(groups, 0);
         self.lost.resize(groups, false);
     }
-    /// The sums and counts of the first groups; no sum is one that is past 128 bits.
+    /// Takes the sums and counts of the groups to emit. A sum beyond 128 bits is `None`.
     fn taken(&mut self, emit_to: EmitTo) -> (Vec<Option<i128>>, Vec<i64>) {
         let (sums, lost) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.lost));
         let sums = sums.into_iter().zip(lost).map(|(sum, lost)| (!lost).then_some(sum)).collect();
@@ -435,6 +445,9 @@ impl GroupsAccumulator for Totals {
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
+        // DataFusion calls this to skip partial aggregation when nearly every row is a group of its own: each
+        // row becomes the state of a group with one value, or with none (count 0) for nulls and filtered
+        // rows.
         let rows = values.first().map_or(0, |a| a.len());
         let (mut sums, mut counts) = (vec![0i128; rows], vec![0i64; rows]);
         each(values, |row, v| {

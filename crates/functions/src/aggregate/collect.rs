@@ -1,6 +1,8 @@
-//! Aggregates that keep all their values: `collect_list`, `collect_set`, and the base of percentiles and modes.
+//! Computes aggregates that keep all values of a group: `collect_list`, `collect_set` and `listagg`, and holds the
+//! base of percentiles and modes.
 //!
-//! A group's state is the list of its values that are not null; what is made of them is decided at the end.
+//! A group's state is the list of its values that are not null. A [`Finish`] computes the result from them. Memory
+//! grows with the group.
 
 use super::Aggregate;
 use crate::binding::{Arg, BoundAggregate};
@@ -27,10 +29,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
-/// What is made of a group's values: one row of the result type.
+/// Computes the result, an array of one row, from all values of a group.
 pub(super) type Finish = fn(&ArrayRef, &Collecting) -> Result<ArrayRef>;
 
-/// An aggregate over all values of a group. Its name stands for its code.
+/// An aggregate over all values of a group. Two of them with one name have the same `finish`, so comparisons ignore
+/// that.
 #[derive(Clone)]
 pub(super) struct Collecting {
     pub name: &'static str,
@@ -39,7 +42,8 @@ pub(super) struct Collecting {
     pub distinct: bool,
     pub params: KernelParams,
     pub finish: Finish,
-    /// The name with the parameters, so that calls that differ only in that have columns of their own.
+    /// The name with the parameters. DataFusion names the column of a call by it, so calls that differ only in
+    /// parameters must differ here.
     title: String,
     signature: Signature,
 }
@@ -115,6 +119,7 @@ impl AggregateUDFImpl for Collecting {
         Ok(vec![Arc::new(Field::new(name, array_of(self.input.clone()), true))])
     }
     fn default_value(&self, _data_type: &DataType) -> DfResult<ScalarValue> {
+        // DataFusion asks for this where a group has no rows, for example in an unnested scalar subquery.
         let made = (self.finish)(&new_empty_array(&self.input), self).map_err(external)?;
         ScalarValue::try_from_array(&made, 0)
     }
@@ -128,7 +133,7 @@ struct Values {
 
 impl Values {
     fn push(&mut self, values: &ArrayRef) -> DfResult<()> {
-        // A filtered copy holds its own rows only, and not the batch that they came from.
+        // Even without nulls: the filtered copy holds only its own rows, not the batch that they came from.
         let kept = filter(values, &is_not_null(values)?)?;
         if !kept.is_empty() {
             self.parts.push(kept);
@@ -143,16 +148,18 @@ impl Values {
             concat(&parts).map_err(from_arrow)?
         };
         let all = if self.of.distinct { distinct(&all)? } else { all };
+        // Window frames evaluate after each row; what is concatenated once stays so.
         self.parts = vec![Arc::clone(&all)];
         Ok(all)
     }
 }
 
-/// The values without repetitions, in the order of their first appearance.
+/// Returns the values without duplicates, in the order of their first occurrence.
 pub(crate) fn distinct(values: &ArrayRef) -> Result<ArrayRef> {
     let converter =
         RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;
     let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(from_arrow)?;
+    // Rows in Arrow's row format are equal exactly if the values are, for nested types too.
     let mut seen = HashSet::with_capacity(values.len());
     let mut firsts = vec![];
     for i in 0..values.len() {
@@ -191,14 +198,14 @@ impl Accumulator for Values {
     }
 }
 
-/// One row that holds all values.
+/// Creates a list array of one row that holds all values.
 fn one_list(values: ArrayRef) -> Result<ListArray> {
     let field = element_field(values.data_type().clone());
     let offsets = OffsetBuffer::from_lengths([values.len()]);
     ListArray::try_new(field, offsets, values, None).map_err(from_arrow)
 }
 
-/// The values as the one list of a result type.
+/// A [`Finish`] that returns the values as one list.
 pub(super) fn as_list(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let DataType::List(field) = &of.returns else {
         return Err(Error::internal("collected values are a list"));
@@ -209,12 +216,12 @@ pub(super) fn as_list(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     Ok(Arc::new(made))
 }
 
-/// `collect_list`: in the order of arrival, without nulls, never null.
+/// Binds `collect_list`: the values that are not null, in the order of arrival. The result is never null.
 pub(super) fn list(a: Aggregate) -> Result<BoundAggregate> {
     collected(a, "collect_list", false)
 }
 
-/// `collect_set`.
+/// Binds `collect_set`: the distinct values in the order of their first arrival; Spark leaves the order open.
 pub(super) fn set(a: Aggregate) -> Result<BoundAggregate> {
     collected(a, "collect_set", true)
 }
@@ -224,6 +231,7 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     if distinct && matches!(input, DataType::Map(..)) {
         return Err(crate::errors::unexpected_type(name, 0, "ORDERED", &input));
     }
+    // A set has one NaN and one zero, which the key unifies.
     if distinct {
         a.as_key(0);
     }
@@ -235,11 +243,11 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     Ok(a.of(collecting.udaf(), returns, false))
 }
 
-/// What stands between the texts of `listagg`.
+/// The delimiter between the texts of `listagg`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Delimiter(String);
 
-/// What stands between the texts of `listagg`, and their order.
+/// The delimiter between the texts of `listagg`, and their order.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Joining {
     delimiter: String,
@@ -247,7 +255,7 @@ struct Joining {
     nulls_first: bool,
 }
 
-/// `listagg` without an order: in the order of arrival; null if there is no text.
+/// Binds `listagg` without an order: in the order of arrival; null without a text.
 pub(super) fn joined(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate> {
     let mut collecting = Collecting::new("listagg", DataType::Utf8, DataType::Utf8, |values, of| {
         let Delimiter(delimiter) = of.params.get()?;
@@ -261,9 +269,8 @@ pub(super) fn joined(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate
     Ok(a.of(collecting.udaf(), DataType::Utf8, true))
 }
 
-/// `listagg(DISTINCT text) WITHIN GROUP (ORDER BY key)`: the key is the text, or what the text is a cast of.
-///
-/// What is collected are pairs of key and text.
+/// Binds `listagg(DISTINCT text) WITHIN GROUP (ORDER BY key)`. As Spark demands, the key is the text, or the value
+/// that the text is a cast of. Pairs of key and text are collected.
 pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<BoundAggregate> {
     let (orders, types) = (std::mem::take(&mut a.call.order_by), std::mem::take(&mut a.call.order_types));
     let ([order], [key_type], Some(text)) = (orders.as_slice(), types.as_slice(), a.args.pop()) else {
@@ -280,7 +287,7 @@ pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<Bound
             return Err(Error::internal("a pair is a struct"));
         };
         let columns = vec![b.array(0)?, b.array(1)?];
-        // A pair without a text is none.
+        // A null text makes the pair null, so that it is skipped like any null.
         let nulls = columns.last().and_then(|text| text.logical_nulls());
         let made = StructArray::try_new(fields.clone(), columns, nulls).map_err(from_arrow)?;
         Ok(Arc::new(made) as ArrayRef)
@@ -306,7 +313,7 @@ fn join_in_order(pairs: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     Ok(Arc::new(StringArray::from(vec![made])))
 }
 
-/// Whether a text is this value or a cast of it.
+/// Returns whether a text is this value or a cast of it.
 fn is_made_of(text: &Expr, value: &Expr) -> bool {
     text == value
         || match text {

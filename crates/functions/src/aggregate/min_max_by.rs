@@ -1,6 +1,6 @@
-//! `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or greatest y.
+//! Computes `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or the greatest y.
 //!
-//! Rows whose y is null do not count; among equal ys the last that arrives wins.
+//! Rows whose y is null are skipped; of equal ys the last one wins, as in Spark. The state is the best x and its y.
 
 use super::Aggregate;
 use crate::binding::BoundAggregate;
@@ -17,28 +17,28 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// Which end is kept.
+/// The end of the order that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Which {
+pub(super) enum Extreme {
     Min,
     Max,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct By {
-    which: Which,
+    which: Extreme,
     value: DataType,
     key: DataType,
     signature: Signature,
 }
 
 /// Binds `min_by` or `max_by`.
-pub(super) fn bind(mut a: Aggregate, which: Which) -> Result<BoundAggregate> {
+pub(super) fn bind(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
     let (value, key) = (a.type_of(0), a.type_of(1));
     if matches!(key, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 1, "ORDERED", &key));
     }
-    // Repeated rows change nothing.
+    // DISTINCT does not change the result.
     a.call.distinct = false;
     a.as_key(1);
     let signature = Signature::user_defined(Volatility::Immutable);
@@ -48,7 +48,7 @@ pub(super) fn bind(mut a: Aggregate, which: Which) -> Result<BoundAggregate> {
 
 impl AggregateUDFImpl for By {
     fn name(&self) -> &str {
-        if self.which == Which::Min { "min_by" } else { "max_by" }
+        if self.which == Extreme::Min { "min_by" } else { "max_by" }
     }
     fn signature(&self) -> &Signature {
         &self.signature
@@ -77,26 +77,28 @@ impl AggregateUDFImpl for By {
 
 #[derive(Debug)]
 struct Best {
-    which: Which,
+    which: Extreme,
     value: ScalarValue,
     key: ScalarValue,
 }
 
 impl Best {
-    /// Whether a key that compares so with the best one takes its place.
+    /// Returns whether a key with this order to the best one replaces it; an equal one does.
     fn replaces(&self, order: Ordering) -> bool {
-        if self.which == Which::Min { order.is_le() } else { order.is_ge() }
+        if self.which == Extreme::Min { order.is_le() } else { order.is_ge() }
     }
 
-    fn see(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+    fn update(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         let [value, key, ..] = values else {
             return Err(external(Error::internal("a value and a key were promised")));
         };
-        // A key without a type is null on every row, though it has no mask that says so.
+        // Logical nulls: a column of the type NULL has no mask of nulls.
         let nulls = key.logical_nulls();
         if nulls.as_ref().is_some_and(|n| n.null_count() == key.len()) {
             return Ok(());
         }
+        // Rows are compared inside of the batch first, so that only the batch's best one becomes a scalar
+        // value.
         let within = make_comparator(key, key, SortOptions::default())?;
         let mut best: Option<usize> = None;
         for row in (0..key.len()).filter(|r| nulls.as_ref().is_none_or(|n| n.is_valid(*r))) {
@@ -118,10 +120,10 @@ impl Best {
 
 impl Accumulator for Best {
     fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
-        self.see(values)
+        self.update(values)
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
-        self.see(states)
+        self.update(states)
     }
     fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
         Ok(vec![self.value.clone(), self.key.clone()])

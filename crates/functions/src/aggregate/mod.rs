@@ -1,7 +1,8 @@
-//! Aggregates: which there are, what they take, and what Spark says of their results.
+//! Binds the aggregate functions: checks and coerces their arguments, and chooses the accumulator.
 //!
-//! DataFusion's own where they give Spark's answer, ours where they wrap, truncate or interpolate.
-//! All of them merge, so that a stream can keep their states.
+//! DataFusion's accumulators are used where they give Spark's answer, and our own ones where DataFusion's wrap,
+//! truncate or interpolate differently. Every accumulator can be merged from states, so that streams and partitions
+//! can use it.
 
 mod min_max_by;
 mod checked;
@@ -30,18 +31,22 @@ use thalweg_common::{Error, Result};
 
 pub(crate) use cancellable::windowed;
 
-/// The clauses of an aggregate call.
+/// The clauses of an aggregate call, besides its arguments.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AggregateCall {
+    /// Set for `f(DISTINCT …)`.
     pub distinct: bool,
+    /// The condition of `FILTER (WHERE …)`.
     pub filter: Option<Expr>,
+    /// The keys of `WITHIN GROUP (ORDER BY …)`.
     pub order_by: Vec<SortExpr>,
     /// The types of the keys of `order_by`.
     pub order_types: Vec<DataType>,
+    /// `IGNORE NULLS` (true) or `RESPECT NULLS` (false), if the call has one of them.
     pub ignore_nulls: Option<bool>,
 }
 
-/// A call to bind.
+/// An aggregate call that is being bound.
 pub(crate) struct Aggregate<'a> {
     pub name: &'static str,
     pub args: Vec<Arg>,
@@ -59,13 +64,13 @@ impl Aggregate<'_> {
         }
         Ok(())
     }
-    /// Makes argument `i` the value that stands for all its equals.
+    /// Replaces argument `i` by its key: the representative of all values that Spark takes as equal.
     pub(crate) fn as_key(&mut self, i: usize) {
         if let Some(arg) = self.args.get_mut(i) {
             *arg = key(arg.clone());
         }
     }
-    /// The call of `udaf`, whose raw result is Spark's too.
+    /// Makes the call of an accumulator whose raw result is already Spark's.
     pub(crate) fn of(self, udaf: Arc<AggregateUDF>, data_type: DataType, nullable: bool) -> BoundAggregate {
         let args = self.args.into_iter().map(|a| a.expr).collect();
         let nulls = self.call.ignore_nulls.map(|ignore| match ignore {
@@ -116,25 +121,27 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the mean, and null instead of an overflow.",
         &["SELECT try_avg(v) FROM VALUES (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["min"], 1, 1, |a| extreme(a, df::min_max::min_udaf())).doc(
+    Entry::aggregate(&["min"], 1, 1, |a| min_or_max(a, df::min_max::min_udaf())).doc(
         "value",
         "Returns the least value.",
         &["SELECT min(v) FROM VALUES (3), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["max"], 1, 1, |a| extreme(a, df::min_max::max_udaf())).doc(
+    Entry::aggregate(&["max"], 1, 1, |a| min_or_max(a, df::min_max::max_udaf())).doc(
         "value",
         "Returns the greatest value.",
         &["SELECT max(v) FROM VALUES (3), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["first", "first_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf()))
-        .display(Display::first_argument())
-        .over_window(crate::window::first)
-        .doc(
-            "value[, ignoreNulls]",
-            "Returns the value of the first row, or the first that is not null.",
-            &["SELECT first(v, true) FROM VALUES (NULL), (5), (7) AS t(v)"],
-        ),
-    Entry::aggregate(&["any_value"], 1, 2, |a| edge(a, df::first_last::first_value_udaf()))
+    Entry::aggregate(&["first", "first_value"], 1, 2, |a| {
+        first_or_last(a, df::first_last::first_value_udaf())
+    })
+    .display(Display::first_argument())
+    .over_window(crate::window::first)
+    .doc(
+        "value[, ignoreNulls]",
+        "Returns the value of the first row, or the first that is not null.",
+        &["SELECT first(v, true) FROM VALUES (NULL), (5), (7) AS t(v)"],
+    ),
+    Entry::aggregate(&["any_value"], 1, 2, |a| first_or_last(a, df::first_last::first_value_udaf()))
         .display(Display::first_argument())
         .over_window(crate::window::first)
         .doc(
@@ -142,7 +149,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Returns the value of some row.",
             &["SELECT any_value(v) FROM VALUES (5), (5) AS t(v)"],
         ),
-    Entry::aggregate(&["last", "last_value"], 1, 2, |a| edge(a, df::first_last::last_value_udaf()))
+    Entry::aggregate(&["last", "last_value"], 1, 2, |a| first_or_last(a, df::first_last::last_value_udaf()))
         .display(Display::first_argument())
         .over_window(crate::window::last)
         .doc(
@@ -150,47 +157,49 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Returns the value of the last row, or the last that is not null.",
             &["SELECT last(v) FROM VALUES (5), (7) AS t(v)"],
         ),
-    Entry::aggregate(&["stddev", "std", "stddev_samp"], 1, 1, |a| doubles(a, df::stddev::stddev_udaf())).doc(
-        "number",
-        "Returns the standard deviation of a sample.",
-        &["SELECT stddev(v) FROM VALUES (1), (2), (3) AS t(v)"],
-    ),
-    Entry::aggregate(&["stddev_pop"], 1, 1, |a| doubles(a, df::stddev::stddev_pop_udaf())).doc(
+    Entry::aggregate(&["stddev", "std", "stddev_samp"], 1, 1, |a| over_doubles(a, df::stddev::stddev_udaf()))
+        .doc(
+            "number",
+            "Returns the standard deviation of a sample.",
+            &["SELECT stddev(v) FROM VALUES (1), (2), (3) AS t(v)"],
+        ),
+    Entry::aggregate(&["stddev_pop"], 1, 1, |a| over_doubles(a, df::stddev::stddev_pop_udaf())).doc(
         "number",
         "Returns the standard deviation of a population.",
         &["SELECT stddev_pop(v) FROM VALUES (1), (3) AS t(v)"],
     ),
-    Entry::aggregate(&["variance", "var_samp"], 1, 1, |a| doubles(a, df::variance::var_samp_udaf())).doc(
-        "number",
-        "Returns the variance of a sample.",
-        &["SELECT variance(v) FROM VALUES (1), (2), (3) AS t(v)"],
-    ),
-    Entry::aggregate(&["var_pop"], 1, 1, |a| doubles(a, df::variance::var_pop_udaf())).doc(
+    Entry::aggregate(&["variance", "var_samp"], 1, 1, |a| over_doubles(a, df::variance::var_samp_udaf()))
+        .doc(
+            "number",
+            "Returns the variance of a sample.",
+            &["SELECT variance(v) FROM VALUES (1), (2), (3) AS t(v)"],
+        ),
+    Entry::aggregate(&["var_pop"], 1, 1, |a| over_doubles(a, df::variance::var_pop_udaf())).doc(
         "number",
         "Returns the variance of a population.",
         &["SELECT var_pop(v) FROM VALUES (1), (3) AS t(v)"],
     ),
-    Entry::aggregate(&["corr"], 2, 2, |a| doubles(a, df::correlation::corr_udaf())).doc(
+    Entry::aggregate(&["corr"], 2, 2, |a| over_doubles(a, df::correlation::corr_udaf())).doc(
         "x, y",
         "Returns the correlation of pairs.",
         &["SELECT corr(x, y) FROM VALUES (1, 2), (2, 4), (3, 6) AS t(x, y)"],
     ),
-    Entry::aggregate(&["covar_samp"], 2, 2, |a| doubles(a, df::covariance::covar_samp_udaf())).doc(
+    Entry::aggregate(&["covar_samp"], 2, 2, |a| over_doubles(a, df::covariance::covar_samp_udaf())).doc(
         "x, y",
         "Returns the covariance of a sample of pairs.",
         &["SELECT covar_samp(x, y) FROM VALUES (1, 2), (2, 4), (3, 6) AS t(x, y)"],
     ),
-    Entry::aggregate(&["covar_pop"], 2, 2, |a| doubles(a, df::covariance::covar_pop_udaf())).doc(
+    Entry::aggregate(&["covar_pop"], 2, 2, |a| over_doubles(a, df::covariance::covar_pop_udaf())).doc(
         "x, y",
         "Returns the covariance of a population of pairs.",
         &["SELECT covar_pop(x, y) FROM VALUES (1, 2), (3, 6) AS t(x, y)"],
     ),
-    Entry::aggregate(&["regr_avgx"], 2, 2, |a| doubles(a, df::regr::regr_avgx_udaf())).doc(
+    Entry::aggregate(&["regr_avgx"], 2, 2, |a| over_doubles(a, df::regr::regr_avgx_udaf())).doc(
         "y, x",
         "Returns the mean of x over pairs without nulls.",
         &["SELECT regr_avgx(y, x) FROM VALUES (1, 2), (2, 4) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_avgy"], 2, 2, |a| doubles(a, df::regr::regr_avgy_udaf())).doc(
+    Entry::aggregate(&["regr_avgy"], 2, 2, |a| over_doubles(a, df::regr::regr_avgy_udaf())).doc(
         "y, x",
         "Returns the mean of y over pairs without nulls.",
         &["SELECT regr_avgy(y, x) FROM VALUES (1, 2), (2, 4) AS t(y, x)"],
@@ -200,32 +209,32 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Counts pairs without nulls.",
         &["SELECT regr_count(y, x) FROM VALUES (1, 2), (2, NULL) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_intercept"], 2, 2, |a| doubles(a, df::regr::regr_intercept_udaf())).doc(
+    Entry::aggregate(&["regr_intercept"], 2, 2, |a| over_doubles(a, df::regr::regr_intercept_udaf())).doc(
         "y, x",
         "Returns where the line of a linear regression meets x = 0.",
         &["SELECT regr_intercept(y, x) FROM VALUES (1, 1), (2, 2), (3, 3) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_r2"], 2, 2, |a| doubles(a, df::regr::regr_r2_udaf())).doc(
+    Entry::aggregate(&["regr_r2"], 2, 2, |a| over_doubles(a, df::regr::regr_r2_udaf())).doc(
         "y, x",
         "Returns the coefficient of determination of a linear regression.",
         &["SELECT regr_r2(y, x) FROM VALUES (1, 1), (2, 2), (3, 3) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_slope"], 2, 2, |a| doubles(a, df::regr::regr_slope_udaf())).doc(
+    Entry::aggregate(&["regr_slope"], 2, 2, |a| over_doubles(a, df::regr::regr_slope_udaf())).doc(
         "y, x",
         "Returns the slope of the line of a linear regression.",
         &["SELECT regr_slope(y, x) FROM VALUES (2, 1), (4, 2), (6, 3) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_sxx"], 2, 2, |a| doubles(a, df::regr::regr_sxx_udaf())).doc(
+    Entry::aggregate(&["regr_sxx"], 2, 2, |a| over_doubles(a, df::regr::regr_sxx_udaf())).doc(
         "y, x",
         "Returns the sum of squared deviations of x.",
         &["SELECT regr_sxx(y, x) FROM VALUES (1, 1), (2, 3) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_sxy"], 2, 2, |a| doubles(a, df::regr::regr_sxy_udaf())).doc(
+    Entry::aggregate(&["regr_sxy"], 2, 2, |a| over_doubles(a, df::regr::regr_sxy_udaf())).doc(
         "y, x",
         "Returns the sum of products of deviations.",
         &["SELECT regr_sxy(y, x) FROM VALUES (1, 1), (2, 3) AS t(y, x)"],
     ),
-    Entry::aggregate(&["regr_syy"], 2, 2, |a| doubles(a, df::regr::regr_syy_udaf())).doc(
+    Entry::aggregate(&["regr_syy"], 2, 2, |a| over_doubles(a, df::regr::regr_syy_udaf())).doc(
         "y, x",
         "Returns the sum of squared deviations of y.",
         &["SELECT regr_syy(y, x) FROM VALUES (1, 1), (3, 2) AS t(y, x)"],
@@ -324,12 +333,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Joins texts with a delimiter.",
             &["SELECT listagg(v, ', ') WITHIN GROUP (ORDER BY v) FROM VALUES ('b'), ('a') AS t(v)"],
         ),
-    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Which::Min)).doc(
+    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Min)).doc(
         "value, key",
         "Returns the value of the row with the least key.",
         &["SELECT min_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
     ),
-    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Which::Max)).doc(
+    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Max)).doc(
         "value, key",
         "Returns the value of the row with the greatest key.",
         &["SELECT max_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
@@ -357,13 +366,14 @@ fn one() -> Arg {
 fn count(mut a: Aggregate) -> Result<BoundAggregate> {
     match a.args.len() {
         0 => a.args = vec![one()],
+        // A constant that is not null counts every row, like a star. DataFusion knows `count(1)` as that.
         1 if a.args.iter().all(|x| x.literal().is_some_and(|v| !v.is_null())) && !a.call.distinct => {
             a.args = vec![one()];
         }
         1 => {}
         _ => {
-            // Rows count where no argument is null. Those that must differ are bytes: each struct would hold on to
-            // the batch that it came from.
+            // A row counts if no argument is null. For DISTINCT it becomes bytes that compare like the row: a struct
+            // in the set of seen values would keep the whole batch that it came from in memory.
             if a.call.distinct
                 && rows_of(&a.args.iter().map(|x| x.data_type.clone()).collect::<Vec<_>>()).is_ok()
             {
@@ -372,7 +382,7 @@ fn count(mut a: Aggregate) -> Result<BoundAggregate> {
                 a.args = vec![as_arg(row)];
                 return Ok(a.of(df::count::count_udaf(), DataType::Int64, false));
             }
-            // Together they are a struct that is null otherwise.
+            // Types without a row format become a struct that is null if one of its fields is.
             let fields = a
                 .args
                 .iter()
@@ -417,25 +427,29 @@ fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
 
 fn count_if(mut a: Aggregate) -> Result<BoundAggregate> {
     a.coerce(0, &DataType::Boolean)?;
+    // `count(CASE WHEN condition THEN 1 END)`: false and null both give null, which is not counted.
     let branches = a.args.drain(..).map(|x| (Box::new(x.expr), Box::new(one().expr))).collect();
     let expr = Expr::Case(datafusion::logical_expr::Case::new(None, branches, None));
     a.args = vec![Arg { expr, data_type: DataType::Int64, nullable: true }];
     Ok(a.of(df::count::count_udaf(), DataType::Int64, false))
 }
 
-/// The type that a sum or an average reads: BIGINT, DOUBLE, or a decimal or an interval as it is.
-fn summand(a: &Aggregate) -> Result<DataType> {
+/// Returns the type that the argument of a sum or an average is cast to: BIGINT, DOUBLE, or a decimal or an interval
+/// as it is.
+fn sum_input(a: &Aggregate) -> Result<DataType> {
     match a.type_of(0) {
         t if is_integral(&t) => Ok(DataType::Int64),
         t @ (DataType::Decimal128(..) | DAY_TIME | YEAR_MONTH) => Ok(t),
+        // Spark reads texts as doubles in arithmetic, and types a bare NULL as DOUBLE.
         t if is_float(&t) || is_string(&t) || t == DataType::Null => Ok(DataType::Float64),
         other => Err(unexpected_type(a.name, 0, "NUMERIC", &other)),
     }
 }
 
 fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    let input = summand(&a)?;
+    let input = sum_input(&a)?;
     a.coerce(0, &input)?;
+    // Doubles do not overflow: infinity is the answer, as in Spark.
     if input == DataType::Float64 {
         return Ok(a.of(df::sum::sum_udaf(), input, true));
     }
@@ -445,7 +459,8 @@ fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
 }
 
 fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
-    let input = match summand(&a)? {
+    let input = match sum_input(&a)? {
+        // Spark averages integers as doubles, so that their sum cannot overflow.
         DataType::Int64 => DataType::Float64,
         other => other,
     };
@@ -458,8 +473,9 @@ fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     Ok(a.of(udaf.0, returns, true))
 }
 
-/// The least or greatest value. Of floats it is told by integers that have Spark's order.
-fn extreme(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
+/// Binds `min` and `max`. Floating-point numbers are compared as integers that have Spark's order: NaN is the
+/// greatest value. Of the two zeros, which are equal in Spark, -0.0 counts as the lesser one.
+fn min_or_max(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if matches!(t, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
@@ -467,6 +483,7 @@ fn extreme(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> 
     if matches!(t, DataType::List(_)) {
         return Err(Error::unsupported(format!("{} of {}", a.name, thalweg_values::types::sql_name(&t))));
     }
+    // The key unifies NaN and -0.0 inside of structs.
     if !is_float(&t) {
         a.as_key(0);
         return Ok(a.of(udaf, t, true));
@@ -481,8 +498,8 @@ fn extreme(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> 
     Ok(made)
 }
 
-/// `first`, `last`: a second argument `true` skips nulls.
-fn edge(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
+/// Binds `first`, `last` and `any_value`: a second argument `true` skips nulls.
+fn first_or_last(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     if a.args.len() == 2 {
         let flag = a.args.pop();
         match flag.as_ref().and_then(Arg::literal) {
@@ -494,7 +511,7 @@ fn edge(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     Ok(a.of(udaf, t, nullable))
 }
 
-fn doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
+fn over_doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     for i in 0..a.args.len() {
         let t = a.type_of(i);
         if !is_numeric(&t) && !is_string(&t) && t != DataType::Null {
@@ -502,13 +519,14 @@ fn doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> 
         }
         a.coerce(i, &DataType::Float64)?;
     }
+    // DataFusion's accumulators of these functions do not implement DISTINCT for all of them.
     if a.call.distinct {
         return Err(Error::unsupported(format!("{}(DISTINCT ..)", a.name)));
     }
     Ok(a.of(udaf, DataType::Float64, true))
 }
 
-/// Pairs without a null; it never is null itself.
+/// Binds `regr_count`: the number of pairs without a null, which Spark types as not nullable.
 fn regr_count(a: Aggregate) -> Result<BoundAggregate> {
     let mut pairs = count(a)?;
     pairs.nullable = false;
@@ -517,7 +535,7 @@ fn regr_count(a: Aggregate) -> Result<BoundAggregate> {
 
 fn booleans(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     a.coerce(0, &DataType::Boolean)?;
-    // Repeated values change nothing.
+    // DISTINCT does not change the result, and without it no set of values is kept.
     a.call.distinct = false;
     Ok(a.of(udaf, DataType::Boolean, true))
 }
@@ -531,9 +549,12 @@ fn bits(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
 }
 
 fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
-    // The relative error that may be given is larger than the one of the sketch used, or exactness is.
+    // The argument for the relative error is not used. DataFusion's HyperLogLog has 2^14 registers and with them a
+    // standard error of 0.8 %, less than Spark's default of 5 %.
     a.args.truncate(1);
     let t = a.type_of(0);
+    // The sketch hashes raw bytes, in which equal floats can differ, and does not take nested types. They are
+    // counted exactly.
     if is_nested(&t) || is_float(&t) || t == DataType::Boolean {
         a.as_key(0);
         a.call.distinct = true;
@@ -545,7 +566,7 @@ fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
     Ok(made)
 }
 
-/// `listagg(text [, delimiter])`: nulls are left out; no delimiter is the empty one.
+/// Binds `listagg(text [, delimiter])`. Nulls are skipped; a null delimiter is the empty text.
 fn text_list(mut a: Aggregate) -> Result<BoundAggregate> {
     a.coerce(0, &DataType::Utf8)?;
     let delimiter = match a.args.get(1) {
@@ -566,6 +587,7 @@ fn text_list(mut a: Aggregate) -> Result<BoundAggregate> {
     let expr = Expr::Literal(ScalarValue::Utf8(Some(delimiter)), None);
     a.args.push(Arg { expr, data_type: DataType::Utf8, nullable: false });
     let mut made = a.of(df::string_agg::string_agg_udaf(), DataType::Utf8, true);
+    // DataFusion returns the text with 64-bit offsets; a STRING has 32-bit ones everywhere else.
     made.raw_type = DataType::LargeUtf8;
     made.finish = Some(|e| Expr::Cast(Cast::new(Box::new(e), DataType::Utf8)));
     Ok(made)

@@ -1,8 +1,8 @@
-//! A frame that moves over its rows, for aggregates that can't take rows back exactly.
+//! Computes moving window frames of aggregates that cannot retract rows exactly.
 //!
-//! The rows of the frame are kept, and each result is made of all of them, as Spark makes every result of a moving
-//! frame. An aggregate of floating-point numbers may know how to take rows back, but a sum from which a NaN or a large
-//! number was taken back is not the sum of the rest. All others that can take rows back need none of this.
+//! The rows of the frame are kept, and each result is computed from all of them, as Spark does for every moving
+//! frame. DataFusion's aggregates of floating-point numbers can retract, but a sum from which a NaN or a large number
+//! was retracted is not the sum of the rest. All others that can retract are used as they are.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
@@ -15,7 +15,7 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The accumulator of a moving frame: the aggregate's own if it can take rows back exactly.
+/// Creates the accumulator of a moving frame: the aggregate's own if it can retract rows exactly.
 pub(crate) fn moving(of: &Arc<AggregateUDF>, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
     let make = Maker::new(of, &args);
     let is_exact = !args.expr_fields.iter().any(|field| field.data_type().is_floating());
@@ -25,7 +25,7 @@ pub(crate) fn moving(of: &Arc<AggregateUDF>, args: AccumulatorArgs) -> Result<Bo
     }
 }
 
-/// Makes an accumulator of the aggregate for each result.
+/// Creates accumulators of the aggregate, one for each result. An owned copy of `AccumulatorArgs`, which borrows.
 #[derive(Debug)]
 struct Maker {
     of: Arc<AggregateUDF>,
@@ -71,7 +71,7 @@ impl Maker {
     }
 }
 
-/// The rows of the frame in their order, as they came.
+/// The rows of the frame in their order, in the arrays that they came in.
 #[derive(Debug)]
 struct Replayed {
     make: Maker,
@@ -79,7 +79,8 @@ struct Replayed {
 }
 
 impl Replayed {
-    /// An accumulator of all rows, which are put together so that they are computed with at once.
+    /// Creates an accumulator of all rows. They are concatenated first, so that the next results do not go through
+    /// many small arrays again.
     fn whole(&mut self) -> Result<Box<dyn Accumulator>> {
         let mut made = self.make.make()?;
         if self.rows.len() > 1 {
@@ -107,7 +108,7 @@ impl Accumulator for Replayed {
         }
         Ok(())
     }
-    /// The rows that leave are the first ones.
+    /// Removes the first rows: a frame only loses rows at its start, so their number is enough.
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let mut leaving = rows_of(values);
         while leaving > 0 {

@@ -1,6 +1,7 @@
-//! Percentiles, modes and higher moments, over all values of a group.
+//! Computes percentiles, modes and higher moments from all values of a group.
 //!
-//! `percentile_approx` gives an element of the group, and here always the exact one.
+//! `percentile_approx` returns an element of the group as in Spark, and here always the exact one, so its accuracy
+//! has no effect.
 
 use super::Aggregate;
 use super::collect::{Collecting, as_list};
@@ -32,18 +33,20 @@ fn as_double(a: &mut Aggregate) -> Result<()> {
     a.coerce(0, &DataType::Float64)
 }
 
-/// `skewness`, null for no rows and NaN where all values are equal.
+/// Binds `skewness`: null without rows and where all values are equal.
 pub(super) fn skewness(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     bound(a, Collecting::new("skewness", DataType::Float64, DataType::Float64, |v, _| moment(v, 3)))
 }
 
-/// `kurtosis`, as excess over the normal distribution.
+/// Binds `kurtosis`: the excess over the kurtosis of the normal distribution; null like `skewness`.
 pub(super) fn kurtosis(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     bound(a, Collecting::new("kurtosis", DataType::Float64, DataType::Float64, |v, _| moment(v, 4)))
 }
 
+/// Computes the standardized moment of order 3, `√n · m3 / m2^1.5`, or of order 4, `n · m4 / m2² − 3`, where `mk` is
+/// the sum of the k-th powers of the deviations from the mean.
 fn moment(values: &ArrayRef, order: i32) -> Result<ArrayRef> {
     let values = values.as_primitive::<Float64Type>();
     let n = values.len() as f64;
@@ -52,7 +55,7 @@ fn moment(values: &ArrayRef, order: i32) -> Result<ArrayRef> {
     let second = central(2);
     let made = match (values.is_empty(), second == 0.0, order) {
         (true, ..) => None,
-        // Spark gives null where it would divide by zero.
+        // Equal values: Spark returns null where it would divide by zero.
         (_, true, _) => None,
         (_, _, 3) => Some(n.sqrt() * central(3) / second.powf(1.5)),
         _ => Some(n * central(4) / (second * second) - 3.0),
@@ -60,7 +63,7 @@ fn moment(values: &ArrayRef, order: i32) -> Result<ArrayRef> {
     Ok(Arc::new(Float64Array::from(vec![made])))
 }
 
-/// `median`: the percentile of a half.
+/// Binds `median`: the percentile of 0.5.
 pub(super) fn median(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     let mut collecting = Collecting::new("median", DataType::Float64, DataType::Float64, interpolated);
@@ -69,19 +72,19 @@ pub(super) fn median(mut a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
-/// Which of the ordered values are looked for.
+/// The fractions of a percentile, and the order of the values.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Fractions {
-    /// The bits of numbers from 0 to 1.
+    /// The bits of numbers from 0 to 1: parameters must be hashable, which `f64` is not.
     bits: Vec<u64>,
     descending: bool,
 }
 
-/// Whether the least of the most frequent values is looked for.
+/// Set if `mode` returns the least of the most frequent values, and not the first one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct LeastMode(bool);
 
-/// The bits of the fractions of a constant argument, and whether they were an array.
+/// Returns the fractions of a constant argument as bits, and whether they were an array.
 fn fractions(a: &Aggregate) -> Result<(Vec<u64>, bool)> {
     let value = a.args.get(1).and_then(crate::coerce::constant_of);
     let refused = || not_constant(a.name, "percentage", "DOUBLE");
@@ -109,7 +112,7 @@ fn each_fraction(of: &Collecting) -> Result<Vec<f64>> {
     Ok(bits.iter().map(|bits| f64::from_bits(*bits)).collect())
 }
 
-/// `percentile(x, p)`: interpolated between neighbours.
+/// Binds `percentile(x, p)`, which interpolates linearly between neighbours.
 pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     let (bits, many) = fractions(&a)?;
@@ -119,7 +122,8 @@ pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
-/// `percentile_cont(p)` and `percentile_disc(p)`, as calls of the value, the fraction and whether the order falls.
+/// Binds `percentile_cont(p)` and `percentile_disc(p)`. The resolver passes the value that the group is ordered by,
+/// the fraction, and whether the order is descending.
 pub(super) fn within_group(mut a: Aggregate, name: &'static str) -> Result<BoundAggregate> {
     let falls = a.args.get(2).and_then(|x| x.literal()) == Some(&ScalarValue::Boolean(Some(true)));
     as_double(&mut a)?;
@@ -131,7 +135,7 @@ pub(super) fn within_group(mut a: Aggregate, name: &'static str) -> Result<Bound
     bound(a, collecting)
 }
 
-/// The values in the order that a call asks for.
+/// Sorts the values in the order of the call.
 fn ordered(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let descending = of.params.get::<Fractions>()?.descending;
     sort(values, Some(SortOptions { descending, ..SortOptions::default() })).map_err(from_arrow)
@@ -155,10 +159,13 @@ fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let sorted = ordered(values, of)?;
     let v = sorted.as_primitive::<Float64Type>().values();
     let at = |f: f64| -> f64 {
+        // The fraction 0 is the first value and 1 the last one. The array is not empty, so nothing
+        // underflows.
         let place = f * (v.len() - 1) as f64;
         let (low, high) = (place.floor(), place.ceil());
         let value = |p: f64| v.get(p as usize).copied().unwrap_or(f64::NAN);
-        // Equal neighbours are not interpolated, as in Spark.
+        // Equal neighbours are not interpolated, as in Spark: the weighted sum may differ in the last digit, and of
+        // infinities it would be NaN.
         if low == high || value(low) == value(high) {
             return value(low);
         }
@@ -168,7 +175,8 @@ fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     one_or_list(Arc::new(made), of)
 }
 
-/// `percentile_approx(x, p [, accuracy])`: the least element that a fraction `p` of all does not exceed.
+/// Binds `percentile_approx(x, p [, accuracy])`: the least element such that at least a fraction `p` of all values
+/// does not exceed it.
 pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
     let mut t = a.type_of(0);
     if is_string(&t) || t == DataType::Null {
@@ -191,12 +199,13 @@ fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     }
     let sorted = ordered(values, of)?;
     let n = sorted.len();
+    // The rank of the element, counted from 1; the fraction 0 also means the first one.
     let place = |f: f64| ((f * n as f64).ceil() as usize).clamp(1, n) as u64 - 1;
     let places: UInt64Array = each_fraction(of)?.into_iter().map(|f| Some(place(f))).collect();
     one_or_list(take(&sorted, &places, None).map_err(from_arrow)?, of)
 }
 
-/// `mode(x [, deterministic])`: the most frequent value; of several the least one, or the first to arrive.
+/// Binds `mode(x [, deterministic])`: the most frequent value; of several the least one, or the first that arrived.
 pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if matches!(t, DataType::Map(..)) {
@@ -214,6 +223,7 @@ pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
 
 fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let LeastMode(least) = of.params.get()?;
+    // Among sorted values the first of the most frequent ones is the least.
     let values = if *least { sorted(values)? } else { Arc::clone(values) };
     let converter =
         RowConverter::new(vec![SortField::new(values.data_type().clone())]).map_err(from_arrow)?;

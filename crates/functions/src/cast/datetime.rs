@@ -1,6 +1,7 @@
-//! Casts between dates, times and numbers.
+//! Casts between dates, timestamps and numbers.
 //!
-//! A TIMESTAMP meets dates and wall clocks in the session's zone; as a number it is seconds.
+//! A TIMESTAMP is converted to and from DATE and TIMESTAMP_NTZ in the session's time zone; as a number it counts
+//! seconds since 1970-01-01 UTC.
 
 use super::number::{pow10, rescale, to_integral};
 use super::{Rules, cast_array};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::calendar::{DAY, SECOND};
 
-/// Casts from or to a date or time, texts excepted.
+/// Casts from or to a date or timestamp, except texts.
 pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
     use DataType::{Date32, Timestamp};
     match (array.data_type(), to) {
@@ -25,6 +26,7 @@ pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result
             let zoned = zone.is_some();
             try_map::<_, TimestampMicrosecondType>(days, to, |d| {
                 let local =
+                    // 2^31 days are more microseconds than 64 bits hold.
                     i64::from(d).checked_mul(DAY).ok_or_else(|| datetime_overflow("cast of a date"))?;
                 Ok(if zoned { rules.zone.to_utc(local) } else { local })
             })
@@ -32,6 +34,7 @@ pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result
         (Timestamp(_, zone), Date32) => {
             let zoned = zone.is_some();
             try_map::<_, Date32Type>(times(array), to, |t| {
+                // The floor and not the quotient: an instant before 1970 belongs to the day that it is in.
                 let local = if zoned { rules.zone.to_local(t) } else { t };
                 i32::try_from(local.div_euclid(DAY)).map_err(|_| datetime_overflow("cast of a timestamp"))
             })
@@ -69,10 +72,12 @@ fn time_to_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
             cast_array(&seconds, to, rules)
         }
         DataType::Decimal128(..) => {
+            // 64-bit microseconds have at most 19 digits, so a DECIMAL(20, 6) holds every one exactly.
             let exact = t.unary::<_, Decimal128Type>(i128::from).with_data_type(DataType::Decimal128(20, 6));
             cast_array(&(Arc::new(exact) as ArrayRef), to, rules)
         }
         to if is_integral(to) => {
+            // Spark takes the floor of the seconds too: half a second before 1970 is -1.
             let seconds: ArrayRef = Arc::new(t.unary::<_, Int64Type>(|t| t.div_euclid(SECOND)));
             cast_array(&seconds, to, rules)
         }
@@ -99,6 +104,8 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
             let scale = *s;
             let micros = |v: i128| {
                 let exact = if scale > 6 {
+                    // Spark truncates what is smaller than a microsecond, here and for floating-point
+                    // numbers.
                     v / pow10(scale - 6)
                 } else {
                     rescale(v, scale, 38, 6).unwrap_or(i128::MAX)

@@ -1,6 +1,7 @@
-//! Casts of intervals, which depend on the fields of their types: `INTERVAL DAY` is not `INTERVAL DAY TO SECOND`.
+//! Casts intervals, which depends on the fields of their types: `INTERVAL DAY` is not `INTERVAL DAY TO SECOND`.
 //!
-//! Arrow has one type for all fields, so the caller says which they are.
+//! Arrow has one type for all fields of a kind, so the caller passes the fields, as the numbers of the first and the
+//! last one: 0 to 3 for DAY to SECOND, 0 and 1 for YEAR and MONTH.
 
 use crate::binding::{Arg, Bound, CastMode};
 use crate::errors::{bad_interval, cannot_cast, overflow};
@@ -24,9 +25,10 @@ fn unit(field: u8) -> i64 {
     UNITS.get(usize::from(field)).copied().unwrap_or(SECOND)
 }
 
-/// A value with the intervals in it as texts, such as `INTERVAL '1' DAY`; the fields are those of its intervals in
-/// their order.
+/// Converts the intervals in a value, which may be nested, to texts such as `INTERVAL '1' DAY`. `fields` are those of
+/// its intervals, in the order of a walk over the type.
 pub fn intervals_to_texts(arg: Arg, fields: &[Fields]) -> Bound {
+    // An empty array has the type of the result, which has texts where the argument's type has intervals.
     let texts = intervals_as_texts(&new_empty_array(&arg.data_type), &mut std::iter::repeat((0, 0)));
     Kernel::new("intervals_to_texts", texts.data_type().clone(), to_texts)
         .params(fields.to_vec())
@@ -38,7 +40,7 @@ fn to_texts(b: &Batch) -> Result<ArrayRef> {
     Ok(intervals_as_texts(&b.array(0)?, &mut fields.iter().copied()))
 }
 
-/// A text as an interval of these fields.
+/// Casts a text to an interval of these fields.
 pub fn interval_from_text(arg: Arg, to: &DataType, fields: Fields, mode: CastMode) -> Bound {
     let (name, run): (_, crate::kernel::Run) = match mode {
         CastMode::Ansi => ("interval_from_text", |b| from_text(b, false)),
@@ -67,7 +69,7 @@ fn from_text(b: &Batch, tries: bool) -> Result<ArrayRef> {
     b.build::<DurationMicrosecondType>(value)
 }
 
-/// An interval without what is smaller than its type's last field.
+/// Truncates an interval to the last field of its type.
 pub fn interval_cut(arg: Arg, (start, end): Fields) -> Bound {
     let data_type = arg.data_type.clone();
     Kernel::new("interval_cut", data_type, cut).params((start, end)).call(vec![arg])
@@ -77,6 +79,7 @@ fn cut(b: &Batch) -> Result<ArrayRef> {
     let (_, end) = fields_of(b)?;
     if b.returns == &YEAR_MONTH {
         let value = b.prims::<IntervalYearMonthType>(0)?;
+        // The remainder has the sign of the value, so intervals are truncated toward zero.
         let size = if end == 0 { 12 } else { 1 };
         return b.build::<IntervalYearMonthType>(|i| Ok(value.get(i).map(|v| v - v % size)));
     }
@@ -85,10 +88,10 @@ fn cut(b: &Batch) -> Result<ArrayRef> {
     b.build::<DurationMicrosecondType>(|i| Ok(value.get(i).map(|v| v - v % size)))
 }
 
-/// An interval of one field as a BIGINT that counts it.
+/// Casts an interval of one field to a BIGINT that counts it.
 ///
 /// # Errors
-/// An interval of several fields has no number.
+/// Reports an interval of several fields, for which Spark has no such cast.
 pub fn interval_to_long(arg: Arg, fields: Fields) -> Result<Bound> {
     if fields.0 != fields.1 {
         return Err(cannot_cast(&arg.data_type, &DataType::Int64));
@@ -107,10 +110,10 @@ fn to_long(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int64Type>(|i| Ok(value.get(i).map(|v| v / unit(end))))
 }
 
-/// An integer as an interval that counts the last of the fields.
+/// Casts an integer to an interval of one field, which it counts.
 ///
 /// # Errors
-/// No other type becomes an interval.
+/// Reports an argument that is not an integer, and an interval of several fields.
 pub fn interval_from_long(arg: Arg, to: &DataType, fields: Fields) -> Result<Bound> {
     if !is_integral(&arg.data_type) || (to != &DAY_TIME && to != &YEAR_MONTH) || fields.0 != fields.1 {
         return Err(cannot_cast(&arg.data_type, to));

@@ -1,7 +1,7 @@
-//! CAST and TRY_CAST: which casts exist, which are DataFusion's own, and the kernel of all others.
+//! Binds CAST and TRY_CAST, and runs the casts that are not DataFusion's.
 //!
-//! A cast that keeps every value is DataFusion's, so that pruning and join keys see through it. All others
-//! follow Spark's ANSI rules: a value that does not fit raises, or is null for TRY_CAST.
+//! A cast that keeps every value is DataFusion's own, so that pruning and join keys see through it. All others follow
+//! Spark's ANSI rules: a value that does not fit is an error, or null for TRY_CAST.
 
 mod interval;
 mod number;
@@ -29,7 +29,7 @@ pub use interval::{
 };
 pub(crate) use number::{exceeds, pow10, rescale};
 
-/// How one cast runs.
+/// The mode and the session's zone, which all values of a cast share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub mode: CastMode,
@@ -37,7 +37,8 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// A value that does not fit: null for TRY_CAST, the error otherwise.
+    /// Returns the result for a value that does not fit: null for TRY_CAST, the error otherwise. The error is built
+    /// only if it is needed.
     pub(crate) fn misfit<T>(&self, error: impl FnOnce() -> Error) -> Result<Option<T>> {
         match self.mode {
             CastMode::Try => Ok(None),
@@ -46,7 +47,7 @@ impl Rules {
     }
 }
 
-/// Casts as Spark's ANSI CAST or TRY_CAST does; identity if the types are equal.
+/// Binds Spark's ANSI CAST or TRY_CAST; the argument itself if the types are equal.
 ///
 /// # Errors
 /// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION` if there is no such cast.
@@ -55,10 +56,12 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
     if &from == to {
         return Ok(Bound { expr: arg.expr, data_type: from, nullable: arg.nullable, fallible: false });
     }
-    // Only a value is known to be null: a call without a type may be there for the error that it raises.
+    // Folded for literals and columns only: a call of the type NULL may exist for the error that it raises
+    // (`raise_error`), and must be kept.
     if from == DataType::Null && matches!(arg.expr, Expr::Literal(..) | Expr::Column(_)) {
         return null_of(to);
     }
+    // Spark has this cast without ANSI mode, and reports so with an error class of its own.
     if mode == CastMode::Ansi && is_integral(&from) && to == &DataType::Binary {
         return Err(cannot_cast_in_ansi(&from, to));
     }
@@ -70,6 +73,7 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
         return Ok(Bound { expr, data_type: to.clone(), nullable: arg.nullable, fallible: false });
     }
     let fallible = mode == CastMode::Ansi && can_misfit(&from, to);
+    // Result columns must have Spark's nullability, which is wider than what ANSI casts can return.
     let nulls = if mode == CastMode::Try || said_nullable(&from, to) { Nulls::Always } else { Nulls::Args };
     let (name, run): (_, crate::kernel::Run) = match mode {
         CastMode::Ansi => ("cast", cast_ansi),
@@ -84,7 +88,7 @@ fn null_of(to: &DataType) -> Result<Bound> {
     Ok(Bound { expr: Expr::Literal(value, None), data_type: to.clone(), nullable: true, fallible: false })
 }
 
-/// Whether Spark's ANSI mode has the cast.
+/// Returns whether Spark's ANSI mode has the cast.
 fn castable(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Boolean, Date32, List, Map, Null, Struct, Timestamp, Utf8};
     match (from, to) {
@@ -112,11 +116,12 @@ fn castable(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Whether Arrow's own cast gives Spark's answer for every value.
+/// Returns whether Arrow's own cast gives Spark's answer for every value.
 fn keeps_every_value(from: &DataType, to: &DataType) -> bool {
     use DataType::{Float32, Float64, Int8, Int16, Int32, Int64};
     match (from, to) {
         (Int8, Int16 | Int32 | Int64) | (Int16, Int32 | Int64) | (Int32, Int64) => true,
+        // Digits may be lost, but both round to the nearest value.
         (f, Float32 | Float64) if is_integral(f) => true,
         (Float32, Float64) => true,
         (f, DataType::Utf8) if is_integral(f) => true,
@@ -129,12 +134,14 @@ fn fits(from: &DataType, to: &DataType) -> bool {
     matches!(to, DataType::Decimal128(precision, scale) if decimal_holds(from, *precision, *scale))
 }
 
-/// Whether some value of `from` has none in `to`.
+/// Returns whether some value of `from` has no equivalent in `to`. True where it is not known.
 fn can_misfit(from: &DataType, to: &DataType) -> bool {
     use DataType::{Boolean, List, Map, Struct, Timestamp, Utf8};
     match (from, to) {
+        // Bytes that are not UTF-8.
         (DataType::Binary, Utf8) => true,
         (_, Utf8) | (Boolean, _) | (_, Boolean) if !is_string(from) => false,
+        // A number beyond the range of a float becomes infinity.
         (_, t) if is_float(t) => is_string(from),
         (Utf8, DataType::Binary) => false,
         (f, t) if is_decimal(f) && is_decimal(t) => true,
@@ -145,7 +152,8 @@ fn can_misfit(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Whether Spark says that the cast's result may be null though ANSI raises: where a value may be lost.
+/// Returns whether Spark declares the result of the cast nullable although ANSI mode raises. These are the rules of
+/// its `Cast.forceNullable`.
 fn said_nullable(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Date32, Timestamp};
     match (from, to) {
@@ -180,6 +188,7 @@ pub(crate) fn cast_array(array: &ArrayRef, to: &DataType, rules: Rules) -> Resul
     match (from, to) {
         _ if from == to => Ok(Arc::clone(array)),
         (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        // Needed again here: this also runs for the children of nested types.
         _ if keeps_every_value(from, to) => arrow(::arrow::compute::cast(array, to)),
         _ if is_nested(from) && is_nested(to) => nested(array, to, rules),
         (_, DataType::Utf8) => text::to_text(array, rules),
@@ -200,7 +209,7 @@ fn nested(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
 
 fn list(array: &ArrayRef, field: &FieldRef, rules: Rules) -> Result<ArrayRef> {
     let list = array.as_list::<i32>();
-    // A sliced list sees more values than it holds: those must not raise.
+    // The child array of a sliced list has values outside of the slice, which must not raise.
     let (first, last) = match list.value_offsets() {
         [first, .., last] => (*first as usize, *last as usize),
         _ => (0, 0),
@@ -246,7 +255,7 @@ fn structure(array: &StructArray, fields: &Fields, rules: Rules) -> Result<Array
     Ok(Arc::new(arrow(made)?))
 }
 
-/// A child with the nulls of its struct, so that what hides under a null does not raise.
+/// Returns a child with the nulls of its struct added, so that a value hidden by a null struct does not raise.
 fn masked(child: &ArrayRef, parent: &StructArray) -> Result<ArrayRef> {
     match parent.nulls() {
         None => Ok(Arc::clone(child)),

@@ -1,6 +1,7 @@
-//! Casts between numbers and booleans, and texts of numbers.
+//! Casts between numbers and booleans.
 //!
-//! Integers go through 64 bits, floats through doubles, so that each pair is one loop. Decimals round half up.
+//! Integers are widened to 64 bits and floats to doubles first, which is exact, so that there is one loop for each
+//! pair of kinds and not for each pair of types. Decimals round half away from zero (Spark's HALF_UP).
 
 use super::Rules;
 use crate::errors::{cannot_cast, cast_overflow, decimal_out_of_range};
@@ -38,7 +39,7 @@ pub(super) fn cast_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Resu
     }
 }
 
-/// Maps each value; what has no image is a misfit.
+/// Maps each value. Where `image` is `None` the value of `original`, which errors show in its own type, does not fit.
 fn map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
     original: &dyn Array,
     values: &PrimitiveArray<S>,
@@ -68,7 +69,7 @@ fn misfit(original: &dyn Array, row: usize, to: &DataType) -> thalweg_common::Er
     }
 }
 
-/// A number's text as SQL writes a literal of its type.
+/// Appends the suffix with which SQL writes a literal of the type, as Spark's errors do.
 pub(crate) fn literal(text: &str, data_type: &DataType) -> String {
     let suffix = match data_type {
         DataType::Int8 => "T",
@@ -124,10 +125,13 @@ fn from_double(
         DataType::Float32 => map::<_, Float32Type>(original, v, to, rules, |x| Some(x as f32)),
         DataType::Float64 => map::<_, Float64Type>(original, v, to, rules, Some),
         DataType::Decimal128(p, s) => {
-            // NaN and infinity are no decimals: null, also under ANSI.
+            // Spark returns null for NaN and infinity, in ANSI mode too.
             let finite = v.unary_opt::<_, Float64Type>(|x| x.is_finite().then_some(x));
             let width = if single { Width::Single } else { Width::Double };
             map::<_, Decimal128Type>(original, &finite, to, rules, |x| {
+                // Through the shortest text that identifies the number, as Spark does: 0.1 is 0.1, not the
+                // binary fraction. The width matters, because a float has a shorter text than the same
+                // double.
                 let mut text = String::new();
                 write_float(&mut text, x, width);
                 decimal(&text, *p, *s)
@@ -137,10 +141,11 @@ fn from_double(
     }
 }
 
-/// A double's integral part; none for NaN and for what 64 bits can't hold.
+/// Truncates a double toward zero; `None` for NaN and for what 64 bits cannot hold.
 pub(super) fn to_integral(x: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    // i64::MAX as a double is 2^63, which Spark lets pass and saturates.
+    // Spark compares with `Long.MaxValue` as a double, which is 2^63: that passes and saturates. NaN fails both
+    // comparisons.
     (x.floor() <= LIMIT && x.ceil() >= -LIMIT).then_some(x as i64)
 }
 
@@ -150,6 +155,7 @@ fn from_decimal(
     to: &DataType,
     rules: Rules,
 ) -> Result<ArrayRef> {
+    // Divided with truncation, as Java's `BigDecimal.longValue` does: 2.9 becomes 2.
     let unit = pow10(scale);
     match to {
         DataType::Boolean => Ok(Arc::new(BooleanArray::from_unary(v, |x| x != 0))),
@@ -168,10 +174,11 @@ fn from_decimal(
     }
 }
 
-/// The double nearest to a decimal.
+/// Returns the double nearest to a decimal.
 pub(crate) fn decimal_to_double(value: i128, scale: i8) -> f64 {
     const EXACT: u128 = 1 << 53;
-    // Both operands are exact doubles, so the quotient is rounded once.
+    // Up to 2^53 and 10^22 both operands are exact doubles, so the quotient is rounded once. Anything else is parsed
+    // from text, which is slower and also correctly rounded.
     if value.unsigned_abs() < EXACT && (0..=22).contains(&scale) {
         return value as f64 / 10f64.powi(i32::from(scale));
     }
@@ -180,18 +187,18 @@ pub(crate) fn decimal_to_double(value: i128, scale: i8) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
-/// 10 to the power of a scale from 0 to 38.
+/// Returns 10 to the power of a scale from 0 to 38.
 pub(crate) fn pow10(scale: i8) -> i128 {
     10i128.checked_pow(u32::try_from(scale).unwrap_or(0)).unwrap_or(i128::MAX)
 }
 
-/// Whether a value has more digits than a precision.
+/// Returns whether a value has more digits than a precision.
 pub(crate) fn exceeds(value: i128, precision: u8) -> bool {
     let limit = 10u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
     value.unsigned_abs() >= limit
 }
 
-/// A decimal of scale `from` as one of (p, s), rounded half up; none if it does not fit.
+/// Converts a decimal of scale `from` to DECIMAL(p, s), rounded half away from zero; `None` if it does not fit.
 pub(crate) fn rescale(value: i128, from: i8, p: u8, s: i8) -> Option<i128> {
     let made = match s.cmp(&from) {
         std::cmp::Ordering::Equal => value,
@@ -201,7 +208,7 @@ pub(crate) fn rescale(value: i128, from: i8, p: u8, s: i8) -> Option<i128> {
     (!exceeds(made, p)).then_some(made)
 }
 
-/// The quotient of a division by a positive number, rounded half away from zero.
+/// Divides by a positive number and rounds half away from zero.
 pub(crate) fn divide_half_up(value: i128, by: i128) -> i128 {
     let (quotient, rest) = (value / by, value % by);
     let up = rest.unsigned_abs() >= by.unsigned_abs().div_ceil(2);

@@ -1,6 +1,8 @@
 //! Casts from and to texts.
 //!
-//! Texts lose the white space around them before they are read as numbers, booleans or times.
+//! White space and control characters around a text are removed before it is parsed as a number, a boolean or a time,
+//! as Spark's `trimAll` does. The parsers and the printer are those of `thalweg_values`, which files and functions
+//! share.
 
 use super::Rules;
 use crate::errors::{cannot_cast, cast_invalid_input};
@@ -18,12 +20,13 @@ use thalweg_common::{Error, Result};
 use thalweg_values::display::{Printer, Style};
 use thalweg_values::{datetime, number, zone::Zone};
 
-/// Any column as texts.
+/// Casts any column to texts.
 pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
     if let Some(bytes) = array.as_binary_opt::<i32>() {
         return utf8(bytes, rules);
     }
     let printer = Printer::in_zone(Style::Cast, rules.zone);
+    // Eight bytes for each text are a guess at short numbers; the builder grows if they are too few.
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let mut text = String::new();
     for row in 0..array.len() {
@@ -38,7 +41,8 @@ pub(super) fn to_text(array: &ArrayRef, rules: Rules) -> Result<ArrayRef> {
     Ok(Arc::new(builder.finish()))
 }
 
-/// Bytes as the text that they encode; a STRING here holds nothing that is not UTF-8.
+/// Casts bytes to the text that they encode. Spark keeps bytes that are not UTF-8 in a STRING; an Arrow string cannot
+/// hold them, so they are a value that does not fit.
 fn utf8(bytes: &BinaryArray, rules: Rules) -> Result<ArrayRef> {
     let mut builder = StringBuilder::with_capacity(bytes.len(), bytes.value_data().len());
     for value in bytes.iter() {
@@ -59,7 +63,7 @@ fn utf8(bytes: &BinaryArray, rules: Rules) -> Result<ArrayRef> {
     Ok(Arc::new(builder.finish()))
 }
 
-/// Texts as anything else.
+/// Casts texts to any other type.
 pub(super) fn from_text(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
     let texts = array.as_string::<i32>();
     match to {
@@ -112,9 +116,11 @@ fn integer<T: FromStr>(text: &str) -> Option<T> {
     number::integer(datetime::trim(text))
 }
 
-/// An instant, or without a zone the wall clock, for which a zone in the text means nothing.
+/// Parses a timestamp: an instant if there is a session zone, and otherwise the wall clock, for which a zone in the
+/// text has no effect.
 fn timestamp(text: &str, zone: Option<Zone>) -> Option<i64> {
     let read = datetime::timestamp(text)?;
+    // Computed for wall clocks too: a text whose zone moves it out of range is malformed for both types.
     let instant = read.instant(zone.unwrap_or(Zone::UTC))?;
     Some(if zone.is_some() { instant } else { read.local })
 }
@@ -145,7 +151,7 @@ fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<Array
         let trimmed = datetime::trim(text);
         let made = match number::decimal(trimmed, p, s) {
             Some(v) => Some(v),
-            // A number that does not fit is out of range; any other text is malformed.
+            // Spark has one error for a number that does not fit and another one for a text that is not a number.
             None if number::decimal(trimmed, 38, 0).is_some() || is_number(trimmed) => {
                 rules.misfit(|| crate::errors::decimal_out_of_range(trimmed, p, s))?
             }
@@ -158,7 +164,7 @@ fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<Array
 
 fn is_number(text: &str) -> bool {
     let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'));
-    // A number whose exponent has more than 32 bits is none to Java.
+    // Java's `BigDecimal` does not parse an exponent of more than 32 bits.
     let exponent = text.split_once(['e', 'E']).is_none_or(|(_, e)| e.parse::<i32>().is_ok());
     plain && exponent && text.parse::<f64>().is_ok()
 }

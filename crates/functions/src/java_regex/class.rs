@@ -1,18 +1,20 @@
-//! The named classes of characters: `\d`, `\p{Alpha}`, `\p{IsGreek}` and their kin.
+//! Defines the named classes of characters: `\d`, `\p{Alpha}`, `\p{IsGreek}` and similar ones.
 //!
-//! Without the flag `U` the short ones and POSIX's are ASCII.
+//! Names and contents follow the documentation of `java.util.regex.Pattern` of Java 17. Without the flag `U` the
+//! one-letter classes and the POSIX classes are ASCII. The data of Unicode comes from regex-syntax, whose version may
+//! be newer than Java's.
 
 use super::parse::Bad;
 use super::syntax::{Set, class};
 use regex_syntax::hir::{ClassUnicode, HirKind};
 use std::sync::LazyLock;
 
-/// What `\b` counts as a word's, besides `_` and marks: letters and decimal digits.
+/// The characters that `\b` counts as part of a word besides `_` and marks: letters and decimal digits.
 pub(super) static LETTERS_AND_DIGITS: LazyLock<Set> = LazyLock::new(|| Set::of(&union(&["L", "Nd"])));
 /// The marks that are written over the character before them.
 pub(super) static MARKS: LazyLock<Set> = LazyLock::new(|| Set::of(&union(&["Mn"])));
 
-/// The class of a letter after a backslash; none for a letter that names no class.
+/// Returns the class of a letter after a backslash, or `None` for a letter that names no class.
 pub(super) fn short(letter: char, unicode: bool) -> Option<ClassUnicode> {
     let named = |name: &str| by_property(name).unwrap_or_else(ClassUnicode::empty);
     let mut made = match letter.to_ascii_lowercase() {
@@ -27,6 +29,7 @@ pub(super) fn short(letter: char, unicode: bool) -> Option<ClassUnicode> {
             (' ', ' '),
             ('\u{A0}', '\u{A0}'),
             ('\u{1680}', '\u{1680}'),
+            // Java lists U+180E in `\h`, although Unicode no longer counts it as a space.
             ('\u{180E}', '\u{180E}'),
             ('\u{2000}', '\u{200A}'),
             ('\u{202F}', '\u{202F}'),
@@ -42,7 +45,7 @@ pub(super) fn short(letter: char, unicode: bool) -> Option<ClassUnicode> {
     Some(made)
 }
 
-/// What the flag `U` calls a word's character.
+/// Returns the characters of a word under the flag `U`, as Unicode's UTS 18 defines them.
 fn word() -> ClassUnicode {
     union(&["Alphabetic", "M", "Nd", "Pc", "Join_Control"])
 }
@@ -65,12 +68,18 @@ fn by_property(name: &str) -> Option<ClassUnicode> {
     }
 }
 
-/// The class of `\p{name}`. `folded` is the flag `i`: then a case stands for all of them.
+/// Returns the class of `\p{name}`. `folded` is the flag `i`.
+///
+/// # Errors
+/// [`Bad::Invalid`] for a name that Java does not know, [`Bad::Unsupported`] for a block that is not in the table.
 pub(super) fn property(name: &str, unicode: bool, folded: bool) -> Result<ClassUnicode, Bad> {
+    // With `i` Java reads a class of one case as letters of every case: `(?i)\p{Lower}` matches `A`.
     if folded && is_case(name) {
         let posix = matches!(name, "Lower" | "Upper") && !unicode;
         return Ok(if posix { class(&[('A', 'Z'), ('a', 'z')]) } else { union(&["Lu", "Ll", "Lt"]) });
     }
+    // Java looks in this order: its own names first, then `key=value`, the prefix `In` for blocks, and the
+    // prefix `Is` or no prefix for scripts, categories and binary properties.
     if let Some(found) = posix(name, unicode).or_else(|| java(name)) {
         return Ok(found);
     }
@@ -102,7 +111,7 @@ fn is_case(name: &str) -> bool {
     ) || matches!(bare.to_ascii_uppercase().as_str(), "LOWERCASE" | "UPPERCASE" | "TITLECASE")
 }
 
-/// POSIX's classes, which the flag `U` widens.
+/// Returns a POSIX class, which is ASCII without the flag `U`.
 fn posix(name: &str, unicode: bool) -> Option<ClassUnicode> {
     if unicode && name != "ASCII" {
         return match name {
@@ -136,7 +145,7 @@ fn posix(name: &str, unicode: bool) -> Option<ClassUnicode> {
     })
 }
 
-/// The classes that are named for a method of Java's Character.
+/// Returns a class that is named after a method of `java.lang.Character`, such as `javaLowerCase`.
 fn java(name: &str) -> Option<ClassUnicode> {
     Some(match name.strip_prefix("java")? {
         "LowerCase" => by_property("Lowercase")?,
@@ -151,6 +160,8 @@ fn java(name: &str) -> Option<ClassUnicode> {
         "SpaceChar" => by_property("Z")?,
         "ISOControl" => by_property("Cc")?,
         "Whitespace" => {
+            // `Character.isWhitespace`: all separators but the non-breaking ones, and the ASCII controls that
+            // separate.
             let mut found = by_property("Z")?;
             found.difference(&class(&[
                 ('\u{A0}', '\u{A0}'),
@@ -164,7 +175,7 @@ fn java(name: &str) -> Option<ClassUnicode> {
     })
 }
 
-/// The properties that are yes or no.
+/// Returns the class of a binary property. Java ignores the case of these names, unlike that of general categories.
 fn binary(name: &str) -> Option<ClassUnicode> {
     let unicode = match name.to_ascii_uppercase().as_str() {
         "ALPHABETIC" => "Alphabetic",
@@ -187,7 +198,7 @@ fn binary(name: &str) -> Option<ClassUnicode> {
     by_property(unicode)
 }
 
-/// The blocks that are known by name.
+/// The blocks that have a name here. Java knows all of Unicode's; regex-syntax has none, so another one is refused.
 const BLOCKS: &[(&str, char, char)] = &[
     ("basiclatin", '\0', '\u{7F}'),
     ("latin1supplement", '\u{80}', '\u{FF}'),
@@ -216,6 +227,7 @@ const BLOCKS: &[(&str, char, char)] = &[
 ];
 
 fn block(name: &str) -> Result<ClassUnicode, Bad> {
+    // Java compares names of blocks without case, blanks, `-` and `_`.
     let plain: String = name.chars().filter(|c| !"_- ".contains(*c)).collect::<String>().to_ascii_lowercase();
     let found = BLOCKS.iter().find(|(known, ..)| *known == plain);
     found.map(|(_, low, high)| class(&[(*low, *high)])).ok_or(Bad::Unsupported("this Unicode block"))

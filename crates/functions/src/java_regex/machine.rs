@@ -1,25 +1,26 @@
-//! Runs a pattern by trying, as Java does, with a stack of its own and a limit of steps.
+//! Runs a compiled pattern by backtracking, with a stack of its own and a bound on the steps.
 //!
-//! The first way that matches counts. Time may grow fast with the text, as in Java; here it ends in an error.
+//! The order of the choices is that of `java.util.regex`, so the first way that matches is the one that Java finds.
+//! The time may grow exponentially with the text, as in Java; here such a search ends with an error.
 
 use super::class::{LETTERS_AND_DIGITS, MARKS};
 use super::program::{Op, Program};
 use super::syntax::{Fold, Greed, Lines, Place, Set};
 use regex_syntax::is_word_character;
 
-/// The most steps of one search.
+/// The bound on the steps of one search. Java has none: `(a+)+b` does not end there on a long text of `a`.
 const STEPS_MAX: u64 = 50_000_000;
-/// The most choices that wait at once.
+/// The bound on the choices that are kept at once, about 128 MB. A stack on the heap needs no bound on recursion.
 const CHOICES_MAX: usize = 4_000_000;
 
 /// The search took more steps than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooLong;
 
-/// Where groups begin and end; `usize::MAX` is nowhere.
+/// Start and end of each group, then the places that loops have saved. `usize::MAX` stands for "not set".
 pub(super) type Slots = Vec<usize>;
 
-/// What to go back to.
+/// An alternative to try when the current way fails.
 enum Choice {
     Go {
         op: usize,
@@ -29,13 +30,13 @@ enum Choice {
         slot: usize,
         old: usize,
     },
-    /// A run that can give back down to `low`.
+    /// A greedy run that ends at `at` and can give back characters down to `low`.
     Less {
         op: usize,
         low: usize,
         at: usize,
     },
-    /// A run that can take `left` more.
+    /// A lazy run that ends at `at` and can take `left` more characters.
     More {
         op: usize,
         at: usize,
@@ -43,7 +44,7 @@ enum Choice {
     },
 }
 
-/// What one run saved, and what it can go back to.
+/// The slots of one run and the choices that undo or replace what it did.
 struct Trail<'s> {
     choices: Vec<Choice>,
     slots: &'s mut Slots,
@@ -64,7 +65,7 @@ struct Machine<'p, 't> {
     steps: u64,
 }
 
-/// The first match that begins at `from` or later.
+/// Returns the slots of the first match that begins at `from` or later.
 pub(super) fn search(program: &Program, text: &str, from: usize) -> Result<Option<Slots>, TooLong> {
     let mut machine = Machine { program, text, steps: 0 };
     let mut slots = vec![usize::MAX; program.slots];
@@ -73,7 +74,8 @@ pub(super) fn search(program: &Program, text: &str, from: usize) -> Result<Optio
         if machine.run(0, start, None, &mut slots)?.is_some() {
             return Ok(Some(slots));
         }
-        // Only the start of the text can match what begins with it.
+        // A pattern that begins with `^` (instruction 0 saves the start of the match) can match nowhere else. Without
+        // this check each start of a long text would be tried in vain.
         if start == 0 && matches!(program.ops.get(1), Some(Op::At(Place::TextStart))) {
             return Ok(None);
         }
@@ -83,8 +85,8 @@ pub(super) fn search(program: &Program, text: &str, from: usize) -> Result<Optio
 }
 
 impl Machine<'_, '_> {
-    /// Runs from an instruction to a match that ends at `end`, if that is given: where it ends. The slots are
-    /// left as they were if there is none.
+    /// Runs from an instruction and returns where the match ends, which is `end` if that is given. Without a match
+    /// the slots are as before: every change has a choice that undoes it.
     fn run(
         &mut self,
         op: usize,
@@ -102,7 +104,7 @@ impl Machine<'_, '_> {
             let Some((op, at)) = next else {
                 match trail.choices.pop() {
                     None => return Ok(None),
-                    Some(choice) => next = self.resumed(choice, &mut trail),
+                    Some(choice) => next = self.resume(choice, &mut trail),
                 }
                 continue;
             };
@@ -115,8 +117,8 @@ impl Machine<'_, '_> {
         }
     }
 
-    /// Where a choice goes on.
-    fn resumed(&self, choice: Choice, trail: &mut Trail) -> Option<(usize, usize)> {
+    /// Takes a choice up and returns where to continue; `None` if it was only to undo something.
+    fn resume(&self, choice: Choice, trail: &mut Trail) -> Option<(usize, usize)> {
         match choice {
             Choice::Go { op, at } => Some((op, at)),
             Choice::Restore { slot, old } => {
@@ -124,6 +126,7 @@ impl Machine<'_, '_> {
                 None
             }
             Choice::Less { op, low, at } => {
+                // The run consumed at least one whole character between `low` and `at`.
                 let at = at - self.before(at)?.len_utf8();
                 if at > low {
                     trail.choices.push(Choice::Less { op, low, at });
@@ -147,12 +150,12 @@ impl Machine<'_, '_> {
     fn before(&self, at: usize) -> Option<char> {
         self.text.get(..at)?.chars().next_back()
     }
-    /// The place after the character here, if the set holds it.
+    /// Returns the place after the character at `at`, if the set contains it.
     fn taken(&self, set: &Set, at: usize) -> Option<usize> {
         self.after(at).filter(|c| set.contains(*c)).map(|c| at + c.len_utf8())
     }
 
-    /// Runs one instruction: where to go on, or nothing if it fails.
+    /// Runs one instruction and returns where to continue, or `None` if it fails.
     fn step(
         &mut self,
         instruction: &Op,
@@ -174,29 +177,34 @@ impl Machine<'_, '_> {
                 Some((op + 1, at))
             }
             Op::At(place) => self.holds(*place, at).then_some((op + 1, at)),
-            Op::Back(group, fold) => self.same_again(*group, *fold, at, trail.slots).map(|at| (op + 1, at)),
+            Op::Back(group, fold) => {
+                self.match_back_reference(*group, *fold, at, trail.slots).map(|at| (op + 1, at))
+            }
             Op::Unmoved { slot, to } => {
                 Some((if trail.slots.get(*slot) == Some(&at) { *to } else { op + 1 }, at))
             }
             Op::Atomic { next } => self.part(op + 1, (at, None), trail)?.map(|at| (*next, at)),
             Op::Ahead { negated, next } => {
-                let found = self.looked(*negated, op + 1, (at, None), trail)?;
+                let found = self.matches_around(*negated, op + 1, (at, None), trail)?;
                 found.then_some((*next, at))
             }
             Op::Behind { negated, least, most, next } => {
-                self.behind((*least, *most), *negated, (op, at), trail)?.then_some((*next, at))
+                self.look_behind((*least, *most), *negated, (op, at), trail)?.then_some((*next, at))
             }
             Op::Match => None,
         })
     }
 
-    /// A part of its own; what it saves is undone when the choices before it are gone back to.
+    /// Runs a part on its own and returns where it ends.
     fn part(
         &mut self,
         op: usize,
         (at, end): (usize, Option<usize>),
         trail: &mut Trail,
     ) -> Result<Option<usize>, TooLong> {
+        // The choices of the part end with it, which makes it atomic, but the groups that it captured stay.
+        // They must be undone when an earlier choice is taken up, so the difference becomes choices of the
+        // caller.
         let before = trail.slots.clone();
         let found = self.run(op, at, end, trail.slots)?;
         for (slot, (old, new)) in before.iter().zip(trail.slots.iter()).enumerate() {
@@ -207,8 +215,8 @@ impl Machine<'_, '_> {
         Ok(found)
     }
 
-    /// Whether looking from a place is as wanted.
-    fn looked(
+    /// Returns whether the part of a look-around matches, or does not if `negated`.
+    fn matches_around(
         &mut self,
         negated: bool,
         op: usize,
@@ -218,20 +226,23 @@ impl Machine<'_, '_> {
         if !negated {
             return Ok(self.part(op, (at, end), trail)?.is_some());
         }
+        // Groups inside of a negated look-around stay unset after it.
         let mut scratch = trail.slots.clone();
         Ok(self.run(op, at, end, &mut scratch)?.is_none())
     }
 
-    fn behind(
+    fn look_behind(
         &mut self,
         (least, most): (usize, usize),
         negated: bool,
         (op, at): (usize, usize),
         trail: &mut Trail,
     ) -> Result<bool, TooLong> {
+        // From the shortest text to the longest one, as Java tries them: groups in the look-behind show the
+        // order.
         let mut start = at;
         for length in 0..=most {
-            if length >= least && self.looked(false, op + 1, (start, Some(at)), trail)? {
+            if length >= least && self.matches_around(false, op + 1, (start, Some(at)), trail)? {
                 return Ok(!negated);
             }
             match self.before(start) {
@@ -242,7 +253,7 @@ impl Machine<'_, '_> {
         Ok(negated)
     }
 
-    /// Takes a set as often as it goes: where it ends at first.
+    /// Matches a set repeatedly and returns where the run ends first.
     fn repeat(
         &mut self,
         set: &Set,
@@ -263,6 +274,7 @@ impl Machine<'_, '_> {
         let low = at;
         for _ in least..most {
             let Some(further) = self.taken(set, at) else { break };
+            // A long run counts as many steps as it has characters, so that the bound limits time.
             self.steps += 1;
             at = further;
         }
@@ -272,8 +284,9 @@ impl Machine<'_, '_> {
         Some(at)
     }
 
-    /// The place after the text of a group, if it is here once more.
-    fn same_again(&self, group: usize, fold: Fold, at: usize, slots: &Slots) -> Option<usize> {
+    /// Returns the place after the text of a group, if that text occurs at `at` once more. A group that did not take
+    /// part matches nothing, as in Java.
+    fn match_back_reference(&self, group: usize, fold: Fold, at: usize, slots: &Slots) -> Option<usize> {
         let (start, end) = (*slots.get(group * 2)?, *slots.get(group * 2 + 1)?);
         let wanted = self.text.get(start..end)?;
         let mut here = self.text.get(at..)?.chars();
@@ -283,6 +296,8 @@ impl Machine<'_, '_> {
                 Fold::Exactly => c == w,
                 Fold::Ascii => c.eq_ignore_ascii_case(&w),
                 Fold::Unicode => {
+                    // Java compares the lower cases of the upper cases: in some alphabets neither mapping
+                    // alone unites both forms.
                     c == w
                         || c.to_uppercase()
                             .flat_map(char::to_lowercase)
@@ -302,9 +317,10 @@ impl Machine<'_, '_> {
             Place::TextEnd => at == self.text.len(),
             Place::LastLine(lines) => self.ends_line(lines, at) && self.is_last(at),
             Place::LineEnd(lines) => self.ends_line(lines, at),
-            // No line starts where the text ends.
+            // Java's `^` does not match after a line end that ends the text.
             Place::LineStart(lines) => at < self.text.len() && self.starts_line(lines, at),
             Place::Word { boundary, unicode } => {
+                // A mark needs its offset too, to find the character that it belongs to.
                 let is = |c: Option<(usize, char)>| c.is_some_and(|(i, c)| self.is_word(c, i, unicode));
                 let before = self.before(at).map(|c| (at - c.len_utf8(), c));
                 (is(before) != is(self.after(at).map(|c| (at, c)))) == boundary
@@ -327,13 +343,14 @@ impl Machine<'_, '_> {
         }
     }
 
-    /// Whether at most one line's end follows.
+    /// Returns whether at most one line end follows.
     fn is_last(&self, at: usize) -> bool {
         let rest = self.text.get(at..).unwrap_or("");
+        // The caller has checked that a line end follows, so one more character is that line end.
         rest == "\r\n" || rest.chars().nth(1).is_none()
     }
 
-    /// Whether a character is a word's: a letter, a digit, `_`, or a mark on one of these.
+    /// Returns whether a character is part of a word: a letter, a digit, `_`, or a mark on one of these.
     fn is_word(&self, c: char, at: usize, unicode: bool) -> bool {
         if unicode {
             return is_word_character(c);
@@ -341,6 +358,8 @@ impl Machine<'_, '_> {
         if c == '_' || LETTERS_AND_DIGITS.contains(c) {
             return true;
         }
+        // As in Java 17: a mark continues a word only if the nearest character before it that is not a mark
+        // is a letter or a digit.
         let base = self.text.get(..at).and_then(|t| t.chars().rev().find(|c| !MARKS.contains(*c)));
         MARKS.contains(c) && base.is_some_and(|c| LETTERS_AND_DIGITS.contains(c))
     }

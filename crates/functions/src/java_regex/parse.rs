@@ -1,67 +1,35 @@
-//! Java's syntax of patterns, read into a tree.
+//! Parses Java's syntax of patterns to a tree.
 //!
-//! Says of a pattern that is not Java's that it is invalid, and names what is Java's but not known here.
+//! The parser is recursive descent over characters, like that of `java.util.regex.Pattern`, and accepts what that
+//! accepts: [`Bad::Invalid`] for what Java refuses, [`Bad::Unsupported`] for what is valid there but not supported
+//! here.
 
 use super::class;
-use super::syntax::{Fold, Greed, Lines, Node, Place, Set, class as ranges};
+use super::flags::Flags;
+use super::syntax::{Fold, Greed, Node, Place, Set, class as ranges};
 use regex_syntax::hir::ClassUnicode;
 
-/// Why a pattern can't be used.
+/// The reason why a pattern cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bad {
-    /// Java refuses it.
+    /// Java refuses the pattern.
     Invalid,
-    /// Java knows it.
+    /// The pattern is valid in Java; the text names the construct that is not supported here.
     Unsupported(&'static str),
 }
 
-/// The most characters that groups may nest.
+/// The bound on nested groups and classes: parser, translation and compiler are recursive.
 const DEPTH_MAX: usize = 250;
 
-/// The flags in force at one place of a pattern.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Flags {
-    pub fold: bool,
-    pub unicode_case: bool,
-    pub unicode_classes: bool,
-    pub multiline: bool,
-    pub dot_all: bool,
-    pub unix_lines: bool,
-    pub comments: bool,
-}
-
-impl Flags {
-    fn lines(self) -> Lines {
-        if self.unix_lines { Lines::Unix } else { Lines::All }
-    }
-    fn set(&mut self, letter: char, on: bool) -> Result<(), Bad> {
-        let flag = match letter {
-            'i' => &mut self.fold,
-            'm' => &mut self.multiline,
-            's' => &mut self.dot_all,
-            'd' => &mut self.unix_lines,
-            'x' => &mut self.comments,
-            'u' => &mut self.unicode_case,
-            'U' => {
-                self.unicode_classes = on;
-                &mut self.unicode_case
-            }
-            _ => return Err(Bad::Invalid),
-        };
-        *flag = on;
-        Ok(())
-    }
-}
-
-/// A pattern read.
+/// A parsed pattern.
 pub(super) struct Parsed {
     pub node: Node,
-    /// How many groups capture.
+    /// The number of capturing groups.
     pub groups: usize,
     pub names: Vec<(String, usize)>,
 }
 
-/// Reads a pattern.
+/// Parses a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Parsed, Bad> {
     let mut parser = Parser {
         chars: unquoted(pattern),
@@ -72,13 +40,14 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, Bad> {
         depth: 0,
     };
     let node = parser.alternatives()?;
+    // Only a `)` without its `(` ends the alternatives early.
     if parser.at < parser.chars.len() {
         return Err(Bad::Invalid);
     }
     Ok(Parsed { node, groups: parser.groups, names: parser.names })
 }
 
-/// The characters of a pattern; true are those that stand between `\Q` and `\E` and mean themselves.
+/// Returns the characters of a pattern; those between `\Q` and `\E` are marked `true` and stand for themselves.
 fn unquoted(pattern: &str) -> Vec<(char, bool)> {
     let mut out = Vec::with_capacity(pattern.len());
     let (mut rest, mut quoted) = (pattern, false);
@@ -86,7 +55,7 @@ fn unquoted(pattern: &str) -> Vec<(char, bool)> {
         match (rest.get(..2), quoted) {
             (Some("\\Q"), false) => (quoted, rest) = (true, rest.get(2..).unwrap_or("")),
             (Some("\\E"), true) => (quoted, rest) = (false, rest.get(2..).unwrap_or("")),
-            // An escaped backslash starts no quotation.
+            // The second backslash is escaped, so that a `Q` after it starts no quotation.
             (Some("\\\\"), false) => {
                 out.extend([('\\', false), ('\\', false)]);
                 rest = rest.get(2..).unwrap_or("");
@@ -116,7 +85,7 @@ enum Piece {
 }
 
 impl Parser {
-    /// The next character, if it is not quoted; with the flag `x` spaces and comments are skipped before.
+    /// Returns the next character if it is not quoted. With the flag `x` spaces and comments before it are skipped.
     fn peek(&mut self) -> Option<char> {
         if self.flags.comments {
             self.skip_comments();
@@ -148,7 +117,7 @@ impl Parser {
     fn expect(&mut self, wanted: char) -> Result<(), Bad> {
         if self.eat(wanted) { Ok(()) } else { Err(Bad::Invalid) }
     }
-    /// The next character, whatever it is.
+    /// Consumes the next character, quoted or not.
     fn next(&mut self) -> Result<char, Bad> {
         let (c, _) = self.raw().ok_or(Bad::Invalid)?;
         self.at += 1;
@@ -186,8 +155,9 @@ impl Parser {
         })
     }
 
-    /// What a quantifier may follow; none for flags alone.
+    /// Parses what a quantifier may follow; `None` for `(?i)`, which only sets flags.
     fn atom(&mut self) -> Result<Option<Node>, Bad> {
+        // `peek` hides quoted characters: they are literals, whatever they are.
         let Some(c) = self.peek() else { return self.next().map(|c| Some(self.one(c))) };
         self.at += 1;
         Ok(Some(match c {
@@ -199,6 +169,7 @@ impl Parser {
             '^' => Node::At(Place::TextStart),
             '$' if self.flags.multiline => Node::At(Place::LineEnd(self.flags.lines())),
             '$' => Node::At(Place::LastLine(self.flags.lines())),
+            // A quantifier needs something before it. `]` and `}` alone are literals.
             '*' | '+' | '?' | '{' => return Err(Bad::Invalid),
             c => self.one(c),
         }))
@@ -220,16 +191,18 @@ impl Parser {
         Node::Set(Set::of(&self.folded(ranges(&[(c, c)]))))
     }
 
-    /// A class with the other cases of its letters, if the flag `i` is on.
+    /// Adds the other cases of the letters of a class, if the flag `i` is set.
     fn folded(&self, mut class: ClassUnicode) -> ClassUnicode {
         if !self.flags.fold {
             return class;
         }
         if self.flags.unicode_case {
-            // Fails only without the tables of cases, which are built in.
+            // Fails only if regex-syntax is built without its tables of cases, which it is not.
             let _ = class.try_case_fold_simple();
             return class;
         }
+        // Without the flag `u` Java folds ASCII letters only. Each range is clipped to the letters and
+        // shifted by the distance of the two cases.
         let mut other = ClassUnicode::empty();
         for range in class.iter() {
             let shifted = |low: char, high: char, by: i32| {
@@ -259,6 +232,7 @@ impl Parser {
 
     fn counted(&mut self, node: Node) -> Result<Node, Bad> {
         self.at += 1;
+        // Java requires the lower bound: `{,3}` is an error.
         let least = self.number()?.ok_or(Bad::Invalid)?;
         let most = if self.eat(',') { self.number()? } else { Some(least) };
         self.expect('}')?;
@@ -272,6 +246,7 @@ impl Parser {
         let mut found: Option<u32> = None;
         while let Some(digit) = self.peek().and_then(|c| c.to_digit(10)) {
             self.at += 1;
+            // Java's counts are of type `int`.
             let longer = found.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(digit));
             found = Some(longer.filter(|n| *n <= i32::MAX as u32).ok_or(Bad::Invalid)?);
         }
@@ -289,10 +264,11 @@ impl Parser {
         Ok(Node::Repeat { node: Box::new(node), least, most, greed })
     }
 
-    /// What follows `(`.
+    /// Parses what follows `(`.
     fn group(&mut self) -> Result<Option<Node>, Bad> {
         let outer = self.flags;
         if !self.eat('?') {
+            // The number is taken before the body: groups count by their opening parentheses.
             self.groups += 1;
             let number = self.groups;
             return self.body(outer, |node| Node::Group(number, node)).map(Some);
@@ -322,13 +298,15 @@ impl Parser {
         made.map(Some)
     }
 
-    /// What a group holds, and its end.
+    /// Parses the body of a group up to its `)`.
     fn body(&mut self, outer: Flags, made: impl FnOnce(Box<Node>) -> Node) -> Result<Node, Bad> {
         let node = self.alternatives()?;
         self.expect(')')?;
+        // Flags that were set inside of the group end with it.
         self.flags = outer;
         let made = made(Box::new(node));
         match &made {
+            // Java also refuses a look-behind whose length has no bound.
             Node::Look { ahead: false, node, .. } if node.widths().1.is_none() => Err(Bad::Invalid),
             _ => Ok(made),
         }
@@ -348,7 +326,7 @@ impl Parser {
         }
     }
 
-    /// `(?i-m)`, which holds until the group around it ends, and `(?i-m:…)`.
+    /// Parses `(?i-m)`, whose flags hold until the enclosing group ends, and `(?i-m:…)`.
     fn inline_flags(&mut self, first: char, outer: Flags) -> Result<Option<Node>, Bad> {
         let (mut on, mut letter) = (true, first);
         loop {
@@ -362,7 +340,7 @@ impl Parser {
         }
     }
 
-    /// What follows a backslash outside of a class.
+    /// Parses what follows a backslash outside of a class.
     fn escape(&mut self) -> Result<Node, Bad> {
         let c = self.next()?;
         let word = |boundary| Node::At(Place::Word { boundary, unicode: self.flags.unicode_classes });
@@ -383,6 +361,7 @@ impl Parser {
                 }
                 let first = self.next()?;
                 let name = self.name(first)?;
+                // Java resolves the name while it parses, so the group must stand before the reference.
                 let known = self.names.iter().find(|(known, _)| *known == name);
                 Node::Back(known.ok_or(Bad::Invalid)?.1, self.fold())
             }
@@ -401,7 +380,8 @@ impl Parser {
         }
     }
 
-    /// `\11` is group 11 if there are as many by now, and group 1 before a 1 otherwise.
+    /// Parses the rest of a back reference. `\11` is group 11 if 11 groups are open or closed so far, and otherwise
+    /// group 1 and the character `1`.
     fn back_reference(&mut self, first: char) -> Node {
         let mut group = first.to_digit(10).unwrap_or(0) as usize;
         while let Some(digit) = self.raw().and_then(|(c, _)| c.to_digit(10)) {
@@ -415,7 +395,7 @@ impl Parser {
         Node::Back(group, self.fold())
     }
 
-    /// An escape that stands for characters, inside and outside of classes.
+    /// Parses an escape that stands for characters, inside or outside of a class.
     fn escaped(&mut self, c: char) -> Result<Piece, Bad> {
         if let Some(found) = class::short(c, self.flags.unicode_classes) {
             return Ok(Piece::Many(found));
@@ -441,6 +421,7 @@ impl Parser {
             'x' => char::from_u32(self.hex(2)?).ok_or(Bad::Invalid)?,
             'u' => self.utf16()?,
             'N' => return Err(Bad::Unsupported("\\N{name}")),
+            // Java reserves letters without a meaning; any other character may be escaped.
             c if c.is_ascii_alphabetic() => return Err(Bad::Invalid),
             c => c,
         }))
@@ -461,7 +442,7 @@ impl Parser {
         (0..digits).try_fold(0, |value, _| Ok(value * 16 + digit(self)?))
     }
 
-    /// `\0`, and up to three octal digits of at most 255.
+    /// Parses the digits of `\0`: up to three octal ones whose value is at most 255.
     fn octal(&mut self) -> Result<char, Bad> {
         let mut value = self.next()?.to_digit(8).ok_or(Bad::Invalid)?;
         for _ in 0..2 {
@@ -476,9 +457,10 @@ impl Parser {
         char::from_u32(value).ok_or(Bad::Invalid)
     }
 
-    /// Four digits of `\u`; two halves of a character are read as one.
+    /// Parses the four digits of `\u`. Two escapes of a surrogate pair are one character.
     fn utf16(&mut self) -> Result<char, Bad> {
         let high = self.hex(4)?;
+        // A text here is UTF-8 and holds no single surrogate, which Java could match.
         if !(0xD800..0xDC00).contains(&high) {
             return char::from_u32(high).ok_or(Bad::Unsupported("a half of a character"));
         }
@@ -504,7 +486,7 @@ impl Parser {
         Ok(found)
     }
 
-    /// What follows `[`: pieces, classes in classes, and `&&` for what both sides hold.
+    /// Parses what follows `[`: characters, ranges, nested classes, and `&&` for intersections.
     fn bracket(&mut self) -> Result<ClassUnicode, Bad> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
@@ -516,7 +498,7 @@ impl Parser {
         let mut empty = true;
         loop {
             match self.peek() {
-                // The first bracket means itself.
+                // A `]` at the beginning is a literal.
                 Some(']') if !empty || left.is_some() => {
                     self.at += 1;
                     break;
@@ -527,6 +509,7 @@ impl Parser {
                 }
                 Some('&') if self.chars.get(self.at + 1) == Some(&('&', false)) => {
                     self.at += 2;
+                    // `&&` binds weaker than union: everything since the last `&&` is one side.
                     intersect(&mut left, here, empty);
                     (here, empty) = (ClassUnicode::empty(), true);
                     continue;
@@ -547,12 +530,13 @@ impl Parser {
         Ok(all)
     }
 
-    /// One character, one range or one class of a bracket.
+    /// Parses a character, a range or an escape of a class.
     fn piece(&mut self) -> Result<ClassUnicode, Bad> {
         let first = match self.class_item()? {
             Piece::Many(class) => return Ok(class),
             Piece::One(c) => c,
         };
+        // A `-` before the end of the class or before a nested class is a literal.
         let range = self.peek() == Some('-')
             && !matches!(self.chars.get(self.at + 1), None | Some((']' | '[', false)));
         if !range {
@@ -575,7 +559,7 @@ impl Parser {
     }
 }
 
-/// Narrows what stands left of `&&` to what is also right of it; nothing on a side narrows nothing.
+/// Intersects the left side of `&&` with the right one. Java ignores an empty right side.
 fn intersect(left: &mut Option<ClassUnicode>, right: ClassUnicode, empty: bool) {
     match left {
         None => *left = Some(right),
@@ -584,7 +568,7 @@ fn intersect(left: &mut Option<ClassUnicode>, right: ClassUnicode, empty: bool) 
     }
 }
 
-/// `\R`.
+/// Returns the equivalent of `\R`. `\r\n` comes first, so that it is consumed as one line break.
 fn line_break() -> Node {
     let one = |c| Node::Set(Set::of(&ranges(&[(c, c)])));
     let single = ranges(&[('\n', '\r'), ('\u{85}', '\u{85}'), ('\u{2028}', '\u{2029}')]);

@@ -1,16 +1,20 @@
-//! A pattern as instructions for the machine.
+//! Compiles a tree to instructions of the backtracking machine.
+//!
+//! An instruction whose target is not known yet is first pushed as `Op::Match` and replaced once the part after it is
+//! compiled.
 
 use super::parse::Bad;
 use super::syntax::{Fold, Greed, Node, Place, Set};
 
-/// The most instructions of a pattern.
+/// The bound on a pattern's instructions: counted repetitions are unrolled, so `(a{1000}){1000}` would need millions.
 const SIZE_MAX: usize = 100_000;
 
-/// One instruction; numbers are places in the program.
+/// One instruction. Targets are indexes into the program.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
     Set(Set),
-    /// A set many times: all that it can, from `least` to `most`.
+    /// Matches a set between `least` and `most` times. One instruction, because a repeated set is by far the most
+    /// frequent loop and needs one choice instead of one for each character.
     Run {
         set: Set,
         least: usize,
@@ -18,28 +22,29 @@ pub(super) enum Op {
         greed: Greed,
     },
     Jump(usize),
-    /// Goes on at the first, and at the second if that fails.
+    /// Continues at the first target, and at the second one if that fails.
     Split(usize, usize),
     Save(usize),
     At(Place),
     Back(usize, Fold),
-    /// Goes on after the part from here if it matches (or does not), having moved nowhere.
+    /// Look-ahead: continues at `next`, at the same place of the text, if the part after this instruction matches (or
+    /// does not, if negated).
     Ahead {
         negated: bool,
         next: usize,
     },
-    /// The same for a part that ends here and has a length within bounds.
+    /// Look-behind: the same for a part that ends at this place and has a length within the bounds, in characters.
     Behind {
         negated: bool,
         least: usize,
         most: usize,
         next: usize,
     },
-    /// Goes on after the part with its first match only.
+    /// Continues at `next` after the first match of the part; its other ways to match are never tried.
     Atomic {
         next: usize,
     },
-    /// Goes to the place unless the text moved on since the slot was saved.
+    /// Jumps to `to` if the place in the text is still the one saved in the slot: the round matched the empty text.
     Unmoved {
         slot: usize,
         to: usize,
@@ -102,6 +107,7 @@ impl Program {
             }
             Node::Look { ahead: false, negated, node } => {
                 let (least, most) = node.widths();
+                // The parser has refused a look-behind without a bound.
                 let most = most.ok_or(Bad::Invalid)?;
                 let start = self.part(node)?;
                 self.put(start, Op::Behind { negated: *negated, least, most, next: self.ops.len() });
@@ -114,7 +120,8 @@ impl Program {
         Ok(())
     }
 
-    /// A part that runs on its own, after a place for the instruction that runs it.
+    /// Compiles a part that runs on its own, and returns the index that is reserved before it for the instruction
+    /// that runs it.
     fn part(&mut self, node: &Node) -> Result<usize, Bad> {
         let start = self.push(Op::Match)?;
         self.node(node)?;
@@ -147,11 +154,13 @@ impl Program {
     }
 
     fn repeat(&mut self, node: &Node, least: u32, most: Option<u32>, greed: Greed) -> Result<(), Bad> {
+        // Possessive included: a run that leaves no choice is possessive.
         if let Node::Set(set) = node {
             let most = most.map_or(usize::MAX, |n| n as usize);
             self.push(Op::Run { set: set.clone(), least: least as usize, most, greed })?;
             return Ok(());
         }
+        // `x*+` is `(?>x*)` by definition.
         if greed == Greed::Possessive {
             let (node, greed) = (Box::new(node.clone()), Greed::Greedy);
             return self.atomic(&Node::Repeat { node, least, most, greed });
@@ -175,6 +184,8 @@ impl Program {
         }
         let start = self.push(Op::Match)?;
         let slot = self.slots;
+        // A loop without an upper bound must not repeat a round that matched nothing. Java leaves the loop
+        // after such a round, with what the round captured.
         let empty = node.widths().0 == 0;
         if empty {
             self.slots += 1;
@@ -182,6 +193,7 @@ impl Program {
         }
         self.node(node)?;
         if empty {
+            // The instruction after the `Jump` that follows: the end of the loop.
             let to = self.ops.len() + 2;
             self.push(Op::Unmoved { slot, to })?;
         }

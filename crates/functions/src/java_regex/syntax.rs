@@ -1,6 +1,7 @@
 //! The tree of a pattern in Java's syntax.
 //!
-//! Flags are gone here: the parser has put what they mean into sets, places and folds.
+//! The tree holds no flags: the parser has resolved each of them into sets, places and folds, so that neither the
+//! translation nor the machine depends on them.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
@@ -15,6 +16,7 @@ impl Set {
         Self { ranges: class.iter().map(|r| (r.start(), r.end())).collect() }
     }
     pub(super) fn contains(&self, c: char) -> bool {
+        // `ClassUnicode` keeps its ranges sorted and disjoint, so one binary search finds the only candidate.
         let after = self.ranges.partition_point(|(low, _)| *low <= c);
         after.checked_sub(1).and_then(|i| self.ranges.get(i)).is_some_and(|(_, high)| c <= *high)
     }
@@ -23,12 +25,12 @@ impl Set {
     }
 }
 
-/// The class of some ranges.
+/// Creates a class from ranges with inclusive ends.
 pub(super) fn class(ranges: &[(char, char)]) -> ClassUnicode {
     ClassUnicode::new(ranges.iter().map(|(low, high)| ClassUnicodeRange::new(*low, *high)))
 }
 
-/// How often a repetition takes its part, and whether it gives back.
+/// The order in which a quantifier tries its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Greed {
     Greedy,
@@ -36,7 +38,7 @@ pub(super) enum Greed {
     Possessive,
 }
 
-/// How a back reference compares.
+/// The comparison of a back reference, from the flags `i` and `u`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fold {
     Exactly,
@@ -44,7 +46,7 @@ pub(super) enum Fold {
     Unicode,
 }
 
-/// Which characters end a line.
+/// The characters that end a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
     /// `\n`, `\r`, `\r\n`, U+0085, U+2028 and U+2029.
@@ -54,7 +56,7 @@ pub(super) enum Lines {
 }
 
 impl Lines {
-    /// Whether the character ends a line.
+    /// Returns whether the character ends a line.
     pub(super) fn end_with(self, c: char) -> bool {
         match self {
             Self::All => matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}'),
@@ -105,11 +107,13 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// The least and the greatest number of characters of a match; no greatest if there is none.
+    /// Returns the least and the greatest number of characters of a match; the latter is `None` without a bound.
     pub(super) fn widths(&self) -> (usize, Option<usize>) {
         match self {
             Node::Empty | Node::At(_) | Node::Look { .. } => (0, Some(0)),
             Node::Set(_) => (1, Some(1)),
+            // The group may have matched any text. Java refuses a back reference in a look-behind for the
+            // same reason.
             Node::Back(..) => (0, None),
             Node::Group(_, node) | Node::Atomic(node) => node.widths(),
             Node::Concat(nodes) => nodes.iter().map(Node::widths).fold((0, Some(0)), |a, w| {
@@ -123,6 +127,7 @@ impl Node {
             Node::Repeat { node, least, most, .. } => {
                 let (low, high) = node.widths();
                 let high = match (high, most) {
+                    // However often it repeats, a part that matches only the empty text stays empty.
                     (Some(0), _) => Some(0),
                     (Some(h), Some(n)) => Some(h.saturating_mul(*n as usize)),
                     _ => None,

@@ -1,4 +1,5 @@
-//! What patterns find, as Java 17 answers; each case runs on the machine and, where it can, on the crate.
+//! Compares what patterns find with the answers of Java 17. Each case runs on the machine and, where it can, on the
+//! crate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;

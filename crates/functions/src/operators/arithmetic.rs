@@ -1,7 +1,7 @@
-//! `+ - * / % div` and their `try_` forms: which types meet, and which kernel computes.
+//! Binds `+ - * / % div` and their `try_` forms: finds the types of operands and result, and chooses the kernel.
 //!
-//! Floats add, subtract and multiply natively; all else goes through checked kernels. Dates and intervals
-//! are handed to `temporal`.
+//! Floating-point numbers are added, subtracted and multiplied by DataFusion's operators; everything else runs in
+//! checked kernels. Operands that are dates, times or intervals are bound by `temporal`.
 
 use super::{decimals, integers, temporal};
 use crate::binding::{Arg, Bound};
@@ -128,7 +128,7 @@ impl Op {
             other => other,
         }
     }
-    /// Whether a misfit is null.
+    /// Returns whether a result that does not fit is null.
     pub(super) fn tries(self) -> bool {
         self.base() != self
     }
@@ -146,6 +146,7 @@ impl Op {
     }
     fn nulls(self) -> Nulls {
         match self {
+            // Spark declares every division nullable, although ANSI mode raises for a divisor of zero.
             Op::Add | Op::Subtract | Op::Multiply => Nulls::Args,
             _ => Nulls::Always,
         }
@@ -172,6 +173,7 @@ fn number_or_time(call: Call, op: Op) -> Result<Bound> {
     if !number(&l) || !number(&r) {
         return Err(different_or_wrong(op, &l, &r));
     }
+    // A text beside a number is cast to the number's type. For two texts Spark has no type to choose.
     if is_string(&l) && is_string(&r) {
         return Err(wrong_operand(op.symbol(), "\"NUMERIC\"", &l));
     }
@@ -185,10 +187,11 @@ fn different_or_wrong(op: Op, l: &DataType, r: &DataType) -> thalweg_common::Err
     if l == r { wrong_operand(op.symbol(), "\"NUMERIC\"", l) } else { different_types(op.symbol(), l, r) }
 }
 
-/// The types that both operands are cast to.
+/// Returns the types that the operands are cast to, or `None` if they have no common one.
 fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)> {
     let (l, r) = (&left.data_type, &right.data_type);
     let decimals = (is_decimal(l) || is_decimal(r)) && exact_digits(l).is_some() && exact_digits(r).is_some();
+    // Decimals keep precisions of their own: the result's type is computed from both.
     if decimals {
         return Some((as_decimal(left)?, as_decimal(right)?));
     }
@@ -196,13 +199,15 @@ fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)
         (DataType::Null, Op::IntegralDivide) => DataType::Int64,
         (DataType::Null, _) => DataType::Float64,
         (t, Op::IntegralDivide) if is_integral(&t) => DataType::Int64,
+        // `/` of integers is a division of doubles in Spark; `div` is the integral one.
         (t, Op::Divide) if !is_decimal(&t) => DataType::Float64,
         (t, _) => t,
     };
     Some((both.clone(), both))
 }
 
-/// The decimal type of an operand; an integer literal has only the digits that it needs.
+/// Returns the decimal type of an operand. An integer literal has only the digits that it needs, as in Spark, so that
+/// `price * 2` does not get the ten digits of an INT.
 pub(super) fn as_decimal(arg: &Arg) -> Option<DataType> {
     let needed = match arg.literal() {
         Some(ScalarValue::Int8(Some(v))) => Some(i64::from(*v)),
@@ -224,6 +229,7 @@ fn compute(op: Op, left: Arg, right: Arg) -> Bound {
         let returns = decimal_result(op, (i32::from(*p1), i32::from(*s1)), (i32::from(*p2), i32::from(*s2)));
         return checked(op, returns, decimals::run_of(op), left, right);
     }
+    // IEEE arithmetic cannot fail: the answers are infinity and NaN in both systems.
     if is_float(&l) && matches!(op.base(), Op::Add | Op::Subtract | Op::Multiply) {
         return native(op, left, right);
     }
@@ -231,7 +237,7 @@ fn compute(op: Op, left: Arg, right: Arg) -> Bound {
     checked(op, returns, integers::run_of(op), left, right)
 }
 
-/// Whether a result that does not fit is null.
+/// Set if a result that does not fit is null.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Tries(bool);
 
@@ -252,7 +258,8 @@ fn native(op: Op, left: Arg, right: Arg) -> Bound {
     Bound { expr, data_type, nullable, fallible: false }
 }
 
-/// Spark's result type of decimal arithmetic.
+/// Returns the result type of decimal arithmetic, by Spark's (Hive's) rules, which `decimal_adjusted` limits to 38
+/// digits.
 fn decimal_result(op: Op, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
     match op.base() {
         Op::Add | Op::Subtract => {
@@ -298,7 +305,8 @@ fn negative(call: Call) -> Result<Bound> {
     Ok(kernel.fallible(fallible).call(vec![arg]))
 }
 
-/// The negative of a literal is a literal, so that callers that need constants see one.
+/// Negates a literal to a literal, so that functions that require constants accept `-1`. `None` for the least
+/// integer, whose negative raises at run time.
 fn negated_literal(arg: &Arg) -> Option<Bound> {
     let value = match arg.literal()? {
         ScalarValue::Int8(Some(v)) => ScalarValue::Int8(Some(v.checked_neg()?)),

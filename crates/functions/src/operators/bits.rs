@@ -1,4 +1,4 @@
-//! Bits: `& | ^ ~`, shifts, `bit_count`, `bit_get`.
+//! Computes on the bits of integers: `& | ^ ~`, shifts, `bit_count`, `bit_get`.
 
 use crate::binding::Bound;
 use crate::coerce::coerce_all;
@@ -87,7 +87,7 @@ fn bitwise_not(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn shift(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
-    // Only INT and BIGINT shift; smaller integers become INT.
+    // As in Java, only INT and BIGINT are shifted; smaller integers are widened to INT.
     if call.type_of(0) != DataType::Int64 {
         call.coerce(0, &DataType::Int32)?;
     }
@@ -95,7 +95,8 @@ fn shift(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<
     Ok(Kernel::new(name, call.type_of(0), run).call(call.args))
 }
 
-/// As in Java, only the low bits of the distance count.
+/// Shifts each row. As in Java, only the low 5 bits of the distance count for an INT and the low 6 for a BIGINT, so
+/// that no shift can overflow.
 fn shifted(b: &Batch, narrow: fn(i32, u32) -> i32, wide: fn(i64, u32) -> i64) -> Result<ArrayRef> {
     let by = b.prims::<Int32Type>(1)?;
     if b.type_of(0)? == DataType::Int64 {
@@ -120,11 +121,13 @@ fn right_unsigned(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn bit_count(mut call: Call) -> Result<Bound> {
+    // Spark also counts the bit of a BOOLEAN.
     if call.type_of(0) != DataType::Boolean {
         require_integral("bit_count", 0, &call.type_of(0))?;
     } else {
         call.args = vec![crate::coerce::to_type(call.args.remove(0), &DataType::Int32, call.ctx)?];
     }
+    // Widening keeps the sign: a negative INT has the 32 upper bits set too, and Spark counts all 64.
     call.coerce(0, &DataType::Int64)?;
     Ok(Kernel::new("bit_count", DataType::Int32, count).call(call.args))
 }
@@ -147,7 +150,7 @@ fn bit_get(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new("bit_get", DataType::Int8, get).fallible(true).params(Width(bits)).call(call.args))
 }
 
-/// How many bits an integer has.
+/// The number of bits of the argument's type: the kernel sees a BIGINT.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Width(i64);
 

@@ -1,7 +1,7 @@
-//! Comparison: `= <> < <= > >= <=>`, IN and BETWEEN.
+//! Binds comparisons: `= <> < <= > >= <=>`, IN and BETWEEN.
 //!
-//! Native expressions, so that pruning and hash joins see them. Floats are compared as keys: NaN equals
-//! itself and is the greatest, and -0.0 equals 0.0.
+//! They are native expressions, so that pruning and hash joins recognise them. Floating-point numbers are compared as
+//! keys: NaN equals itself and is the greatest value, and -0.0 equals 0.0. Nested values have kernels of their own.
 
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::{as_arg, coerce_all, common_type, to_type};
@@ -80,11 +80,12 @@ fn compare(call: Call, operator: Operator) -> Result<Bound> {
     compare_args(operator, left, right, ctx)
 }
 
-/// A comparison of two arguments after coercion.
+/// Casts two arguments to a common type and compares them.
 pub(crate) fn compare_args(operator: Operator, left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
-    let (left, right, common) = meet(operator, left, right, ctx)?;
+    let (left, right, common) = coerce_operands(operator, left, right, ctx)?;
     let nullable = operator != Operator::IsNotDistinctFrom && (left.nullable || right.nullable);
     if common == DataType::Null {
+        // Two NULLs without a type: the answer is known without comparing.
         let value = (operator == Operator::IsNotDistinctFrom).then_some(true);
         let expr = Expr::Literal(ScalarValue::Boolean(value), None);
         return Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false });
@@ -100,7 +101,12 @@ pub(crate) fn compare_args(operator: Operator, left: Arg, right: Arg, ctx: &Bind
     Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
 }
 
-fn meet(operator: Operator, left: Arg, right: Arg, ctx: &BindContext) -> Result<(Arg, Arg, DataType)> {
+fn coerce_operands(
+    operator: Operator,
+    left: Arg,
+    right: Arg,
+    ctx: &BindContext,
+) -> Result<(Arg, Arg, DataType)> {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     if matches!(l, DataType::Map(..)) {
         return Err(wrong_operand(&operator.to_string(), "\"ORDERED\"", &l));
@@ -114,7 +120,8 @@ fn meet(operator: Operator, left: Arg, right: Arg, ctx: &BindContext) -> Result<
     Ok((to_type(left, &common, ctx)?, to_type(right, &common, ctx)?, common))
 }
 
-/// Whether an argument is a decimal literal that the other side's decimal type holds: then no column is cast.
+/// Returns whether an argument is a decimal literal that the decimal type of the other side holds exactly. Then the
+/// literal is cast and not the column, so that scans can prune.
 fn exact_literal(arg: &Arg, other: &DataType) -> bool {
     match (arg.literal(), other) {
         (Some(ScalarValue::Decimal128(Some(v), _, s)), DataType::Decimal128(p2, s2)) => {
@@ -128,7 +135,8 @@ fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
 }
 
-/// A constant that is a number other than zero: it equals only itself.
+/// Returns whether an argument is a constant number other than zero and NaN: such a number equals only itself, so its
+/// bits can be compared.
 fn plain_literal(arg: &Arg) -> bool {
     match arg.literal() {
         Some(ScalarValue::Float64(Some(v))) => !v.is_nan() && *v != 0.0,
@@ -137,11 +145,11 @@ fn plain_literal(arg: &Arg) -> bool {
     }
 }
 
-/// Compares floats as keys. Where a scan can prune by the values as they are, they are compared too.
+/// Compares floating-point numbers as keys. A comparison by which a scan can prune is added as a conjunction.
 ///
-/// The statistics that a scan prunes by leave NaN out, so only comparisons that are false for NaN may meet them:
-/// equality with a number, and being less than a number. The conjunction with the exact comparison keeps that so
-/// under NOT: negated, it is a disjunction that no scan can prune by.
+/// The statistics of files leave NaN out, so only comparisons that are false for NaN may be pruned by: equality with
+/// a number, and being less than a number. The conjunction keeps this right under NOT: negated, it is a disjunction,
+/// by which no scan prunes.
 fn floats(operator: Operator, left: Arg, right: Arg) -> Expr {
     let prunes = match operator {
         Operator::Eq => {
@@ -153,7 +161,8 @@ fn floats(operator: Operator, left: Arg, right: Arg) -> Expr {
     };
     let native = prunes.then(|| binary(left.expr.clone(), operator, right.expr.clone()));
     let exact = binary(key(left).expr, operator, key(right).expr);
-    // Whatever is less than a number is so in Arrow's order too, which knows more that is less: negative NaNs.
+    // The native comparison must not exclude a row that the exact one accepts. It does not: Arrow's order differs
+    // only for zeros, which `plain_literal` excludes, and in counting negative NaNs as less than any number.
     native.map_or(exact.clone(), |native| binary(native, Operator::And, exact))
 }
 
@@ -176,10 +185,11 @@ fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
     Ok(Kernel::new(name, DataType::Boolean, run).nulls(nulls).call(vec![left, right]))
 }
 
-/// Compares nested values in Spark's order: nulls inside come first and equal each other.
+/// Compares nested values in Spark's order: nulls inside of them come first and equal each other.
 fn ordered(b: &Batch, test: fn(Ordering) -> bool) -> Result<ArrayRef> {
     let (left, right) = (normal(&b.array(0)?)?, normal(&b.array(1)?)?);
     let order = arrow::array::make_comparator(&left, &right, SortOptions::default()).map_err(from_arrow)?;
+    // Only a null at the top makes the result null.
     let made: BooleanArray =
         (0..b.rows).map(|i| (left.is_valid(i) && right.is_valid(i)).then(|| test(order(i, i)))).collect();
     Ok(Arc::new(made))
@@ -192,7 +202,7 @@ fn same(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(made))
 }
 
-/// `x IN (a, b, ..)`: null if none is equal and one is null.
+/// Binds `x IN (a, b, ..)`: null if no item is equal and one is null.
 fn in_list(call: Call) -> Result<Bound> {
     let ctx = call.ctx;
     let nullable = call.args.iter().any(|a| a.nullable);
@@ -204,6 +214,7 @@ fn in_list(call: Call) -> Result<Bound> {
     let Some(value) = args.next() else {
         return Err(crate::errors::wrong_num_args("in", "> 1", 0));
     };
+    // DataFusion's list would compare floating-point numbers by bits, also those inside of nested values.
     if is_nested(&common) || is_float(&common) || common == DataType::Null {
         return any_equal(value, args.collect(), ctx);
     }
@@ -218,8 +229,8 @@ fn in_list(call: Call) -> Result<Bound> {
     }
 }
 
-/// Whether an item of a list is the same on every row. DataFusion tells that by evaluating the item on no
-/// rows, where CASE passes for a constant null; so only constants go into its lists.
+/// Returns whether an item of a list is the same on every row. DataFusion decides this by evaluating the item on no
+/// rows, where a CASE is a constant null. Only items without one go into its lists.
 fn is_constant(expr: &Expr) -> bool {
     let varies = |e: &Expr| Ok(!matches!(e, Expr::Literal(..) | Expr::Cast(_) | Expr::ScalarFunction(_)));
     expr.exists(varies).is_ok_and(|varies| !varies)

@@ -1,7 +1,8 @@
-//! Kernels of decimal arithmetic with Spark's result types.
+//! Computes decimal arithmetic with Spark's result types.
 //!
-//! Where the exact result has at most 38 digits Arrow's kernels add, subtract and multiply; otherwise, and
-//! for all divisions, the exact result is computed in 256 bits and rounded half up to the result's scale.
+//! Arrow's kernels add, subtract and multiply where the exact result has the scale of Spark's type and fits into it.
+//! Otherwise, and for all divisions, the exact result is computed in 256 bits and rounded half away from zero to the
+//! result's scale.
 
 use super::arithmetic::Op;
 use crate::cast::{exceeds, pow10};
@@ -16,7 +17,7 @@ use thalweg_values::display::write_decimal;
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
 
-/// The kernel of an operator and its name, which is also its identity.
+/// Returns the kernel of an operator and its name. Kernels are compared by name, so each operator needs its own.
 pub(super) fn run_of(op: Op) -> (&'static str, Run) {
     match op {
         Op::Add => ("decimal_add", |b| run(b, Op::Add)),
@@ -45,6 +46,7 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     let (_, s1) = digits(&b.type_of(0)?)?;
     let (_, s2) = digits(&b.type_of(1)?)?;
     let (p, s) = digits(b.returns)?;
+    // Spark reduces the scale of results that would need more than 38 digits. Arrow keeps it or fails.
     let unrounded = match op.base() {
         Op::Add | Op::Subtract => s == s1.max(s2),
         Op::Multiply => i16::from(s) == i16::from(s1) + i16::from(s2),
@@ -58,6 +60,8 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     if unrounded
         && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
         && done.data_type() == b.returns
+        // With fewer than 38 digits the operands' precisions bound the result. Arrow's check at 38 is that of
+        // 128 bits.
         && (p < 38 || within(&done, p))
     {
         return Ok(done);
@@ -79,7 +83,7 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     })
 }
 
-/// Whether every value has at most `p` digits: 128 bits hold a little more than 38.
+/// Returns whether every value has at most `p` digits. 128 bits hold some numbers of 39 digits.
 fn within(array: &ArrayRef, p: u8) -> bool {
     let values = array.as_primitive::<Decimal128Type>().values();
     values.iter().all(|v| !exceeds(*v, p))
@@ -92,6 +96,10 @@ struct Scales {
     result: i8,
 }
 
+/// Computes one value in 256 bits, at the scale of the result.
+///
+/// A sum cannot overflow: 128 bits times 10^38 (127 bits) have 255 bits with the sign. Nor can the product of 2 × 128
+/// bits.
 fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
     let common = scales.left.max(scales.right);
     let wide = |v: i128, from: i8| times(i256::from_i128(v), common - from);
@@ -108,6 +116,8 @@ fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
         }
         Op::Divide if r == 0 => Err(divide_by_zero()),
         Op::Divide => {
+            // The dividend is scaled up first, so that the integral quotient has the scale of the result.
+            // This may overflow for operands of 38 digits, which Spark reports too.
             let shift = scales.result + scales.right - scales.left;
             divide_half_up(times(i256::from_i128(l), shift)?, i256::from_i128(r))
         }
@@ -115,6 +125,7 @@ fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
         _ => {
             let (l, r) = (wide(l, scales.left)?, wide(r, scales.right)?);
             let rest = remainder(l, r)?;
+            // `pmod` adds the divisor once; for a negative divisor the result stays negative, as in Spark.
             let positive = op == Op::Pmod && rest < i256::ZERO;
             let rest = if positive { remainder(rest.wrapping_add(r), r)? } else { rest };
             Ok(round(rest, common - scales.result))
@@ -126,17 +137,18 @@ fn remainder(l: i256, r: i256) -> Result<i256> {
     l.checked_rem(r).ok_or_else(remainder_by_zero)
 }
 
-/// A value times 10^shift; a negative shift can't occur for Spark's result types.
+/// Multiplies a value by 10^shift. With Spark's result types the shift is never negative.
 fn times(value: i256, shift: i8) -> Result<i256> {
     value.checked_mul(power(shift)).ok_or_else(|| overflow("Decimal overflow", None))
 }
 
+/// Returns 10^shift. Two factors, because `pow10` is limited to 128 bits.
 fn power(shift: i8) -> i256 {
     let wide = |s: i8| i256::from_i128(pow10(s.clamp(0, 38)));
     wide(shift.min(38)).wrapping_mul(wide(shift.saturating_sub(38)))
 }
 
-/// A value divided by 10^drop, rounded half up.
+/// Divides a value by 10^drop and rounds half away from zero.
 fn round(value: i256, drop: i8) -> i256 {
     if drop <= 0 { value } else { divide_half_up(value, power(drop)).unwrap_or(value) }
 }
@@ -145,6 +157,8 @@ fn divide_half_up(value: i256, by: i256) -> Result<i256> {
     let quotient = value.checked_div(by).ok_or_else(divide_by_zero)?;
     let rest = value.checked_rem(by).ok_or_else(divide_by_zero)?;
     let magnitude = |v: i256| if v < i256::ZERO { v.wrapping_neg() } else { v };
+    // `2 * |rest| >= |by|`, written so that nothing overflows. For a divisor of ±1 it holds with a rest of 0,
+    // hence the second condition below.
     let up = magnitude(rest) >= magnitude(by).wrapping_sub(magnitude(rest));
     let away = if (value < i256::ZERO) == (by < i256::ZERO) { i256::ONE } else { i256::MINUS_ONE };
     Ok(if up && rest != i256::ZERO { quotient.wrapping_add(away) } else { quotient })
@@ -157,6 +171,7 @@ fn out_of_range(value: i256, p: u8, s: i8) -> Error {
             write_decimal(&mut text, v, s);
             text
         }
+        // More than 38 digits: only an error shows them, so scientific notation is enough.
         None => format!("{value}E-{s}"),
     };
     decimal_out_of_range(&text, p, s)

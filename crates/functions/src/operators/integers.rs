@@ -1,6 +1,7 @@
-//! Kernels of arithmetic over integers and floats, of negation and of absolute value.
+//! Computes arithmetic of integers and floating-point numbers, negation and absolute value.
 //!
-//! Arrow's checked kernels do the work; only when one fails is the failing row looked for, to name it.
+//! Arrow's checked kernels run first. Only if one fails, the rows are computed one by one, to find the row that the
+//! error shows, or to put a null there.
 
 use super::arithmetic::Op;
 use crate::errors::{divide_by_zero, overflow, remainder_by_zero, small_overflow};
@@ -18,7 +19,7 @@ use thalweg_values::display::{Printer, Style};
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
 
-/// The kernel of an operator and its name, which is also its identity.
+/// Returns the kernel of an operator and its name. Kernels are compared by name, so each operator needs its own.
 pub(super) fn run_of(op: Op) -> (&'static str, Run) {
     match op {
         Op::Add => ("add", |b| run(b, Op::Add)),
@@ -59,19 +60,19 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     }
 }
 
-/// A result of two constants has one row, as many as the batch then has.
+/// Returns the result as it is: two constants give one row, and the batch has one row then too.
 fn full(array: ArrayRef, rows: usize) -> ArrayRef {
     debug_assert_eq!(array.len(), rows);
     array
 }
 
-/// What went wrong on a row.
+/// The reason why a row has no result.
 enum Fault {
     Overflow,
     Zero,
 }
 
-/// Row by row: for operators without a kernel in Arrow, and to find the row that fails.
+/// Computes row by row, for operators without a kernel in Arrow and to find the row that fails.
 fn rows<T: ArrowPrimitiveType>(b: &Batch, op: Op) -> Result<ArrayRef>
 where
     T::Native: ArrowNativeTypeOp,
@@ -105,7 +106,8 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
             no_zero(r)?;
             l.div_checked(r).map_err(|_| Fault::Overflow)
         }
-        // MIN % -1 is 0, though MIN / -1 does not fit.
+        // The least integer % -1 is 0 in Java, but Arrow's remainder reports an overflow for it, since the quotient
+        // does not fit.
         Op::Remainder => {
             no_zero(r)?;
             Ok(if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) })
@@ -113,7 +115,7 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
         _ => {
             no_zero(r)?;
             let rest = if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) };
-            // -0.0 is not less than 0 in Java; it is in the order of floats that Arrow has.
+            // In Java -0.0 is not less than 0, but in Arrow's total order it is. Adding 0 makes it +0.
             let is_negative = rest.add_wrapping(N::ZERO).is_lt(N::ZERO);
             Ok(if is_negative { rest.add_wrapping(r).mod_wrapping(r) } else { rest })
         }
@@ -139,7 +141,7 @@ fn overflow_of<T: ArrowPrimitiveType>(op: Op, l: T::Native, r: T::Native) -> Err
     }
 }
 
-/// `-x`.
+/// Computes `-x`. Spark raises for the least integer, which has no negative.
 pub(super) fn negative(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     numeric::neg(array.as_ref()).map_err(|_| unary_overflow(array.as_ref(), "- "))
@@ -149,6 +151,7 @@ fn unary_overflow(array: &dyn Array, symbol: &str) -> Error {
     let what = match array.data_type() {
         DataType::Int64 => "long overflow",
         DataType::Int8 | DataType::Int16 => {
+            // Spark's error shows the value, which can only be the least one of the type.
             let printer = Printer::new(Style::Cast, "UTC");
             let least =
                 (0..array.len()).map(|i| printer.print(array, i)).find(|t| t == "-128" || t == "-32768");
@@ -160,7 +163,7 @@ fn unary_overflow(array: &dyn Array, symbol: &str) -> Error {
     overflow(what, None)
 }
 
-/// `abs(x)`.
+/// Computes `abs(x)`. Floating-point numbers cannot fail and lose the sign of -0.0.
 pub(super) fn absolute(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     match array.data_type() {

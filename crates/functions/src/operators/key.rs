@@ -1,9 +1,9 @@
-//! Floats as keys: one zero and one NaN, also inside of arrays, maps and structs.
+//! Normalizes floating-point numbers to keys: one zero and one NaN, also inside of arrays, maps and structs.
 //!
-//! Grouping, joining, sorting and comparing go by bits and by Arrow's total order, where -0.0 lies below 0.0,
-//! a negative NaN below everything, and NaNs of different bits differ. To Spark there is one zero, and one NaN
-//! that is greater than every number. [`key`] is the one place where the two meet: a value that holds no float
-//! passes untouched, any other becomes the value that stands for all its equals.
+//! DataFusion groups, joins, sorts and compares by bits and by Arrow's total order, where -0.0 comes before 0.0, a
+//! negative NaN before everything, and NaNs of different bits differ. Spark has one zero, and one NaN that is greater
+//! than every number. Whatever is grouped, joined, sorted or compared therefore goes through [`key`], which leaves
+//! values without floating-point numbers as they are.
 
 use crate::binding::Arg;
 use crate::kernel::{Kernel, Nulls, arrow};
@@ -14,7 +14,8 @@ use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// The value that stands for all values equal to this one, where rows are grouped, joined, sorted or compared.
+/// Returns the representative of all values that equal this one, for rows that are grouped, joined, sorted or
+/// compared.
 pub fn key(arg: Arg) -> Arg {
     if !holds_float(&arg.data_type) || arg.literal().is_some_and(is_normal) {
         return arg;
@@ -24,7 +25,7 @@ pub fn key(arg: Arg) -> Arg {
     Arg { expr: bound.expr, data_type, nullable }
 }
 
-/// Whether values of a type are or hold floats.
+/// Returns whether values of a type are or contain floating-point numbers.
 pub(crate) fn holds_float(t: &DataType) -> bool {
     match t {
         DataType::Float32 | DataType::Float64 => true,
@@ -38,7 +39,7 @@ pub(crate) fn holds_float(t: &DataType) -> bool {
     }
 }
 
-/// Whether a constant stands for itself.
+/// Returns whether a constant is its own key. Then it stays a literal, which scans can prune by.
 fn is_normal(value: &ScalarValue) -> bool {
     match value {
         ScalarValue::Float64(Some(v)) => v.to_bits() == normal_double(*v).to_bits(),
@@ -47,7 +48,7 @@ fn is_normal(value: &ScalarValue) -> bool {
     }
 }
 
-/// Adding zero takes the sign from -0.0 and changes nothing else.
+/// Returns the key of a number. Adding zero removes the sign of -0.0 and changes nothing else.
 fn normal_double(v: f64) -> f64 {
     if v.is_nan() { f64::NAN } else { v + 0.0 }
 }
@@ -56,7 +57,7 @@ fn normal_float(v: f32) -> f32 {
     if v.is_nan() { f32::NAN } else { v + 0.0 }
 }
 
-/// The same array with one zero and one NaN.
+/// Returns the array with one zero and one NaN.
 pub(crate) fn normal(array: &ArrayRef) -> Result<ArrayRef> {
     if !holds_float(array.data_type()) {
         return Ok(Arc::clone(array));
@@ -70,6 +71,8 @@ pub(crate) fn normal(array: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::List(field) => {
             let list = array.as_list::<i32>();
+            // All values of the child array, those outside of a slice too: this cannot fail, so it is simpler
+            // than slicing.
             let values = normal(list.values())?;
             let nulls = list.nulls().cloned();
             Arc::new(arrow(ListArray::try_new(Arc::clone(field), list.offsets().clone(), values, nulls))?)
@@ -89,23 +92,23 @@ fn normal_struct(array: &StructArray) -> Result<StructArray> {
     arrow(StructArray::try_new(array.fields().clone(), columns, array.nulls().cloned()))
 }
 
-/// An integer that is ordered as Spark orders the float, so that the least and the greatest of them can be
-/// told by integers. The sign of zero stays: -0.0 is just below 0.0.
+/// Maps a floating-point number to an integer with Spark's order, for `min` and `max`. Unlike a key it keeps the sign
+/// of zero, and -0.0 comes just before 0.0, so that [`of_order`] returns a value that occurs.
 pub(crate) fn order(arg: Arg) -> Arg {
     let nullable = arg.nullable;
     let kernel = Kernel::new("float_order", DataType::Int64, |b| {
         let array = b.array(0)?;
         Ok(match array.data_type() {
-            DataType::Float32 => {
-                Arc::new(array.as_primitive::<Float32Type>().unary::<_, Int64Type>(|v| place(f64::from(v))))
-            }
-            _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Int64Type>(place)),
+            DataType::Float32 => Arc::new(
+                array.as_primitive::<Float32Type>().unary::<_, Int64Type>(|v| to_ordered_bits(f64::from(v))),
+            ),
+            _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Int64Type>(to_ordered_bits)),
         })
     });
     Arg { expr: kernel.call(vec![arg]).expr, data_type: DataType::Int64, nullable }
 }
 
-/// The DOUBLE or FLOAT that [`order`] gave an integer for.
+/// Maps an integer of [`order`] back to the DOUBLE or FLOAT.
 pub(crate) fn of_order(
     expr: datafusion::logical_expr::Expr,
     data_type: DataType,
@@ -114,20 +117,23 @@ pub(crate) fn of_order(
         let array = b.array(0)?;
         let places: &Int64Array = array.as_primitive::<Int64Type>();
         Ok(match b.returns {
-            DataType::Float32 => Arc::new(places.unary::<_, Float32Type>(|p| at(p) as f32)) as ArrayRef,
-            _ => Arc::new(places.unary::<_, Float64Type>(at)),
+            DataType::Float32 => {
+                Arc::new(places.unary::<_, Float32Type>(|p| from_ordered_bits(p) as f32)) as ArrayRef
+            }
+            _ => Arc::new(places.unary::<_, Float64Type>(from_ordered_bits)),
         })
     });
     kernel.nulls(Nulls::Always).call(vec![Arg { expr, data_type: DataType::Int64, nullable: true }]).expr
 }
 
-/// The bits of a negative number fall where the number rises; all but the sign are turned over.
-fn place(v: f64) -> i64 {
+/// Maps the bits of a double to an integer with the same order. The bits of a positive number rise with it. Those of
+/// a negative one fall, so all of them but the sign are inverted. NaN has the greatest positive bits.
+fn to_ordered_bits(v: f64) -> i64 {
     let bits = (if v.is_nan() { f64::NAN } else { v }).to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-fn at(place: i64) -> f64 {
+fn from_ordered_bits(place: i64) -> f64 {
     f64::from_bits((place ^ (((place >> 63) as u64) >> 1) as i64) as u64)
 }
 
@@ -198,11 +204,11 @@ mod tests {
     #[test]
     fn the_order_is_sparks_and_can_be_undone() {
         let sorted = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, f64::MIN_POSITIVE, 1.5, f64::INFINITY, f64::NAN];
-        let places: Vec<i64> = sorted.iter().map(|v| place(*v)).collect();
+        let places: Vec<i64> = sorted.iter().map(|v| to_ordered_bits(*v)).collect();
         assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
-        assert_eq!(place(NEGATIVE_NAN), place(f64::NAN));
+        assert_eq!(to_ordered_bits(NEGATIVE_NAN), to_ordered_bits(f64::NAN));
         for v in sorted {
-            assert_eq!(at(place(v)).to_bits(), v.to_bits());
+            assert_eq!(from_ordered_bits(to_ordered_bits(v)).to_bits(), v.to_bits());
         }
     }
 }

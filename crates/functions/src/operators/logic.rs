@@ -1,6 +1,7 @@
-//! AND, OR, NOT, null tests, NaN tests and conditional expressions.
+//! Binds AND, OR, NOT, tests for null and NaN, and conditional expressions.
 //!
-//! Conditional expressions become CASE, which evaluates a branch only on the rows that reach it.
+//! Conditional expressions become CASE, which evaluates a branch only on the rows that reach it, so that a branch
+//! that can fail does not fail on other rows.
 
 use super::compare::compare_args;
 use crate::binding::{Arg, BindContext, Bound};
@@ -106,7 +107,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn pure(expr: Expr, data_type: DataType, nullable: bool) -> Bound {
+fn infallible(expr: Expr, data_type: DataType, nullable: bool) -> Bound {
     Bound { expr, data_type, nullable, fallible: false }
 }
 
@@ -116,18 +117,18 @@ fn both(mut call: Call, operator: Operator) -> Result<Bound> {
     let [left, right] = call.take()?;
     let nullable = left.nullable || right.nullable;
     let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
-    Ok(pure(expr, DataType::Boolean, nullable))
+    Ok(infallible(expr, DataType::Boolean, nullable))
 }
 
 fn not(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Boolean)?;
     let [arg] = call.take()?;
-    Ok(pure(Expr::Not(Box::new(arg.expr)), DataType::Boolean, arg.nullable))
+    Ok(infallible(Expr::Not(Box::new(arg.expr)), DataType::Boolean, arg.nullable))
 }
 
 fn null_test(call: Call, test: fn(Expr) -> Expr) -> Result<Bound> {
     let [arg] = call.take()?;
-    Ok(pure(test(arg.expr), DataType::Boolean, false))
+    Ok(infallible(test(arg.expr), DataType::Boolean, false))
 }
 
 /// A null test of a condition: `IS UNKNOWN` takes nothing else.
@@ -156,7 +157,7 @@ fn nanvl(mut call: Call) -> Result<Bound> {
     Ok(case(vec![(test.expr, other.expr)], Some(value.expr), DataType::Float64, nullable))
 }
 
-/// CASE over conditions that are booleans and values of one type.
+/// Makes a CASE of conditions that are booleans and of values that have one type.
 pub(super) fn case(
     branches: Vec<(Expr, Expr)>,
     otherwise: Option<Expr>,
@@ -164,10 +165,10 @@ pub(super) fn case(
     nullable: bool,
 ) -> Bound {
     let branches = branches.into_iter().map(|(w, t)| (Box::new(w), Box::new(t))).collect();
-    pure(Expr::Case(Case::new(None, branches, otherwise.map(Box::new))), data_type, nullable)
+    infallible(Expr::Case(Case::new(None, branches, otherwise.map(Box::new))), data_type, nullable)
 }
 
-/// `when(c1, v1, c2, v2, .. [, else])`.
+/// Binds `when(c1, v1, c2, v2, .. [, else])`.
 fn when(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     let mut conditions = Vec::new();
@@ -187,6 +188,7 @@ fn when(call: Call) -> Result<Bound> {
             }
         }
     }
+    // Without ELSE a row that meets no condition is null.
     let nullable = !otherwise || values.iter().any(|v| v.nullable);
     let (values, common) = coerce_all(name, values, ctx)?;
     let mut values = values.into_iter().map(|v| v.expr);
@@ -195,7 +197,7 @@ fn when(call: Call) -> Result<Bound> {
     Ok(case(branches, otherwise, common, nullable))
 }
 
-/// The first argument that is not null; a later one is only evaluated where all before it are.
+/// Binds `coalesce` as a CASE, which evaluates a later argument only on the rows where all earlier ones are null.
 fn coalesce(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     let nullable = call.args.iter().all(|a| a.nullable);
@@ -204,7 +206,7 @@ fn coalesce(call: Call) -> Result<Bound> {
     let last = exprs.pop();
     if exprs.is_empty() {
         let only = last.unwrap_or(Expr::Literal(ScalarValue::Null, None));
-        return Ok(pure(only, common, nullable));
+        return Ok(infallible(only, common, nullable));
     }
     let branches = exprs.into_iter().map(|e| (Expr::IsNotNull(Box::new(e.clone())), e)).collect();
     Ok(case(branches, last, common, nullable))
@@ -227,6 +229,7 @@ fn null_of(data_type: &DataType) -> Result<Expr> {
 }
 
 fn null_where_equal(value: Arg, other: Arg, ctx: &BindContext) -> Result<Bound> {
+    // The comparison casts to a common type, but the result keeps the type of the first argument.
     let equal = compare_args(Operator::Eq, value.clone(), other, ctx)?;
     let null = null_of(&value.data_type)?;
     Ok(case(vec![(equal.expr, null)], Some(value.expr), value.data_type, true))

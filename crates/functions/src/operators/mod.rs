@@ -1,6 +1,6 @@
-//! Operators: arithmetic, comparison, logic and bits.
+//! Binds the operators: arithmetic, comparison, logic and bits.
 //!
-//! What DataFusion does as Spark does stays a native expression, so that its optimizer sees it.
+//! An operator for which DataFusion's answer is Spark's stays a native expression, so that the optimizer knows it.
 
 mod arithmetic;
 mod bits;

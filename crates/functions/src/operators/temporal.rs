@@ -1,7 +1,7 @@
-//! Arithmetic of dates, times and intervals.
+//! Computes arithmetic of dates, timestamps and intervals.
 //!
-//! Days and months are added on the session's calendar, microseconds on the line of instants. A day-time
-//! interval that is a literal of whole days keeps a DATE a DATE; any other makes it a TIMESTAMP.
+//! Days and months are added to the local date in the session's time zone, microseconds to the instant. A day-time
+//! interval that is a literal of whole days keeps a DATE a DATE; any other one makes it a TIMESTAMP.
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::cast::cast;
@@ -22,7 +22,7 @@ use thalweg_common::{Error, Result};
 use thalweg_values::calendar::{self, DAY};
 use thalweg_values::zone::Zone;
 
-/// Binds an operator of which at least one side is a date, a time or an interval.
+/// Binds an operator with at least one operand that is a date, a timestamp or an interval.
 pub(super) fn bind(
     symbol: &'static str,
     tries: bool,
@@ -33,6 +33,7 @@ pub(super) fn bind(
     let (left, right) = untyped(symbol, left, right, ctx)?;
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     let refused = || different_types(symbol, &l, &r);
+    // The `try_` functions of dates and intervals are not supported.
     if tries {
         return Err(refused());
     }
@@ -51,8 +52,8 @@ pub(super) fn bind(
     }
 }
 
-/// Gives NULL the type of the interval that it meets, and a text that of the time that it is subtracted from,
-/// or of the number that an interval is scaled by.
+/// Casts an operand without a suitable type as Spark does: a NULL beside an interval to its type, a text beside a
+/// date or timestamp in a subtraction to that type, and a factor or divisor of an interval to DOUBLE.
 fn untyped(symbol: &str, left: Arg, right: Arg, ctx: &BindContext) -> Result<(Arg, Arg)> {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     let null = |t: &DataType| *t == DataType::Null;
@@ -71,12 +72,12 @@ fn untyped(symbol: &str, left: Arg, right: Arg, ctx: &BindContext) -> Result<(Ar
     })
 }
 
-/// Whether an interval has a time of day: only such a one moves a text.
+/// Returns whether an interval has a time of day: Spark adds only such an interval to a text.
 fn has_time(t: &DataType) -> bool {
     *t == DAY_TIME || *t == CALENDAR
 }
 
-/// A text as a TIMESTAMP, moved, as a text.
+/// Adds an interval to a text: Spark reads it as a TIMESTAMP and returns a text again.
 fn text_moved(text: Arg, by: Arg, sign: i64, ctx: &BindContext) -> Result<Bound> {
     let time = to_type(text, &timestamp(), ctx)?;
     let moved =
@@ -90,14 +91,14 @@ fn is_point(t: &DataType) -> bool {
     matches!(t, DataType::Date32 | DataType::Timestamp(..))
 }
 
-/// Whether an interval is added or subtracted, and where days are of which length.
+/// The sign of an interval, and the time zone that decides how long a day is.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Signed {
     sign: i64,
     zone: InZone,
 }
 
-/// A kernel of a zone and a sign.
+/// Makes a kernel with a zone and a sign.
 fn signed(name: &'static str, returns: DataType, run: Run, sign: i64, zone: &str) -> Kernel {
     let zone = InZone(zone.into());
     Kernel::new(name, returns, run).fallible(true).params(Signed { sign, zone })
@@ -105,9 +106,10 @@ fn signed(name: &'static str, returns: DataType, run: Run, sign: i64, zone: &str
 
 fn add(left: Arg, right: Arg, sign: i64, ctx: &BindContext) -> Option<Result<Bound>> {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
-    // The zone of a wall clock is UTC: its days are all of one length.
+    // A TIMESTAMP_NTZ counts like an instant in UTC, where all days have 24 hours.
     let zone = if matches!(l, DataType::Timestamp(_, Some(_))) { ctx.time_zone } else { "UTC" };
     let kernel = match (&l, &r) {
+        // Spark does not add a BIGINT to a date.
         (DataType::Date32, r) if is_integral(r) && r != &DataType::Int64 => {
             return Some(to_type(right, &DataType::Int32, ctx).map(|days| add_days(left, days, sign)));
         }
@@ -144,7 +146,7 @@ fn add(left: Arg, right: Arg, sign: i64, ctx: &BindContext) -> Option<Result<Bou
     Some(Ok(kernel.call(vec![left, right])))
 }
 
-/// `date ± days`, as `date_add` and `date_sub` do too.
+/// Computes `date ± days`, also for `date_add` and `date_sub`.
 pub(crate) fn add_days(date: Arg, days: Arg, sign: i64) -> Bound {
     signed("date_add_days", DataType::Date32, date_add_days, sign, "UTC").call(vec![date, days])
 }
@@ -157,6 +159,7 @@ fn difference(left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
     if left.data_type == DataType::Date32 && right.data_type == DataType::Date32 {
         return Ok(Kernel::new("date_difference", DAY_TIME, date_difference).call(vec![left, right]));
     }
+    // A difference of two TIMESTAMP_NTZ needs no zone; with one TIMESTAMP both become one.
     let zoned = |t: &DataType| *t == timestamp();
     let common = if zoned(&left.data_type) || zoned(&right.data_type) {
         timestamp()
@@ -179,10 +182,12 @@ fn scale(interval: Arg, by: Arg, divides: bool, ctx: &BindContext) -> Option<Res
         (_, false) => (DataType::Float64, "interval_multiply_fraction", |b| scale_rounded(b, false)),
         (_, true) => (DataType::Float64, "interval_divide", |b| scale_rounded(b, true)),
     };
-    // A decimal with more digits than a double would be scaled wrongly.
+    // Spark multiplies by a decimal exactly. A double holds 15 digits; with more of them the result could differ, so
+    // this is refused.
     if is_decimal(&by.data_type) && matches!(by.data_type, DataType::Decimal128(p, _) if p > 15) {
         return None;
     }
+    // Spark declares divisions nullable.
     let nulls = if divides { Nulls::Always } else { Nulls::Args };
     let by = match to_type(by, &wanted, ctx) {
         Ok(by) => by,
@@ -200,6 +205,7 @@ fn date_add_days(b: &Batch) -> Result<ArrayRef> {
     let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let both = date.get(i).zip(days.get(i));
+        // Sums of two 32-bit numbers fit into 64 bits; `day` checks the result.
         both.map(|(d, n)| day(i64::from(d) + sign * i64::from(n))).transpose()
     })
 }
@@ -228,6 +234,7 @@ fn date_add_calendar(b: &Batch) -> Result<ArrayRef> {
     let sign = b.params::<Signed>()?.sign;
     b.build::<Date32Type>(|i| {
         let Some((d, v)) = date.get(i).zip(by.get(i)) else { return Ok(None) };
+        // Spark refuses to add a time of day to a DATE instead of dropping it.
         if v.nanoseconds != 0 {
             let text = "Cannot add hours, minutes or seconds, milliseconds, microseconds to a date";
             let kind = thalweg_common::ErrorKind::IllegalArgument;
@@ -238,9 +245,12 @@ fn date_add_calendar(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// An instant some months, days and microseconds later on the calendar of a zone.
+/// Adds months, then days, then microseconds to an instant, in Spark's order. Months and days change the local date
+/// in a zone and keep the time of day; a day of a month that has no such day becomes its last one.
 pub(crate) fn moved(time: i64, months: i64, days: i64, micros: i64, zone: Zone) -> Result<i64> {
     let mut time = time;
+    // Without months and days the zone is not used: a round trip through local time would not be exact where
+    // a zone repeats an hour.
     if months != 0 || days != 0 {
         let local = zone.to_local(time);
         let (day, rest) = (local.div_euclid(DAY), local.rem_euclid(DAY));
@@ -256,6 +266,8 @@ fn time_add_micros(b: &Batch) -> Result<ArrayRef> {
     let (sign, zone) = (b.params::<Signed>()?.sign, b.params::<Signed>()?.zone.zone()?);
     b.build::<TimestampMicrosecondType>(|i| {
         let both = time.get(i).zip(by.get(i));
+        // Spark adds the whole days of the interval on the calendar, so `INTERVAL '1' DAY` keeps the time of
+        // day over a change of the clock. Both parts have the sign of the interval.
         both.map(|(t, v)| moved(t, 0, sign * (v / DAY), sign * (v % DAY), zone)).transpose()
     })
 }
@@ -310,6 +322,7 @@ fn time_difference(b: &Batch) -> Result<ArrayRef> {
     let (l, r) = (b.prims::<TimestampMicrosecondType>(0)?, b.prims::<TimestampMicrosecondType>(1)?);
     let zone = b.params::<InZone>()?.zone()?;
     b.build::<DurationMicrosecondType>(|i| {
+        // Between local times, as in Spark: the same time on two days is whole days apart, whatever the clock did.
         Ok(l.get(i).zip(r.get(i)).map(|(l, r)| zone.to_local(l).saturating_sub(zone.to_local(r))))
     })
 }
@@ -337,7 +350,7 @@ fn scale_rounded(b: &Batch, divides: bool) -> Result<ArrayRef> {
         if divides && n == 0.0 {
             return Err(interval_divided_by_zero());
         }
-        // f64::round goes half away from zero, as Spark rounds here.
+        // `f64::round` rounds half away from zero, which is Spark's HALF_UP.
         Ok(if divides { v / n } else { v * n }.round())
     };
     if b.type_of(0)? == YEAR_MONTH {
@@ -345,6 +358,7 @@ fn scale_rounded(b: &Batch, divides: bool) -> Result<ArrayRef> {
         return b.build::<IntervalYearMonthType>(|i| {
             let Some((v, n)) = value.get(i).zip(by.get(i)) else { return Ok(None) };
             let made = scaled(f64::from(v), n)?;
+            // NaN and infinity fail the comparison too, and raise.
             let fits = made.abs() < f64::from(i32::MAX);
             if fits { Ok(Some(made as i32)) } else { Err(overflow("integer overflow", None)) }
         });

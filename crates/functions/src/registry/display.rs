@@ -1,4 +1,4 @@
-//! How a call is shown in the name of a column: Spark does not show every call as it was written.
+//! Formats a call as the name of a column: Spark does not show every call as it was written.
 
 /// How calls of a function are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

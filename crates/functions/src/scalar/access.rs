@@ -1,6 +1,6 @@
-//! Access into arrays, maps and structs: `s.f`, `a[i]`, `m[k]`, `get`, `element_at`.
+//! Extracts elements of arrays, values of maps and fields of structs: `a[i]`, `m[k]`, `s.f`, `get`, `element_at`.
 //!
-//! Under ANSI an index that is out of bounds raises; a key that a map lacks is null.
+//! In ANSI mode an index that is out of bounds is an error; a key that is not in a map gives null.
 
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::coerce_argument;
@@ -36,7 +36,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// `s.f` of a struct; of an array of structs, the array of the fields. Names match whatever their case.
+/// Extracts the field `s.f` of a struct, or of each struct of an array. Names are compared without case.
 ///
 /// # Errors
 /// `FIELD_NOT_FOUND`, `AMBIGUOUS_REFERENCE_TO_FIELDS`, `INVALID_EXTRACT_BASE_FIELD_TYPE`.
@@ -44,18 +44,15 @@ pub fn field(struct_arg: Arg, name: &str) -> Result<Bound> {
     match struct_arg.data_type.clone() {
         DataType::Struct(fields) => {
             let (i, f) = find(&fields, name)?;
-            {
-                let kernel = Kernel::new("get_field", f.data_type().clone(), struct_field);
-                Ok(pick(kernel, i, f.is_nullable(), struct_arg))
-            }
+            let kernel = Kernel::new("get_field", f.data_type().clone(), struct_field);
+            Ok(pick(kernel, i, f.is_nullable(), struct_arg))
         }
         DataType::List(element) => match element.data_type() {
             DataType::Struct(fields) => {
                 let (i, f) = find(fields, name)?;
-                {
-                    let kernel = Kernel::new("get_fields", array_of(f.data_type().clone()), list_field);
-                    Ok(pick(kernel, i, false, struct_arg))
-                }
+                let kernel = Kernel::new("get_fields", array_of(f.data_type().clone()), list_field);
+                // A null field is a null element, so only a null array gives null.
+                Ok(pick(kernel, i, false, struct_arg))
             }
             other => Err(no_fields(other)),
         },
@@ -63,7 +60,7 @@ pub fn field(struct_arg: Arg, name: &str) -> Result<Bound> {
     }
 }
 
-/// The place of a field in its struct.
+/// The index of a field in its struct.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FieldIndex(usize);
 
@@ -106,7 +103,7 @@ fn no_fields(t: &DataType) -> Error {
     Error::new(ErrorKind::Analysis, "INVALID_EXTRACT_BASE_FIELD_TYPE", "42000", text).param("other", name)
 }
 
-/// `child[key]`: an element of an array, a value of a map, a field of a struct.
+/// Extracts `child[key]`: an element of an array, a value of a map, or a field of a struct.
 ///
 /// # Errors
 /// As [`field`]; `DATATYPE_MISMATCH` for a key of the wrong type.
@@ -171,7 +168,7 @@ fn struct_field(b: &Batch) -> Result<ArrayRef> {
     field_of(array.as_struct(), b.params()?)
 }
 
-/// A field with its struct's nulls on top of its own.
+/// Returns a field with the nulls of its struct added: a null struct may have values in its children.
 fn field_of(array: &StructArray, FieldIndex(i): &FieldIndex) -> Result<ArrayRef> {
     let column = array.columns().get(*i);
     let column = column.ok_or_else(|| Error::internal("a struct lost a field"))?;
@@ -195,7 +192,7 @@ fn list_field(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(arrow(made)?))
 }
 
-/// Takes from each array the element whose place `place(index, size)` tells.
+/// Takes one element of each array, at the place that `place(index, size)` returns; `None` is null.
 fn elements(b: &Batch, place: impl Fn(i64, usize) -> Result<Option<usize>>) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
@@ -226,7 +223,7 @@ fn strict(b: &Batch) -> Result<ArrayRef> {
     elements(b, |i, size| within(i, size).map(Some).ok_or_else(|| array_index(i, size)))
 }
 
-/// A place counted from 1, or from the end if negative.
+/// Returns the place of an index that counts from 1, or from the end if it is negative.
 fn place_of(i: i64, size: usize) -> Result<Option<usize>> {
     match i {
         0 => Err(index_of_zero()),
@@ -246,6 +243,7 @@ fn try_from_one(b: &Batch) -> Result<ArrayRef> {
 fn look_up(b: &Batch) -> Result<ArrayRef> {
     let (array, keys) = (b.array(0)?, b.array(1)?);
     let map = array.as_map();
+    // Normalized, so that NaN and both zeros are found. A linear search: a batch looks up in each map once.
     let order = arrow(make_comparator(&normal(map.keys())?, &normal(&keys)?, SortOptions::default()))?;
     let mut found = Vec::with_capacity(b.rows);
     for row in 0..b.rows {

@@ -1,4 +1,4 @@
-//! Type names as functions: `int(x)` is `CAST(x AS INT)`.
+//! Binds the functions that are named after types, such as `int(x)` for `CAST(x AS INT)`, and `typeof`.
 
 use crate::binding::{Bound, CastMode};
 use crate::cast::cast;

@@ -1,4 +1,7 @@
-//! Functions of one double: roots, logarithms, trigonometry, angles and signs.
+//! Computes functions of one double: roots, logarithms, trigonometry, angles and signs.
+//!
+//! Spark calls Java's `StrictMath`, which is fdlibm. Where Rust's functions may differ from it, fdlibm's formulas are
+//! used.
 
 use crate::kernel::{Batch, Run};
 use crate::registry::{Entry, Ty};
@@ -6,12 +9,12 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::Float64Type;
 use thalweg_common::Result;
 
-/// A function of one double, shown in capitals under the given names.
+/// Makes the entry of a function of one double. Spark shows it in capitals under the names of `capitals`.
 const fn double(names: &'static [&'static str], capitals: &'static [&'static str], run: Run) -> Entry {
     Entry::plain(names, &[Ty::Double], Ty::Double, run).nullable().capitals(capitals)
 }
 
-/// Functions of one double; null where they have no value is null in Spark too.
+/// The functions. Spark returns null for a logarithm that does not exist, and NaN for the other functions.
 pub(super) const ENTRIES: &[Entry] = &[
     double(&["sqrt"], &["sqrt"], |b| each(b, |x| Some(x.sqrt()))).doc(
         "number",
@@ -39,6 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["SELECT ln(1), ln(0)"],
     ),
     double(&["log2"], &["log2"], |b| {
+        // Java has no base 2: Spark divides two natural logarithms.
         each(b, |x| (x > 0.0 || x.is_nan()).then(|| x.ln() / std::f64::consts::LN_2))
     })
     .doc("number", "Returns the logarithm to base 2.", &["SELECT log2(8)"]),
@@ -143,6 +147,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["SELECT rint(2.5)"],
     ),
     double(&["sign", "signum"], &["signum"], |b| {
+        // Rust's `signum` of zero is 1 or -1, Java's is the zero itself.
         each(b, |x| Some(if x == 0.0 || x.is_nan() { x } else { x.signum() }))
     })
     .doc(
@@ -152,16 +157,17 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// A function of each value.
+/// Applies a function to each value.
 pub(super) fn each(b: &Batch, f: fn(f64) -> Option<f64>) -> Result<ArrayRef> {
     let x = b.prims::<Float64Type>(0)?;
     b.build::<Float64Type>(|i| Ok(x.get(i).and_then(f)))
 }
 
-/// From here on `x * x + 1.0` is `x * x`, which may have no end: the logarithm of `2 * x` is that of both.
+/// 2^28, from which on `x * x + 1.0` equals `x * x`, which may overflow: there the result is the logarithm of `2 *
+/// x`.
 const SQUARE_IS_ALL: f64 = 268_435_456.0;
 
-/// `ln(x + sqrt(x² + 1))`, of small numbers by what is more than 1 in the logarithm, so that no digits are lost.
+/// Computes `ln(x + sqrt(x² + 1))` as fdlibm does: for small numbers by `ln_1p`, so that no digits are lost.
 fn asinh(x: f64) -> f64 {
     let size = x.abs();
     let value = match () {
@@ -173,7 +179,7 @@ fn asinh(x: f64) -> f64 {
     value.copysign(x)
 }
 
-/// `ln(x + sqrt(x² - 1))`, in the same way.
+/// Computes `ln(x + sqrt(x² - 1))` as fdlibm does.
 fn acosh(x: f64) -> f64 {
     match () {
         () if x.is_nan() || x < 1.0 => f64::NAN,

@@ -1,7 +1,7 @@
-//! A value with the fields of its structs laid out anew: in another order, under other names, with more of them.
+//! Converts values to types that differ in the fields of structs: in their order, their names or their number.
 //!
-//! A field that the value lacks is null. Structs in structs and in arrays are laid out too; where the types say
-//! nothing else a value stays as it is.
+//! A field that the value does not have is null. Structs inside of structs and arrays are converted too; everything
+//! else stays as it is.
 
 use crate::binding::{Arg, Bound};
 use crate::kernel::{Batch, Kernel, arrow};
@@ -10,17 +10,18 @@ use ::arrow::datatypes::{DataType, Field, FieldRef};
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// The value as `to`, which differs from its type in the fields of structs only.
+/// Converts a value to `to`, which differs from its type in the fields of structs only. Fields are found by name.
 pub fn with_fields(arg: Arg, to: &DataType) -> Bound {
     Kernel::new("with_fields", to.clone(), run).call(vec![arg])
 }
 
-/// The value with the fields of its structs under the names of `to`: see [`named_like`].
+/// Converts a value to `to`, which differs from its type in the names of fields only: see [`named_like`].
 pub fn with_names(arg: Arg, to: &DataType) -> Bound {
     Kernel::new("with_names", to.clone(), |b| renamed(&b.array(0)?, b.returns)).call(vec![arg])
 }
 
-/// The type `of` with its fields under the names of a type of the same layout; none if the layouts differ.
+/// Returns the type `of` with the names of the fields of a type with the same structure, or `None` if the structures
+/// differ.
 pub fn named_like(of: &DataType, names: &DataType) -> Option<DataType> {
     let field = |of: &FieldRef, names: &FieldRef| {
         Some(Field::new(names.name(), named_like(of.data_type(), names.data_type())?, of.is_nullable()))
@@ -74,17 +75,17 @@ fn renamed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 }
 
 fn run(b: &Batch) -> Result<ArrayRef> {
-    laid_out(&b.array(0)?, b.returns)
+    convert_fields(&b.array(0)?, b.returns)
 }
 
-fn laid_out(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+fn convert_fields(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     match (array.data_type(), to) {
         (from, to) if from == to => Ok(Arc::clone(array)),
         (DataType::Struct(from), DataType::Struct(fields)) => {
             let values = array.as_struct();
             let column = |name: &str, to: &DataType| match from.iter().position(|f| same_name(f.name(), name))
             {
-                Some(i) => laid_out(values.column(i), to),
+                Some(i) => convert_fields(values.column(i), to),
                 None => Ok(new_null_array(to, array.len())),
             };
             let columns =
@@ -99,11 +100,11 @@ fn laid_out(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         }
         (DataType::List(_), DataType::List(element)) => {
             let list = array.as_list::<i32>();
-            let values = laid_out(list.values(), element.data_type())?;
+            let values = convert_fields(list.values(), element.data_type())?;
             let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
             Ok(Arc::new(arrow(ListArray::try_new(Arc::clone(element), offsets, values, nulls))?))
         }
-        // Types that differ in what may be null only.
+        // Types that differ only in nullability.
         _ => Ok(arrow(::arrow::compute::cast(array, to))?),
     }
 }
@@ -132,7 +133,7 @@ mod tests {
         let nulls = NullBuffer::from(vec![true, true, false]);
         let array: ArrayRef = Arc::new(StructArray::new(fields(&["a", "b"]), columns, Some(nulls)));
         for array in [array.slice(0, 3), array.slice(1, 2), array.slice(0, 0)] {
-            let made = laid_out(&array, &DataType::Struct(fields(names))).unwrap();
+            let made = convert_fields(&array, &DataType::Struct(fields(names))).unwrap();
             assert_eq!(made.len(), array.len());
             let skipped = if array.len() == 2 { 1 } else { 0 };
             for (row, expect) in expect.iter().skip(skipped).take(array.len()).enumerate() {

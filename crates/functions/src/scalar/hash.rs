@@ -1,8 +1,8 @@
-//! `hash` and `xxhash64`: Spark's two hashes of rows, bit for bit.
+//! Computes `hash` (Murmur3, 32 bits) and `xxhash64` (XXH64) of rows, bit for bit as Spark does.
 //!
-//! Each argument is hashed with the hash of those before it as its seed; a null leaves the seed as it is.
-//! Numbers count as 4 or 8 bytes, floats as keys, arrays and structs as their elements one after another.
-//! Maps have no order and no hash.
+//! The seed of each argument is the hash of those before it; a null leaves the seed as it is. Numbers are hashed as 4
+//! or 8 bytes, floating-point numbers as keys, arrays and structs as the sequence of their elements. Maps have no
+//! order and therefore no hash.
 
 use crate::binding::Bound;
 use crate::errors::map_has_no_hash;
@@ -31,9 +31,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// What Spark begins with.
+/// Spark's seed of the first argument.
 const SEED: u64 = 42;
-/// The most digits of a decimal that is hashed as a long.
+/// The greatest precision of a decimal that is hashed as a long, because Spark stores it as one.
 const LONG_DIGITS: u8 = 18;
 
 fn bind(call: Call, name: &'static str, returns: DataType, run: crate::kernel::Run) -> Result<Bound> {
@@ -62,7 +62,7 @@ fn xxhash64(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(Int64Array::from_iter_values(of.rows(b)?.into_iter().map(|h| h as i64))))
 }
 
-/// A hash function by what it reads; each takes the seed last.
+/// A hash function for each kind of input. The seed is the last argument.
 struct Hasher {
     int: fn(i32, u64) -> u64,
     long: fn(i64, u64) -> u64,
@@ -81,7 +81,7 @@ impl Hasher {
         Ok(hashes)
     }
 
-    /// The hash of one value, which is the seed itself for a null.
+    /// Returns the hash of one value; for a null the seed.
     fn value(&self, array: &ArrayRef, row: usize, seed: u64) -> Result<u64> {
         if array.is_null(row) {
             return Ok(seed);
@@ -122,6 +122,7 @@ impl Hasher {
             }
             DataType::Interval(_) => {
                 let v = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
+                // Spark hashes microseconds, days and months in this order.
                 let micros = (self.long)(v.nanoseconds / 1_000, seed);
                 (self.int)(v.months, (self.int)(v.days, micros))
             }
@@ -132,20 +133,24 @@ impl Hasher {
         })
     }
 
-    /// A decimal of more digits than a long has counts as its shortest two's complement, highest byte first.
+    /// Hashes a decimal. One that does not fit into a long is hashed as Java's `BigInteger.toByteArray`: the shortest
+    /// two's complement, highest byte first.
     fn decimal(&self, value: i128, precision: u8, seed: u64) -> u64 {
+        // 18 digits fit into 64 bits, so the cast loses nothing.
         if precision <= LONG_DIGITS {
             return (self.long)(value as i64, seed);
         }
         let bytes = value.to_be_bytes();
         let sign: u8 = if value < 0 { 0xff } else { 0 };
+        // A first byte is redundant if it repeats the sign bit of the next one.
         let is_spare = |w: &[u8]| matches!(w, [first, next] if *first == sign && (next ^ sign) < 0x80);
         let spare = bytes.windows(2).take_while(|w| is_spare(w)).count();
         (self.bytes)(bytes.get(spare..).unwrap_or_default(), seed)
     }
 }
 
-/// MurmurHash3, 32 bits; a text's last bytes are mixed in one by one and signed, unlike the original's.
+/// MurmurHash3 with 32 bits, as in Spark's `Murmur3_x86_32`: unlike in the original, the last bytes of a text are
+/// mixed in one by one, as signed numbers.
 mod murmur {
     fn mixed(word: u32, hash: u32) -> u32 {
         let k = word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
@@ -182,14 +187,14 @@ mod murmur {
     }
 }
 
-/// XXH64; numbers are hashed as their little-endian bytes.
+/// XXH64. Numbers are hashed as their little-endian bytes.
 mod xxh {
     const P1: u64 = 0x9e37_79b1_85eb_ca87;
     const P2: u64 = 0xc2b2_ae3d_27d4_eb4f;
     const P3: u64 = 0x1656_67b1_9e37_79f9;
     const P4: u64 = 0x85eb_ca77_c2b2_ae63;
     const P5: u64 = 0x27d4_eb2f_1656_67c5;
-    /// Bytes that four lanes read at a time.
+    /// The bytes that the four lanes consume together.
     const STRIPE: usize = 32;
 
     fn word(bytes: &[u8]) -> u64 {
@@ -200,7 +205,7 @@ mod xxh {
         lane.wrapping_add(word.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1)
     }
 
-    /// What stripes of 32 bytes make of the seed.
+    /// Mixes all whole stripes of 32 bytes into the seed.
     fn striped(bytes: &[u8], seed: u64) -> u64 {
         if bytes.len() < STRIPE {
             return seed.wrapping_add(P5);

@@ -1,7 +1,7 @@
-//! Mathematics: rounding, roots, logarithms, trigonometry, number bases.
+//! Computes mathematical functions of several arguments: rounding, powers, number bases, `greatest`, `width_bucket`.
 //!
-//! Decimals round half up (`round`) or half to even (`bround`) exactly; doubles round their shortest decimal,
-//! as Java's BigDecimal does. Logarithms of what has none are null.
+//! Decimals are rounded exactly, half away from zero (`round`) or half to even (`bround`). Doubles are rounded as
+//! their shortest decimal text, which is what Java's `BigDecimal` sees.
 
 use super::doubles::each;
 use crate::binding::Bound;
@@ -55,18 +55,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Returns the factorial of an integer from 0 to 20.",
         &["SELECT factorial(5)"],
     ),
-    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| edge(c, Mode::Up))
+    Entry::bind(&["ceil", "ceiling"], 1, 2, |c| ceil_or_floor(c, Mode::Up))
         .display(Display::capitals_of_one(&["ceil"]))
         .doc(
             "number[, digits]",
             "Rounds up, to whole numbers or to so many digits after the point.",
             &["SELECT ceil(1.2), ceil(1.234, 2)"],
         ),
-    Entry::bind(&["floor"], 1, 2, |c| edge(c, Mode::Down)).display(Display::capitals_of_one(&["floor"])).doc(
-        "number[, digits]",
-        "Rounds down, to whole numbers or to so many digits after the point.",
-        &["SELECT floor(-1.2), floor(1.239, 2)"],
-    ),
+    Entry::bind(&["floor"], 1, 2, |c| ceil_or_floor(c, Mode::Down))
+        .display(Display::capitals_of_one(&["floor"]))
+        .doc(
+            "number[, digits]",
+            "Rounds down, to whole numbers or to so many digits after the point.",
+            &["SELECT floor(-1.2), floor(1.239, 2)"],
+        ),
     Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp))
         .defaults(&[Defaults { given: 1, shown: &["0"] }])
         .doc(
@@ -81,12 +83,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Rounds to the nearest, halves to the even digit.",
             &["SELECT bround(2.5), bround(3.5)"],
         ),
-    Entry::bind(&["greatest"], 2, MANY, |c| choose(c, Ordering::Greater)).doc(
+    Entry::bind(&["greatest"], 2, MANY, |c| bind_greatest_or_least(c, Ordering::Greater)).doc(
         "value, value, ...",
         "Returns the greatest value that is not null.",
         &["SELECT greatest(3, 9, NULL)"],
     ),
-    Entry::bind(&["least"], 2, MANY, |c| choose(c, Ordering::Less)).doc(
+    Entry::bind(&["least"], 2, MANY, |c| bind_greatest_or_least(c, Ordering::Less)).doc(
         "value, value, ...",
         "Returns the least value that is not null.",
         &["SELECT least(3, 9, NULL)"],
@@ -121,7 +123,7 @@ fn constant(value: f64) -> Bound {
     Bound { expr, data_type: DataType::Float64, nullable: false, fallible: false }
 }
 
-/// `log(x)`, or `log(base, x)`.
+/// Binds `log(x)` and `log(base, x)`; null where a logarithm does not exist.
 fn log(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Float64)?;
     call.coerce(1, &DataType::Float64)?;
@@ -142,11 +144,12 @@ fn log(mut call: Call) -> Result<Bound> {
 fn factorial(b: &Batch) -> Result<ArrayRef> {
     let n = b.prims::<Int32Type>(0)?;
     b.build::<Int64Type>(|i| {
+        // 21! exceeds 64 bits: Spark returns null beyond 20.
         Ok(n.get(i).filter(|n| (0..=20).contains(n)).map(|n| (1..=i64::from(n)).product()))
     })
 }
 
-/// How a number is rounded.
+/// The direction in which a number is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Up,
@@ -156,13 +159,14 @@ enum Mode {
 }
 
 impl Mode {
-    /// `value / unit` in whole units.
+    /// Returns `value / unit` as a whole number, for a positive unit.
     fn quotient(self, value: i128, unit: i128) -> i128 {
         let (q, rest) = (value.div_euclid(unit), value.rem_euclid(unit));
         let up = match self {
             Mode::Down => false,
             Mode::Up => rest > 0,
-            // div_euclid went down: half goes up for positive, stays for negative values.
+            // `div_euclid` rounded down. Half away from zero is up for positive values and down for negative ones.
+            // `unit - rest` is compared instead of `2 * rest`, which may overflow.
             Mode::HalfUp => rest > unit - rest || (rest == unit - rest && value > 0),
             Mode::HalfEven => rest > unit - rest || (rest == unit - rest && q % 2 != 0),
         };
@@ -170,7 +174,7 @@ impl Mode {
     }
 }
 
-/// The scale, which must be a constant.
+/// Returns the scale, which must be a constant, because the type of the result depends on it.
 fn scale_of(call: &Call) -> Result<i64> {
     match call.args.get(1).map(|a| a.literal()) {
         None => Ok(0),
@@ -182,7 +186,7 @@ fn scale_of(call: &Call) -> Result<i64> {
     }
 }
 
-/// How many digits after the point are kept.
+/// The number of digits after the point that are kept; negative before the point.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Scale(i64);
 
@@ -191,7 +195,7 @@ fn numbered(name: &'static str, returns: DataType, run: Run, scale: i64, call: C
     Kernel::new(name, returns, run).fallible(true).params(Scale(scale)).nulls(Nulls::Always).call(args)
 }
 
-/// `round(x [, scale])`: integers and doubles keep their type, decimals shrink to the scale.
+/// Binds `round(x [, scale])`: integers and doubles keep their type, decimals get the new scale.
 fn round(mut call: Call, mode: Mode) -> Result<Bound> {
     let scale = scale_of(&call)?;
     if is_string(&call.type_of(0)) || call.type_of(0) == DataType::Null {
@@ -201,6 +205,7 @@ fn round(mut call: Call, mode: Mode) -> Result<Bound> {
     let half_up = mode == Mode::HalfUp;
     if let DataType::Decimal128(p, s) = t {
         let (p, s) = (i64::from(p), i64::from(s));
+        // One more integral digit, because 9.9 may become 10.
         let integral = p - s + 1;
         let returns = match scale {
             n if n < 0 => decimal_bounded(integral.max(1 - n) as i32, 0),
@@ -209,13 +214,16 @@ fn round(mut call: Call, mode: Mode) -> Result<Bound> {
                 decimal_bounded((integral + kept) as i32, kept as i32)
             }
         };
-        let run: Run = if half_up { |b| decimals(b, Mode::HalfUp) } else { |b| decimals(b, Mode::HalfEven) };
+        let run: Run =
+            if half_up { |b| round_decimals(b, Mode::HalfUp) } else { |b| round_decimals(b, Mode::HalfEven) };
         return Ok(numbered(if half_up { "round" } else { "bround" }, returns, run, scale, call));
     }
     if is_integral(&t) {
+        // One kernel for all integers. The cast back raises if a rounded TINYINT does not fit.
         let wide = crate::coerce::to_type(call.args.remove(0), &DataType::Int64, call.ctx)?;
         call.args.insert(0, wide);
-        let run: Run = if half_up { |b| integers(b, Mode::HalfUp) } else { |b| integers(b, Mode::HalfEven) };
+        let run: Run =
+            if half_up { |b| round_integers(b, Mode::HalfUp) } else { |b| round_integers(b, Mode::HalfEven) };
         let ctx = call.ctx;
         let made = numbered(
             if half_up { "round_integer" } else { "bround_integer" },
@@ -231,18 +239,20 @@ fn round(mut call: Call, mode: Mode) -> Result<Bound> {
     if !is_float(&t) {
         return Err(unexpected_type(call.name, 0, "NUMERIC", &t));
     }
-    let run: Run = if half_up { |b| floats(b, Mode::HalfUp) } else { |b| floats(b, Mode::HalfEven) };
+    let run: Run =
+        if half_up { |b| round_doubles(b, Mode::HalfUp) } else { |b| round_doubles(b, Mode::HalfEven) };
     let single = t == DataType::Float32;
     let run: Run = match (single, half_up) {
         (false, _) => run,
-        (true, true) => |b| singles(b, Mode::HalfUp),
-        (true, false) => |b| singles(b, Mode::HalfEven),
+        (true, true) => |b| round_floats(b, Mode::HalfUp),
+        (true, false) => |b| round_floats(b, Mode::HalfEven),
     };
     Ok(numbered(if half_up { "round" } else { "bround" }, t, run, scale, call))
 }
 
-/// `ceil(x)`, `floor(x)`: BIGINT, or a decimal of scale 0; with a scale a decimal of that scale.
-fn edge(mut call: Call, mode: Mode) -> Result<Bound> {
+/// Binds `ceil(x)` and `floor(x)`: a BIGINT, or a decimal of scale 0 for a decimal; with a scale a decimal of that
+/// scale.
+fn ceil_or_floor(mut call: Call, mode: Mode) -> Result<Bound> {
     let with_scale = call.args.len() == 2;
     let scale = scale_of(&call)?;
     let t = call.type_of(0);
@@ -257,6 +267,7 @@ fn edge(mut call: Call, mode: Mode) -> Result<Bound> {
         let run: Run = if up { |b| whole(b, f64::ceil) } else { |b| whole(b, f64::floor) };
         return Ok(numbered(if up { "ceil" } else { "floor" }, DataType::Int64, run, 0, call));
     }
+    // Spark casts to these decimals before it rounds to a scale (`DecimalType.forType`).
     let digits = match &t {
         DataType::Decimal128(p, s) => (i64::from(*p), i64::from(*s)),
         DataType::Int8 => (3, 0),
@@ -276,17 +287,17 @@ fn edge(mut call: Call, mode: Mode) -> Result<Bound> {
         (true, n) if n < 0 => decimal_bounded((p - s + 1).max(1 - n) as i32, 0),
         (true, n) => decimal_bounded((p - s + 1 + n.min(s)) as i32, n.min(s) as i32),
     };
-    let run: Run = if up { |b| decimals(b, Mode::Up) } else { |b| decimals(b, Mode::Down) };
+    let run: Run = if up { |b| round_decimals(b, Mode::Up) } else { |b| round_decimals(b, Mode::Down) };
     Ok(numbered(if up { "ceil" } else { "floor" }, returns, run, scale, call))
 }
 
 fn whole(b: &Batch, f: fn(f64) -> f64) -> Result<ArrayRef> {
     let x = b.prims::<Float64Type>(0)?;
-    // As Java's cast to long: NaN is 0, what is too large saturates.
+    // As Java's cast to `long`: NaN becomes 0, and what is too large saturates.
     b.build::<Int64Type>(|i| Ok(x.get(i).map(|x| f(x) as i64)))
 }
 
-fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
+fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(_, from) = b.type_of(0)? else {
         return Err(thalweg_common::Error::internal("a decimal was promised"));
     };
@@ -300,6 +311,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
         let drop = i64::from(from) - scale;
         let made = match drop {
             d if d <= 0 => Some(v),
+            // Every digit is dropped, and no value of 38 digits is half of that unit.
             d if d > 38 => Some(0),
             d => {
                 let rounded = mode.quotient(v, pow10(d as i8));
@@ -317,7 +329,7 @@ fn decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     })
 }
 
-fn integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
+fn round_integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Int64Type>(0)?;
     b.build::<Int64Type>(|i| {
@@ -325,6 +337,7 @@ fn integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
         if scale >= 0 {
             return Ok(Some(v));
         }
+        // 64 bits have 19 digits, so nothing is left, whatever the direction.
         if scale < -19 {
             return Ok(Some(0));
         }
@@ -334,14 +347,16 @@ fn integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     })
 }
 
-/// A double rounded as its shortest decimal.
-fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
+/// Rounds a double as its shortest decimal text, as Spark does with `BigDecimal`.
+fn round_double(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
+    // A double has 17 significant digits. Beyond 30 decimal places the value is returned unchanged.
     if !x.is_finite() || scale > 30 {
         return x;
     }
     let mut text = String::new();
     write_float(&mut text, x, width);
-    // 15 more digits than asked for decide between half and more than half.
+    // The text is read with up to 15 more digits than needed, which decide between half and more than half. Fewer are
+    // used if the number does not fit into 38 digits otherwise.
     let read = (0..=15).rev().find_map(|extra| {
         let s = i8::try_from(scale.max(0) + extra).ok()?;
         thalweg_values::number::decimal(&text, 38, s).map(|v| (v, i64::from(s)))
@@ -350,6 +365,7 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
     let drop = (s - scale).clamp(0, 38);
     let made = mode.quotient(value, pow10(drop as i8));
     let mut digits = String::new();
+    // `BigDecimal` has no negative zero.
     if made == 0 && x.is_sign_negative() {
         return 0.0;
     }
@@ -360,23 +376,23 @@ fn rounded(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
     digits.parse().unwrap_or(x)
 }
 
-fn floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
+fn round_doubles(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Float64Type>(0)?;
-    b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| rounded(x, scale, mode, Width::Double))))
+    b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| round_double(x, scale, mode, Width::Double))))
 }
 
-fn singles(b: &Batch, mode: Mode) -> Result<ArrayRef> {
+fn round_floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     use ::arrow::datatypes::Float32Type;
     let Scale(scale) = *b.params()?;
     let array = b.array(0)?;
     let x = array.as_primitive::<Float32Type>();
-    let made = x.unary::<_, Float32Type>(|x| rounded(f64::from(x), scale, mode, Width::Single) as f32);
+    let made = x.unary::<_, Float32Type>(|x| round_double(f64::from(x), scale, mode, Width::Single) as f32);
     Ok(std::sync::Arc::new(made))
 }
 
-/// The greatest or least argument that is not null.
-fn choose(call: Call, wanted: Ordering) -> Result<Bound> {
+/// Binds `greatest` and `least`, which skip nulls.
+fn bind_greatest_or_least(call: Call, wanted: Ordering) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     let nullable = call.args.iter().all(|a| a.nullable);
     let (args, common) = coerce_all(name, call.args, ctx)?;
@@ -384,19 +400,20 @@ fn choose(call: Call, wanted: Ordering) -> Result<Bound> {
         return Err(unexpected_type(name, 0, "ORDERED", &common));
     }
     let run: Run = match wanted {
-        Ordering::Greater => |b| chosen(b, Ordering::Greater),
-        _ => |b| chosen(b, Ordering::Less),
+        Ordering::Greater => |b| greatest_or_least(b, Ordering::Greater),
+        _ => |b| greatest_or_least(b, Ordering::Less),
     };
     let kernel = Kernel::new(if wanted.is_gt() { "greatest" } else { "least" }, common, run);
     Ok(kernel.nulls(if nullable { Nulls::Always } else { Nulls::Never }).call(args))
 }
 
-fn chosen(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
+fn greatest_or_least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     if b.returns == &DataType::Null {
         return Ok(::arrow::array::new_null_array(b.returns, b.rows));
     }
-    // The best so far is one column per step: each step merges it with the next one.
+    // Merged column by column: each step keeps, for each row, the better one of the result so far and the next
+    // column.
     let mut columns = columns.into_iter();
     let Some(mut best) = columns.next() else {
         return Err(thalweg_common::Error::internal("two arguments were promised"));
@@ -414,7 +431,8 @@ fn chosen(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     Ok(best)
 }
 
-/// `conv(number, from, to)`: a negative `to` writes signed numbers; what is no digit ends the number.
+/// Computes `conv(number, from, to)`. A negative `to` writes a signed number; the first character that is not a digit
+/// of `from` ends the number.
 fn conv(b: &Batch) -> Result<ArrayRef> {
     let (text, from, to) = (b.strings(0)?, b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
     b.build_text(|i| {
@@ -432,6 +450,7 @@ fn conv(b: &Batch) -> Result<ArrayRef> {
         if s.is_empty() {
             return Ok(None);
         }
+        // Spark computes with unsigned 64-bit numbers: -1 is the greatest one.
         let value = if negative { (value as i64).wrapping_neg() as u64 } else { value };
         let signed = to < 0 && (value as i64) < 0;
         let magnitude = if signed { (value as i64).unsigned_abs() } else { value };
@@ -465,6 +484,7 @@ fn width_bucket(b: &Batch) -> Result<ArrayRef> {
         if bad {
             return Ok(None);
         }
+        // The bounds may be given in falling order.
         let (before, after) = if low < high { (x < low, x >= high) } else { (x > low, x <= high) };
         Ok(Some(match (before, after) {
             (true, _) => 0,

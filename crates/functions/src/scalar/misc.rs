@@ -1,4 +1,4 @@
-//! What fits nowhere else: `version`, `raise_error`, `assert_true`.
+//! Computes `version`, `raise_error` and `assert_true`.
 
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel, Nulls};
@@ -48,6 +48,7 @@ fn raise_error(mut call: Call) -> Result<Bound> {
         let text = b.strings(0)?;
         Err(raised(text.get(0).unwrap_or("null")))
     });
+    // Volatile: the call is made for its error, so it must not be evaluated while planning.
     Ok(kernel.fallible(true).nulls(Nulls::Always).volatile().call(call.args))
 }
 
@@ -62,6 +63,7 @@ fn asserted(b: &Batch) -> Result<ArrayRef> {
     let holds = b.bools(0)?;
     let message = if b.len() > 1 { Some(b.strings(1)?) } else { None };
     for row in 0..b.rows {
+        // A null condition fails too.
         if holds.get(row) != Some(true) {
             let text = message.as_ref().and_then(|m| m.get(row)).unwrap_or("'expression' is not true!");
             return Err(raised(text));

@@ -1,4 +1,4 @@
-//! Scalar functions that are no operators, one file per family.
+//! Holds the scalar functions that are not operators, one file or folder per family.
 
 pub(crate) mod access;
 pub(crate) mod collection;

@@ -1,8 +1,8 @@
-//! `rand`, `randn`, `uuid`, `shuffle`-like sources of chance: another value at every row.
+//! Computes `rand`, `randn`, `uuid` and `monotonically_increasing_id`, which return another value for every row.
 //!
-//! With a seed the values are Spark's, row for row, as long as one partition makes them. Every call of one of
-//! these functions has a generator of its own, which all batches of the query draw from; nothing may fold,
-//! repeat or move such a call, which `Volatility::Volatile` tells the optimizer.
+//! With a seed the values are Spark's, row for row, if one partition computes them. Every call of one of these
+//! functions has a generator of its own, from which all batches of the query draw. Such a call must not be folded,
+//! repeated or moved: `Volatility::Volatile` declares this to the optimizer.
 
 use crate::binding::{Arg, Bound};
 use crate::errors::{seed_not_constant, unexpected_type};
@@ -46,7 +46,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// What is drawn.
+/// The kind of value that is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum RandomKind {
     /// A double from 0 up to 1.
@@ -77,7 +77,7 @@ impl RandomKind {
     }
 }
 
-/// A seed that is null counts as 0; no seed is one that the context gives.
+/// Binds a function with an optional seed. A null seed is 0; without a seed the context provides one.
 fn seeded(c: Call, kind: RandomKind) -> Result<Bound> {
     let seed = match c.args.first() {
         None => c.ctx.seed,
@@ -104,12 +104,12 @@ fn call(kind: RandomKind, seed: i64) -> Bound {
         RandomKind::Number => Source::Counter(0),
     };
     let signature = Signature::exact(vec![], Volatility::Volatile);
-    let udf = ScalarUDF::new_from_impl(Chance { kind, seed, source: Mutex::new(source), signature });
+    let udf = ScalarUDF::new_from_impl(RandomFunction { kind, seed, source: Mutex::new(source), signature });
     let expr = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), vec![]));
     Bound { expr, data_type: kind.returns(), nullable: false, fallible: false }
 }
 
-/// Where the next value comes from.
+/// The generator of the next value.
 #[derive(Debug)]
 enum Source {
     Shift(XorShift),
@@ -119,29 +119,29 @@ enum Source {
 
 /// One call of a function of this file.
 #[derive(Debug)]
-struct Chance {
+struct RandomFunction {
     kind: RandomKind,
     seed: i64,
     source: Mutex<Source>,
     signature: Signature,
 }
 
-impl PartialEq for Chance {
+impl PartialEq for RandomFunction {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind && self.seed == other.seed
     }
 }
 
-impl Eq for Chance {}
+impl Eq for RandomFunction {}
 
-impl Hash for Chance {
+impl Hash for RandomFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.kind.hash(state);
         self.seed.hash(state);
     }
 }
 
-impl ScalarUDFImpl for Chance {
+impl ScalarUDFImpl for RandomFunction {
     fn name(&self) -> &str {
         self.kind.name()
     }
@@ -158,6 +158,7 @@ impl ScalarUDFImpl for Chance {
         Ok(crate::call_name::call_name(self, self.kind.name(), args))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        // One lock for each batch: the rows of a batch get consecutive values even if partitions share the call.
         let mut source = lock(&self.source);
         let rows = 0..args.number_rows;
         let values: ArrayRef = match &mut *source {
@@ -175,19 +176,21 @@ impl ScalarUDFImpl for Chance {
     }
 }
 
-/// The seed of MurmurHash3 that Scala hashes arrays with.
+/// The seed with which Scala's `MurmurHash3` hashes arrays.
 const ARRAY_SEED: u32 = 0x3c07_4a61;
 
-/// Marsaglia's 64-bit xorshift, whose seed is hashed first, behind the interface of Java's `Random`.
+/// Marsaglia's 64-bit xorshift with a hashed seed (Spark's `XORShiftRandom`), from which numbers are derived as
+/// `java.util.Random` does.
 #[derive(Debug)]
 struct XorShift {
     state: i64,
-    /// Normal values come in pairs.
+    /// The second one of a pair of normal values.
     spare: Option<f64>,
 }
 
 impl XorShift {
     fn new(seed: i64) -> Self {
+        // Spark hashes the seed, so that small seeds do not begin with similar values.
         let low = murmur3(&seed.to_be_bytes(), ARRAY_SEED);
         let high = murmur3(&seed.to_be_bytes(), low);
         Self { state: (i64::from(high) << 32) | i64::from(low), spare: None }
@@ -202,11 +205,13 @@ impl XorShift {
     }
 
     fn uniform(&mut self) -> f64 {
+        // 26 and 27 bits make the 53 bits of a double's mantissa, as in Java's `nextDouble`.
         let high = self.bits(26) << 27;
         (high + self.bits(27)) as f64 * (1.0 / (1_i64 << 53) as f64)
     }
 
-    /// The polar method: a point in the unit circle makes two values. Three of four points lie in it, so this ends.
+    /// Draws a normal value by Marsaglia's polar method: a point in the unit circle gives two values. π/4 of the
+    /// points are in it, so the loop ends.
     fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -223,7 +228,7 @@ impl XorShift {
     }
 }
 
-/// MurmurHash3 of whole words, as the eight bytes of a seed are.
+/// Computes Scala's `MurmurHash3` of the eight bytes of a seed, which are two whole words.
 fn murmur3(bytes: &[u8; 8], seed: u32) -> u32 {
     let mut hash = seed;
     for word in bytes.chunks_exact(4) {
@@ -237,12 +242,13 @@ fn murmur3(bytes: &[u8; 8], seed: u32) -> u32 {
     hash ^ (hash >> 16)
 }
 
-/// Words of a Mersenne twister's state.
+/// The number of words in the state of MT19937.
 const WORDS: usize = 624;
-/// How far the word lies that is mixed into another.
+/// The distance of the two words that are mixed.
 const STEP: usize = 397;
 
-/// Matsumoto's and Nishimura's MT19937, seeded by the two halves of a long.
+/// The Mersenne twister MT19937 of Matsumoto and Nishimura, seeded with the two halves of a long as in Apache Commons
+/// Math, which Spark uses for `uuid`.
 #[derive(Debug)]
 struct Twister {
     words: [u32; WORDS],
@@ -264,11 +270,11 @@ impl Twister {
         for round in 0..WORDS {
             let j = round % key.len();
             let k = key.get(j).copied().unwrap_or(0);
-            stir(&mut words, &mut at, 1_664_525, |w| w.wrapping_add(k).wrapping_add(j as u32));
+            mix_seed(&mut words, &mut at, 1_664_525, |w| w.wrapping_add(k).wrapping_add(j as u32));
         }
         for _ in 1..WORDS {
             let i = at as u32;
-            stir(&mut words, &mut at, 1_566_083_941, |w| w.wrapping_sub(i));
+            mix_seed(&mut words, &mut at, 1_566_083_941, |w| w.wrapping_sub(i));
         }
         if let Some(first) = words.first_mut() {
             *first = 0x8000_0000;
@@ -278,7 +284,7 @@ impl Twister {
 
     fn word(&mut self) -> u32 {
         if self.next >= WORDS {
-            self.turn();
+            self.generate();
         }
         let mut y = self.words.get(self.next).copied().unwrap_or(0);
         self.next += 1;
@@ -288,8 +294,8 @@ impl Twister {
         y ^ (y >> 18)
     }
 
-    /// Makes the next 624 words.
-    fn turn(&mut self) {
+    /// Generates the next 624 words.
+    fn generate(&mut self) {
         let word = |words: &[u32; WORDS], i: usize| words.get(i % WORDS).copied().unwrap_or(0);
         for i in 0..WORDS {
             let y = (word(&self.words, i) & 0x8000_0000) | (word(&self.words, i + 1) & 0x7fff_ffff);
@@ -309,6 +315,7 @@ impl Twister {
 
     /// A UUID of version 4.
     fn uuid(&mut self) -> String {
+        // The fixed bits of version 4, variant 1.
         let most = (self.long() & 0xffff_ffff_ffff_0fff) | 0x4000;
         let least = (self.long() | 0x8000_0000_0000_0000) & 0xbfff_ffff_ffff_ffff;
         let (a, b, c) = (most >> 32, (most >> 16) & 0xffff, most & 0xffff);
@@ -316,8 +323,9 @@ impl Twister {
     }
 }
 
-/// One step of the seeding: mixes a word with the one before it, and goes on to the next.
-fn stir(words: &mut [u32; WORDS], at: &mut usize, factor: u32, finish: impl Fn(u32) -> u32) {
+/// Does one step of the seeding: mixes a word with the previous one and advances. After the last word it wraps around
+/// to the second one.
+fn mix_seed(words: &mut [u32; WORDS], at: &mut usize, factor: u32, finish: impl Fn(u32) -> u32) {
     let before = words.get(*at - 1).copied().unwrap_or(0);
     if let Some(word) = words.get_mut(*at) {
         *word = finish(*word ^ (before ^ (before >> 30)).wrapping_mul(factor));

@@ -1,4 +1,5 @@
-//! CSV: one record → its fields, and values → one record, by the rules of Spark's parser and writer.
+//! Splits a CSV record into its fields, and writes values as a record, by the rules of Spark's parser and writer
+//! (univocity).
 //!
 //! ```
 //! use thalweg_values::csv::{Record, Syntax};
@@ -16,28 +17,28 @@ mod write;
 pub use record::{Cell, Record};
 pub use write::CsvWriter;
 
-/// How the bytes of a record are cut into fields. A quote or escape that is turned off is a NUL.
+/// The syntax of records. A quote or escape that is turned off is a NUL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Syntax {
-    /// One or more characters.
+    /// The text between fields, of one or more characters.
     pub separator: String,
-    /// What encloses fields.
+    /// The character that encloses fields.
     pub quote: u8,
-    /// What makes a quote plain.
+    /// The character that escapes a quote inside quotes.
     pub escape: u8,
-    /// What escapes the escape inside quotes.
+    /// The character that escapes the escape inside quotes.
     pub escape_escape: Option<u8>,
-    /// A quote that is not escaped and ends no field is part of a quoted value.
+    /// Set if a quote that is not escaped and not at the end of the field is part of a quoted value.
     pub stop_at_closing_quote: bool,
-    /// Blanks before fields go.
+    /// Set if blanks before fields are removed.
     pub trim_start: bool,
-    /// Blanks after fields go.
+    /// Set if blanks after fields are removed.
     pub trim_end: bool,
-    /// Records may hold line ends inside quotes.
+    /// Set if records may contain line ends inside quotes.
     pub multi_line: bool,
-    /// What ends a record; none where a record is a line already.
+    /// The text that ends a record; `None` where a record is already a line.
     pub line_end: Option<String>,
-    /// An end of a line inside quotes is read as `\n`.
+    /// Set if a line end inside quotes is read as `\n`.
     pub normalizes: bool,
 }
 
@@ -59,7 +60,7 @@ impl Default for Syntax {
 }
 
 impl Syntax {
-    /// Ends records as `text` does: its first line end is that of all.
+    /// Sets the end of records to `given`, or else to the first line end in `text`, as Spark detects it.
     pub fn end_records(&mut self, text: &str, given: Option<&str>) {
         let first = text.find(['\n', '\r']).and_then(|at| text.get(at..)).unwrap_or("\n");
         let found = ["\r\n", "\r", "\n"].into_iter().find(|end| first.starts_with(end)).unwrap_or("\n");

@@ -1,14 +1,15 @@
-//! One record cut into fields, by the quoting rules that Spark's parser has.
+//! Splits one record into fields, by the quoting rules of Spark's parser.
 //!
-//! A field is quoted only if it begins with the quote. Inside, the escape makes a quote (or
-//! itself) plain. A quote in the middle that is not escaped makes the field unquoted: it goes up
-//! to the next separator, quotes and all; but of two in a row the second may close it. Outside quotes nothing is special but the separator.
+//! A field is quoted only if it begins with the quote. Inside, the escape makes a quote (or itself) a literal. A
+//! quote in the middle that is not escaped makes the field unquoted: it extends to the next separator and includes
+//! the quotes. Of two such quotes in a row the second one may close the field. Outside of quotes only the separator
+//! is special.
 
 use super::Syntax;
 use memchr::{memchr2, memchr3};
 use std::ops::Range;
 
-/// The fields of the record that was parsed last; reused for all records of a file.
+/// The fields of the record that was parsed last. One value is reused for all records of a file.
 #[derive(Debug, Default)]
 pub struct Record {
     fields: Vec<Field>,
@@ -23,18 +24,18 @@ struct Field {
     quoted: bool,
 }
 
-/// The text of a field, and whether it stood in quotes.
+/// The text of a field, and whether it was quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell<'a> {
     /// The text without quotes and escapes.
     pub text: &'a str,
-    /// Whether it stood in quotes.
+    /// Whether the field was quoted.
     pub quoted: bool,
 }
 
 impl Record {
-    /// Cuts the record at the start of `text`; returns its length without its line end. In
-    /// single-line mode `text` is one line and all of it is the record.
+    /// Splits the record at the start of `text`, and returns its length without its line end. In single-line mode
+    /// `text` is one line, and all of it is the record.
     pub fn parse(&mut self, text: &str, syntax: &Syntax) -> usize {
         self.fields.clear();
         self.unescaped.clear();
@@ -49,24 +50,24 @@ impl Record {
         }
     }
 
-    /// Whether no record was parsed yet.
+    /// Returns whether no record was parsed yet.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// How many fields there are; at least one after a record was parsed.
+    /// Returns the number of fields, which is at least one after a record was parsed.
     pub fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// The field at `index` of the record that `text` begins with.
+    /// Returns the field at `index` of the record that `text` begins with.
     pub fn cell<'a>(&'a self, text: &'a str, index: usize) -> Option<Cell<'a>> {
         let field = self.fields.get(index)?;
         let source = if field.in_unescaped { &self.unescaped } else { text };
         source.get(field.range.clone()).map(|text| Cell { text, quoted: field.quoted })
     }
 
-    /// Takes one field; where its separator, its line end or the end of the text stands.
+    /// Parses one field, and returns the offset of its separator, its line end or the end of the text.
     fn field(&mut self, text: &str, start: usize, syntax: &Syntax) -> usize {
         let bytes = text.as_bytes();
         let begin = if syntax.trim_start { skip_blanks(bytes, start, syntax) } else { start };
@@ -94,18 +95,20 @@ impl Record {
         while let Some(found) = next_special(bytes, at, syntax) {
             let (byte, next) = (bytes.get(found).copied(), bytes.get(found + 1).copied());
             if next.is_some_and(|next| is_escape(byte.unwrap_or_default(), next, syntax)) {
-                // The escape is left out, what it escapes is taken.
+                // Only now is a copy needed: fields without escapes are ranges of the text.
                 self.unescaped.push_str(text.get(kept..found).unwrap_or_default());
                 (kept, at) = (found + 1, found + 2);
             } else if byte == Some(quote) {
                 let after = skip_blanks(bytes, found + 1, syntax);
                 let closes = ends_field(bytes, after, syntax);
                 if !closes && (next == Some(quote) || syntax.stop_at_closing_quote) {
-                    // It is part of the value, and the next one may close it.
+                    // The quote is part of the value. Only one byte is skipped, because the next one may be the
+                    // closing quote.
                     at = found + 1;
                     continue;
                 }
                 if !closes {
+                    // The field is unquoted after all: what was unescaped of it is discarded.
                     self.unescaped.truncate(from);
                     let end = plain_end(bytes, after, syntax);
                     self.push_plain(text, open..end, syntax);
@@ -123,7 +126,7 @@ impl Record {
         bytes.len()
     }
 
-    /// Makes each end of a line inside the quotes a `\n` where the syntax wants it.
+    /// Replaces each line end inside the quotes by `\n`, if the syntax demands it.
     fn normalize(&mut self, text: &str, from: usize, syntax: &Syntax) {
         let Some(line_end) = syntax.line_end.as_deref().filter(|_| syntax.normalizes) else { return };
         let Some(field) = self.fields.last_mut() else { return };
@@ -154,10 +157,10 @@ fn next_special(bytes: &[u8], at: usize, syntax: &Syntax) -> Option<usize> {
     found.map(|n| at + n)
 }
 
-/// Whether `byte` makes `next` plain.
+/// Returns whether `byte` escapes `next`.
 fn is_escape(byte: u8, next: u8, syntax: &Syntax) -> bool {
     let of_quote = byte == syntax.escape && next == syntax.quote;
-    // A quote that escapes itself has nothing that escapes the escape.
+    // If the quote escapes itself, there is no escape of the escape.
     let of_escape =
         syntax.escape != syntax.quote && Some(byte) == syntax.escape_escape && next == syntax.escape;
     of_quote || of_escape
@@ -167,7 +170,7 @@ fn starts(bytes: &[u8], at: usize, what: &str) -> bool {
     bytes.get(at..).is_some_and(|tail| tail.starts_with(what.as_bytes()))
 }
 
-/// Where the next separator or end of a record stands, or the end of the text.
+/// Returns the offset of the next separator or end of a record, or the end of the text.
 fn plain_end(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
     let separator = syntax.separator.as_bytes().first().copied().unwrap_or(b',');
     let line_end = syntax.line_end.as_ref().and_then(|e| e.as_bytes().first()).copied().unwrap_or(separator);

@@ -1,7 +1,7 @@
-//! Values → one record, as Spark's writer prints it.
+//! Writes values as one record, as Spark's writer does.
 //!
-//! A value is quoted if it holds the separator, a line end or the quote, or begins with the comment mark; an empty
-//! string is printed as a marker, so that it is not read back as a null.
+//! A value is quoted if it contains the separator, a line end or the quote, or begins with the comment character. An
+//! empty string is written as a marker, so that it is not read back as a null.
 
 use crate::print::{PrintRules, print};
 use arrow::array::{Array, ArrayRef};
@@ -10,31 +10,31 @@ use arrow::datatypes::DataType;
 /// Writes records.
 #[derive(Debug)]
 pub struct CsvWriter {
-    /// What stands between fields.
+    /// The text between fields.
     pub separator: String,
-    /// NUL if quotes are turned off, as Spark does it: what has to be quoted still can be read.
+    /// The character that encloses fields; NUL if quotes are turned off, which Spark then writes.
     pub quote: char,
-    /// What makes a quote plain.
+    /// The character that escapes a quote.
     pub escape: char,
-    /// What escapes the escape inside quotes.
+    /// The character that escapes the escape inside quotes.
     pub escape_escape: Option<char>,
-    /// A value that holds a quote is quoted.
+    /// Set if a value that contains a quote is quoted.
     pub escape_quotes: bool,
-    /// Every value is quoted.
+    /// Set if every value is quoted.
     pub quote_all: bool,
-    /// What stands for a null.
+    /// The text of a null.
     pub null_value: String,
-    /// What stands for an empty string.
+    /// The text of an empty string.
     pub empty_value: String,
-    /// Blanks before values go.
+    /// Set if blanks before values are removed.
     pub trim_start: bool,
-    /// Blanks after values go.
+    /// Set if blanks after values are removed.
     pub trim_end: bool,
-    /// What ends a record.
+    /// The text that ends a record.
     pub line_separator: String,
-    /// What begins a comment.
+    /// The character that begins a comment.
     pub comment: char,
-    /// How dates and times are printed.
+    /// The patterns of dates and times.
     pub rules: PrintRules,
 }
 
@@ -48,7 +48,7 @@ impl CsvWriter {
         out.push_str(&self.line_separator);
     }
 
-    /// Appends the record of a row; `buffer` is a scratch text.
+    /// Appends the record of a row. `buffer` is reused for the text of each value.
     pub fn record(&self, columns: &[ArrayRef], row: usize, buffer: &mut String, out: &mut String) {
         for (index, column) in columns.iter().enumerate() {
             self.begin_cell(index, out);
@@ -69,7 +69,7 @@ impl CsvWriter {
         }
     }
 
-    /// Appends what stands for a null or for an empty string; two quotes are quoted already.
+    /// Appends the text of a null or of an empty string. The marker `""` is not quoted again.
     fn marker(&self, marker: &str, out: &mut String) {
         let quote = (self.quote_all && marker != "\"\"").then_some(self.quote);
         out.extend(quote);
@@ -86,6 +86,7 @@ impl CsvWriter {
             return;
         }
         let quote = self.quote;
+        // Only the first field of a record could be read back as a comment.
         let looks_like_comment = column == 0 && text.starts_with(self.comment);
         let needed = text.contains(&self.separator)
             || text.contains(['\n', '\r'])

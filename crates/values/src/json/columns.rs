@@ -1,8 +1,8 @@
-//! Tree → columns: built from JSON values, nested ones too, by Spark's rules of what becomes what.
+//! Builds columns from JSON values, nested ones included, by Spark's rules of conversion.
 //!
-//! A value that is none of its column's type becomes a null and is reported, so that the record
-//! counts as malformed while its other fields stay; a list or a map with such a value is a null as
-//! a whole. A string column takes any value as its text.
+//! A value that is not of its column's type becomes null and is reported, so that the record counts as malformed
+//! while its other fields are kept. A list or a map with such a value is null as a whole. A string column accepts any
+//! value as its text.
 
 use super::{Json, Members, NON_NUMERIC};
 use crate::cell::{CellBuilder, TextRules};
@@ -14,14 +14,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// How much of a value its column could take.
+/// The part of a value that fits its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// A null stands for it.
+    /// Nothing: the value became null.
     Nothing,
-    /// A null stands for parts of it.
+    /// Some parts of the value became null.
     Partly,
-    /// All of it is in the column.
+    /// All of the value.
     Whole,
 }
 
@@ -31,18 +31,18 @@ impl Fit {
     }
 }
 
-/// How values are read.
+/// The rules for converting values.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// How text becomes values.
+    /// The rules for parsing texts.
     pub text: &'a TextRules,
-    /// `"NaN"` and the like are numbers.
+    /// Whether the strings `"NaN"`, `"Infinity"` and similar ones are numbers.
     pub non_numeric: bool,
-    /// A string takes what is not one as it was written; in its compact form otherwise.
+    /// Whether a string column stores another value as it was written; otherwise in its compact form.
     pub raw: bool,
 }
 
-/// A builder for a column of any type that JSON can hold.
+/// A builder for a column of any type that JSON values can be converted to.
 #[derive(Debug)]
 pub struct ColumnBuilder(Kind);
 
@@ -70,7 +70,7 @@ enum Kind {
 }
 
 impl ColumnBuilder {
-    /// A builder for columns of that type, if JSON can hold it.
+    /// Creates a builder for columns of a type, or returns `None` if JSON values cannot be converted to it.
     pub fn new(data_type: &DataType) -> Option<Self> {
         let valid = NullBufferBuilder::new(0);
         Some(Self(match data_type {
@@ -99,7 +99,7 @@ impl ColumnBuilder {
         }))
     }
 
-    /// Appends a value, or a null for what is none of the type; how much of it fits.
+    /// Appends a value, or a null if it is not of the type, and returns how much of it fits.
     pub fn append(&mut self, value: &Json<'_>, rules: Rules<'_>) -> Fit {
         if *value == Json::Null {
             self.append_null();
@@ -118,7 +118,7 @@ impl ColumnBuilder {
                 valid.append(fit != Fit::Nothing);
                 fit
             }
-            // A name that is there twice is in the map twice, as in Spark.
+            // As in Spark, a name that occurs twice becomes two entries.
             (Kind::Map { keys, values, lengths, valid, .. }, Json::Object(members, _)) => {
                 lengths.push(members.len());
                 let fit = members.iter().fold(Fit::Whole, |fit, (name, value)| {
@@ -156,10 +156,10 @@ impl ColumnBuilder {
         }
     }
 
-    /// The values so far; the builder is empty afterwards.
+    /// Returns the values so far and empties the builder.
     ///
     /// # Errors
-    /// None but of a bug: columns that do not fit their fields.
+    /// An internal error if columns do not fit their fields.
     pub fn finish(&mut self) -> Result<ArrayRef> {
         Ok(match &mut self.0 {
             Kind::Cell(cell, _) => cell.finish(),
@@ -198,12 +198,13 @@ fn misbuilt(error: arrow::error::ArrowError) -> Error {
 pub struct RowBuilder {
     fields: Fields,
     columns: Vec<ColumnBuilder>,
-    /// For each field the place of its member in the object at hand.
+    /// The index of the member of each field in the current object. Kept to reuse its memory.
     places: Vec<Option<usize>>,
 }
 
 impl RowBuilder {
-    /// Builders for columns of those fields, if JSON can hold their types.
+    /// Creates builders for columns of these fields, or returns `None` if JSON values cannot be converted to one of
+    /// the types.
     pub fn new(fields: Fields) -> Option<Self> {
         let columns = fields.iter().map(|f| ColumnBuilder::new(f.data_type())).collect::<Option<_>>()?;
         Some(Self { fields, columns, places: Vec::new() })
@@ -214,7 +215,7 @@ impl RowBuilder {
         self.columns.iter_mut().for_each(ColumnBuilder::append_null);
     }
 
-    /// The columns so far; the builder is empty afterwards.
+    /// Returns the columns so far and empties the builder.
     ///
     /// # Errors
     /// As [`ColumnBuilder::finish`].
@@ -222,7 +223,7 @@ impl RowBuilder {
         self.columns.iter_mut().map(ColumnBuilder::finish).collect()
     }
 
-    /// Appends to each column the member of its name, or a null. Of several the last one counts that fits.
+    /// Appends to each column the member with its name, or a null. Of several members the last one that fits counts.
     pub fn append(&mut self, members: &Members<'_>, rules: Rules<'_>) -> Fit {
         let has_doubles = self.find_places(members);
         let mut fit = Fit::Whole;
@@ -248,7 +249,7 @@ impl RowBuilder {
         self.places.resize(self.fields.len(), None);
         let (mut next, mut has_doubles) = (0, false);
         for (at, (name, _)) in members.iter().enumerate() {
-            // Members mostly stand in the order of the fields.
+            // Members usually have the order of the fields, so the next field is tried before a search.
             let is_next = self.fields.get(next).is_some_and(|f| f.name() == name);
             let found = if is_next { Some(next) } else { self.fields.iter().position(|f| f.name() == name) };
             let Some(slot) = found.and_then(|index| self.places.get_mut(index)) else { continue };
@@ -260,8 +261,10 @@ impl RowBuilder {
     }
 }
 
-/// Appends the last member of that name that fits, or a null; less than whole if one of them does not fit.
+/// Appends the last member with the name of a field that fits, or a null. Returns less than whole if one of them does
+/// not fit.
 fn append_last(field: &FieldRef, column: &mut ColumnBuilder, members: &Members<'_>, rules: Rules<'_>) -> Fit {
+    // Spark converts each of them and a later value replaces an earlier one, unless the later one fails.
     let mut worst = Fit::Whole;
     let mut chosen = &Json::Null;
     for (_, value) in members.iter().filter(|(name, _)| name == field.name()) {
@@ -287,7 +290,7 @@ fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, r
         (T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Decimal128(..), Json::Number(text)) => {
             cell.append(text, rules)
         }
-        // To Java it is the integer 0 first.
+        // Jackson reads `-0` as the integer 0, which loses the sign.
         (T::Float32 | T::Float64, Json::Number("-0")) => cell.append("0", rules),
         (T::Float32 | T::Float64, Json::Number(text)) => cell.append(text, rules),
         (T::Float32 | T::Float64, Json::Text(text)) if non_numeric => {
@@ -296,6 +299,7 @@ fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, r
             cell.append(word, rules)
         }
         (T::Decimal128(..) | T::Date32 | T::Timestamp(..), Json::Text(text)) => cell.append(text, rules),
+        // Spark reads a number as seconds since 1970.
         (T::Timestamp(_, Some(_)), Json::Number(text)) => match (text.parse::<i64>(), &mut *cell) {
             (Ok(seconds), CellBuilder::Timestamp(b)) if seconds.checked_mul(1_000_000).is_some() => {
                 b.append_value(seconds * 1_000_000);
@@ -311,7 +315,7 @@ fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, r
     appended
 }
 
-/// A value as a string: text without its quotes, anything else as it was written.
+/// Returns a value as a string: a text without its quotes, anything else as it was written.
 fn text_of<'a>(value: &'a Json<'a>) -> &'a str {
     match value {
         Json::Null => "null",

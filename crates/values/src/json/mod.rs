@@ -1,6 +1,6 @@
-//! JSON: text → tree → columns, and values → text.
+//! Parses JSON to a tree, converts trees to columns, and writes values as JSON.
 //!
-//! A tree borrows from its text. Numbers stay text, so that no digit is lost.
+//! A tree borrows from its text. Numbers stay texts, so that no digit is lost.
 //!
 //! ```
 //! use thalweg_values::json::{Json, Lenience, parse};
@@ -20,10 +20,10 @@ pub use parse::{is_blank, parse};
 pub use text::quote;
 pub use write::{JsonWriter, can_write};
 
-/// The deepest nesting that is read, which is Jackson's.
+/// The greatest nesting that is parsed, which is Jackson's default.
 pub const DEPTH_MAX: usize = 1_000;
 
-/// The members of an object in their order; a name may be there twice.
+/// The members of an object in their order. A name may occur twice.
 pub type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 
 /// A JSON value.
@@ -33,39 +33,39 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// The number as it was written, or `NaN`, `Infinity`, `-Infinity`.
+    /// The text of the number as it was written, or `NaN`, `Infinity`, `-Infinity`.
     Number(&'a str),
     /// A string without its quotes and escapes.
     Text(Cow<'a, str>),
-    /// The items, and all of it as it was written.
+    /// The items, and the text of the array as it was written.
     Array(Vec<Json<'a>>, &'a str),
-    /// The members, and all of it as it was written.
+    /// The members, and the text of the object as it was written.
     Object(Members<'a>, &'a str),
 }
 
-/// What is taken beyond the standard.
+/// The deviations from the standard that are accepted. Each one is an option of Spark's JSON reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lenience {
-    /// Strings may stand in single quotes.
+    /// Strings in single quotes.
     pub single_quotes: bool,
-    /// Names may stand without quotes.
+    /// Names without quotes.
     pub bare_names: bool,
-    /// There may be comments.
+    /// Comments of Java and C++.
     pub comments: bool,
-    /// `NaN`, `Infinity` and the like are numbers.
+    /// The words of [`NON_NUMERIC`] as numbers.
     pub non_numeric_numbers: bool,
-    /// `007` is a number.
+    /// Numbers with leading zeros, such as `007`.
     pub leading_zeros: bool,
-    /// A backslash makes any character plain.
+    /// A backslash before any character.
     pub any_escape: bool,
-    /// Text holds control characters as they are.
+    /// Control characters inside of strings.
     pub control_characters: bool,
-    /// What stands for `\ud83d`, which is half of a character.
+    /// The replacement of a single surrogate such as `\ud83d`, which no Rust text can hold.
     pub half_character: char,
 }
 
 impl Lenience {
-    /// What Spark takes if no option says otherwise.
+    /// Spark's defaults.
     pub const SPARK: Self = Self {
         single_quotes: true,
         bare_names: false,
@@ -78,7 +78,7 @@ impl Lenience {
     };
 }
 
-/// Words for numbers that JSON lacks, and how Java writes them.
+/// The words for numbers that JSON does not have, each with the form in which Java writes it.
 pub const NON_NUMERIC: [(&str, &str); 6] = [
     ("NaN", "NaN"),
     ("Infinity", "Infinity"),

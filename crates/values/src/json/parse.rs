@@ -1,14 +1,14 @@
-//! JSON text → tree, as Jackson reads it for Spark.
+//! Parses JSON texts to trees, as Jackson does for Spark.
 
 use super::{DEPTH_MAX, Json, Lenience, NON_NUMERIC};
 use std::borrow::Cow;
 
-/// The first value of `text`; none if there is none. What stands after it is not read, as in Spark.
+/// Parses the first value of `text`; `None` if it is malformed. As in Spark, anything after the value is ignored.
 pub fn parse(text: &str, lenience: Lenience) -> Option<Json<'_>> {
     Parser { text, at: 0, lenience }.value(0)
 }
 
-/// Whether there is nothing in `text` but blanks, and comments where they are allowed.
+/// Returns whether `text` contains only blanks, and comments where they are allowed.
 pub fn is_blank(text: &str, lenience: Lenience) -> bool {
     let mut parser = Parser { text, at: 0, lenience };
     parser.skip().is_some() && parser.at == text.len()
@@ -58,6 +58,7 @@ impl<'a> Parser<'a> {
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
         self.skip()?;
         match self.peek()? {
+            // The parser is recursive, so the depth of its stack must be bounded.
             _ if depth > DEPTH_MAX => None,
             b'{' => self.object(depth),
             b'[' => self.array(depth),
@@ -84,7 +85,8 @@ impl<'a> Parser<'a> {
         (self.lenience.non_numeric_numbers && self.ends_word()).then_some(Json::Number(value))
     }
 
-    /// Whether a word or number ends here.
+    /// Returns whether a word or number ends here. Jackson refuses `truely` and `1x` even where it would ignore the
+    /// rest.
     fn ends_word(&self) -> bool {
         match self.peek() {
             None => true,
@@ -103,6 +105,7 @@ impl<'a> Parser<'a> {
         if whole == 0 {
             return self.non_number();
         }
+        // The standard forbids `01` but not `0`.
         if whole > 1 && bytes.get(sign) == Some(&b'0') && !self.lenience.leading_zeros {
             return None;
         }
@@ -182,6 +185,7 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         let start = self.at;
+        // Borrowed as long as there is no escape.
         let mut owned: Option<String> = None;
         loop {
             let tail = self.text.as_bytes().get(self.at..)?;
@@ -213,7 +217,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The character after a backslash.
+/// Parses the escape after a backslash.
 fn escape(text: &str, at: &mut usize, quote: u8, lenience: Lenience) -> Option<char> {
     let escaped = text.get(*at..)?.chars().next()?;
     *at += escaped.len_utf8();
@@ -230,7 +234,7 @@ fn escape(text: &str, at: &mut usize, quote: u8, lenience: Lenience) -> Option<c
     })
 }
 
-/// The character of `\uXXXX`, or of two of them that make one; half of a character has none.
+/// Parses the digits of `\uXXXX`, and a second escape if both are a surrogate pair.
 fn unicode(text: &str, at: &mut usize, lenience: Lenience) -> Option<char> {
     let first = unit(text, at)?;
     if let Some(whole) = char::from_u32(first) {

@@ -1,4 +1,4 @@
-//! Tree → compact text, as Jackson writes it: without blanks, and with numbers as Java prints them.
+//! Writes trees as compact text, as Jackson does: without blanks, and with numbers as Java prints them.
 
 use super::{Json, NON_NUMERIC};
 use crate::display;
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 impl Json<'_> {
-    /// The compact text.
+    /// Returns the compact text.
     pub fn compact(&self) -> String {
         let mut out = String::new();
         self.write_compact(&mut out);
@@ -42,7 +42,7 @@ impl Json<'_> {
     }
 }
 
-/// A number as Java prints it: integers as they are, all others as doubles, and what is not one in quotes.
+/// Returns a number as Java prints it: integers as they are, all others as doubles, and NaN and infinity in quotes.
 fn number(text: &str) -> Cow<'_, str> {
     if NON_NUMERIC.iter().any(|(_, value)| *value == text) {
         return format!("\"{text}\"").into();
@@ -54,6 +54,7 @@ fn number(text: &str) -> Cow<'_, str> {
             Err(_) => text.into(),
         };
     }
+    // Jackson reads `-0` as the integer 0.
     if text == "-0" { "0".into() } else { text.into() }
 }
 

@@ -1,4 +1,4 @@
-//! Values → JSON text, as Spark's `to_json` and its JSON files write them.
+//! Writes values as JSON, as Spark's `to_json` and its JSON files do.
 
 use super::quote;
 use crate::display::{Printer, Style};
@@ -11,13 +11,13 @@ use std::fmt::Write;
 /// Writes values as JSON.
 #[derive(Debug)]
 pub struct JsonWriter {
-    /// How dates and times are printed.
+    /// The patterns of dates and times.
     pub rules: PrintRules,
-    /// Whether members of objects that are null are left out.
+    /// Whether null members of objects are left out.
     pub skip_nulls: bool,
 }
 
-/// Whether values of that type can be written.
+/// Returns whether values of a type can be written.
 pub fn can_write(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null | DataType::Binary => true,
@@ -92,7 +92,7 @@ impl JsonWriter {
         out.push('}');
     }
 
-    /// A key is written as Spark holds it: dates as days, timestamps as microseconds.
+    /// Appends the key of a map as Spark stores it internally: dates as days, timestamps as microseconds.
     fn write_key(&self, keys: &ArrayRef, row: usize, out: &mut String) {
         let _ = match keys.data_type() {
             DataType::Utf8 => out.write_str(keys.as_string::<i32>().value(row)),
@@ -113,7 +113,7 @@ impl JsonWriter {
         let quoted = match data_type {
             DataType::Date32 | DataType::Timestamp(..) => true,
             DataType::Duration(_) | DataType::Interval(_) => true,
-            // JSON has no number for these.
+            // JSON has no numbers for NaN and infinity: they are strings.
             DataType::Float32 | DataType::Float64 => out.ends_with("NaN") || out.ends_with("Infinity"),
             _ => false,
         };

@@ -1,4 +1,7 @@
-//! The text of a pattern → its items, or Spark's error.
+//! Compiles the text of a pattern to its items, or reports Spark's error.
+//!
+//! Spark checks the letters itself first, then Java compiles the pattern. Which of Spark's errors a pattern gets also
+//! depends on whether Spark 2 would have accepted it.
 
 use super::offset::OffsetStyle;
 use super::{Field, Item, Number, Sign};
@@ -6,10 +9,10 @@ use thalweg_common::{Error, ErrorKind, Result};
 
 const GUIDE: &str = "https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html";
 
-/// Optional parts nest at most so deep.
+/// The bound on nested optional parts: compiler, parser and formatter are recursive.
 const DEPTH_MAX: usize = 16;
 
-/// Why a pattern is refused.
+/// The reason why a pattern is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     WeekBased(char),
@@ -18,24 +21,24 @@ enum Refusal {
     Unrecognized,
 }
 
-/// The items of a pattern, for parsing or for formatting.
+/// Compiles a pattern for parsing or for formatting.
 pub(super) fn compile(text: &str, parsing: bool) -> Result<Vec<Item>> {
     let made = check_letters(text, parsing).and_then(|()| {
         let mut compiler =
             Compiler { rest: text.chars().peekable(), has_era: unquoted(text).any(|p| p.contains('G')) };
         let items = compiler.items(0).ok_or(Refusal::Unrecognized)?;
-        // What closes nothing is left over.
+        // A `]` without its `[` ends the items early.
         if compiler.rest.next().is_some() { Err(Refusal::Unrecognized) } else { Ok(items) }
     });
     made.map_err(|why| if spark_2_knows(text) { recognition(text) } else { refused(text, why) })
 }
 
-/// The parts of a pattern that stand outside of quotes.
+/// Returns the parts of a pattern that are outside of quotes.
 fn unquoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('\'').step_by(2)
 }
 
-/// Refuses the letters that Spark refuses before Java sees the pattern.
+/// Refuses the letters that Spark refuses before Java compiles the pattern.
 fn check_letters(text: &str, parsing: bool) -> Result<(), Refusal> {
     for part in unquoted(text) {
         if let Some(c) = part.chars().find(|c| "YWwuec".contains(*c)) {
@@ -45,6 +48,7 @@ fn check_letters(text: &str, parsing: bool) -> Result<(), Refusal> {
         if let Some(c) = part.chars().find(is_illegal) {
             return Err(Refusal::Illegal(c));
         }
+        // The narrow forms of Java, and years of seven letters.
         let narrow = ["GGGGG", "MMMMM", "LLLLL", "EEEEE", "QQQQQ", "qqqqq", "yyyyyyy"];
         if narrow.iter().any(|letters| part.contains(letters)) {
             return Err(Refusal::Length);
@@ -53,7 +57,8 @@ fn check_letters(text: &str, parsing: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether the formatter of Spark 2 knows the pattern: then Spark points at the new version.
+/// Returns whether the formatter of Spark 2 (`SimpleDateFormat`) accepts the pattern: then Spark's error mentions the
+/// upgrade.
 fn spark_2_knows(text: &str) -> bool {
     let closed = text.matches('\'').count().is_multiple_of(2);
     let known = |c: char| !c.is_ascii_alphabetic() || "GyYMLwWDdFEuaHkKhmsSzZX".contains(c);
@@ -101,11 +106,11 @@ fn refused(text: &str, why: Refusal) -> Error {
 
 struct Compiler<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    /// Whether years count within an era.
+    /// Set if the pattern contains an era: then years count within it.
     has_era: bool,
 }
 
-/// The items of one level, and the number that later numbers without a text between belong to.
+/// The items of one level of nesting, and the index of the number that leaves digits to those directly after it.
 #[derive(Default)]
 struct Level {
     items: Vec<Item>,
@@ -118,7 +123,8 @@ impl Level {
         self.leader = None;
     }
 
-    /// Numbers of fixed width that follow a number directly take their digits from it; another number takes none.
+    /// Appends a number. Java parses adjacent numbers so: those of fixed width get their digits from the first one,
+    /// and a number of variable width ends the group.
     fn push_number(&mut self, number: Number) {
         let leader = self.leader.and_then(|at| self.items.get_mut(at));
         match leader {
@@ -141,7 +147,7 @@ impl Number {
 }
 
 impl Compiler<'_> {
-    /// Reads up to the end or the `]` that closes this level; a level that is not closed ends with the pattern.
+    /// Compiles up to the end or the `]` that closes this level. As in Java, a level may end with the pattern.
     fn items(&mut self, depth: usize) -> Option<Vec<Item>> {
         let mut level = Level::default();
         while let Some(c) = self.rest.peek().copied() {
@@ -184,7 +190,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The item of a letter that stands `width` times.
+    /// Compiles a letter that is repeated `width` times.
     fn letters(&self, letter: char, width: usize) -> Option<Item> {
         Some(match (letter, width) {
             ('y', _) => Item::Number(self.year(width)),
@@ -214,6 +220,7 @@ impl Compiler<'_> {
 
     fn year(&self, width: usize) -> Number {
         let field = if self.has_era { Field::YearOfEra } else { Field::Year };
+        // From four letters on Java writes a plus before a year with more digits than letters.
         let sign = if width < 4 { Sign::Normal } else { Sign::ExceedsPad };
         match width {
             2 if self.has_era => fixed(Field::ShortYearOfEra, 2),
@@ -227,7 +234,7 @@ fn fixed(field: Field, width: usize) -> Number {
     Number { field, min: width, max: width, sign: Sign::Never, reserved: 0 }
 }
 
-/// One letter takes as many digits as there are, two take two.
+/// Compiles a number: one letter stands for any number of digits, two for exactly two.
 fn number(field: Field, width: usize) -> Item {
     Item::Number(match width {
         1 => Number { field, min: 1, max: 19, sign: Sign::Normal, reserved: 0 },

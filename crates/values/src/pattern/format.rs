@@ -1,4 +1,4 @@
-//! Writes dates and times by the items of a pattern.
+//! Formats dates and times by the items of a pattern.
 
 use super::names::{ERAS, day_name, month_name, quarter_name, short};
 use super::{Field, Item, Number, Sign, zone};
@@ -6,7 +6,7 @@ use crate::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use crate::zone::Zone;
 use std::fmt::Write;
 
-/// What is written: a wall clock and the instant that it shows in a zone.
+/// The value that is formatted: a local time, and the instant that it is in a zone.
 pub(super) struct Moment {
     date: Civil,
     days: i64,
@@ -29,6 +29,7 @@ impl Moment {
             Field::Year => year,
             Field::ShortYear => year.abs() % 100,
             Field::YearOfEra if year > 0 => year,
+            // The year 0 is 1 BC, and -1 is 2 BC.
             Field::YearOfEra => 1 - year,
             Field::ShortYearOfEra => self.field(Field::YearOfEra) % 100,
             Field::Quarter => (month - 1) / 3 + 1,
@@ -86,7 +87,7 @@ fn write_number(value: i64, number: &Number, out: &mut String) {
         out.push('+');
     }
     match (width, size) {
-        // Nearly all numbers have two digits: they are written without a formatter.
+        // Nearly all numbers have two digits: writing them without a formatter is faster.
         (2, 0..=99) => {
             out.push(digit(size / 10));
             out.push(digit(size % 10));
@@ -100,6 +101,7 @@ fn write_number(value: i64, number: &Number, out: &mut String) {
 fn write_fraction(micros: i64, digits: usize, out: &mut String) {
     let mut unit = 100_000;
     for _ in 0..digits {
+        // Values have microseconds: the digits of nanoseconds are zeros.
         out.push(if unit > 0 { digit((micros / unit).unsigned_abs() % 10) } else { '0' });
         unit /= 10;
     }

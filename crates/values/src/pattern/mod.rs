@@ -1,7 +1,7 @@
-//! Spark's datetime patterns, `yyyy-MM-dd HH:mm:ss.SSS`: read once, then used to parse or to format.
+//! Compiles Spark's datetime patterns, such as `yyyy-MM-dd HH:mm:ss.SSS`, and parses and formats with them.
 //!
 //! Letters, widths and strictness are those of Spark's reference page "Datetime Patterns" and of Java's
-//! `DateTimeFormatter` in strict mode, in English. A pattern that Spark refuses is refused with Spark's class.
+//! `DateTimeFormatter` in strict mode, in English. A pattern that Spark refuses is refused with Spark's error class.
 
 mod compile;
 mod format;
@@ -17,7 +17,7 @@ use thalweg_common::Result;
 
 pub use names::{day_name, month_name, short};
 
-/// A pattern that was read.
+/// A compiled pattern.
 ///
 /// ```
 /// use thalweg_values::pattern::Pattern;
@@ -39,7 +39,7 @@ pub struct Pattern {
 enum Item {
     Text(String),
     Number(Number),
-    /// Digits of a fraction of a second: exactly as many are written, at most as many are read.
+    /// Digits of a fraction of a second: exactly as many are written, at most as many are parsed.
     Fraction(usize),
     /// Names in full or shortened to three letters.
     Month(bool),
@@ -52,7 +52,7 @@ enum Item {
     ZoneId,
     /// `CET`, or in full `Central European Standard Time`.
     ZoneName(bool),
-    /// `[` … `]`: may be missing in a text to parse.
+    /// `[` … `]`: may be missing in a text that is parsed.
     Optional(Vec<Item>),
 }
 
@@ -64,7 +64,8 @@ struct Number {
     min: usize,
     max: usize,
     sign: Sign,
-    /// The digits of the numbers of fixed width that follow without a text between.
+    /// The number of digits of the numbers of fixed width that follow directly. In a text without separators they are
+    /// left for these: `yyyyMMdd`.
     reserved: usize,
 }
 
@@ -108,7 +109,7 @@ impl Field {
     }
 }
 
-/// Which signs a number has.
+/// The signs that a number may have, as in Java's `SignStyle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
     /// A minus.
@@ -118,14 +119,14 @@ enum Sign {
     Never,
 }
 
-/// Where and why a text does not follow a pattern. Places count characters from 0.
+/// The reason why a text does not match a pattern. Positions count characters from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfit {
-    /// The text differs from the pattern from this place on.
+    /// The text differs from the pattern at this position.
     At(usize),
-    /// The pattern ends before this place.
+    /// The pattern ends before this position, but not the text.
     Unparsed(usize),
-    /// There is no such date or time.
+    /// The text matches, but there is no such date or time.
     Value,
 }
 
@@ -140,15 +141,16 @@ impl std::fmt::Display for Misfit {
 }
 
 impl Pattern {
-    /// Reads a pattern that dates and times are written by.
+    /// Compiles a pattern for formatting.
     ///
     /// # Errors
-    /// `INCONSISTENT_BEHAVIOR_CROSS_VERSION.*` for a pattern that Spark 2 knew, `INVALID_DATETIME_PATTERN.*` for others.
+    /// `INCONSISTENT_BEHAVIOR_CROSS_VERSION.*` for a pattern that Spark 2 knew, `INVALID_DATETIME_PATTERN.*` for
+    /// others.
     pub fn for_formatting(text: &str) -> Result<Self> {
         compile::compile(text, false).map(|items| Self { items })
     }
 
-    /// Reads a pattern that texts are parsed by: days of the week and quarters can be written, not read.
+    /// Compiles a pattern for parsing, for which Spark refuses days of the week and quarters.
     ///
     /// # Errors
     /// As [`Self::for_formatting`].
@@ -156,20 +158,20 @@ impl Pattern {
         compile::compile(text, true).map(|items| Self { items })
     }
 
-    /// Appends the text of a wall clock, which shows an instant in a zone; both in microseconds.
+    /// Appends the text of a local time, which belongs to an instant in a zone; both in microseconds.
     pub fn format(&self, local: i64, instant: i64, zone: Zone, out: &mut String) {
         format::write(&self.items, &format::Moment::new(local, instant, zone), out);
     }
 
-    /// The wall clock and zone of a text.
+    /// Parses a text to its local time and zone.
     ///
     /// # Errors
-    /// Where the text does not follow the pattern.
+    /// Reports where and why the text does not match the pattern.
     pub fn parse(&self, text: &str) -> Result<Timestamp, Misfit> {
         parse::parse(&self.items, text)
     }
 
-    /// Whether it has a part of the time of day.
+    /// Returns whether the pattern contains a part of the time of day.
     pub fn has_time(&self) -> bool {
         self.any(&|item| match item {
             Item::Number(number) => number.field.is_time(),
@@ -178,7 +180,7 @@ impl Pattern {
         })
     }
 
-    /// Whether it has a zone or an offset.
+    /// Returns whether the pattern contains a zone or an offset.
     pub fn has_zone(&self) -> bool {
         self.any(&|item| matches!(item, Item::Offset(_) | Item::ZoneId | Item::ZoneName(_)))
     }
@@ -193,7 +195,7 @@ impl Pattern {
         inside(&self.items, test)
     }
 
-    /// The day number of a text.
+    /// Parses a text to its day number; `None` if it does not match.
     pub fn date(&self, text: &str) -> Option<i32> {
         i32::try_from(self.parse(text).ok()?.local.div_euclid(DAY)).ok()
     }

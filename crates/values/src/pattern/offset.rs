@@ -1,20 +1,20 @@
-//! Offsets from UTC as patterns write and read them: `+08`, `+0800`, `+08:00`, `GMT+8`, `Z`.
+//! Formats and parses offsets from UTC as patterns define them: `+08`, `+0800`, `+08:00`, `GMT+8`, `Z`.
 
-/// How an offset is written.
+/// The form of an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OffsetStyle {
-    /// Whether `GMT` stands before it.
+    /// Set if `GMT` precedes the offset.
     gmt: bool,
-    /// Whether hours have two digits.
+    /// Set if hours have two digits.
     padded: bool,
     colon: bool,
     minutes: Part,
     seconds: Part,
-    /// What stands for no offset at all; digits if it is empty.
+    /// The text of an offset of 0; it is written as digits if this is empty.
     zero: &'static str,
 }
 
-/// Whether minutes or seconds are written.
+/// The condition under which minutes or seconds are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Always,
@@ -22,11 +22,11 @@ enum Part {
     Never,
 }
 
-/// The largest offset that a zone has, in seconds.
+/// The largest offset of a zone in Java, in seconds.
 const OFFSET_MAX_S: i64 = 18 * 3600;
 
 impl OffsetStyle {
-    /// The offset in the name of a zone: `+08:00`, `-03:00:15`.
+    /// The form of an offset in the id of a zone: `+08:00`, `-03:00:15`.
     pub(super) const IN_ZONE: Self = Self {
         gmt: false,
         padded: true,
@@ -36,7 +36,7 @@ impl OffsetStyle {
         zero: "",
     };
 
-    /// The style of a letter of a pattern, if it is one of an offset.
+    /// Returns the form for a letter of a pattern that is repeated `width` times, if it is a letter for offsets.
     pub(super) fn of(letter: char, width: usize) -> Option<Self> {
         let plain = |zero| Self { seconds: Part::Never, colon: false, zero, ..Self::IN_ZONE };
         let gmt = |padded| Self { gmt: true, padded, zero: "GMT", ..Self::IN_ZONE };
@@ -67,7 +67,7 @@ impl OffsetStyle {
         }
         let size = offset.abs();
         let (hours, minutes, seconds) = (size / 3600, size / 60 % 60, size % 60);
-        // The sign of an offset that is cut to zero is a plus.
+        // Java writes a plus for an offset that is truncated to zero.
         let shown = if self.seconds == Part::Never { size - seconds } else { size };
         out.push(if offset < 0 && shown > 0 { '-' } else { '+' });
         out.push_str(&if self.padded { format!("{hours:02}") } else { hours.to_string() });
@@ -81,7 +81,7 @@ impl OffsetStyle {
         }
     }
 
-    /// The offset that a text begins with, in seconds, and what follows it.
+    /// Parses the offset at the start of a text, and returns it in seconds with the rest.
     pub(super) fn read(self, text: &str) -> Option<(i64, &str)> {
         let text = if self.gmt { strip_prefix(text, "GMT")? } else { text };
         if !self.gmt
@@ -93,6 +93,7 @@ impl OffsetStyle {
         let sign = match text.as_bytes().first() {
             Some(b'+') => 1,
             Some(b'-') => -1,
+            // `GMT` alone is an offset of 0.
             _ if self.gmt => return Some((0, text)),
             _ => return None,
         };
@@ -112,7 +113,7 @@ impl OffsetStyle {
         (minutes < 60 && seconds < 60 && total <= OFFSET_MAX_S).then_some((sign * total, rest))
     }
 
-    /// Minutes or seconds; none if they are missing and may be.
+    /// Parses minutes or seconds; `Some((None, …))` if they are missing and may be.
     fn part(self, text: &str, part: Part) -> Option<(Option<i64>, &str)> {
         let digits = if self.colon { text.strip_prefix(':') } else { Some(text) };
         match (digits.and_then(two_digits), part) {
@@ -123,7 +124,7 @@ impl OffsetStyle {
     }
 }
 
-/// The rest of a text after a prefix in any case.
+/// Returns the rest of a text after a prefix, which is compared without case.
 pub(super) fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(rest)

@@ -1,4 +1,7 @@
-//! Reads texts by the items of a pattern, as strictly as Java's `DateTimeFormatter`.
+//! Parses texts by the items of a pattern, as strictly as Java's `DateTimeFormatter` does.
+//!
+//! Like Java, first all fields of the text are collected, then they are resolved to a date and a time. A field that
+//! occurs twice must have the same value, and fields that overlap (an hour and a half of the day) must agree.
 
 use super::names::{ERAS, MONTHS, short};
 use super::offset::strip_prefix;
@@ -7,7 +10,7 @@ use crate::calendar::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::datetime::Timestamp;
 use crate::zone::Zone;
 
-/// The wall clock and zone of a text.
+/// Parses a text to its local time and zone.
 pub(super) fn parse(items: &[Item], text: &str) -> Result<Timestamp, Misfit> {
     let place = |rest: &str| text.chars().count() - rest.chars().count();
     let mut found = Found::default();
@@ -18,7 +21,7 @@ pub(super) fn parse(items: &[Item], text: &str) -> Result<Timestamp, Misfit> {
     found.timestamp().ok_or(Misfit::Value)
 }
 
-/// The fields that a text gives.
+/// The fields that were found in a text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
     year: Option<i64>,
@@ -39,7 +42,7 @@ struct Found {
     zone: Option<Zone>,
 }
 
-/// Keeps a value; none if the text gave another one before.
+/// Keeps a value; `None` if the text contained another one before.
 fn put<T: PartialEq + Copy>(slot: &mut Option<T>, value: T) -> Option<()> {
     (*slot.get_or_insert(value) == value).then_some(())
 }
@@ -85,7 +88,7 @@ impl Found {
         agree.then(|| self.year.or(of_era).unwrap_or(1970))
     }
 
-    /// What the text does not give is that of 1970-01-01.
+    /// Resolves the date. Fields that are missing are those of 1970-01-01, as in Spark.
     fn days(&self) -> Option<i64> {
         let year = self.year()?;
         let (month, day) = (within(self.month, 1, 12)?, within(self.day, 1, 31)?);
@@ -102,7 +105,7 @@ impl Found {
         agrees.then_some(days)
     }
 
-    /// Microseconds of the day.
+    /// Resolves the time of day in microseconds.
     fn time(&self) -> Option<i64> {
         let clock_hour = within(self.clock_hour, 1, 24)?.map(|h| h % 24);
         let hour = agreed(within(self.hour, 0, 23)?, clock_hour)?;
@@ -123,17 +126,18 @@ impl Found {
     }
 }
 
-/// The value that two fields give; none if they differ.
+/// Unites two fields with the same meaning; `None` if they differ.
 fn agreed(a: Option<i64>, b: Option<i64>) -> Option<Option<i64>> {
     (a.is_none() || b.is_none() || a == b).then(|| a.or(b))
 }
 
-/// Reads as far as the items go; the error is the rest that does not follow.
+/// Parses the items in their order, and returns the rest of the text. The error is the rest that does not match.
 fn read<'a>(items: &[Item], text: &'a str, found: &mut Found) -> Result<&'a str, &'a str> {
     let mut rest = text;
     for item in items {
         rest = match item {
             Item::Optional(inner) => {
+                // An optional part matches as a whole or not at all: its fields count only if it does.
                 let mut tried = *found;
                 match read(inner, rest, &mut tried) {
                     Ok(after) => {
@@ -196,15 +200,16 @@ fn read_item<'a>(item: &Item, text: &'a str, found: &mut Found) -> Option<&'a st
     }
 }
 
-/// The rest of a text after a literal in any case.
+/// Returns the rest of a text after a literal, which is compared without case.
 fn literal<'a>(text: &'a str, expected: &str) -> Option<&'a str> {
+    // Most texts have the exact case; the other comparison knows ASCII only.
     if let Some(rest) = text.strip_prefix(expected) {
         return Some(rest);
     }
     strip_prefix(text, expected)
 }
 
-/// The place of the name that a text begins with, in any case.
+/// Returns the index of the name that a text begins with, compared without case.
 fn read_name<'a, 'n>(names: impl Iterator<Item = &'n str>, text: &'a str) -> Option<(i64, &'a str)> {
     (0..).zip(names).find_map(|(place, name)| Some((place, strip_prefix(text, name)?)))
 }
@@ -212,11 +217,12 @@ fn read_name<'a, 'n>(names: impl Iterator<Item = &'n str>, text: &'a str) -> Opt
 fn read_fraction(digits: usize, text: &str) -> Option<(i64, &str)> {
     let count = text.bytes().take(digits).take_while(u8::is_ascii_digit).count();
     let (head, rest) = text.split_at_checked(count).filter(|_| count > 0)?;
+    // Padded or cut to six digits, which are microseconds.
     let micros = head.bytes().chain(std::iter::repeat(b'0')).take(6);
     Some((micros.fold(0, |value, digit| value * 10 + i64::from(digit - b'0')), rest))
 }
 
-/// A number with its sign. It leaves as many digits as the numbers after it reserve, if there are enough.
+/// Parses a number with its sign. It leaves the digits that the numbers directly after it need, if there are enough.
 fn read_number<'a>(number: &Number, text: &'a str) -> Option<(i64, &'a str)> {
     let (sign, body) = match text.as_bytes().first()? {
         b'+' if number.sign == Sign::ExceedsPad => (Some(1), text.get(1..)?),
@@ -233,7 +239,9 @@ fn read_number<'a>(number: &Number, text: &'a str) -> Option<(i64, &'a str)> {
     let (head, rest) = body.split_at_checked(kept)?;
     let value: i64 = head.parse().ok()?;
     let fits = match sign {
+        // Java refuses `-0`.
         Some(-1) => value != 0,
+        // A plus is required for more digits than the pattern has letters, and not allowed otherwise.
         Some(_) => kept > number.min,
         None => number.sign != Sign::ExceedsPad || kept <= number.min,
     };

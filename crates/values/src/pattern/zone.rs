@@ -1,4 +1,6 @@
-//! Zones in texts by a pattern: their ids (`VV`) and their English names (`z`).
+//! Formats and parses time zones by a pattern: their ids (`VV`) and their English names (`z`).
+//!
+//! Java takes the names from its locale data. They were recorded from Spark into two tables.
 
 use super::offset::{OffsetStyle, strip_prefix};
 use crate::zone::Zone;
@@ -7,10 +9,10 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-/// A zone's names: the short and the full one of standard time, then those of daylight saving time.
+/// The names of a zone: the short and the full one of standard time, then those of daylight saving time.
 type Names = [&'static str; 4];
 
-/// The names that Spark gives to the zones, recorded by `tests/spark/zones.py`.
+/// The names that Spark writes for the zones, recorded by `tests/spark/zones.py`.
 static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut cells = line.split('\t');
@@ -21,10 +23,11 @@ static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     include_str!("zone_names.tsv").lines().filter_map(line).collect()
 });
 
-/// A name, whether it is a full one, and the zone that Spark reads it as: of the zones that share a name one has it.
+/// A name, whether it is a full one, and the zone that Spark parses it to: of the zones that share a name Java
+/// chooses one.
 type NamedZone = (&'static str, bool, &'static str);
 
-/// The zones that Spark reads names as, recorded by `tests/spark/zones.py`.
+/// The zones that Spark parses names to, recorded by `tests/spark/zones.py`.
 static BY_NAME: LazyLock<Vec<NamedZone>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut cells = line.split('\t');
@@ -34,7 +37,7 @@ static BY_NAME: LazyLock<Vec<NamedZone>> = LazyLock::new(|| {
     include_str!("zones_by_name.tsv").lines().filter_map(line).collect()
 });
 
-/// Appends the name of a zone at an instant; the id of one without a name.
+/// Appends the name of a zone at an instant, or its id if it has no name.
 pub(super) fn write_name(zone: Zone, instant: i64, full: bool, out: &mut String) {
     let id = zone.id();
     let id_name = match (id.as_str(), full) {
@@ -55,12 +58,12 @@ pub(super) fn write_name(zone: Zone, instant: i64, full: bool, out: &mut String)
     });
 }
 
-/// The zone whose name or id a text begins with, and what follows it.
+/// Parses the name or id of a zone at the start of a text, and returns it with the rest.
 pub(super) fn read_name(text: &str, full: bool) -> Option<(Zone, &str)> {
     let named = BY_NAME.iter().filter(|(_, is_full, _)| *is_full == full);
     let matching = named.filter_map(|(name, _, id)| {
         let rest = strip_prefix(text, name)?;
-        // A longer word is another name.
+        // `EST` must not match the beginning of `EST5EDT`.
         let ends = !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
         ends.then_some((id, rest))
     });
@@ -69,7 +72,7 @@ pub(super) fn read_name(text: &str, full: bool) -> Option<(Zone, &str)> {
     by_name.or_else(|| read_id(text))
 }
 
-/// The zone whose id a text begins with, in any case, and what follows it.
+/// Parses the id of a zone at the start of a text without case, and returns it with the rest.
 pub(super) fn read_id(text: &str) -> Option<(Zone, &str)> {
     if text.starts_with(['+', '-']) {
         let (offset, rest) = OffsetStyle::IN_ZONE.read(text)?;
@@ -85,10 +88,12 @@ pub(super) fn read_id(text: &str) -> Option<(Zone, &str)> {
     read_region(text).or_else(|| Some((Zone::Fixed(0), strip_prefix(text, "Z")?)))
 }
 
-/// The longest id of a region that a text begins with.
+/// Parses the longest id of a region at the start of a text.
 fn read_region(text: &str) -> Option<(Zone, &str)> {
     let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"/_+-".contains(b);
     let longest = text.bytes().take_while(is_part).count();
+    // The exact case is found by a lookup for each length, and only other cases need a search through all
+    // regions.
     let exact = (3..=longest).rev().find_map(|length| {
         let (id, rest) = text.split_at_checked(length)?;
         Some((Zone::Named(Tz::from_str(id).ok()?), rest))

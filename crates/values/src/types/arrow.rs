@@ -1,8 +1,8 @@
 //! Converts Spark's data types to Arrow and back.
 //!
-//! One layout per type holds everywhere inside (never view or large strings, timestamps in microseconds);
-//! who speaks with the outside relabels at the edge. Interval fields and char lengths have no place in Arrow:
-//! the resolver keeps the Spark type beside a column where that matters.
+//! Inside of Thalweg each type has one layout (never view or large strings, timestamps in microseconds); servers,
+//! readers and writers convert to and from others. Arrow's types have no interval fields and no char lengths: the
+//! resolver keeps the Spark type of a column where these matter.
 
 use super::{DataType, StructField, StructType};
 use arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit};
@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// The zone of timestamps inside: they are instants, and a zone is only the label that a client sees.
 const INSIDE: &str = "UTC";
 
-/// The Arrow layout of a Spark type.
+/// Returns the Arrow layout of a Spark type.
 pub fn to_arrow(data_type: &DataType) -> Arrow {
     to_arrow_in(data_type, INSIDE)
 }
 
-/// The Arrow layout of a Spark type whose timestamps are labelled with the zone of a session.
+/// Returns the Arrow layout of a Spark type whose timestamps are labelled with the zone of a session.
 pub fn to_arrow_in(data_type: &DataType, zone: &str) -> Arrow {
     match data_type {
         DataType::Null => Arrow::Null,
@@ -53,17 +53,17 @@ fn map_type(key: Field, value: Field) -> Arrow {
     Arrow::Map(Arc::new(Field::new("entries", Arrow::Struct(entries.into()), false)), false)
 }
 
-/// The fields of a struct or schema in Arrow.
+/// Returns the Arrow fields of a struct or schema.
 pub fn struct_fields(fields: &StructType) -> Fields {
     struct_fields_in(fields, INSIDE)
 }
 
-/// The fields of a struct or schema in Arrow, whose timestamps are labelled with the zone of a session.
+/// Returns the Arrow fields of a struct or schema, whose timestamps are labelled with the zone of a session.
 pub fn struct_fields_in(fields: &StructType, zone: &str) -> Fields {
     fields.fields.iter().map(|f| Field::new(&f.name, to_arrow_in(&f.data_type, zone), f.nullable)).collect()
 }
 
-/// The Spark type that an Arrow type stands for; none for types that Spark does not have.
+/// Returns the Spark type of an Arrow type, or `None` for a type that Spark does not have.
 pub fn to_spark(data_type: &Arrow) -> Option<DataType> {
     Some(match data_type {
         Arrow::Null => DataType::Null,
@@ -113,7 +113,7 @@ fn nested_to_spark(data_type: &Arrow) -> Option<DataType> {
     }
 }
 
-/// The Spark schema of Arrow fields; none if a type has no counterpart.
+/// Returns the Spark schema of Arrow fields, or `None` if Spark does not have one of the types.
 pub fn schema_to_spark(fields: &Fields) -> Option<StructType> {
     let field = |f: &Arc<Field>| {
         Some(StructField {
@@ -126,10 +126,11 @@ pub fn schema_to_spark(fields: &Fields) -> Option<StructType> {
     Some(StructType { fields: fields.iter().map(field).collect::<Option<_>>()? })
 }
 
-/// The key of a field's metadata that holds the fields of the intervals in its type, which Arrow's types lack.
+/// The key in the metadata of a field under which the fields of the intervals in its type are kept.
 const INTERVALS_KEY: &str = "thalweg.interval_fields";
 
-/// A field that keeps the fields of the intervals in its Spark type; the same field if there are none.
+/// Adds the fields of the intervals in a Spark type to a field's metadata. Without intervals the field stays as it
+/// is.
 pub fn with_interval_fields(field: Field, data_type: &DataType) -> Field {
     let fields = interval_fields(data_type);
     if fields.is_empty() {
@@ -139,7 +140,7 @@ pub fn with_interval_fields(field: Field, data_type: &DataType) -> Field {
     field.with_metadata([(INTERVALS_KEY.to_owned(), texts.join(" "))].into())
 }
 
-/// The fields of the intervals in a column that [`with_interval_fields`] kept.
+/// Returns the fields of the intervals in a column that [`with_interval_fields`] added.
 pub fn kept_interval_fields(field: &Field) -> Vec<(u8, u8)> {
     let pair = |text: &str| {
         let (start, end) = text.split_once('-')?;
@@ -148,7 +149,7 @@ pub fn kept_interval_fields(field: &Field) -> Vec<(u8, u8)> {
     field.metadata().get(INTERVALS_KEY).map_or(vec![], |text| text.split(' ').filter_map(pair).collect())
 }
 
-/// The fields of all intervals in a type, from the first to the last.
+/// Returns the fields of all intervals in a type, from the first to the last.
 pub fn interval_fields(t: &DataType) -> Vec<(u8, u8)> {
     match t {
         DataType::Array { element, .. } => interval_fields(element),
@@ -163,7 +164,8 @@ pub fn interval_fields(t: &DataType) -> Vec<(u8, u8)> {
     }
 }
 
-/// The precision and scale of the decimal that holds every value of an exact number's type, and no more.
+/// Returns the precision and scale of Spark's decimal for an exact numeric type (`DecimalType.forType`); `None` for
+/// other types.
 pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
     match data_type {
         Arrow::Int8 => Some((3, 0)),
@@ -175,18 +177,20 @@ pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
     }
 }
 
-/// Whether a decimal of that precision and scale holds every value of an exact number's type.
+/// Returns whether a decimal with this precision and scale can hold every value of an exact numeric type.
 pub fn decimal_holds(data_type: &Arrow, precision: u8, scale: i8) -> bool {
     let (precision, scale) = (i32::from(precision), i32::from(scale));
     exact_digits(data_type).is_some_and(|(p, s)| scale >= s && precision - scale >= p - s)
 }
 
-/// The name of an Arrow type as Spark's SQL writes it, `ARRAY<INT>`; Arrow's own for a type that Spark lacks.
+/// Returns the name of an Arrow type as Spark's SQL writes it, `ARRAY<INT>`; Arrow's name for a type that Spark does
+/// not have.
 pub fn sql_name(data_type: &Arrow) -> String {
     to_spark(data_type).map_or_else(|| data_type.to_string().to_uppercase(), |t| t.sql())
 }
 
-/// The name of an Arrow type as Spark's `simpleString` writes it, `array<int>`; Arrow's own for a type that Spark lacks.
+/// Returns the name of an Arrow type as Spark's `simpleString` writes it, `array<int>`; Arrow's name for a type that
+/// Spark does not have.
 pub fn simple_name(data_type: &Arrow) -> String {
     to_spark(data_type).map_or_else(|| data_type.to_string(), |t| t.simple_string())
 }

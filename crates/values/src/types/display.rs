@@ -1,10 +1,10 @@
-//! Types → text, in the ways in which Spark writes them.
+//! Writes types as text in the forms that Spark uses.
 
 use super::name::{DAY_TIME, YEAR_MONTH};
 use super::{DataType, StructField, StructType};
 
 impl DataType {
-    /// Spark's `simpleString`, never shortened: `array<struct<a:int>>`.
+    /// Returns Spark's `simpleString`, never shortened: `array<struct<a:int>>`.
     pub fn simple_string(&self) -> String {
         match self {
             Self::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
@@ -24,7 +24,7 @@ impl DataType {
         }
     }
 
-    /// Spark's `sql`: `ARRAY<STRUCT<a: INT>>`.
+    /// Returns Spark's `sql`: `ARRAY<STRUCT<a: INT>>`.
     pub fn sql(&self) -> String {
         match self {
             Self::Array { element, .. } => format!("ARRAY<{}>", element.sql()),
@@ -37,7 +37,7 @@ impl DataType {
         }
     }
 
-    /// Spark's `typeName`, as printSchema and JSON write it: `integer`, `decimal(10,2)`, `array`.
+    /// Returns Spark's `typeName`, as printSchema and JSON write it: `integer`, `decimal(10,2)`, `array`.
     pub fn type_name(&self) -> String {
         match self {
             Self::Byte => "byte".to_owned(),
@@ -51,7 +51,7 @@ impl DataType {
         }
     }
 
-    /// The name of a type without parameters.
+    /// Returns the name of a type without parameters.
     fn plain_name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
@@ -71,7 +71,7 @@ impl DataType {
         }
     }
 
-    /// The lines below a field of this type in a schema tree.
+    /// Appends the lines below a field of this type in a schema tree.
     fn push_tree(&self, prefix: &str, level: usize, out: &mut String) {
         if level == 0 {
             return;
@@ -99,12 +99,12 @@ impl DataType {
 }
 
 impl StructType {
-    /// The columns as DDL: ``a INT NOT NULL,`b c` STRING COMMENT 'x'``.
+    /// Returns the columns as DDL: ``a INT NOT NULL,`b c` STRING COMMENT 'x'``.
     pub fn ddl(&self) -> String {
         joined(self, ",", StructField::ddl)
     }
 
-    /// What printSchema prints; `level` limits the depth.
+    /// Returns the text of printSchema; `level` limits the depth.
     pub fn tree_string(&self, level: Option<usize>) -> String {
         let mut out = "root\n".to_owned();
         DataType::Struct(self.clone()).push_tree(" |", level.unwrap_or(usize::MAX), &mut out);
@@ -113,12 +113,12 @@ impl StructType {
 }
 
 impl StructField {
-    /// The column as DDL.
+    /// Returns the column as DDL.
     pub fn ddl(&self) -> String {
         format!("{} {}", quoted(&self.name), self.type_and_rest())
     }
 
-    /// The comment, without the quotes and escapes of its JSON.
+    /// Returns the comment, without the quotes and escapes of its JSON.
     pub fn comment(&self) -> Option<String> {
         serde_json::from_str(self.metadata.get("comment")?).ok()
     }
@@ -154,7 +154,7 @@ fn interval_name(fields: &[&str], start: u8, end: u8) -> String {
     }
 }
 
-/// The name, in back quotes unless it is a plain identifier.
+/// Returns the name, in backquotes unless it is a plain identifier.
 fn quoted(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().any(|c| !c.is_ascii_digit());

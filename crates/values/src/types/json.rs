@@ -1,11 +1,11 @@
-//! Types ↔ Spark's JSON: `{"type":"struct","fields":[…]}`.
+//! Converts types to and from Spark's JSON: `{"type":"struct","fields":[…]}`.
 
 use super::{DataType, StructField, StructType};
 use serde_json::{Map, Value, json};
 use thalweg_common::{Error, ErrorKind, Result};
 
 impl DataType {
-    /// The type as Spark's compact JSON.
+    /// Returns the type as Spark's compact JSON.
     pub fn to_json(&self) -> String {
         self.json_value().to_string()
     }
@@ -31,7 +31,7 @@ impl DataType {
 }
 
 impl StructType {
-    /// The schema as Spark's compact JSON.
+    /// Returns the schema as Spark's compact JSON.
     pub fn to_json(&self) -> String {
         DataType::Struct(self.clone()).to_json()
     }
@@ -72,7 +72,7 @@ pub fn schema_from_json(text: &str) -> Result<StructType> {
     }
 }
 
-/// The error for a schema that is another type than a struct: `INVALID_SCHEMA.NON_STRUCT_TYPE`.
+/// Returns the error for a schema whose type is not a struct: `INVALID_SCHEMA.NON_STRUCT_TYPE`.
 pub fn not_a_struct(found: &DataType) -> Error {
     Error::new(
         ErrorKind::Parse,

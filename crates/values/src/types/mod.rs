@@ -1,6 +1,7 @@
-//! Spark's data types: their names in every form that Spark writes, and their layout in Arrow.
+//! Defines Spark's data types, their names in every form that Spark writes, and their layout in Arrow.
 //!
-//! Texts of nested types are parsed by the language (`sql`); here stand the names of plain types alone.
+//! The text of a nested type is parsed by the crate `sql`; this module parses only the names of types that are not
+//! nested.
 
 mod arrow;
 mod display;
@@ -36,9 +37,9 @@ pub enum DataType {
     Double,
     /// Precision 1..=38, scale 0..=precision.
     Decimal {
-        /// How many digits it has.
+        /// The number of digits.
         precision: u8,
-        /// How many of them stand after the point.
+        /// The number of digits after the point.
         scale: i8,
     },
     /// UTF-8 text, `string`.
@@ -112,7 +113,7 @@ pub struct StructField {
 }
 
 impl StructField {
-    /// A field without metadata.
+    /// Creates a field without metadata.
     pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
         Self { name: name.into(), data_type, nullable, metadata: BTreeMap::new() }
     }

@@ -1,4 +1,4 @@
-//! Names → types: every name and alias of the types that hold no other type.
+//! Parses the names of types that are not nested, with all aliases.
 
 use super::DataType;
 
@@ -38,10 +38,10 @@ const PLAIN: [(&str, DataType); 23] = [
 ];
 
 impl DataType {
-    /// The most digits that a decimal has.
+    /// The greatest precision of a decimal.
     pub const PRECISION_MAX: u8 = 38;
 
-    /// The type without parameters of that name or alias, in any case.
+    /// Returns the type without parameters with this name or alias, in any case.
     pub fn plain(name: &str) -> Option<Self> {
         PLAIN
             .iter()
@@ -49,13 +49,13 @@ impl DataType {
             .map(|(_, data_type)| data_type.clone())
     }
 
-    /// The decimal with that many digits, if there is one.
+    /// Returns the decimal type with this precision and scale, or `None` if there is no such type.
     pub fn decimal(precision: u8, scale: i8) -> Option<Self> {
         let fits = (1..=Self::PRECISION_MAX).contains(&precision) && i16::from(scale) <= i16::from(precision);
         fits.then_some(Self::Decimal { precision, scale })
     }
 
-    /// The interval from one field to another, such as `day` to `second`; names in any case.
+    /// Returns the interval type from one field to another, such as `day` to `second`; names in any case.
     pub fn interval(start: &str, end: &str) -> Option<Self> {
         let place = |names: &[&str], name: &str| {
             let at = names.iter().position(|n| n.eq_ignore_ascii_case(name))?;
@@ -71,7 +71,7 @@ impl DataType {
         between(&YEAR_MONTH).map(|(start, end)| Self::YearMonthInterval { start, end })
     }
 
-    /// The type of a name as Spark's JSON has it: `integer`, `decimal(10,2)`, `interval day to second`.
+    /// Parses the name of a type in Spark's JSON: `integer`, `decimal(10,2)`, `interval day to second`.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = name.trim();
         let words: Vec<&str> = name.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Making arrays, maps and structs: `array`, `map`, `struct`, `named_struct`, `map_from_arrays`, ….
+//! Makes arrays, maps and structs: `array`, `map`, `struct`, `named_struct`, `map_from_arrays` and others.
 
 use super::{Gather, range_of};
 use crate::binding::{Arg, Bound};
@@ -69,13 +69,13 @@ fn make_array(b: &Batch) -> Result<ArrayRef> {
     gather.finish(&as_dyn(&columns), b.returns)
 }
 
-/// `struct(a, b)`: fields `col1`, `col2`, ….
+/// Binds `struct(a, b)` with fields `col1`, `col2`, …. The resolver handles arguments that have names.
 fn positional_struct(call: Call) -> Result<Bound> {
     let names = (1..=call.args.len()).map(|i| format!("col{i}")).collect();
     Ok(structure(names, call.args))
 }
 
-/// `named_struct('a', x, 'b', y)`.
+/// Binds `named_struct('a', x, 'b', y)`.
 fn named_struct(call: Call) -> Result<Bound> {
     if !call.args.len().is_multiple_of(2) {
         return Err(wrong_num_args("named_struct", "2n (n > 0)", call.args.len()));
@@ -108,7 +108,7 @@ fn make_struct(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(arrow(StructArray::try_new(fields.clone(), columns, None))?))
 }
 
-/// `map(k1, v1, k2, v2, ..)`.
+/// Binds `map(k1, v1, k2, v2, ..)`. The kernel gets all keys, then all values.
 fn map(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     if !call.args.len().is_multiple_of(2) {
@@ -126,7 +126,7 @@ fn map(call: Call) -> Result<Bound> {
     Ok(kernel.nulls(Nulls::Never).fallible(true).call(args))
 }
 
-/// Arguments are all keys, then all values.
+/// Makes a map of each row, from arguments that are all keys, then all values.
 fn make_map(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let (keys, values) = columns.split_at(columns.len() / 2);
@@ -142,7 +142,7 @@ fn make_map(b: &Batch) -> Result<ArrayRef> {
     maps.finish(keys, values, b.returns)
 }
 
-/// Gathers maps from sources of keys and of values.
+/// Builds a map column from sources of keys and of values. Validity and lengths are those of the keys.
 pub(super) struct Maps {
     pub keys: Gather,
     pub values: Gather,
@@ -152,7 +152,10 @@ impl Maps {
     pub(super) fn new(rows: usize) -> Self {
         Self { keys: Gather::new(rows), values: Gather::new(rows) }
     }
-    /// Checks that keys are there and differ, and builds the maps.
+    /// Builds the maps.
+    ///
+    /// # Errors
+    /// Reports a null key and a key that occurs twice in a map.
     pub(super) fn finish(
         self,
         keys: &[ArrayRef],
@@ -191,6 +194,8 @@ fn check_keys(keys: &ArrayRef, lengths: &[usize]) -> Result<()> {
     let mut from = 0;
     for length in lengths {
         for i in from..from + length {
+            // Quadratic in the size of one map, but without hashing: maps are small, and the comparator works
+            // for all types.
             if let Some(twin) = (from..i).find(|j| order(*j, i).is_eq()) {
                 return Err(duplicate_key(keys, twin));
             }
@@ -262,7 +267,7 @@ fn map_from_entries(call: Call) -> Result<Bound> {
         .call(call.args))
 }
 
-/// An array that holds a null entry gives null.
+/// Converts arrays of pairs to maps. A row with a null pair is null, as in Spark.
 fn from_entries(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();

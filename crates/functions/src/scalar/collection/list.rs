@@ -1,4 +1,5 @@
-//! Functions that look into or rearrange one array.
+//! Searches and rearranges one array: `array_contains`, `slice`, `sort_array`, `flatten` and others, and joins
+//! arrays.
 
 use super::{Gather, element_of, range_of, rearrange};
 use crate::binding::Bound;
@@ -17,7 +18,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// How Spark shows the order that `array_sort` has without a lambda.
+/// The text with which Spark shows `array_sort` without a lambda, in the name of a column: its default comparator.
 const NULLS_LAST_SHOWN: &str = "array_sort({}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND \
     (namedlambdavariable() IS NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, \
     (IF((namedlambdavariable() IS NULL), -1, (IF((namedlambdavariable() < \
@@ -139,8 +140,8 @@ fn size(call: Call) -> Result<Bound> {
     .call(call.args))
 }
 
-/// Casts an array and a value to one element type.
-fn meet(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, DataType)> {
+/// Casts the elements of an array and a value to their common type.
+fn coerce_element(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, DataType)> {
     let ctx = call.ctx;
     let element = element_type(&call, 0)?;
     let nullable = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
@@ -154,12 +155,14 @@ fn meet(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, DataType)> {
 
 fn search(call: Call, name: &'static str, returns: DataType, run: Run) -> Result<Bound> {
     let holds_nulls = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
-    let (args, _) = meet(call, name)?;
+    let (args, _) = coerce_element(call, name)?;
+    // A null element makes "not found" unknown for `array_contains`, but not for `array_position`.
     let nulls = if holds_nulls && returns == DataType::Boolean { Nulls::Always } else { Nulls::Args };
     Ok(Kernel::new(name, returns, run).nulls(nulls).call(args))
 }
 
-/// For each row the place, from 0, of the value in the array, and whether the array holds a null.
+/// Calls `found` for each row with the index of the value in the array, from 0, and whether the array contains a
+/// null; with `None` for a row whose array or value is null.
 fn places(b: &Batch, mut found: impl FnMut(usize, Option<(Option<usize>, bool)>)) -> Result<()> {
     let (array, value) = (b.array(0)?, b.array(1)?);
     let list = array.as_list::<i32>();
@@ -171,6 +174,7 @@ fn places(b: &Batch, mut found: impl FnMut(usize, Option<(Option<usize>, bool)>)
         }
         let range = range_of(list, row);
         let first = range.start;
+        // The comparator takes two nulls as equal, so null elements are skipped before.
         let at = range.clone().find(|i| list.values().is_valid(*i) && order(*i, row).is_eq());
         let nulls = at.is_none() && range.clone().any(|i| list.values().is_null(i));
         found(row, Some((at.map(|i| i - first), nulls)));
@@ -195,7 +199,7 @@ fn position(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn remove(call: Call) -> Result<Bound> {
-    let (args, _) = meet(call, "array_remove")?;
+    let (args, _) = coerce_element(call, "array_remove")?;
     let returns = args.first().map_or(DataType::Null, |a| a.data_type.clone());
     Ok(Kernel::new("array_remove", returns, removed).call(args))
 }
@@ -205,6 +209,7 @@ fn removed(b: &Batch) -> Result<ArrayRef> {
     let values = array.as_list::<i32>().values();
     let order = arrow(make_comparator(&normal(values)?, &normal(&value)?, SortOptions::default()))?;
     rearrange(b, |row, range, out| {
+        // Null elements stay; a null value makes the row null.
         out.extend(range.filter(|i| values.is_null(*i) || !order(*i, row).is_eq()));
         Ok(value.is_valid(row))
     })
@@ -228,7 +233,7 @@ fn least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     arrow(take(values, &chosen, None))
 }
 
-/// The order of elements among themselves.
+/// Returns the comparator of the elements of one child array.
 fn ordering(values: &ArrayRef, options: SortOptions) -> Result<DynComparator> {
     let comparable = normal(values)?;
     arrow(make_comparator(&comparable, &comparable, options))
@@ -259,6 +264,7 @@ fn joined(b: &Batch) -> Result<ArrayRef> {
             },
         };
         let text = |i: usize| if values.is_valid(i) { Some(values.value(i)) } else { null };
+        // Without a replacement nulls are left out.
         let parts: Vec<&str> = range_of(list, row).filter_map(text).collect();
         Ok(Some(parts.join(separator)))
     })
@@ -283,9 +289,10 @@ fn compact(call: Call) -> Result<Bound> {
 }
 
 fn extend(call: Call, name: &'static str, run: Run) -> Result<Bound> {
+    // The new element may be null even if the array's elements are not.
     let nullable = call.nullable(1) || matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
     let array_nullable = call.nullable(0);
-    let (args, common) = meet(call, name)?;
+    let (args, common) = coerce_element(call, name)?;
     let nulls = if array_nullable { Nulls::Always } else { Nulls::Never };
     Ok(Kernel::new(name, array_with(common, nullable), run).nulls(nulls).call(args))
 }
@@ -317,6 +324,7 @@ fn array_repeat(mut call: Call) -> Result<Bound> {
         let mut gather = Gather::new(b.rows);
         for row in 0..b.rows {
             let before = gather.picks.len();
+            // A negative count gives an empty array.
             (0..n.get(row).unwrap_or(0)).for_each(|_| gather.push(0, row));
             gather.end(before, n.get(row).is_some());
         }
@@ -357,7 +365,7 @@ fn nulls_last(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// The characters of a text or the elements of an array, from the last to the first.
+/// Binds `reverse` of the elements of an array, the bytes of a BINARY or the characters of a text.
 fn reverse(mut call: Call) -> Result<Bound> {
     if matches!(call.type_of(0), DataType::List(_)) {
         return same_array(call, "reverse_array", |b| {
@@ -402,6 +410,8 @@ fn sliced(b: &Batch) -> Result<ArrayRef> {
             let expected = "`length` greater than or equal to 0";
             return Err(bad_value_of(class, ["slice", "length"], expected, &given));
         };
+        // A negative start that is before the first element gives an empty array: the conversion to `usize`
+        // fails below.
         let from = if start > 0 { i64::from(start) - 1 } else { range.len() as i64 + i64::from(start) };
         if let Ok(from) = usize::try_from(from) {
             out.extend(range.skip(from).take(length));
@@ -420,7 +430,7 @@ fn flatten(call: Call) -> Result<Bound> {
     Ok(Kernel::new("flatten", inner, flat).nulls(nulls).call(call.args))
 }
 
-/// An array that holds a null array gives null.
+/// Joins the arrays of an array. A row with a null array is null.
 fn flat(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let outer = array.as_list::<i32>();
@@ -437,7 +447,7 @@ fn flat(b: &Batch) -> Result<ArrayRef> {
     gather.finish(&[inner.values().as_ref()], b.returns)
 }
 
-/// `concat` of arrays.
+/// Binds `concat` of arrays.
 pub(crate) fn concat(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     for i in 0..call.args.len() {

@@ -1,4 +1,4 @@
-//! Functions of maps.
+//! Computes on maps: their keys, values and entries, `map_concat`, `str_to_map`.
 
 use super::build::Maps;
 use crate::binding::Bound;
@@ -112,6 +112,7 @@ fn map_contains_key(call: Call) -> Result<Bound> {
 fn has_key(b: &Batch) -> Result<ArrayRef> {
     let (array, keys) = (b.array(0)?, b.array(1)?);
     let map = array.as_map();
+    // Normalized, so that a NaN and both zeros are found.
     let order = arrow(make_comparator(&normal(map.keys())?, &normal(&keys)?, SortOptions::default()))?;
     b.build_bool(|row| {
         if map.is_null(row) || keys.is_null(row) {
@@ -128,7 +129,7 @@ fn range_of(map: &MapArray, row: usize) -> std::ops::Range<usize> {
     }
 }
 
-/// The entries of all maps; a key in two of them raises.
+/// Binds `map_concat`: the entries of all maps. As with Spark's default policy, a key in two of them is an error.
 fn map_concat(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     for i in 0..call.args.len() {
@@ -151,19 +152,26 @@ fn joined(b: &Batch) -> Result<ArrayRef> {
                 out.values.push(source, i);
             }
         }
+        // The validity and lengths of the keys hold for the values too.
         out.keys.end(before, valid);
     }
+    // Spark normalizes the floating-point keys of maps that it builds.
     let keys = maps.iter().map(|m| normal(m.keys())).collect::<Result<Vec<_>>>()?;
     let values: Vec<ArrayRef> = maps.iter().map(|m| Arc::clone(m.values())).collect();
     out.finish(&keys, &values, b.returns)
 }
 
-/// `str_to_map(text [, between pairs [, between key and value]])`, with separators that are no patterns.
+/// Binds `str_to_map(text [, pairDelimiter [, keyDelimiter]])`.
+///
+/// # Errors
+/// In Spark the delimiters are regular expressions. Here they must be constants without special characters.
 fn str_to_map(mut call: Call) -> Result<Bound> {
     for i in 0..call.args.len() {
         call.coerce(i, &Ty::Text.arrow())?;
     }
     for arg in call.args.iter().skip(1) {
+        // A delimiter that contains a special character is refused, since taken literally it would give
+        // another answer.
         let plain = match arg.literal() {
             Some(datafusion::common::ScalarValue::Utf8(Some(s))) => {
                 !s.is_empty() && !s.contains(|c: char| "\\^$.|?*+()[]{}".contains(c))
@@ -205,6 +213,7 @@ fn to_map(b: &Batch) -> Result<ArrayRef> {
         }
         arrow(builder.append(true))?;
     }
+    // The builder names its fields as Arrow does. The columns move to the fields of the result type.
     let made = builder.finish();
     let (_, offsets, entries, nulls, _) = made.into_parts();
     let DataType::Map(field, _) = b.returns else {

@@ -1,7 +1,8 @@
-//! Functions of arrays, maps and structs.
+//! Holds the functions of arrays, maps and structs.
 //!
-//! Most rearrange elements: they say which elements of which sources make up each row, and one gather
-//! builds the result. Order and equality are Arrow's comparators: nulls first, NaN greatest.
+//! Most of them rearrange elements: they list which elements of which sources make up each row, and one [`Gather`]
+//! builds the result, for every element type. Elements are compared by Arrow's comparators on normalized values:
+//! nulls first, NaN greatest.
 
 mod build;
 mod list;
@@ -27,7 +28,7 @@ pub(crate) use list::concat;
 pub(super) const FAMILIES: &[&[Entry]] =
     &[build::ENTRIES, list::ENTRIES, map::ENTRIES, sequence::ENTRIES, set::ENTRIES, zip::ENTRIES];
 
-/// The elements of a row of an array.
+/// Returns the range of a row's elements in the child array.
 fn range_of(list: &ListArray, row: usize) -> Range<usize> {
     match list.value_offsets().get(row..row + 2) {
         Some([from, to]) => *from as usize..*to as usize,
@@ -42,8 +43,9 @@ pub(crate) fn element_of(returns: &DataType) -> Result<&FieldRef> {
     }
 }
 
-/// Gathers arrays from elements of sources.
+/// Builds an array column from elements of sources.
 struct Gather {
+    /// Source and index of each element, row after row.
     picks: Vec<(usize, usize)>,
     lengths: Vec<usize>,
     valid: Vec<bool>,
@@ -57,7 +59,7 @@ impl Gather {
     fn push(&mut self, source: usize, index: usize) {
         self.picks.push((source, index));
     }
-    /// Ends a row that began when `picks` had `before` elements.
+    /// Ends a row that began when `picks` had `before` elements. An invalid row keeps none of them.
     fn end(&mut self, before: usize, valid: bool) {
         if !valid {
             self.picks.truncate(before);
@@ -65,11 +67,13 @@ impl Gather {
         self.lengths.push(self.picks.len() - before);
         self.valid.push(valid);
     }
-    /// The elements picked, of one type.
+    /// Builds the child array of the picked elements.
     fn values(&self, sources: &[&dyn Array], element: &DataType) -> Result<ArrayRef> {
+        // `interleave` fails without sources, for example for `array()`.
         if self.picks.is_empty() {
             return Ok(::arrow::array::new_empty_array(element));
         }
+        // A column of the type NULL has only a length.
         if element == &DataType::Null {
             return Ok(new_null_array(element, self.picks.len()));
         }
@@ -85,7 +89,8 @@ impl Gather {
     }
 }
 
-/// Rearranges one array argument: `pick` names the elements (by their place among all values) of a row.
+/// Rearranges one array argument. `pick` appends the elements of a row, as indexes into the child array, and returns
+/// whether the row is not null.
 fn rearrange(
     b: &Batch,
     mut pick: impl FnMut(usize, Range<usize>, &mut Vec<usize>) -> Result<bool>,

@@ -1,4 +1,4 @@
-//! List elements with their positions, for `posexplode`.
+//! Pairs the elements of a list with their positions, for `posexplode`.
 
 use crate::binding::{Arg, Bound};
 use crate::kernel::{Batch, Kernel, arrow};
@@ -9,10 +9,10 @@ use ::arrow::error::ArrowError;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// The list of `struct<pos: int, col: element>` of a list.
+/// Converts a list to a list of `struct<pos: int, col: element>`, with positions from 0.
 ///
 /// # Errors
-/// An internal one if the argument is not a list.
+/// An internal error if the argument is not a list.
 pub fn with_positions(list: Arg) -> Result<Bound> {
     let DataType::List(element) = &list.data_type else { return Err(not_a_list()) };
     let pairs = Field::new("element", DataType::Struct(pair_fields(element)), false);
@@ -41,6 +41,7 @@ fn number(list: &ListArray, element: &Field) -> std::result::Result<ArrayRef, Ar
     let first = offsets.first().copied().unwrap_or(0);
     let last = offsets.last().copied().unwrap_or(0);
     let length = usize::try_from(last - first).unwrap_or(0);
+    // Positions are made for the elements of the slice only, so the values must be cut to the same length.
     let values = values.slice(usize::try_from(first).unwrap_or(0), length);
     let positions = offsets.windows(2).flat_map(|w| match w {
         [from, to] => 0..(to - from),

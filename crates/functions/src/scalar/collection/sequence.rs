@@ -1,6 +1,6 @@
-//! `sequence(start, stop [, step])` of integers, dates and timestamps.
+//! Computes `sequence(start, stop [, step])` of integers, dates and timestamps.
 //!
-//! Both ends belong to it. Without a step it goes by 1 or one day, upwards or downwards.
+//! Both ends are included. Without a step it counts by 1 or by one day, up or down.
 
 use crate::binding::Bound;
 use crate::coerce::{common_type, to_type};
@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["sequence"], 2, 3, sequence
     &["SELECT sequence(1, 5), sequence(DATE '2024-01-31', DATE '2024-03-31', INTERVAL '1' MONTH)"],
 )];
 
-/// The most elements that the sequences of one batch of rows may have together: 1 GiB.
+/// The bound on the elements of all sequences of one batch of rows: 1 GiB of 64-bit values.
 const ELEMENTS_MAX: usize = 1 << 27;
 
 fn sequence(call: Call) -> Result<Bound> {
@@ -58,7 +58,7 @@ fn sequence(call: Call) -> Result<Bound> {
     Ok(kernel.params(InZone(zone.into())).call(taken))
 }
 
-/// How far one step goes: microseconds (or units, or days) and months.
+/// The length of a step: microseconds, or units of integers, and months.
 #[derive(Clone, Copy)]
 struct Step {
     units: i64,
@@ -71,6 +71,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
     let dates = element.data_type() == &DataType::Date32;
     let timed = matches!(element.data_type(), DataType::Timestamp(..));
     let read = |i: usize| -> Result<Vec<Option<i64>>> {
+        // Dates are computed as microseconds at midnight, so that one loop serves dates and timestamps.
         Ok(if dates {
             let p = b.prims::<Date32Type>(i)?;
             (0..b.rows).map(|r| p.get(r).map(|d| i64::from(d) * DAY)).collect()
@@ -94,6 +95,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
         };
         let known = ends.zip(step);
         if let Some(((start, stop), step)) = known {
+            // A single row may have many million elements.
             cancel::check()?;
             fill(&mut values, start, stop, step, if dates || timed { Some(zone) } else { None })?;
         }
@@ -109,7 +111,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
 fn finish(b: &Batch, values: Vec<i64>, lengths: Vec<usize>, valid: Vec<bool>) -> Result<ArrayRef> {
     let element = super::element_of(b.returns)?;
     let wide: ArrayRef = Arc::new(Int64Array::from(values));
-    // Dates are 32 bits wide: their days pass through INT.
+    // A DATE has 32 bits: the days are narrowed to INT first.
     let wide = match element.data_type() {
         DataType::Date32 => arrow(::arrow::compute::cast(&wide, &DataType::Int32))?,
         _ => wide,
@@ -143,9 +145,10 @@ fn steps(b: &Batch) -> Result<Option<Vec<Option<Step>>>> {
     }))
 }
 
-/// Appends `start`, `start + step`, … up to `stop`. Ends, since each step goes towards `stop` and the
-/// number of elements is bounded.
+/// Appends `start`, `start + step`, … up to `stop`. The loop ends, since each step approaches `stop` and the number
+/// of elements is bounded.
 fn fill(values: &mut Vec<i64>, start: i64, stop: i64, step: Step, zone: Option<Zone>) -> Result<()> {
+    // One of the two is 0.
     let direction = step.units.signum() + step.months.signum();
     let fits = if start == stop { true } else { direction == (stop - start).signum() };
     if !fits {
@@ -165,6 +168,8 @@ fn fill(values: &mut Vec<i64>, start: i64, stop: i64, step: Step, zone: Option<Z
         let next = match zone {
             None => step.units.checked_mul(i).and_then(|d| start.checked_add(d)),
             Some(zone) => {
+                // From the start each time and not from the previous element, so that months of different
+                // lengths do not add up: January 31, February 29, March 31.
                 let (days, micros) = ((step.units / DAY).checked_mul(i), (step.units % DAY).checked_mul(i));
                 let both = days.zip(micros);
                 both.map(|(d, m)| moved(start, step.months * i, d, m, zone)).transpose()?
@@ -172,6 +177,7 @@ fn fill(values: &mut Vec<i64>, start: i64, stop: i64, step: Step, zone: Option<Z
         };
         match next {
             Some(v) if (direction > 0 && v <= stop) || (direction < 0 && v >= stop) => values.push(v),
+            // Beyond the stop, or beyond 64 bits.
             _ => break,
         }
         if values.len() > ELEMENTS_MAX {

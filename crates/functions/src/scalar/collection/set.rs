@@ -1,6 +1,7 @@
-//! Arrays as sets: `array_distinct`, `array_union`, `array_intersect`, `array_except`, `arrays_overlap`.
+//! Computes on arrays as sets: `array_distinct`, `array_union`, `array_intersect`, `array_except`, `arrays_overlap`.
 //!
-//! Elements keep the order in which they first appear; nulls equal each other, and floats are keys.
+//! Elements keep the order of their first occurrence. Nulls equal each other, and floating-point numbers are compared
+//! as keys.
 
 use super::{Gather, range_of, rearrange};
 use crate::binding::Bound;
@@ -52,7 +53,8 @@ fn array_distinct(call: Call) -> Result<Bound> {
     Ok(Kernel::new("array_distinct", returns, distinct).call(call.args.into_iter().map(key).collect()))
 }
 
-/// Comparable bytes of all elements.
+/// Converts all elements to rows that can be hashed and compared. One converter for all lists, because rows of
+/// different ones are not comparable.
 fn rows_of(lists: &[&ListArray]) -> Result<Vec<Rows>> {
     let Some(first) = lists.first() else { return Ok(Vec::new()) };
     let converter = arrow(RowConverter::new(vec![SortField::new(first.values().data_type().clone())]))?;
@@ -64,6 +66,7 @@ fn distinct(b: &Batch) -> Result<ArrayRef> {
     let all = rows_of(&[array.as_list::<i32>()])?;
     let mut seen = HashSet::new();
     rearrange(b, |_, range, out| {
+        // One set for all rows keeps its memory.
         seen.clear();
         for rows in &all {
             out.extend(range.clone().filter(|i| seen.insert(rows.row(*i))));
@@ -141,6 +144,8 @@ fn overlap(b: &Batch) -> Result<ArrayRef> {
         if l.is_null(row) || r.is_null(row) {
             return Ok(None);
         }
+        // A null equals nothing here. It only makes the answer unknown, if no other element is common and
+        // both arrays have elements.
         let valid = |list: &ListArray, i: usize| list.values().is_valid(i);
         let others: HashSet<_> = range_of(r, row).filter(|i| valid(r, *i)).map(|i| rr.row(i)).collect();
         if range_of(l, row).any(|i| valid(l, i) && others.contains(&lr.row(i))) {

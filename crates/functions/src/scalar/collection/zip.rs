@@ -1,4 +1,4 @@
-//! `array_insert` and `arrays_zip`: arrays that are filled up with nulls.
+//! Computes `array_insert` and `arrays_zip`, which pad arrays with nulls.
 
 use super::{Gather, element_of, range_of};
 use crate::binding::Bound;
@@ -28,7 +28,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// The most elements that an array may have.
+/// The greatest size of an array in Spark, which is that of Java.
 const ELEMENTS_MAX: usize = i32::MAX as usize - 15;
 
 fn array_insert(mut call: Call) -> Result<Bound> {
@@ -59,12 +59,14 @@ fn inserted(b: &Batch) -> Result<ArrayRef> {
             continue;
         };
         let range = range_of(list, row);
+        // The number of elements between the end from which the position counts and the new element.
         let distance = place.unsigned_abs() as usize - usize::from(place != 0);
         if distance >= ELEMENTS_MAX {
             return Err(Error::unsupported(format!("an array of more than {ELEMENTS_MAX} elements")));
         }
         let nulls = distance.saturating_sub(range.len());
-        // From the front or from the end: elements that are passed, nulls up to the place, the item, the rest.
+        // The row is: elements before the split, nulls if the position is beyond the end, the item, nulls if it is
+        // before the start, and the rest.
         let split = match place {
             0 => return Err(index_of_zero()),
             p if p > 0 => range.start + distance.min(range.len()),
@@ -80,7 +82,8 @@ fn inserted(b: &Batch) -> Result<ArrayRef> {
     gather.finish(&[list.values().as_ref(), item.as_ref(), null.as_ref()], b.returns)
 }
 
-/// Arguments are each field's name and its array: only the caller knows how columns are called.
+/// Binds `arrays_zip`. The resolver, which knows the names of columns, passes the name of each field before its
+/// array.
 fn arrays_zip(call: Call) -> Result<Bound> {
     let nullable = call.args.iter().any(|a| a.nullable);
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
@@ -119,6 +122,7 @@ fn zipped(b: &Batch) -> Result<ArrayRef> {
     let column = |list: &&ListArray| {
         let picks = lengths.iter().enumerate().flat_map(|(row, length)| {
             let range = range_of(list, row);
+            // An index of null makes `take` pad with null.
             (0..*length).map(move |i| (i < range.len()).then_some((range.start + i) as u64))
         });
         arrow(take(list.values(), &picks.collect::<::arrow::array::UInt64Array>(), None))

@@ -1,4 +1,5 @@
-//! Texts to dates and times and back, by Spark's patterns: `to_date`, `date_format`, `unix_timestamp`, ….
+//! Converts texts to dates and timestamps and back by Spark's patterns: `to_date`, `date_format`, `unix_timestamp`
+//! and others.
 
 use super::{now, times, zone_of, zoned};
 use crate::binding::{Arg, Bound, CastMode};
@@ -67,10 +68,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// The pattern that Spark takes where none is given.
+/// The pattern that Spark uses where none is given.
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
 
-/// The pattern of each row, read once if it is constant and once per run of equal ones.
+/// The pattern of each row, parsed once for each run of equal ones, and so once if it is constant.
 struct Patterns<'a> {
     texts: Strings<'a>,
     read: fn(&str) -> Result<Pattern>,
@@ -90,7 +91,7 @@ impl<'a> Patterns<'a> {
     }
 }
 
-/// Checks a constant pattern while binding, so that a bad one fails there.
+/// Checks a constant pattern while binding, so that an invalid one is an error even if the query has no rows.
 fn check_pattern(arg: Option<&Arg>, read: fn(&str) -> Result<Pattern>) -> Result<()> {
     match arg.and_then(|a| a.literal()) {
         Some(ScalarValue::Utf8(Some(text))) => read(text).map(|_| ()),
@@ -100,6 +101,7 @@ fn check_pattern(arg: Option<&Arg>, read: fn(&str) -> Result<Pattern>) -> Result
 
 fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
     let (ctx, mode) = (call.ctx, if tries { CastMode::Try } else { CastMode::Ansi });
+    // Spark ignores the pattern for an argument that is not a text.
     if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
         return cast(call.args.remove(0), &DataType::Date32, mode, ctx);
     }
@@ -119,7 +121,8 @@ fn parsing(kernel: Kernel, tries: bool, args: Vec<Arg>) -> Bound {
     kernel.fallible(true).nulls(nulls).call(args)
 }
 
-/// The wall clock and zone of each text; a text that does not follow raises or is null.
+/// Parses the text of each row and calls `take` with its local time and zone. A text that does not match the pattern
+/// is an error, or null if the function tries.
 fn each(b: &Batch, tries: bool, mut take: impl FnMut(Option<Timestamp>) -> Result<()>) -> Result<()> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, Pattern::for_parsing)?);
     for i in 0..b.rows {
@@ -143,6 +146,8 @@ fn dates(b: &Batch, tries: bool) -> Result<ArrayRef> {
     let zone = zone_of(b)?;
     let mut out = Vec::with_capacity(b.rows);
     each(b, tries, |read| {
+        // A text may name a zone of its own. The date is that of the instant in the session's zone, as in
+        // Spark.
         let instant = read.map(|r| instant(r, zone)).transpose()?;
         out.push(instant.map(|t| zone.to_local(t).div_euclid(DAY)));
         Ok(())
@@ -190,7 +195,7 @@ fn default_pattern() -> Arg {
     Arg { expr, data_type: DataType::Utf8, nullable: false }
 }
 
-/// Seconds of the statement's time, of a date or time, or of a text by a pattern.
+/// Binds `unix_timestamp`: the seconds of the statement's time, of a date or timestamp, or of a text by a pattern.
 fn unix_timestamp(mut call: Call) -> Result<Bound> {
     let ctx = call.ctx;
     if call.args.is_empty() {
@@ -222,7 +227,7 @@ fn unix_timestamp(mut call: Call) -> Result<Bound> {
     Ok(parsing(zoned("unix_timestamp_text", DataType::Int64, run, ctx.time_zone), false, call.args))
 }
 
-/// As Spark does, whole seconds towards 1970; `unix_seconds` goes towards the past.
+/// Computes whole seconds, truncated toward 1970 as in Spark; `unix_seconds` takes the floor.
 fn seconds(b: &Batch) -> Result<ArrayRef> {
     let t = times(b, 0)?;
     b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t / SECOND)))

@@ -1,5 +1,6 @@
-//! What a session is: its time, zone, user and database. All are constants of a statement, but for the
-//! time of a streaming query, which is a constant of an epoch.
+//! Binds the functions of the session: its time, zone, user and database.
+//!
+//! All are constants of a statement, except for the time in a streaming query, which is a constant of an epoch.
 
 use super::{constant, times, zone_of, zoned};
 use crate::binding::{Arg, Bound, CastMode};
@@ -50,12 +51,14 @@ fn text(value: &str) -> Bound {
     constant(ScalarValue::Utf8(Some(value.to_owned())), DataType::Utf8)
 }
 
-/// The time of the statement; where every epoch has its own, the function that stands for it.
+/// Returns the time of the statement. In a streaming query this is a call of a function that the runtime replaces by
+/// the time of each epoch.
 fn now(call: &Call) -> Bound {
     match call.ctx.now_micros {
         Some(us) => constant(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())), timestamp()),
         None => {
             let unbound = |_: &Batch| Err(Error::internal("the time of an epoch was asked of no epoch"));
+            // Volatile, so that no optimizer rule evaluates the call before an epoch does.
             Kernel::new(PROCESSING_TIME, timestamp(), unbound).nulls(Nulls::Never).volatile().call(vec![])
         }
     }
@@ -93,7 +96,7 @@ fn current_date(call: Call) -> Result<Bound> {
     Ok(constant(ScalarValue::Date32(Some(days)), DataType::Date32))
 }
 
-/// The statement's time in seconds.
+/// Returns the statement's time in seconds since 1970.
 pub(super) fn seconds(call: &Call) -> Bound {
     let Some(us) = call.ctx.now_micros else {
         let seconds = |b: &Batch| {

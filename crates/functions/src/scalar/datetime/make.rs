@@ -1,4 +1,4 @@
-//! Making dates, times and intervals from numbers: `make_date`, `timestamp_seconds`, ….
+//! Makes dates, timestamps and intervals from numbers: `make_date`, `timestamp_seconds` and others.
 
 use super::{times, zone_of, zoned};
 use crate::binding::{Arg, Bound};
@@ -121,6 +121,7 @@ fn day_of(y: i32, m: i32, d: i32) -> Result<i64> {
     let month = u32::try_from(m).ok().filter(|m| (1..=12).contains(m));
     let month = month
         .ok_or_else(|| out_of_range(&format!("Invalid value for MonthOfYear (valid values 1 - 12): {m}")))?;
+    // Java checks the range of the day before it checks the month's length, with different messages.
     let day = u32::try_from(d).ok().filter(|d| (1..=31).contains(d));
     let day = day.ok_or_else(|| {
         out_of_range(&format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {d}"))
@@ -128,11 +129,13 @@ fn day_of(y: i32, m: i32, d: i32) -> Result<i64> {
     checked_days(i64::from(y), month, day).ok_or_else(|| out_of_range(&format!("Invalid date '{y}-{m}-{d}'")))
 }
 
-/// `make_timestamp(year, month, day, hour, minute, second [, zone])`; 60 seconds are the next minute.
+/// Binds `make_timestamp(year, month, day, hour, minute, second [, zone])`. As in Spark, 60 seconds are the next
+/// minute.
 fn make_time(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
     for i in 0..5 {
         call.coerce(i, &DataType::Int32)?;
     }
+    // Seconds as a decimal, so that microseconds are exact.
     call.coerce(5, &DataType::Decimal128(16, 6))?;
     call.coerce(6, &DataType::Utf8)?;
     let zone = if returns == TIMESTAMP_NTZ { "UTC" } else { call.ctx.time_zone };
@@ -178,11 +181,13 @@ fn local_of(fields: &[i32], second: i128) -> Result<i64> {
     if !(0..60).contains(minute) {
         return bad("MinuteOfHour", 59, minute.to_string());
     }
+    // The scale is 6, so the unscaled seconds are microseconds.
     let micros = i64::try_from(second).unwrap_or(i64::MAX);
     if !(0..=MINUTE).contains(&micros) {
         return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
     }
     let days = day_of(*y, *m, *d)?;
+    // The year is that of an i32 that `checked_days` accepted; all other terms are less than a day.
     Ok(days * DAY + i64::from(*hour) * HOUR + i64::from(*minute) * MINUTE + micros)
 }
 
@@ -220,6 +225,7 @@ fn make_dt_interval(call: Call) -> Result<Bound> {
             let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
             let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
             let units = [DAY, HOUR, MINUTE];
+            // 128 bits: three products of 32-bit numbers cannot overflow them before the final check.
             let sum =
                 fields.iter().zip(units).map(|(n, u)| i128::from(*n) * i128::from(u)).sum::<i128>() + second;
             i64::try_from(sum).map(Some).map_err(|_| interval_parts_overflow())
@@ -243,7 +249,7 @@ fn make_ym_interval(call: Call) -> Result<Bound> {
     .call(args))
 }
 
-/// `make_interval(years, months, weeks, days, hours, minutes, seconds)`.
+/// Binds `make_interval(years, months, weeks, days, hours, minutes, seconds)`.
 fn make_interval(call: Call) -> Result<Bound> {
     let int = || DataType::Int32;
     let args = filled(call, &[int(), int(), int(), int(), int(), int(), SECONDS])?;
@@ -256,6 +262,8 @@ fn make_interval(call: Call) -> Result<Bound> {
             let [y, m, w, d, h, min] = fields.as_slice() else {
                 return Err(Error::internal("six fields were promised"));
             };
+            // Arrow's calendar interval counts nanoseconds, Spark's microseconds. 32-bit hours in
+            // microseconds fit into 64 bits.
             let nanos = (i128::from(h * HOUR + min * MINUTE) + second) * 1000;
             let made = (i32::try_from(y * 12 + m), i32::try_from(w * 7 + d), i64::try_from(nanos));
             match made {
@@ -278,6 +286,8 @@ fn timestamp_seconds(mut call: Call) -> Result<Bound> {
         ("timestamp_seconds_double", |b| {
             let s = b.prims::<Float64Type>(0)?;
             b.build::<TimestampMicrosecondType>(|i| {
+                // Spark returns null for NaN and infinity, and Java's cast to `long` saturates, as Rust's
+                // does.
                 Ok(s.get(i).filter(|s| s.is_finite()).map(|s| (s * SECOND as f64) as i64))
             })
         })
@@ -299,5 +309,6 @@ fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
 
 fn to_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
     let t = times(b, 0)?;
+    // Spark takes the floor, also before 1970.
     b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t.div_euclid(unit))))
 }

@@ -1,4 +1,7 @@
-//! Functions of dates and times, on the calendar of the session's zone.
+//! Holds the functions of dates and timestamps.
+//!
+//! A date counts days since 1970-01-01, a TIMESTAMP microseconds since then in UTC. Parts of a TIMESTAMP are those of
+//! its local time in the session's zone; a TIMESTAMP_NTZ is a local time without a zone.
 
 mod convert;
 mod make;
@@ -19,7 +22,8 @@ use thalweg_values::zone::Zone;
 pub(super) const FAMILIES: &[&[Entry]] =
     &[convert::ENTRIES, make::ENTRIES, current::ENTRIES, parts::ENTRIES, shift::ENTRIES];
 
-/// Casts argument `i` to TIMESTAMP, unless it is a TIMESTAMP_NTZ; returns the zone of its wall clock.
+/// Casts argument `i` to TIMESTAMP, unless it is a TIMESTAMP_NTZ. Returns the zone that converts it to local time:
+/// for a TIMESTAMP_NTZ this is UTC, which changes nothing.
 fn to_time(call: &mut Call, i: usize) -> Result<String> {
     if matches!(call.type_of(i), DataType::Timestamp(_, None)) {
         return Ok("UTC".to_owned());
@@ -28,7 +32,7 @@ fn to_time(call: &mut Call, i: usize) -> Result<String> {
     Ok(call.ctx.time_zone.to_owned())
 }
 
-/// A kernel that reads the wall clock of a zone.
+/// Makes a kernel that computes with local times of a zone.
 fn zoned(name: &'static str, returns: DataType, run: Run, zone: &str) -> Kernel {
     Kernel::new(name, returns, run).params(InZone(zone.into()))
 }
@@ -41,7 +45,7 @@ fn times<'a>(b: &Batch<'a>, i: usize) -> Result<Prims<'a, TimestampMicrosecondTy
     b.prims::<TimestampMicrosecondType>(i)
 }
 
-/// A bound constant.
+/// Makes a bound constant.
 fn constant(value: datafusion::common::ScalarValue, data_type: DataType) -> Bound {
     let expr = datafusion::logical_expr::Expr::Literal(value, None);
     Bound { expr, data_type, nullable: false, fallible: false }

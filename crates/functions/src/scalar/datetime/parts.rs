@@ -1,4 +1,4 @@
-//! Parts of dates, times and intervals: `year`, `hour`, `extract`, `dayname`, ….
+//! Extracts parts of dates, timestamps and intervals: `year`, `hour`, `extract`, `dayname` and others.
 
 use super::{times, to_time, zone_of, zoned};
 use crate::binding::Bound;
@@ -131,7 +131,7 @@ fn month(b: &Batch) -> Result<ArrayRef> {
 fn day(b: &Batch) -> Result<ArrayRef> {
     part(b, |d| i64::from(calendar::from_days(d).day))
 }
-/// Sunday 1 to Saturday 7.
+/// Computes the day of the week, from 1 for Sunday to 7 for Saturday.
 fn day_of_week(b: &Batch) -> Result<ArrayRef> {
     part(b, |d| (calendar::weekday(d) + 1) % 7 + 1)
 }
@@ -147,11 +147,12 @@ fn week(b: &Batch) -> Result<ArrayRef> {
 fn week_year(b: &Batch) -> Result<ArrayRef> {
     part(b, |d| calendar::iso_week(d).0)
 }
-/// Monday 1 to Sunday 7.
+/// Computes the ISO day of the week, from 1 for Monday to 7 for Sunday.
 fn day_of_week_iso(b: &Batch) -> Result<ArrayRef> {
     part(b, |d| calendar::weekday(d) + 1)
 }
 
+/// Computes a part of the local time of day. The remainder is never negative, for instants before 1970 too.
 fn clock(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
     let (time, zone) = (times(b, 0)?, zone_of(b)?);
     b.build::<Int32Type>(|i| Ok(time.get(i).map(|t| f(zone.to_local(t).rem_euclid(DAY)) as i32)))
@@ -172,7 +173,7 @@ fn precise_second(b: &Batch) -> Result<ArrayRef> {
     b.build::<Decimal128Type>(|i| Ok(time.get(i).map(|t| i128::from(zone.to_local(t).rem_euclid(MINUTE)))))
 }
 
-/// `extract(field, source)`: the field is a constant, by any of its names.
+/// Binds `extract(field, source)`. The field is a constant, with any of the names that Spark knows.
 fn extract(call: Call) -> Result<Bound> {
     let (function, ctx) = (call.name, call.ctx);
     let [field, source] = call.take()?;
@@ -198,6 +199,7 @@ fn extract(call: Call) -> Result<Bound> {
         "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, "hour", hour),
         "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, "minute", minute),
         "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => {
+            // With the fraction: `extract(SECOND …)` is DECIMAL(8, 6), unlike `second()`.
             let mut call = call;
             let zone = to_time(&mut call, 0)?;
             Ok(zoned("precise_second", DataType::Decimal128(8, 6), precise_second, &zone).call(call.args))
@@ -232,6 +234,7 @@ fn of_interval(call: Call, field: &str) -> Result<Bound> {
     Ok(Kernel::new(name, returns, run).call(call.args))
 }
 
+// The parts of an interval have its sign, which is what Rust's truncating division gives.
 fn years_of(b: &Batch) -> Result<ArrayRef> {
     let v = b.prims::<IntervalYearMonthType>(0)?;
     b.build::<Int32Type>(|i| Ok(v.get(i).map(|m| m / 12)))

@@ -1,4 +1,5 @@
-//! Moving and measuring: `date_add`, `datediff`, `add_months`, `trunc`, `months_between`, ….
+//! Shifts, truncates and compares dates and timestamps: `date_add`, `datediff`, `add_months`, `trunc`,
+//! `months_between` and others.
 
 use super::{times, to_time, zone_of, zoned};
 use crate::binding::Bound;
@@ -15,33 +16,97 @@ use thalweg_common::Result;
 use thalweg_values::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 use thalweg_values::zone::Zone;
 
+/// The example of `datediff`, which is too long for the table.
+const DATEDIFF_EXAMPLE: &str = "SELECT datediff(DATE '2024-03-01', DATE '2024-02-01'), datediff(HOUR, TIMESTAMP \
+    '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 01:59:00')";
+
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)).doc("date, days", "Moves a date by days.", &["SELECT date_add(DATE '2024-02-28', 2)"]),
-    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)).doc("date, days", "Moves a date back by days.", &["SELECT date_sub(DATE '2024-03-01', 1)"]),
+    Entry::bind(&["date_add"], 2, 3, |c| add(c, 1)).doc(
+        "date, days",
+        "Moves a date by days.",
+        &["SELECT date_add(DATE '2024-02-28', 2)"],
+    ),
+    Entry::bind(&["date_sub"], 2, 2, |c| add(c, -1)).doc(
+        "date, days",
+        "Moves a date back by days.",
+        &["SELECT date_sub(DATE '2024-03-01', 1)"],
+    ),
     Entry::bind(&["dateadd", "timestampadd"], 2, 3, |c| add(c, 1))
         .display(Display::names(&[("dateadd", "date_add")]))
-        .unlisted(&["timestampadd"]).doc("[unit, ]number, date", "Moves a date by days, or a time by a number of units.", &["SELECT dateadd(MONTH, 1, TIMESTAMP '2024-01-31 12:00:00')"]),
-    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference).unlisted(&["timestampdiff"]).doc("[unit, ]end, start", "Returns the days, or the whole units, between two dates or times.", &["SELECT datediff(DATE '2024-03-01', DATE '2024-02-01'), datediff(HOUR, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 01:59:00')"]),
-    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible().doc("date, months", "Moves a date by months; the day is at most the month's last.", &["SELECT add_months(DATE '2024-01-31', 1)"]),
+        .unlisted(&["timestampadd"])
+        .doc(
+            "[unit, ]number, date",
+            "Moves a date by days, or a time by a number of units.",
+            &["SELECT dateadd(MONTH, 1, TIMESTAMP '2024-01-31 12:00:00')"],
+        ),
+    Entry::bind(&["datediff", "date_diff", "timestampdiff"], 2, 3, difference)
+        .unlisted(&["timestampdiff"])
+        .doc(
+            "[unit, ]end, start",
+            "Returns the days, or the whole units, between two dates or times.",
+            &[DATEDIFF_EXAMPLE],
+        ),
+    Entry::plain(&["add_months"], &[Ty::Date, Ty::Int], Ty::Date, add_months).fallible().doc(
+        "date, months",
+        "Moves a date by months; the day is at most the month's last.",
+        &["SELECT add_months(DATE '2024-01-31', 1)"],
+    ),
     Entry::bind(&["months_between"], 2, 3, months_between)
-        .defaults(&[Defaults { given: 2, shown: &["true"] }]).doc("end, start[, round]", "Returns the months between two times, with a fraction.", &["SELECT months_between('2024-03-15', '2024-01-01')"]),
-    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible().doc("date", "Returns the last day of the month.", &["SELECT last_day(DATE '2024-02-01')"]),
-    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible().doc("date, weekday", "Returns the next date of a weekday.", &["SELECT next_day(DATE '2024-02-29', 'Monday')"]),
-    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable().doc("date, unit", "Returns the first day of a date's year, quarter, month or week.", &["SELECT trunc(DATE '2024-05-17', 'QUARTER')"]),
-    Entry::bind(&["date_trunc"], 2, 2, date_trunc).doc("unit, time", "Returns the start of a unit that a time lies in.", &["SELECT date_trunc('HOUR', TIMESTAMP '2024-02-29 12:30:45')"]),
+        .defaults(&[Defaults { given: 2, shown: &["true"] }])
+        .doc(
+            "end, start[, round]",
+            "Returns the months between two times, with a fraction.",
+            &["SELECT months_between('2024-03-15', '2024-01-01')"],
+        ),
+    Entry::plain(&["last_day"], &[Ty::Date], Ty::Date, last_day).fallible().doc(
+        "date",
+        "Returns the last day of the month.",
+        &["SELECT last_day(DATE '2024-02-01')"],
+    ),
+    Entry::plain(&["next_day"], &[Ty::Date, Ty::Text], Ty::Date, next_day).fallible().doc(
+        "date, weekday",
+        "Returns the next date of a weekday.",
+        &["SELECT next_day(DATE '2024-02-29', 'Monday')"],
+    ),
+    Entry::plain(&["trunc"], &[Ty::Date, Ty::Text], Ty::Date, trunc).nullable().doc(
+        "date, unit",
+        "Returns the first day of a date's year, quarter, month or week.",
+        &["SELECT trunc(DATE '2024-05-17', 'QUARTER')"],
+    ),
+    Entry::bind(&["date_trunc"], 2, 2, date_trunc).doc(
+        "unit, time",
+        "Returns the start of a unit that a time lies in.",
+        &["SELECT date_trunc('HOUR', TIMESTAMP '2024-02-29 12:30:45')"],
+    ),
     Entry::bind(&["from_utc_timestamp"], 2, 2, |c| {
         between_zones(c, "from_utc_timestamp", |b| rezone(b, false))
-    }).doc("time, zone", "Converts a wall clock's time in UTC to one in a zone.", &["SELECT from_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
-    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true))).doc("time, zone", "Converts a wall clock's time in a zone to one in UTC.", &["SELECT to_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"]),
-    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone).doc("[from, ]to, time", "Converts a timestamp without time zone from one zone to another.", &["SELECT convert_timezone('UTC', 'Asia/Tokyo', TIMESTAMP_NTZ '2024-02-29 12:00:00')"]),
+    })
+    .doc(
+        "time, zone",
+        "Converts a wall clock's time in UTC to one in a zone.",
+        &["SELECT from_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"],
+    ),
+    Entry::bind(&["to_utc_timestamp"], 2, 2, |c| between_zones(c, "to_utc_timestamp", |b| rezone(b, true)))
+        .doc(
+            "time, zone",
+            "Converts a wall clock's time in a zone to one in UTC.",
+            &["SELECT to_utc_timestamp('2024-02-29 12:00:00', 'Asia/Tokyo')"],
+        ),
+    Entry::bind(&["convert_timezone"], 2, 3, convert_timezone).doc(
+        "[from, ]to, time",
+        "Converts a timestamp without time zone from one zone to another.",
+        &["SELECT convert_timezone('UTC', 'Asia/Tokyo', TIMESTAMP_NTZ '2024-02-29 12:00:00')"],
+    ),
     Entry::plain(&["unix_date"], &[Ty::Date], Ty::Int, |b| {
         let d = b.prims::<Date32Type>(0)?;
         b.build::<Int32Type>(|i| Ok(d.get(i)))
-    }).doc("date", "Returns the days since 1970-01-01.", &["SELECT unix_date(DATE '1970-02-01')"]),
+    })
+    .doc("date", "Returns the days since 1970-01-01.", &["SELECT unix_date(DATE '1970-02-01')"]),
     Entry::plain(&["date_from_unix_date"], &[Ty::Int], Ty::Date, |b| {
         let d = b.prims::<Int32Type>(0)?;
         b.build::<Date32Type>(|i| Ok(d.get(i)))
-    }).doc("days", "Makes a date of days since 1970-01-01.", &["SELECT date_from_unix_date(31)"]),
+    })
+    .doc("days", "Makes a date of days since 1970-01-01.", &["SELECT date_from_unix_date(31)"]),
 ];
 
 fn add(mut call: Call, sign: i64) -> Result<Bound> {
@@ -58,7 +123,7 @@ fn add(mut call: Call, sign: i64) -> Result<Bound> {
     Ok(add_days(date, days, sign))
 }
 
-/// A unit of `dateadd(unit, n, time)`: months, days and microseconds.
+/// Returns a unit of `dateadd(unit, n, time)` as months, days and microseconds, of which two are 0.
 fn unit_of(name: &str) -> Option<(i64, i64, i64)> {
     Some(match name.to_ascii_uppercase().as_str() {
         "MICROSECOND" => (0, 0, 1),
@@ -80,13 +145,15 @@ fn unit_argument(call: &mut Call) -> Result<(i64, i64, i64)> {
     let unit = call.args.remove(0);
     match unit.literal() {
         Some(ScalarValue::Utf8(Some(text))) => {
-            unit_of(text).ok_or_else(|| bad_value(name, "unit", "one of the units without quotes YEAR, QUARTER, MONTH, WEEK, DAY, DAYOFYEAR, HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND", text))
+            const UNITS: &str = "one of the units without quotes YEAR, QUARTER, MONTH, WEEK, DAY, DAYOFYEAR, HOUR, \
+                                 MINUTE, SECOND, MILLISECOND, MICROSECOND";
+            unit_of(text).ok_or_else(|| bad_value(name, "unit", UNITS, text))
         }
         _ => Err(not_constant(name, "unit", "STRING")),
     }
 }
 
-/// A unit of time, and where days are of which length.
+/// A unit of time, and the time zone that decides how long a day is.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Units {
     /// Months, days and microseconds.
@@ -111,6 +178,8 @@ fn units_added(b: &Batch) -> Result<ArrayRef> {
         let Some((n, t)) = n.get(i).zip(time.get(i)) else { return Ok(None) };
         let by = |unit: &i64| unit.checked_mul(n).ok_or_else(|| datetime_overflow("add to a timestamp"));
         let (m, d) = (by(months)?, by(days)?);
+        // Beyond every timestamp: 64-bit microseconds reach less than 300,000 years. Checked first, so that
+        // the calendar's arithmetic cannot overflow.
         if m.abs() > 12 * 1_000_000 || d.abs() > 400_000_000 {
             return Err(datetime_overflow("add to a timestamp"));
         }
@@ -118,7 +187,7 @@ fn units_added(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// `datediff(end, start)` in days, or `datediff(unit, start, end)`.
+/// Binds `datediff(end, start)` in days, or `datediff(unit, start, end)`.
 fn difference(mut call: Call) -> Result<Bound> {
     if call.args.len() == 3 {
         let unit = unit_argument(&mut call)?;
@@ -138,7 +207,8 @@ fn difference(mut call: Call) -> Result<Bound> {
     Ok(kernel.call(call.args))
 }
 
-/// Whole units from start to end, towards zero, as the wall clock shows both.
+/// Computes the whole units from start to end, truncated toward zero, between local times: a day has 24 hours even
+/// where the clock changed, as in Spark.
 fn units_between(b: &Batch) -> Result<ArrayRef> {
     let Units { unit: (months, days, micros), zone } = b.params()?;
     let (start, end, zone, months, days, micros) =
@@ -153,6 +223,8 @@ fn units_between(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Computes the whole months between two local times: the difference of the months, minus one if the last month is
+/// not complete. Nothing is clamped: from January 31 to February 29 it is 0 months.
 fn whole_months(start: i64, end: i64) -> i64 {
     let index = |t: i64| {
         let c = calendar::from_days(t.div_euclid(DAY));
@@ -182,32 +254,34 @@ fn add_months(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// `months_between(a, b [, round off])`.
+/// Binds `months_between(end, start [, roundOff])`.
 fn months_between(mut call: Call) -> Result<Bound> {
     let zone = call.ctx.time_zone.to_owned();
     call.coerce(0, &crate::types::timestamp())?;
     call.coerce(1, &crate::types::timestamp())?;
     call.coerce(2, &DataType::Boolean)?;
-    Ok(zoned("months_between", DataType::Float64, months_apart, &zone).call(call.args))
+    Ok(zoned("months_between", DataType::Float64, months_between_times, &zone).call(call.args))
 }
 
-fn months_apart(b: &Batch) -> Result<ArrayRef> {
+fn months_between_times(b: &Batch) -> Result<ArrayRef> {
     let (left, right, zone) = (times(b, 0)?, times(b, 1)?, zone_of(b)?);
     let off = if b.len() > 2 { b.bools(2)? } else { crate::kernel::Bools::Constant(Some(true)) };
     b.build::<Float64Type>(|i| {
         let (Some(l), Some(r), Some(off)) = (left.get(i), right.get(i), off.get(i)) else { return Ok(None) };
-        Ok(Some(apart(zone.to_local(l), zone.to_local(r), off)))
+        Ok(Some(months_with_fraction(zone.to_local(l), zone.to_local(r), off)))
     })
 }
 
-/// Whole months where both are the same or the last day of their months, 31 days to a month otherwise.
-fn apart(l: i64, r: i64, off: bool) -> f64 {
+/// Computes Spark's `months_between`: whole months if both have the same day of the month or are the last day of
+/// their months, whatever the time of day; otherwise with a fraction in which a month has 31 days.
+fn months_with_fraction(l: i64, r: i64, off: bool) -> f64 {
     let (ld, rd) = (calendar::from_days(l.div_euclid(DAY)), calendar::from_days(r.div_euclid(DAY)));
     let months = (ld.year - rd.year) * 12 + i64::from(ld.month) - i64::from(rd.month);
     let last = |c: Civil| c.day == calendar::days_in_month(c.year, c.month);
     if ld.day == rd.day || (last(ld) && last(rd)) {
         return months as f64;
     }
+    // Spark drops the fraction of seconds here.
     let seconds = |t: i64| t.rem_euclid(DAY) / SECOND;
     let rest = (i64::from(ld.day) - i64::from(rd.day)) * 86_400 + seconds(l) - seconds(r);
     let diff = months as f64 + rest as f64 / (31.0 * 86_400.0);
@@ -239,6 +313,7 @@ fn next_day(b: &Batch) -> Result<ArrayRef> {
             "SU" | "SUN" | "SUNDAY" => 6,
             _ => return Err(bad_weekday(name)),
         };
+        // 1 to 7 days: a Monday's next Monday is a week later.
         let ahead = (weekday - calendar::weekday(i64::from(d)) - 1).rem_euclid(7) + 1;
         date(i64::from(d) + ahead).map(Some)
     })
@@ -255,7 +330,8 @@ fn bad_weekday(name: &str) -> thalweg_common::Error {
     .param("string", name)
 }
 
-/// The first day of the unit that a day lies in; none for a unit that is none.
+/// Returns the first day of the unit that contains a day, or `None` for an unknown unit, which Spark's `trunc` makes
+/// null.
 fn truncated(days: i64, unit: &str) -> Option<i64> {
     let c = calendar::from_days(days);
     let first = |month: u32| calendar::to_days(Civil { year: c.year, month, day: 1 });
@@ -276,7 +352,7 @@ fn trunc(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// `date_trunc(unit, time)`; a unit that is none gives null.
+/// Binds `date_trunc(unit, time)`; an unknown unit gives null.
 fn date_trunc(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Utf8)?;
     call.coerce(1, &crate::types::timestamp())?;
@@ -295,6 +371,7 @@ fn time_truncated(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
+    // No zone has an offset with a fraction of a second, so these need no zone.
     let small = match unit.to_ascii_uppercase().as_str() {
         "MICROSECOND" => Some(1),
         "MILLISECOND" => Some(1000),
@@ -306,7 +383,8 @@ fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
     }
     let local = zone.to_local(t);
     match unit.to_ascii_uppercase().as_str() {
-        // Within the day the offset stays, so that an hour that a zone has twice is not left.
+        // The distance in local time is subtracted from the instant. Converting the truncated local time back would
+        // choose the first one of an hour that the zone repeats.
         "MINUTE" => Some(t - local.rem_euclid(MINUTE)),
         "HOUR" => Some(t - local.rem_euclid(HOUR)),
         "DAY" | "DD" => Some(zone.to_utc(local - local.rem_euclid(DAY))),
@@ -314,7 +392,7 @@ fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
     }
 }
 
-/// `convert_timezone([from,] to, time)`: what the wall clock of one zone is in another one.
+/// Binds `convert_timezone([from,] to, time)`: the local time of one zone as that of another one.
 fn convert_timezone(mut call: Call) -> Result<Bound> {
     if call.args.len() == 2 {
         let here = ScalarValue::Utf8(Some(call.ctx.time_zone.to_owned()));
@@ -342,7 +420,8 @@ fn between_zones(mut call: Call, name: &'static str, run: crate::kernel::Run) ->
     Ok(Kernel::new(name, crate::types::timestamp(), run).fallible(true).call(call.args))
 }
 
-/// Reads a time as the wall clock of UTC (or of the zone) and gives that of the zone (or of UTC).
+/// Shifts a timestamp by the offset of a zone, forward from UTC or back to it: Spark treats the instant as a local
+/// time.
 fn rezone(b: &Batch, to_utc: bool) -> Result<ArrayRef> {
     let (time, zone) = (times(b, 0)?, b.strings(1)?);
     let constant = zone.constant().map(Zone::named).transpose()?;

@@ -1,8 +1,8 @@
-//! Functions of JSON texts: looking into them, reading them as typed values, and writing values as JSON.
+//! Holds the functions of JSON texts, which search them, parse them to typed values, and write values as JSON.
 //!
-//! What is not JSON gives null where Spark gives null; what stands after the first value of a text is not read.
+//! A text that is not JSON gives null where it does in Spark; whatever follows the first value of a text is ignored.
 
-mod inspect;
+mod extract;
 mod path;
 mod read;
 mod write;
@@ -10,4 +10,4 @@ mod write;
 use crate::registry::Entry;
 
 /// All entries of this family.
-pub(super) const FAMILIES: &[&[Entry]] = &[inspect::ENTRIES, read::ENTRIES, write::ENTRIES];
+pub(super) const FAMILIES: &[&[Entry]] = &[extract::ENTRIES, read::ENTRIES, write::ENTRIES];

@@ -1,11 +1,11 @@
-//! JSON paths of `get_json_object`: `$`, `.name`, `['name']`, `[3]`, `[*]`.
+//! Evaluates the JSON paths of `get_json_object`: `$`, `.name`, `['name']`, `[3]`, `[*]`.
 //!
-//! A path without `[*]` gives one value, a text without its quotes. One with `[*]` gives all matches: a single
-//! one as it is, several as an array, and arrays below a double `[*]` spliced into it, as Hive did.
+//! A path without `[*]` returns one value, a text without its quotes. A path with `[*]` returns all matches: a single
+//! one as it is, several as an array. After a double `[*]` the elements of arrays are joined into one, as in Hive.
 
 use thalweg_values::json::Json;
 
-/// What stands for half of a character, which is not one of any text: Spark has no answer that holds it.
+/// The replacement of a single surrogate, a code point that is in no text. Spark returns null for a match with one.
 pub(super) const HALF: char = '\u{FFFE}';
 
 /// A step of a path.
@@ -16,14 +16,14 @@ enum Step {
     Each,
 }
 
-/// A path that was read.
+/// A parsed path.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Path(Vec<Step>);
 
-/// How a match is written.
+/// The form in which a match is written.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
-    /// A text without quotes: there is at most one match.
+    /// A text without quotes, where there is at most one match.
     Raw,
     Quoted,
     /// An array's elements instead of the array.
@@ -31,7 +31,7 @@ enum Style {
 }
 
 impl Path {
-    /// Reads a path; none if it is none.
+    /// Parses a path; `None` if it is not valid.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix('$')?;
         let mut steps = vec![];
@@ -43,7 +43,7 @@ impl Path {
         Some(Self(steps))
     }
 
-    /// What a value has at the path; none if nothing.
+    /// Returns what the path finds in a value, as a text, or `None` if it finds nothing.
     pub(super) fn find(&self, value: &Json) -> Option<String> {
         let mut out = vec![];
         let found = matches(value, &self.0, Style::Raw, &mut out);
@@ -55,7 +55,8 @@ fn step(text: &str) -> Option<(Step, &str)> {
     if let Some(rest) = text.strip_prefix('.') {
         let end = rest.find(['.', '[']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        // Spark reads `.*` too, but no object has a value for it.
+        // Spark accepts `.*` but finds nothing with it. Here it is a name, which finds nothing either unless a key is
+        // `*`.
         return (!name.is_empty()).then(|| (Step::Name(name.to_owned()), after));
     }
     let rest = text.strip_prefix('[')?;
@@ -72,7 +73,7 @@ fn step(text: &str) -> Option<(Step, &str)> {
     digits.then(|| index.parse().ok()).flatten().map(|i| (Step::At(i), after))
 }
 
-/// Appends the texts of all matches; answers whether there was one.
+/// Appends the texts of all matches, and returns whether there was one.
 fn matches(value: &Json, steps: &[Step], style: Style, out: &mut Vec<String>) -> bool {
     match (value, steps) {
         (Json::Text(text), []) if style == Style::Raw => {
@@ -87,6 +88,7 @@ fn matches(value: &Json, steps: &[Step], style: Style, out: &mut Vec<String>) ->
             true
         }
         (Json::Object(fields, _), [Step::Name(name), rest @ ..]) => {
+            // The first of equal keys that is not null counts, as in Spark.
             let mut named = fields.iter().filter(|(key, value)| key == name && *value != Json::Null);
             named.any(|(_, v)| matches(v, rest, style, out))
         }
@@ -110,7 +112,7 @@ fn each(values: &[Json], rest: &[Step], style: Style, out: &mut Vec<String>) -> 
     let inside = if style == Style::Flat { Style::Flat } else { Style::Quoted };
     let mut inner = vec![];
     let found = values.iter().filter(|v| matches(v, rest, inside, &mut inner)).count();
-    // A single match stands alone, unless the array around it asked for all of them.
+    // A single match is written without brackets, unless an outer `[*]` collects arrays.
     match (style, found) {
         (Style::Quoted, _) => out.push(format!("[{}]", inner.join(","))),
         (_, 0) => {}

@@ -1,9 +1,9 @@
-//! `from_json(text, schema [, options])`: JSON texts as typed values.
+//! Parses JSON texts to typed values: `from_json(text, schema [, options])`.
 //!
-//! The schema comes as the type of a null: only the caller can read Spark's types. A field that does not fit its
-//! type is null and leaves its siblings alone; an array or a map with such an element is null as a whole. What is
-//! no JSON is a row of nulls, or an error in the mode FAILFAST; a column of the root may take the text of a row that
-//! is not whole. An option that is not known here is refused.
+//! The resolver parses the schema and passes it as the type of a null. A field that does not fit its type is null and
+//! does not affect its siblings; an array or a map with such an element is null as a whole. A text that is not JSON
+//! gives a row of nulls, or an error in the mode FAILFAST. One column of the root may receive the text of a malformed
+//! row. An option that is not supported is refused.
 
 use crate::binding::{Arg, Bound};
 use crate::coerce::constant_of;
@@ -30,7 +30,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_js
         &["SELECT from_json('{\"a\":1,\"b\":\"x\"}', 'a INT, b STRING')"],
     )];
 
-/// The field that takes the text of a row that is not whole, unless an option names another.
+/// The field that receives the text of a malformed row, unless an option names another one.
 const CORRUPT: &str = "_corrupt_record";
 
 fn from_json(mut call: Call) -> Result<Bound> {
@@ -62,22 +62,23 @@ fn from_json(mut call: Call) -> Result<Bound> {
     }
     check_corrupt(&returns, &corrupt)?;
     let reading = Reading { zone: InZone(zone.into()), patterns, corrupt, fail_fast, non_numeric };
+    // Built here once for its errors: an invalid pattern must fail even if the query has no rows.
     Reader::of(&reading)?;
     call.args.truncate(1);
     let kernel = Kernel::new("from_json", returns, read).params(reading).nulls(Nulls::Always);
     Ok(kernel.fallible(fail_fast).call(call.args))
 }
 
-/// The options of a call; a pattern that is empty is the default.
+/// The options of a call. An empty pattern is the default.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Reading {
     zone: InZone,
-    /// Of dates, timestamps and timestamps without zone.
+    /// The patterns of dates, timestamps and timestamps without zone.
     patterns: [String; 3],
-    /// The column for texts of rows that are not whole.
+    /// The column for the texts of malformed rows.
     corrupt: String,
     fail_fast: bool,
-    /// Whether `NaN` and the like are numbers.
+    /// Whether `NaN`, `Infinity` and similar words are numbers.
     non_numeric: bool,
 }
 
@@ -89,7 +90,7 @@ fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
     }
 }
 
-/// The entries of a constant map of options.
+/// Returns the entries of a constant map of options.
 pub(super) fn options_of(function: &str, arg: &Arg) -> Result<Vec<(String, String)>> {
     let refused = || not_constant(function, "options", "MAP<STRING, STRING>");
     let map = constant_of(arg).and_then(|v| v.to_array().ok()).ok_or_else(refused)?;
@@ -100,7 +101,7 @@ pub(super) fn options_of(function: &str, arg: &Arg) -> Result<Vec<(String, Strin
     Ok(keys.iter().zip(values.iter()).map(|(k, v)| (owned(k), owned(v))).collect())
 }
 
-/// The type with nulls allowed everywhere, since any text may lack anything.
+/// Returns the type with nulls allowed everywhere, since a text may lack any field.
 fn nullable(t: &DataType) -> DataType {
     let field = |f: &FieldRef| Field::new(f.name(), nullable(f.data_type()), true);
     match t {
@@ -114,7 +115,7 @@ fn nullable(t: &DataType) -> DataType {
     }
 }
 
-/// Refuses types that texts are not read as.
+/// Refuses types that cannot be parsed from JSON.
 fn check_type(t: &DataType) -> Result<()> {
     match t {
         DataType::List(element) => check_type(element.data_type()),
@@ -133,12 +134,12 @@ fn check_type(t: &DataType) -> Result<()> {
     }
 }
 
-/// How texts are read.
+/// The options with parsed patterns.
 struct Reader {
     text: TextRules,
-    /// Whether `NaN` and the like are numbers.
+    /// Whether `NaN`, `Infinity` and similar words are numbers.
     non_numeric: bool,
-    /// The column for texts of rows that are not whole.
+    /// The column for the texts of malformed rows.
     corrupt: String,
 }
 
@@ -159,9 +160,10 @@ impl Reader {
         parse(text, Lenience { non_numeric_numbers: self.non_numeric, ..Lenience::SPARK })
     }
 
-    /// Appends the value of a text; whether all of it has its type.
+    /// Appends the value of a text, and returns whether all parts of it fit their types.
     fn append(&self, text: &str, returns: &DataType, column: &mut ColumnBuilder) -> bool {
         let rules = Rules { text: &self.text, non_numeric: self.non_numeric, raw: false };
+        // Spark reads a single object as an array of one, if the schema is an array of structs.
         let of_objects = matches!(returns, DataType::List(f) if matches!(f.data_type(), DataType::Struct(_)));
         let json = match self.parse(text) {
             Some(object @ Json::Object(..)) if of_objects => Some(Json::Array(vec![object], text)),
@@ -169,7 +171,7 @@ impl Reader {
         };
         match (json, returns) {
             (Some(json @ Json::Object(..)), _) => column.append(&json, rules) == Fit::Whole,
-            // A row of nulls is what Spark makes of a text that is not an object.
+            // Spark returns a row of nulls for a text that is not an object.
             (_, DataType::Struct(_)) => {
                 column.append(&Json::Object(vec![], ""), rules);
                 false
@@ -182,7 +184,7 @@ impl Reader {
         }
     }
 
-    /// The rows with the texts of those that are not whole in their column, if there is one.
+    /// Fills the column for the texts of malformed rows, if the schema has it.
     fn with_corrupt(&self, made: ArrayRef, texts: &[Option<&str>]) -> Result<ArrayRef> {
         let Some(structs) = made.as_struct_opt() else { return Ok(made) };
         let Some(place) = structs.fields().iter().position(|f| *f.name() == self.corrupt) else {
@@ -204,6 +206,7 @@ fn read(b: &Batch) -> Result<ArrayRef> {
     let mut column = ColumnBuilder::new(b.returns).ok_or_else(unreadable)?;
     let mut bad = Vec::with_capacity(b.rows);
     for row in 0..b.rows {
+        // An empty text is null in Spark, not malformed.
         let Some(text) = texts.get(row).filter(|t| !t.trim().is_empty()) else {
             column.append_null();
             bad.push(None);

@@ -1,7 +1,7 @@
-//! `to_json(value [, options])`: structs, arrays and maps as JSON texts.
+//! Writes structs, arrays and maps as JSON: `to_json(value [, options])`.
 //!
-//! A field of a struct that is null is left out, unless `ignoreNullFields` is false; nulls in arrays and maps are
-//! written. Timestamps are in the session's zone, to the millisecond. An option that is not known is refused.
+//! A null field of a struct is left out, unless `ignoreNullFields` is false; nulls in arrays and maps are written.
+//! Timestamps are written in the session's zone, with milliseconds. An option that is not supported is refused.
 
 use super::read::options_of;
 use crate::binding::Bound;
@@ -50,18 +50,19 @@ fn to_json(mut call: Call) -> Result<Bound> {
         }
     }
     let writing = Writing { zone: InZone(call.ctx.time_zone.into()), patterns, nulls };
+    // Checked here for its errors: a pattern that does not fit must fail even if the query has no rows.
     writer_of(&writing)?.rules.check(&t)?;
     call.args.truncate(1);
     Ok(Kernel::new("to_json", DataType::Utf8, run).params(writing).call(call.args))
 }
 
-/// The options of a call.
+/// The options of a call, as parameters of the kernel.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Writing {
     zone: InZone,
-    /// Of dates, timestamps and timestamps without zone; an empty one is Spark's own.
+    /// The patterns of dates, timestamps and timestamps without zone; an empty one is Spark's default.
     patterns: [String; 3],
-    /// Whether fields that are null are written.
+    /// Whether null fields are written.
     nulls: bool,
 }
 
@@ -76,6 +77,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let writer = writer_of(b.params()?)?;
     b.build_text(|row| {
+        // The only texts are those of a NULL without a type, which was cast above.
         if array.is_null(row) || array.data_type() == &DataType::Utf8 {
             return Ok(None);
         }

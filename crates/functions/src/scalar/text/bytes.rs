@@ -1,4 +1,4 @@
-//! Texts and binaries as each other: hex, base64, character sets, digests.
+//! Converts between texts and binaries: hexadecimal digits, Base64, character sets, digests.
 
 use crate::binding::Bound;
 use crate::coerce::{as_arg, to_type};
@@ -15,20 +15,62 @@ use std::fmt::Write;
 use std::sync::Arc;
 use thalweg_common::Result;
 
+/// The sentence about `decode`, which is too long for the table.
+const DECODE_DOC: &str = "Decodes bytes by a character set, or returns the result after the first candidate that \
+    equals the value.";
+
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["hex"], 1, 1, hex).doc("value", "Writes an integer, text or binary in hexadecimal digits.", &["SELECT hex(255), hex('A')"]),
-    Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable().doc("digits", "Reads hexadecimal digits as bytes; null if they are none.", &["SELECT unhex('4142')"]),
-    Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin).doc("number", "Writes an integer in binary digits.", &["SELECT bin(10)"]),
-    Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)).doc("bytes", "Writes bytes in Base64.", &["SELECT base64('hello')"]),
-    Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible().doc("text", "Reads Base64 as bytes.", &["SELECT string(unbase64('aGVsbG8='))"]),
-    Entry::bind(&["md5"], 1, 1, md5).doc("bytes", "Returns the MD5 digest in hexadecimal digits.", &["SELECT md5('hello')"]),
+    Entry::bind(&["hex"], 1, 1, hex).doc(
+        "value",
+        "Writes an integer, text or binary in hexadecimal digits.",
+        &["SELECT hex(255), hex('A')"],
+    ),
+    Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable().doc(
+        "digits",
+        "Reads hexadecimal digits as bytes; null if they are none.",
+        &["SELECT unhex('4142')"],
+    ),
+    Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin).doc(
+        "number",
+        "Writes an integer in binary digits.",
+        &["SELECT bin(10)"],
+    ),
+    Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)).doc(
+        "bytes",
+        "Writes bytes in Base64.",
+        &["SELECT base64('hello')"],
+    ),
+    Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible().doc(
+        "text",
+        "Reads Base64 as bytes.",
+        &["SELECT string(unbase64('aGVsbG8='))"],
+    ),
+    Entry::bind(&["md5"], 1, 1, md5).doc(
+        "bytes",
+        "Returns the MD5 digest in hexadecimal digits.",
+        &["SELECT md5('hello')"],
+    ),
     Entry::bind(&["sha1", "sha"], 1, 1, |c| {
         digest(c, datafusion_spark::function::hash::sha1(), DataType::Utf8)
-    }).doc("bytes", "Returns the SHA-1 digest in hexadecimal digits.", &["SELECT sha1('hello')"]),
-    Entry::bind(&["crc32"], 1, 1, |c| digest(c, datafusion_spark::function::hash::crc32(), DataType::Int64)).doc("bytes", "Returns the CRC-32 checksum.", &["SELECT crc32('hello')"]),
-    Entry::bind(&["sha2"], 2, 2, sha2).doc("bytes, bits", "Returns a SHA-2 digest of 224, 256, 384 or 512 bits in hexadecimal digits.", &["SELECT sha2('hello', 256)"]),
-    Entry::plain(&["encode"], &[Ty::Text, Ty::Text], Ty::Bytes, encode).fallible().nullable().doc("text, charset", "Returns the bytes of a text in a character set.", &["SELECT encode('abc', 'UTF-16BE')"]),
-    Entry::bind(&["decode"], 2, MANY, decode).doc("value, candidate, ...", "Decodes bytes by a character set, or returns the result after the first candidate that equals the value.", &["SELECT decode(binary('abc'), 'UTF-8'), decode(2, 1, 'one', 2, 'two', 'many')"]),
+    })
+    .doc("bytes", "Returns the SHA-1 digest in hexadecimal digits.", &["SELECT sha1('hello')"]),
+    Entry::bind(&["crc32"], 1, 1, |c| digest(c, datafusion_spark::function::hash::crc32(), DataType::Int64))
+        .doc("bytes", "Returns the CRC-32 checksum.", &["SELECT crc32('hello')"]),
+    Entry::bind(&["sha2"], 2, 2, sha2).doc(
+        "bytes, bits",
+        "Returns a SHA-2 digest of 224, 256, 384 or 512 bits in hexadecimal digits.",
+        &["SELECT sha2('hello', 256)"],
+    ),
+    Entry::plain(&["encode"], &[Ty::Text, Ty::Text], Ty::Bytes, encode).fallible().nullable().doc(
+        "text, charset",
+        "Returns the bytes of a text in a character set.",
+        &["SELECT encode('abc', 'UTF-16BE')"],
+    ),
+    Entry::bind(&["decode"], 2, MANY, decode).doc(
+        "value, candidate, ...",
+        DECODE_DOC,
+        &["SELECT decode(binary('abc'), 'UTF-8'), decode(2, 1, 'one', 2, 'two', 'many')"],
+    ),
 ];
 
 fn to_bytes(call: &mut Call) -> Result<()> {
@@ -44,7 +86,7 @@ fn of_bytes(mut call: Call, name: &'static str, returns: DataType, run: Run) -> 
     Ok(Kernel::new(name, returns, run).call(call.args))
 }
 
-/// A digest of DataFusion's: its arguments have its types already.
+/// Calls a digest of DataFusion. The arguments get its types here, so that DataFusion coerces nothing.
 fn digest(mut call: Call, udf: Arc<ScalarUDF>, returns: DataType) -> Result<Bound> {
     to_bytes(&mut call)?;
     let nullable = call.args.iter().any(|a| a.nullable);
@@ -55,6 +97,7 @@ fn digest(mut call: Call, udf: Arc<ScalarUDF>, returns: DataType) -> Result<Boun
 
 fn md5(call: Call) -> Result<Bound> {
     let made = digest(call, datafusion::functions::crypto::md5(), DataType::Utf8)?;
+    // DataFusion's function returns a string view.
     let expr = Expr::Cast(Cast::new(Box::new(made.expr), DataType::Utf8));
     Ok(Bound { expr, ..made })
 }
@@ -62,12 +105,14 @@ fn md5(call: Call) -> Result<Bound> {
 fn sha2(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Int32)?;
     let made = digest(call, datafusion_spark::function::hash::sha2(), DataType::Utf8)?;
+    // A length that does not exist gives null.
     Ok(Bound { nullable: true, ..made })
 }
 
 fn hex(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
     if is_integral(&t) || is_decimal(&t) {
+        // A decimal is truncated to a BIGINT, as in Spark.
         call.coerce(0, &DataType::Int64)?;
         return Ok(Kernel::new("hex", DataType::Utf8, |b| {
             let n = b.prims::<Int64Type>(0)?;
@@ -89,7 +134,7 @@ fn hex_of(bytes: &[u8]) -> String {
     out
 }
 
-/// An odd number of digits has a 0 before the first; a text that is none is null.
+/// Computes `unhex`. An odd number of digits gets a leading 0; a text with other characters is null.
 fn unhex(b: &Batch) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     b.build_bytes(|i| Ok(text.get(i).and_then(from_hex)))
@@ -119,10 +164,12 @@ fn base64(b: &Batch) -> Result<ArrayRef> {
 fn to_base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
+        // Up to three bytes, left-aligned in 24 bits.
         let bits = group.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - group.len()));
         for i in 0..4 {
             let six = (bits >> (18 - 6 * i)) as usize & 63;
             let digit = ALPHABET.get(six).copied().unwrap_or(b'=');
+            // n bytes have n + 1 digits; the rest is padding.
             out.push(if i <= group.len() { char::from(digit) } else { '=' });
         }
     }
@@ -133,7 +180,7 @@ fn unbase64(b: &Batch) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     b.build_bytes(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
-        // As in MIME, what is no digit means nothing.
+        // As in MIME, whose decoder Spark uses, characters that are not digits are ignored.
         let digits: String = s.chars().filter(|c| c.is_ascii_alphanumeric() || "+/=".contains(*c)).collect();
         from_base64(&digits).map(Some).ok_or_else(|| bad_base64(s))
     })
@@ -155,11 +202,13 @@ fn bad_base64(text: &str) -> thalweg_common::Error {
     .param("targetType", "\"BINARY\"")
 }
 
-/// Line breaks and spaces between digits mean nothing.
+/// Decodes Base64; `None` if the padding or the number of digits is wrong. White space is ignored.
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let body: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let padding = body.iter().rev().take_while(|b| **b == b'=').count();
     let digits = body.get(..body.len() - padding)?;
+    // A last group of one digit has only six bits, which are not a byte. Padding may be missing, but not be
+    // incomplete.
     if padding > 2 || digits.len() % 4 == 1 || (padding > 0 && !body.len().is_multiple_of(4)) {
         return None;
     }
@@ -201,7 +250,7 @@ fn bad_charset(function: &str, charset: &str) -> thalweg_common::Error {
     bad_value_of("INVALID_PARAMETER_VALUE.CHARSET", [function, "charset"], expected, charset)
 }
 
-/// `decode(binary, charset)`, or `decode(value, search, result, .. [, default])`.
+/// Binds `decode(binary, charset)` or `decode(value, search, result, .. [, default])`.
 fn decode(call: Call) -> Result<Bound> {
     if call.args.len() == 2 {
         return decode_bytes(call);
@@ -216,6 +265,7 @@ fn decode(call: Call) -> Result<Bound> {
         match args.next() {
             None => otherwise = Some(search),
             Some(result) => {
+                // Unlike CASE, this `decode` finds a null by a null.
                 let same = compare_args(Operator::IsNotDistinctFrom, value.clone(), search, ctx)?;
                 tests.push(as_arg(same));
                 results.push(result);
@@ -254,7 +304,7 @@ fn decoded(b: &Batch) -> Result<ArrayRef> {
             "ISO-8859-1" => Some(s.iter().map(|b| char::from(*b)).collect()),
             "UTF-16BE" => wide(s, u16::from_be_bytes),
             "UTF-16LE" => wide(s, u16::from_le_bytes),
-            // The first two bytes may say the order.
+            // A byte order mark is optional; without it the order is big-endian.
             "UTF-16" => match s {
                 [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
                 [0xFE, 0xFF, rest @ ..] | rest => wide(rest, u16::from_be_bytes),
@@ -266,7 +316,7 @@ fn decoded(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// Four bytes for each character; the first four may say the order.
+/// Decodes UTF-32, big-endian unless a byte order mark says otherwise.
 fn utf32(bytes: &[u8]) -> Option<String> {
     let (rest, order): (_, fn([u8; 4]) -> u32) = match bytes {
         [0xFF, 0xFE, 0, 0, rest @ ..] => (rest, u32::from_le_bytes),

@@ -1,6 +1,6 @@
-//! Title case, which Unicode has besides upper and lower case.
+//! Converts words to title case, for `initcap`. Rust's standard library has no title case.
 
-/// The first letter of each word in title case, the others lower; only spaces end words.
+/// Converts the first letter of each word to title case and the others to lower case. Only spaces separate words.
 pub(super) fn initcap(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (i, word) in text.split(' ').enumerate() {
@@ -9,34 +9,36 @@ pub(super) fn initcap(text: &str) -> String {
         }
         let Some(first) = word.chars().next() else { continue };
         title(first, &mut out);
-        // The whole word is lowered, since what a sigma becomes depends on what stands before it.
+        // The whole word is lowered, and not the rest alone, since the lower case of a sigma at the end depends on
+        // the letters before it.
         let skipped: usize = first.to_lowercase().map(char::len_utf8).sum();
         out.push_str(word.to_lowercase().get(skipped..).unwrap_or(""));
     }
     out
 }
 
-/// Appends a letter's title case.
+/// Appends the title case of a letter.
 fn title(c: char, out: &mut String) {
     match c {
         'Ǆ' | 'ǅ' | 'ǆ' => out.push('ǅ'),
         'Ǉ' | 'ǈ' | 'ǉ' => out.push('ǈ'),
         'Ǌ' | 'ǋ' | 'ǌ' => out.push('ǋ'),
         'Ǳ' | 'ǲ' | 'ǳ' => out.push('ǲ'),
-        // Georgian letters have capitals only for texts in capitals.
+        // Georgian capitals are only for texts in capitals: title case keeps the letter.
         '\u{10D0}'..='\u{10FF}' => out.push(c),
         '\u{149}' => out.extend(c.to_uppercase()),
         '\u{1F80}'..='\u{1FFF}' => greek(c, out),
         c => {
             let mut upper = c.to_uppercase();
             out.extend(upper.next());
-            // Of a ligature only the first letter is upper case.
+            // A ligature becomes several letters, of which only the first one is upper case.
             upper.for_each(|rest| out.extend(rest.to_lowercase()));
         }
     }
 }
 
-/// Greek letters with a iota below keep it there.
+/// Appends the title case of a Greek letter: an iota subscript stays below, while upper case would write it as a
+/// letter.
 fn greek(c: char, out: &mut String) {
     let composed = match c {
         '\u{1F80}'..='\u{1F87}' | '\u{1F90}'..='\u{1F97}' | '\u{1FA0}'..='\u{1FA7}' => 8,

@@ -1,6 +1,7 @@
-//! Cutting, padding, joining and replacing texts.
+//! Cuts, pads, joins and replaces texts, and the same for binaries.
 //!
-//! Positions count characters from 1; `substring` takes 0 as 1 and negative ones from the end.
+//! Positions count characters from 1, in binaries bytes. `substring` takes 0 as 1 and counts negative positions from
+//! the end.
 
 use super::{chars, offset_of};
 use crate::binding::Bound;
@@ -34,21 +35,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Writes a text in single quotes, with quotes in it escaped.",
         &["SELECT quote('it is')"],
     ),
-    Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| cut(b, true, true)))
+    Entry::bind(&["trim"], 1, 2, |c| trim(c, "trim", |b| trim_characters(b, true, true)))
         .shown(DisplayForm::Trim("BOTH"))
         .doc(
             "text[, characters]",
             "Removes spaces or the given characters from both ends.",
             &["SELECT trim('  abc  '), trim(BOTH 'x' FROM 'xabcx')"],
         ),
-    Entry::bind(&["ltrim"], 1, 2, |c| trim(c, "ltrim", |b| cut(b, true, false)))
+    Entry::bind(&["ltrim"], 1, 2, |c| trim(c, "ltrim", |b| trim_characters(b, true, false)))
         .shown(DisplayForm::Trim("LEADING"))
         .doc(
             "text[, characters]",
             "Removes spaces or the given characters from the start.",
             &["SELECT ltrim('  abc'), trim(LEADING 'x' FROM 'xabcx')"],
         ),
-    Entry::bind(&["rtrim"], 1, 2, |c| trim(c, "rtrim", |b| cut(b, false, true)))
+    Entry::bind(&["rtrim"], 1, 2, |c| trim(c, "rtrim", |b| trim_characters(b, false, true)))
         .shown(DisplayForm::Trim("TRAILING"))
         .doc(
             "text[, characters]",
@@ -122,7 +123,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Fills up at the end to a length, and cuts what is longer.",
             &["SELECT rpad('7', 3, '.')"],
         ),
-    Entry::bind(&["overlay"], 3, 4, overlaid).defaults(&[Defaults { given: 3, shown: &["-1"] }]).doc(
+    Entry::bind(&["overlay"], 3, 4, bind_overlay).defaults(&[Defaults { given: 3, shown: &["-1"] }]).doc(
         "value, by, start[, length]",
         "Replaces a part from a place on.",
         &["SELECT overlay('banana' PLACING 'XY' FROM 2 FOR 3)"],
@@ -149,7 +150,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// One text to one text.
+/// Applies a function to each text.
 fn map(b: &Batch, f: fn(&str) -> Cow<str>) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     b.build_text(|i| Ok(text.get(i).map(f)))
@@ -172,7 +173,7 @@ fn soundex(text: &str) -> String {
     let mut last = code(first);
     for c in letters {
         let digit = if c.is_ascii_alphabetic() { code(c) } else { '0' };
-        // H and W separate nothing; vowels do.
+        // Equal codes on both sides of an H or W count once, on both sides of a vowel twice.
         if digit == '7' {
             continue;
         }
@@ -188,7 +189,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "\\'"))
 }
 
-/// `trim([characters,] text)`: the characters come first, as the parser and clients give them.
+/// Binds `trim([characters,] text)`. The characters come first, as the parser and the clients pass them.
 fn trim(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
     for i in 0..call.args.len() {
         call.coerce(i, &DataType::Utf8)?;
@@ -199,13 +200,13 @@ fn trim(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<B
     Ok(Kernel::new(name, DataType::Utf8, run).call(call.args))
 }
 
-/// `btrim(text [, characters])`.
+/// Binds `btrim(text [, characters])`, whose arguments have the other order.
 fn btrim(mut call: Call) -> Result<Bound> {
     call.args.reverse();
-    trim(call, "btrim", |b| cut(b, true, true))
+    trim(call, "btrim", |b| trim_characters(b, true, true))
 }
 
-fn cut(b: &Batch, start: bool, end: bool) -> Result<ArrayRef> {
+fn trim_characters(b: &Batch, start: bool, end: bool) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     let set = if b.len() > 1 { b.strings(1)? } else { Strings::Constant(Some(" ")) };
     b.build_text(|i| {
@@ -226,7 +227,7 @@ fn substring(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new("substring", DataType::Utf8, substring_text).call(call.args))
 }
 
-/// First and one-past-last place, from 0, of `substring(.., position, length)` in `size` places.
+/// Returns the range, from 0, of `substring(.., position, length)` in a text of `size` characters.
 fn range(position: i32, length: i64, size: usize) -> (usize, usize) {
     let (position, size) = (i64::from(position), size as i64);
     let start = match position {
@@ -234,6 +235,8 @@ fn range(position: i32, length: i64, size: usize) -> (usize, usize) {
         p if p < 0 => size + p,
         _ => 0,
     };
+    // From the start before it is clamped: `substring('abc', -5, 3)` has two places before the text and
+    // returns `a`.
     let end = start.saturating_add(length.max(0));
     let clamp = |p: i64| p.clamp(0, size) as usize;
     (clamp(start), clamp(end).max(clamp(start)))
@@ -251,7 +254,8 @@ fn substring_text(b: &Batch) -> Result<ArrayRef> {
     let (text, position, length) = (b.strings(0)?, b.prims::<Int32Type>(1)?, lengths(b)?);
     b.build_text(|i| {
         let (Some(s), Some(p), Some(n)) = (text.get(i), position.get(i), length(i)) else { return Ok(None) };
-        // Counting all characters is needed only from the end.
+        // Only a position from the end needs the number of characters. Otherwise the number of bytes is a bound that
+        // is large enough, and `offset_of` stops at the end.
         let size = if p >= 0 { s.len() } else { chars(s) };
         let (from, to) = range(p, n, size);
         Ok(s.get(offset_of(s, from)..offset_of(s, to)))
@@ -297,7 +301,7 @@ fn right(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// Texts, binaries or arrays, one after the other; null if any is.
+/// Binds `concat` of texts, binaries or arrays; null if one argument is null.
 fn concat(call: Call) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     if call.args.iter().any(|a| matches!(a.data_type, DataType::List(_))) {
@@ -337,7 +341,7 @@ fn concat_bytes(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// Joins texts and arrays of texts with a separator; nulls are left out.
+/// Binds `concat_ws`, which joins texts and arrays of texts with a separator and skips nulls.
 fn concat_ws(mut call: Call) -> Result<Bound> {
     for i in 0..call.args.len() {
         match call.type_of(i) {
@@ -356,6 +360,7 @@ fn join(b: &Batch) -> Result<ArrayRef> {
     let arrays = (1..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     b.build_text(|row| {
         let Some(separator) = separator.get(row) else { return Ok(None) };
+        // `None` until the first text, so that an empty first text is still followed by the separator.
         let mut out: Option<String> = None;
         let mut push = |s: &str| match &mut out {
             None => out = Some(s.to_owned()),
@@ -379,11 +384,13 @@ fn replace(b: &Batch) -> Result<ArrayRef> {
     let to = if b.len() > 2 { b.strings(2)? } else { Strings::Constant(Some("")) };
     b.build_text(|i| {
         let (Some(s), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else { return Ok(None) };
+        // Rust would insert the replacement between all characters; Spark returns the text unchanged.
         Ok(Some(if from.is_empty() { Cow::Borrowed(s) } else { Cow::Owned(s.replace(from, to)) }))
     })
 }
 
-/// Maps characters one by one; one without a partner is dropped, the first of several partners counts.
+/// Computes `translate`: replaces each character of `from` by the one at the same place of `to`. Without such a place
+/// it is dropped; of equal characters in `from` the first one counts.
 fn translate(b: &Batch) -> Result<ArrayRef> {
     let (text, from, to) = (b.strings(0)?, b.strings(1)?, b.strings(2)?);
     b.build_text(|i| {
@@ -396,7 +403,8 @@ fn translate(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// The most bytes that one text of a result may have.
+/// The bound on the bytes of one text of a result: offsets of Arrow have 32 bits, and Java's arrays are a bit
+/// smaller.
 const TEXT_MAX: usize = i32::MAX as usize - 15;
 
 fn repeat(b: &Batch) -> Result<ArrayRef> {
@@ -416,7 +424,7 @@ fn space(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| Ok(n.get(i).map(|n| " ".repeat(usize::try_from(n).unwrap_or(0)))))
 }
 
-/// Texts are padded with spaces, binaries with zeros, unless told otherwise.
+/// Binds `lpad` and `rpad`. By default texts are padded with spaces and binaries with zeros.
 fn padding(mut call: Call, before: bool) -> Result<Bound> {
     call.coerce(1, &DataType::Int32)?;
     let filler = call.args.get(2).map_or(DataType::Binary, |a| a.data_type.clone());
@@ -440,6 +448,7 @@ fn pad_bytes(b: &Batch, before: bool) -> Result<ArrayRef> {
     b.build_bytes(|i| {
         let (Some(s), Some(n), Some(fill)) = (bytes.get(i), n.get(i), fill.get(i)) else { return Ok(None) };
         let n = usize::try_from(n).unwrap_or(0);
+        // A value that is too long is cut, always at its end.
         if n <= s.len() || fill.is_empty() {
             return Ok(s.get(..n.min(s.len())).map(<[u8]>::to_vec));
         }
@@ -448,7 +457,7 @@ fn pad_bytes(b: &Batch, before: bool) -> Result<ArrayRef> {
     })
 }
 
-fn overlaid(mut call: Call) -> Result<Bound> {
+fn bind_overlay(mut call: Call) -> Result<Bound> {
     let (name, of, run): (_, _, crate::kernel::Run) = match call.type_of(0) {
         DataType::Binary => ("overlay_bytes", DataType::Binary, overlay_bytes),
         _ => ("overlay", DataType::Utf8, overlay),
@@ -475,7 +484,7 @@ fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
 
 fn overlay(b: &Batch) -> Result<ArrayRef> {
     let (text, with, at) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
-    let length = replaced(b)?;
+    let length = replaced_length(b)?;
     b.build_text(|i| {
         let (Some(s), Some(w), Some(at)) = (text.get(i), with.get(i), at.get(i)) else { return Ok(None) };
         let Some(n) = length(i, chars(w)) else { return Ok(None) };
@@ -491,7 +500,7 @@ fn overlay(b: &Batch) -> Result<ArrayRef> {
 
 fn overlay_bytes(b: &Batch) -> Result<ArrayRef> {
     let (bytes, with, at) = (b.bytes(0)?, b.bytes(1)?, b.prims::<Int32Type>(2)?);
-    let length = replaced(b)?;
+    let length = replaced_length(b)?;
     b.build_bytes(|i| {
         let (Some(s), Some(w), Some(at)) = (bytes.get(i), with.get(i), at.get(i)) else { return Ok(None) };
         let Some(n) = length(i, w.len()) else { return Ok(None) };
@@ -504,8 +513,9 @@ fn overlay_bytes(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// How much an overlay replaces in a row: what is said, or as much as it puts there.
-fn replaced<'a>(b: &'a Batch) -> Result<impl Fn(usize, usize) -> Option<i32> + 'a> {
+/// Returns a function that gives the number of characters that an overlay replaces in a row: the argument, or the
+/// length of the new text without one or with a negative one.
+fn replaced_length<'a>(b: &'a Batch) -> Result<impl Fn(usize, usize) -> Option<i32> + 'a> {
     let length = if b.len() > 3 { Some(b.prims::<Int32Type>(3)?) } else { None };
     Ok(move |i, new: usize| {
         let said = length.as_ref().map_or(Some(-1), |length| length.get(i))?;
@@ -523,6 +533,7 @@ fn split_part(b: &Batch) -> Result<ArrayRef> {
             return Err(crate::errors::index_of_zero());
         }
         let place = n.unsigned_abs() as usize - 1;
+        // An empty delimiter does not split: the whole text is the only part.
         let found = match (d.is_empty(), n > 0) {
             (true, _) => (place == 0).then_some(s),
             (false, true) => s.split(d).nth(place),
@@ -549,7 +560,7 @@ fn substring_index(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// `elt(n, a, b, ..)`: argument `n` as text; beyond the last one raises.
+/// Binds `elt(n, a, b, ..)`: argument `n` as a text. An index beyond the last argument is an error in ANSI mode.
 fn elt(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Int32)?;
     for i in 1..call.args.len() {
@@ -576,6 +587,7 @@ fn chr(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| {
         Ok(n.get(i).map(|n| match n < 0 {
             true => String::new(),
+            // Spark takes the code modulo 256, as a character of Latin-1.
             false => char::from((n & 0xFF) as u8).to_string(),
         }))
     })

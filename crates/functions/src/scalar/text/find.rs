@@ -1,4 +1,4 @@
-//! Lengths and places: what a text holds, and where.
+//! Measures and searches texts and binaries: `length`, `instr`, `locate`, `contains`, `levenshtein` and others.
 
 use super::chars;
 use crate::binding::Bound;
@@ -99,7 +99,8 @@ fn ascii(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int32Type>(|i| Ok(text.get(i).map(|s| s.chars().next().map_or(0, |c| c as i32))))
 }
 
-/// The place, from 1, of `what` in `text` at or after character `from` (from 0); 0 if there is none.
+/// Returns the position, from 1, of `what` in `text` at or after character `from`, which counts from 0; 0 if it does
+/// not occur.
 fn place(text: &str, what: &str, from: usize) -> i32 {
     let start = super::offset_of(text, from);
     let Some(rest) = text.get(start..) else { return 0 };
@@ -114,7 +115,8 @@ fn instr(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int32Type>(|i| Ok(text.get(i).zip(what.get(i)).map(|(s, w)| place(s, w, 0))))
 }
 
-/// `locate(what, text [, from])`: a `from` under 1 finds nothing, and an empty `what` is at 1 wherever one starts.
+/// Computes `locate(what, text [, from])`. A `from` less than 1 finds nothing, and an empty `what` is found at 1
+/// whatever `from` is.
 fn locate(b: &Batch) -> Result<ArrayRef> {
     let (what, text) = (b.strings(0)?, b.strings(1)?);
     let from = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
@@ -123,6 +125,7 @@ fn locate(b: &Batch) -> Result<ArrayRef> {
             None => 1,
             Some(f) => match f.get(i) {
                 Some(f) => f,
+                // A null start gives 0 in Spark, not null, and even beside a null text.
                 None => return Ok(Some(0)),
             },
         };
@@ -167,7 +170,7 @@ fn compare_bytes(b: &Batch, test: fn(&[u8], &[u8]) -> bool) -> Result<ArrayRef> 
     b.build_bool(|i| Ok(left.get(i).zip(right.get(i)).map(|(l, r)| test(l, r))))
 }
 
-/// The place, from 1, of a text among those between commas; 0 if it is not there or holds a comma.
+/// Computes the position, from 1, of a text in a list with commas; 0 if it does not occur or contains a comma.
 fn find_in_set(b: &Batch) -> Result<ArrayRef> {
     let (what, set) = (b.strings(0)?, b.strings(1)?);
     b.build::<Int32Type>(|i| {
@@ -177,7 +180,7 @@ fn find_in_set(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// The edit distance; beyond a threshold it is -1.
+/// Computes the edit distance; -1 if it is greater than the limit.
 fn levenshtein(b: &Batch) -> Result<ArrayRef> {
     let (left, right): (Strings, Strings) = (b.strings(0)?, b.strings(1)?);
     let limit = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
@@ -191,6 +194,7 @@ fn levenshtein(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Computes the Levenshtein distance row by row, with one row of the matrix in memory.
 fn edit_distance(l: &str, r: &str) -> i32 {
     let right: Vec<char> = r.chars().collect();
     let mut row: Vec<i32> = (0..=right.len() as i32).collect();

@@ -1,6 +1,7 @@
-//! Numbers and texts by a format: `format_string`, `printf`, `format_number`.
+//! Formats values: `format_string`, `printf`, `format_number`.
 //!
-//! Conversions are Java's `%s %d %x %X %o %f %e %c %b %n %%` with their common flags; others raise.
+//! Supported conversions are `%s %d %x %X %o %f %e %c %b %n %%` of `java.util.Formatter` with their common flags;
+//! others are refused.
 
 use crate::CastMode;
 use crate::binding::Bound;
@@ -36,7 +37,7 @@ fn format_string(mut call: Call) -> Result<Bound> {
     Ok(kernel.params(InZone(call.ctx.time_zone.into())).call(call.args))
 }
 
-/// One conversion of a format: `%[place$][flags][width][.precision]kind`.
+/// One conversion of a format: `%[index$][flags][width][.precision]kind`.
 #[derive(Debug, Default, Clone)]
 struct Spec {
     place: Option<usize>,
@@ -61,6 +62,8 @@ impl Spec {
         }
         let number = digits(rest);
         if rest.next_if_eq(&'$').is_some() {
+            // Digits are the width, unless `$` follows: then they are the index of the argument, and flags
+            // and width come after.
             spec.place = number.parse().ok();
             while let Some(c) = rest.next_if(|c| "-0+, (#".contains(*c)) {
                 spec.flags.push(c);
@@ -78,7 +81,7 @@ impl Spec {
     fn has(&self, flag: char) -> bool {
         self.flags.contains(flag)
     }
-    /// Pads to the width; zeros go between sign and digits.
+    /// Pads to the width. Zeros are inserted between the sign and the digits.
     fn padded(&self, text: String) -> String {
         let size = text.chars().count();
         if size >= self.width {
@@ -109,7 +112,7 @@ impl Spec {
     }
 }
 
-/// Commas between groups of three digits before the point.
+/// Inserts commas between groups of three digits before the point.
 fn grouped(digits: &str) -> String {
     let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
     let mut out = String::new();
@@ -168,6 +171,7 @@ fn one_row(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> Re
 fn converted(spec: &Spec, arg: &ArrayRef, row: usize, printer: &Printer) -> Option<String> {
     if arg.is_null(row) || arg.data_type() == &DataType::Null {
         let text = if spec.kind == 'b' { "false" } else { "null" };
+        // Java pads `null` with spaces, whatever the flags.
         let plain = Spec { flags: spec.flags.replace('0', ""), ..spec.clone() };
         return Some(plain.padded(text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect()));
     }
@@ -204,7 +208,7 @@ fn integral(arg: &ArrayRef, row: usize) -> Option<i64> {
     Some(wide.as_primitive::<Int64Type>().value(0))
 }
 
-/// Two's complement of the argument's own width.
+/// Formats the two's complement with the width of the argument's type: -1 as an INT has 8 digits.
 fn hexadecimal(arg: &ArrayRef, row: usize) -> Option<String> {
     let value = integral(arg, row)?;
     Some(match arg.data_type() {
@@ -215,7 +219,7 @@ fn hexadecimal(arg: &ArrayRef, row: usize) -> Option<String> {
     })
 }
 
-/// The same with digits of three bits.
+/// Formats the same with octal digits.
 fn octal(arg: &ArrayRef, row: usize) -> Option<String> {
     let value = integral(arg, row)?;
     Some(match arg.data_type() {
@@ -239,7 +243,7 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     if !value.is_finite() {
         return Some(value.to_string().replace("inf", "Infinity"));
     }
-    // Java rounds the shortest decimal half up, Rust the exact value half to even.
+    // Java rounds the shortest decimal text half up: `%.1f` of 2.25 is 2.3. Rust rounds the exact binary value.
     let mut shortest = String::new();
     thalweg_values::display::write_float(&mut shortest, value.abs(), thalweg_values::display::Width::Double);
     let made = thalweg_values::number::decimal(&shortest, 38, i8::try_from(places).ok()?)?;
@@ -268,7 +272,8 @@ fn double(arg: &ArrayRef, row: usize) -> Option<f64> {
     Some(wide.as_primitive::<Float64Type>().value(0))
 }
 
-/// `format_number(x, places)`: groups of three digits, rounded half to even; negative places are null.
+/// Binds `format_number(x, places)`: groups of three digits, rounded half to even as by Java's `DecimalFormat`.
+/// Negative places give null.
 fn format_number(mut call: Call) -> Result<Bound> {
     if call.type_of(1) == DataType::Utf8 {
         return Err(Error::unsupported("a pattern as the format of format_number"));
@@ -286,6 +291,7 @@ fn with_commas(b: &Batch) -> Result<ArrayRef> {
     let value = match value.data_type() {
         t if is_integral(t) => {
             let rules = Rules { mode: CastMode::Ansi, zone: Zone::Fixed(0) };
+            // Every integer fits into 20 digits, so one code serves integers and decimals.
             cast_array(&value, &DataType::Decimal128(20, 0), rules)?
         }
         _ => value,
@@ -314,6 +320,7 @@ fn plain_double(value: f64, places: usize) -> String {
         (true, _) => "NaN".into(),
         (_, true) if value > 0.0 => "\u{221e}".into(),
         (_, true) => "-\u{221e}".into(),
+        // Rust rounds halves to even, as `DecimalFormat` does.
         _ => format!("{value:.places$}"),
     }
 }

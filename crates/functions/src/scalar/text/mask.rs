@@ -1,6 +1,6 @@
-//! `mask(text [, upper [, lower [, digit [, other]]]])`: letters and digits made unreadable.
+//! Replaces letters and digits, for `mask(text [, upper [, lower [, digit [, other]]]])`.
 //!
-//! A null replacement leaves its kind of character as it is; so does no replacement of other characters.
+//! A null replacement keeps the characters of its kind; other characters are kept by default.
 
 use crate::binding::{Arg, Bound};
 use crate::coerce::constant_of;
@@ -25,11 +25,11 @@ pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["mask"], 1, 5, mask)
         Defaults { given: 4, shown: &["NULL"] },
     ])];
 
-/// The replacements' names and what they are unless given; none: characters stay.
+/// The names of the replacements and their defaults. `None` keeps the characters.
 const KINDS: [(&str, Option<char>); 4] =
     [("upperChar", Some('X')), ("lowerChar", Some('x')), ("digitChar", Some('n')), ("otherChar", None)];
 
-/// What stands for each kind of character.
+/// The replacement of upper case, lower case, digits and other characters.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Replacements([Option<char>; 4]);
 
@@ -45,7 +45,7 @@ fn mask(mut call: Call) -> Result<Bound> {
     Ok(kernel.call(call.args))
 }
 
-/// One character, or null.
+/// Returns a replacement that is given as an argument: one character, or `None` for null.
 fn replacement(name: &str, arg: &Arg) -> Result<Option<char>> {
     let text = match constant_of(arg) {
         Some(ScalarValue::Utf8(Some(text))) => text,
@@ -71,7 +71,7 @@ fn masked(b: &Batch) -> Result<ArrayRef> {
         };
         instead.unwrap_or(c)
     };
-    // What takes two of Java's characters is replaced twice.
+    // Java sees a character beyond U+FFFF as two, and replaces each of them.
     let all = |c: char| {
         let new = replace(c);
         std::iter::repeat_n(new, if new == c { 1 } else { c.len_utf16() })

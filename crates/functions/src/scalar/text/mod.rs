@@ -1,4 +1,7 @@
-//! Functions of texts.
+//! Holds the functions of texts.
+//!
+//! A STRING is UTF-8. Unless a function says otherwise, lengths and positions count characters (Unicode code points),
+//! as in Spark.
 
 mod bytes;
 mod case;
@@ -26,15 +29,16 @@ pub(super) const FAMILIES: &[&[Entry]] = &[
     url::ENTRIES,
 ];
 
-/// The byte offset of character `n`, the text's length if it has no more than `n`.
+/// Returns the byte offset of character `n`, counted from 0, or the text's length if it has no such character.
 fn offset_of(text: &str, n: usize) -> usize {
+    // In ASCII texts offsets are characters; the check is much faster than decoding.
     if text.is_ascii() {
         return n.min(text.len());
     }
     text.char_indices().nth(n).map_or(text.len(), |(i, _)| i)
 }
 
-/// How many characters a text has.
+/// Returns the number of characters.
 fn chars(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.chars().count() }
 }

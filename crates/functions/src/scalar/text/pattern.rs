@@ -1,6 +1,7 @@
-//! LIKE and ILIKE.
+//! Matches texts against patterns: LIKE and ILIKE.
 //!
-//! A constant pattern without escapes is DataFusion's LIKE, so that a prefix prunes files. All else runs here.
+//! A constant pattern without escapes becomes DataFusion's LIKE, so that files are pruned by its prefix. Everything
+//! else runs here.
 
 use crate::binding::Bound;
 use crate::kernel::{Batch, Kernel};
@@ -28,6 +29,7 @@ fn like(mut call: Call, folded: bool) -> Result<Bound> {
     for i in 0..call.args.len() {
         call.coerce(i, &DataType::Utf8)?;
     }
+    // DataFusion's LIKE accepts an escape before any character, which is an error in Spark.
     let plain = match call.args.get(1).and_then(|a| a.literal()) {
         Some(ScalarValue::Utf8(Some(pattern))) => !pattern.contains('\\'),
         _ => false,
@@ -51,7 +53,7 @@ enum Piece {
     Any,
 }
 
-/// Reads a pattern; an escape must stand before `%`, `_` or itself.
+/// Parses a pattern. Spark allows an escape only before `%`, `_` or itself.
 fn pieces(pattern: &str, escape: char) -> Result<Vec<Piece>> {
     let mut out = Vec::new();
     let mut rest = pattern.chars();
@@ -88,7 +90,8 @@ fn bad_escape(pattern: &str, class: &str, why: &str) -> Error {
         .param("format", format!("'{pattern}'"))
 }
 
-/// Whether a text matches. Only the last `%` is ever returned to, so the time is at most the product of sizes.
+/// Returns whether a text matches. Only the last `%` is taken up again, because an earlier one cannot match better,
+/// so the time is at most the product of the sizes.
 fn matches(text: &[char], pieces: &[Piece]) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -118,6 +121,7 @@ fn run(b: &Batch, folded: bool) -> Result<ArrayRef> {
     let escape =
         if b.len() > 2 { b.strings(2)?.constant().and_then(|e| e.chars().next()) } else { Some('\\') };
     let escape = escape.ok_or_else(|| crate::errors::not_constant("like", "escape", "STRING"))?;
+    // Spark's ILIKE compares the lower cases of both sides.
     let fold = |s: &str| if folded { s.to_lowercase() } else { s.to_owned() };
     let constant = pattern.constant().map(|p| pieces(&fold(p), escape)).transpose()?;
     b.build_bool(|i| {

@@ -1,6 +1,7 @@
-//! Regular expressions: `rlike`, `regexp_*` and `split`.
+//! Matches, replaces and splits texts by regular expressions: `rlike`, `regexp_*` and `split`.
 //!
-//! Patterns, matches and replacements are Java's. A place in a text is counted as Spark does: in UTF-16 units.
+//! Patterns, matches and replacements are those of `java.util.regex`. Positions are counted in UTF-16 units, as in
+//! Spark.
 
 use crate::binding::Bound;
 use crate::errors::{bad_pattern, bad_replacement, not_constant, value_out_of_range};
@@ -72,7 +73,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// The pattern of each row, compiled once if it is constant and once per run of equal ones.
+/// The pattern of each row, compiled once for each run of equal ones, and so once if it is constant.
 struct Patterns<'a> {
     function: &'static str,
     texts: Strings<'a>,
@@ -108,7 +109,8 @@ enum Piece {
     Group(usize),
 }
 
-/// A Java replacement: `$1` and `${name}` are groups, `\` escapes. None if it is none for the pattern.
+/// Parses a Java replacement: `$1` and `${name}` are groups, `\` escapes. Returns `None` if it is malformed or names
+/// a group that the pattern does not have.
 fn replacement(text: &str, regex: &JavaRegex) -> Option<Vec<Piece>> {
     let mut out = Vec::new();
     let mut plain = String::new();
@@ -135,7 +137,7 @@ fn replacement(text: &str, regex: &JavaRegex) -> Option<Vec<Piece>> {
     Some(out)
 }
 
-/// The digits of a group: as many as make a group that exists.
+/// Parses the digits of a group number, as many as name an existing group: with two groups, `$12` is `$1` and `2`.
 fn group(rest: &mut std::iter::Peekable<std::str::Chars>, groups: usize) -> Option<usize> {
     let mut number = rest.next()?.to_digit(10).filter(|n| *n as usize <= groups)? as usize;
     while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)) {
@@ -153,13 +155,15 @@ fn optional_int<'a>(b: &Batch<'a>, i: usize, default: i32) -> Result<Prims<'a, I
     if b.len() > i { b.prims::<Int32Type>(i) } else { Ok(Prims::Constant(Some(default))) }
 }
 
-/// The byte offset of UTF-16 unit `n`; none beyond the text, and none at its end but for an empty one.
+/// Returns the byte offset of UTF-16 unit `n`, or `None` beyond the text. The end of a text that is not empty is
+/// beyond it.
 fn utf16_offset(text: &str, n: usize) -> Option<usize> {
     if n == 0 {
         return Some(0);
     }
     let mut units = 0;
     for (at, c) in text.char_indices() {
+        // A unit inside of a surrogate pair counts as the next character: UTF-8 has no place between the two.
         if units >= n {
             return Some(at);
         }
@@ -168,12 +172,13 @@ fn utf16_offset(text: &str, n: usize) -> Option<usize> {
     None
 }
 
-/// `regexp_replace(text, pattern, replacement [, position])`; the position is a constant.
+/// Binds `regexp_replace(text, pattern, replacement [, position])`.
 fn bind_replace(mut call: Call) -> Result<Bound> {
     for i in 0..3 {
         call.coerce(i, &DataType::Utf8)?;
     }
     call.coerce(3, &DataType::Int32)?;
+    // Spark checks the position when it analyses the query, and therefore demands a constant.
     if let Some(position) = call.args.get(3) {
         match crate::coerce::constant_of(position) {
             Some(ScalarValue::Int32(Some(p))) if p < 1 => {
@@ -199,12 +204,15 @@ fn regexp_replace(b: &Batch) -> Result<ArrayRef> {
             return Ok(None);
         };
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
+        // Spark searches a region that begins at the position, with anchoring bounds: `^` matches there and
+        // no look-behind sees the text before. Searching the tail alone does the same. A position beyond the
+        // text changes nothing.
         let start = usize::try_from(from - 1).ok().and_then(|n| utf16_offset(s, n));
         let Some((head, tail)) = start.and_then(|start| s.split_at_checked(start)) else {
             return Ok(Some(s.to_owned()));
         };
         let mut out = head.to_owned();
-        let done = replaced(regex, tail, with, &mut out)?;
+        let done = append_replaced(regex, tail, with, &mut out)?;
         if !done {
             let pattern = patterns.texts.get(i).unwrap_or_default();
             return Err(bad_replacement(s, pattern, with, from));
@@ -213,11 +221,12 @@ fn regexp_replace(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// Appends a text with all matches replaced; false if the replacement is none. A text without a match does
-/// not look at it.
-fn replaced(regex: &JavaRegex, text: &str, with: &str, out: &mut String) -> Result<bool> {
+/// Appends a text with all matches replaced. Returns false if the replacement is malformed.
+fn append_replaced(regex: &JavaRegex, text: &str, with: &str, out: &mut String) -> Result<bool> {
     let (mut pieces, mut from, mut good) = (None, 0, true);
     regex.for_each(text, |found| {
+        // Parsed at the first match: like Java's `appendReplacement`, a text without a match accepts any
+        // replacement.
         if pieces.is_none() {
             pieces = replacement(with, regex);
         }
@@ -230,7 +239,7 @@ fn replaced(regex: &JavaRegex, text: &str, with: &str, out: &mut String) -> Resu
         for piece in pieces {
             match piece {
                 Piece::Text(plain) => out.push_str(plain),
-                Piece::Group(group) => out.push_str(part(text, found, *group)),
+                Piece::Group(group) => out.push_str(group_text(text, found, *group)),
             }
         }
         from = end;
@@ -240,8 +249,8 @@ fn replaced(regex: &JavaRegex, text: &str, with: &str, out: &mut String) -> Resu
     Ok(good)
 }
 
-/// What a group matched; nothing if it took no part.
-fn part<'a>(text: &'a str, found: &Found, group: usize) -> &'a str {
+/// Returns what a group matched, and the empty text if it took no part.
+fn group_text<'a>(text: &'a str, found: &Found, group: usize) -> &'a str {
     found.group(group).and_then(|(start, end)| text.get(start..end)).unwrap_or("")
 }
 
@@ -267,7 +276,9 @@ fn regexp_extract(b: &Batch) -> Result<ArrayRef> {
         let (Some(s), Some(g)) = (text.get(i), group.get(i)) else { return Ok(None) };
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
         let Some(found) = regex.find_at(s, 0)? else { return Ok(Some("")) };
-        Ok(Some(part(s, &found, check_group("regexp_extract", regex, g)?)))
+        // Spark checks the group's number after it found a match, so a wrong one raises no error on a text
+        // without a match.
+        Ok(Some(group_text(s, &found, check_group("regexp_extract", regex, g)?)))
     })
 }
 
@@ -289,6 +300,7 @@ fn regexp_instr(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_instr")?);
     let group = optional_int(b, 2, 0)?;
     b.build::<Int32Type>(|i| {
+        // Spark takes a group here but does not use it; only its null counts.
         let (Some(s), Some(_)) = (text.get(i), group.get(i)) else { return Ok(None) };
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
         let place = |at: usize| s.get(..at).map_or(0, |head| head.encode_utf16().count()) as i32 + 1;
@@ -296,13 +308,14 @@ fn regexp_instr(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
-/// The first match; null if there is none, and if it is empty.
+/// Computes `regexp_substr`, which Spark defines as `nullif(regexp_extract(text, pattern, 0), '')`: null without a
+/// match and for an empty one.
 fn regexp_substr(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_substr")?);
     b.build_text(|i| {
         let Some(s) = text.get(i) else { return Ok(None) };
         let Some(regex) = patterns.get(i)? else { return Ok(None) };
-        Ok(regex.find_at(s, 0)?.map(|found| part(s, &found, 0)).filter(|found| !found.is_empty()))
+        Ok(regex.find_at(s, 0)?.map(|found| group_text(s, &found, 0)).filter(|found| !found.is_empty()))
     })
 }
 
@@ -335,7 +348,7 @@ fn extract_all(b: &Batch) -> Result<ArrayRef> {
         };
         regex.for_each(s, |found| {
             let g = check_group("regexp_extract_all", regex, g)?;
-            out.values().append_value(part(s, found, g));
+            out.values().append_value(group_text(s, found, g));
             Ok(true)
         })?;
         out.append(true);
@@ -359,20 +372,23 @@ fn split_all(b: &Batch) -> Result<ArrayRef> {
             out.append(false);
             continue;
         };
+        // Spark keeps trailing empty parts for a limit of 0 too, unlike Java, so 0 equals a negative limit.
         let limit = if n > 0 { n as usize } else { usize::MAX };
         let empty = patterns.texts.get(i) == Some("");
         let Some(regex) = patterns.get(i)? else {
             out.append(false);
             continue;
         };
-        let parts = if empty { characters(s, limit) } else { parts(s, regex, limit)? };
+        // Spark splits by an empty pattern into characters, without the empty part that Java's matcher finds
+        // at the end.
+        let parts = if empty { characters(s, limit) } else { split_parts(s, regex, limit)? };
         parts.into_iter().for_each(|part| out.values().append_value(part));
         out.append(true);
     }
     Ok(Arc::new(out.finish()))
 }
 
-/// The characters of a text; the last of at most `limit` parts holds the rest.
+/// Splits a text into characters; the last of at most `limit` parts holds the rest.
 fn characters(text: &str, limit: usize) -> Vec<&str> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -390,8 +406,9 @@ fn characters(text: &str, limit: usize) -> Vec<&str> {
     out
 }
 
-/// At most `limit` parts. An empty match at the start splits nothing.
-fn parts<'a>(text: &'a str, regex: &JavaRegex, limit: usize) -> Result<Vec<&'a str>> {
+/// Splits a text at the matches into at most `limit` parts. As in Java, an empty match at the start of the text makes
+/// no empty part.
+fn split_parts<'a>(text: &'a str, regex: &JavaRegex, limit: usize) -> Result<Vec<&'a str>> {
     let mut out = Vec::new();
     let mut from = 0;
     regex.for_each(text, |found| {
@@ -421,7 +438,7 @@ mod tests {
     #[test]
     fn texts_split_as_java_splits_them() {
         let check = |text, pattern, limit, expect: &[&str]| {
-            assert_eq!(parts(text, &compiled(pattern), limit).unwrap(), expect, "{text} by {pattern}");
+            assert_eq!(split_parts(text, &compiled(pattern), limit).unwrap(), expect, "{text} by {pattern}");
         };
         check("oneAtwoBthreeC", "[ABC]", usize::MAX, &["one", "two", "three", ""]);
         check("oneAtwoBthreeC", "[ABC]", 2, &["one", "twoBthreeC"]);
@@ -439,7 +456,7 @@ mod tests {
     fn replacements_name_groups() {
         let check = |text: &str, pattern: &str, with: &str, expect: Option<&str>| {
             let mut out = String::new();
-            let good = replaced(&compiled(pattern), text, with, &mut out).unwrap();
+            let good = append_replaced(&compiled(pattern), text, with, &mut out).unwrap();
             assert_eq!(good.then_some(out.as_str()), expect, "{text} {pattern} {with}");
         };
         check("abc", "(b)", "[$1]", Some("a[b]c"));

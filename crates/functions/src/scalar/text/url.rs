@@ -1,4 +1,6 @@
-//! `url_encode` and `url_decode`: texts as the values of HTML forms, in UTF-8.
+//! Encodes and decodes texts as values of HTML forms in UTF-8: `url_encode` and `url_decode`.
+//!
+//! The rules are those of `java.net.URLEncoder`: a space is `+`, and `.`, `-`, `*` and `_` are kept.
 
 use crate::kernel::Batch;
 use crate::registry::{Entry, Ty};
@@ -54,7 +56,7 @@ fn decode(b: &Batch, tries: bool) -> Result<ArrayRef> {
     })
 }
 
-/// Bytes that are no UTF-8 become the replacement character, as in Java.
+/// Decodes a text; `None` for a `%` without two digits. Bytes that are not UTF-8 become U+FFFD, as in Java.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());

@@ -1,6 +1,6 @@
-//! Texts that are checked: for UTF-8, and for the digit that a card's number ends with.
+//! Checks texts: `is_valid_utf8` and its relatives, and `luhn_check`.
 //!
-//! A STRING here is always UTF-8, so only binaries can fail.
+//! A STRING is always valid UTF-8 here, so only binaries can fail.
 
 use crate::binding::Bound;
 use crate::errors::invalid_utf8;
@@ -40,7 +40,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// A function of a text or a binary, which both come as bytes.
+/// Binds a function of a text or a binary, whose kernel gets bytes.
 fn of_bytes(mut call: Call, (name, returns): (&'static str, DataType), run: Run) -> Result<Bound> {
     if call.type_of(0) != DataType::Binary {
         call.coerce(0, &DataType::Utf8)?;
@@ -55,7 +55,7 @@ fn is_valid(b: &Batch) -> Result<ArrayRef> {
     b.build_bool(|i| Ok(bytes.get(i).map(|v| from_utf8(v).is_ok())))
 }
 
-/// Each run of bytes that is no UTF-8 becomes one replacement character.
+/// Replaces invalid bytes by U+FFFD: as in Spark, one for each maximal prefix of a character.
 fn make_valid(b: &Batch) -> Result<ArrayRef> {
     let bytes = b.bytes(0)?;
     b.build_text(|i| Ok(bytes.get(i).map(String::from_utf8_lossy)))
@@ -71,7 +71,8 @@ fn try_validate(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| Ok(bytes.get(i).and_then(|v| from_utf8(v).ok())))
 }
 
-/// Whether the digits, every second of them doubled from the right, add up to a multiple of ten.
+/// Returns whether a number passes the Luhn check: its digits, every second one from the right doubled, add up to a
+/// multiple of ten.
 fn passes_luhn(text: &str) -> bool {
     let mut sum = 0;
     for (place, byte) in text.bytes().rev().enumerate() {
@@ -79,6 +80,8 @@ fn passes_luhn(text: &str) -> bool {
             return false;
         }
         let digit = u32::from(byte - b'0') * if place % 2 == 1 { 2 } else { 1 };
+        // A doubled digit counts as the sum of its own digits. Reduced at each step, so that no length
+        // overflows.
         sum = (sum + digit / 10 + digit % 10) % 10;
     }
     !text.is_empty() && sum == 0

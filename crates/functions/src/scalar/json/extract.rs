@@ -1,4 +1,6 @@
-//! `get_json_object`, `json_array_length`, `json_object_keys`.
+//! Computes `get_json_object`, `json_array_length` and `json_object_keys`.
+//!
+//! Each row parses its text to a tree; nothing is kept between rows.
 
 use super::path::{HALF, Path};
 use crate::binding::Bound;
@@ -29,8 +31,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// The value of a text that is looked into: these functions know no words for numbers.
-fn look_into(text: &str) -> Option<Json<'_>> {
+/// Parses a text. Unlike `from_json`, these functions do not accept `NaN` and similar words as numbers.
+fn parse_text(text: &str) -> Option<Json<'_>> {
     parse(text, Lenience { non_numeric_numbers: false, half_character: HALF, ..Lenience::SPARK })
 }
 
@@ -39,9 +41,10 @@ fn get(b: &Batch) -> Result<ArrayRef> {
     let constant = paths.constant().map(Path::parse);
     b.build_text(|row| {
         let (Some(text), Some(path)) = (texts.get(row), paths.get(row)) else { return Ok(None) };
+        // A constant path is parsed once for the batch.
         let own = if constant.is_none() { Path::parse(path) } else { None };
         let path = constant.as_ref().unwrap_or(&own);
-        let (Some(path), Some(json)) = (path, look_into(text)) else { return Ok(None) };
+        let (Some(path), Some(json)) = (path, parse_text(text)) else { return Ok(None) };
         Ok(path.find(&json))
     })
 }
@@ -49,7 +52,7 @@ fn get(b: &Batch) -> Result<ArrayRef> {
 fn length(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
     b.build::<Int32Type>(|row| {
-        Ok(match texts.get(row).and_then(look_into) {
+        Ok(match texts.get(row).and_then(parse_text) {
             Some(Json::Array(values, _)) => i32::try_from(values.len()).ok(),
             _ => None,
         })
@@ -67,7 +70,7 @@ fn keys(b: &Batch) -> Result<ArrayRef> {
     let field = super::super::collection::element_of(b.returns)?;
     let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(field));
     for row in 0..b.rows {
-        match texts.get(row).and_then(look_into) {
+        match texts.get(row).and_then(parse_text) {
             Some(Json::Object(fields, _)) => {
                 fields.iter().for_each(|(key, _)| builder.values().append_value(key));
                 builder.append(true);
