@@ -3,8 +3,8 @@
 //! A table that needs a feature that is not implemented here is refused by the name of the feature. Columns have the
 //! types of tables everywhere; they are converted to Delta's own types by its kernel.
 
-use crate::fit;
 use crate::log::{cause_of, corrupt};
+use crate::schema_enforcement;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -114,14 +114,14 @@ impl Definition {
     /// Adds the columns that rows have in addition, at any depth.
     pub(crate) fn merged_with(&self, rows: &SchemaRef) -> Result<Self> {
         let new = table_schema(rows)?;
-        let schema = fit::merged(&self.schema, &new);
-        fit::check(&schema, rows)?;
+        let schema = schema_enforcement::merged(&self.schema, &new);
+        schema_enforcement::check(&schema, rows)?;
         can_be_held(&schema)?;
         // Nothing to add: the metadata stay as they were written.
         if schema == self.schema {
             return Ok(self.clone());
         }
-        let declared = fit::merged(&self.declared, &new);
+        let declared = schema_enforcement::merged(&self.declared, &new);
         let mut metadata = self.metadata.clone();
         if let Some(map) = metadata.as_object_mut() {
             map.insert("schemaString".to_owned(), schema_string(&declared)?.into());
@@ -208,13 +208,13 @@ impl Definition {
 
     /// Refuses rows that do not fit the columns.
     pub(crate) fn check_rows(&self, rows: &SchemaRef) -> Result<()> {
-        fit::check(&self.schema, rows)
+        schema_enforcement::check(&self.schema, rows)
     }
 
     /// Converts rows that fit to the columns of the table; class `DELTA_NOT_NULL_CONSTRAINT_VIOLATED` for a null that
     /// the table does not allow.
     pub(crate) fn fitted(&self, rows: &RecordBatch, zone: Zone) -> Result<RecordBatch> {
-        fit::fitted(rows, &self.schema, &self.declared, zone)
+        schema_enforcement::fitted(rows, &self.schema, &self.declared, zone)
     }
 
     fn setting(&self, key: &str) -> Option<&str> {

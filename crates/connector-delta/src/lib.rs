@@ -43,11 +43,11 @@ mod batch;
 mod commit;
 mod definition;
 mod descriptor;
-mod schema_enforcement;
 mod history;
 mod log;
 #[cfg(test)]
 mod lost_answer_tests;
+mod schema_enforcement;
 mod sink;
 mod stage;
 mod table;

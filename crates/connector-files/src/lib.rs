@@ -42,4 +42,4 @@ mod spark_tests;
 mod testing;
 pub mod text;
 
-pub use files::open::FileConnector;
+pub use files::format::FileConnector;

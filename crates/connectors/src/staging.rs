@@ -7,11 +7,11 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use thalweg_common::lock::lock;
-use std::sync::Arc;
 use thalweg_common::fail_point::{FailPoint, hit};
+use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 
 /// Staged rows by key.

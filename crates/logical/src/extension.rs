@@ -2,7 +2,7 @@
 //!
 //! A planner or a lowering matches on it, so a new node does not compile until each of them handles it.
 
-use crate::{GenerateNode, SequentialProjectionNode, ComputeOnceNode, WatermarkNode};
+use crate::{ComputeOnceNode, GenerateNode, SequentialProjectionNode, WatermarkNode};
 use datafusion::common::{DFSchema, Result, internal_datafusion_err};
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 

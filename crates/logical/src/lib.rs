@@ -19,18 +19,18 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod barrier;
+mod compute_once;
 mod extension;
 mod generate;
 mod null_marker;
 mod null_safe;
 mod sequential;
-mod compute_once;
 mod watermark;
 
 pub use barrier::{OPTIMIZATION_BARRIER, optimization_barrier};
+pub use compute_once::{ComputeOnceNode, compute_once};
 pub use extension::LogicalExtension;
 pub use generate::GenerateNode;
 pub use null_safe::plain_keys;
 pub use sequential::{CHAIN_MIN, ComputedColumn, SequentialProjectionNode, collapse_projections};
-pub use compute_once::{ComputeOnceNode, compute_once};
 pub use watermark::{EVENT_TIME_KEY, WatermarkNode, event_time_of, filter_below};

@@ -19,7 +19,6 @@
 #![deny(missing_docs, unreachable_pub)]
 
 mod barrier;
-mod simplify;
 mod interrupt;
 mod keep_sorts;
 mod null_safe;
@@ -27,6 +26,7 @@ mod optimizer;
 mod planner;
 mod pushdown;
 mod sequential;
+mod simplify;
 mod slices;
 mod unary;
 

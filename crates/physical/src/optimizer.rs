@@ -4,10 +4,10 @@
 //! A rule that a new version adds runs only after such a review: an unknown name is left out.
 
 use crate::barrier::RemoveOptimizationBarriers;
-use crate::simplify::CarefulSimplify;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{OptimizationBarrierProjectionPushdown, OptimizationBarrierPushdown};
+use crate::simplify::CarefulSimplify;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;

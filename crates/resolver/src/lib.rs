@@ -26,9 +26,9 @@
 
 mod aggregate;
 mod aggregate_call;
-mod column_copies;
 mod attribute;
 mod catalog;
+mod column_copies;
 mod describe;
 mod errors;
 mod event_window;
@@ -46,7 +46,6 @@ mod load;
 mod merge;
 mod missing;
 mod naming;
-mod volatile;
 mod parameters;
 mod pivot;
 mod plan_builder;
@@ -61,6 +60,7 @@ mod source;
 mod subquery;
 mod union_by_name;
 mod unnest;
+mod volatile;
 mod window;
 mod window_columns;
 

@@ -6,9 +6,9 @@
 
 #[cfg(test)]
 mod default_tests;
+pub(crate) mod format;
 pub(crate) mod lines;
 pub mod list;
-pub(crate) mod format;
 pub(crate) mod options;
 pub mod partition;
 pub mod scan;

@@ -1,11 +1,11 @@
 //! Reads Parquet files as tables and streams, converts their types to those of tables, and writes them.
 
+mod column_case;
 mod config;
 mod descriptor;
 pub mod files;
 pub mod sink;
 pub(crate) mod source;
-mod column_case;
 #[cfg(test)]
 mod tests;
 pub mod types;

@@ -4,12 +4,12 @@
 //! truncate or interpolate differently. Every accumulator can be merged from states, so that streams and partitions
 //! can use it.
 
-mod min_max_by;
+mod cancellable;
 mod checked;
 mod collect;
+mod min_max_by;
 mod moving_frame;
 mod statistics;
-mod cancellable;
 
 use crate::binding::{Arg, BindContext, BoundAggregate};
 use crate::coerce::{as_arg, coerce_argument};

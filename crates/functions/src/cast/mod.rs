@@ -3,10 +3,10 @@
 //! A cast that keeps every value is DataFusion's own, so that pruning and join keys see through it. All others follow
 //! Spark's ANSI rules: a value that does not fit is an error, or null for TRY_CAST.
 
+mod datetime;
 mod interval;
 mod number;
 mod text;
-mod datetime;
 
 use crate::binding::{Arg, BindContext, Bound, CastMode};
 use crate::errors::{cannot_cast, cannot_cast_in_ansi};

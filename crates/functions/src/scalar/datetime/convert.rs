@@ -1,7 +1,7 @@
 //! Converts texts to dates and timestamps and back by Spark's patterns: `to_date`, `date_format`, `unix_timestamp`
 //! and others.
 
-use super::{now, times, zone_of, zoned};
+use super::{current, times, zone_of, zoned};
 use crate::binding::{Arg, Bound, CastMode};
 use crate::cast::cast;
 use crate::errors::{cannot_parse_timestamp, datetime_overflow, unexpected_type};
@@ -199,7 +199,7 @@ fn default_pattern() -> Arg {
 fn unix_timestamp(mut call: Call) -> Result<Bound> {
     let ctx = call.ctx;
     if call.args.is_empty() {
-        return Ok(now::seconds(&call));
+        return Ok(current::seconds(&call));
     }
     let t = call.type_of(0);
     if is_datetime(&t) {

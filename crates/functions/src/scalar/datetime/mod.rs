@@ -4,8 +4,8 @@
 //! its local time in the session's zone; a TIMESTAMP_NTZ is a local time without a zone.
 
 mod convert;
-mod make;
 mod current;
+mod make;
 mod parts;
 mod shift;
 

@@ -5,7 +5,6 @@
 
 mod bytes;
 mod case;
-mod validate;
 mod edit;
 mod find;
 mod format;
@@ -13,6 +12,7 @@ mod mask;
 mod pattern;
 mod regex;
 mod url;
+mod validate;
 
 use crate::registry::Entry;
 

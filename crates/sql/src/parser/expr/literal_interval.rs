@@ -33,8 +33,9 @@ fn invalid(text: &str) -> Error {
 
 fn mixed_units(text: &str) -> Error {
     let text = format!("Cannot mix year-month and day-time fields: INTERVAL {text}.");
-    Error::new(ErrorKind::Parse, "_LEGACY_ERROR_TEMP_0029", "42601", text)
-        .hint("Add two intervals to a date or timestamp, one of years and months, one of days and smaller units.")
+    Error::new(ErrorKind::Parse, "_LEGACY_ERROR_TEMP_0029", "42601", text).hint(
+        "Add two intervals to a date or timestamp, one of years and months, one of days and smaller units.",
+    )
 }
 
 /// The text of `INTERVAL '…'`: pairs of a number and a unit.
