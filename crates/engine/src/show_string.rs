@@ -137,10 +137,11 @@ fn horizontal(cells: &Cells, right: bool) -> String {
             widest.max(width(name)).max(WIDTH_MIN)
         })
         .collect();
-    let rule = widths.iter().fold(String::from("+"), |line, w| line + &"-".repeat(*w) + "+") + "\n";
+    let dashes: Vec<_> = widths.iter().map(|w| "-".repeat(*w)).collect();
+    let rule = format!("+{}+\n", dashes.join("+"));
     let line = |row: &Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, w)| pad(cell, *w, right));
-        padded.fold(String::from("|"), |line, cell| line + &cell + "|") + "\n"
+        let padded: Vec<_> = row.iter().zip(&widths).map(|(cell, w)| pad(cell, *w, right)).collect();
+        format!("|{}|\n", padded.join("|"))
     };
     let body: String = cells.rows.iter().map(line).collect();
     format!("{rule}{}{rule}{body}{rule}{}", line(&cells.header), footer(cells))

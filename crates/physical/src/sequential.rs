@@ -176,7 +176,7 @@ mod tests {
         let rows: Vec<_> = (0..batches).map(batch).collect();
         let input = MemorySourceConfig::try_new_exec(&[rows], Arc::clone(&schema), None).unwrap();
         let one = LogicalPlanBuilder::values(vec![vec![lit(1i64)]]).unwrap();
-        let mut plan = one.project([col("column1").alias("c0")]).unwrap();
+        let mut plan = one.project([col("column1").alias("c0")]).unwrap().alias("t").unwrap();
         for i in 1..=CHAIN_MIN {
             let before = (0..i).filter(|c| *c + 1 == i || handed_on(*c, i)).map(|c| col(format!("c{c}")));
             let computed = step(i, col(format!("c{}", i - 1))).alias(format!("c{i}"));
