@@ -101,6 +101,11 @@ pub(crate) fn sequential_projection(
     Ok(Arc::new(UnaryExec::over(input, SequentialProjection { program })))
 }
 
+/// Returns whether a plan is the operator of a chain of projections.
+pub(crate) fn is_sequential_projection(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<UnaryExec<SequentialProjection>>()
+}
+
 /// The input's rows with computed columns.
 #[derive(Debug, Clone)]
 struct SequentialProjection {
