@@ -207,6 +207,36 @@ def test_duplicate_column_names_are_legal(spark):
     assert df.columns == ["a", "a"] and rows(df) == [(1, 2)]
 
 
+# Name, program over x = 1, 2 and y = 10, 20, rows in order.
+OLD_COLUMNS = [
+    ("selected twice", lambda d: d.select("x", "x").select("x"), [(1,), (2,)]),
+    ("selected twice, of the frame", lambda d: d.select("*", d.x).select(d.x), [(1,), (2,)]),
+    ("selected twice, filtered", lambda d: d.select("x", "x").filter("x > 1"), [(2, 2)]),
+    ("selected twice, grouped", lambda d: d.select("x", "x").groupBy("x").count().orderBy("x"), [(1, 1), (2, 1)]),
+    ("selected twice, joined", lambda d: d.select("x", "x").join(d.select("x"), "x").orderBy("x"), [(1,), (2,)]),
+    ("selected twice, semi", lambda d: d.select("x", "x").join(d.limit(1), "x", "left_semi"), [(1,)]),
+    ("selected twice, dropped", lambda d: d.select("x", "x", "y").drop(d.x), [(10,), (20,)]),
+    ("replaced, filtered", lambda d: d.withColumn("x", d.x + 1).filter(d.x == 1), [(2, 10)]),
+    ("replaced, sorted", lambda d: d.withColumn("x", -d.x).sort(d.x), [(-1, 10), (-2, 20)]),
+    ("replaced, limited", lambda d: d.withColumn("x", -d.x).sort("x").limit(1).filter(d.x == 2), [(-2, 20)]),
+    ("replaced, limited away", lambda d: d.withColumn("x", -d.x).sort("x").limit(1).filter(d.x == 1), []),
+    ("dropped, filtered", lambda d: d.drop("x").filter(d.x == 1), [(10,)]),
+    ("all dropped", lambda d: d.drop("x", "y").filter((d.x == 1) | (d.y == 20)), [(), ()]),
+    ("renamed, sorted", lambda d: d.withColumnRenamed("x", "q").sort(d.x.desc()), [(2, 20), (1, 10)]),
+    ("selected away twice", lambda d: d.select("y").select((F.col("y") + 1).alias("w")).filter(d.x == 2), [(21,)]),
+    ("old and new", lambda d: replaced(d, lambda new: new.filter((d.x == 1) & (new.x == 11))), [(11, 10)]),
+]
+
+
+def replaced(frame, program):
+    return program(frame.withColumn("x", frame.x + 10))
+
+
+@pytest.mark.parametrize("program, expected", [c[1:] for c in OLD_COLUMNS], ids=[c[0] for c in OLD_COLUMNS])
+def test_columns_of_earlier_frames(spark, program, expected):
+    assert rows(program(spark.createDataFrame([(1, 10), (2, 20)], "x int, y int"))) == expected
+
+
 SCHEMAS = [
     ("SELECT 1 AS a, CAST(NULL AS STRING) AS b", "root\n |-- a: integer (nullable = false)\n |-- b: string (nullable = true)\n\n"),
     ("SELECT array(1L) AS l, map('k', 1.5D) AS m", "root\n |-- l: array (nullable = false)\n |    |-- element: long (containsNull = false)\n |-- m: map (nullable = false)\n |    |-- key: string\n |    |-- value: double (valueContainsNull = false)\n\n"),

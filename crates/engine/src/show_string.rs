@@ -137,10 +137,11 @@ fn horizontal(cells: &Cells, right: bool) -> String {
             widest.max(width(name)).max(WIDTH_MIN)
         })
         .collect();
-    let rule = widths.iter().fold(String::from("+"), |line, w| line + &"-".repeat(*w) + "+") + "\n";
+    let dashes: Vec<_> = widths.iter().map(|w| "-".repeat(*w)).collect();
+    let rule = format!("+{}+\n", dashes.join("+"));
     let line = |row: &Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, w)| pad(cell, *w, right));
-        padded.fold(String::from("|"), |line, cell| line + &cell + "|") + "\n"
+        let padded: Vec<_> = row.iter().zip(&widths).map(|(cell, w)| pad(cell, *w, right)).collect();
+        format!("|{}|\n", padded.join("|"))
     };
     let body: String = cells.rows.iter().map(line).collect();
     format!("{rule}{}{rule}{body}{rule}{}", line(&cells.header), footer(cells))
@@ -218,12 +219,10 @@ mod tests {
     fn intervals_are_drawn_with_their_fields() {
         let column: ArrayRef =
             Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(86_400_000_000), None]));
-        let field = Field::new("d", column.data_type().clone(), true);
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column]).ok();
+        let batch = RecordBatch::try_from_iter([("d", column)]);
         let day = DataType::DayTimeInterval { start: 0, end: 0 };
         let schema = StructType { fields: vec![StructField::new("d", day, true)] };
-        let drawn =
-            batch.and_then(|batch| intervals_as_texts(&batch, &schema).ok()).map(|b| texts(&b, "UTC", 0));
+        let drawn = batch.map(|batch| texts(&batch, &schema, "UTC", 0)).ok();
         assert_eq!(drawn, Some(vec![vec!["INTERVAL '1' DAY".to_owned()], vec!["NULL".to_owned()]]));
     }
 

@@ -119,7 +119,7 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
         match rule.name() {
             "ProjectionPushdown" => Arc::new(OptimizationBarrierProjectionPushdown),
             "FilterPushdown" => Arc::new(OptimizationBarrierPushdown::at_barriers(rule)),
-            REMOVES_SORTS => Arc::new(OptimizationBarrierPushdown::at_limits(rule)),
+            REMOVES_SORTS => Arc::new(OptimizationBarrierPushdown::at_limits_and_chains(rule)),
             "FilterPushdown(Post)" => Arc::new(OptimizationBarrierPushdown::at_nested_keys(rule)),
             _ => rule,
         }

@@ -8,10 +8,11 @@
 //! [`OptimizationBarrier`] is above each projection that names the barrier's column. Barriers are above compute-once
 //! rows too, from the beginning. A hash join passes the least and greatest of its keys to a scan, by an order that is
 //! not that of nested values; barriers keep these in the join. The rule of sorts moves a sort below a limit, which then
-//! keeps other rows; barriers are above the limits while it runs. At the end all barriers are removed, so that no plan
+//! keeps other rows, or below a chain of projections, by another column; barriers are above both while it runs. At the end all barriers are removed, so that no plan
 //! that runs holds one.
 
 use crate::barrier::{OptimizationBarrier, remove_passing};
+use crate::sequential::is_sequential_projection;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -65,10 +66,10 @@ impl OptimizationBarrierPushdown {
         Self { rule, place: above_barriers }
     }
 
-    /// The rule that adds the sorts that operators require, and none of them below a limit that is below the operator:
-    /// the limit would keep other rows.
-    pub(crate) fn at_limits(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
-        Self { rule, place: above_limits }
+    /// The rule that adds the sorts that operators require, and none of them below a limit that is below the operator,
+    /// which would keep other rows, or below a chain of projections.
+    pub(crate) fn at_limits_and_chains(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self { rule, place: above_limits_and_chains }
     }
 
     /// Returns the rule that passes bounds of join keys to scans, except for nested keys.
@@ -101,8 +102,10 @@ fn above_barriers(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Ex
     }
 }
 
-fn above_limits(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    match plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() {
+fn above_limits_and_chains(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    // The rule takes a column of an operator that it does not know for the input's column of that place: below a chain it
+    // would sort by another column.
+    match plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() || is_sequential_projection(&plan) {
         true => Ok(Transformed::yes(OptimizationBarrier::PASSING_WITHOUT_SORTS.above(plan))),
         false => Ok(Transformed::no(plan)),
     }

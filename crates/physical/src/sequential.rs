@@ -101,6 +101,11 @@ pub(crate) fn sequential_projection(
     Ok(Arc::new(UnaryExec::over(input, SequentialProjection { program })))
 }
 
+/// Returns whether a plan is the operator of a chain of projections.
+pub(crate) fn is_sequential_projection(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<UnaryExec<SequentialProjection>>()
+}
+
 /// The input's rows with computed columns.
 #[derive(Debug, Clone)]
 struct SequentialProjection {
@@ -176,7 +181,7 @@ mod tests {
         let rows: Vec<_> = (0..batches).map(batch).collect();
         let input = MemorySourceConfig::try_new_exec(&[rows], Arc::clone(&schema), None).unwrap();
         let one = LogicalPlanBuilder::values(vec![vec![lit(1i64)]]).unwrap();
-        let mut plan = one.project([col("column1").alias("c0")]).unwrap();
+        let mut plan = one.project([col("column1").alias("c0")]).unwrap().alias("t").unwrap();
         for i in 1..=CHAIN_MIN {
             let before = (0..i).filter(|c| *c + 1 == i || handed_on(*c, i)).map(|c| col(format!("c{c}")));
             let computed = step(i, col(format!("c{}", i - 1))).alias(format!("c{i}"));

@@ -98,17 +98,17 @@ pub(crate) fn ambiguous_reference(name: &[String], columns: &[&ScopeColumn]) -> 
 
 /// A `df["x"]` whose relation is not an input.
 pub(crate) fn foreign_dataframe_column(name: &[String]) -> Error {
+    let shown = format!("\"{}\"", name.join("."));
     let text = format!(
-        "Cannot resolve dataframe column {}. It's probably because of illegal references like \
-         `df1.select(df2.col(\"a\"))`.",
-        quoted(name)
+        "Cannot resolve dataframe column {shown}. It's probably because of illegal references like \
+         `df1.select(df2.col(\"a\"))`."
     );
-    analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", quoted(name))
+    analysis("CANNOT_RESOLVE_DATAFRAME_COLUMN", "42704", text).param("name", shown)
 }
 
 /// A `df["x"]` whose relation is an input twice.
 pub(crate) fn ambiguous_dataframe_column(name: &str) -> Error {
-    let object = quoted(&[name.to_owned()]);
+    let object = format!("\"{name}\"");
     let text = format!(
         "Column {object} is ambiguous. It's because you joined several DataFrame together, and some of these \
          DataFrames are the same. This column points to one of the DataFrames but Spark is unable to figure out \

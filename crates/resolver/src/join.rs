@@ -10,6 +10,7 @@ use crate::unnest::subquery_of;
 use crate::{ResolvedRelation, Resolver, column, project};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
+use std::collections::HashSet;
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
 use thalweg_values::errors::from_datafusion;
@@ -135,7 +136,9 @@ impl Resolver<'_> {
                 }
             }
         }
-        let is_key = |c: &ScopeColumn| pairs.iter().any(|(l, r)| l.id == c.id || r.id == c.id);
+        // A key that the select list of a side repeats is still one key.
+        let same = |a: &ScopeColumn, b: &ScopeColumn| a.identity() == b.identity();
+        let is_key = |c: &ScopeColumn| pairs.iter().any(|(l, r)| same(l, c) || same(r, c));
         let rest = rel.scope.columns.iter().filter(|c| !is_key(c)).cloned();
         let columns = keys.into_iter().chain(rest).collect();
         let plan = match computed.is_empty() {
@@ -153,6 +156,9 @@ impl Resolver<'_> {
 /// Moves the keys of the left side before its other columns.
 fn keys_first(mut rel: ResolvedRelation, pairs: &[(ScopeColumn, ScopeColumn)]) -> ResolvedRelation {
     let at = |c: &ScopeColumn| pairs.iter().position(|(l, _)| l.id == c.id).unwrap_or(pairs.len());
+    let repeats_key =
+        |c: &ScopeColumn| pairs.iter().any(|(l, _)| l.id != c.id && l.identity() == c.identity());
+    rel.scope.columns.retain(|c| !repeats_key(c));
     rel.scope.columns.sort_by_key(at);
     rel
 }
@@ -216,7 +222,10 @@ fn output_scope(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
 
 fn common_names(left: &Scope, right: &Scope) -> Vec<String> {
     let in_right = |c: &&ScopeColumn| right.columns.iter().any(|r| same_name(&r.name, &c.name));
-    left.columns.iter().filter(in_right).map(|c| c.name.clone()).collect()
+    let mut seen = HashSet::new();
+    // A column that the select list of the left side repeats is joined once.
+    let once = left.columns.iter().filter(|c| seen.insert(c.identity()));
+    once.filter(in_right).map(|c| c.name.clone()).collect()
 }
 
 fn using_column(name: &str, scope: &Scope, side: &str) -> Result<ScopeColumn> {

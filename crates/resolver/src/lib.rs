@@ -41,6 +41,7 @@ mod interval;
 mod interval_fields;
 mod join;
 mod lambda;
+mod left_out;
 mod literal;
 mod load;
 mod merge;

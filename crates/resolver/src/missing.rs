@@ -13,14 +13,14 @@ use thalweg_sql::ir;
 
 /// A value that a method refers to.
 struct Named {
-    /// The id of its column; none for a field of a struct.
+    /// The identity of its column; none for a field of a struct.
     id: Option<String>,
     typed: ResolvedExpr,
 }
 
 impl Named {
     fn is(&self, c: &ScopeColumn) -> bool {
-        self.id.as_ref() == Some(&c.id)
+        self.id.as_deref() == Some(c.identity())
     }
 }
 
@@ -28,8 +28,10 @@ impl Resolver<'_> {
     /// Returns the values with these names, in order: columns, or fields of a struct. No names means all columns.
     fn named_values(&self, names: &[ir::Name], scope: &Scope) -> Result<Vec<Named>> {
         if names.is_empty() {
-            let whole =
-                |c: &ScopeColumn| Named { id: Some(c.id.clone()), typed: crate::attribute::value_of(c) };
+            let whole = |c: &ScopeColumn| Named {
+                id: Some(c.identity().to_owned()),
+                typed: crate::attribute::value_of(c),
+            };
             return Ok(scope.columns.iter().map(whole).collect());
         }
         let env = ExprScope::new(scope, None);
@@ -37,7 +39,7 @@ impl Resolver<'_> {
             let seen = self.seen(name, None, &env)?.ok_or_else(|| unresolved_column(name, scope))?;
             let is_column = name.len() == seen.qualifier_len + 1;
             Ok(Named {
-                id: is_column.then(|| seen.column.id.clone()),
+                id: is_column.then(|| seen.column.identity().to_owned()),
                 typed: self.attribute(name, None, &env)?,
             })
         };

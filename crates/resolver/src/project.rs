@@ -123,6 +123,8 @@ impl Resolver<'_> {
                 if same_name(&c.name, from) {
                     c.name.clone_from(to);
                     c.qualifier.clear();
+                    // As in Spark, a new name makes a new column: two of one name are ambiguous.
+                    c.repeats = None;
                 }
             }
         }
@@ -145,14 +147,16 @@ impl Resolver<'_> {
             let env = ExprScope::new(&rel.scope, None);
             // A name that does not exist is ignored, and so is a field of a struct.
             match self.seen(name, *plan_id, &env)? {
-                Some(seen) if name.len() == seen.qualifier_len + 1 => dropped.push(seen.column.id.clone()),
+                Some(seen) if name.len() == seen.qualifier_len + 1 => {
+                    dropped.push(seen.column.identity().to_owned());
+                }
                 None if plan_id.is_some() => return Err(foreign_dataframe_column(name)),
                 _ => {}
             }
         }
-        rel.scope
-            .columns
-            .retain(|c| !dropped.contains(&c.id) && !names.iter().any(|n| same_name(n, &c.name)));
+        rel.scope.columns.retain(|c| {
+            !dropped.iter().any(|d| d == c.identity()) && !names.iter().any(|n| same_name(n, &c.name))
+        });
         Ok(rel)
     }
 
@@ -179,6 +183,7 @@ impl Resolver<'_> {
         for (c, name) in rel.scope.columns.iter_mut().zip(names) {
             c.name.clone_from(name);
             c.qualifier.clear();
+            c.repeats = None;
         }
         Ok(rel)
     }

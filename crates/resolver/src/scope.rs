@@ -24,6 +24,16 @@ pub(crate) struct ScopeColumn {
     pub guarded: bool,
     /// The delay of the watermark in microseconds, if it is an event time or a window of one.
     pub event_delay: Option<i64>,
+    /// The column that it repeats, if a select list has one column twice.
+    pub repeats: Option<Repeat>,
+}
+
+/// That the column `id` has the values of the column `of`. A copy of a column under another id repeats nothing: its
+/// values may be others.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Repeat {
+    pub id: String,
+    pub of: String,
 }
 
 impl ScopeColumn {
@@ -39,7 +49,20 @@ impl ScopeColumn {
             plan_ids: vec![],
             guarded: false,
             event_delay: None,
+            repeats: None,
         }
+    }
+
+    /// The same column of a select list once more, under an id of its own.
+    pub(crate) fn repeated(self, id: String) -> Self {
+        let repeats = Some(Repeat { id: id.clone(), of: self.identity().to_owned() });
+        Self { id, repeats, ..self }
+    }
+
+    /// Returns what distinguishes the column from those with other values: the id of the column that it repeats, or
+    /// its own.
+    pub(crate) fn identity(&self) -> &str {
+        self.repeats.as_ref().filter(|r| r.id == self.id).map_or(&self.id, |r| &r.of)
     }
 
     /// Returns the column of the query's result.
@@ -175,7 +198,7 @@ impl Scope {
 fn one_each(columns: Vec<&ScopeColumn>) -> Vec<&ScopeColumn> {
     let mut seen: Vec<&ScopeColumn> = vec![];
     for column in columns {
-        if seen.iter().all(|s| s.id != column.id) {
+        if seen.iter().all(|s| s.identity() != column.identity()) {
             seen.push(column);
         }
     }
@@ -206,6 +229,24 @@ mod tests {
             Lookup::Many(all) => format!("{} of them", all.len()),
         };
         assert_eq!(found, expected, "{name:?}");
+    }
+
+    #[test]
+    fn a_repeated_column_is_not_ambiguous_and_a_copy_of_one_is() {
+        let first = column("#1", "a", &[]);
+        let again = first.clone().repeated("#2".into());
+        let once_more = again.clone().repeated("#3".into());
+        let replaced = ScopeColumn { id: "#4".into(), ..again.clone() };
+        let found = |columns: &[&ScopeColumn]| {
+            let scope = Scope::new(columns.iter().map(|c| (*c).clone()).collect());
+            match scope.lookup(&["A".to_owned()]) {
+                Lookup::One(found) => found.column.id.clone(),
+                Lookup::None | Lookup::Many(_) => "ambiguous".to_owned(),
+            }
+        };
+        assert_eq!(found(&[&first, &again, &once_more]), "#1");
+        assert_eq!(found(&[&again, &once_more]), "#2");
+        assert_eq!(found(&[&first, &replaced]), "ambiguous");
     }
 
     #[test]

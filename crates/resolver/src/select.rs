@@ -209,8 +209,11 @@ impl Resolver<'_> {
             }
             let is_alias = matches!(item.node, ExprNode::Alias { .. });
             for (column, typed) in self.item(item, &env)? {
-                let id = unused(column.id, &outputs.scope, || self.new_id());
-                let column = ScopeColumn { id, ..column };
+                // A column that is there already is repeated: the plan needs another name for it.
+                let column = match outputs.scope.by_id(&column.id) {
+                    Some(_) => column.repeated(self.new_id()),
+                    None => column,
+                };
                 if is_alias {
                     lateral.push(column.clone(), typed.clone());
                 }

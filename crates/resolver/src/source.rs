@@ -350,6 +350,7 @@ pub(crate) fn rename(scope: &mut Scope, names: &[String], what: &str) -> Result<
     }
     for (column, name) in scope.columns.iter_mut().zip(names) {
         column.name.clone_from(name);
+        column.repeats = None;
     }
     Ok(())
 }

@@ -77,6 +77,7 @@ fn decode(data: &[u8]) -> Result<Vec<RecordBatch>> {
 /// Converts a status to an error. The server's message begins with its class in square brackets, as in Spark.
 fn from_status(status: &tonic::Status) -> Error {
     let text = status.message();
+    // Another server, or a proxy, may answer without a class.
     let parts = text.strip_prefix('[').and_then(|t| t.split_once("] "));
     match parts {
         Some((class, message)) => {

@@ -28,6 +28,7 @@ pub(crate) fn started(query: StreamingQueryInfo) -> ResponseType {
 pub(crate) async fn query(jobs: &Jobs, proto: pb::StreamingQueryCommand) -> Result<ResponseType> {
     let pb::StreamingQueryCommand { query_id, command } = proto;
     let query_id = required(query_id, "StreamingQueryCommand.query_id")?;
+    // A handle belongs to one run: a query that was started again has others.
     let job = jobs.get(&query_id.id, Some(&query_id.run_id)).ok_or_else(|| not_found(&query_id))?;
     let result_type = answered(&job, required(command, "StreamingQueryCommand.command")?).await?;
     let result = pb::StreamingQueryCommandResult { query_id: Some(query_id), result_type };
@@ -87,6 +88,7 @@ fn exception(error: Option<&Error>) -> answer::ResultType {
 }
 
 fn timeout(timeout_ms: Option<i64>) -> Option<Duration> {
+    // A negative time has passed already.
     timeout_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
 }
 
@@ -111,10 +113,12 @@ pub(crate) async fn manage(
             Some(manager_answer::ResultType::Active(manager_answer::ActiveResult { active_queries }))
         }
         manager::Command::GetQuery(id) => {
+            // Spark answers with running queries alone, whichever session started them.
             let found = jobs.get(&id, None).filter(|job| job.query.is_active());
             found.as_ref().map(|job| manager_answer::ResultType::Query(instance(job)))
         }
         manager::Command::AwaitAnyTermination(manager::AwaitAnyTerminationCommand { timeout_ms }) => {
+            // The queries of the session only: another client's must not end this wait.
             let terminated = jobs.await_any_termination(&session.id, timeout(timeout_ms)).await?;
             let result = manager_answer::AwaitAnyTerminationResult { terminated };
             Some(manager_answer::ResultType::AwaitAnyTermination(result))

@@ -35,6 +35,7 @@ impl Uploads {
 
     /// Stores data under its hash.
     pub(crate) fn put(&mut self, hash: String, data: Bytes) -> Result<()> {
+        // A client asks before it sends, but two of them may send the same at once.
         if self.data.contains_key(&hash) {
             return Ok(());
         }
@@ -97,6 +98,7 @@ impl Receiver {
         if self.open.is_some() {
             return Err(invalid("An artifact begins before the one before it has ended."));
         }
+        // Refused before the data arrive, and again while they do: the number is only what the client says.
         if usize::try_from(total_bytes).map_or(true, |total| total > UPLOAD_BYTES_MAX) {
             return Err(too_large());
         }
@@ -107,6 +109,7 @@ impl Receiver {
 
     fn chunk(&mut self, chunk: ArtifactChunk) -> Result<()> {
         let mut open = self.open.take().ok_or_else(|| invalid("A chunk belongs to no artifact."))?;
+        // A chunk that is wrong spoils the artifact; the rest is still read, since the client sends it anyway.
         open.intact &= is_intact(&chunk);
         if open.bytes.len() + chunk.data.len() > UPLOAD_BYTES_MAX {
             return Err(too_large());
@@ -123,6 +126,7 @@ impl Receiver {
     fn done(&mut self, name: String, data: Bytes, intact: bool) -> Result<()> {
         let hash = name.strip_prefix("cache/").ok_or_else(|| refused(&name))?.to_owned();
         if intact {
+            // Not stored yet: a later artifact of the same call may be refused.
             self.complete.push((hash, data));
         }
         self.summaries.push(ArtifactSummary { name, is_crc_successful: intact });

@@ -98,6 +98,7 @@ pub(crate) fn split(message: Bytes, shape: Shape) -> Result<(Vec<u8>, Vec<Bytes>
         (splitter.fragments.get(next).cloned(), splitter.depths.get(next))
     {
         splitter.depth = *depth;
+        // Fragments are split in turn and not within one another, so the depth of a plan is not that of the stack.
         let shallow = Bytes::from(splitter.without_inputs(fragment, Shape::Relation)?);
         if let Some(place) = splitter.fragments.get_mut(next) {
             *place = shallow;

@@ -78,6 +78,7 @@ pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool, 
 /// Makes a database the current one.
 pub(super) fn set_current(catalog: &SessionCatalog, parts: &[String]) -> Result<()> {
     let name = single(parts)?;
+    // Checked now: names would otherwise fail one by one.
     if catalog.store.list(name).is_none() {
         return Err(database_not_found(name));
     }

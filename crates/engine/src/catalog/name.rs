@@ -27,6 +27,7 @@ impl TableName {
             [catalog, database, table] if catalog.eq_ignore_ascii_case(CATALOG) => {
                 Ok(Self { database: database.clone(), table: table.clone() })
             }
+            // There is one catalog, so a name in another one is not there.
             _ => Err(not_found(parts)),
         }
     }

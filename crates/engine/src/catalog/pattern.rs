@@ -22,6 +22,7 @@ fn glob(text: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => text == pattern,
         Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            // Every rest of the text may be what follows the star, the empty one too.
             let starts = rest.char_indices().map(|(i, _)| i).chain([rest.len()]);
             starts.filter_map(|i| rest.get(i..)).any(|rest| glob(rest, tail))
         }),

@@ -42,6 +42,7 @@ pub(super) async fn get(catalog: &SessionCatalog, parts: &[String]) -> Result<Ta
 /// Returns the columns of a table or view, which are those of a query that reads it.
 pub(super) async fn columns(session: &Session, parts: &[String]) -> Result<Vec<ColumnInfo>> {
     let node = ir::RelationNode::Table { name: parts.to_vec(), options: vec![], streaming: false };
+    // The columns of a table of files are those of its files, which only opening it tells.
     let schema = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let mut columns: Vec<_> = schema.fields.iter().map(ColumnInfo::from).collect();
     let lasting = session.catalog.temporary(parts).is_none().then(|| session.catalog.definition(parts));

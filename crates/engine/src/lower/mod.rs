@@ -58,6 +58,7 @@ pub(crate) fn lower(
     let mut lowering = Lowering { state, mode, operators: vec![], fingerprint: vec![] };
     let input = lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);
+    // The sink sees the users' names; everything before it uses ids.
     let exprs = resolved.plan.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
     lowering.project(&exprs, resolved.plan.schema(), schema)?;
     Ok(LoweredStream { input, operators: lowering.operators, fingerprint: lowering.fingerprint.join("\n") })
@@ -94,6 +95,7 @@ impl Lowering<'_> {
             .downcast_ref::<StreamingTable>()
             .ok_or_else(|| unsupported::static_input(&scan.table_name))?;
         if let Some(projection) = &scan.projection {
+            // The connector returns all columns, so the projection of the scan is a step.
             let whole = DFSchema::try_from(table.schema().as_ref().clone()).map_err(from_datafusion)?;
             let columns = whole.columns();
             let kept = projection

@@ -76,6 +76,7 @@ pub(super) fn ordered_aggregate() -> Error {
 /// Returns whether an expression contains a subquery.
 pub(super) fn is_subquery(expr: &Expr) -> bool {
     let found = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)));
+    // An expression that cannot be walked is refused rather than run.
     expr.exists(found).unwrap_or(true)
 }
 

@@ -83,6 +83,7 @@ impl SettingKind {
     /// Returns whether two values are equivalent.
     pub(super) fn same(self, a: &str, b: &str) -> bool {
         match self {
+            // Paths, names and zones are different where their case is.
             SettingKind::Text | SettingKind::Zone => a == b,
             SettingKind::Bool
             | SettingKind::Int
@@ -100,6 +101,7 @@ impl SettingKind {
 fn has_unit_of(text: &str, units: &[&str]) -> bool {
     let text = text.to_lowercase();
     let digits = text.strip_prefix('-').unwrap_or(&text);
+    // Java's numbers here have no fraction and no exponent.
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let (number, unit) = digits.split_at(end);
     number.parse::<i64>().is_ok() && (unit.is_empty() || units.contains(&unit))

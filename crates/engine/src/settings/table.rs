@@ -72,6 +72,7 @@ pub(super) fn find(key: &str) -> SettingLookup {
     }
     let family =
         |s: &&'static SettingEntry| s.key.strip_suffix('*').is_some_and(|prefix| key.starts_with(prefix));
+    // The longest prefix is the most specific one: a family may have exceptions within it.
     match all().filter(family).max_by_key(|s| s.key.len()) {
         Some(setting) => SettingLookup::Setting(setting),
         None if key.starts_with("spark.") || key.starts_with("thalweg.") => SettingLookup::Unknown,

@@ -51,6 +51,7 @@ fn takes(own: &DataType, given: &DataType) -> bool {
             given.fields.len() == own.fields.len()
                 && given.fields.iter().zip(&own.fields).all(|(g, o)| takes(&o.data_type, &g.data_type))
         }
+        // A nested value has no text that could be read back, so it is not stored as one.
         (T::Array { .. } | T::Map { .. } | T::Struct(_), _) => false,
         (T::Null, _) | (_, T::String | T::Char(_) | T::Varchar(_)) => true,
         (T::Date | T::Timestamp | T::TimestampNtz, T::Date | T::Timestamp | T::TimestampNtz)
