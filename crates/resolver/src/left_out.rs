@@ -19,11 +19,20 @@ struct LeftOut {
 }
 
 impl Resolver<'_> {
+    /// Resolves a filter or sort, which has the columns of its input; those that the input has left out are found too.
+    pub(crate) fn keeping_columns(
+        &self,
+        relation: &Relation,
+        outer: Option<&ExprScope>,
+    ) -> Result<ResolvedRelation> {
+        self.filter_or_sort(relation, outer).or_else(|error| self.over_left_out(relation, outer, error))
+    }
+
     /// Resolves a filter or sort again after `error`, with the columns that its input has left out.
     ///
     /// # Errors
     /// `error`, if no such columns make the relation resolvable.
-    pub(crate) fn over_left_out(
+    fn over_left_out(
         &self,
         relation: &Relation,
         outer: Option<&ExprScope>,
@@ -35,17 +44,12 @@ impl Resolver<'_> {
         let mut wide = relation.clone();
         let Some(left_out) = self.hand_on(&mut wide, outer) else { return Err(error) };
         // The column may be one that its frame does not have, which the first error says better.
-        let Ok(mut rel) = self.keeping_columns(&wide, outer) else { return Err(error) };
+        let Ok(mut rel) = self.filter_or_sort(&wide, outer) else { return Err(error) };
         rel.scope.columns.retain(|c| left_out.iter().all(|l| l.name != c.name));
         Ok(rel)
     }
 
-    /// A filter or sort, which has the columns of its input.
-    pub(crate) fn keeping_columns(
-        &self,
-        relation: &Relation,
-        outer: Option<&ExprScope>,
-    ) -> Result<ResolvedRelation> {
+    fn filter_or_sort(&self, relation: &Relation, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
         match &relation.node {
             RelationNode::Filter { input, condition } => self.filter(input, condition, outer),
             _ => self.select_relation(relation, outer),

@@ -28,9 +28,7 @@ impl Resolver<'_> {
             RelationNode::Project { .. } | RelationNode::Having { .. } | RelationNode::Qualify { .. } => {
                 self.select_relation(relation, outer)
             }
-            RelationNode::Sort { .. } | RelationNode::Filter { .. } => self
-                .keeping_columns(relation, outer)
-                .or_else(|error| self.over_left_out(relation, outer, error)),
+            RelationNode::Sort { .. } | RelationNode::Filter { .. } => self.keeping_columns(relation, outer),
             RelationNode::Aggregate(aggregate) => self.aggregate_node(relation, aggregate, outer),
             RelationNode::Limit { input, limit } => self.limit(input, Some(limit), None, outer),
             RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),
