@@ -124,6 +124,7 @@ fn target(
     if request.mode == WriteMode::Overwrite && (settings.overwrite_schema || request.replace) {
         return new();
     }
+    // The partitioning of a table changes only when the table is replaced.
     check_partitions(&request.partition_by, &old.partition_by)?;
     if settings.merge_schema {
         return old.merged_with(rows);

@@ -61,6 +61,7 @@ enum Out {
 
 impl TextFile {
     pub(crate) fn new(file: File, path: &Path, packing: Packing) -> Self {
+        // Rows are short, and each write to the file is a call of the system.
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
         let out = match packing {
             Packing::Plain => Out::Plain(buffered),
