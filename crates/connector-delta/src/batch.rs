@@ -16,6 +16,7 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::path::Path;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::files::write::feed;
 use thalweg_connector_files::parquet::sink::ParquetSink;
 use thalweg_connectors::{WriteMode, WriteReport, WriteRequest};
@@ -86,7 +87,11 @@ pub(crate) async fn create(log: Log, request: WriteRequest, columns: &SchemaRef)
     let target = Definition::declared(columns, &request.partition_by, now_ms())?;
     match &old {
         Some(_) if request.replace => {}
-        Some(old) if old.same_layout(&target) => return Ok(()),
+        Some(old) if old.same_layout(&target) => {
+            // The catalog is going to depend on a table whose writer may have died before it synced.
+            let log = log.clone();
+            return blocking(move || log.sync()).await;
+        }
         Some(_) => return Err(other_columns(&log)),
         None if has_other_files(&log.root) => return Err(path_exists(&log)),
         None => {}
@@ -119,6 +124,7 @@ fn target(
     if request.mode == WriteMode::Overwrite && (settings.overwrite_schema || request.replace) {
         return new();
     }
+    // The partitioning of a table changes only when the table is replaced.
     check_partitions(&request.partition_by, &old.partition_by)?;
     if settings.merge_schema {
         return old.merged_with(rows);

@@ -172,6 +172,7 @@ impl Definition {
     /// Refuses tables that need a feature of writers that is not known here, or use one that is not implemented.
     pub(crate) fn check_writable(&self, root: &Path) -> Result<()> {
         self.check_readable(root)?;
+        // A protocol without a version is not one that can be understood.
         let version = self.protocol.get("minWriterVersion").and_then(Value::as_u64).unwrap_or(u64::MAX);
         if version > NAMED_FEATURES.1 {
             return Err(unsupported_feature(root, &format!("writer version {version}")));

@@ -119,6 +119,7 @@ impl Log {
 
     /// Returns whether there is any version. The writer of the first may have died after it created the folder.
     fn has_entries(&self) -> bool {
+        // Hidden files are entries that were not linked.
         let is_version = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
         std::fs::read_dir(self.root.join(FOLDER)).is_ok_and(|mut entries| {
             entries.any(|e| e.is_ok_and(|e| is_version(&e.file_name().to_string_lossy())))
@@ -157,6 +158,7 @@ impl Log {
         Ok(Head {
             version: Some(version),
             definition: Some(Definition::of(snapshot)?),
+            // -1 is written by a fence before the first epoch.
             epoch: at(0).filter(|e| *e >= 0),
             generation: at(1),
             committer: at(2),
@@ -171,6 +173,7 @@ impl Log {
     /// Reads the entries after `head`.
     pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
         let mut head = head;
+        // Ends at the first version that does not exist: versions have no gaps.
         while let Some(entry) = self.entry(head.next())? {
             let path = self.entry_path(head.next());
             let actions = actions(&entry, &path)?;

@@ -166,6 +166,7 @@ fn check_nulls(column: &ArrayRef, field: &Field, outer: Option<&NullBuffer>, pat
                 check_nulls(column, field, there.as_ref(), &format!("{path}.{}", field.name()))
             })
         }
+        // Null lists are left out, and what their offsets may still point to with them.
         DataType::List(item) => {
             let lists = column.as_list::<i32>();
             lists.iter().flatten().try_for_each(|l| check_nulls(&l, item, None, &format!("{path}.element")))

@@ -131,6 +131,7 @@ impl DeltaSink {
         if let Some(other) = head.generation.filter(|g| *g != as_version(generation)) {
             return Err(self.fenced_by(other, generation));
         }
+        // No other generation has fenced, so an epoch that is committed is this generation's own or an older one's.
         let wanted = as_epoch(epoch)?;
         let Some(last) = head.epoch.filter(|last| *last >= wanted) else { return Ok(()) };
         match head.committer {
@@ -199,6 +200,7 @@ impl StreamSink for DeltaSink {
         let mut commit = MarkedCommit::new(&self.log);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             hit(FailPoint::SinkFence);
+            // Another writer's commit may have changed the columns, so the table is checked again each time.
             let Some(fenced) = self.fence_after(head.clone(), generation, &mut commit).await? else {
                 head = self.log.advance(head, &self.ids).await?;
                 continue;
@@ -214,6 +216,7 @@ impl StreamSink for DeltaSink {
     }
 
     async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
+        // An epoch without rows is committed too, but writes no file.
         if rows.iter().all(|b| b.num_rows() == 0) {
             return Ok(None);
         }

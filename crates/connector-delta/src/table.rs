@@ -34,6 +34,7 @@ impl Connector for Delta {
     }
 
     async fn table(&self, request: ReadRequest) -> Result<Arc<dyn TableProvider>> {
+        // Versions of several tables have no common log.
         let [path] = request.paths.as_slice() else {
             return Err(Error::unsupported("a read of several Delta tables at once"));
         };
@@ -103,6 +104,7 @@ async fn open(log: &Log, request: &ReadRequest) -> Result<DeltaTable> {
     if version.is_some() && time.is_some() {
         return Err(options.bad("versionAsOf", "nothing, since timestampAsOf is given too"));
     }
+    // The library reads the nearest version in place of one that the log does not have.
     version.map_or(Ok(()), |version| history::check_version(log, version))?;
     time.map_or(Ok(()), |time| history::check_time(log, time))?;
     let Some(mut table) = log.open(version).await? else { return Err(missing(log)) };

@@ -127,6 +127,7 @@ fn cast_struct(rows: &StructArray, fields: &Fields, zone: Zone) -> Result<Struct
 }
 
 fn cast_map(map: &MapArray, entries: &FieldRef, sorted: bool, zone: Zone) -> Result<ArrayRef> {
+    // Keys and values are matched by position: their names differ between writers.
     let DataType::Struct(fields) = entries.data_type() else { return Err(unfit(&"a map without entries")) };
     let columns = fields
         .iter()

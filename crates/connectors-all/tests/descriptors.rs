@@ -198,8 +198,9 @@ async fn a_value_of_another_type_is_refused_by_name() {
 }
 
 /// The option without which a value is refused: the records of a file in UTF-16 are found with `multiLine` only.
-fn needed_with(spec: &OptionSpec, value: &str) -> Option<(&'static str, &'static str)> {
-    (spec.name == "encoding" && value != "UTF-8").then_some(("multiLine", "true"))
+fn needed_with(operation: Operation, spec: &OptionSpec, value: &str) -> Option<(&'static str, &'static str)> {
+    let reads = matches!(operation, Operation::BatchRead | Operation::StreamRead);
+    (reads && spec.name == "encoding" && value != "UTF-8").then_some(("multiLine", "true"))
 }
 
 /// Values that an option has to take: its default, or one of its words.
@@ -221,7 +222,8 @@ async fn a_default_and_each_word_of_a_choice_is_taken() {
             for spec in specs(connector.descriptor(), operation) {
                 for value in fitting(spec) {
                     let dir = tempfile::tempdir().unwrap();
-                    let pairs = std::iter::once((spec.name, value)).chain(needed_with(spec, value));
+                    let pairs =
+                        std::iter::once((spec.name, value)).chain(needed_with(operation, spec, value));
                     let options = OptionMap::new(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())));
                     let told = class(perform(connector.as_ref(), operation, dir.path(), options).await);
                     let place = format!("{} {operation} {}={value}", connector.descriptor().name, spec.name);

@@ -74,6 +74,7 @@ impl ConnectorRegistry {
     }
 
     fn not_found(&self, format: &str) -> Error {
+        // A name that is like none is more likely to be of a system that is not there than misspelled.
         let near = nearest(format, self.connectors.keys().copied());
         let known: Vec<_> = self.connectors.keys().copied().collect();
         let hint = if near.is_empty() {

@@ -109,6 +109,7 @@ fn narrowest(seen: Seen, text: &str, config: &CsvConfig) -> Seen {
     if rank <= 2 && number::integer::<i64>(text).is_some() {
         return Seen::Long;
     }
+    // Only a whole number is a decimal; one with a fraction is a double, as in Spark.
     if rank <= 3
         && let Some(size) = number::decimal_size(text).filter(|size| size.scale == 0)
     {
@@ -126,7 +127,7 @@ fn narrowest(seen: Seen, text: &str, config: &CsvConfig) -> Seen {
     if rank <= 7 && number::boolean(text).is_some() { Seen::Boolean } else { Seen::Text }
 }
 
-/// Inference takes only complete dates, so that a year is a number and a timestamp none.
+/// Returns whether a text is a complete date: a year alone is a number, and a timestamp is not a date.
 fn is_date(text: &str, config: &CsvConfig) -> bool {
     match &config.rules.date {
         Some(pattern) => pattern.date(text).is_some(),
@@ -134,6 +135,7 @@ fn is_date(text: &str, config: &CsvConfig) -> bool {
     }
 }
 
+/// The position of a type in the order in which types are tried.
 fn rank(seen: Seen) -> u8 {
     match seen {
         Seen::Nothing => 0,

@@ -2,7 +2,8 @@
 
 use super::config::{byte, separator};
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::config::{only_english, only_utf8, unsupported_type};
+use crate::text::config::{only_english, unsupported_type};
+use crate::text::encoding::Encoding;
 use crate::text::output::{Packing, TextFile, print_rules};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -21,6 +22,7 @@ pub(super) struct CsvSink {
     header: bool,
     writer: Arc<CsvWriter>,
     packing: Packing,
+    encoding: Encoding,
     extension: String,
 }
 
@@ -29,7 +31,6 @@ impl CsvSink {
     pub(super) fn from_request(request: &WriteRequest) -> Result<Self> {
         let options = &request.options;
         only_english(options)?;
-        only_utf8(options)?;
         let escape = byte(options, "escape", Some(b'\\'))?.unwrap_or(0).into();
         let quote = byte(options, "quote", Some(b'"'))?.unwrap_or(0).into();
         let doubled = (escape != quote).then_some(escape);
@@ -56,6 +57,7 @@ impl CsvSink {
             header: options.flag("header", false)?,
             writer: Arc::new(writer),
             packing: Packing::from_options(options)?,
+            encoding: Encoding::of_writer(options)?,
             extension: extension(options)?,
         })
     }
@@ -75,7 +77,7 @@ impl SinkFormat for CsvSink {
     }
 
     fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
-        let file = TextFile::new(file, path, self.packing);
+        let file = TextFile::new(file, path, (self.packing, self.encoding));
         let mut sink = Writer {
             file,
             schema: Arc::clone(schema),

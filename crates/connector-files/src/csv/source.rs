@@ -64,6 +64,7 @@ impl CsvReader {
         record.parse(header, syntax);
         let names: Vec<_> =
             (0..record.len()).filter_map(|i| record.cell(header, i)).map(|c| c.text).collect();
+        // The corrupt column is not in the file.
         let wanted: Vec<_> = (0..self.columns.schema.fields().len())
             .filter(|i| Some(*i) != self.columns.corrupt)
             .filter_map(|i| self.columns.schema.fields().get(i))
@@ -106,6 +107,7 @@ impl RawRecords {
         let text = String::from_utf8(read_whole(&split.file.path, config.encoding)?)
             .map_err(|e| not_utf8(&path, e.utf8_error().valid_up_to()))?;
         let mut config = config.as_ref().clone();
+        // The line end is found in the text: records of a whole file are cut by one line end only.
         config.syntax.end_records(&text, config.line_separator.as_deref());
         let config = Arc::new(config);
         Ok(Self::Whole { text, at: 0, number: 0, path, config, record: Record::default() })

@@ -67,6 +67,7 @@ fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Resul
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
+        // A schema that is given is not compared with the files: those that differ have nulls or malformed records.
         Some(given) => {
             scan::check_names(given)?;
             Arc::clone(given)
@@ -126,6 +127,7 @@ impl Connector for FileConnector {
         let (reading, listing) =
             ((self.0.reading)(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
         check_writing(&self.0, &request)?;
+        // A listing may read the names of thousands of files, and inference their content.
         scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
     }
 

@@ -64,6 +64,7 @@ impl Lines {
 
     /// Returns the next line that belongs to the split, without its separator.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>> {
+        // A line that begins exactly at the end is this split's: the next one skips its first line.
         if self.offset > self.end {
             return Ok(None);
         }
@@ -176,6 +177,7 @@ pub(crate) fn is_compressed(path: &Path) -> bool {
 
 fn open(path: &Path, start: u64) -> Result<Box<dyn Read + Send>> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    // Spark unpacks these by their names. Read as text they would give rows without sense.
     if OTHER_COMPRESSIONS.contains(&extension.as_str()) {
         return Err(Error::unsupported(format!("the compression of {}", uri(path)))
             .hint("Text files are read plain or as .gz."));
@@ -184,6 +186,7 @@ fn open(path: &Path, start: u64) -> Result<Box<dyn Read + Send>> {
     if extension == "gz" {
         return Ok(Box::new(flate2::read::MultiGzDecoder::new(file)));
     }
+    // Only a file that is not compressed has a start above 0: others are not split.
     file.seek(SeekFrom::Start(start)).map_err(|e| read_failed(path, &e))?;
     Ok(Box::new(file))
 }

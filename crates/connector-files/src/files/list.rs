@@ -116,6 +116,7 @@ impl Listing {
     }
 
     fn walk(&self, folder: &Path, base: &Path, depth: usize, found: &mut Vec<FileEntry>) -> Result<()> {
+        // Proves that the recursion ends, also in a loop of links.
         if depth > DEPTH_MAX {
             return Err(Error::internal(format!("'{}' is nested too deeply", folder.display())));
         }

@@ -109,9 +109,13 @@ pub(crate) const TEXT_WRITE: &[OptionSpec] = &[
         .aliases(&["codec"])
         .default("none"),
     OptionSpec::new("lineSep", Text, "What ends a line.").default("\n"),
-    OptionSpec::new("encoding", Choice(&["UTF-8"]), "How characters are stored.")
-        .aliases(&["charset"])
-        .default("UTF-8"),
+    OptionSpec::new(
+        "encoding",
+        Choice(&encoding::NAMES),
+        "How characters are stored; `?` for those that it lacks.",
+    )
+    .aliases(&["charset"])
+    .default("UTF-8"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written.").default("yyyy-MM-dd"),
     OptionSpec::new("timestampFormat", DatetimePattern, "How timestamps are written.")
         .default("yyyy-MM-dd'T'HH:mm:ss.SSSXXXXX"),

@@ -104,6 +104,7 @@ pub fn scalar(text: &str, field: &Field, zone: Zone) -> Result<ScalarValue> {
 
 /// Returns a value as the name of a folder. Characters that a path cannot hold are `%XX`, as in Hive.
 pub(crate) fn escape(text: &str) -> String {
+    // The list is Hive's, so that other readers find the same value.
     let special = |c: char| c.is_control() || "\"#%'*/:=?\\\u{7F}{[]^".contains(c);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -137,6 +138,7 @@ fn infer(values: impl Iterator<Item = String>, zone: Zone) -> DataType {
     }
     let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|v| test(v));
     let is_date = |v: &str| datetime::date(v).is_some() && v.len() == 10;
+    // As long as a date at least, so that a year or an hour alone is not one.
     let is_timestamp =
         |v: &str| v.len() > 10 && datetime::timestamp(v).and_then(|t| t.instant(zone)).is_some();
     if all(&|v| number::integer::<i32>(v).is_some()) {

@@ -123,6 +123,7 @@ fn texts(column: &ArrayRef, zone: Zone) -> StringArray {
 /// Refuses partition columns that are named twice, and those whose values have no text.
 fn check_folders(folders: &Schema) -> Result<()> {
     check_names(folders)?;
+    // A nested value has a text, but none that is read back as the value.
     if let Some(field) = folders.fields().iter().find(|f| f.data_type().is_nested()) {
         let name = format!("\"{}\"", sql_name(field.data_type()));
         let message = format!("Cannot use {name} for partition column.");

@@ -259,12 +259,14 @@ impl Job {
         if self.mode == WriteMode::Overwrite {
             durable::make_folder(aside)?;
             for (path, name) in children(&self.target)? {
+                // Other writes may be at work below it.
                 if name != TEMPORARY {
                     moves.rename(path, aside.join(name))?;
                 }
             }
         }
         move_files(staging, &self.target, moves)?;
+        // The mark by which other systems know that the folder is complete, so it is written last.
         let success = self.target.join(SUCCESS);
         File::create(&success).and_then(|f| f.sync_all()).map_err(|e| durable::write_failed(&success, &e))?;
         durable::sync_folder(&self.target)
@@ -320,6 +322,7 @@ fn move_files(from: &Path, to: &Path, moves: &mut Moves) -> Result<()> {
             moves.rename(path, target)?;
         }
     }
+    // The names are durable before `_SUCCESS` says that they are there.
     durable::sync_folder(to)
 }
 
@@ -337,6 +340,7 @@ impl OpenFiles<'_> {
     /// Returns the file of a folder, and begins one if there is none.
     pub(crate) fn file(&mut self, folder: &Path) -> Result<&mut Box<dyn FileSink>> {
         if !self.files.contains_key(folder) {
+            // Rows sorted by partition need one file at a time; others make more files, but never run out of handles.
             if self.files.len() >= OPEN_FILES_MAX {
                 self.finish_all()?;
             }

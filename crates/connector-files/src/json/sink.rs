@@ -1,7 +1,8 @@
 //! Writes rows into JSON files, an object on each line. Objects are printed by `thalweg-values`.
 
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::config::{only_english, only_utf8, unsupported_type};
+use crate::text::config::{only_english, unsupported_type};
+use crate::text::encoding::Encoding;
 use crate::text::output::{Packing, TextFile, print_rules};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -19,6 +20,7 @@ pub(super) struct JsonSink {
     writer: Arc<JsonWriter>,
     line_separator: String,
     packing: Packing,
+    encoding: Encoding,
 }
 
 impl JsonSink {
@@ -26,7 +28,6 @@ impl JsonSink {
     pub(super) fn from_request(request: &WriteRequest) -> Result<Self> {
         let options = &request.options;
         only_english(options)?;
-        only_utf8(options)?;
         let writer = JsonWriter {
             rules: print_rules(options, &request.time_zone)?,
             skip_nulls: options.flag("ignoreNullFields", true)?,
@@ -35,6 +36,7 @@ impl JsonSink {
             writer: Arc::new(writer),
             line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
             packing: Packing::from_options(options)?,
+            encoding: Encoding::of_writer(options)?,
         })
     }
 }
@@ -53,7 +55,7 @@ impl SinkFormat for JsonSink {
 
     fn create(&self, file: File, path: &Path, schema: &SchemaRef) -> Result<Box<dyn FileSink>> {
         let names = schema.fields().iter().map(|f| f.name().clone()).collect();
-        let file = TextFile::new(file, path, self.packing);
+        let file = TextFile::new(file, path, (self.packing, self.encoding));
         let schema = Arc::clone(schema);
         Ok(Box::new(Writer { file, schema, names, sink: self.clone(), line: String::new() }))
     }

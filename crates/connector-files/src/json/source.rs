@@ -55,6 +55,7 @@ pub(super) enum RawRecords {
 
 impl RawRecords {
     pub(super) fn open(split: &Split, config: &JsonConfig) -> Result<Self> {
+        // Lines are read as they are needed; a value across lines needs the whole file.
         if !config.multi_line {
             return Ok(Self::Lines(Lines::open(split, config.line_separator.as_deref(), config.encoding)?));
         }
@@ -129,6 +130,7 @@ impl rows::Records for JsonRecords {
             Some(Json::Array(items, _)) => items.iter().filter_map(members).collect(),
             _ => Vec::new(),
         };
+        // An array with anything but objects is malformed as a whole.
         let is_whole = match &value {
             Some(Json::Array(items, _)) => items.len() == objects.len(),
             _ => !objects.is_empty(),
@@ -148,6 +150,7 @@ impl rows::Records for JsonRecords {
         for members in &objects {
             fits &= self.rows.append(members, rules) == Fit::Whole;
         }
+        // Known after the last object: each row of a record that does not fit gets the record's text.
         objects.iter().for_each(|_| verdicts.row(fits, &text));
         Ok(true)
     }

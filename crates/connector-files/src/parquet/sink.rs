@@ -73,6 +73,7 @@ impl SinkFormat for ParquetSink {
 /// Returns whether Parquet files can hold values of the type.
 pub fn can_hold(data_type: &DataType) -> bool {
     match data_type {
+        // Spark keeps the type of an interval in metadata of its own, which is not written here.
         DataType::Null | DataType::Duration(_) | DataType::Interval(_) => false,
         DataType::List(f) | DataType::Map(f, _) => can_hold(f.data_type()),
         DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|f| can_hold(f.data_type())),

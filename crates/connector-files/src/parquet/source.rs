@@ -30,6 +30,7 @@ impl FileReader for ParquetReader {
 
     fn open(&self, split: &Split, columns: &[usize]) -> Result<Batches> {
         let path = split.file.path.clone();
+        // A writer that died before its first byte leaves such a file.
         if split.file.size_bytes == 0 {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -38,6 +39,7 @@ impl FileReader for ParquetReader {
         let wanted = Arc::new(self.schema.project(columns).map_err(wrong)?);
         check_fits(&path, &footer.schema, &wanted)?;
         let has = |name: &str| wanted.fields().iter().any(|f| f.name().eq_ignore_ascii_case(name));
+        // A struct is read with all of its fields: which of them are wanted is matched by name below.
         let roots: Vec<usize> = footer
             .schema
             .fields()
@@ -47,6 +49,7 @@ impl FileReader for ParquetReader {
             .map(|(i, _)| i)
             .collect();
         let mask = ProjectionMask::roots(footer.metadata.parquet_schema(), roots);
+        // The footer that was checked is used, and not read again: the file could be replaced in between.
         let file = File::open(&path).map_err(|e| crate::files::list::read_failed(&path, &e))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata)
             .with_projection(mask)
@@ -60,16 +63,19 @@ impl FileReader for ParquetReader {
     }
 
     fn can_split(&self, _file: &FileEntry) -> bool {
+        // Files of a stream are dealt out whole, so that an epoch reads them in the same order again.
         false
     }
 }
 
-/// The columns of `wanted` from a batch of a file that fits.
+/// Converts a batch of a file that fits to the columns of `wanted`.
 fn conform(batch: &RecordBatch, wanted: &SchemaRef, path: &Path) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(wanted.fields().len());
     for field in wanted.fields() {
         columns.push(match place(batch.schema().fields(), field.name()) {
+            // A file that was written before the column was added.
             None => new_null_array(field.data_type(), batch.num_rows()),
+            // As Spark reads Parquet: a wall clock that is read as an instant is that of UTC.
             Some(place) => cast(batch.column(place), field.data_type(), Zone::UTC)?,
         });
     }

@@ -48,10 +48,12 @@ pub(crate) fn table_type(column: &str, file: &DataType) -> Result<DataType> {
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
         DataType::UInt64 => DataType::Decimal128(20, 0),
+        // Widened exactly, like decimals of fewer bits.
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
         DataType::Timestamp(_, Some(_)) => utc(),
         DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        // Days in milliseconds.
         DataType::Date64 => DataType::Date32,
         DataType::Dictionary(_, value) => table_type(column, value)?,
         // An annotation of Arrow's alone; in the file it is a number.
@@ -262,6 +264,7 @@ fn evolves(file: &Fields, table: &Fields) -> bool {
         Some(own) => fits(own.data_type(), field.data_type()),
         None => !other_case(field),
     };
+    // Without any of its fields a struct could not be told from a null one.
     table.iter().any(|f| own(f).is_some()) && table.iter().all(held)
 }
 

@@ -115,16 +115,6 @@ pub(crate) fn only_english(options: &OptionMap) -> Result<()> {
     Ok(())
 }
 
-/// Accepts UTF-8, which is all that is written, and refuses other encodings by name.
-pub(crate) fn only_utf8(options: &OptionMap) -> Result<()> {
-    for key in ["encoding", "charset"] {
-        if options.get(key).is_some_and(|e| !e.eq_ignore_ascii_case("UTF-8")) {
-            return Err(options.bad(key, "UTF-8"));
-        }
-    }
-    Ok(())
-}
-
 /// Reads the share of the records that types are inferred from.
 pub(crate) fn sampling_ratio(options: &OptionMap) -> Result<f64> {
     let Some(text) = options.get("samplingRatio") else { return Ok(1.0) };

@@ -1,7 +1,7 @@
-//! Decodes text files in other encodings than UTF-8, as Spark reads them.
+//! Decodes and encodes text files in other encodings than UTF-8, as Spark reads and writes them.
 //!
 //! The encodings are those that Spark takes by these names; any other is refused by name. Bytes that are not of the
-//! encoding become U+FFFD. A file in another encoding is read from its start, since a position in its bytes is not a
+//! encoding become U+FFFD, and characters that it lacks `?`. A file in another encoding is read from its start, since a position in its bytes is not a
 //! position in its text.
 //!
 //! Spark cuts a file into lines before it decodes them, so it refuses encodings of JSON files, and breaks the text of
@@ -51,10 +51,13 @@ impl Encoding {
         Self::from_options(options, &[Self::Utf8])
     }
 
-    /// Reads the encoding; those in `with_lines` need neither `multiLine` nor `lineSep`.
-    fn from_options(options: &OptionMap, with_lines: &[Self]) -> Result<Self> {
-        let key = if options.get("encoding").is_some() { "encoding" } else { "charset" };
-        let encoding = match options.get(key).map(str::to_uppercase).as_deref() {
+    /// Reads `encoding` (or `charset`) of files that are written, whose lines may be in any encoding.
+    pub(crate) fn of_writer(options: &OptionMap) -> Result<Self> {
+        Self::named(options.get(key(options)))
+    }
+
+    fn named(name: Option<&str>) -> Result<Self> {
+        Ok(match name.map(str::to_uppercase).as_deref() {
             None | Some("UTF-8") => Self::Utf8,
             Some("US-ASCII") => Self::Ascii,
             Some("ISO-8859-1") => Self::Latin1,
@@ -62,8 +65,14 @@ impl Encoding {
             Some("UTF-16LE") => Self::Utf16 { big_endian: false },
             Some("UTF-16") => Self::Utf16Marked,
             Some("UTF-32") => Self::Utf32Marked,
-            Some(_) => return Err(unknown(options.get(key).unwrap_or_default())),
-        };
+            Some(_) => return Err(unknown(name.unwrap_or_default())),
+        })
+    }
+
+    /// Reads the encoding; those in `with_lines` need neither `multiLine` nor `lineSep`.
+    fn from_options(options: &OptionMap, with_lines: &[Self]) -> Result<Self> {
+        let key = key(options);
+        let encoding = Self::named(options.get(key))?;
         let is_cut = options.flag("multiLine", false)?
             // A separator is encoded without the byte order mark that the file begins with.
             || (options.get("lineSep").is_some() && !encoding.is_marked());
@@ -112,6 +121,61 @@ impl Encoding {
         }
         Box::new(Decoder { input, encoding: self, raw: Vec::new(), text: Vec::new(), at: 0 })
     }
+}
+
+/// Writes the characters of one file as bytes of an encoding.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    encoding: Encoding,
+    bytes: Vec<u8>,
+    begun: bool,
+}
+
+impl Encoder {
+    /// Creates the encoder of a new file.
+    pub(crate) fn new(encoding: Encoding) -> Self {
+        Self { encoding, bytes: Vec::new(), begun: false }
+    }
+
+    /// Returns the bytes of the next text of the file.
+    pub(crate) fn encode<'a>(&'a mut self, text: &'a str) -> &'a [u8] {
+        if self.encoding.is_utf8() {
+            return text.as_bytes();
+        }
+        self.bytes.clear();
+        // As in Java, UTF-16 begins with a mark and UTF-32 does not. A file without rows has no mark either.
+        if self.encoding == Encoding::Utf16Marked && !std::mem::replace(&mut self.begun, true) {
+            self.bytes.extend([0xFE, 0xFF]);
+        }
+        for c in text.chars() {
+            encode_char(c, self.encoding, &mut self.bytes);
+        }
+        &self.bytes
+    }
+}
+
+fn encode_char(c: char, encoding: Encoding, out: &mut Vec<u8>) {
+    let byte_up_to = |max: u8| u8::try_from(c).ok().filter(|byte| *byte <= max).unwrap_or(b'?');
+    match encoding {
+        Encoding::Ascii => out.push(byte_up_to(0x7F)),
+        Encoding::Latin1 => out.push(byte_up_to(0xFF)),
+        Encoding::Utf16 { big_endian: false } => {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_le_bytes()));
+        }
+        Encoding::Utf16 { big_endian: true } | Encoding::Utf16Marked => {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+        }
+        Encoding::Utf32 { big_endian: false } => out.extend(u32::from(c).to_le_bytes()),
+        Encoding::Utf32 { big_endian: true } | Encoding::Utf32Marked => {
+            out.extend(u32::from(c).to_be_bytes())
+        }
+        Encoding::Utf8 => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+    }
+}
+
+/// The name under which the encoding is given.
+fn key(options: &OptionMap) -> &'static str {
+    if options.get("encoding").is_some() { "encoding" } else { "charset" }
 }
 
 /// An encoding that Spark does not take either.
@@ -286,6 +350,26 @@ mod tests {
                 assert!(text == wanted, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_written_as_java_writes_it() {
+        let cases: [(&str, &[u8]); 7] = [
+            ("UTF-8", "é😀,\nb".as_bytes()),
+            ("US-ASCII", b"??,\nb"),
+            ("ISO-8859-1", b"\xE9?,\nb"),
+            ("UTF-16", b"\xFE\xFF\0\xE9\xD8=\xDE\0\0,\0\n\0b"),
+            ("UTF-16BE", b"\0\xE9\xD8=\xDE\0\0,\0\n\0b"),
+            ("UTF-16LE", b"\xE9\0=\xD8\0\xDE,\0\n\0b\0"),
+            ("UTF-32", b"\0\0\0\xE9\0\x01\xF6\0\0\0\0,\0\0\0\n\0\0\0b"),
+        ];
+        for (name, wanted) in cases {
+            let mut encoder = Encoder::new(Encoding::of_writer(&options(&[("encoding", name)])).unwrap());
+            let written: Vec<u8> =
+                ["é😀,\n", "b"].iter().flat_map(|text| encoder.encode(text).to_vec()).collect();
+            assert_eq!(written, wanted, "{name}");
+        }
+        assert!(Encoding::of_writer(&options(&[("charset", "windows-1252")])).is_err());
     }
 
     #[test]

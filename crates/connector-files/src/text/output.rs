@@ -1,5 +1,6 @@
 //! Writes text files, plain or as gzip. Errors name the file.
 
+use super::encoding::{Encoder, Encoding};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
@@ -51,6 +52,7 @@ pub(crate) fn print_rules(options: &OptionMap, time_zone: &str) -> Result<PrintR
 /// A text file that is being written.
 pub(crate) struct TextFile {
     out: Out,
+    encoder: Encoder,
     path: PathBuf,
 }
 
@@ -60,19 +62,21 @@ enum Out {
 }
 
 impl TextFile {
-    pub(crate) fn new(file: File, path: &Path, packing: Packing) -> Self {
+    pub(crate) fn new(file: File, path: &Path, (packing, encoding): (Packing, Encoding)) -> Self {
+        // Rows are short, and each write to the file is a call of the system.
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
         let out = match packing {
             Packing::Plain => Out::Plain(buffered),
             Packing::Gzip => Out::Gzip(Box::new(GzEncoder::new(buffered, Compression::default()))),
         };
-        Self { out, path: path.to_owned() }
+        Self { out, encoder: Encoder::new(encoding), path: path.to_owned() }
     }
 
     pub(crate) fn write(&mut self, text: &str) -> Result<()> {
+        let bytes = self.encoder.encode(text);
         let written = match &mut self.out {
-            Out::Plain(out) => out.write_all(text.as_bytes()),
-            Out::Gzip(out) => out.write_all(text.as_bytes()),
+            Out::Plain(out) => out.write_all(bytes),
+            Out::Gzip(out) => out.write_all(bytes),
         };
         written.map_err(|e| write_failed(&self.path, &e))
     }

@@ -221,6 +221,7 @@ impl ConnectorDescriptor {
     /// for an option that is taken with one value only.
     pub fn check(&self, operation: Operation, options: &OptionMap) -> Result<()> {
         let groups = self.options(operation).ok_or_else(|| cannot(self.name, &operation))?;
+        // A table of files keeps `compression` for its writes also while it is read.
         let may_be_of_another = |key: &str| options.is_kept(key) && !self.tables.keeps_columns;
         for key in options.keys() {
             // The operation's own option comes first: another operation may take the same name otherwise.

@@ -64,6 +64,7 @@ impl StreamSink for MemorySink {
             return Err(Error::internal("an epoch was committed before the sink was fenced"));
         };
         let schema = datafusion::catalog::TableProvider::schema(self.table.as_ref());
+        // Taken before the lock: a commit that is refused below has no use for them any more.
         let rows = self.staging.take(&staged, &schema)?;
         hit(FailPoint::SinkCommit);
         // Checked and changed under one lock, so that a generation that is fenced meanwhile commits nothing.

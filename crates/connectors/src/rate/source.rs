@@ -90,6 +90,7 @@ impl Connector for Rate {
 
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
         let rows = rows_per_second(&request)?;
+        // The first run decides when the query started; later ones read its entry.
         let now = self.clock.now_micros();
         let start_us = log_entry(&log.create_or_get(0, json!(now).to_string().into()).await?)?;
         Ok(Arc::new(RateSource {
@@ -176,6 +177,7 @@ impl StreamSource for RateSource {
         }
         let frozen = *lock(&self.frozen);
         let second = frozen.unwrap_or_else(|| self.second_now());
+        // The current second is not complete yet, so it is planned after it has ended.
         if second <= start.second {
             return Ok(None);
         }

@@ -22,6 +22,7 @@ impl StreamConfig {
             other => Ok(other),
         };
         let (files_max, bytes_max) = (positive("maxFilesPerTrigger")?, positive("maxBytesPerTrigger")?);
+        // As in Spark, only one of the two limits can be given.
         if files_max.is_some() && bytes_max.is_some() {
             return Err(options.bad("maxBytesPerTrigger", "nothing, since maxFilesPerTrigger is given too"));
         }

@@ -71,6 +71,7 @@ pub(super) fn select_files(
     limits: ReadLimits,
 ) -> Vec<PlannedFile> {
     let mut new: Vec<FileEntry> = there.into_iter().filter(|f| !seen.contains(&f.path)).collect();
+    // The path decides between files of one time, so that every selection has one order.
     new.sort_by(|a, b| (a.modified_us, &a.path).cmp(&(b.modified_us, &b.path)));
     if limits.latest_first {
         new.reverse();
@@ -78,6 +79,7 @@ pub(super) fn select_files(
     let (mut chosen, mut bytes) = (Vec::new(), 0u64);
     for file in new {
         bytes = bytes.saturating_add(file.size_bytes);
+        // The first file is taken whatever its size: the stream would never pass it otherwise.
         let full = limits.files_max.is_some_and(|max| chosen.len() as u64 >= max)
             || limits.bytes_max.is_some_and(|max| bytes > max && !chosen.is_empty());
         if full {

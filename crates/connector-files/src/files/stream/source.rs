@@ -90,6 +90,7 @@ impl FileStreamSource {
 
     /// Loads the entries before `until`, all of which must exist.
     async fn load_entries(&self, state: &mut FileSourceState, until: u64) -> Result<()> {
+        // A summary replaces all entries before it, so that a start after years reads few of them.
         if let Some(summary) = last_summary(until).filter(|c| *c > state.loaded) {
             let entry = self.entry(summary).await?.ok_or_else(|| missing_entry(summary))?;
             if let Some(seen) = entry.seen {
@@ -150,6 +151,7 @@ impl StreamSource for FileStreamSource {
         let next = entry_after(start)?;
         let mut state = self.state.lock().await;
         self.load_entries(&mut state, next).await?;
+        // An earlier generation planned this epoch: its entry counts, whatever the folder has now.
         if self.entry(next).await?.is_some() {
             return Ok(Some(offset(next)));
         }
@@ -182,6 +184,7 @@ impl StreamSource for FileStreamSource {
         for number in first..=last {
             files.extend(self.entry(number).await?.ok_or_else(|| missing_entry(number))?.files);
         }
+        // In the order of the entries, so that a replay reads the same rows in the same order.
         let mine: Vec<PlannedFile> =
             files.into_iter().skip(subtask.index).step_by(subtask.parallelism.max(1)).collect();
         let task = FileReadTask {
