@@ -141,6 +141,7 @@ fn log(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new(name, DataType::Float64, run).nulls(Nulls::Always).call(call.args))
 }
 
+/// Computes the factorial as a BIGINT; null for negative numbers and beyond 20.
 fn factorial(b: &Batch) -> Result<ArrayRef> {
     let n = b.prims::<Int32Type>(0)?;
     b.build::<Int64Type>(|i| {
@@ -190,6 +191,7 @@ fn scale_of(call: &Call) -> Result<i64> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Scale(i64);
 
+/// Calls a rounding kernel with its scale.
 fn numbered(name: &'static str, returns: DataType, run: Run, scale: i64, call: Call) -> Bound {
     let args = call.args.into_iter().take(1).collect();
     Kernel::new(name, returns, run).fallible(true).params(Scale(scale)).nulls(Nulls::Always).call(args)
@@ -291,12 +293,14 @@ fn ceil_or_floor(mut call: Call, mode: Mode) -> Result<Bound> {
     Ok(numbered(if up { "ceil" } else { "floor" }, returns, run, scale, call))
 }
 
+/// Applies `ceil` or `floor` to doubles and returns BIGINT.
 fn whole(b: &Batch, f: fn(f64) -> f64) -> Result<ArrayRef> {
     let x = b.prims::<Float64Type>(0)?;
     // As Java's cast to `long`: NaN becomes 0, and what is too large saturates.
     b.build::<Int64Type>(|i| Ok(x.get(i).map(|x| f(x) as i64)))
 }
 
+/// Rounds decimals to the scale; an error if the result does not fit.
 fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(_, from) = b.type_of(0)? else {
         return Err(thalweg_common::Error::internal("a decimal was promised"));
@@ -329,6 +333,7 @@ fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     })
 }
 
+/// Rounds integers to a negative scale: `round(155, -1)` is 160.
 fn round_integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Int64Type>(0)?;
@@ -458,6 +463,7 @@ fn conv(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Writes a number in a base from 2 to 36.
 fn in_base(mut value: u64, base: u32) -> String {
     let mut digits = Vec::new();
     loop {
@@ -471,6 +477,7 @@ fn in_base(mut value: u64, base: u32) -> String {
     digits.iter().rev().collect()
 }
 
+/// Computes `width_bucket`: 0 before the range and `count + 1` after it; null for arguments without a meaning.
 fn width_bucket(b: &Batch) -> Result<ArrayRef> {
     let (x, low) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);
     let (high, count) = (b.prims::<Float64Type>(2)?, b.prims::<Int64Type>(3)?);

@@ -12,6 +12,7 @@ mod format;
 mod mask;
 mod pattern;
 mod regex;
+mod soundex;
 mod url;
 
 use crate::registry::Entry;
