@@ -475,7 +475,7 @@ fn over_doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggreg
         }
         a.coerce(i, &DataType::Float64)?;
     }
-    // DataFusion's accumulators of these functions do not implement DISTINCT for all of them.
+    // Not all of DataFusion's accumulators for these functions implement DISTINCT.
     if a.call.distinct {
         return Err(Error::unsupported(format!("{}(DISTINCT ..)", a.name)));
     }

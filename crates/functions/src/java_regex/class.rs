@@ -80,8 +80,8 @@ pub(super) fn property(name: &str, unicode: bool, folded: bool) -> Result<ClassU
         let posix = matches!(name, "Lower" | "Upper") && !unicode;
         return Ok(if posix { class(&[('A', 'Z'), ('a', 'z')]) } else { union(&["Lu", "Ll", "Lt"]) });
     }
-    // Java looks in this order: its own names first, then `key=value`, the prefix `In` for blocks, and the
-    // prefix `Is` or no prefix for scripts, categories and binary properties.
+    // Java distinguishes the other names by `key=value`, the prefix `In` for blocks, and `Is` or no prefix for
+    // scripts, categories and binary properties.
     if let Some(found) = posix(name, unicode).or_else(|| java(name)) {
         return Ok(found);
     }

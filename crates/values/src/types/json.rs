@@ -39,7 +39,7 @@ impl StructType {
 
 impl StructField {
     fn json_value(&self) -> Value {
-        // |text: &String| Metadata that is not JSON is written as a string rather than lost.
+        // Metadata that is not JSON is written as a string rather than lost.
         let value =
             |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
         let metadata: Map<String, Value> = self.metadata.iter().map(|(k, v)| (k.clone(), value(v))).collect();

@@ -191,7 +191,6 @@ fn local_of(fields: &[i32], second: i128) -> Result<i64> {
         return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
     }
     let days = day_of(*y, *m, *d)?;
-    // The year is that of an i32 that `checked_days` accepted; all other terms are less than a day.
     Ok(days * DAY + i64::from(*hour) * HOUR + i64::from(*minute) * MINUTE + micros)
 }
 

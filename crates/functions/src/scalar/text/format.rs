@@ -174,7 +174,7 @@ fn one_row(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> Re
 fn converted(spec: &Spec, arg: &ArrayRef, row: usize, printer: &Printer) -> Option<String> {
     if arg.is_null(row) || arg.data_type() == &DataType::Null {
         let text = if spec.kind == 'b' { "false" } else { "null" };
-        // Java pads `null` with spaces, whatever the flags.
+        // Java pads `null` with spaces, even if the flags demand zeros.
         let plain = Spec { flags: spec.flags.replace('0', ""), ..spec.clone() };
         return Some(plain.padded(text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect()));
     }
