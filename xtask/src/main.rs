@@ -1,4 +1,4 @@
-//! The project's development commands: `cargo xtask test`, `ci`, `tidy`, `venv`.
+//! Runs the project's development commands: `cargo xtask test`, `ci`, `tidy`, `venv`.
 //!
 //! One command runs every check on a machine that has cargo, a C compiler and Python. Only the standard
 //! library is used, so that the commands build and start within seconds.

@@ -48,8 +48,8 @@ fn base_python() -> Outcome<String> {
     Err(format!("the PySpark tests need Python {}.{} or newer, and no python3 was found", OLDEST.0, OLDEST.1))
 }
 
-/// Debian splits `ensurepip` off into python3-venv: without it pip comes from the system's own
-/// copy, if there is one.
+/// Makes an environment with pip. Debian has `ensurepip` in a package of its own, python3-venv: without it pip comes
+/// from the system's copy, if there is one.
 fn make(base: &str, folder: &Path) -> Outcome {
     let place = folder.as_os_str();
     if answers(base, &["-c", "import venv, ensurepip"]) {

@@ -1,4 +1,4 @@
-//! The steps of `cargo xtask test` and `ci`, in order, each with its time.
+//! Runs the steps of `cargo xtask test` and `ci` in their order, and prints the time of each.
 //!
 //! One profile, one set of features and one build of the dependencies serve all steps. `cargo
 //! clippy` would check every dependency a second time, because a build cannot use metadata-only artifacts;
@@ -33,12 +33,12 @@ const ALL: &[Step] = &[
     Step { name: "PySpark", run: pyspark },
 ];
 
-/// Unit and SQL tests only.
+/// Runs unit and SQL tests only.
 pub fn fast() -> Outcome {
     perform(FAST, false)
 }
 
-/// Every step; `strict` makes a missing tool a failure.
+/// Runs every step; `strict` makes a missing tool a failure.
 pub fn all(strict: bool) -> Outcome {
     perform(ALL, strict)
 }

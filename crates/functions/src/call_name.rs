@@ -18,6 +18,7 @@ pub fn call_name(function: &impl Hash, name: &str, args: &[Expr]) -> String {
     function.hash(&mut hasher);
     let deep = args.iter().any(|a| is_deeper_than(a, WRITTEN_OUT_MAX));
     if deep {
+        // The hash replaces the text: 64 bits make an equal name of two calls of one plan very unlikely.
         args.hash(&mut hasher);
         return format!("{name}(…)#{:016x}", hasher.finish());
     }

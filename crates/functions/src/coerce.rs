@@ -33,6 +33,7 @@ pub fn common_type(types: &[DataType]) -> Option<DataType> {
     Some(found)
 }
 
+/// Returns the common type of two types.
 fn common_of_two(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType::{Int32, Int64, List, Map, Null, Struct};
     match (a, b) {
@@ -62,6 +63,7 @@ fn common_struct(x: &Fields, y: &Fields) -> Option<DataType> {
     }
     let mut fields = Vec::with_capacity(x.len());
     for (a, b) in x.iter().zip(y.iter()) {
+        // Structs are coerced field by field only if their names agree.
         if !a.name().eq_ignore_ascii_case(b.name()) {
             return None;
         }
@@ -82,6 +84,7 @@ fn rank(t: &DataType) -> u8 {
     }
 }
 
+/// Returns the common type of two different numeric types.
 fn common_number(a: &DataType, b: &DataType) -> DataType {
     if is_decimal(a) || is_decimal(b) {
         return match (exact_digits(a), exact_digits(b)) {
@@ -94,11 +97,8 @@ fn common_number(a: &DataType, b: &DataType) -> DataType {
         // In ANSI mode the common type of an integer and a FLOAT is DOUBLE, since a FLOAT would lose digits.
         (true, false) | (false, true) => DataType::Float64,
         (false, false) => {
-            if rank(a) > rank(b) {
-                a.clone()
-            } else {
-                b.clone()
-            }
+            // Of two integers the wider one holds both.
+            if rank(a) > rank(b) { a.clone() } else { b.clone() }
         }
     }
 }
@@ -106,6 +106,7 @@ fn common_number(a: &DataType, b: &DataType) -> DataType {
 /// Returns the decimal type that holds the values of two others. If 38 digits are not enough, the scale is reduced
 /// and the integral digits are kept.
 fn wider_decimal((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
+    // Enough digits on both sides of the point for either type.
     let scale = s1.max(s2);
     let precision = (p1 - s1).max(p2 - s2) + scale;
     if precision <= PRECISION_MAX {
@@ -114,6 +115,7 @@ fn wider_decimal((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
     decimal_bounded(PRECISION_MAX, (scale - (precision - PRECISION_MAX)).max(0))
 }
 
+/// Returns TIMESTAMP if one of two different types is that, and otherwise TIMESTAMP_NTZ.
 fn common_time(a: &DataType, b: &DataType) -> DataType {
     if a == &timestamp() || b == &timestamp() { timestamp() } else { TIMESTAMP_NTZ }
 }
@@ -204,6 +206,7 @@ pub(crate) fn as_arg(b: Bound) -> Arg {
     Arg { expr: b.expr, data_type: b.data_type, nullable: b.nullable }
 }
 
+/// Returns whether a function's argument may be cast from one type to another without an explicit CAST.
 fn implicitly_castable(from: &DataType, to: &DataType) -> bool {
     use DataType::{List, Map, Null, Struct};
     match (from, to) {

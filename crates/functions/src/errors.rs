@@ -78,6 +78,7 @@ pub(crate) fn decimal_out_of_range(value: &str, precision: u8, scale: i8) -> Err
 
 /// `[CAST_INVALID_INPUT]`: `value` as a SQL literal, from the type named `from`.
 pub(crate) fn cast_invalid_input(value: &str, from: &DataType, to: &DataType) -> Error {
+    // The kind decides the exception class in PySpark, which is that of the Java exception in Spark.
     let kind = match to {
         DataType::Date32 | DataType::Timestamp(..) => ErrorKind::DateTime,
         DataType::Boolean => ErrorKind::Runtime,
@@ -195,6 +196,7 @@ pub(crate) fn bad_pattern(function: &str, pattern: &str, bad: Bad) -> Error {
     if let Bad::Unsupported(what) = bad {
         return Error::unsupported(format!("{what} in the regular expression '{pattern}'"));
     }
+    // Spark shows the pattern as a SQL literal.
     let value = pattern.replace('\\', "\\\\").replace('\'', "\\'");
     let text = format!("The value of parameter(s) `regexp` in `{function}` is invalid: '{value}'.");
     Error::new(ErrorKind::Runtime, "INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
@@ -243,6 +245,7 @@ pub(crate) fn unresolved_routine(name: &str, nearest: &[String]) -> Error {
 
 /// `[DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE]`; `index` counts from 0.
 pub(crate) fn unexpected_type(function: &str, index: usize, required: &str, actual: &DataType) -> Error {
+    // Spark's message spells the ordinal out.
     const ORDINALS: [&str; 8] = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
     let ordinal = ORDINALS.get(index).copied().unwrap_or("next");
     let required = format!("\"{required}\"");

@@ -107,6 +107,7 @@ pub fn window_time(window: Arg) -> Result<Bound> {
     Ok(kernel.call(vec![window]))
 }
 
+/// Checks the lengths of windows as Spark does, and that an instant is not in too many of them.
 fn check_sizes(size: i64, slide: i64, start: i64) -> Result<()> {
     let problem = if size <= 0 {
         format!("The window duration ({size}) must be greater than 0")
@@ -114,6 +115,7 @@ fn check_sizes(size: i64, slide: i64, start: i64) -> Result<()> {
         format!("The slide duration ({slide}) must be greater than 0")
     } else if slide > size {
         format!("The slide duration ({slide}) must be less than or equal to the windowDuration ({size})")
+    // Spark has the same rule: a larger start would only be another name for a smaller one.
     } else if start.checked_abs().is_none_or(|s| s >= slide) {
         format!("The absolute value of start time ({start}) must be less than the slideDuration ({slide})")
     } else if size / slide >= OVERLAP_MAX {
@@ -131,6 +133,7 @@ fn last_start(time: i64, slide: i64, start: i64) -> i64 {
     time - (time - start).rem_euclid(slide)
 }
 
+/// Computes the window of each time; null for null.
 fn tumbling(b: &Batch) -> Result<ArrayRef> {
     let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
     let Windows { size, slide, start } = *b.params()?;
@@ -145,6 +148,7 @@ fn tumbling(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(windows(starts, size, (nulls.null_count() > 0).then_some(nulls))?))
 }
 
+/// Computes the list of windows of each time; an empty one for null.
 fn sliding(b: &Batch) -> Result<ArrayRef> {
     let time: Prims<TimestampMicrosecondType> = b.prims(0)?;
     let Windows { size, slide, start } = *b.params()?;
@@ -167,6 +171,7 @@ fn sliding(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(crate::kernel::arrow(list)?))
 }
 
+/// Makes windows of a size from their starts.
 fn windows(starts: Vec<i64>, size: i64, nulls: Option<NullBuffer>) -> Result<StructArray> {
     // At the end of the range of timestamps a window is cut instead of wrapping around.
     let ends: Vec<i64> = starts.iter().map(|s| s.saturating_add(size)).collect();

@@ -144,6 +144,8 @@ impl fmt::Debug for Kernel {
 }
 
 impl PartialEq for Kernel {
+    // Everything that changes the answer. The position does not: otherwise no two calls of a statement would
+    // be equal.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
             && self.returns == other.returns
@@ -155,6 +157,7 @@ impl PartialEq for Kernel {
 impl Eq for Kernel {}
 
 impl Hash for Kernel {
+    // A part of what is compared is enough for a hash.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
         self.returns.hash(state);
@@ -172,6 +175,7 @@ impl ScalarUDFImpl for Kernel {
     fn return_type(&self, _arg_types: &[DataType]) -> DfResult<DataType> {
         Ok(self.returns.clone())
     }
+    // DataFusion derives the schema of plans from this, so it must be Spark's nullability too.
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> DfResult<FieldRef> {
         let nullable = match self.nulls {
             Nulls::Args => args.arg_fields.iter().any(|f| f.is_nullable()),
@@ -321,6 +325,7 @@ impl<'a> Batch<'a> {
                 None => Err(wrong_layout(i, array.data_type())),
             },
             ColumnarValue::Scalar(scalar) => {
+                // By way of an array of one row, which serves all types alike.
                 let array = scalar.to_array().map_err(from_datafusion)?;
                 match array.as_primitive_opt::<T>() {
                     Some(one) => Ok(Prims::Constant(one.is_valid(0).then(|| one.value(0)))),
@@ -385,6 +390,8 @@ impl<'a> Batch<'a> {
         mut value: impl FnMut(usize) -> Result<Option<T::Native>>,
     ) -> Result<ArrayRef> {
         let mut builder = PrimitiveBuilder::<T>::with_capacity(self.rows);
+        // Row by row with a check for cancellation: a kernel may take long for one row, for example a regular
+        // expression.
         for row in 0..self.rows {
             still_wanted(row)?;
             builder.append_option(value(row)?);

@@ -226,6 +226,7 @@ impl ScalarUDFImpl for HigherOrder {
 /// # Ok::<(), datafusion::error::DataFusionError>(())
 /// ```
 pub fn evaluate(body: &Expr, columns: Vec<(String, ArrayRef)>, rows: usize) -> DfResult<ArrayRef> {
+    // All columns are nullable here: padding and captured columns may bring nulls that the types exclude.
     let field = |(id, array): &(String, ArrayRef)| Field::new(id, array.data_type().clone(), true);
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     let named = DFSchema::try_from(Arc::clone(&schema))?;
@@ -383,6 +384,8 @@ impl HigherOrder {
             state = interleave(&[state.as_ref(), stepped.as_ref()], &picks)?;
         }
         // The result of a null array is null, and the second body is not evaluated for it: it might raise an error.
+        // The second body runs on the valid rows alone, and its results are put back to their rows
+        // afterwards.
         let valid: Vec<u64> = (0..list.len()).filter(|r| list.is_valid(*r)).map(|r| r as u64).collect();
         let rows = UInt64Array::from(valid);
         let made = self.run(finish, vec![take(&state, &rows, None)?], captured, &rows)?;
@@ -398,6 +401,7 @@ impl HigherOrder {
         let at =
             |range: &std::ops::Range<usize>, i: usize| (i < range.len()).then_some((range.start + i) as u64);
         for row in 0..left.len() {
+            // A null array makes the result null, so its elements are not evaluated.
             let both = left.is_valid(row) && right.is_valid(row);
             let (l, r) = (range_of(left, row), range_of(right, row));
             let length = if both { l.len().max(r.len()) } else { 0 };

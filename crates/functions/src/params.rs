@@ -14,6 +14,7 @@ use thalweg_values::zone::Zone;
 trait Params: fmt::Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
+    // A trait object cannot have the generic `hash`.
     fn hash_into(&self, state: &mut dyn Hasher);
 }
 

@@ -13,6 +13,7 @@ const SCALE_KEPT: i32 = 6;
 
 /// TIMESTAMP.
 pub(crate) fn timestamp() -> DataType {
+    // The label only marks an instant. The session's zone is never part of the type, so that it can change.
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
 
 /// MAP of `key` to `value`; `nullable` says whether values may be null.
 pub(crate) fn map_with(key: DataType, value: DataType, nullable: bool) -> DataType {
+    // Keys are never null in Spark; the names of the fields are Arrow's convention.
     let fields = vec![Field::new("key", key, false), Field::new("value", value, nullable)];
     let entries = DataType::Struct(Fields::from(fields));
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)

@@ -116,12 +116,14 @@ pub(crate) fn last(call: WindowArgs) -> Result<BoundWindow> {
 }
 
 fn to_int(e: Expr) -> Expr {
+    // Spark's ranks are INT.
     Expr::Cast(Cast::new(Box::new(e), DataType::Int32))
 }
 
 fn window(udwf: Arc<WindowUDF>, args: Vec<Arg>, data_type: DataType, nullable: bool) -> BoundWindow {
     let args = args.into_iter().map(|a| a.expr).collect();
     let function = WindowFunction::new(WindowFunctionDefinition::WindowUDF(udwf), args);
+    // The defaults of ranks and neighbours; the edges of a frame override them.
     BoundWindow { function, data_type, nullable, needs_order: true, takes_frame: false, finish: None }
 }
 
@@ -145,7 +147,9 @@ fn long(value: i64) -> Arg {
     Arg { expr, data_type: DataType::Int64, nullable: false }
 }
 
+/// Binds `ntile`, by default with one bucket.
 fn ntile(call: WindowArgs) -> Result<BoundWindow> {
+    // DataFusion also needs a constant here.
     let n = match call.args.first() {
         None => 1,
         Some(arg) => integer(arg.literal()).ok_or_else(|| not_constant("ntile", "buckets", "INT"))?,
@@ -179,6 +183,7 @@ fn lag_or_lead(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
         let value = taken.swap_remove(0);
         let types = [value.data_type.clone(), default.data_type.clone()];
         let common = common_type(&types).ok_or_else(|| data_diff_types(name, &types))?;
+        // With a default a row at the edge is not null.
         nullable = value.nullable || default.nullable;
         taken = vec![to_type(value, &common, ctx)?, long(offset)];
         // A null default is the same as none, and DataFusion would refuse its type.
@@ -217,6 +222,7 @@ fn lost(name: &str) -> Error {
     Error::internal(format!("{name} over a window lost an argument"))
 }
 
+/// Binds `nth_value`; null before the frame has so many rows.
 fn nth(call: WindowArgs) -> Result<BoundWindow> {
     let ignore_nulls = call.ignore_nulls;
     let mut args = call.args.into_iter();
@@ -232,6 +238,7 @@ fn nth(call: WindowArgs) -> Result<BoundWindow> {
     Ok(made)
 }
 
+/// Binds `first_value` and `last_value`, optionally of the values that are not null.
 fn first_or_last(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     let WindowArgs { name, args, ignore_nulls, .. } = call;
     let mut args = args.into_iter();
@@ -257,6 +264,7 @@ pub(crate) fn aggregate_over_window(
     ignore_nulls: Option<bool>,
     ctx: &BindContext,
 ) -> Result<BoundWindow> {
+    // Spark supports neither DISTINCT nor FILTER over windows.
     let call = AggregateCall { ignore_nulls, ..AggregateCall::default() };
     let bound = function.bind_aggregate(args, call, ctx)?;
     let Expr::AggregateFunction(f) = bound.aggregate else {

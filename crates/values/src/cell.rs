@@ -36,6 +36,7 @@ pub struct TextRules {
 impl TextRules {
     /// Creates Spark's default rules in a zone.
     pub fn in_zone(zone: Zone) -> Self {
+        // Spark's defaults of `nanValue`, `positiveInf` and `negativeInf`.
         let word = |word: &str| word.to_owned();
         Self {
             zone,
@@ -65,6 +66,7 @@ impl TextRules {
     /// match.
     pub fn read_timestamp_ntz(&self, text: &str) -> Option<i64> {
         let read = self.timestamp(text, self.timestamp_ntz.as_ref())?;
+        // Unlike CAST, which ignores the zone.
         if read.zone.is_none() { Some(read.local) } else { None }
     }
 
@@ -77,6 +79,7 @@ impl TextRules {
 
     /// Parses a double, or one of the words for NaN and infinity.
     pub fn read_double(&self, text: &str) -> Option<f64> {
+        // The words replace none of the forms that Java accepts, which include `NaN` and `Infinity`.
         self.word(text).or_else(|| number::double(text))
     }
 
@@ -86,6 +89,7 @@ impl TextRules {
         self.word(text).map(|v| v as f32).or_else(|| number::float(text))
     }
 
+    /// Returns the number for one of the words for NaN and infinity.
     fn word(&self, text: &str) -> Option<f64> {
         match text {
             _ if text == self.nan => Some(f64::NAN),
@@ -165,6 +169,7 @@ impl CellBuilder {
             found
         }
         match self {
+            // A column of the type VOID has only nulls.
             Self::Null(_) => false,
             Self::Bool(b) => put(number::boolean(text), |v| b.append_value(v)),
             Self::Int8(b) => put(number::integer(text), |v| b.append_value(v)),
@@ -173,6 +178,7 @@ impl CellBuilder {
             Self::Int64(b) => put(number::integer(text), |v| b.append_value(v)),
             Self::Float32(b) => put(rules.read_float(text), |v| b.append_value(v)),
             Self::Float64(b) => put(rules.read_double(text), |v| b.append_value(v)),
+            // Spark parses decimals of files with the number format of a locale, which allows commas.
             Self::Decimal(b, p, s) => put(number::grouped_decimal(text, *p, *s), |v| b.append_value(v)),
             Self::Text(b) => put(Some(text), |v| b.append_value(v)),
             Self::Binary(b) => put(Some(text), |v| b.append_value(v)),

@@ -45,6 +45,7 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
 
 /// Removes the white space and the control characters around a text, as Spark's `UTF8String.trimAll` does.
 pub fn trim(text: &str) -> &str {
+    // All controls of ASCII, but no other blanks: U+00A0 makes a text malformed in Spark too.
     text.trim_matches(|c: char| c <= ' ' || c == '\u{7f}')
 }
 

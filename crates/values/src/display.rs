@@ -58,6 +58,7 @@ impl Printer {
     }
     /// Appends the text of one value.
     pub fn write(&self, out: &mut String, array: &dyn Array, row: usize) {
+        // A row that does not exist prints as null: printing must not fail.
         if row >= array.len() || array.is_null(row) || array.data_type() == &DataType::Null {
             out.push_str(if self.style == Style::Show { "NULL" } else { "null" });
             return;
@@ -78,6 +79,7 @@ impl Printer {
 
     fn write_binary(&self, out: &mut String, bytes: &[u8]) {
         if self.style == Style::Cast {
+            // Spark keeps invalid bytes in a STRING; here they become U+FFFD.
             out.push_str(&String::from_utf8_lossy(bytes));
             return;
         }
@@ -170,6 +172,7 @@ pub(crate) fn write_flat(out: &mut String, data_type: &DataType, array: &dyn Arr
             Ok(())
         }
         _ => {
+            // Types without a rule, such as those of a table that another program wrote.
             let text = arrow::util::display::array_value_to_string(array, row);
             out.push_str(&text.unwrap_or_default());
             Ok(())
@@ -201,9 +204,12 @@ pub fn write_float(out: &mut String, value: f64, width: Width) {
     if (1e-3..1e7).contains(&magnitude) {
         let before = out.len();
         let _ = match width {
+            // The argument came from a FLOAT, so the cast is exact, and the shortest digits are those of the
+            // FLOAT.
             Width::Single => write!(out, "{}", value as f32),
             Width::Double => write!(out, "{value}"),
         };
+        // Rust omits `.0`, which Java prints.
         let whole = !out.get(before..).is_some_and(|t| t.contains('.'));
         return out.push_str(if whole { ".0" } else { "" });
     }
@@ -237,6 +243,7 @@ pub fn double(value: f64) -> String {
 
 /// Appends the digits of a decimal, never with an exponent.
 pub fn write_decimal(out: &mut String, value: i128, scale: i8) {
+    // Spark's decimals have no negative scale.
     let scale = usize::try_from(scale).unwrap_or(0);
     let digits = value.unsigned_abs().to_string();
     if value < 0 {
@@ -245,6 +252,7 @@ pub fn write_decimal(out: &mut String, value: i128, scale: i8) {
     if scale == 0 {
         return out.push_str(&digits);
     }
+    // At least one digit before the point: 5 at the scale 2 is 0.05.
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at_checked(padded.len() - scale).unwrap_or((&padded, ""));
     let _ = write!(out, "{whole}.{fraction}");
@@ -257,9 +265,11 @@ pub fn write_date(out: &mut String, days: i64) {
     let _ = write!(out, "-{:02}-{:02}", c.month, c.day);
 }
 
+/// Appends a year with four digits, or with a sign and more.
 fn write_year(out: &mut String, year: i64) {
     let _ = match year {
         0..=9999 => write!(out, "{year:04}"),
+        // ISO 8601 requires a sign for such years, and Java prints it.
         10_000.. => write!(out, "+{year}"),
         _ => write!(out, "-{:04}", -year),
     };
@@ -314,6 +324,7 @@ pub fn intervals_as_texts(column: &ArrayRef, fields: &mut dyn Iterator<Item = (u
             let values = intervals_as_texts(list.values(), fields);
             let field = Arc::new(field.as_ref().clone().with_data_type(values.data_type().clone()));
             let made = ListArray::try_new(field, list.offsets().clone(), values, list.nulls().cloned());
+            // Offsets and nulls are unchanged, so this cannot fail. The column itself is the fallback.
             made.map_or_else(|_| Arc::clone(column), |made| Arc::new(made))
         }
         DataType::Struct(_) => Arc::new(struct_as_texts(column.as_struct(), fields)),
@@ -331,9 +342,9 @@ pub fn intervals_as_texts(column: &ArrayRef, fields: &mut dyn Iterator<Item = (u
 
 fn struct_as_texts(array: &StructArray, fields: &mut dyn Iterator<Item = (u8, u8)>) -> StructArray {
     let columns: Vec<_> = array.columns().iter().map(|c| intervals_as_texts(c, fields)).collect();
-    let typed = array.fields().iter().zip(&columns);
+    let pairs = array.fields().iter().zip(&columns);
     let named: Fields =
-        typed.map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone())).collect();
+        pairs.map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone())).collect();
     let made = StructArray::try_new_with_length(named, columns, array.nulls().cloned(), array.len());
     made.unwrap_or_else(|_| array.clone())
 }
@@ -348,6 +359,7 @@ pub fn day_time(micros: i64, fields: (u8, u8)) -> String {
     out
 }
 
+/// Appends a day-time interval. The first field may exceed its unit.
 fn write_day_time(out: &mut String, micros: i64, (start, end): (u8, u8)) {
     // Unsigned, since the least number of microseconds has no negative.
     let mut rest = micros.unsigned_abs();
@@ -362,6 +374,7 @@ fn write_day_time(out: &mut String, micros: i64, (start, end): (u8, u8)) {
             1 => " ",
             _ => ":",
         };
+        // Days have no fixed width, all other fields two digits.
         let _ = if i == 0 { write!(out, "{value}") } else { write!(out, "{separator}{value:02}") };
     }
     if end == 3 {
@@ -390,6 +403,7 @@ fn write_year_month(out: &mut String, months: i32, (start, end): (u8, u8)) {
     write_fields(out, name(start), name(end));
 }
 
+/// Appends the fields of an interval's type.
 fn write_fields(out: &mut String, start: &str, end: &str) {
     let _ = if start == end { write!(out, "' {start}") } else { write!(out, "' {start} TO {end}") };
 }

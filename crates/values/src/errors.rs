@@ -35,6 +35,7 @@ fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
         if let Some(ours) = error.downcast_ref::<Error>() {
             return Some(ours.clone());
         }
+        // DataFusion shares one error between the consumers of a plan.
         let shared = error.downcast_ref::<Arc<DataFusionError>>().map(Arc::as_ref);
         next = if let Some(theirs) = error.downcast_ref::<DataFusionError>().or(shared) {
             if let Some(known) = of_datafusion(theirs) {
@@ -67,14 +68,17 @@ fn cause_of(error: &DataFusionError) -> Option<&(dyn std::error::Error + 'static
     }
 }
 
+/// Returns the equivalent of a known error of DataFusion.
 fn of_datafusion(error: &DataFusionError) -> Option<Error> {
     match error {
         DataFusionError::ResourcesExhausted(text) => Some(out_of_memory(text)),
         DataFusionError::ObjectStore(inner) => Some(storage(&inner.to_string())),
         DataFusionError::IoError(inner) => {
+            // Our readers of files return our errors inside of I/O errors.
             let ours = inner.get_ref().and_then(|cause| find(cause));
             Some(ours.unwrap_or_else(|| storage(&inner.to_string())))
         }
+        // Recognised by its text, for want of a variant.
         DataFusionError::Execution(text) if text == TOO_MANY_ROWS => Some(Error::new(
             ErrorKind::Runtime,
             "SCALAR_SUBQUERY_TOO_MANY_ROWS",
@@ -85,6 +89,7 @@ fn of_datafusion(error: &DataFusionError) -> Option<Error> {
     }
 }
 
+/// Returns the equivalent of a known error of Arrow.
 fn of_arrow(error: &ArrowError) -> Option<Error> {
     match error {
         ArrowError::DivideByZero => Some(divide_by_zero()),

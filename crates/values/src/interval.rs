@@ -44,6 +44,7 @@ pub const UNITS: [Unit; 9] = [
 /// Returns the unit with this name, in singular or plural and in any case.
 pub fn find_unit(word: &str) -> Option<&'static Unit> {
     let upper = word.to_ascii_uppercase();
+    // No unit ends with `S` in the singular.
     let singular = upper.strip_suffix('S').unwrap_or(&upper);
     UNITS.iter().find(|u| u.name == singular)
 }
@@ -139,6 +140,7 @@ fn scaled(number: &str, unit: &Unit) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
+/// Splits the sign off a text, and returns whether it is a minus.
 fn signed(text: &str) -> (&str, bool) {
     match text.strip_prefix('-') {
         Some(rest) => (rest, true),
@@ -146,6 +148,7 @@ fn signed(text: &str) -> (&str, bool) {
     }
 }
 
+/// Parses digits without a sign.
 fn digits(text: &str) -> Option<i64> {
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
@@ -153,10 +156,12 @@ fn digits(text: &str) -> Option<i64> {
 
 /// Parses one to nine digits of a fraction of a second to microseconds. Those after the sixth are dropped.
 fn fraction_micros(text: &str) -> Option<i64> {
+    // Spark accepts nanoseconds and drops them.
     if text.len() > 9 {
         return None;
     }
     digits(text)?;
+    // Padded with zeros on the right: `.5` is 500,000 microseconds.
     format!("{text:0<6}").get(..6)?.parse().ok()
 }
 
@@ -199,6 +204,7 @@ pub fn parse_range(text: &str, negative: bool, from: &Unit, to: &Unit) -> Option
         return None;
     }
     let (body, minus) = signed(text.trim());
+    // `1-2` for years and months, `1 02:03:04` for days to seconds.
     let parts: Vec<&str> =
         if from.is_month { body.split('-').collect() } else { body.split([' ', ':']).collect() };
     let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
@@ -288,6 +294,7 @@ fn body(text: &str, is_month: bool, (start, end): Fields) -> Option<(&str, bool)
     };
     let (inner, unit) = rest.strip_prefix('\'')?.split_once('\'')?;
     let (first, last) = (field_unit(is_month, start)?.name, field_unit(is_month, end)?.name);
+    // The fields must be exactly those of the type: an `INTERVAL '1' DAY` is not read as DAY TO HOUR.
     let words: Vec<String> = unit.split_whitespace().map(str::to_ascii_uppercase).collect();
     let wanted = if start == end { vec![first] } else { vec![first, "TO", last] };
     words.iter().map(String::as_str).eq(wanted).then_some((inner, negated))

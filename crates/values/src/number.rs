@@ -93,6 +93,7 @@ pub fn float(text: &str) -> Option<f32> {
     floating(text)
 }
 
+/// Parses a float or double as Java does.
 fn floating<T: FromStr>(text: &str) -> Option<T> {
     let text = text.trim();
     // Several signs before a word are left to Rust's parser, which refuses them.
@@ -117,6 +118,7 @@ pub fn cast_float(text: &str) -> Option<f32> {
     float(text).or_else(|| special(text).map(|v| v as f32))
 }
 
+/// Parses the words for NaN and infinity that only CAST accepts.
 fn special(text: &str) -> Option<f64> {
     match text.to_ascii_lowercase().as_str() {
         "nan" => Some(f64::NAN),
@@ -243,6 +245,7 @@ fn ascii_digits(text: &str) -> Cow<'_, str> {
     text.chars().map(|c| decimal_digit(c).unwrap_or(c)).collect()
 }
 
+/// Returns the ASCII digit for a decimal digit of any script.
 fn decimal_digit(c: char) -> Option<char> {
     let after = ZEROS.partition_point(|zero| *zero <= c);
     let zero = ZEROS.get(after.checked_sub(1)?)?;

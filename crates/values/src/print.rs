@@ -91,6 +91,8 @@ pub fn print(column: &dyn Array, row: usize, rules: &PrintRules, out: &mut Strin
     match column.data_type() {
         DataType::Date32 => {
             let local = i64::from(column.as_primitive::<Date32Type>().value(row)).saturating_mul(DAY);
+            // A date is formatted as its midnight in UTC, since `check` has refused patterns with a time or a
+            // zone.
             rules.date.format(local, local, Zone::UTC, out);
         }
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {

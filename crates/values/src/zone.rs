@@ -60,6 +60,7 @@ pub fn zone_id(text: &str) -> Option<&str> {
     Zone::parse(text).map(|_| long_name(text))
 }
 
+/// Returns the id for a short name, and any other text unchanged.
 fn long_name(text: &str) -> &str {
     SHORT_NAMES.iter().find(|(short, _)| *short == text).map_or(text, |(_, zone)| *zone)
 }

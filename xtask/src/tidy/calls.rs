@@ -1,7 +1,7 @@
 //! Checks that only listed files lift a ban on a call.
 //!
-//! clippy.toml lists the banned methods (clock, locks, sleep, exit, unbounded channels) and clippy finds
-//! their uses by what they resolve to. This file lists which files may `allow` them, and why.
+//! clippy.toml lists the banned methods (clock, locks, sleep, exit, unbounded channels), and clippy finds their uses after
+//! name resolution. This file lists the files that may `allow` them, with the reasons.
 
 use super::File;
 

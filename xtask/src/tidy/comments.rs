@@ -1,8 +1,9 @@
-//! Counts the comments of each crate, and checks that the share of `//` comments does not fall below a recorded minimum.
+//! Counts the comments of each crate, and checks that the share of `//` comments does not fall below a recorded
+//! minimum.
 //!
-//! `//` comments state reasons inside of code, rustdoc describes items. Test modules and files of tests do not count. A
-//! minimum is raised by hand, and is a little below the measured share, so that a change of a few lines does not need a
-//! comment.
+//! `//` comments state reasons inside of code, rustdoc describes items. Test modules and files of tests do not count.
+//! A minimum is raised by hand, and is a little below the measured share, so that a change of a few lines does not
+//! need a comment.
 
 use super::File;
 use super::ratchet::{self, COMMENTS};

@@ -10,7 +10,7 @@ use super::text::{blank, literals, without_tests};
 const PLACES: [&str; 3] = ["crates/connector", "crates/thalweg/", "xtask/src/tidy/"];
 /// The beginning of a descriptor.
 const DESCRIPTOR: &str = "ConnectorDescriptor::new(\"";
-/// The crate of the traits, which others may use, and what the names of the others begin with.
+/// The crate of the traits, which others may use; the names of the other crates begin with it.
 const TRAITS: &str = "thalweg_connectors::";
 const CONNECTORS: [&str; 2] = ["thalweg_connector_", "thalweg_connectors_all"];
 
@@ -28,7 +28,7 @@ pub fn check(files: &[File]) -> Vec<String> {
     files.iter().filter(places).flat_map(|f| complaints(f, &names)).collect()
 }
 
-/// The names of the connectors that a file describes.
+/// Returns the names of the connectors that a file describes.
 fn described(file: &File) -> Vec<&str> {
     let code = without_tests(&blank(&file.text));
     // Comments are blank there, and tests are empty.

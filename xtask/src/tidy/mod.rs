@@ -1,7 +1,7 @@
-//! Checks of the project's rules that neither the compiler nor clippy makes.
+//! Checks the project's rules that neither the compiler nor clippy checks.
 //!
-//! Each check takes the files of the checkout and returns complaints, one line each, which begin with the
-//! place. Only files that git tracks or would track are checked. Every exception in a table has a reason.
+//! Each check takes the files of the checkout and returns complaints, one line each, which begin with the position.
+//! Only files that git tracks or would track are checked. Every exception in a table has a reason.
 
 mod calls;
 mod comments;
@@ -79,7 +79,7 @@ pub fn sizes() -> Outcome {
     Ok(())
 }
 
-/// All text files that git tracks or would track.
+/// Reads all text files that git tracks or would track.
 fn files() -> Outcome<Vec<File>> {
     let list = output(&mut command("git", ["ls-files", "--cached", "--others", "--exclude-standard"]))?;
     let mut files = Vec::new();

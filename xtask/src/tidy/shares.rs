@@ -1,8 +1,8 @@
 //! Measures the share of tests in each crate, and checks that the functions have enough.
 //!
-//! Lines count that hold a token: code outside test modules, and tests inside them and in test files. Of the `.slt`
-//! files of functions each recorded answer to a single call counts as a line of tests: a row of a query of one
-//! column, or an error. It says as much as the line of a unit test that compares one value.
+//! Lines with a token count: as code outside of test modules, as tests inside of them and in test files. In the `.slt`
+//! files of functions each recorded answer to a single call counts as a line of tests, because it is as much as the line
+//! of a unit test that compares one value: a row of a query of one column, or an error.
 
 use super::File;
 use super::tokens::lines;
@@ -10,7 +10,7 @@ use crate::run::say;
 
 const FUNCTIONS: &str = "functions";
 const ANSWERS: &str = "tests/slt/functions/";
-/// The least that the tests of the functions may be of their code, in hundredths.
+/// The minimum of the tests of the functions, in hundredths of their code.
 const FUNCTIONS_HUNDREDTHS_MIN: usize = 25;
 
 /// The lines of a crate.
@@ -72,7 +72,7 @@ fn share(files: &[File], name: &str) -> Share {
     share
 }
 
-/// The answers of the queries of one column, and the errors.
+/// Returns the number of answers of the queries of one column, and of errors.
 fn answers(records: &str) -> usize {
     records.split("\n\n").map(answers_of_one).sum()
 }

@@ -1,7 +1,7 @@
-//! Checks that files and functions are small enough to be read in one go.
+//! Checks that files and functions are small enough to be read at once.
 //!
-//! What is larger than the limit is listed in the ratchet file with its size, which may only shrink:
-//! a recorded size that is too high is a complaint too, so that no improvement is lost.
+//! Files and functions above the limits are listed in the ratchet file with their sizes, which may only shrink: a
+//! recorded size that is too high is a complaint too, so that no improvement is lost.
 
 use super::File;
 use super::ratchet::{self, COMMENTS, Numbers};
@@ -9,11 +9,11 @@ use super::text::{blank, without_tests};
 use super::tokens::{MeasuredFunction, functions};
 use crate::run::{Outcome, say};
 
-/// Lines of a file without its tests.
+/// The limit on the lines of a file without its tests.
 const FILE_LINES_MAX: usize = 600;
-/// Lines of a function, from `fn` to the closing brace.
+/// The limit on the lines of a function, from `fn` to the closing brace.
 const FUNCTION_LINES_MAX: usize = 70;
-/// Tokens of a function, from `fn` to the closing brace: about a fifth more than one function in a hundred has.
+/// The limit on the tokens of a function, from `fn` to the closing brace: about a fifth above the 99th percentile.
 const FUNCTION_TOKENS_MAX: usize = 600;
 /// Ends the name of a size that is a number of tokens.
 const TOKENS: &str = " (tokens)";
@@ -34,7 +34,7 @@ pub fn shrink(files: &[File]) -> Outcome {
     ratchet::write(&ratchet::all(files).into_iter().filter_map(lowered).collect())
 }
 
-/// Prints how the sizes of functions are distributed, which the limits were chosen from.
+/// Prints the distribution of the sizes of functions, from which the limits were chosen.
 pub fn print(files: &[File]) {
     let measured = files.iter().filter(|f| is_measured(f));
     let all: Vec<MeasuredFunction> = measured.flat_map(|f| functions(&f.text)).collect();
@@ -56,7 +56,7 @@ fn is_measured(file: &File) -> bool {
     file.is_rust() && !file.is_test()
 }
 
-/// Everything above its limit, by name.
+/// Returns the sizes above the limits, by name.
 fn measure(files: &[File]) -> Numbers {
     let mut sizes = Numbers::new();
     for file in files.iter().filter(|f| is_measured(f)) {

@@ -1,8 +1,8 @@
 //! Blanks comments and literals of Rust text, so that braces and names can be found by simple searches.
 //!
-//! Line numbers stay as they are: every character becomes a space, line ends stay. No parser.
+//! Line numbers do not change: every character becomes a space, and line ends are kept. There is no parser.
 
-/// Blanks comments, strings and characters.
+/// Replaces comments, strings and characters by spaces.
 pub fn blank(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -19,7 +19,7 @@ pub fn blank(source: &str) -> String {
     out
 }
 
-/// The string literals outside comments, each with the number of its line from 0 and without its quotes.
+/// Returns the string literals outside of comments, each with the number of its line from 0 and without its quotes.
 pub fn literals(source: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let (mut rest, mut line, mut before) = (source, 0, None);
@@ -36,7 +36,7 @@ pub fn literals(source: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// How many bytes at the start of `text` are a comment or literal; 0 if none starts here.
+/// Returns the length in bytes of the comment or literal at the start of `text`; 0 if there is none.
 pub fn literal_length(text: &str, before: Option<char>) -> usize {
     let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if text.starts_with("//") {
@@ -101,7 +101,7 @@ fn raw_string(text: &str) -> usize {
     text[open + 1..].find(&close).map_or(text.len(), |at| open + 1 + at + close.len())
 }
 
-/// The length of a character literal; 0 for a lifetime.
+/// Returns the length of a character literal; 0 for a lifetime.
 fn character(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     let Some((_, first)) = chars.next() else { return 0 };
@@ -115,7 +115,7 @@ fn character(text: &str) -> usize {
     }
 }
 
-/// Blanked text without its `#[cfg(test)]` modules: the lines stay, empty.
+/// Empties the lines of the `#[cfg(test)]` modules in blanked text.
 pub fn without_tests(blanked: &str) -> String {
     let mut out = blanked.to_owned();
     let mut from = 0;
@@ -129,7 +129,7 @@ pub fn without_tests(blanked: &str) -> String {
     out
 }
 
-/// One past the brace that closes the first block after `start`, or past a `;` that comes before it.
+/// Returns the offset after the brace that closes the first block after `start`, or after a `;` before it.
 fn block_end(text: &str, start: usize) -> Option<usize> {
     let (mut depth, mut brackets) = (0usize, 0isize);
     for (at, c) in text[start..].char_indices() {

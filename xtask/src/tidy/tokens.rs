@@ -1,8 +1,8 @@
 //! Counts lines of code and of tests, and finds functions and counts their lines and tokens: a line of 110 columns
 //! may hold one word or thirty.
 //!
-//! A token is an identifier, a keyword, a number, a literal, a lifetime or an operator, as rustc cuts them. Comments
-//! are none. Functions inside `#[cfg(test)]` modules do not count; a function inside another one counts for both.
+//! A token is an identifier, a keyword, a number, a literal, a lifetime or an operator, as in rustc. Comments are not
+//! tokens. Functions inside `#[cfg(test)]` modules do not count; a function inside another one counts for both.
 
 use super::text::literal_length;
 
@@ -28,7 +28,7 @@ struct Token<'a> {
     line: usize,
 }
 
-/// The functions with a body, in order.
+/// Returns the functions with a body, in their order.
 pub fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
     let all = tokens(source);
     let (mut found, mut at) = (Vec::new(), 0);
@@ -43,7 +43,7 @@ pub fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
     found
 }
 
-/// How many lines hold a token outside of test modules, and inside of them.
+/// Returns the number of lines with a token outside of test modules, and inside of them.
 pub fn lines(source: &str) -> (usize, usize) {
     let all = tokens(source);
     let (mut code, mut tests, mut at, mut last) = (0, 0, 0, 0);
@@ -62,7 +62,7 @@ fn starts_test_module(tokens: &[Token]) -> bool {
     texts.take(TEST_MODULE.len()).eq(TEST_MODULE.iter().copied())
 }
 
-/// The function that the tokens begin with.
+/// Returns the function that the tokens begin with.
 fn function<'a>(tokens: &[Token<'a>]) -> Option<MeasuredFunction<'a>> {
     let [first, name, ..] = tokens else { return None };
     if first.text != "fn" || !name.text.starts_with(is_word) {
@@ -73,7 +73,7 @@ fn function<'a>(tokens: &[Token<'a>]) -> Option<MeasuredFunction<'a>> {
     Some(MeasuredFunction { name: name.text, lines: last.line - first.line + 1, tokens: length })
 }
 
-/// How many tokens there are up to the brace that closes the first block, or up to a `;` before it.
+/// Returns the number of tokens up to the brace that closes the first block, or up to a `;` before it.
 fn block_length(tokens: &[Token]) -> Option<usize> {
     let (mut braces, mut brackets) = (0usize, 0isize);
     for (at, token) in tokens.iter().enumerate() {
@@ -94,7 +94,7 @@ fn block_length(tokens: &[Token]) -> Option<usize> {
     None
 }
 
-/// The tokens of Rust text.
+/// Splits Rust text into tokens.
 fn tokens(source: &str) -> Vec<Token<'_>> {
     let (mut found, mut rest, mut line) = (Vec::new(), source, 1);
     while let Some(first) = rest.chars().next() {
@@ -110,7 +110,7 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
     found
 }
 
-/// The bytes of the token, or of the white space, that the text begins with.
+/// Returns the length in bytes of the token, or of the white space, that the text begins with.
 fn token_length(text: &str, first: char) -> usize {
     let prefixed = text.starts_with("b\"") || text.starts_with("b'") || text.starts_with("c\"");
     let prefix = usize::from(prefixed);
@@ -139,7 +139,7 @@ fn word_length(text: &str) -> usize {
     text.find(|c| !is_word(c)).unwrap_or(text.len())
 }
 
-/// A number with its suffix: a point belongs to it if a digit follows, so `0..5` and `1.max(2)` have three and more.
+/// Returns the length of a number with its suffix. A point belongs to it if a digit follows: `0..5` has three tokens.
 fn number_length(text: &str) -> usize {
     let whole = word_length(text);
     let fraction =

@@ -78,6 +78,7 @@ impl AggregateUDFImpl for Windowed {
         self.0.supports_null_handling_clause()
     }
     fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        // `AggregateUDF` does not delegate this method.
         self.0.inner().set_monotonicity(data_type)
     }
 }

@@ -112,6 +112,7 @@ impl AggregateUDFImpl for Checked {
         ])
     }
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        // The sets of DISTINCT need an accumulator for each group.
         !args.is_distinct
     }
     fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
@@ -133,6 +134,7 @@ impl Checked {
     fn state_type(&self) -> DataType {
         DataType::Decimal128(38, self.scale())
     }
+    /// Returns Spark's error for a sum or average that does not fit its type.
     fn too_large(&self, sum: i256) -> DataFusionError {
         // The error suggests the function that returns null instead.
         let function = if self.kind == CheckedKind::Sum { "try_sum" } else { "try_avg" };
@@ -183,6 +185,7 @@ impl Checked {
             None => Err(self.too_large(i256::from_i128(sum))),
         }
     }
+    /// Makes an array of the result type. The values are known to fit.
     fn array(&self, values: Vec<Option<i128>>) -> ArrayRef {
         let longs = || values.iter().map(|v| v.and_then(|v| i64::try_from(v).ok()));
         match &self.returns {
@@ -231,6 +234,7 @@ fn each(values: &[ArrayRef], mut f: impl FnMut(usize, i128) -> Result<()>) -> Re
     }
 }
 
+/// Calls `f` with each row and value that is not null.
 fn each_of<T: arrow::datatypes::ArrowPrimitiveType>(
     array: &PrimitiveArray<T>,
     mut f: impl FnMut(usize, i128) -> Result<()>,
@@ -383,6 +387,7 @@ impl Totals {
         *of_all += count;
         Ok(())
     }
+    /// Adds groups with the sum 0.
     fn grow(&mut self, groups: usize) {
         self.sums.resize(groups, 0);
         self.counts.resize(groups, 0);
@@ -396,6 +401,7 @@ impl Totals {
     }
 }
 
+/// Returns whether the FILTER of the aggregate keeps a row; a null condition does not.
 fn kept(filter: Option<&BooleanArray>, row: usize) -> bool {
     filter.is_none_or(|f| f.is_valid(row) && f.value(row))
 }

@@ -111,6 +111,7 @@ impl AggregateUDFImpl for Collecting {
     }
     fn accumulator(&self, args: AccumulatorArgs) -> DfResult<Box<dyn Accumulator>> {
         let mut of = self.clone();
+        // DISTINCT is applied when all values are there, since partial states may share values.
         of.distinct |= args.is_distinct;
         Ok(Box::new(Values { of, parts: Vec::new() }))
     }
@@ -132,6 +133,7 @@ struct Values {
 }
 
 impl Values {
+    /// Keeps the values that are not null.
     fn push(&mut self, values: &ArrayRef) -> DfResult<()> {
         // Even without nulls: the filtered copy holds only its own rows, not the batch that they came from.
         let kept = filter(values, &is_not_null(values)?)?;
@@ -140,6 +142,7 @@ impl Values {
         }
         Ok(())
     }
+    /// Concatenates the values kept so far, without duplicates if the aggregate is distinct.
     fn all(&mut self) -> Result<ArrayRef> {
         let parts: Vec<&dyn Array> = self.parts.iter().map(|a| a.as_ref()).collect();
         let all = if parts.is_empty() {
@@ -226,6 +229,7 @@ pub(super) fn set(a: Aggregate) -> Result<BoundAggregate> {
     collected(a, "collect_set", true)
 }
 
+/// Binds `collect_list` and `collect_set`.
 fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<BoundAggregate> {
     let input = a.type_of(0);
     if distinct && matches!(input, DataType::Map(..)) {
@@ -302,6 +306,7 @@ pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<Bound
     Ok(a.of(collecting.udaf(), DataType::Utf8, true))
 }
 
+/// Joins the texts of the pairs in the order of their keys; null without a text.
 fn join_in_order(pairs: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let pairs = pairs.as_struct();
     let Joining { delimiter, descending, nulls_first } = of.params.get()?;
@@ -325,6 +330,7 @@ fn is_made_of(text: &Expr, value: &Expr) -> bool {
         }
 }
 
+/// Returns Spark's error for an order that the distinct values do not determine.
 fn mismatched_order(function: &str) -> Error {
     let text = format!(
         "Invalid function `{function}` with WITHIN GROUP. The function is invoked with DISTINCT and WITHIN GROUP but \

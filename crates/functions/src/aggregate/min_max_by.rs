@@ -88,6 +88,7 @@ impl Best {
         if self.which == Extreme::Min { order.is_le() } else { order.is_ge() }
     }
 
+    /// Keeps the best row of a batch of values and keys, which may be states of other partitions.
     fn update(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         let [value, key, ..] = values else {
             return Err(external(Error::internal("a value and a key were promised")));

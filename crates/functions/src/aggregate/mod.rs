@@ -4,6 +4,7 @@
 //! truncate or interpolate differently. Every accumulator can be merged from states, so that streams and partitions
 //! can use it.
 
+mod call;
 mod cancellable;
 mod checked;
 mod collect;
@@ -11,11 +12,11 @@ mod min_max_by;
 mod moving_frame;
 mod statistics;
 
-use crate::binding::{Arg, BindContext, BoundAggregate};
-use crate::coerce::{as_arg, coerce_argument};
+use crate::binding::{Arg, BoundAggregate};
+use crate::coerce::as_arg;
 use crate::errors::{not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel};
-use crate::operators::key::{key, of_order, order};
+use crate::operators::key::{of_order, order};
 use crate::registry::{AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, SpecialForm};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, BinaryArray, StructArray};
@@ -24,71 +25,13 @@ use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as df;
-use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::{AggregateUDF, Cast, Expr, SortExpr};
+use datafusion::logical_expr::{AggregateUDF, Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+pub(crate) use call::Aggregate;
+pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
-
-/// The clauses of an aggregate call, besides its arguments.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AggregateCall {
-    /// Set for `f(DISTINCT …)`.
-    pub distinct: bool,
-    /// The condition of `FILTER (WHERE …)`.
-    pub filter: Option<Expr>,
-    /// The keys of `WITHIN GROUP (ORDER BY …)`.
-    pub order_by: Vec<SortExpr>,
-    /// The types of the keys of `order_by`.
-    pub order_types: Vec<DataType>,
-    /// `IGNORE NULLS` (true) or `RESPECT NULLS` (false), if the call has one of them.
-    pub ignore_nulls: Option<bool>,
-}
-
-/// An aggregate call that is being bound.
-pub(crate) struct Aggregate<'a> {
-    pub name: &'static str,
-    pub args: Vec<Arg>,
-    pub call: AggregateCall,
-    pub ctx: &'a BindContext<'a>,
-}
-
-impl Aggregate<'_> {
-    pub(crate) fn type_of(&self, i: usize) -> DataType {
-        self.args.get(i).map_or(DataType::Null, |a| a.data_type.clone())
-    }
-    pub(crate) fn coerce(&mut self, i: usize, to: &DataType) -> Result<()> {
-        if let Some(arg) = self.args.get_mut(i) {
-            *arg = coerce_argument(self.name, i, arg.clone(), to, self.ctx)?;
-        }
-        Ok(())
-    }
-    /// Replaces argument `i` by its key: the representative of all values that Spark takes as equal.
-    pub(crate) fn as_key(&mut self, i: usize) {
-        if let Some(arg) = self.args.get_mut(i) {
-            *arg = key(arg.clone());
-        }
-    }
-    /// Makes the call of an accumulator whose raw result is already Spark's.
-    pub(crate) fn of(self, udaf: Arc<AggregateUDF>, data_type: DataType, nullable: bool) -> BoundAggregate {
-        let args = self.args.into_iter().map(|a| a.expr).collect();
-        let nulls = self.call.ignore_nulls.map(|ignore| match ignore {
-            true => NullTreatment::IgnoreNulls,
-            false => NullTreatment::RespectNulls,
-        });
-        let filter = self.call.filter.map(Box::new);
-        let made =
-            AggregateFunction::new_udf(udaf, args, self.call.distinct, filter, self.call.order_by, nulls);
-        BoundAggregate {
-            aggregate: Expr::AggregateFunction(made),
-            raw_type: data_type.clone(),
-            data_type,
-            nullable,
-            finish: None,
-        }
-    }
-}
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["count"], 0, MANY, count).read_as(AggregateForm::Count).shown(DisplayForm::Count).doc(
@@ -355,6 +298,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// The argument of `count(1)`.
 fn one() -> Arg {
     Arg {
         expr: Expr::Literal(ScalarValue::Int64(Some(1)), None),
@@ -363,6 +307,8 @@ fn one() -> Arg {
     }
 }
 
+/// Binds `count`: the rows in which no argument is null, or all rows without an argument. The result is a
+/// BIGINT and never null.
 fn count(mut a: Aggregate) -> Result<BoundAggregate> {
     match a.args.len() {
         0 => a.args = vec![one()],
@@ -397,15 +343,18 @@ fn count(mut a: Aggregate) -> Result<BoundAggregate> {
     Ok(a.of(df::count::count_udaf(), DataType::Int64, false))
 }
 
+/// Returns the rows in which a column is null.
 fn any_null(columns: &[ArrayRef]) -> Option<NullBuffer> {
     columns.iter().fold(None, |n, c| NullBuffer::union(n.as_ref(), c.logical_nulls().as_ref()))
 }
 
+/// Creates the converter to Arrow's row format, which fails for types that it does not support.
 fn rows_of(types: &[DataType]) -> Result<RowConverter> {
     let fields = types.iter().map(|t| SortField::new(t.clone())).collect();
     crate::kernel::arrow(RowConverter::new(fields))
 }
 
+/// Converts each row to bytes that are equal exactly if the rows are; null if one of its values is null.
 fn row_bytes_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let nulls = any_null(&columns);
@@ -416,6 +365,7 @@ fn row_bytes_without_nulls(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(bytes.collect::<BinaryArray>()))
 }
 
+/// Converts each row to a struct; null if one of its values is null.
 fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let nulls = any_null(&columns);
@@ -425,6 +375,7 @@ fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     Ok(Arc::new(crate::kernel::arrow(StructArray::try_new(fields.clone(), columns, nulls))?))
 }
 
+/// Binds `count_if`: the rows in which a condition is true.
 fn count_if(mut a: Aggregate) -> Result<BoundAggregate> {
     a.coerce(0, &DataType::Boolean)?;
     // `count(CASE WHEN condition THEN 1 END)`: false and null both give null, which is not counted.
@@ -446,6 +397,8 @@ fn sum_input(a: &Aggregate) -> Result<DataType> {
     }
 }
 
+/// Binds `sum` and `try_sum`. Integers give a BIGINT, decimals a decimal with ten more digits, intervals an interval,
+/// and everything else a DOUBLE.
 fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     let input = sum_input(&a)?;
     a.coerce(0, &input)?;
@@ -458,6 +411,8 @@ fn sum(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     Ok(a.of(udaf.0, returns, true))
 }
 
+/// Binds `avg` and `try_avg`. Decimals give a decimal with four more digits after the point, intervals an
+/// interval, everything else a DOUBLE.
 fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     let input = match sum_input(&a)? {
         // Spark averages integers as doubles, so that their sum cannot overflow.
@@ -511,6 +466,7 @@ fn first_or_last(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggre
     Ok(a.of(udaf, t, nullable))
 }
 
+/// Binds an aggregate over doubles, to which numbers and texts are cast. The result is null without rows.
 fn over_doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     for i in 0..a.args.len() {
         let t = a.type_of(i);
@@ -519,7 +475,7 @@ fn over_doubles(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggreg
         }
         a.coerce(i, &DataType::Float64)?;
     }
-    // DataFusion's accumulators of these functions do not implement DISTINCT for all of them.
+    // Not all of DataFusion's accumulators for these functions implement DISTINCT.
     if a.call.distinct {
         return Err(Error::unsupported(format!("{}(DISTINCT ..)", a.name)));
     }
@@ -533,6 +489,7 @@ fn regr_count(a: Aggregate) -> Result<BoundAggregate> {
     Ok(pairs)
 }
 
+/// Binds `bool_and` and `bool_or`, which skip nulls.
 fn booleans(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     a.coerce(0, &DataType::Boolean)?;
     // DISTINCT does not change the result, and without it no set of values is kept.
@@ -540,6 +497,7 @@ fn booleans(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate>
     Ok(a.of(udaf, DataType::Boolean, true))
 }
 
+/// Binds `bit_and`, `bit_or` and `bit_xor` of integers of one type.
 fn bits(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if !is_integral(&t) {
@@ -548,6 +506,7 @@ fn bits(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     Ok(a.of(udaf, t, true))
 }
 
+/// Binds `approx_count_distinct`, by HyperLogLog or, for types that it does not take, exactly.
 fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
     // The argument for the relative error is not used. DataFusion's HyperLogLog has 2^14 registers and with them a
     // standard error of 0.8 %, less than Spark's default of 5 %.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 /// Creates the accumulator of a moving frame: the aggregate's own if it can retract rows exactly.
 pub(crate) fn moving(of: &Arc<AggregateUDF>, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
     let make = Maker::new(of, &args);
+    // Decided by the arguments' types: `sum` is exact over integers and not over doubles.
     let is_exact = !args.expr_fields.iter().any(|field| field.data_type().is_floating());
     match of.create_sliding_accumulator(args) {
         Ok(made) if is_exact && made.supports_retract_batch() => Ok(made),
@@ -97,6 +98,7 @@ impl Replayed {
     }
 }
 
+/// Returns the number of rows of a batch of arguments.
 fn rows_of(values: &[ArrayRef]) -> usize {
     values.first().map_or(0, |column| column.len())
 }
@@ -117,6 +119,7 @@ impl Accumulator for Replayed {
             };
             let rows = rows_of(&first);
             if rows > leaving {
+                // A slice keeps the array and copies nothing.
                 let rest = first.iter().map(|column| column.slice(leaving, rows - leaving)).collect();
                 self.rows.push_front(rest);
             }
@@ -134,6 +137,7 @@ impl Accumulator for Replayed {
         self.whole()?.state()
     }
     fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        // Window functions run in one partition and have no partial states.
         Err(DataFusionError::Internal("frames are not merged".into()))
     }
     fn size(&self) -> usize {

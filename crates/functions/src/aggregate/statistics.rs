@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use thalweg_common::Result;
 
+/// Binds an aggregate over the values of the first argument; the others are parameters.
 fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
     a.args.truncate(1);
     a.as_key(0);
@@ -25,6 +26,7 @@ fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
     Ok(a.of(collecting.udaf(), returns, true))
 }
 
+/// Casts the first argument to DOUBLE.
 fn as_double(a: &mut Aggregate) -> Result<()> {
     let t = a.type_of(0);
     if !is_numeric(&t) && !is_string(&t) && t != DataType::Null {
@@ -107,6 +109,7 @@ fn fractions(a: &Aggregate) -> Result<(Vec<u64>, bool)> {
     Ok((bits, many))
 }
 
+/// Returns the fractions of the parameters.
 fn each_fraction(of: &Collecting) -> Result<Vec<f64>> {
     let Fractions { bits, .. } = of.params.get()?;
     Ok(bits.iter().map(|bits| f64::from_bits(*bits)).collect())
@@ -145,6 +148,7 @@ fn sorted(values: &ArrayRef) -> Result<ArrayRef> {
     sort(values, Some(SortOptions::default())).map_err(from_arrow)
 }
 
+/// Makes one list of the values if the fractions were an array.
 fn one_or_list(values: ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     match &of.returns {
         DataType::List(_) => as_list(&values, of),
@@ -152,6 +156,7 @@ fn one_or_list(values: ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     }
 }
 
+/// Computes percentiles by linear interpolation; null without values.
 fn interpolated(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(new_null_array(&of.returns, 1));
@@ -193,6 +198,7 @@ pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
+/// Computes discrete percentiles, which are elements of the group; null without values.
 fn element(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(new_null_array(&of.returns, 1));
@@ -221,6 +227,7 @@ pub(super) fn mode(a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
+/// Computes the mode; null without values.
 fn most_frequent(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let LeastMode(least) = of.params.get()?;
     // Among sorted values the first of the most frequent ones is the least.

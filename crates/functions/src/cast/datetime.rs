@@ -55,6 +55,7 @@ fn times(array: &ArrayRef) -> &PrimitiveArray<TimestampMicrosecondType> {
     array.as_primitive::<TimestampMicrosecondType>()
 }
 
+/// Maps each value that is not null.
 fn try_map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
     values: &PrimitiveArray<S>,
     to: &DataType,
@@ -64,6 +65,7 @@ fn try_map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
     Ok(Arc::new(made.with_data_type(to.clone())))
 }
 
+/// Casts timestamps to seconds since 1970-01-01 UTC, with a fraction where the type has one.
 fn time_to_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
     let t = times(array);
     match to {
@@ -85,6 +87,7 @@ fn time_to_number(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
     }
 }
 
+/// Casts seconds since 1970-01-01 UTC to timestamps.
 fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
     let made = match array.data_type() {
         from if is_integral(from) => {
@@ -97,6 +100,7 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
         }
         DataType::Float32 | DataType::Float64 => {
             let seconds = arrow(arrow::compute::cast(array, &DataType::Float64))?;
+            // NaN and infinity have no instant.
             let micros = |x: f64| if x.is_finite() { to_integral(x * SECOND as f64) } else { None };
             seconds.as_primitive::<Float64Type>().unary_opt(micros)
         }
@@ -119,6 +123,7 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
     Ok(Arc::new(made.with_data_type(to.clone())))
 }
 
+/// Converts seconds to microseconds, which may overflow.
 fn seconds_to_micros(v: Option<i64>, from: &DataType, to: &DataType, rules: Rules) -> Result<Option<i64>> {
     let Some(v) = v else { return Ok(None) };
     match v.checked_mul(SECOND) {

@@ -21,6 +21,7 @@ fn fields_of(b: &Batch) -> Result<Fields> {
     b.params().copied()
 }
 
+/// Returns the microseconds of a field of a day-time interval.
 fn unit(field: u8) -> i64 {
     UNITS.get(usize::from(field)).copied().unwrap_or(SECOND)
 }
@@ -42,6 +43,7 @@ fn to_texts(b: &Batch) -> Result<ArrayRef> {
 
 /// Casts a text to an interval of these fields.
 pub fn interval_from_text(arg: Arg, to: &DataType, fields: Fields, mode: CastMode) -> Bound {
+    // Kernels are compared by name, so the two modes need two names.
     let (name, run): (_, crate::kernel::Run) = match mode {
         CastMode::Ansi => ("interval_from_text", |b| from_text(b, false)),
         CastMode::Try => ("try_interval_from_text", |b| from_text(b, true)),
@@ -75,6 +77,7 @@ pub fn interval_cut(arg: Arg, (start, end): Fields) -> Bound {
     Kernel::new("interval_cut", data_type, cut).params((start, end)).call(vec![arg])
 }
 
+/// Truncates each interval toward zero to the unit of its last field.
 fn cut(b: &Batch) -> Result<ArrayRef> {
     let (_, end) = fields_of(b)?;
     if b.returns == &YEAR_MONTH {

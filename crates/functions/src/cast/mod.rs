@@ -83,6 +83,7 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
     Ok(kernel.params(InZone(ctx.time_zone.into())).call(vec![arg]))
 }
 
+/// Returns a null of a type.
 fn null_of(to: &DataType) -> Result<Bound> {
     let value = ScalarValue::try_new_null(to).map_err(crate::errors::from_datafusion)?;
     Ok(Bound { expr: Expr::Literal(value, None), data_type: to.clone(), nullable: true, fallible: false })
@@ -130,6 +131,7 @@ fn keeps_every_value(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Returns whether every value of an exact numeric type fits into a decimal type.
 fn fits(from: &DataType, to: &DataType) -> bool {
     matches!(to, DataType::Decimal128(precision, scale) if decimal_holds(from, *precision, *scale))
 }
@@ -198,6 +200,8 @@ pub(crate) fn cast_array(array: &ArrayRef, to: &DataType, rules: Rules) -> Resul
     }
 }
 
+/// Casts arrays, maps and structs part by part. A part that does not fit makes TRY_CAST return null for the
+/// part, not for the whole.
 fn nested(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
     match to {
         DataType::List(field) => list(array, field, rules),

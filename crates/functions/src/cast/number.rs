@@ -61,6 +61,7 @@ fn map<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(
     Ok(Arc::new(builder.finish().with_data_type(to.clone())))
 }
 
+/// Returns the error for the value of a row, which is shown as a SQL literal.
 fn misfit(original: &dyn Array, row: usize, to: &DataType) -> thalweg_common::Error {
     let text = Printer::new(Style::Cast, "UTC").print(original, row);
     match to {
@@ -82,6 +83,7 @@ pub(crate) fn literal(text: &str, data_type: &DataType) -> String {
     format!("{text}{suffix}")
 }
 
+/// Casts integers, widened to 64 bits.
 fn from_integral(
     original: &ArrayRef,
     v: &PrimitiveArray<Int64Type>,
@@ -103,6 +105,7 @@ fn from_integral(
     }
 }
 
+/// Casts floating-point numbers, widened to doubles. Digits after the point are truncated for integers.
 fn from_double(
     original: &ArrayRef,
     v: &PrimitiveArray<Float64Type>,
@@ -149,6 +152,7 @@ pub(super) fn to_integral(x: f64) -> Option<i64> {
     (x.floor() <= LIMIT && x.ceil() >= -LIMIT).then_some(x as i64)
 }
 
+/// Casts decimals. Digits after the point are truncated for integers and rounded for other scales.
 fn from_decimal(
     v: &PrimitiveArray<Decimal128Type>,
     scale: i8,

@@ -88,6 +88,7 @@ pub(super) fn from_text(array: &ArrayRef, to: &DataType, rules: Rules) -> Result
     }
 }
 
+/// Parses each text; a malformed one is an error, or null for TRY_CAST.
 fn map<T: ArrowPrimitiveType>(
     texts: &StringArray,
     to: &DataType,
@@ -116,11 +117,11 @@ fn integer<T: FromStr>(text: &str) -> Option<T> {
     number::integer(datetime::trim(text))
 }
 
-/// Parses a timestamp: an instant if there is a session zone, and otherwise the wall clock, for which a zone in the
+/// Parses a timestamp: an instant if there is a session zone, and otherwise the local time, for which a zone in the
 /// text has no effect.
 fn timestamp(text: &str, zone: Option<Zone>) -> Option<i64> {
     let read = datetime::timestamp(text)?;
-    // Computed for wall clocks too: a text whose zone moves it out of range is malformed for both types.
+    // Computed for local times too: a text whose zone moves it out of range is malformed for both types.
     let instant = read.instant(zone.unwrap_or(Zone::UTC))?;
     Some(if zone.is_some() { instant } else { read.local })
 }
@@ -140,6 +141,7 @@ fn booleans(texts: &StringArray, rules: Rules) -> Result<ArrayRef> {
     Ok(Arc::new(builder.finish()))
 }
 
+/// Parses each text to a decimal, rounded half away from zero to the scale.
 fn decimals(texts: &StringArray, (p, s): (u8, i8), rules: Rules) -> Result<ArrayRef> {
     let to = DataType::Decimal128(p, s);
     let mut builder = PrimitiveBuilder::<Decimal128Type>::with_capacity(texts.len());

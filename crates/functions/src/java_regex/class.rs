@@ -50,6 +50,7 @@ fn word() -> ClassUnicode {
     union(&["Alphabetic", "M", "Nd", "Pc", "Join_Control"])
 }
 
+/// Returns the union of Unicode properties.
 fn union(names: &[&str]) -> ClassUnicode {
     let mut all = ClassUnicode::empty();
     for name in names {
@@ -60,6 +61,7 @@ fn union(names: &[&str]) -> ClassUnicode {
     all
 }
 
+/// Returns the class of a Unicode property by its name in regex-syntax.
 fn by_property(name: &str) -> Option<ClassUnicode> {
     match regex_syntax::parse(&format!("\\p{{{name}}}")).ok()?.into_kind() {
         HirKind::Class(regex_syntax::hir::Class::Unicode(found)) => Some(found),
@@ -78,8 +80,8 @@ pub(super) fn property(name: &str, unicode: bool, folded: bool) -> Result<ClassU
         let posix = matches!(name, "Lower" | "Upper") && !unicode;
         return Ok(if posix { class(&[('A', 'Z'), ('a', 'z')]) } else { union(&["Lu", "Ll", "Lt"]) });
     }
-    // Java looks in this order: its own names first, then `key=value`, the prefix `In` for blocks, and the
-    // prefix `Is` or no prefix for scripts, categories and binary properties.
+    // Java distinguishes the other names by `key=value`, the prefix `In` for blocks, and `Is` or no prefix for
+    // scripts, categories and binary properties.
     if let Some(found) = posix(name, unicode).or_else(|| java(name)) {
         return Ok(found);
     }
@@ -103,6 +105,7 @@ pub(super) fn property(name: &str, unicode: bool, folded: bool) -> Result<ClassU
     }
 }
 
+/// Returns whether a name means letters of one case, which the flag `i` widens.
 fn is_case(name: &str) -> bool {
     let bare = name.strip_prefix("Is").unwrap_or(name);
     matches!(
@@ -226,6 +229,7 @@ const BLOCKS: &[(&str, char, char)] = &[
     ("emoticons", '\u{1F600}', '\u{1F64F}'),
 ];
 
+/// Returns the class of a Unicode block.
 fn block(name: &str) -> Result<ClassUnicode, Bad> {
     // Java compares names of blocks without case, blanks, `-` and `_`.
     let plain: String = name.chars().filter(|c| !"_- ".contains(*c)).collect::<String>().to_ascii_lowercase();

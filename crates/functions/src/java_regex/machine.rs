@@ -51,6 +51,7 @@ struct Trail<'s> {
 }
 
 impl Trail<'_> {
+    /// Saves a place in a slot, and records how to undo it.
     fn save(&mut self, slot: usize, at: usize) {
         if let Some(place) = self.slots.get_mut(slot) {
             self.choices.push(Choice::Restore { slot, old: *place });
@@ -231,6 +232,7 @@ impl Machine<'_, '_> {
         Ok(self.run(op, at, end, &mut scratch)?.is_none())
     }
 
+    /// Returns whether a look-behind holds: whether its part matches a text that ends here.
     fn look_behind(
         &mut self,
         (least, most): (usize, usize),
@@ -311,6 +313,7 @@ impl Machine<'_, '_> {
         Some(self.text.len() - here.as_str().len())
     }
 
+    /// Returns whether a condition holds at a place.
     fn holds(&self, place: Place, at: usize) -> bool {
         match place {
             Place::TextStart => at == 0,
@@ -328,6 +331,7 @@ impl Machine<'_, '_> {
         }
     }
 
+    /// Returns whether a place is between `\r` and `\n`, where no line begins or ends.
     fn within_line_break(&self, lines: Lines, at: usize) -> bool {
         lines == Lines::All && self.before(at) == Some('\r') && self.after(at) == Some('\n')
     }

@@ -110,6 +110,7 @@ impl JavaRegex {
         }
     }
 
+    /// Converts the slots of the machine to groups.
     fn pairs(&self, slots: &[usize]) -> Vec<Option<(usize, usize)>> {
         let pair = |pair: &[usize]| match pair {
             [start, end] if *start != usize::MAX && *end != usize::MAX => Some((*start, *end)),
@@ -144,6 +145,7 @@ impl JavaRegex {
     }
 }
 
+/// Finds a match with the regex crate.
 fn fast(regex: &Regex, emitted: &Emitted, text: &str, from: usize) -> Option<Found> {
     // Without groups the crate finds the bounds alone, which is faster than finding captures.
     if emitted.groups.len() == 1 && emitted.ends.is_empty() {

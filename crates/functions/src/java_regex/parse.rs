@@ -124,6 +124,7 @@ impl Parser {
         Ok(c)
     }
 
+    /// Parses sequences that are separated by `|`.
     fn alternatives(&mut self) -> Result<Node, Bad> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
@@ -137,6 +138,7 @@ impl Parser {
         Ok(if all.len() == 1 { all.remove(0) } else { Node::Alternate(all) })
     }
 
+    /// Parses atoms with their quantifiers up to `|`, `)` or the end.
     fn sequence(&mut self) -> Result<Node, Bad> {
         let mut all = vec![];
         loop {
@@ -175,6 +177,7 @@ impl Parser {
         }))
     }
 
+    /// Returns the class of `.`: all characters, or all but those that end a line.
     fn dot(&self) -> ClassUnicode {
         let mut ends = match (self.flags.dot_all, self.flags.unix_lines) {
             (true, _) => ClassUnicode::empty(),
@@ -187,6 +190,7 @@ impl Parser {
         ends
     }
 
+    /// Returns the node of one literal character, with its other cases under the flag `i`.
     fn one(&self, c: char) -> Node {
         Node::Set(Set::of(&self.folded(ranges(&[(c, c)]))))
     }
@@ -218,6 +222,7 @@ impl Parser {
         class
     }
 
+    /// Parses the quantifier after a node, if there is one.
     fn repeated(&mut self, node: Node) -> Result<Node, Bad> {
         let (least, most) = match self.peek() {
             Some('?') => (0, Some(1)),
@@ -230,6 +235,7 @@ impl Parser {
         self.greed(node, least, most)
     }
 
+    /// Parses `{n}`, `{n,}` or `{n,m}`.
     fn counted(&mut self, node: Node) -> Result<Node, Bad> {
         self.at += 1;
         // Java requires the lower bound: `{,3}` is an error.
@@ -253,6 +259,7 @@ impl Parser {
         Ok(found)
     }
 
+    /// Parses the `?` or `+` after a quantifier.
     fn greed(&mut self, node: Node, least: u32, most: Option<u32>) -> Result<Node, Bad> {
         let greed = if self.eat('?') {
             Greed::Lazy
@@ -312,6 +319,7 @@ impl Parser {
         }
     }
 
+    /// Parses the name of a group up to `>`: ASCII letters and digits, beginning with a letter.
     fn name(&mut self, first: char) -> Result<String, Bad> {
         if !first.is_ascii_alphabetic() {
             return Err(Bad::Invalid);
@@ -474,6 +482,7 @@ impl Parser {
         char::from_u32(0x10000 + ((high - 0xD800) << 10) + low).ok_or(Bad::Invalid)
     }
 
+    /// Parses `\p{name}` or `\pL` after the `p`.
     fn property(&mut self, negated: bool) -> Result<ClassUnicode, Bad> {
         let name = match self.next()? {
             '{' => self.until('}')?,

@@ -70,6 +70,7 @@ pub(super) fn compile(node: &Node, groups: usize) -> Result<Program, Bad> {
 }
 
 impl Program {
+    /// Appends an instruction and returns its index.
     fn push(&mut self, op: Op) -> Result<usize, Bad> {
         if self.ops.len() >= SIZE_MAX {
             return Err(Bad::Unsupported("repetitions this large"));
@@ -78,12 +79,14 @@ impl Program {
         Ok(self.ops.len() - 1)
     }
 
+    /// Replaces the instruction at an index.
     fn put(&mut self, place: usize, op: Op) {
         if let Some(here) = self.ops.get_mut(place) {
             *here = op;
         }
     }
 
+    /// Compiles a node.
     fn node(&mut self, node: &Node) -> Result<(), Bad> {
         match node {
             Node::Empty => {}
@@ -135,6 +138,7 @@ impl Program {
         Ok(())
     }
 
+    /// Compiles alternatives: each but the last one is a choice with the next one.
     fn alternate(&mut self, nodes: &[Node]) -> Result<(), Bad> {
         let mut ends = vec![];
         for (i, node) in nodes.iter().enumerate() {
@@ -153,6 +157,7 @@ impl Program {
         Ok(())
     }
 
+    /// Compiles a repetition. `least` copies of the node are followed by optional copies or by a loop.
     fn repeat(&mut self, node: &Node, least: u32, most: Option<u32>, greed: Greed) -> Result<(), Bad> {
         // Possessive included: a run that leaves no choice is possessive.
         if let Node::Set(set) = node {

@@ -161,6 +161,7 @@ fn subtract(call: Call) -> Result<Bound> {
     if call.args.len() == 1 { negative(call) } else { number_or_time(call, Op::Subtract) }
 }
 
+/// Binds a binary operator: coerces numbers, and passes dates, times and intervals to `temporal`.
 fn number_or_time(call: Call, op: Op) -> Result<Bound> {
     let ctx = call.ctx;
     let temporal = |t: &DataType| is_datetime(t) || is_interval(t);
@@ -195,6 +196,7 @@ fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)
     if decimals {
         return Some((as_decimal(left)?, as_decimal(right)?));
     }
+    // A bare NULL is a DOUBLE in arithmetic, and a BIGINT for `div`.
     let both = match (common_type(&[l.clone(), r.clone()])?, op.base()) {
         (DataType::Null, Op::IntegralDivide) => DataType::Int64,
         (DataType::Null, _) => DataType::Float64,
@@ -223,6 +225,7 @@ pub(super) fn as_decimal(arg: &Arg) -> Option<DataType> {
     exact_digits(&arg.data_type).map(|(p, s)| decimal_bounded(p, s))
 }
 
+/// Makes the expression for operands that have been coerced.
 fn compute(op: Op, left: Arg, right: Arg) -> Bound {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     if let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) = (&l, &r) {
@@ -241,11 +244,13 @@ fn compute(op: Op, left: Arg, right: Arg) -> Bound {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Tries(bool);
 
+/// Calls a checked kernel, which raises errors or returns null for functions that try.
 fn checked(op: Op, returns: DataType, (name, run): (&'static str, Run), left: Arg, right: Arg) -> Bound {
     let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries());
     kernel.params(Tries(op.tries())).call(vec![left, right])
 }
 
+/// Makes DataFusion's own operator.
 fn native(op: Op, left: Arg, right: Arg) -> Bound {
     let operator = match op.base() {
         Op::Add => Operator::Plus,
@@ -286,6 +291,7 @@ fn positive(call: Call) -> Result<Bound> {
     Ok(Bound { expr: arg.expr, data_type: arg.data_type, nullable: arg.nullable, fallible: false })
 }
 
+/// Casts the operand of a unary operator: texts and NULL to DOUBLE.
 fn numeric_operand(symbol: &str, arg: Arg, t: &DataType, ctx: &crate::BindContext) -> Result<Arg> {
     if is_string(t) || t == &DataType::Null {
         return to_type(arg, &DataType::Float64, ctx);
@@ -293,6 +299,7 @@ fn numeric_operand(symbol: &str, arg: Arg, t: &DataType, ctx: &crate::BindContex
     if is_numeric(t) || is_interval(t) { Ok(arg) } else { Err(wrong_operand(symbol, "\"NUMERIC\"", t)) }
 }
 
+/// Binds `-x`.
 fn negative(call: Call) -> Result<Bound> {
     let (ctx, t) = (call.ctx, call.type_of(0));
     let [arg] = call.take()?;
@@ -300,6 +307,7 @@ fn negative(call: Call) -> Result<Bound> {
     if let Some(folded) = negated_literal(&arg) {
         return Ok(folded);
     }
+    // The range of decimals is symmetric; only the least integer has no negative.
     let fallible = !is_float(&arg.data_type) && !is_decimal(&arg.data_type);
     let kernel = Kernel::new("negative", arg.data_type.clone(), integers::negative);
     Ok(kernel.fallible(fallible).call(vec![arg]))
@@ -324,6 +332,7 @@ fn negated_literal(arg: &Arg) -> Option<Bound> {
     Some(Bound { expr, data_type: arg.data_type.clone(), nullable: false, fallible: false })
 }
 
+/// Binds `abs(x)`.
 fn absolute(call: Call) -> Result<Bound> {
     let (ctx, t) = (call.ctx, call.type_of(0));
     let [arg] = call.take()?;

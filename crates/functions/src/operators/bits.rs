@@ -58,6 +58,7 @@ fn require_integral(name: &str, i: usize, t: &DataType) -> Result<()> {
     if is_integral(t) { Ok(()) } else { Err(unexpected_type(name, i, "INTEGRAL", t)) }
 }
 
+/// Binds `&`, `|` and `^` of two integers of their common type.
 fn binary(call: Call, operator: Operator) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     let nullable = call.nullable(0) || call.nullable(1);
@@ -67,6 +68,7 @@ fn binary(call: Call, operator: Operator) -> Result<Bound> {
     let (Some(l), Some(r)) = (exprs.next(), exprs.next()) else {
         return Err(Error::internal("two operands were promised"));
     };
+    // Bits of integers need no kernel: DataFusion's operators cannot fail.
     let expr = Expr::BinaryExpr(BinaryExpr::new(l, operator, r));
     Ok(Bound { expr, data_type: common, nullable, fallible: false })
 }
@@ -86,6 +88,7 @@ fn bitwise_not(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Binds a shift of an INT or BIGINT.
 fn shift(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
     // As in Java, only INT and BIGINT are shifted; smaller integers are widened to INT.
     if call.type_of(0) != DataType::Int64 {
@@ -120,6 +123,7 @@ fn right_unsigned(b: &Batch) -> Result<ArrayRef> {
     shifted(b, |v, n| ((v as u32) >> n) as i32, |v, n| ((v as u64) >> n) as i64)
 }
 
+/// Binds `bit_count`, the number of bits that are set, for integers and booleans.
 fn bit_count(mut call: Call) -> Result<Bound> {
     // Spark also counts the bit of a BOOLEAN.
     if call.type_of(0) != DataType::Boolean {
@@ -154,12 +158,14 @@ fn bit_get(mut call: Call) -> Result<Bound> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Width(i64);
 
+/// Returns the bit at each position; an error if the type does not have the position.
 fn get(b: &Batch) -> Result<ArrayRef> {
     let (value, at) = (b.prims::<Int64Type>(0)?, b.prims::<Int32Type>(1)?);
     let Width(bits) = *b.params()?;
     b.build::<Int8Type>(|i| {
         let Some((v, n)) = value.get(i).zip(at.get(i)) else { return Ok(None) };
         if n < 0 || i64::from(n) >= bits {
+            // The range is that of the argument's type before it was widened.
             let class = "INVALID_PARAMETER_VALUE.BIT_POSITION_RANGE";
             let expected = format!("an integer value in [0, {bits})");
             return Err(bad_value_of(class, ["bit_get", "pos"], &expected, &n.to_string()));

@@ -101,6 +101,7 @@ pub(crate) fn compare_args(operator: Operator, left: Arg, right: Arg, ctx: &Bind
     Ok(Bound { expr, data_type: DataType::Boolean, nullable, fallible: false })
 }
 
+/// Casts both operands to their common type and returns it.
 fn coerce_operands(
     operator: Operator,
     left: Arg,
@@ -170,6 +171,7 @@ fn is_column(arg: &Arg) -> bool {
     matches!(arg.expr, Expr::Column(_))
 }
 
+/// Compares arrays and structs with kernels.
 fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
     type Test = (&'static str, crate::kernel::Run);
     let (name, run): Test = match operator {
@@ -245,6 +247,7 @@ fn either(left: Bound, right: Bound) -> Bound {
     }
 }
 
+/// Makes a chain of OR over comparisons with each item of a list.
 fn any_equal(value: Arg, list: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
     let mut found: Option<Bound> = None;
     for item in list {
@@ -257,9 +260,11 @@ fn any_equal(value: Arg, list: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
     found.ok_or_else(|| crate::errors::wrong_num_args("in", "> 1", 1))
 }
 
+/// Binds `value BETWEEN low AND high` as a conjunction of two comparisons.
 fn between(call: Call) -> Result<Bound> {
     let ctx = call.ctx;
     let [value, low, high] = call.take()?;
+    // The value occurs twice. The resolver shares it if evaluating it twice could give two values.
     let low = compare_args(Operator::GtEq, value.clone(), low, ctx)?;
     let high = compare_args(Operator::LtEq, value, high, ctx)?;
     let (low, high) = (as_arg(low), as_arg(high));

@@ -42,6 +42,8 @@ fn digits(t: &DataType) -> Result<(u8, i8)> {
     }
 }
 
+/// Computes an operator on two columns of decimals, at the scale of the result type. A result that does not fit
+/// is an error, or null for functions that try.
 fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     let (_, s1) = digits(&b.type_of(0)?)?;
     let (_, s2) = digits(&b.type_of(1)?)?;
@@ -153,6 +155,7 @@ fn round(value: i256, drop: i8) -> i256 {
     if drop <= 0 { value } else { divide_half_up(value, power(drop)).unwrap_or(value) }
 }
 
+/// Divides and rounds half away from zero.
 fn divide_half_up(value: i256, by: i256) -> Result<i256> {
     let quotient = value.checked_div(by).ok_or_else(divide_by_zero)?;
     let rest = value.checked_rem(by).ok_or_else(divide_by_zero)?;
@@ -164,6 +167,7 @@ fn divide_half_up(value: i256, by: i256) -> Result<i256> {
     Ok(if up && rest != i256::ZERO { quotient.wrapping_add(away) } else { quotient })
 }
 
+/// Returns Spark's error for a result that needs too many digits.
 fn out_of_range(value: i256, p: u8, s: i8) -> Error {
     let text = match value.to_i128() {
         Some(v) => {
@@ -177,6 +181,7 @@ fn out_of_range(value: i256, p: u8, s: i8) -> Error {
     decimal_out_of_range(&text, p, s)
 }
 
+/// Computes `div` of decimals, whose result is a BIGINT.
 fn integral_divide(b: &Batch) -> Result<ArrayRef> {
     let (_, s1) = digits(&b.type_of(0)?)?;
     let (_, s2) = digits(&b.type_of(1)?)?;

@@ -37,6 +37,7 @@ pub(super) fn run_of(op: Op) -> (&'static str, Run) {
     }
 }
 
+/// Computes an operator on two columns of one type.
 fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     let checked = match op {
         Op::Add => Some(numeric::add as Checked),
@@ -95,6 +96,7 @@ where
     Ok(Arc::new(builder.finish()))
 }
 
+/// Computes one value.
 fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
     let no_zero = |r: N| if r.is_zero() { Err(Fault::Zero) } else { Ok(()) };
     let minus_one = N::ZERO.sub_wrapping(N::ONE);
@@ -122,6 +124,7 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
     }
 }
 
+/// Returns Spark's error for an overflow. For TINYINT and SMALLINT it shows the operands.
 fn overflow_of<T: ArrowPrimitiveType>(op: Op, l: T::Native, r: T::Native) -> Error {
     let try_function = match op {
         Op::Add => "try_add",

@@ -87,6 +87,7 @@ pub(crate) fn normal(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
+// All children are normalized, those under null structs too: their values are never seen.
 fn normal_struct(array: &StructArray) -> Result<StructArray> {
     let columns = array.columns().iter().map(normal).collect::<Result<Vec<_>>>()?;
     arrow(StructArray::try_new(array.fields().clone(), columns, array.nulls().cloned()))

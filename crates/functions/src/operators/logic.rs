@@ -116,6 +116,7 @@ fn both(mut call: Call, operator: Operator) -> Result<Bound> {
     call.coerce(1, &DataType::Boolean)?;
     let [left, right] = call.take()?;
     let nullable = left.nullable || right.nullable;
+    // DataFusion's AND and OR have the three-valued logic of SQL.
     let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
     Ok(infallible(expr, DataType::Boolean, nullable))
 }
@@ -140,6 +141,7 @@ fn unknown_test(mut call: Call, test: fn(Expr) -> Expr) -> Result<Bound> {
 fn is_nan(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Float64)?;
     let [arg] = call.take()?;
+    // `isnan(NULL)` is false in Spark, so the result is never null.
     Ok(Kernel::new("isnan", DataType::Boolean, nan).nulls(Nulls::Never).call(vec![arg]))
 }
 
@@ -153,6 +155,7 @@ fn nanvl(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Float64)?;
     let [value, other] = call.take()?;
     let nullable = value.nullable || other.nullable;
+    // A null number is not NaN and is returned.
     let test = Kernel::new("isnan", DataType::Boolean, nan).nulls(Nulls::Never).call(vec![value.clone()]);
     Ok(case(vec![(test.expr, other.expr)], Some(value.expr), DataType::Float64, nullable))
 }

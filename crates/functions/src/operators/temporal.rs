@@ -104,6 +104,7 @@ fn signed(name: &'static str, returns: DataType, run: Run, sign: i64, zone: &str
     Kernel::new(name, returns, run).fallible(true).params(Signed { sign, zone })
 }
 
+/// Binds the addition or subtraction of an interval or of days; `None` if Spark has no such operator.
 fn add(left: Arg, right: Arg, sign: i64, ctx: &BindContext) -> Option<Result<Bound>> {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     // A TIMESTAMP_NTZ counts like an instant in UTC, where all days have 24 hours.
@@ -155,6 +156,7 @@ fn whole_days(arg: &Arg) -> bool {
     matches!(arg.literal(), Some(ScalarValue::DurationMicrosecond(Some(v))) if v % DAY == 0)
 }
 
+/// Binds the difference of two dates or timestamps, which is a day-time interval.
 fn difference(left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
     if left.data_type == DataType::Date32 && right.data_type == DataType::Date32 {
         return Ok(Kernel::new("date_difference", DAY_TIME, date_difference).call(vec![left, right]));
@@ -171,6 +173,7 @@ fn difference(left: Arg, right: Arg, ctx: &BindContext) -> Result<Bound> {
     Ok(Kernel::new("time_difference", DAY_TIME, time_difference).params(InZone(zone.into())).call(args))
 }
 
+/// Binds the product or the quotient of an interval and a number; `None` if it is not supported.
 fn scale(interval: Arg, by: Arg, divides: bool, ctx: &BindContext) -> Option<Result<Bound>> {
     let t = interval.data_type.clone();
     if (t != DAY_TIME && t != YEAR_MONTH) || !(is_numeric(&by.data_type)) {

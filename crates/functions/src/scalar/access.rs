@@ -69,6 +69,7 @@ fn pick(kernel: Kernel, i: usize, nullable: bool, arg: Arg) -> Bound {
     kernel.nulls(nulls).params(FieldIndex(i)).call(vec![arg])
 }
 
+/// Finds a field by name, without case.
 fn find<'a>(fields: &'a ::arrow::datatypes::Fields, name: &str) -> Result<(usize, &'a Arc<Field>)> {
     let mut found = fields.iter().enumerate().filter(|(_, f)| f.name().eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {
@@ -130,11 +131,13 @@ fn struct_key(child: Arg, key: &Arg) -> Result<Bound> {
     }
 }
 
+/// Binds an access to an array by index.
 fn index(mut call: Call, name: &'static str, run: crate::kernel::Run, fallible: bool) -> Result<Bound> {
     let element = match call.type_of(0) {
         DataType::List(f) => f.data_type().clone(),
         other => return Err(unexpected_type(call.name, 0, "ARRAY", &other)),
     };
+    // Spark does not cast a text to an index.
     if !is_integral(&call.type_of(1)) && call.type_of(1) != DataType::Null {
         return Err(unexpected_type(call.name, 1, "INTEGRAL", &call.type_of(1)));
     }
@@ -154,6 +157,7 @@ fn element_at(call: Call, tries: bool) -> Result<Bound> {
     }
 }
 
+/// Binds an access to a map by key; null for a missing key.
 fn map_value(map: Arg, key: Arg, key_type: DataType, ctx: &BindContext) -> Result<Bound> {
     let DataType::Map(entries, _) = map.data_type.clone() else {
         return Err(no_fields(&map.data_type));
@@ -170,6 +174,7 @@ fn struct_field(b: &Batch) -> Result<ArrayRef> {
 
 /// Returns a field with the nulls of its struct added: a null struct may have values in its children.
 fn field_of(array: &StructArray, FieldIndex(i): &FieldIndex) -> Result<ArrayRef> {
+    // The index was found while binding, in the type of the same argument.
     let column = array.columns().get(*i);
     let column = column.ok_or_else(|| Error::internal("a struct lost a field"))?;
     match array.nulls() {
@@ -184,6 +189,7 @@ fn field_of(array: &StructArray, FieldIndex(i): &FieldIndex) -> Result<ArrayRef>
 fn list_field(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
+    // All values of the child array, so that the offsets of the list can be used as they are.
     let values = field_of(list.values().as_struct(), b.params()?)?;
     let DataType::List(element) = b.returns else {
         return Err(Error::internal("fields of an array are an array"));

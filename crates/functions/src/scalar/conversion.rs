@@ -46,6 +46,7 @@ pub(super) const ENTRIES: &[Entry] =
             "Casts a value to DOUBLE.",
             &["SELECT double('1e3')"],
         ),
+        // Spark's DECIMAL without digits is DECIMAL(10, 0).
         Entry::bind(&["decimal"], 1, 1, |c| to(c, DataType::Decimal128(10, 0)))
             .shown(DisplayForm::Argument)
             .doc("value", "Casts a value to DECIMAL(10, 0).", &["SELECT decimal('12.6')"]),

@@ -71,6 +71,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Returns the tangent of an angle in radians.",
         &["SELECT tan(0)"],
     ),
+    // The reciprocals are those of Spark's definitions, also at the poles.
     double(&["cot"], &["cot"], |b| each(b, |x| Some(1.0 / x.tan()))).doc(
         "angle",
         "Returns the cotangent of an angle in radians.",

@@ -39,6 +39,7 @@ pub fn named_like(of: &DataType, names: &DataType) -> Option<DataType> {
     }
 }
 
+/// Replaces the names of fields, part by part.
 fn renamed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let nulls = || array.nulls().cloned();
     match to {
@@ -78,11 +79,13 @@ fn run(b: &Batch) -> Result<ArrayRef> {
     convert_fields(&b.array(0)?, b.returns)
 }
 
+/// Converts structs field by field, and lists element by element.
 fn convert_fields(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     match (array.data_type(), to) {
         (from, to) if from == to => Ok(Arc::clone(array)),
         (DataType::Struct(from), DataType::Struct(fields)) => {
             let values = array.as_struct();
+            // A missing field becomes a column of nulls.
             let column = |name: &str, to: &DataType| match from.iter().position(|f| same_name(f.name(), name))
             {
                 Some(i) => convert_fields(values.column(i), to),
@@ -110,6 +113,7 @@ fn convert_fields(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 }
 
 fn same_name(a: &str, b: &str) -> bool {
+    // As in Spark, names are compared without case in all alphabets.
     a.to_lowercase() == b.to_lowercase()
 }
 

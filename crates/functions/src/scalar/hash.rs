@@ -70,9 +70,11 @@ struct Hasher {
 }
 
 impl Hasher {
+    /// Computes the hash of each row over all arguments.
     fn rows(&self, b: &Batch) -> Result<Vec<u64>> {
         let mut hashes = vec![SEED; b.rows];
         for i in 0..b.len() {
+            // Spark hashes both zeros alike, and all NaNs.
             let column = normal(&b.array(i)?)?;
             for (row, hash) in hashes.iter_mut().enumerate() {
                 *hash = self.value(&column, row, *hash)?;
@@ -103,6 +105,7 @@ impl Hasher {
         }
     }
 
+    /// Returns the hash of a value that is not nested, or `None` for a type without a hash.
     fn number(&self, array: &ArrayRef, row: usize, seed: u64) -> Option<u64> {
         let int = |v: i32| (self.int)(v, seed);
         let long = |v: i64| (self.long)(v, seed);
@@ -180,6 +183,7 @@ mod murmur {
         for word in words {
             hash = mixed(word.iter().rev().fold(0, |w, b| w << 8 | u32::from(*b)), hash);
         }
+        // Each of the last bytes is mixed in as a word of its own, sign-extended.
         for byte in rest {
             hash = mixed(i32::from(*byte as i8) as u32, hash);
         }

@@ -11,7 +11,7 @@ use crate::errors::{not_constant, overflow, unexpected_type};
 use crate::kernel::{Batch, Kernel, Nulls, Run, arrow};
 use crate::operators::key::normal;
 use crate::registry::{Call, Defaults, Display, DisplayForm, Entry, MANY, Ty};
-use crate::types::{decimal_bounded, is_decimal, is_float, is_integral, is_nested, is_string};
+use crate::types::{decimal_bounded, is_decimal, is_integral, is_nested, is_string};
 use ::arrow::array::{Array, ArrayRef, AsArray, make_comparator};
 use ::arrow::compute::{SortOptions, interleave};
 use ::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
@@ -141,6 +141,7 @@ fn log(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new(name, DataType::Float64, run).nulls(Nulls::Always).call(call.args))
 }
 
+/// Computes the factorial as a BIGINT; null for negative numbers and beyond 20.
 fn factorial(b: &Batch) -> Result<ArrayRef> {
     let n = b.prims::<Int32Type>(0)?;
     b.build::<Int64Type>(|i| {
@@ -190,12 +191,14 @@ fn scale_of(call: &Call) -> Result<i64> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Scale(i64);
 
+/// Calls a rounding kernel with its scale.
 fn numbered(name: &'static str, returns: DataType, run: Run, scale: i64, call: Call) -> Bound {
     let args = call.args.into_iter().take(1).collect();
     Kernel::new(name, returns, run).fallible(true).params(Scale(scale)).nulls(Nulls::Always).call(args)
 }
 
-/// Binds `round(x [, scale])`: integers and doubles keep their type, decimals get the new scale.
+/// Binds `round(x [, scale])` and `bround`: integers and floating-point numbers keep their type, decimals get the new
+/// scale.
 fn round(mut call: Call, mode: Mode) -> Result<Bound> {
     let scale = scale_of(&call)?;
     if is_string(&call.type_of(0)) || call.type_of(0) == DataType::Null {
@@ -203,51 +206,51 @@ fn round(mut call: Call, mode: Mode) -> Result<Bound> {
     }
     let t = call.type_of(0);
     let half_up = mode == Mode::HalfUp;
-    if let DataType::Decimal128(p, s) = t {
-        let (p, s) = (i64::from(p), i64::from(s));
-        // One more integral digit, because 9.9 may become 10.
-        let integral = p - s + 1;
-        let returns = match scale {
-            n if n < 0 => decimal_bounded(integral.max(1 - n) as i32, 0),
-            n => {
-                let kept = n.min(s);
-                decimal_bounded((integral + kept) as i32, kept as i32)
-            }
-        };
-        let run: Run =
-            if half_up { |b| round_decimals(b, Mode::HalfUp) } else { |b| round_decimals(b, Mode::HalfEven) };
-        return Ok(numbered(if half_up { "round" } else { "bround" }, returns, run, scale, call));
-    }
     if is_integral(&t) {
-        // One kernel for all integers. The cast back raises if a rounded TINYINT does not fit.
-        let wide = crate::coerce::to_type(call.args.remove(0), &DataType::Int64, call.ctx)?;
-        call.args.insert(0, wide);
-        let run: Run =
-            if half_up { |b| round_integers(b, Mode::HalfUp) } else { |b| round_integers(b, Mode::HalfEven) };
-        let ctx = call.ctx;
-        let made = numbered(
-            if half_up { "round_integer" } else { "bround_integer" },
-            DataType::Int64,
-            run,
-            scale,
-            call,
-        );
-        let (nullable, arg) = (made.nullable, crate::coerce::as_arg(made));
-        let narrow = crate::cast::cast(arg, &t, crate::CastMode::Ansi, ctx)?;
-        return Ok(Bound { fallible: true, nullable, ..narrow });
+        return round_integral(call, &t, scale, half_up);
     }
-    if !is_float(&t) {
-        return Err(unexpected_type(call.name, 0, "NUMERIC", &t));
-    }
-    let run: Run =
-        if half_up { |b| round_doubles(b, Mode::HalfUp) } else { |b| round_doubles(b, Mode::HalfEven) };
-    let single = t == DataType::Float32;
-    let run: Run = match (single, half_up) {
-        (false, _) => run,
-        (true, true) => |b| round_floats(b, Mode::HalfUp),
-        (true, false) => |b| round_floats(b, Mode::HalfEven),
+    // Kernels are function pointers and capture nothing, so each type and mode has its own.
+    let (returns, run): (_, Run) = match (&t, half_up) {
+        (DataType::Decimal128(p, s), true) => {
+            (rounded_decimal(*p, *s, scale), |b| round_decimals(b, Mode::HalfUp))
+        }
+        (DataType::Decimal128(p, s), false) => {
+            (rounded_decimal(*p, *s, scale), |b| round_decimals(b, Mode::HalfEven))
+        }
+        (DataType::Float32, true) => (t.clone(), |b| round_floats(b, Mode::HalfUp)),
+        (DataType::Float32, false) => (t.clone(), |b| round_floats(b, Mode::HalfEven)),
+        (DataType::Float64, true) => (t.clone(), |b| round_doubles(b, Mode::HalfUp)),
+        (DataType::Float64, false) => (t.clone(), |b| round_doubles(b, Mode::HalfEven)),
+        _ => return Err(unexpected_type(call.name, 0, "NUMERIC", &t)),
     };
-    Ok(numbered(if half_up { "round" } else { "bround" }, t, run, scale, call))
+    Ok(numbered(if half_up { "round" } else { "bround" }, returns, run, scale, call))
+}
+
+/// Returns Spark's type of a rounded decimal.
+fn rounded_decimal(precision: u8, scale: i8, wanted: i64) -> DataType {
+    let (precision, scale) = (i64::from(precision), i64::from(scale));
+    // One more integral digit, because 9.9 may become 10.
+    let integral = precision - scale + 1;
+    if wanted < 0 {
+        return decimal_bounded(integral.max(1 - wanted) as i32, 0);
+    }
+    let kept = wanted.min(scale);
+    decimal_bounded((integral + kept) as i32, kept as i32)
+}
+
+/// Rounds integers of type `t` with one kernel for all types. The cast back raises if a rounded TINYINT does not fit.
+fn round_integral(mut call: Call, t: &DataType, scale: i64, half_up: bool) -> Result<Bound> {
+    let ctx = call.ctx;
+    let wide = crate::coerce::to_type(call.args.remove(0), &DataType::Int64, ctx)?;
+    call.args.insert(0, wide);
+    let (name, run): (_, Run) = match half_up {
+        true => ("round_integer", |b| round_integers(b, Mode::HalfUp)),
+        false => ("bround_integer", |b| round_integers(b, Mode::HalfEven)),
+    };
+    let rounded = numbered(name, DataType::Int64, run, scale, call);
+    let nullable = rounded.nullable;
+    let narrow = crate::cast::cast(crate::coerce::as_arg(rounded), t, crate::CastMode::Ansi, ctx)?;
+    Ok(Bound { fallible: true, nullable, ..narrow })
 }
 
 /// Binds `ceil(x)` and `floor(x)`: a BIGINT, or a decimal of scale 0 for a decimal; with a scale a decimal of that
@@ -291,12 +294,14 @@ fn ceil_or_floor(mut call: Call, mode: Mode) -> Result<Bound> {
     Ok(numbered(if up { "ceil" } else { "floor" }, returns, run, scale, call))
 }
 
+/// Applies `ceil` or `floor` to doubles and returns BIGINT.
 fn whole(b: &Batch, f: fn(f64) -> f64) -> Result<ArrayRef> {
     let x = b.prims::<Float64Type>(0)?;
     // As Java's cast to `long`: NaN becomes 0, and what is too large saturates.
     b.build::<Int64Type>(|i| Ok(x.get(i).map(|x| f(x) as i64)))
 }
 
+/// Rounds decimals to the scale; an error if the result does not fit.
 fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(_, from) = b.type_of(0)? else {
         return Err(thalweg_common::Error::internal("a decimal was promised"));
@@ -329,6 +334,7 @@ fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     })
 }
 
+/// Rounds integers to a negative scale: `round(155, -1)` is 160.
 fn round_integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Int64Type>(0)?;
@@ -431,33 +437,44 @@ fn greatest_or_least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     Ok(best)
 }
 
-/// Computes `conv(number, from, to)`. A negative `to` writes a signed number; the first character that is not a digit
-/// of `from` ends the number.
+/// Computes `conv(number, from, to)`; null for a base that is not from 2 to 36.
 fn conv(b: &Batch) -> Result<ArrayRef> {
     let (text, from, to) = (b.strings(0)?, b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
+    let is_base = |base: u32| (2..=36).contains(&base);
     b.build_text(|i| {
-        let (Some(s), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else { return Ok(None) };
-        if !(2..=36).contains(&from) || !(2..=36).contains(&to.unsigned_abs()) {
+        let (Some(text), Some(from), Some(to)) = (text.get(i), from.get(i), to.get(i)) else {
             return Ok(None);
+        };
+        match u32::try_from(from) {
+            Ok(from) if is_base(from) && is_base(to.unsigned_abs()) => {
+                converted(text.trim_matches(' '), from, to)
+            }
+            _ => Ok(None),
         }
-        let s = s.trim_matches(' ');
-        let (negative, digits) = s.strip_prefix('-').map_or((false, s), |d| (true, d));
-        let mut value = 0u64;
-        for digit in digits.chars().map_while(|c| c.to_digit(from as u32)) {
-            let next = value.checked_mul(from as u64).and_then(|v| v.checked_add(u64::from(digit)));
-            value = next.ok_or_else(|| overflow("Overflow in function conv()", None))?;
-        }
-        if s.is_empty() {
-            return Ok(None);
-        }
-        // Spark computes with unsigned 64-bit numbers: -1 is the greatest one.
-        let value = if negative { (value as i64).wrapping_neg() as u64 } else { value };
-        let signed = to < 0 && (value as i64) < 0;
-        let magnitude = if signed { (value as i64).unsigned_abs() } else { value };
-        Ok(Some(format!("{}{}", if signed { "-" } else { "" }, in_base(magnitude, to.unsigned_abs()))))
     })
 }
 
+/// Converts a number to another base; null for an empty text. A negative `to` writes a signed number; the first
+/// character that is not a digit of `from` ends the number.
+fn converted(text: &str, from: u32, to: i32) -> Result<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let mut value = 0u64;
+    for digit in digits.chars().map_while(|c| c.to_digit(from)) {
+        let next = value.checked_mul(u64::from(from)).and_then(|v| v.checked_add(u64::from(digit)));
+        value = next.ok_or_else(|| overflow("Overflow in function conv()", None))?;
+    }
+    // Spark computes with unsigned 64-bit numbers: -1 is the greatest one.
+    let bits = if is_negative { value.wrapping_neg() } else { value };
+    let is_signed = to < 0 && (bits as i64) < 0;
+    let magnitude = if is_signed { (bits as i64).unsigned_abs() } else { bits };
+    let sign = if is_signed { "-" } else { "" };
+    Ok(Some(format!("{sign}{}", in_base(magnitude, to.unsigned_abs()))))
+}
+
+/// Writes a number in a base from 2 to 36.
 fn in_base(mut value: u64, base: u32) -> String {
     let mut digits = Vec::new();
     loop {
@@ -471,6 +488,7 @@ fn in_base(mut value: u64, base: u32) -> String {
     digits.iter().rev().collect()
 }
 
+/// Computes `width_bucket`: 0 before the range and `count + 1` after it; null for arguments without a meaning.
 fn width_bucket(b: &Batch) -> Result<ArrayRef> {
     let (x, low) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);
     let (high, count) = (b.prims::<Float64Type>(2)?, b.prims::<Int64Type>(3)?);

@@ -59,6 +59,7 @@ fn assert_true(mut call: Call) -> Result<Bound> {
     Ok(kernel.fallible(true).nulls(Nulls::Always).call(call.args))
 }
 
+/// Raises the error of the first row whose condition is not true, and otherwise returns nulls.
 fn asserted(b: &Batch) -> Result<ArrayRef> {
     let holds = b.bools(0)?;
     let message = if b.len() > 1 { Some(b.strings(1)?) } else { None };

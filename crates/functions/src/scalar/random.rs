@@ -86,10 +86,12 @@ fn seeded(c: Call, kind: RandomKind) -> Result<Bound> {
     Ok(call(kind, seed))
 }
 
+/// Returns the seed of a constant argument.
 fn seed_of(name: &'static str, arg: &Arg) -> Result<i64> {
     if !is_integral(&arg.data_type) && arg.data_type != DataType::Null {
         return Err(unexpected_type(name, 0, "(\"INT\" or \"BIGINT\")", &arg.data_type));
     }
+    // An expression of constants is accepted as well: `rand(1 + 2)`.
     let value = crate::coerce::constant_of(arg).ok_or_else(|| seed_not_constant(name))?;
     match value.cast_to(&DataType::Int64) {
         Ok(ScalarValue::Int64(seed)) => Ok(seed.unwrap_or(0)),
@@ -97,6 +99,7 @@ fn seed_of(name: &'static str, arg: &Arg) -> Result<i64> {
     }
 }
 
+/// Makes a call with a generator of its own.
 fn call(kind: RandomKind, seed: i64) -> Bound {
     let source = match kind {
         RandomKind::Uniform | RandomKind::Normal => Source::Shift(XorShift::new(seed)),
@@ -196,14 +199,17 @@ impl XorShift {
         Self { state: (i64::from(high) << 32) | i64::from(low), spare: None }
     }
 
+    /// Draws a number of at most 32 bits, as Java's `Random.next` does.
     fn bits(&mut self, count: u32) -> i64 {
         let mut next = self.state ^ (self.state << 21);
         next ^= ((next as u64) >> 35) as i64;
         next ^= next << 4;
         self.state = next;
+        // Java's `next` returns an `int`; up to 27 bits never reach its sign.
         i64::from((next & ((1 << count) - 1)) as i32)
     }
 
+    /// Draws a double from 0 up to 1, with 53 random bits.
     fn uniform(&mut self) -> f64 {
         // 26 and 27 bits make the 53 bits of a double's mantissa, as in Java's `nextDouble`.
         let high = self.bits(26) << 27;
@@ -282,6 +288,7 @@ impl Twister {
         Self { words, next: WORDS }
     }
 
+    /// Draws 32 bits.
     fn word(&mut self) -> u32 {
         if self.next >= WORDS {
             self.generate();

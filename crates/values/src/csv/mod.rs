@@ -63,6 +63,7 @@ impl Syntax {
     /// Sets the end of records to `given`, or else to the first line end in `text`, as Spark detects it.
     pub fn end_records(&mut self, text: &str, given: Option<&str>) {
         let first = text.find(['\n', '\r']).and_then(|at| text.get(at..)).unwrap_or("\n");
+        // `\r\n` before `\r`, which is its beginning.
         let found = ["\r\n", "\r", "\n"].into_iter().find(|end| first.starts_with(end)).unwrap_or("\n");
         self.line_end = Some(given.unwrap_or(found).to_owned());
         self.normalizes = given.is_none() && found != "\n";

@@ -88,6 +88,7 @@ impl Record {
         self.fields.push(Field { range, in_unescaped: false, quoted: false });
     }
 
+    /// Parses a field that begins with the quote, and returns the offset after it.
     fn quoted(&mut self, text: &str, open: usize, syntax: &Syntax) -> usize {
         let bytes = text.as_bytes();
         let (quote, from) = (syntax.quote, self.unescaped.len());
@@ -148,6 +149,7 @@ impl Record {
     }
 }
 
+/// Returns the offset of the next quote or escape.
 fn next_special(bytes: &[u8], at: usize, syntax: &Syntax) -> Option<usize> {
     let tail = bytes.get(at..)?;
     let found = match syntax.escape_escape {
@@ -173,6 +175,7 @@ fn starts(bytes: &[u8], at: usize, what: &str) -> bool {
 /// Returns the offset of the next separator or end of a record, or the end of the text.
 fn plain_end(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
     let separator = syntax.separator.as_bytes().first().copied().unwrap_or(b',');
+    // Only first bytes are searched for; `ends_field` compares the whole separator.
     let line_end = syntax.line_end.as_ref().and_then(|e| e.as_bytes().first()).copied().unwrap_or(separator);
     let mut at = from;
     while let Some(found) = bytes.get(at..).and_then(|tail| memchr2(separator, line_end, tail)) {
@@ -184,6 +187,7 @@ fn plain_end(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
     bytes.len()
 }
 
+/// Returns whether a separator, the end of a record or the end of the text is at an offset.
 fn ends_field(bytes: &[u8], at: usize, syntax: &Syntax) -> bool {
     let ends_record = |end: &String| starts(bytes, at, end);
     at >= bytes.len()
@@ -191,6 +195,7 @@ fn ends_field(bytes: &[u8], at: usize, syntax: &Syntax) -> bool {
         || syntax.line_end.as_ref().is_some_and(ends_record)
 }
 
+/// Returns the offset after blanks that are not a separator or line end.
 fn skip_blanks(bytes: &[u8], from: usize, syntax: &Syntax) -> usize {
     let mut at = from;
     while bytes.get(at).is_some_and(|b| *b <= b' ') && !ends_field(bytes, at, syntax) {

@@ -77,6 +77,7 @@ impl CsvWriter {
         out.extend(quote);
     }
 
+    /// Appends the text of a value, in quotes if it needs them.
     fn cell(&self, text: &str, column: usize, out: &mut String) {
         let blank = |c: char| c <= ' ';
         let text = if self.trim_start { text.trim_start_matches(blank) } else { text };
@@ -101,6 +102,7 @@ impl CsvWriter {
         for c in text.chars() {
             if c == quote {
                 out.push(self.escape);
+            // The escape is escaped only if an option says by what.
             } else if c == self.escape {
                 out.extend(self.escape_escape);
             }

@@ -79,6 +79,7 @@ impl ColumnBuilder {
                 let items = Box::new(Self::new(field.data_type())?);
                 Kind::List { field: Arc::clone(field), items, lengths: Vec::new(), valid }
             }
+            // Keys of JSON objects are texts. A sorted map has an order that an object does not have.
             DataType::Map(entries, false) => {
                 let DataType::Struct(pair) = entries.data_type() else { return None };
                 let (key, value) = (pair.first()?, pair.get(1)?);
@@ -115,6 +116,7 @@ impl ColumnBuilder {
             (Kind::List { items, lengths, valid, .. }, Json::Array(values, _)) => {
                 lengths.push(values.len());
                 let fit = values.iter().fold(Fit::Whole, |fit, v| items.append(v, rules).min(fit));
+                // An element that does not fit at all makes the whole list null, as in Spark.
                 valid.append(fit != Fit::Nothing);
                 fit
             }
@@ -236,6 +238,7 @@ impl RowBuilder {
                 true => append_last(field, column, members, rules),
                 false => column.append(value, rules),
             };
+            // A field that does not fit is null, but the struct stays.
             if appended != Fit::Whole {
                 fit = Fit::Partly;
             }
@@ -279,6 +282,7 @@ fn append_last(field: &FieldRef, column: &mut ColumnBuilder, members: &Members<'
     worst
 }
 
+/// Appends a value to a column that is not nested, or a null, and returns whether the value fits.
 fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, rules: Rules<'_>) -> bool {
     use DataType as T;
     let Rules { text: rules, non_numeric, raw } = rules;
@@ -301,6 +305,7 @@ fn append_cell(cell: &mut CellBuilder, data_type: &DataType, value: &Json<'_>, r
         (T::Decimal128(..) | T::Date32 | T::Timestamp(..), Json::Text(text)) => cell.append(text, rules),
         // Spark reads a number as seconds since 1970.
         (T::Timestamp(_, Some(_)), Json::Number(text)) => match (text.parse::<i64>(), &mut *cell) {
+            // Beyond 64-bit microseconds the number is not a timestamp.
             (Ok(seconds), CellBuilder::Timestamp(b)) if seconds.checked_mul(1_000_000).is_some() => {
                 b.append_value(seconds * 1_000_000);
                 true

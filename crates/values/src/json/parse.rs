@@ -41,6 +41,7 @@ impl<'a> Parser<'a> {
             }
             let (rest, allowed) = (self.rest(), self.lenience.comments);
             if allowed && rest.starts_with("//") {
+                // The line end is skipped as a blank in the next round.
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if allowed && rest.starts_with("/*") {
                 self.at += rest.find("*/")? + 2;
@@ -55,6 +56,7 @@ impl<'a> Parser<'a> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
+    /// Parses a value.
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
         self.skip()?;
         match self.peek()? {
@@ -68,7 +70,9 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses `null`, `true`, `false` or a word for a number.
     fn word(&mut self) -> Option<Json<'a>> {
+        // Jackson knows exactly these words, in lower case.
         let words = [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))];
         for (word, value) in words {
             if self.rest().starts_with(word) {
@@ -95,6 +99,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses a number. Its text is kept as it is.
     fn number(&mut self) -> Option<Json<'a>> {
         let bytes = self.rest().as_bytes();
         let run = |from: usize| {
@@ -164,6 +169,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses the name of a member.
     fn name(&mut self) -> Option<Cow<'a, str>> {
         self.skip()?;
         match self.peek()? {
@@ -179,6 +185,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses a string that begins with `quote`.
     fn text(&mut self, quote: u8) -> Option<Cow<'a, str>> {
         if quote == b'\'' && !self.lenience.single_quotes {
             return None;
@@ -190,6 +197,7 @@ impl<'a> Parser<'a> {
         loop {
             let tail = self.text.as_bytes().get(self.at..)?;
             let controls = self.lenience.control_characters;
+            // Bytes are enough: none of these occurs inside of a character of UTF-8.
             let length = tail.iter().position(|b| *b == quote || *b == b'\\' || (*b < b' ' && !controls))?;
             let plain = self.rest().get(..length)?;
             self.at += length;
@@ -223,6 +231,7 @@ fn escape(text: &str, at: &mut usize, quote: u8, lenience: Lenience) -> Option<c
     *at += escaped.len_utf8();
     Some(match escaped {
         '"' | '\\' | '/' => escaped,
+        // Only a string in single quotes may escape one.
         '\'' if quote == b'\'' => escaped,
         'n' => '\n',
         't' => '\t',
@@ -255,6 +264,7 @@ fn unicode(text: &str, at: &mut usize, lenience: Lenience) -> Option<char> {
     }
 }
 
+/// Parses the four digits of a UTF-16 unit.
 fn unit(text: &str, at: &mut usize) -> Option<u32> {
     let digits = text.get(*at..*at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
     *at += 4;

@@ -63,6 +63,7 @@ pub fn quote(text: &str, out: &mut String) {
     out.push('"');
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
+        // Runs without escapes are copied whole. Jackson escapes only these characters.
         if !matches!(byte, b'"' | b'\\' | 0..=0x1F) {
             continue;
         }

@@ -35,6 +35,8 @@ impl JsonWriter {
         let mut first = true;
         for (name, column) in names.iter().zip(columns) {
             let is_null = column.is_null(row) || *column.data_type() == DataType::Null;
+            // `ignoreNullFields` concerns members of objects only: nulls in lists and maps are always
+            // written.
             if is_null && self.skip_nulls {
                 continue;
             }
@@ -76,6 +78,7 @@ impl JsonWriter {
         }
     }
 
+    /// Appends a map as an object.
     fn map(&self, column: &ArrayRef, row: usize, out: &mut String) {
         let entries = column.as_map().value(row);
         let (keys, values) = (entries.column(0), entries.column(1));
@@ -107,6 +110,7 @@ impl JsonWriter {
         };
     }
 
+    /// Appends a value that is neither nested nor a text.
     fn scalar(&self, data_type: &DataType, column: &ArrayRef, row: usize, out: &mut String) {
         let start = out.len();
         print(column, row, &self.rules, out);

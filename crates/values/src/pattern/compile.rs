@@ -60,11 +60,13 @@ fn check_letters(text: &str, parsing: bool) -> Result<(), Refusal> {
 /// Returns whether the formatter of Spark 2 (`SimpleDateFormat`) accepts the pattern: then Spark's error mentions the
 /// upgrade.
 fn spark_2_knows(text: &str) -> bool {
+    // `SimpleDateFormat` refuses a quote that is not closed, and unknown letters outside of quotes.
     let closed = text.matches('\'').count().is_multiple_of(2);
     let known = |c: char| !c.is_ascii_alphabetic() || "GyYMLwWDdFEuaHkKhmsSzZX".contains(c);
     closed && unquoted(text).all(|part| part.chars().all(known) && !part.contains("XXXX"))
 }
 
+/// Returns Spark's error for a pattern that Spark 2 accepted.
 fn recognition(text: &str) -> Error {
     let message = format!(
         "You may get a different result due to the upgrading to Spark >= 3.0: fail to recognize '{text}' pattern in the \
@@ -74,6 +76,7 @@ fn recognition(text: &str) -> Error {
     Error::new(ErrorKind::IllegalArgument, class, "42K0B", message).param("pattern", format!("'{text}'"))
 }
 
+/// Returns Spark's error for any other pattern.
 fn refused(text: &str, why: Refusal) -> Error {
     let (class, what) = match why {
         Refusal::WeekBased(c) => {
@@ -159,6 +162,7 @@ impl Compiler<'_> {
                 '\'' => level.push(Item::Text(self.quoted()?)),
                 '[' if depth < DEPTH_MAX => level.push(Item::Optional(self.items(depth + 1)?)),
                 ']' => break,
+                // Java reserves these characters. A `[` gets here only beyond the bound on nesting.
                 '[' | '{' | '}' | '#' => return None,
                 c if c.is_ascii_alphabetic() => {
                     let mut width = 1;
@@ -176,6 +180,7 @@ impl Compiler<'_> {
         Some(level.items)
     }
 
+    /// Reads a text up to its closing quote. Two quotes are one literal quote.
     fn quoted(&mut self) -> Option<String> {
         if self.rest.next_if_eq(&'\'').is_some() {
             return Some("'".into());
@@ -218,11 +223,13 @@ impl Compiler<'_> {
         })
     }
 
+    /// Returns the number for a year of `width` letters.
     fn year(&self, width: usize) -> Number {
         let field = if self.has_era { Field::YearOfEra } else { Field::Year };
         // From four letters on Java writes a plus before a year with more digits than letters.
         let sign = if width < 4 { Sign::Normal } else { Sign::ExceedsPad };
         match width {
+            // Two letters are the last two digits of a year of this century.
             2 if self.has_era => fixed(Field::ShortYearOfEra, 2),
             2 => fixed(Field::ShortYear, 2),
             _ => Number { field, min: width, max: 19, sign, reserved: 0 },
@@ -230,6 +237,7 @@ impl Compiler<'_> {
     }
 }
 
+/// Returns a number with a fixed number of digits and no sign.
 fn fixed(field: Field, width: usize) -> Number {
     Number { field, min: width, max: width, sign: Sign::Never, reserved: 0 }
 }

@@ -22,6 +22,7 @@ impl Moment {
         Self { date: calendar::from_days(days), days, time: local.rem_euclid(DAY), instant, zone }
     }
 
+    /// Returns the value of a field.
     fn field(&self, field: Field) -> i64 {
         let (year, month, day) = (self.date.year, i64::from(self.date.month), i64::from(self.date.day));
         let hour = self.time / HOUR;
@@ -77,6 +78,7 @@ fn name(name: &'static str, full: bool) -> &'static str {
     if full { name } else { short(name) }
 }
 
+/// Appends a number, padded with zeros to the width of its field.
 fn write_number(value: i64, number: &Number, out: &mut String) {
     let (size, width) = (value.unsigned_abs(), number.min);
     let exceeds =
@@ -98,6 +100,7 @@ fn write_number(value: i64, number: &Number, out: &mut String) {
     }
 }
 
+/// Appends the first digits of a fraction of a second.
 fn write_fraction(micros: i64, digits: usize, out: &mut String) {
     let mut unit = 100_000;
     for _ in 0..digits {

@@ -185,6 +185,7 @@ impl Pattern {
         self.any(&|item| matches!(item, Item::Offset(_) | Item::ZoneId | Item::ZoneName(_)))
     }
 
+    /// Returns whether an item, inside of optional parts too, passes a test.
     fn any(&self, test: &dyn Fn(&Item) -> bool) -> bool {
         fn inside(items: &[Item], test: &dyn Fn(&Item) -> bool) -> bool {
             items.iter().any(|item| match item {

@@ -47,6 +47,7 @@ fn put<T: PartialEq + Copy>(slot: &mut Option<T>, value: T) -> Option<()> {
     (*slot.get_or_insert(value) == value).then_some(())
 }
 
+/// Returns a value if it is missing or in a range.
 fn within(value: Option<i64>, low: i64, high: i64) -> Option<Option<i64>> {
     value.is_none_or(|v| (low..=high).contains(&v)).then_some(value)
 }
@@ -78,6 +79,7 @@ impl Found {
         Some(Timestamp { local, zone: self.zone.or(self.offset.map(Zone::Fixed)) })
     }
 
+    /// Resolves the year; a year of an era without an era is one of the current era.
     fn year(&self) -> Option<i64> {
         let of_era = match self.year_of_era {
             Some(year) if year < 1 => return None,
@@ -153,6 +155,7 @@ fn read<'a>(items: &[Item], text: &'a str, found: &mut Found) -> Result<&'a str,
     Ok(rest)
 }
 
+/// Parses one item, and returns the rest of the text.
 fn read_item<'a>(item: &Item, text: &'a str, found: &mut Found) -> Option<&'a str> {
     match item {
         Item::Text(expected) => literal(text, expected),
@@ -214,6 +217,7 @@ fn read_name<'a, 'n>(names: impl Iterator<Item = &'n str>, text: &'a str) -> Opt
     (0..).zip(names).find_map(|(place, name)| Some((place, strip_prefix(text, name)?)))
 }
 
+/// Parses at most `digits` digits of a fraction of a second to microseconds.
 fn read_fraction(digits: usize, text: &str) -> Option<(i64, &str)> {
     let count = text.bytes().take(digits).take_while(u8::is_ascii_digit).count();
     let (head, rest) = text.split_at_checked(count).filter(|_| count > 0)?;

@@ -67,6 +67,7 @@ pub(super) fn read_name(text: &str, full: bool) -> Option<(Zone, &str)> {
         let ends = !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
         ends.then_some((id, rest))
     });
+    // Several names may match, such as `EST` and `EST5EDT`: the longest one leaves the shortest rest.
     let longest = matching.min_by_key(|(_, rest)| rest.len());
     let by_name = longest.and_then(|(id, rest)| Some((Zone::Named(Tz::from_str(id).ok()?), rest)));
     by_name.or_else(|| read_id(text))

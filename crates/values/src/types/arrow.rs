@@ -69,15 +69,19 @@ pub fn to_spark(data_type: &Arrow) -> Option<DataType> {
         Arrow::Null => DataType::Null,
         Arrow::Boolean => DataType::Boolean,
         Arrow::Int8 => DataType::Byte,
+        // Spark has no unsigned types: the next larger signed one holds all values.
         Arrow::Int16 | Arrow::UInt8 => DataType::Short,
         Arrow::Int32 | Arrow::UInt16 => DataType::Integer,
         Arrow::Int64 | Arrow::UInt32 => DataType::Long,
         Arrow::UInt64 => DataType::Decimal { precision: 20, scale: 0 },
         Arrow::Float16 | Arrow::Float32 => DataType::Float,
         Arrow::Float64 => DataType::Double,
+        // Spark's decimals have no negative scale.
         Arrow::Decimal128(precision, scale) if *scale >= 0 => {
             DataType::Decimal { precision: *precision, scale: *scale }
         }
+        // Several layouts of Arrow have one type in Spark. Whoever reads them converts to the layout of
+        // `to_arrow`.
         Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => DataType::String,
         Arrow::Binary | Arrow::LargeBinary | Arrow::BinaryView | Arrow::FixedSizeBinary(_) => {
             DataType::Binary
@@ -85,6 +89,7 @@ pub fn to_spark(data_type: &Arrow) -> Option<DataType> {
         Arrow::Date32 | Arrow::Date64 => DataType::Date,
         Arrow::Timestamp(_, Some(_)) => DataType::Timestamp,
         Arrow::Timestamp(_, None) => DataType::TimestampNtz,
+        // The widest fields, since Arrow has none.
         Arrow::Duration(_) => DataType::DayTimeInterval { start: 0, end: 3 },
         Arrow::Interval(IntervalUnit::YearMonth) => DataType::YearMonthInterval { start: 0, end: 1 },
         Arrow::Interval(IntervalUnit::MonthDayNano) => DataType::CalendarInterval,
@@ -171,6 +176,7 @@ pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
         Arrow::Int8 => Some((3, 0)),
         Arrow::Int16 => Some((5, 0)),
         Arrow::Int32 => Some((10, 0)),
+        // 19 digits would be enough, but Spark uses 20.
         Arrow::Int64 => Some((20, 0)),
         Arrow::Decimal128(precision, scale) => Some((i32::from(*precision), i32::from(*scale))),
         _ => None,
@@ -180,6 +186,7 @@ pub fn exact_digits(data_type: &Arrow) -> Option<(i32, i32)> {
 /// Returns whether a decimal with this precision and scale can hold every value of an exact numeric type.
 pub fn decimal_holds(data_type: &Arrow, precision: u8, scale: i8) -> bool {
     let (precision, scale) = (i32::from(precision), i32::from(scale));
+    // Enough digits after the point, and enough before it.
     exact_digits(data_type).is_some_and(|(p, s)| scale >= s && precision - scale >= p - s)
 }
 

@@ -33,6 +33,7 @@ impl DataType {
                 let field = |f: &StructField| format!("{}: {}", quoted(&f.name), f.type_and_rest());
                 format!("STRUCT<{}>", joined(s, ", ", field))
             }
+            // Names of fields are not uppercased, so nested types are handled above.
             _ => self.simple_string().to_uppercase(),
         }
     }
@@ -40,6 +41,7 @@ impl DataType {
     /// Returns Spark's `typeName`, as printSchema and JSON write it: `integer`, `decimal(10,2)`, `array`.
     pub fn type_name(&self) -> String {
         match self {
+            // The names of integers are the only ones that differ from `simpleString`, besides nested types.
             Self::Byte => "byte".to_owned(),
             Self::Short => "short".to_owned(),
             Self::Integer => "integer".to_owned(),
@@ -123,6 +125,7 @@ impl StructField {
         serde_json::from_str(self.metadata.get("comment")?).ok()
     }
 
+    /// Returns the type, with NOT NULL and the comment if there are such.
     fn type_and_rest(&self) -> String {
         let mut text = self.data_type.sql();
         if !self.nullable {
@@ -156,6 +159,7 @@ fn interval_name(fields: &[&str], start: u8, end: u8) -> String {
 
 /// Returns the name, in backquotes unless it is a plain identifier.
 fn quoted(name: &str) -> String {
+    // Spark quotes names with other characters, and those of digits alone.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().any(|c| !c.is_ascii_digit());
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }

@@ -39,6 +39,7 @@ impl StructType {
 
 impl StructField {
     fn json_value(&self) -> Value {
+        // Metadata that is not JSON is written as a string rather than lost.
         let value =
             |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
         let metadata: Map<String, Value> = self.metadata.iter().map(|(k, v)| (k.clone(), value(v))).collect();
@@ -97,6 +98,7 @@ fn invalid(what: impl std::fmt::Display) -> Error {
     .param("invalidType", what)
 }
 
+/// Parses a type from its JSON: a name or an object.
 fn from_value(value: &Value) -> Result<DataType> {
     match value {
         Value::String(name) => named(name),
@@ -109,6 +111,7 @@ fn named(name: &str) -> Result<DataType> {
     DataType::from_name(name).ok_or_else(|| invalid(name))
 }
 
+/// Parses an array, a map or a struct.
 fn from_object(object: &Map<String, Value>, whole: &Value) -> Result<DataType> {
     let part = |key: &str| object.get(key).ok_or_else(|| invalid(whole));
     let flag = |key: &str| part(key)?.as_bool().ok_or_else(|| invalid(whole));
@@ -126,11 +129,13 @@ fn from_object(object: &Map<String, Value>, whole: &Value) -> Result<DataType> {
             let fields = part("fields")?.as_array().ok_or_else(|| invalid(whole))?;
             Ok(DataType::Struct(StructType { fields: fields.iter().map(field).collect::<Result<_>>()? }))
         }
+        // Spark's JSON of a user-defined type has a Python class, which is not run here.
         Some("udt") => Err(Error::unsupported("user-defined types")),
         _ => Err(invalid(whole)),
     }
 }
 
+/// Parses a field of a struct.
 fn field(value: &Value) -> Result<StructField> {
     let part = |key: &str| value.get(key).ok_or_else(|| invalid(value));
     let name = part("name")?.as_str().ok_or_else(|| invalid(value))?;

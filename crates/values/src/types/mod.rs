@@ -54,7 +54,7 @@ pub enum DataType {
     Date,
     /// An instant (`TIMESTAMP`, with local time zone), microseconds.
     Timestamp,
-    /// A wall-clock time without zone, microseconds.
+    /// A local time without a zone, microseconds.
     TimestampNtz,
     /// `INTERVAL DAY TO SECOND` and its parts, microseconds; fields 0 (day) to 3 (second).
     DayTimeInterval {

@@ -51,6 +51,7 @@ impl DataType {
 
     /// Returns the decimal type with this precision and scale, or `None` if there is no such type.
     pub fn decimal(precision: u8, scale: i8) -> Option<Self> {
+        // Spark allows a scale up to the precision.
         let fits = (1..=Self::PRECISION_MAX).contains(&precision) && i16::from(scale) <= i16::from(precision);
         fits.then_some(Self::Decimal { precision, scale })
     }
@@ -80,6 +81,7 @@ impl DataType {
                 return match rest {
                     [] => Some(Self::CalendarInterval),
                     [one] => Self::interval(one, one),
+                    // `day to day` is written as `day`.
                     [start, to, end] if to.eq_ignore_ascii_case("to") && start != end => {
                         Self::interval(start, end)
                     }

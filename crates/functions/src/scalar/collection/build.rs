@@ -97,6 +97,7 @@ fn named_struct(call: Call) -> Result<Bound> {
 fn structure(names: Vec<String>, values: Vec<Arg>) -> Bound {
     let field = |(name, value): (String, &Arg)| Field::new(name, value.data_type.clone(), value.nullable);
     let returns = crate::coerce::struct_of(names.into_iter().zip(&values).map(field).collect());
+    // A struct of nulls is not null.
     Kernel::new("named_struct", returns, make_struct).nulls(Nulls::Never).call(values)
 }
 
@@ -119,8 +120,10 @@ fn map(call: Call) -> Result<Bound> {
         if i % 2 == 0 { keys.push(arg) } else { values.push(arg) }
     }
     let nullable = values.iter().any(|v| v.nullable);
+    // Keys and values have separate common types.
     let (keys, key_type) = coerce_all(name, keys, ctx)?;
     let (values, value_type) = coerce_all(name, values, ctx)?;
+    // Spark normalizes floating-point keys, so that `map(0.0, 1, -0.0, 2)` has a duplicate.
     let args = keys.into_iter().map(key).chain(values).collect();
     let kernel = Kernel::new("map", map_with(key_type, value_type, nullable), make_map);
     Ok(kernel.nulls(Nulls::Never).fallible(true).call(args))
@@ -184,13 +187,16 @@ fn as_dyn(columns: &[ArrayRef]) -> Vec<&dyn Array> {
     columns.iter().map(|c| c.as_ref()).collect()
 }
 
+/// Checks that no key is null and that no map has a key twice.
 fn check_keys(keys: &ArrayRef, lengths: &[usize]) -> Result<()> {
+    // A column of the type NULL has no null count.
     if keys.null_count() > 0 || (keys.data_type() == &DataType::Null && !keys.is_empty()) {
         let text = "Cannot use null as map key.";
         return Err(Error::new(ErrorKind::Runtime, "NULL_MAP_KEY", "2200E", text));
     }
     let comparable = normal(keys)?;
     let order: DynComparator = arrow(make_comparator(&comparable, &comparable, SortOptions::default()))?;
+    // The keys of all rows are consecutive, so `lengths` divides them.
     let mut from = 0;
     for length in lengths {
         for i in from..from + length {
@@ -214,6 +220,7 @@ fn duplicate_key(keys: &ArrayRef, at: usize) -> Error {
     Error::new(ErrorKind::Runtime, "DUPLICATED_MAP_KEY", "23505", text).param("key", key)
 }
 
+/// Binds `map_from_arrays`; null if one of the arrays is null, an error if their lengths differ.
 fn map_from_arrays(call: Call) -> Result<Bound> {
     let field = |i: usize| match call.type_of(i) {
         DataType::List(f) => Ok(f),
@@ -231,6 +238,7 @@ fn zip_arrays(b: &Batch) -> Result<ArrayRef> {
     for row in 0..b.rows {
         let valid = k.is_valid(row) && v.is_valid(row);
         let (kr, vr) = (range_of(k, row), range_of(v, row));
+        // Spark's error has no class of its own, only a legacy number.
         if valid && kr.len() != vr.len() {
             let text = "The key array and value array of MapData must have the same length.";
             return Err(Error::new(ErrorKind::Runtime, "_LEGACY_ERROR_TEMP_2017", "XX000", text));
@@ -247,6 +255,7 @@ fn zip_arrays(b: &Batch) -> Result<ArrayRef> {
     maps.finish(&[Arc::clone(k.values())], &[Arc::clone(v.values())], b.returns)
 }
 
+/// Binds `map_from_entries` of an array of structs with two fields.
 fn map_from_entries(call: Call) -> Result<Bound> {
     let refused = |t: &DataType| unexpected_type("map_from_entries", 0, "ARRAY of pair STRUCT", t);
     let returns = match call.type_of(0) {

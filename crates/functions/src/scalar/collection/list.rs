@@ -124,6 +124,7 @@ fn element_type(call: &Call, i: usize) -> Result<DataType> {
     }
 }
 
+/// Binds `size`, the number of elements of an array or map.
 fn size(call: Call) -> Result<Bound> {
     if !matches!(call.type_of(0), DataType::List(_) | DataType::Map(..)) {
         return Err(unexpected_type(call.name, 0, "(ARRAY or MAP)", &call.type_of(0)));
@@ -134,6 +135,7 @@ fn size(call: Call) -> Result<Bound> {
             Some(list) => list.offsets().lengths().collect::<Vec<_>>(),
             None => array.as_map().offsets().lengths().collect(),
         };
+        // The size of null is null in ANSI mode (`spark.sql.legacy.sizeOfNull` is off).
         let sizes = lengths.into_iter().enumerate().map(|(i, n)| array.is_valid(i).then_some(n as i32));
         Ok(Arc::new(sizes.collect::<Int32Array>()))
     })
@@ -153,6 +155,7 @@ fn coerce_element(call: Call, name: &'static str) -> Result<(Vec<crate::Arg>, Da
     Ok((vec![array, to_type(value, &common, ctx)?], common))
 }
 
+/// Binds a search for a value in an array.
 fn search(call: Call, name: &'static str, returns: DataType, run: Run) -> Result<Bound> {
     let holds_nulls = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
     let (args, _) = coerce_element(call, name)?;
@@ -220,6 +223,7 @@ fn extreme(call: Call, name: &'static str, run: Run) -> Result<Bound> {
     Ok(Kernel::new(name, element, run).nulls(Nulls::Always).call(call.args))
 }
 
+/// Returns the least or greatest element that is not null; null for an array without one.
 fn least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let list = array.as_list::<i32>();
@@ -227,6 +231,7 @@ fn least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
     let order = ordering(values, SortOptions::default())?;
     let best = |row: usize| {
         let range = range_of(list, row).filter(|i| values.is_valid(*i) && list.is_valid(row));
+        // Of equal elements the first one is kept.
         range.reduce(|a, i| if order(i, a) == wanted { i } else { a }).map(|i| i as u64)
     };
     let chosen: UInt64Array = (0..b.rows).map(best).collect();
@@ -239,6 +244,7 @@ fn ordering(values: &ArrayRef, options: SortOptions) -> Result<DynComparator> {
     arrow(make_comparator(&comparable, &comparable, options))
 }
 
+/// Binds `array_join`, which casts the elements to texts.
 fn array_join(mut call: Call) -> Result<Bound> {
     element_type(&call, 0)?;
     let nullable = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
@@ -275,6 +281,7 @@ fn same_array(call: Call, name: &'static str, run: Run) -> Result<Bound> {
     Ok(Kernel::new(name, call.type_of(0), run).call(call.args))
 }
 
+/// Binds `array_compact`, which removes nulls.
 fn compact(call: Call) -> Result<Bound> {
     let returns = array_with(element_type(&call, 0)?, false);
     let kernel = Kernel::new("array_compact", returns, |b| {
@@ -288,6 +295,7 @@ fn compact(call: Call) -> Result<Bound> {
     Ok(kernel.call(call.args))
 }
 
+/// Binds `array_append` and `array_prepend`; null for a null array.
 fn extend(call: Call, name: &'static str, run: Run) -> Result<Bound> {
     // The new element may be null even if the array's elements are not.
     let nullable = call.nullable(1) || matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
@@ -315,6 +323,7 @@ fn appended(b: &Batch, first: bool) -> Result<ArrayRef> {
     gather.finish(&[list.values().as_ref(), value.as_ref()], b.returns)
 }
 
+/// Binds `array_repeat`.
 fn array_repeat(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Int32)?;
     let returns = array_with(call.type_of(0), call.nullable(0));
@@ -333,6 +342,7 @@ fn array_repeat(mut call: Call) -> Result<Bound> {
     Ok(kernel.nulls(nulls).call(call.args))
 }
 
+/// Binds `sort_array`. The sort is stable and compares nested elements too.
 fn sort_array(mut call: Call) -> Result<Bound> {
     element_type(&call, 0)?;
     call.coerce(1, &DataType::Boolean)?;
@@ -345,6 +355,7 @@ fn sort_array(mut call: Call) -> Result<Bound> {
             out.extend(range);
             match ascending.get(row) {
                 Some(true) => out.sort_by(|a, b| order(*a, *b)),
+                // The reversed comparator puts nulls last, as Spark does in descending order.
                 Some(false) => out.sort_by(|a, b| order(*b, *a)),
                 None => return Ok(false),
             }
@@ -357,6 +368,7 @@ fn sort_array(mut call: Call) -> Result<Bound> {
 fn nulls_last(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let values = array.as_list::<i32>().values();
+    // Unlike `sort_array`, Spark's `array_sort` puts nulls last.
     let order = ordering(values, SortOptions { descending: false, nulls_first: false })?;
     rearrange(b, |_, range, out| {
         out.extend(range);
@@ -397,10 +409,12 @@ fn slice(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new("slice", call.type_of(0), sliced).fallible(true).call(call.args))
 }
 
+/// Computes `slice`; an error for the start 0 and for a negative length.
 fn sliced(b: &Batch) -> Result<ArrayRef> {
     let (start, length) = (b.prims::<Int32Type>(1)?, b.prims::<Int32Type>(2)?);
     rearrange(b, |row, range, out| {
         let Some((start, length)) = start.get(row).zip(length.get(row)) else { return Ok(false) };
+        // Positions count from 1 or from the end, so 0 is an error in Spark.
         if start == 0 {
             let expected = "a positive or a negative value for `start`";
             return Err(bad_value_of("INVALID_PARAMETER_VALUE.START", ["slice", "start"], expected, "0"));
@@ -425,6 +439,7 @@ fn flatten(call: Call) -> Result<Bound> {
     let DataType::List(_) = &inner else {
         return Err(unexpected_type("flatten", 0, "ARRAY of ARRAY", &call.type_of(0)));
     };
+    // A null inner array makes the result null.
     let holds_nulls = matches!(call.type_of(0), DataType::List(f) if f.is_nullable());
     let nulls = if holds_nulls { Nulls::Always } else { Nulls::Args };
     Ok(Kernel::new("flatten", inner, flat).nulls(nulls).call(call.args))
@@ -464,6 +479,7 @@ pub(crate) fn concat(call: Call) -> Result<Bound> {
 fn concatenated(b: &Batch) -> Result<ArrayRef> {
     let arrays = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let lists: Vec<&ListArray> = arrays.iter().filter_map(|a| a.as_list_opt::<i32>()).collect();
+    // NULL arguments were cast to the array type, so all are lists.
     if lists.len() != arrays.len() {
         return Err(Error::internal("arrays were promised"));
     }

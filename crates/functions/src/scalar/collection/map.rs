@@ -65,6 +65,7 @@ fn value_nullable(entries: &FieldRef) -> bool {
     }
 }
 
+/// Binds `map_keys` and `map_values`.
 fn part(call: Call, name: &'static str, which: usize) -> Result<Bound> {
     let entries = entries_of(&call, 0)?;
     let (key, value) = map_types(&entries);
@@ -79,6 +80,7 @@ fn part(call: Call, name: &'static str, which: usize) -> Result<Bound> {
 
 fn as_list(map: &MapArray, values: ArrayRef, returns: &DataType) -> Result<ArrayRef> {
     let field = super::element_of(returns)?;
+    // Keys and values have the offsets of the map, so nothing is copied.
     let made = ListArray::try_new(Arc::clone(field), map.offsets().clone(), values, map.nulls().cloned());
     Ok(Arc::new(arrow(made)?))
 }
@@ -186,6 +188,7 @@ fn str_to_map(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new("str_to_map", returns, to_map).fallible(true).nulls(Nulls::Args).call(call.args))
 }
 
+/// Computes `str_to_map`. A pair without a key delimiter has a null value; a duplicate key is an error.
 fn to_map(b: &Batch) -> Result<ArrayRef> {
     let text = b.strings(0)?;
     let pairs = if b.len() > 1 { b.strings(1)?.constant() } else { Some(",") }.unwrap_or(",");

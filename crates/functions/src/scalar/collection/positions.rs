@@ -49,6 +49,7 @@ fn number(list: &ListArray, element: &Field) -> std::result::Result<ArrayRef, Ar
     });
     let positions: ArrayRef = Arc::new(Int32Array::from_iter_values(positions));
     let fields = pair_fields(element);
+    // The pairs are never null, even if an element is.
     let pairs = StructArray::try_new(fields.clone(), vec![positions, values], None)?;
     let field = Arc::new(Field::new("element", DataType::Struct(fields), false));
     let offsets = OffsetBuffer::from_lengths(

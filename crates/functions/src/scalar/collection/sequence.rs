@@ -65,6 +65,7 @@ struct Step {
     months: i64,
 }
 
+/// Computes the sequences of a batch as 64-bit values, and converts them to the element type.
 fn run(b: &Batch) -> Result<ArrayRef> {
     let element = super::element_of(b.returns)?;
     let zone = b.params::<InZone>()?.zone()?;
@@ -123,6 +124,7 @@ fn finish(b: &Batch, values: Vec<i64>, lengths: Vec<usize>, valid: Vec<bool>) ->
     Ok(Arc::new(arrow(ListArray::try_new(Arc::clone(element), offsets, values, nulls))?))
 }
 
+/// Reads the step argument, if there is one.
 fn steps(b: &Batch) -> Result<Option<Vec<Option<Step>>>> {
     if b.len() < 3 {
         return Ok(None);

@@ -61,6 +61,7 @@ fn rows_of(lists: &[&ListArray]) -> Result<Vec<Rows>> {
     lists.iter().map(|l| arrow(converter.convert_columns(&[Arc::clone(l.values())]))).collect()
 }
 
+/// Removes duplicates from each array.
 fn distinct(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let all = rows_of(&[array.as_list::<i32>()])?;
@@ -98,6 +99,7 @@ enum Keep {
     LeftOnly,
 }
 
+/// Computes the union, intersection or difference of each pair of arrays; null if one of them is null.
 fn combine(b: &Batch, keep: Keep) -> Result<ArrayRef> {
     let (left, right) = (b.array(0)?, b.array(1)?);
     let (l, r) = (left.as_list::<i32>(), right.as_list::<i32>());
@@ -133,6 +135,7 @@ fn arrays_overlap(call: Call) -> Result<Bound> {
     Ok(Kernel::new("arrays_overlap", DataType::Boolean, overlap).nulls(nulls).call(args))
 }
 
+/// Computes `arrays_overlap` in three-valued logic.
 fn overlap(b: &Batch) -> Result<ArrayRef> {
     let (left, right) = (b.array(0)?, b.array(1)?);
     let (l, r) = (left.as_list::<i32>(), right.as_list::<i32>());

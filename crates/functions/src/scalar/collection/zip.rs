@@ -31,6 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 /// The greatest size of an array in Spark, which is that of Java.
 const ELEMENTS_MAX: usize = i32::MAX as usize - 15;
 
+/// Binds `array_insert`. A position beyond the array is reached by padding with nulls.
 fn array_insert(mut call: Call) -> Result<Bound> {
     let DataType::List(element) = call.type_of(0) else {
         return Err(unexpected_type("array_insert", 0, "ARRAY", &call.type_of(0)));
@@ -108,6 +109,7 @@ fn arrays_zip(call: Call) -> Result<Bound> {
     Ok(Kernel::new("arrays_zip", returns, zipped).nulls(nulls).call(arrays))
 }
 
+/// Computes `arrays_zip`; null if one of the arrays is null.
 fn zipped(b: &Batch) -> Result<ArrayRef> {
     let arrays = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let lists: Vec<&ListArray> = arrays.iter().map(|a| a.as_list::<i32>()).collect();

@@ -99,6 +99,7 @@ fn check_pattern(arg: Option<&Arg>, read: fn(&str) -> Result<Pattern>) -> Result
     }
 }
 
+/// Binds `to_date` and `try_to_date`. Without a pattern, and for other types than texts, this is a cast.
 fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
     let (ctx, mode) = (call.ctx, if tries { CastMode::Try } else { CastMode::Ansi });
     // Spark ignores the pattern for an argument that is not a text.
@@ -108,6 +109,7 @@ fn to_date(mut call: Call, tries: bool) -> Result<Bound> {
     check_pattern(call.args.get(1), Pattern::for_parsing)?;
     call.coerce(0, &DataType::Utf8)?;
     call.coerce(1, &DataType::Utf8)?;
+    // Kernels are function pointers and capture nothing, so each mode has its own.
     let run: Run = if tries { |b| dates(b, true) } else { |b| dates(b, false) };
     Ok(parsing(
         zoned(if tries { "try_to_date" } else { "to_date" }, DataType::Date32, run, ctx.time_zone),
@@ -162,6 +164,7 @@ fn instant(read: Timestamp, session: Zone) -> Result<i64> {
     read.instant(session).ok_or_else(|| datetime_overflow("parse a timestamp"))
 }
 
+/// Binds `to_timestamp` and its variants. Without a pattern, and for other types than texts, this is a cast.
 fn to_timestamp(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
     let (ctx, mode) = (call.ctx, if tries { CastMode::Try } else { CastMode::Ansi });
     if call.args.len() == 1 || is_datetime(&call.type_of(0)) {
@@ -183,6 +186,7 @@ fn timestamps(b: &Batch, tries: bool, wall_clock: bool) -> Result<ArrayRef> {
     let zone = zone_of(b)?;
     let mut out = Vec::with_capacity(b.rows);
     each(b, tries, |read| {
+        // A TIMESTAMP_NTZ ignores a zone in the text.
         let value = |r: Timestamp| if wall_clock { Ok(r.local) } else { instant(r, zone) };
         out.push(read.map(value).transpose()?);
         Ok(())
@@ -233,6 +237,7 @@ fn seconds(b: &Batch) -> Result<ArrayRef> {
     b.build::<Int64Type>(|i| Ok(t.get(i).map(|t| t / SECOND)))
 }
 
+/// Binds `from_unixtime`: formats seconds since 1970-01-01 UTC in the session's zone.
 fn from_unixtime(mut call: Call) -> Result<Bound> {
     let zone = call.ctx.time_zone;
     call.coerce(0, &DataType::Int64)?;
@@ -249,12 +254,14 @@ fn seconds_formatted(b: &Batch) -> Result<ArrayRef> {
         (b.prims::<Int64Type>(0)?, Patterns::new(b, 1, Pattern::for_formatting)?, zone_of(b)?);
     b.build_text(|i| {
         let Some(n) = n.get(i) else { return Ok(None) };
+        // 64-bit seconds may exceed 64-bit microseconds.
         let t = n.checked_mul(SECOND).ok_or_else(|| datetime_overflow("format seconds"))?;
         let Some(pattern) = patterns.get(i)? else { return Ok(None) };
         Ok(Some(formatted_in(pattern, t, zone)))
     })
 }
 
+/// Binds `date_format`.
 fn date_format(mut call: Call) -> Result<Bound> {
     let zone = call.ctx.time_zone;
     check_pattern(call.args.get(1), Pattern::for_formatting)?;
@@ -273,6 +280,7 @@ fn formatted(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Formats an instant in a zone.
 fn formatted_in(pattern: &Pattern, instant: i64, zone: Zone) -> String {
     let mut text = String::new();
     pattern.format(zone.to_local(instant), instant, zone, &mut text);

@@ -102,6 +102,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// Returns Spark's error for a field that is out of range, with Java's message.
 fn out_of_range(message: &str) -> Error {
     let text =
         format!("{message}. If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error.");
@@ -117,6 +118,7 @@ fn make_date(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Returns the day number of a year, month and day, or the error for the first of them that is out of range.
 fn day_of(y: i32, m: i32, d: i32) -> Result<i64> {
     let month = u32::try_from(m).ok().filter(|m| (1..=12).contains(m));
     let month = month
@@ -145,6 +147,7 @@ fn make_time(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
     Ok(kernel.nulls(if tries { Nulls::Always } else { Nulls::Args }).call(call.args))
 }
 
+/// Computes `make_timestamp`; a field out of range is an error, or null for functions that try.
 fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
     let ints = (0..5).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
     let second = b.prims::<Decimal128Type>(5)?;
@@ -168,6 +171,7 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
     })
 }
 
+/// Returns the local time of year, month, day, hour and minute, and of seconds at the scale 6.
 fn local_of(fields: &[i32], second: i128) -> Result<i64> {
     let [y, m, d, hour, minute] = fields else {
         return Err(Error::internal("five fields were promised"));
@@ -187,7 +191,6 @@ fn local_of(fields: &[i32], second: i128) -> Result<i64> {
         return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
     }
     let days = day_of(*y, *m, *d)?;
-    // The year is that of an i32 that `checked_days` accepted; all other terms are less than a day.
     Ok(days * DAY + i64::from(*hour) * HOUR + i64::from(*minute) * MINUTE + micros)
 }
 
@@ -215,6 +218,7 @@ fn filled(call: Call, types: &[DataType]) -> Result<Vec<Arg>> {
 
 const SECONDS: DataType = DataType::Decimal128(18, 6);
 
+/// Binds `make_dt_interval(days, hours, minutes, seconds)`, whose arguments default to 0.
 fn make_dt_interval(call: Call) -> Result<Bound> {
     let int = DataType::Int32;
     let args = filled(call, &[int.clone(), int.clone(), int, SECONDS])?;
@@ -235,6 +239,7 @@ fn make_dt_interval(call: Call) -> Result<Bound> {
     .call(args))
 }
 
+/// Binds `make_ym_interval(years, months)`, whose arguments default to 0.
 fn make_ym_interval(call: Call) -> Result<Bound> {
     let args = filled(call, &[DataType::Int32, DataType::Int32])?;
     Ok(Kernel::new("make_ym_interval", YEAR_MONTH, |b| {
@@ -276,6 +281,7 @@ fn make_interval(call: Call) -> Result<Bound> {
     .call(args))
 }
 
+/// Binds `timestamp_seconds` of an integer, a floating-point number or a decimal.
 fn timestamp_seconds(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
     let (name, run): (_, Run) = if is_integral(&t) {
@@ -299,6 +305,7 @@ fn timestamp_seconds(mut call: Call) -> Result<Bound> {
     Ok(kernel.call(call.args))
 }
 
+/// Converts multiples of a unit of microseconds to timestamps; an overflow is an error.
 fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
     let n = b.prims::<Int64Type>(0)?;
     b.build::<TimestampMicrosecondType>(|i| {
@@ -307,6 +314,7 @@ fn from_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
     })
 }
 
+/// Converts timestamps to multiples of a unit of microseconds.
 fn to_unit(b: &Batch, unit: i64) -> Result<ArrayRef> {
     let t = times(b, 0)?;
     // Spark takes the floor, also before 1970.

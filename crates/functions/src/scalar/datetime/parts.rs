@@ -116,6 +116,7 @@ fn names(b: &Batch, f: fn(i64) -> &'static str) -> Result<ArrayRef> {
 
 fn part(b: &Batch, f: fn(i64) -> i64) -> Result<ArrayRef> {
     let date = b.prims::<Date32Type>(0)?;
+    // The years of a DATE have at most seven digits, so the cast is exact.
     b.build::<Int32Type>(|i| Ok(date.get(i).map(|d| f(i64::from(d)) as i32)))
 }
 
@@ -133,6 +134,7 @@ fn day(b: &Batch) -> Result<ArrayRef> {
 }
 /// Computes the day of the week, from 1 for Sunday to 7 for Saturday.
 fn day_of_week(b: &Batch) -> Result<ArrayRef> {
+    // `calendar::weekday` counts from 0 for Monday.
     part(b, |d| (calendar::weekday(d) + 1) % 7 + 1)
 }
 fn weekday(b: &Batch) -> Result<ArrayRef> {
@@ -170,6 +172,7 @@ fn second(b: &Batch) -> Result<ArrayRef> {
 
 fn precise_second(b: &Batch) -> Result<ArrayRef> {
     let (time, zone) = (times(b, 0)?, zone_of(b)?);
+    // Microseconds of the minute are the unscaled value at the scale 6.
     b.build::<Decimal128Type>(|i| Ok(time.get(i).map(|t| i128::from(zone.to_local(t).rem_euclid(MINUTE)))))
 }
 
@@ -180,6 +183,7 @@ fn extract(call: Call) -> Result<Bound> {
     let Some(ScalarValue::Utf8(Some(field))) = field.literal().cloned() else {
         return Err(not_constant(function, "field", "STRING"));
     };
+    // Spark compares field names without case; the error shows the name as it was written.
     let upper = field.to_ascii_uppercase();
     let interval = is_interval(&source.data_type);
     let call = Call { name: function, args: vec![source], ctx };

@@ -109,12 +109,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     .doc("days", "Makes a date of days since 1970-01-01.", &["SELECT date_from_unix_date(31)"]),
 ];
 
+/// Binds `date_add` and `date_sub` of days, or `dateadd(unit, n, time)`.
 fn add(mut call: Call, sign: i64) -> Result<Bound> {
     if call.args.len() == 3 {
         return add_units(call);
     }
     call.coerce(0, &DataType::Date32)?;
     let t = call.type_of(1);
+    // A text is cast to INT. A decimal is refused, as in Spark.
     if !is_integral(&t) && t != DataType::Null && t != DataType::Utf8 {
         return Err(unexpected_type(call.name, 1, "INT or SMALLINT or TINYINT", &t));
     }
@@ -161,6 +163,7 @@ struct Units {
     zone: InZone,
 }
 
+/// Binds `dateadd(unit, n, time)`. The result has the type of the time.
 fn add_units(mut call: Call) -> Result<Bound> {
     let unit = unit_argument(&mut call)?;
     call.coerce(0, &DataType::Int64)?;
@@ -202,6 +205,7 @@ fn difference(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Date32)?;
     let kernel = Kernel::new("datediff", DataType::Int32, |b| {
         let (end, start) = (b.prims::<Date32Type>(0)?, b.prims::<Date32Type>(1)?);
+        // Java's subtraction wraps around too.
         b.build::<Int32Type>(|i| Ok(end.get(i).zip(start.get(i)).map(|(e, s)| e.wrapping_sub(s))))
     });
     Ok(kernel.call(call.args))
@@ -217,6 +221,7 @@ fn units_between(b: &Batch) -> Result<ArrayRef> {
         let Some((s, e)) = start.get(i).zip(end.get(i)) else { return Ok(None) };
         let (s, e) = (zone.to_local(s), zone.to_local(e));
         Ok(Some(match months {
+            // One of the two units is 0, and Rust's division truncates toward zero.
             0 => e.saturating_sub(s) / (days * DAY + micros),
             _ => whole_months(s, e) / months,
         }))
@@ -370,6 +375,7 @@ fn time_truncated(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Returns the start of the unit that contains an instant, on the local calendar of a zone.
 fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
     // No zone has an offset with a fraction of a second, so these need no zone.
     let small = match unit.to_ascii_uppercase().as_str() {
@@ -395,6 +401,7 @@ fn start_of(t: i64, unit: &str, zone: Zone) -> Option<i64> {
 /// Binds `convert_timezone([from,] to, time)`: the local time of one zone as that of another one.
 fn convert_timezone(mut call: Call) -> Result<Bound> {
     if call.args.len() == 2 {
+        // Without a source zone the time is one of the session's zone.
         let here = ScalarValue::Utf8(Some(call.ctx.time_zone.to_owned()));
         let bound = super::constant(here, DataType::Utf8);
         call.args.insert(0, crate::coerce::as_arg(bound));
@@ -414,6 +421,7 @@ fn converted(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Binds `from_utc_timestamp` and `to_utc_timestamp`.
 fn between_zones(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {
     call.coerce(0, &crate::types::timestamp())?;
     call.coerce(1, &DataType::Utf8)?;
@@ -424,6 +432,7 @@ fn between_zones(mut call: Call, name: &'static str, run: crate::kernel::Run) ->
 /// time.
 fn rezone(b: &Batch, to_utc: bool) -> Result<ArrayRef> {
     let (time, zone) = (times(b, 0)?, b.strings(1)?);
+    // A constant zone is looked up once for the batch.
     let constant = zone.constant().map(Zone::named).transpose()?;
     b.build::<TimestampMicrosecondType>(|i| {
         let Some((t, name)) = time.get(i).zip(zone.get(i)) else { return Ok(None) };

@@ -71,6 +71,7 @@ fn keys(b: &Batch) -> Result<ArrayRef> {
     let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(field));
     for row in 0..b.rows {
         match texts.get(row).and_then(parse_text) {
+            // Names that occur twice are listed twice, as in Spark.
             Some(Json::Object(fields, _)) => {
                 fields.iter().for_each(|(key, _)| builder.values().append_value(key));
                 builder.append(true);

@@ -33,6 +33,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_json"], 2, 3, from_js
 /// The field that receives the text of a malformed row, unless an option names another one.
 const CORRUPT: &str = "_corrupt_record";
 
+/// Binds `from_json`, and checks the schema and the options.
 fn from_json(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Utf8)?;
     let returns = nullable(&call.type_of(1));
@@ -82,6 +83,7 @@ struct Reading {
     non_numeric: bool,
 }
 
+/// Checks that the column for malformed texts is a text.
 fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
     let DataType::Struct(fields) = returns else { return Ok(()) };
     match fields.iter().find(|f| f.name() == corrupt) {
@@ -198,6 +200,7 @@ impl Reader {
     }
 }
 
+/// Parses each text; null for a null or blank one.
 fn read(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
     let reading: &Reading = b.params()?;

@@ -23,6 +23,7 @@ pub(super) const ENTRIES: &[Entry] =
         &["SELECT to_json(named_struct('a', 1, 'b', array(2, 3)))"],
     )];
 
+/// Binds `to_json`, and checks the type and the options.
 fn to_json(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
     if t == DataType::Null {

@@ -102,6 +102,7 @@ fn md5(call: Call) -> Result<Bound> {
     Ok(Bound { expr, ..made })
 }
 
+/// Binds `sha2` with a length of 224, 256, 384 or 512 bits.
 fn sha2(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Int32)?;
     let made = digest(call, datafusion_spark::function::hash::sha2(), DataType::Utf8)?;
@@ -109,6 +110,7 @@ fn sha2(mut call: Call) -> Result<Bound> {
     Ok(Bound { nullable: true, ..made })
 }
 
+/// Binds `hex` of an integer, as a 64-bit two's complement, or of the bytes of a text or binary.
 fn hex(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
     if is_integral(&t) || is_decimal(&t) {
@@ -225,6 +227,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Computes `encode`: the bytes of a text in a character set, with `?` for characters that it does not have.
 fn encode(b: &Batch) -> Result<ArrayRef> {
     let (text, charset) = (b.strings(0)?, b.strings(1)?);
     b.build_bytes(|i| {
@@ -290,6 +293,7 @@ fn decode_bytes(mut call: Call) -> Result<Bound> {
     Ok(Kernel::new("decode", DataType::Utf8, decoded).fallible(true).nulls(Nulls::Always).call(args))
 }
 
+/// Computes `decode` of bytes; bytes that are not valid in the character set are an error.
 fn decoded(b: &Batch) -> Result<ArrayRef> {
     let (bytes, charset) = (b.bytes(0)?, b.strings(1)?);
     b.build_text(|i| {

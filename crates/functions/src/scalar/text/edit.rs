@@ -3,6 +3,7 @@
 //! Positions count characters from 1, in binaries bytes. `substring` takes 0 as 1 and counts negative positions from
 //! the end.
 
+use super::soundex::soundex;
 use super::{chars, offset_of};
 use crate::binding::Bound;
 use crate::coerce::{coerce_all, coerce_argument};
@@ -156,35 +157,6 @@ fn map(b: &Batch, f: fn(&str) -> Cow<str>) -> Result<ArrayRef> {
     b.build_text(|i| Ok(text.get(i).map(f)))
 }
 
-fn soundex(text: &str) -> String {
-    let code = |c: char| match c.to_ascii_uppercase() {
-        'B' | 'F' | 'P' | 'V' => '1',
-        'C' | 'G' | 'J' | 'K' | 'Q' | 'S' | 'X' | 'Z' => '2',
-        'D' | 'T' => '3',
-        'L' => '4',
-        'M' | 'N' => '5',
-        'R' => '6',
-        'H' | 'W' => '7',
-        _ => '0',
-    };
-    let mut letters = text.chars();
-    let Some(first) = letters.next().filter(char::is_ascii_alphabetic) else { return text.to_owned() };
-    let mut out = String::from(first.to_ascii_uppercase());
-    let mut last = code(first);
-    for c in letters {
-        let digit = if c.is_ascii_alphabetic() { code(c) } else { '0' };
-        // Equal codes on both sides of an H or W count once, on both sides of a vowel twice.
-        if digit == '7' {
-            continue;
-        }
-        if digit != '0' && digit != last && out.len() < 4 {
-            out.push(digit);
-        }
-        last = digit;
-    }
-    format!("{out:0<4}")
-}
-
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "\\'"))
 }
@@ -194,6 +166,7 @@ fn trim(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<B
     for i in 0..call.args.len() {
         call.coerce(i, &DataType::Utf8)?;
     }
+    // The kernel expects the text first.
     if call.args.len() == 2 {
         call.args.reverse();
     }
@@ -208,6 +181,7 @@ fn btrim(mut call: Call) -> Result<Bound> {
 
 fn trim_characters(b: &Batch, start: bool, end: bool) -> Result<ArrayRef> {
     let text = b.strings(0)?;
+    // By default only spaces are trimmed, unlike by Rust's `trim`.
     let set = if b.len() > 1 { b.strings(1)? } else { Strings::Constant(Some(" ")) };
     b.build_text(|i| {
         let Some((s, set)) = text.get(i).zip(set.get(i)) else { return Ok(None) };
@@ -217,6 +191,7 @@ fn trim_characters(b: &Batch, start: bool, end: bool) -> Result<ArrayRef> {
     })
 }
 
+/// Binds `substring` of the characters of a text or the bytes of a binary.
 fn substring(mut call: Call) -> Result<Bound> {
     call.coerce(1, &DataType::Int32)?;
     call.coerce(2, &DataType::Int32)?;
@@ -242,6 +217,7 @@ fn range(position: i32, length: i64, size: usize) -> (usize, usize) {
     (clamp(start), clamp(end).max(clamp(start)))
 }
 
+/// Reads the length argument, which by default has no bound.
 fn lengths<'a>(b: &'a Batch) -> Result<impl Fn(usize) -> Option<i64> + 'a> {
     let length = if b.len() > 2 { Some(b.prims::<Int32Type>(2)?) } else { None };
     Ok(move |i| match &length {
@@ -307,6 +283,7 @@ fn concat(call: Call) -> Result<Bound> {
     if call.args.iter().any(|a| matches!(a.data_type, DataType::List(_))) {
         return crate::scalar::collection::concat(call);
     }
+    // A binary beside a text is cast to a text.
     let binary = !call.args.is_empty() && call.args.iter().all(|a| a.data_type == DataType::Binary);
     if binary {
         let (args, _) = coerce_all(name, call.args, ctx)?;
@@ -320,6 +297,7 @@ fn concat(call: Call) -> Result<Bound> {
 
 fn concat_text(b: &Batch) -> Result<ArrayRef> {
     let parts = (0..b.len()).map(|i| b.strings(i)).collect::<Result<Vec<_>>>()?;
+    // One buffer for all rows.
     let mut out = String::new();
     b.build_text(|row| {
         out.clear();
@@ -345,6 +323,7 @@ fn concat_bytes(b: &Batch) -> Result<ArrayRef> {
 fn concat_ws(mut call: Call) -> Result<Bound> {
     for i in 0..call.args.len() {
         match call.type_of(i) {
+            // The separator, argument 0, is never an array.
             DataType::List(item) if i > 0 && is_string(item.data_type()) => {}
             DataType::List(_) if i > 0 => call.coerce(i, &crate::types::array_of(DataType::Utf8))?,
             _ => call.coerce(i, &DataType::Utf8)?,
@@ -379,6 +358,7 @@ fn join(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Computes `replace`: all occurrences, from the left, without overlaps.
 fn replace(b: &Batch) -> Result<ArrayRef> {
     let (text, from) = (b.strings(0)?, b.strings(1)?);
     let to = if b.len() > 2 { b.strings(2)? } else { Strings::Constant(Some("")) };
@@ -407,11 +387,13 @@ fn translate(b: &Batch) -> Result<ArrayRef> {
 /// smaller.
 const TEXT_MAX: usize = i32::MAX as usize - 15;
 
+/// Computes `repeat`; a count that is not positive gives the empty text.
 fn repeat(b: &Batch) -> Result<ArrayRef> {
     let (text, n) = (b.strings(0)?, b.prims::<Int32Type>(1)?);
     b.build_text(|i| {
         let Some((s, n)) = text.get(i).zip(n.get(i)) else { return Ok(None) };
         let n = usize::try_from(n).unwrap_or(0);
+        // Checked before anything is allocated.
         match s.len().checked_mul(n) {
             Some(size) if size <= TEXT_MAX => Ok(Some(s.repeat(n))),
             _ => Err(Error::unsupported("texts of 2 GiB and more")),
@@ -477,11 +459,13 @@ fn pad(b: &Batch, before: bool) -> Result<ArrayRef> {
         if n <= size || fill.is_empty() {
             return Ok(s.get(..offset_of(s, n)).map(str::to_owned));
         }
+        // The filler is repeated from its first character on, also before the text.
         let padding: String = fill.chars().cycle().take(n - size).collect();
         Ok(Some(if before { padding + s } else { s.to_owned() + &padding }))
     })
 }
 
+/// Computes `overlay` of texts.
 fn overlay(b: &Batch) -> Result<ArrayRef> {
     let (text, with, at) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
     let length = replaced_length(b)?;
@@ -523,6 +507,7 @@ fn replaced_length<'a>(b: &'a Batch) -> Result<impl Fn(usize, usize) -> Option<i
     })
 }
 
+/// Computes `split_part`: the n-th part, from the end for a negative number; the empty text beyond.
 fn split_part(b: &Batch) -> Result<ArrayRef> {
     let (text, delimiter, part) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
     b.build_text(|i| {
@@ -537,12 +522,14 @@ fn split_part(b: &Batch) -> Result<ArrayRef> {
         let found = match (d.is_empty(), n > 0) {
             (true, _) => (place == 0).then_some(s),
             (false, true) => s.split(d).nth(place),
+            // Split from the left too: from the right, overlapping delimiters would be found at other places.
             (false, false) => s.split(d).collect::<Vec<_>>().into_iter().nth_back(place),
         };
         Ok(Some(found.unwrap_or("")))
     })
 }
 
+/// Computes `substring_index`: the text before the n-th delimiter, or after it from the end.
 fn substring_index(b: &Batch) -> Result<ArrayRef> {
     let (text, delimiter, count) = (b.strings(0)?, b.strings(1)?, b.prims::<Int32Type>(2)?);
     b.build_text(|i| {
@@ -555,6 +542,7 @@ fn substring_index(b: &Batch) -> Result<ArrayRef> {
         let nth = n.unsigned_abs() as usize - 1;
         Ok(Some(match n > 0 {
             true => s.match_indices(d).nth(nth).and_then(|(at, _)| s.get(..at)).unwrap_or(s),
+            // Spark searches from the right for a negative count.
             false => s.rmatch_indices(d).nth(nth).and_then(|(at, _)| s.get(at + d.len()..)).unwrap_or(s),
         }))
     })
@@ -581,6 +569,7 @@ fn pick(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Computes `chr`; a negative code gives the empty text.
 fn chr(b: &Batch) -> Result<ArrayRef> {
     use ::arrow::datatypes::Int64Type;
     let n = b.prims::<Int64Type>(0)?;

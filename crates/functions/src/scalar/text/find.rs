@@ -69,6 +69,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// Binds `length`: characters of a text, bytes of a binary.
 fn length(mut call: Call) -> Result<Bound> {
     if call.type_of(0) == DataType::Binary {
         return bytes(call, "octet_length", |b| size(b, 1));
@@ -139,6 +140,7 @@ fn locate(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn test(mut call: Call, name: &'static str) -> Result<Bound> {
+    // Bytes are compared only if both are binary; otherwise a binary is cast to a text.
     let binary = call.type_of(0) == DataType::Binary && call.type_of(1) == DataType::Binary;
     for i in 0..2 {
         if !binary {
@@ -157,6 +159,7 @@ fn test(mut call: Call, name: &'static str) -> Result<Bound> {
 }
 
 fn holds(a: &[u8], b: &[u8]) -> bool {
+    // `windows(0)` would panic.
     b.is_empty() || a.windows(b.len()).any(|w| w == b)
 }
 
@@ -175,6 +178,7 @@ fn find_in_set(b: &Batch) -> Result<ArrayRef> {
     let (what, set) = (b.strings(0)?, b.strings(1)?);
     b.build::<Int32Type>(|i| {
         let Some((w, set)) = what.get(i).zip(set.get(i)) else { return Ok(None) };
+        // A text with a comma cannot be an item of the list.
         let at = if w.contains(',') { None } else { set.split(',').position(|s| s == w) };
         Ok(Some(at.map_or(0, |p| p as i32 + 1)))
     })

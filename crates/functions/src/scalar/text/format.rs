@@ -138,6 +138,7 @@ fn formatted(b: &Batch) -> Result<ArrayRef> {
     })
 }
 
+/// Formats one row; an error for a conversion that is not supported or has no argument of its kind.
 fn one_row(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> Result<String> {
     let refused = |what: &str| bad_value("format_string", "strfmt", "a format of Java's Formatter", what);
     let mut out = String::new();
@@ -160,6 +161,7 @@ fn one_row(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> Re
                         next - 1
                     }
                 };
+                // Java counts explicit indexes and the running one separately.
                 let arg = args.get(place).ok_or_else(|| refused(format))?;
                 out.push_str(&converted(&spec, arg, row, printer).ok_or_else(|| refused(format))?);
             }
@@ -168,10 +170,11 @@ fn one_row(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> Re
     Ok(out)
 }
 
+/// Formats one argument, or returns `None` if the conversion does not take its type.
 fn converted(spec: &Spec, arg: &ArrayRef, row: usize, printer: &Printer) -> Option<String> {
     if arg.is_null(row) || arg.data_type() == &DataType::Null {
         let text = if spec.kind == 'b' { "false" } else { "null" };
-        // Java pads `null` with spaces, whatever the flags.
+        // Java pads `null` with spaces, even if the flags demand zeros.
         let plain = Spec { flags: spec.flags.replace('0', ""), ..spec.clone() };
         return Some(plain.padded(text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect()));
     }
@@ -204,6 +207,7 @@ fn integral(arg: &ArrayRef, row: usize) -> Option<i64> {
     if !is_integral(arg.data_type()) {
         return None;
     }
+    // One row at a time: each row may have another format.
     let wide = arrow::compute::cast(&arg.slice(row, 1), &DataType::Int64).ok()?;
     Some(wide.as_primitive::<Int64Type>().value(0))
 }
@@ -230,6 +234,7 @@ fn octal(arg: &ArrayRef, row: usize) -> Option<String> {
     })
 }
 
+/// Formats `%f` with six digits after the point by default.
 fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     let places = spec.precision.unwrap_or(6);
     if let DataType::Decimal128(_, scale) = arg.data_type() {
@@ -241,6 +246,7 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     }
     let value = double(arg, row)?;
     if !value.is_finite() {
+        // Rust writes `NaN` like Java, but `inf`.
         return Some(value.to_string().replace("inf", "Infinity"));
     }
     // Java rounds the shortest decimal text half up: `%.1f` of 2.25 is 2.3. Rust rounds the exact binary value.
@@ -252,6 +258,7 @@ fn fixed(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     Some(spec.signed(value.is_sign_negative(), text))
 }
 
+/// Formats `%e` with at least two digits of the exponent.
 fn scientific(spec: &Spec, arg: &ArrayRef, row: usize) -> Option<String> {
     let value = double(arg, row)?;
     if !value.is_finite() {
@@ -325,6 +332,7 @@ fn plain_double(value: f64, places: usize) -> String {
     }
 }
 
+/// Formats a decimal with a number of places, rounded half to even.
 fn half_even(value: i128, scale: usize, places: usize) -> String {
     let mut text = String::new();
     if places >= scale {

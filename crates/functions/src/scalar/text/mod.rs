@@ -11,6 +11,7 @@ mod format;
 mod mask;
 mod pattern;
 mod regex;
+mod soundex;
 mod url;
 mod validate;
 

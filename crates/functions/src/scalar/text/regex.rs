@@ -254,6 +254,7 @@ fn group_text<'a>(text: &'a str, found: &Found, group: usize) -> &'a str {
     found.group(group).and_then(|(start, end)| text.get(start..end)).unwrap_or("")
 }
 
+/// Checks the number of a group against the pattern.
 fn check_group(function: &str, regex: &JavaRegex, group: i32) -> Result<usize> {
     let most = regex.groups();
     match usize::try_from(group) {
@@ -337,6 +338,7 @@ fn list_builder() -> ListBuilder<StringBuilder> {
     ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, false))
 }
 
+/// Computes `regexp_extract_all`: a group of every match; the empty text for one that took no part.
 fn extract_all(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "regexp_extract_all")?);
     let group = optional_int(b, 2, 1)?;
@@ -363,6 +365,7 @@ fn split(mut call: Call) -> Result<Bound> {
     lists(call, "split", split_all)
 }
 
+/// Computes `split`, with at most as many parts as a positive limit.
 fn split_all(b: &Batch) -> Result<ArrayRef> {
     let (text, mut patterns) = (b.strings(0)?, Patterns::new(b, 1, "split")?);
     let limit = optional_int(b, 2, -1)?;
