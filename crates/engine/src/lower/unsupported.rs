@@ -3,14 +3,8 @@
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::errors::from_datafusion;
-
-/// Functions that are marked as volatile so that the optimizer does not move them, but return the same values
-/// when an epoch is replayed.
-const REPLAYABLE: [&str; 4] =
-    [thalweg_logical::OPTIMIZATION_BARRIER, thalweg_functions::once::ONCE, PROCESSING_TIME, "raise_error"];
 
 fn refused(what: &str) -> Error {
     Error::new(
@@ -69,8 +63,7 @@ pub(super) fn check_replayable(expr: &Expr) -> Result<()> {
     let mut found = None;
     let look = |e: &Expr| {
         if let Expr::ScalarFunction(f) = e
-            && e.is_volatile_node()
-            && !REPLAYABLE.contains(&f.name())
+            && thalweg_functions::once::draws_itself(e)
         {
             found = Some(f.name().to_owned());
             return Ok(TreeNodeRecursion::Stop);

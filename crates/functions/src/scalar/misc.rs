@@ -48,7 +48,7 @@ fn raise_error(mut call: Call) -> Result<Bound> {
         let text = b.strings(0)?;
         Err(raised(text.get(0).unwrap_or("null")))
     });
-    Ok(kernel.fallible(true).nulls(Nulls::Always).volatile().call(call.args))
+    Ok(kernel.fallible(true).nulls(Nulls::Always).in_place().call(call.args))
 }
 
 fn assert_true(mut call: Call) -> Result<Bound> {
