@@ -163,6 +163,10 @@ fn function_name(call: &FunctionCall, naming: Naming) -> String {
     clauses(format!("{shown}({distinct}{})", args.join(", ")), call, naming)
 }
 
+/// The longest text of a CASE's operand that is shown with each condition. Where operands are such CASEs themselves, the
+/// name would otherwise grow exponentially with their depth.
+const OPERAND_SHOWN_MAX: usize = 10_000;
+
 /// A call in a syntax of its own, if it has the arguments for it.
 fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String> {
     use DisplayForm as F;
@@ -188,6 +192,7 @@ fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String>
         (F::If, [condition, then, otherwise]) => format!("(IF({condition}, {then}, {otherwise}))"),
         (F::Case, parts) => case_name(parts),
         (F::CaseOf, [operand, parts @ ..]) => {
+            let operand = if operand.len() > OPERAND_SHOWN_MAX { "…" } else { operand };
             let mut conditions = parts.to_vec();
             for pair in conditions.chunks_exact_mut(2) {
                 if let [value, _] = pair {
