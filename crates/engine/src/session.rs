@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_functions::FunctionRegistry;
+use thalweg_functions::{Entry, FunctionRegistry};
 use thalweg_resolver::{Context, ResolvedQuery};
 use thalweg_sql::ir;
 use thalweg_sql::types::StructType;
@@ -97,8 +97,8 @@ pub struct Analyzed {
 pub struct Session {
     engine: Weak<Engine>,
     pub(crate) catalog: SessionCatalog,
-    /// The functions that it can call: the built-in ones, until the session has some of its own.
-    pub(crate) functions: Arc<FunctionRegistry>,
+    /// The functions that it can call: the built-in ones, and those that it registered.
+    functions: RwLock<Arc<FunctionRegistry>>,
     user: String,
     id: String,
     persisted: Persisted,
@@ -115,7 +115,7 @@ impl Session {
             database: RwLock::new(crate::catalog::store::DEFAULT_DATABASE.to_owned()),
         };
         let (user, id) = (user.to_owned(), id.to_owned());
-        Self { engine, catalog, functions: Arc::default(), user, id, persisted: Persisted::default() }
+        Self { engine, catalog, functions: RwLock::default(), user, id, persisted: Persisted::default() }
     }
 
     /// Returns the session's settings.
@@ -133,6 +133,21 @@ impl Session {
     /// Returns the database of unqualified names.
     pub fn current_database(&self) -> String {
         self.catalog.database()
+    }
+
+    /// Returns the functions that its statements can call from now on.
+    pub fn functions(&self) -> Arc<FunctionRegistry> {
+        Arc::clone(&read(&self.functions))
+    }
+
+    /// Adds a temporary function, which statements that start later can call. A built-in function of the same name comes
+    /// before it, as in Spark: it is then called as `session.name`.
+    ///
+    /// # Errors
+    /// `ROUTINE_ALREADY_EXISTS` if the session has a function of that name.
+    pub fn register_function(&self, entry: Entry) -> Result<()> {
+        let mut functions = write(&self.functions);
+        Arc::make_mut(&mut functions).register(entry)
     }
 
     /// Returns the planning options of this session's queries.
@@ -278,7 +293,7 @@ impl Session {
             now_micros: Some(SystemClock::default().now_micros()),
             current_database: self.current_database(),
             user: self.user.clone(),
-            functions: Arc::clone(&self.functions),
+            functions: self.functions(),
             settings: self.config().get_all(None),
             text,
         })

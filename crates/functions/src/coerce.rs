@@ -176,6 +176,17 @@ pub(crate) fn coerce_all(function: &str, args: Vec<Arg>, ctx: &BindContext) -> R
     Ok((args, common))
 }
 
+/// Casts two arguments to their common type.
+pub(crate) fn coerce_both(
+    function: &str,
+    [left, right]: [Arg; 2],
+    ctx: &BindContext,
+) -> Result<([Arg; 2], DataType)> {
+    let types = [left.data_type.clone(), right.data_type.clone()];
+    let common = common_type(&types).ok_or_else(|| data_diff_types(function, &types))?;
+    Ok(([to_type(left, &common, ctx)?, to_type(right, &common, ctx)?], common))
+}
+
 /// Casts to a type that is known to fit.
 pub(crate) fn to_type(arg: Arg, to: &DataType, ctx: &BindContext) -> Result<Arg> {
     if &arg.data_type == to { Ok(arg) } else { cast(arg, to, CastMode::Ansi, ctx).map(as_arg) }

@@ -52,7 +52,7 @@ pub(crate) struct Kernel {
     pub returns: DataType,
     pub nulls: Nulls,
     pub fallible: bool,
-    pub volatile: bool,
+    pub in_place: bool,
     pub params: KernelParams,
     /// The position of the call in the statement, for its errors. Not part of the identity.
     place: Option<Arc<Position>>,
@@ -68,7 +68,7 @@ impl Kernel {
             returns,
             nulls: Nulls::Args,
             fallible: false,
-            volatile: false,
+            in_place: false,
             params: KernelParams::default(),
             place: None,
             signature: Signature::user_defined(Volatility::Immutable),
@@ -89,9 +89,10 @@ impl Kernel {
         self.params = KernelParams::new(params);
         self
     }
-    /// Marks the kernel as one whose answer differs from call to call.
-    pub(crate) fn volatile(mut self) -> Self {
-        self.volatile = true;
+    /// The same, which the optimizer neither moves nor computes ahead, though every evaluation of a row gives the same.
+    /// No kernel gives another answer at every call: [`crate::once::draws_itself`] relies on it.
+    pub(crate) fn in_place(mut self) -> Self {
+        self.in_place = true;
         self.signature = Signature::user_defined(Volatility::Volatile);
         self
     }
@@ -202,7 +203,7 @@ impl ScalarUDFImpl for Kernel {
             return Ok(ColumnarValue::Array(new_empty_array(&self.returns)));
         }
         // A call with constants alone is computed once, not once for each row.
-        let constant = !self.volatile && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let constant = !self.in_place && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let batch = Batch { args: &args.args, rows, returns: &self.returns, params: &self.params };
         let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;

@@ -55,9 +55,9 @@ pub use event_window::{sliding_windows, tumbling_window, window_struct_type, win
 pub use kernel::located;
 pub use operators::key::key;
 pub use registry::{
-    AggregateForm, Display, DisplayForm, Doc, Entry, Function, FunctionRegistry, Generator, GeneratorForm,
-    Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm, bind_aggregate, bind_scalar,
-    bind_window, examples, names, reference, unknown,
+    AggregateArgs, AggregateForm, Display, DisplayForm, Doc, Entry, Function, FunctionRegistry, Generator,
+    GeneratorForm, Intervals, Kind, LambdaForm, ScalarArgs, SpecialForm, TableForm, WindowForm,
+    bind_aggregate, bind_scalar, bind_window, examples, names, reference, unknown,
 };
 pub use scalar::access::{extract, field};
 pub use scalar::collection::positions::with_positions;

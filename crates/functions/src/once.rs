@@ -4,6 +4,7 @@
 //! number. The shared values are arguments, and the expression over them is the body, which the optimizer does not
 //! see. Columns that the body names besides are arguments too.
 
+use crate::kernel::Kernel;
 use crate::lambda;
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::tree_node::TreeNode;
@@ -13,20 +14,19 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use std::sync::Arc;
-use thalweg_common::clock::PROCESSING_TIME;
 
 /// The name of the function that shares values between places of an expression.
-pub const ONCE: &str = "once";
-
-/// Marked as volatile to stay in their place, though every evaluation gives the same.
-const STEADY: [&str; 4] = [thalweg_logical::OPTIMIZATION_BARRIER, PROCESSING_TIME, "raise_error", ONCE];
+const ONCE: &str = "once";
 
 /// Whether the function at the top of an expression may give something else at every evaluation.
 pub fn draws_itself(expr: &Expr) -> bool {
-    match expr {
-        Expr::ScalarFunction(call) => expr.is_volatile_node() && !STEADY.contains(&call.name()),
-        _ => false,
-    }
+    let Expr::ScalarFunction(call) = expr else { return false };
+    // These are marked as volatile to stay in their place.
+    let function = call.func.inner();
+    let is_steady = function.downcast_ref::<Kernel>().is_some()
+        || function.downcast_ref::<Once>().is_some()
+        || call.name() == thalweg_logical::OPTIMIZATION_BARRIER;
+    expr.is_volatile_node() && !is_steady
 }
 
 /// Whether every evaluation of an expression may give something else.
@@ -34,15 +34,25 @@ pub fn draws(expr: &Expr) -> bool {
     expr.exists(|e| Ok(draws_itself(e))).unwrap_or(true)
 }
 
+/// What is known of an expression that shares values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sharing {
+    /// Whether evaluations may return different values.
+    pub volatile: bool,
+    /// Whether evaluating the body can raise.
+    pub fallible: bool,
+}
+
 /// The body over these shared values, each under its id in the body.
-pub fn call(shared: Vec<(String, Expr)>, body: Expr, returns: Arrow, fallible: bool) -> Expr {
+pub fn call(shared: Vec<(String, Expr)>, body: Expr, returns: Arrow, sharing: Sharing) -> Expr {
     let (mut names, mut args): (Vec<String>, Vec<Expr>) = shared.into_iter().unzip();
     let mut captured: Vec<_> = body.column_refs().into_iter().filter(|c| !names.contains(&c.name)).collect();
     captured.sort();
     args.extend(captured.iter().map(|c| Expr::Column((*c).clone())));
     names.extend(captured.iter().map(|c| c.name.clone()));
-    let signature = Signature::user_defined(Volatility::Volatile);
-    let udf = Once { names, body, returns, fallible, signature };
+    let volatility = if sharing.volatile { Volatility::Volatile } else { Volatility::Immutable };
+    let signature = Signature::user_defined(volatility);
+    let udf = Once { names, body, returns, fallible: sharing.fallible, signature };
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::new_from_impl(udf)), args))
 }
 

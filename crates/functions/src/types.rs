@@ -3,28 +3,18 @@
 //! Each type has one layout in all crates: STRING is `Utf8`, TIMESTAMP is microseconds labelled UTC, and so on.
 //! Coercion is not decided here.
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
-use std::sync::Arc;
+use arrow::datatypes::{DataType, FieldRef};
+use thalweg_values::types::entries_field;
+
+pub(crate) use thalweg_values::types::{
+    CALENDAR_INTERVAL as CALENDAR, DAY_TIME_INTERVAL as DAY_TIME, TIMESTAMP_NTZ,
+    YEAR_MONTH_INTERVAL as YEAR_MONTH, timestamp,
+};
 
 /// The greatest precision of a DECIMAL.
 pub(crate) const PRECISION_MAX: i32 = 38;
 /// The scale that an arithmetic result keeps when its precision must be reduced.
 const SCALE_KEPT: i32 = 6;
-
-/// TIMESTAMP.
-pub(crate) fn timestamp() -> DataType {
-    // The label only marks an instant. The session's zone is never part of the type, so that it can change.
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-}
-
-/// TIMESTAMP_NTZ.
-pub(crate) const TIMESTAMP_NTZ: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
-/// INTERVAL DAY TO SECOND.
-pub(crate) const DAY_TIME: DataType = DataType::Duration(TimeUnit::Microsecond);
-/// INTERVAL YEAR TO MONTH.
-pub(crate) const YEAR_MONTH: DataType = DataType::Interval(IntervalUnit::YearMonth);
-/// INTERVAL (months, days and microseconds).
-pub(crate) const CALENDAR: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// ARRAY of `element`.
 pub(crate) fn array_of(element: DataType) -> DataType {
@@ -33,12 +23,12 @@ pub(crate) fn array_of(element: DataType) -> DataType {
 
 /// ARRAY of `element`; `nullable` says whether elements may be null.
 pub(crate) fn array_with(element: DataType, nullable: bool) -> DataType {
-    DataType::List(Arc::new(Field::new("element", element, nullable)))
+    DataType::List(thalweg_values::types::element_field(element, nullable))
 }
 
 /// The field of an array's elements, which may be null.
 pub(crate) fn element_field(element: DataType) -> FieldRef {
-    Arc::new(Field::new("element", element, true))
+    thalweg_values::types::element_field(element, true)
 }
 
 /// MAP of `key` to `value`.
@@ -49,9 +39,8 @@ pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
 /// MAP of `key` to `value`; `nullable` says whether values may be null.
 pub(crate) fn map_with(key: DataType, value: DataType, nullable: bool) -> DataType {
     // Keys are never null in Spark; the names of the fields are Arrow's convention.
-    let fields = vec![Field::new("key", key, false), Field::new("value", value, nullable)];
-    let entries = DataType::Struct(Fields::from(fields));
-    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+    let (entries, _) = entries_field(key, value, nullable);
+    DataType::Map(entries, false)
 }
 
 /// Returns the key and the value type of a map's entries.

@@ -14,7 +14,8 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::GroupingSet;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, lit,
+    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition, lit,
 };
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
@@ -29,6 +30,8 @@ pub(crate) struct Grouping {
     keys: Vec<Key>,
     /// The keys of each grouping set, as indexes into `keys`; none for a plain GROUP BY.
     sets: Option<Vec<Vec<usize>>>,
+    /// Whether the keys come from the select list (`GROUP BY ALL`).
+    inferred: bool,
 }
 
 struct Key {
@@ -43,7 +46,7 @@ struct Key {
 impl Grouping {
     /// Creates the grouping of all rows into one group.
     pub(crate) fn global() -> Self {
-        Self { keys: vec![], sets: None }
+        Self { keys: vec![], sets: None, inferred: false }
     }
 
     /// Makes an event-time window available to the select list as `window`.
@@ -102,7 +105,7 @@ impl Resolver<'_> {
             self.key(&ir::Expr::new(named), list, env, &mut grouping)?;
             return Ok(grouping);
         }
-        for item in list.iter().filter(|i| !self.holds_aggregate(i)) {
+        for item in list.iter().filter(|i| self.aggregate_in(i).is_none()) {
             if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
                 for c in self.star(item, env)? {
                     self.add_key(crate::attribute::value_of(&c), false, &mut grouping);
@@ -111,25 +114,8 @@ impl Resolver<'_> {
             }
             self.key_of_item(item, env, &mut grouping)?;
         }
-        if grouping.keys.is_empty() && list.iter().any(|i| self.names_outside(i)) {
-            let text = "Cannot infer grouping columns for GROUP BY ALL based on the select clause. Please explicitly \
-                        specify the grouping columns.";
-            return Err(analysis("UNRESOLVED_ALL_IN_GROUP_BY", "42803", text.to_owned()));
-        }
+        grouping.inferred = true;
         Ok(grouping)
-    }
-
-    /// Returns whether an expression uses a column outside of its aggregates.
-    fn names_outside(&self, expr: &ir::Expr) -> bool {
-        match &expr.node {
-            ExprNode::Attribute { .. } => true,
-            ExprNode::Function(call) => {
-                !self.is_aggregate(call) && call.args.iter().any(|a| self.names_outside(a))
-            }
-            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.names_outside(expr),
-            ExprNode::Extract { child, .. } => self.names_outside(child),
-            _ => false,
-        }
     }
 
     /// Resolves a key and returns its index: an expression, a position or an alias of the select list.
@@ -193,7 +179,7 @@ impl Resolver<'_> {
                 let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
                 let item = at.and_then(|i| list.get(i));
                 let item = item.ok_or_else(|| self.at(bad_position(*position, list.len()), expr.origin))?;
-                if self.holds_aggregate(item) {
+                if self.aggregate_in(item).is_some() {
                     return Err(self.at(position_of_aggregate(*position), expr.origin));
                 }
                 Ok(item)
@@ -214,21 +200,19 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns whether an expression calls an aggregate outside of a window and of a subquery.
-    pub(crate) fn holds_aggregate(&self, expr: &ir::Expr) -> bool {
-        let any = |list: &[ir::Expr]| list.iter().any(|e| self.holds_aggregate(e));
-        match &expr.node {
-            ExprNode::Function(call) => self.is_aggregate(call) || any(&call.args),
-            ExprNode::Window(call) => match &call.function.node {
-                ExprNode::Function(function) => any(&function.args),
-                _ => false,
-            },
-            ExprNode::Cast { expr, .. } | ExprNode::Alias { expr, .. } => self.holds_aggregate(expr),
-            ExprNode::Extract { child, extraction } => {
-                self.holds_aggregate(child) || self.holds_aggregate(extraction)
-            }
-            _ => false,
+    /// Returns the first call of an aggregate in an expression, also over a window, outside of the queries of its
+    /// subqueries: the expression cannot be a grouping key then.
+    pub(crate) fn aggregate_in<'e>(&self, expr: &'e ir::Expr) -> Option<&'e ir::Expr> {
+        if matches!(&expr.node, ExprNode::Function(call) if self.is_aggregate(call)) {
+            return Some(expr);
         }
+        let mut found = None;
+        expr.for_each_child(&mut |child| {
+            if let (None, ir::Child::Expr(inner)) = (found, child) {
+                found = self.aggregate_in(inner);
+            }
+        });
+        found
     }
 
     /// Adds the aggregate below a select list and rewrites the list, HAVING, ORDER BY and windows over it.
@@ -247,8 +231,13 @@ impl Resolver<'_> {
             allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
             scope: &rel.scope,
         };
+        // Without keys, only a select list of aggregates alone has a grouping.
+        let of_list = |e: Error| match grouping.inferred && grouping.keys.is_empty() {
+            true if e.class() == "MISSING_GROUP_BY" => no_keys_in_list(),
+            _ => e,
+        };
         for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
-            typed.expr = regroup.expr(typed.expr.clone())?;
+            typed.expr = regroup.expr(typed.expr.clone()).map_err(of_list)?;
             refuse_ungrouped(&typed.expr, &c.name)?;
             if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
                 typed.nullable = true;
@@ -260,6 +249,9 @@ impl Resolver<'_> {
             typed.expr = regroup.expr(typed.expr.clone())?;
         }
         for found in &mut calls.windows {
+            for part in outside_aggregate(&found.window) {
+                regroup.expr(part).map_err(of_list)?;
+            }
             found.window = regroup.expr(found.window.clone())?;
         }
         for (_, drawn) in &mut calls.drawn {
@@ -309,16 +301,8 @@ impl Resolver<'_> {
         if counts && !aggregates.contains(&count) {
             aggregates.push(count.clone());
         }
-        let keys: Vec<Expr> = match &grouping.sets {
-            None => grouping.keys.iter().map(|k| column(&k.below)).collect(),
-            Some(sets) => {
-                let set = |s: &Vec<usize>| {
-                    s.iter().filter_map(|i| grouping.keys.get(*i)).map(|k| column(&k.below)).collect()
-                };
-                vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
-            }
-        };
-        let aggregate = Aggregate::try_new(Arc::new(input), keys, aggregates).map_err(from_datafusion)?;
+        let aggregate =
+            Aggregate::try_new(Arc::new(input), grouping.exprs(), aggregates).map_err(from_datafusion)?;
         let mut exprs = vec![];
         for (i, key) in grouping.keys.iter().enumerate() {
             exprs.push(
@@ -370,6 +354,13 @@ impl Key {
 }
 
 impl Grouping {
+    /// Returns the expressions that the aggregate groups by.
+    fn exprs(&self) -> Vec<Expr> {
+        let Some(sets) = &self.sets else { return self.keys.iter().map(|k| column(&k.below)).collect() };
+        let set =
+            |s: &Vec<usize>| s.iter().filter_map(|i| self.keys.get(*i)).map(|k| column(&k.below)).collect();
+        vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
+    }
     /// Returns whether one of several grouping sets is empty, such as a ROLLUP's last.
     fn has_total(&self) -> bool {
         !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))
@@ -377,6 +368,18 @@ impl Grouping {
     fn has(&self, id: &str) -> bool {
         self.keys.iter().any(|k| k.id == id)
     }
+}
+
+/// Returns the parts of a window call that are not the arguments of an aggregate.
+fn outside_aggregate(window: &Expr) -> Vec<Expr> {
+    let Expr::WindowFunction(function) = window else { return vec![] };
+    let params = &function.params;
+    let args = match function.fun {
+        WindowFunctionDefinition::AggregateUDF(_) => &[][..],
+        WindowFunctionDefinition::WindowUDF(_) => params.args.as_slice(),
+    };
+    let order = params.order_by.iter().map(|sort| &sort.expr);
+    args.iter().chain(&params.partition_by).chain(order).cloned().collect()
 }
 
 /// Returns the ids of the columns that the operators above the input add.
@@ -426,8 +429,8 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
         };
         let bit = match order.iter().position(|o| *o == below) {
             Some(at) => {
-                let shift =
-                    i64::try_from(order.len() - 1 - at).map_err(|_| Error::internal("too many keys"))?;
+                let shift = i64::try_from(order.len() - 1 - at).ok().filter(|shift| *shift < 63);
+                let shift = shift.ok_or_else(|| Error::unsupported("grouping_id() of more than 63 keys"))?;
                 binary(
                     &binary(&id, Operator::BitwiseShiftRight, lit(shift)),
                     Operator::BitwiseAnd,
@@ -505,6 +508,12 @@ impl Regroup<'_> {
             _ => None,
         })
     }
+}
+
+fn no_keys_in_list() -> Error {
+    let text = "Cannot infer grouping columns for GROUP BY ALL based on the select clause. Please explicitly specify the \
+                grouping columns.";
+    analysis("UNRESOLVED_ALL_IN_GROUP_BY", "42803", text.to_owned())
 }
 
 /// The largest number of keys of a CUBE, which has 2^n sets.

@@ -73,7 +73,7 @@ impl Resolver<'_> {
         call: &FunctionCall,
         env: &ExprScope,
     ) -> Result<(BoundAggregate, Option<DataType>)> {
-        let filter = call.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        let filter = call.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
         if let (Some(ResolvedExpr { volatile: true, .. }), Some(filter)) = (&filter, &call.filter) {
             let shown = self.name_of(filter, env);
             let text = format!(
@@ -116,6 +116,22 @@ impl Resolver<'_> {
         let fields = function.entry().interval_fields();
         let spark = interval_fields::of_call(fields, &bound.data_type, &known);
         Ok((bound, spark))
+    }
+
+    /// The condition of a FILTER clause, over a window too.
+    pub(crate) fn filter_clause(&self, filter: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        if let Some(found) = self.aggregate_in(filter) {
+            let (shown, aggregate) = (self.name_of(filter, env), self.name_of(found, env));
+            let text = format!(
+                "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a FILTER expression \
+                 without an aggregation, but found \"{aggregate}\"."
+            );
+            let error = analysis("INVALID_AGGREGATE_FILTER.CONTAINS_AGGREGATE", "42903", text)
+                .param("filterExpr", format!("\"{shown}\""))
+                .param("aggExpr", format!("\"{aggregate}\""));
+            return Err(self.at(error, filter.origin));
+        }
+        self.predicate(filter, env)
     }
 
     /// The arguments of an aggregate, over a window too: for `count` a star stands for none.

@@ -3,15 +3,17 @@
 use crate::errors::{
     ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
-use crate::expr_scope::{ExprScope, Outputs, ResolvedExpr};
-use crate::naming::{Naming, name_of};
+use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
+use crate::naming::{Naming, frame_name, name_of};
 use crate::scope::{FoundColumn, Lookup, Scope, ScopeColumn};
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, lit};
+use std::cell::RefCell;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_functions::{Function, FunctionRegistry};
 use thalweg_sql::ir;
 use thalweg_values::types::to_arrow;
 
@@ -23,10 +25,6 @@ pub(crate) struct Seen<'e> {
     pub qualifier_len: usize,
 }
 
-/// Functions that are called without parentheses if no column has their name.
-const BARE_CALLS: [&str; 6] =
-    ["current_date", "current_time", "current_timestamp", "current_user", "session_user", "user"];
-
 impl Resolver<'_> {
     /// The value of a name.
     pub(crate) fn attribute(
@@ -36,7 +34,7 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<ResolvedExpr> {
         if let Some(function) = self.bare_call(name, plan_id, env) {
-            return self.scalar(function, vec![]);
+            return self.applied_to(function, vec![]);
         }
         let seen = match self.seen(name, plan_id, env)? {
             Some(seen) => Some(seen),
@@ -56,9 +54,9 @@ impl Resolver<'_> {
         name: &[String],
         plan_id: Option<i64>,
         env: &ExprScope,
-    ) -> Option<&'static str> {
+    ) -> Option<Function<'static>> {
         let ([name], None) = (name, plan_id) else { return None };
-        let function = BARE_CALLS.into_iter().find(|f| f.eq_ignore_ascii_case(name))?;
+        let function = FunctionRegistry::built_in(name).filter(|f| f.entry().is_called_bare(f.name()))?;
         let columns = ExprScope { lateral: None, ..*env };
         let seen = self.seen(std::slice::from_ref(name), None, &columns);
         matches!(seen, Ok(None)).then_some(function)
@@ -141,11 +139,32 @@ impl Resolver<'_> {
         if let Some(written_out) = self.distinct_without_star(expr, env) {
             return self.name_of(&written_out, env);
         }
+        self.named_in(env, |naming| name_of(expr, naming))
+    }
+
+    /// Returns a frame as it is shown in names.
+    pub(crate) fn frame_name_of(&self, frame: &ir::WindowFrame, env: &ExprScope) -> String {
+        self.named_in(env, |naming| frame_name(frame, naming))
+    }
+
+    fn named_in(&self, env: &ExprScope, name: impl FnOnce(Naming) -> String) -> String {
         let qualifier = |name: &[String], plan_id| match self.bare_call(name, plan_id, env) {
             Some(_) => None,
             None => Some(self.qualifier_len(name, plan_id, env)),
         };
-        name_of(expr, Naming { qualifier: &qualifier, functions: &self.ctx.functions })
+        let is_map = |expr: &ir::Expr| self.is_map(expr, env);
+        name(Naming { qualifier: &qualifier, is_map: &is_map, functions: &self.ctx.functions })
+    }
+
+    /// Returns whether an expression is a map, which Spark shows with its keys in square brackets. A subquery is not
+    /// looked into: it would be resolved once more for each level of names around it.
+    fn is_map(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+        if holds_subquery(expr) {
+            return false;
+        }
+        let calls = RefCell::new(Calls::default());
+        let apart = ExprScope { calls: env.calls.map(|_| &calls), ..*env };
+        self.expr(expr, &apart).is_ok_and(|typed| matches!(typed.data_type, Arrow::Map(..)))
     }
 }
 
@@ -168,6 +187,18 @@ impl Resolver<'_> {
         call.args = args;
         Some(ir::Expr::new(ir::ExprNode::Function(call)))
     }
+}
+
+/// Returns whether an expression of the IR holds a subquery.
+fn holds_subquery(expr: &ir::Expr) -> bool {
+    let mut found = false;
+    expr.for_each_child(&mut |child| {
+        found |= match child {
+            ir::Child::Relation(_) => true,
+            ir::Child::Expr(inner) => holds_subquery(inner),
+        }
+    });
+    found || matches!(expr.node, ir::ExprNode::SubqueryReference { .. })
 }
 
 /// Returns the value of a column of the scope.

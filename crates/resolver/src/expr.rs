@@ -161,7 +161,7 @@ impl Resolver<'_> {
     pub(crate) fn finished(&self, bound: Bound, args: &[ResolvedExpr]) -> ResolvedExpr {
         let mut typed = ResolvedExpr::of_bound(bound, args);
         if typed.fallible {
-            typed.expr = guarded(typed.expr, &typed.data_type);
+            typed.expr = guarded(typed.expr);
             typed = folded(typed);
         }
         typed
@@ -198,6 +198,7 @@ impl Resolver<'_> {
             let right = if masks { Ok(right.expr) } else { Err(right.expr) };
             Ok(ResolvedExpr {
                 fallible,
+                volatile,
                 ..ResolvedExpr::new(make(left.expr, right), Arrow::Boolean, nullable)
             })
         })?;
@@ -230,20 +231,10 @@ pub(crate) fn masked(when: Expr, then: Expr, otherwise: bool) -> Expr {
 }
 
 /// Rewrites an expression that can raise so that the optimizer keeps the order of evaluation.
-fn guarded(expr: Expr, data_type: &Arrow) -> Expr {
+fn guarded(expr: Expr) -> Expr {
     match expr {
         Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
             Expr::Case(Case { expr: Some(Box::new(lit(true))), when_then_expr, else_expr })
-        }
-        Expr::ScalarFunction(call) if call.name() == "coalesce" && data_type == &Arrow::Boolean => {
-            let mut args = call.args;
-            let Some(last) = args.pop() else { return lit(ScalarValue::Boolean(None)) };
-            let branch = |a: Expr| (Box::new(a.clone().is_not_null()), Box::new(a));
-            Expr::Case(Case {
-                expr: Some(Box::new(lit(true))),
-                when_then_expr: args.into_iter().map(branch).collect(),
-                else_expr: Some(Box::new(last)),
-            })
         }
         other => other,
     }

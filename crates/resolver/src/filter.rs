@@ -54,7 +54,6 @@ impl Resolver<'_> {
         condition: &ir::Expr,
         outer: Option<&ExprScope>,
     ) -> Result<Option<ResolvedRelation>> {
-        let Some(below) = select_input(input) else { return Ok(None) };
         let mut names = vec![];
         attributes(condition, &mut names);
         let env = ExprScope::new(scope, None);
@@ -68,6 +67,8 @@ impl Resolver<'_> {
         if names.is_empty() || self.missing.borrow().is_some() {
             return Ok(None);
         }
+        let mut wide = input.clone();
+        let Some((below, items)) = select_below(&mut wide) else { return Ok(None) };
         let below = self.relation(below, outer)?;
         let env = ExprScope::new(&below.scope, None);
         names.retain(|name| !lacks(&env, name));
@@ -75,7 +76,8 @@ impl Resolver<'_> {
             return Ok(None);
         }
         // If the select cannot output them, as for aggregates, the names are looked up in the enclosing query.
-        let Ok(mut rel) = self.relation(&widened(input, &names), outer) else { return Ok(None) };
+        items.extend(names);
+        let Ok(mut rel) = self.relation(&wide, outer) else { return Ok(None) };
         let shown = scope.columns.len();
         let columns = rel.scope.columns.clone();
         rel = self.kept_where(rel, condition, outer)?;
@@ -225,29 +227,17 @@ impl Resolver<'_> {
     }
 }
 
-/// Returns the input of a client's select below operators that keep its columns. SQL's derived tables end the search.
-fn select_input(relation: &Relation) -> Option<&Relation> {
+/// Returns the input and the items of a client's select below operators that keep its columns. Any other operator may
+/// change the columns and ends the search, as SQL's derived tables do.
+fn select_below(relation: &mut Relation) -> Option<(&Relation, &mut Vec<ir::Expr>)> {
     relation.plan_id?;
-    match &relation.node {
-        RelationNode::Project { input, .. } => Some(input),
+    match &mut relation.node {
+        RelationNode::Project { input, exprs } => Some((&**input, exprs)),
         RelationNode::Filter { input, .. }
         | RelationNode::Limit { input, .. }
-        | RelationNode::Offset { input, .. } => select_input(input),
+        | RelationNode::Offset { input, .. } => select_below(input),
         _ => None,
     }
-}
-
-/// Returns the relation with these columns added to the select that [`select_input`] finds.
-fn widened(relation: &Relation, names: &[ir::Expr]) -> Relation {
-    let mut wide = relation.clone();
-    match &mut wide.node {
-        RelationNode::Project { exprs, .. } => exprs.extend_from_slice(names),
-        RelationNode::Filter { input, .. }
-        | RelationNode::Limit { input, .. }
-        | RelationNode::Offset { input, .. } => **input = widened(input, names),
-        _ => {}
-    }
-    wide
 }
 
 /// Collects the columns of an expression, except those of its subqueries.

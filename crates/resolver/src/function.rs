@@ -25,7 +25,7 @@ pub(crate) struct CallOf<'a> {
 impl Resolver<'_> {
     /// The function that a call names; none if there is no such function.
     pub(crate) fn called(&self, call: &FunctionCall) -> Option<Function<'_>> {
-        self.ctx.functions.find(&call_name(call))
+        self.ctx.functions.find_qualified(&call.name)
     }
 
     /// Whether a call names an aggregate.
@@ -169,7 +169,7 @@ impl Resolver<'_> {
     }
 
     /// A scalar function over resolved arguments.
-    fn applied_to(&self, function: Function, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
+    pub(crate) fn applied_to(&self, function: Function, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
         let fields = function.entry().interval_fields();
         let args = self.by_fields(fields, args)?;
         self.once(args, |args| {

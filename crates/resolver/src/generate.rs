@@ -18,6 +18,7 @@ use thalweg_functions::{GeneratorForm, Intervals, Kind, TableForm};
 use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::sql_name;
 
 /// A generator call: the list it expands, and the columns of each element.
 pub(crate) struct GeneratedColumns {
@@ -130,11 +131,8 @@ impl Resolver<'_> {
             Arrow::List(_) => arg.clone(),
             _ => return Err(not_a_collection("posexplode", arg)),
         };
-        let numbered = thalweg_functions::with_positions(list.arg())?;
-        let Arrow::List(field) = &numbered.data_type else {
-            return Err(Error::internal("positions without a list"));
-        };
-        let pair = element(field.data_type(), false);
+        let (numbered, pair) = thalweg_functions::with_positions(list.arg())?;
+        let pair = element(&pair, false);
         let mut columns = vec![("pos".to_owned(), self.field(pair.clone(), "pos")?)];
         let value = self.field(pair, "col")?;
         match &value.data_type {
@@ -193,9 +191,15 @@ impl Resolver<'_> {
         data_type: &Arrow,
         element: &dyn Fn(&Arrow, bool) -> ResolvedExpr,
     ) -> Result<Made> {
-        let Arrow::List(field) = data_type else { return Err(Error::internal("a generator without a list")) };
-        let Arrow::Struct(fields) = field.data_type() else {
-            return Err(Error::internal("a generator without structs"));
+        let of_structs = match data_type {
+            Arrow::List(field) => match field.data_type() {
+                Arrow::Struct(fields) => Some((field, fields)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((field, fields)) = of_structs else {
+            return Err(Error::unsupported(format!("a generator over {}", sql_name(data_type))));
         };
         let of = element(field.data_type(), field.is_nullable());
         let columns = fields.iter().map(|f| Ok((f.name().clone(), self.field(of.clone(), f.name())?)));

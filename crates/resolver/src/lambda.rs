@@ -5,7 +5,7 @@
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::function::CallOf;
+use crate::function::{CallOf, exactly};
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::tree_node::TreeNode;
@@ -22,8 +22,6 @@ struct Body {
     typed: ResolvedExpr,
 }
 
-type KeysValuesMade = (ResolvedExpr, ResolvedExpr, ResolvedExpr);
-
 /// Whether a call has a lambda.
 pub(crate) fn takes_lambda(call: &FunctionCall) -> bool {
     call.args.iter().any(|a| matches!(a.node, ExprNode::Lambda { .. }))
@@ -35,7 +33,7 @@ impl Resolver<'_> {
         let variables = self.lambda_variables.borrow();
         let found =
             variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
-        found.ok_or_else(|| Error::internal(format!("no lambda has the parameter {name}")))
+        found.ok_or_else(|| Error::unsupported(format!("the parameter {name} outside of its lambda")))
     }
 
     pub(crate) fn higher_order(&self, form: LambdaForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
@@ -67,14 +65,8 @@ impl Resolver<'_> {
                 self.zipped(sides, f, env)
             }
             (MapFilter, [map, f]) => self.map_filter(name, map, f, env),
-            (TransformKeys, [map, f]) => {
-                let (_, values, made) = self.over_map(map, f, env)?;
-                self.scalar("map_from_arrays", vec![made, values])
-            }
-            (TransformValues, [map, f]) => {
-                let (keys, _, made) = self.over_map(map, f, env)?;
-                self.scalar("map_from_arrays", vec![keys, made])
-            }
+            (TransformKeys, [map, f]) => self.over_map(map, f, env, |_, values, made| [made, values]),
+            (TransformValues, [map, f]) => self.over_map(map, f, env, |keys, _, made| [keys, made]),
             (
                 Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
                 | TransformValues,
@@ -147,13 +139,21 @@ impl Resolver<'_> {
         self.scalar("map_from_entries", vec![kept])
     }
 
-    /// The keys of a map, its values, and what a lambda makes of the pairs.
-    fn over_map(&self, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<KeysValuesMade> {
-        let map = self.expr(map, env)?;
-        let keys = self.scalar("map_keys", vec![map.clone()])?;
-        let values = self.scalar("map_values", vec![map])?;
-        let made = self.zipped([keys.clone(), values.clone()], f, env)?;
-        Ok((keys, values, made))
+    /// The map of the arrays that `sides` chooses from its keys, its values, and what a lambda makes of the pairs.
+    fn over_map(
+        &self,
+        map: &ir::Expr,
+        f: &ir::Expr,
+        env: &ExprScope,
+        sides: fn(ResolvedExpr, ResolvedExpr, ResolvedExpr) -> [ResolvedExpr; 2],
+    ) -> Result<ResolvedExpr> {
+        self.once(vec![self.expr(map, env)?], |args| {
+            let [map] = exactly(args)?;
+            let keys = self.scalar("map_keys", vec![map.clone()])?;
+            let values = self.scalar("map_values", vec![map])?;
+            let made = self.zipped([keys.clone(), values.clone()], f, env)?;
+            self.scalar("map_from_arrays", sides(keys, values, made).to_vec())
+        })
     }
 
     fn list_argument(&self, name: &str, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
@@ -196,7 +196,7 @@ impl Resolver<'_> {
 
     /// A lambda over values of these types, each a column of a new id; at least `min` of them are named.
     fn body(&self, f: &ir::Expr, values: Vec<ResolvedExpr>, min: usize, env: &ExprScope) -> Result<Body> {
-        let ids: Vec<String> = values.iter().map(|_| self.new_id()).collect();
+        let ids = self.parameter_ids(f, values.len());
         let columns = values.into_iter().zip(&ids).map(|(v, id)| ResolvedExpr {
             expr: column(id),
             fallible: false,
@@ -207,6 +207,20 @@ impl Resolver<'_> {
         let mut body = self.bound_body(f, columns.collect(), min, env)?;
         body.lambda.parameters = ids;
         Ok(body)
+    }
+
+    /// Returns the ids of a lambda's parameters: the same for lambdas that are the same text, so that equal expressions
+    /// are equal, as a key of GROUP BY and an item of the select list.
+    fn parameter_ids(&self, f: &ir::Expr, values: usize) -> Vec<String> {
+        let mut lambda = f.clone();
+        lambda.clear_origins();
+        let mut known = self.lambdas.borrow_mut();
+        if let Some((_, ids)) = known.iter().find(|(other, ids)| ids.len() == values && *other == lambda) {
+            return ids.clone();
+        }
+        let ids: Vec<String> = (0..values).map(|_| self.new_id()).collect();
+        known.push((lambda, ids.clone()));
+        ids
     }
 
     /// A lambda whose parameters stand for these values.

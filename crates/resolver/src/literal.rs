@@ -7,9 +7,9 @@ use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Literal;
-use thalweg_sql::types::DataType;
+use thalweg_sql::types::{DataType, StructType};
 use thalweg_values::errors::from_datafusion;
-use thalweg_values::types::to_arrow;
+use thalweg_values::types::{element_field, entries_field, struct_fields, to_arrow};
 
 /// Returns the Spark type of a literal.
 pub(crate) fn literal_type(literal: &Literal) -> DataType {
@@ -44,16 +44,14 @@ pub(crate) fn literal_type(literal: &Literal) -> DataType {
             value: Box::new(value.clone()),
             value_contains_null: entries.iter().any(|(_, v)| matches!(v, Literal::Null(_))),
         },
-        Literal::Struct { data_type, .. } => data_type.clone(),
+        Literal::Struct { fields, .. } => DataType::Struct(fields.clone()),
     }
 }
 
 /// Converts a literal to a scalar, except `TimestampText`, whose text the resolver casts.
 pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
     Ok(match literal {
-        Literal::Null(t) => {
-            ScalarValue::try_new_null(&to_arrow(t)).map_err(|e| Error::internal(e.to_string()))?
-        }
+        Literal::Null(t) => ScalarValue::try_new_null(&to_arrow(t)).map_err(from_datafusion)?,
         Literal::Boolean(v) => ScalarValue::Boolean(Some(*v)),
         Literal::Byte(v) => ScalarValue::Int8(Some(*v)),
         Literal::Short(v) => ScalarValue::Int16(Some(*v)),
@@ -73,7 +71,9 @@ pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
         Literal::DayTimeInterval { micros, .. } => ScalarValue::DurationMicrosecond(Some(*micros)),
         Literal::YearMonthInterval { months, .. } => ScalarValue::IntervalYearMonth(Some(*months)),
         Literal::CalendarInterval { months, days, micros } => calendar(*months, *days, *micros)?,
-        Literal::Array { .. } | Literal::Map { .. } | Literal::Struct { .. } => nested(literal)?,
+        Literal::Array { element, values } => array(element, values)?,
+        Literal::Map { key, value, entries } => map(key, value, entries)?,
+        Literal::Struct { fields, values } => structure(fields, values)?,
     })
 }
 
@@ -94,48 +94,37 @@ fn calendar(months: i32, days: i32, micros: i64) -> Result<ScalarValue> {
     Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos))))
 }
 
-fn nested(literal: &Literal) -> Result<ScalarValue> {
-    let failed = |e: datafusion::error::DataFusionError| Error::internal(e.to_string());
-    match literal {
-        Literal::Array { values, .. } => {
-            let Arrow::List(field) = to_arrow(&literal_type(literal)) else {
-                return Err(Error::internal("an array literal without an array type"));
-            };
-            let values = values.iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
-            let list = ScalarValue::new_list(&values, field.data_type(), field.is_nullable());
-            ScalarValue::List(list).cast_to(&Arrow::List(field)).map_err(failed)
-        }
-        Literal::Struct { data_type, values } => {
-            let Arrow::Struct(fields) = to_arrow(data_type) else {
-                return Err(Error::internal("a struct literal without a struct type"));
-            };
-            let arrays = values
-                .iter()
-                .zip(&fields)
-                .map(|(v, field)| as_type(v, field.data_type())?.to_array().map_err(failed))
-                .collect::<Result<Vec<_>>>()?;
-            let array = arrow::array::StructArray::try_new(fields, arrays, None);
-            Ok(ScalarValue::Struct(Arc::new(array.map_err(|e| failed(e.into()))?)))
-        }
-        Literal::Map { entries, .. } => map(literal, entries),
-        _ => to_scalar(literal),
-    }
+fn array(element: &DataType, values: &[Literal]) -> Result<ScalarValue> {
+    let field = element_field(to_arrow(element), values.iter().any(is_null));
+    let values = values.iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
+    let list = ScalarValue::new_list(&values, field.data_type(), field.is_nullable());
+    ScalarValue::List(list).cast_to(&Arrow::List(field)).map_err(from_datafusion)
 }
 
-fn map(literal: &Literal, entries: &[(Literal, Literal)]) -> Result<ScalarValue> {
+fn structure(fields: &StructType, values: &[Literal]) -> Result<ScalarValue> {
+    let fields = struct_fields(fields);
+    let arrays = values
+        .iter()
+        .zip(&fields)
+        .map(|(v, field)| as_type(v, field.data_type())?.to_array().map_err(from_datafusion))
+        .collect::<Result<Vec<_>>>()?;
+    let array = arrow::array::StructArray::try_new(fields, arrays, None);
+    Ok(ScalarValue::Struct(Arc::new(array.map_err(|e| from_datafusion(e.into()))?)))
+}
+
+fn is_null(literal: &Literal) -> bool {
+    matches!(literal, Literal::Null(_))
+}
+
+fn map(key: &DataType, value: &DataType, entries: &[(Literal, Literal)]) -> Result<ScalarValue> {
     use arrow::array::{Array, MapArray, StructArray};
-    let failed = |e: datafusion::error::DataFusionError| Error::internal(e.to_string());
-    let Arrow::Map(entry, _) = to_arrow(&literal_type(literal)) else {
-        return Err(Error::internal("a map literal without a map type"));
-    };
-    let Arrow::Struct(fields) = entry.data_type().clone() else {
-        return Err(Error::internal("a map literal without entries"));
-    };
+    let nullable = entries.iter().any(|(_, v)| is_null(v));
+    let (entry, fields) = entries_field(to_arrow(key), to_arrow(value), nullable);
     let column = |field: &Field, values: Vec<ScalarValue>| {
         if values.is_empty() {
             return Ok(arrow::array::new_empty_array(field.data_type()));
         }
-        ScalarValue::iter_to_array(values).map_err(failed)
+        ScalarValue::iter_to_array(values).map_err(from_datafusion)
     };
     let (keys, values): (Vec<_>, Vec<_>) = entries.iter().map(|(k, v)| (k, v)).unzip();
     let columns = fields.iter().zip([keys, values]).map(|(field, values)| {
@@ -143,8 +132,8 @@ fn map(literal: &Literal, entries: &[(Literal, Literal)]) -> Result<ScalarValue>
         column(field, typed)
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let rows = StructArray::try_new(fields, columns, None).map_err(|e| failed(e.into()))?;
+    let rows = StructArray::try_new(fields, columns, None).map_err(|e| from_datafusion(e.into()))?;
     let offsets = arrow::buffer::OffsetBuffer::from_lengths([rows.len()]);
-    let map = MapArray::try_new(entry, offsets, rows, None, false).map_err(|e| failed(e.into()))?;
+    let map = MapArray::try_new(entry, offsets, rows, None, false).map_err(|e| from_datafusion(e.into()))?;
     Ok(ScalarValue::Map(Arc::new(map)))
 }

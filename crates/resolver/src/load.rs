@@ -92,6 +92,43 @@ fn request(relation: &Relation) -> Option<Request> {
             Some(Request::Table { name: name.clone(), options: options.clone(), streaming: *streaming })
         }
         RelationNode::DataSource(source) => Some(Request::Source(source.clone())),
-        _ => None,
+        // What these read is in their children, which the walk visits.
+        RelationNode::Range { .. }
+        | RelationNode::Local { .. }
+        | RelationNode::Values { .. }
+        | RelationNode::OneRow
+        | RelationNode::Project { .. }
+        | RelationNode::Filter { .. }
+        | RelationNode::Aggregate(_)
+        | RelationNode::Having { .. }
+        | RelationNode::Qualify { .. }
+        | RelationNode::Join(_)
+        | RelationNode::SetOperation(_)
+        | RelationNode::Sort { .. }
+        | RelationNode::Limit { .. }
+        | RelationNode::Offset { .. }
+        | RelationNode::Tail { .. }
+        | RelationNode::Deduplicate { .. }
+        | RelationNode::Alias { .. }
+        | RelationNode::With { .. }
+        | RelationNode::WithColumns { .. }
+        | RelationNode::WithColumnsRenamed { .. }
+        | RelationNode::Drop { .. }
+        | RelationNode::ToDf { .. }
+        | RelationNode::ToSchema { .. }
+        | RelationNode::Repartition { .. }
+        | RelationNode::Hint { .. }
+        | RelationNode::Sample { .. }
+        | RelationNode::WithWatermark { .. }
+        | RelationNode::TableFunction { .. }
+        | RelationNode::LateralView(_)
+        | RelationNode::FillNa { .. }
+        | RelationNode::DropNa { .. }
+        | RelationNode::Replace { .. }
+        | RelationNode::Describe { .. }
+        | RelationNode::ShowString { .. }
+        | RelationNode::WithRelations { .. }
+        | RelationNode::Unpivot(_)
+        | RelationNode::SqlQuery { .. } => None,
     }
 }

@@ -17,16 +17,18 @@ type QualifierLen<'a> = &'a dyn Fn(&[String], Option<i64>) -> Option<usize>;
 #[derive(Clone, Copy)]
 pub(crate) struct Naming<'a> {
     pub(crate) qualifier: QualifierLen<'a>,
+    /// Whether an expression is a map.
+    pub(crate) is_map: &'a dyn Fn(&Expr) -> bool,
     pub(crate) functions: &'a FunctionRegistry,
 }
 
 impl Naming<'_> {
     fn kind_of(&self, call: &FunctionCall) -> Option<Kind> {
-        Some(self.functions.find(call.name.last()?)?.entry().kind())
+        Some(self.functions.find_qualified(&call.name)?.entry().kind())
     }
 
-    fn display(&self, name: &str) -> Option<Display> {
-        self.functions.find(name).map(|function| function.entry().shown_as())
+    fn display(&self, call: &FunctionCall) -> Option<Display> {
+        self.functions.find_qualified(&call.name).map(|function| function.entry().shown_as())
     }
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn name_of(expr: &Expr, naming: Naming) -> String {
         }
         ExprNode::LambdaVariable(_) => "namedlambdavariable()".to_owned(),
         ExprNode::Extract { child, extraction } => match &extraction.node {
-            ExprNode::Literal(Literal::String(field)) if !is_call(child) => {
+            ExprNode::Literal(Literal::String(field)) if !(naming.is_map)(child) => {
                 format!("{}.{field}", name(child))
             }
             _ => format!("{}[{}]", name(child), name(extraction)),
@@ -71,10 +73,6 @@ pub(crate) fn name_of(expr: &Expr, naming: Naming) -> String {
         },
         ExprNode::Parameter(p) => p.clone().unwrap_or_else(|| "?".to_owned()),
     }
-}
-
-fn is_call(expr: &Expr) -> bool {
-    matches!(&expr.node, ExprNode::Function(call) if call.name.last().is_some_and(|n| n.eq_ignore_ascii_case("map")))
 }
 
 /// Returns a literal as Spark shows it in a name: strings without quotes, dates and times with their type.
@@ -98,7 +96,7 @@ pub(crate) fn literal_name(literal: &Literal) -> String {
         Literal::DayTimeInterval { micros, start, end } => display::day_time(*micros, (*start, *end)),
         Literal::YearMonthInterval { months, start, end } => display::year_month(*months, (*start, *end)),
         Literal::CalendarInterval { months, days, micros } => {
-            crate::interval::calendar(*months, *days, *micros)
+            format!("INTERVAL '{}'", display::calendar(*months, *days, *micros))
         }
         Literal::Array { values, .. } => {
             format!("ARRAY({})", values.iter().map(literal_name).collect::<Vec<_>>().join(", "))
@@ -147,7 +145,7 @@ fn timestamp(micros: i64) -> String {
 fn function_name(call: &FunctionCall, naming: Naming) -> String {
     let function = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
     let args: Vec<String> = call.args.iter().map(|a| name_of(a, naming)).collect();
-    let display = naming.display(&function);
+    let display = naming.display(call);
     let form = display.map_or(DisplayForm::Call, |display| display.form_for(&function));
     if let Some(shown) = in_form(form, &function, &args) {
         return shown;
@@ -164,6 +162,10 @@ fn function_name(call: &FunctionCall, naming: Naming) -> String {
     };
     clauses(format!("{shown}({distinct}{})", args.join(", ")), call, naming)
 }
+
+/// The longest text of a CASE's operand that is shown with each condition. Where operands are such CASEs themselves, the
+/// name would otherwise grow exponentially with their depth.
+const OPERAND_SHOWN_MAX: usize = 10_000;
 
 /// A call in a syntax of its own, if it has the arguments for it.
 fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String> {
@@ -190,6 +192,7 @@ fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String>
         (F::If, [condition, then, otherwise]) => format!("(IF({condition}, {then}, {otherwise}))"),
         (F::Case, parts) => case_name(parts),
         (F::CaseOf, [operand, parts @ ..]) => {
+            let operand = if operand.len() > OPERAND_SHOWN_MAX { "…" } else { operand };
             let mut conditions = parts.to_vec();
             for pair in conditions.chunks_exact_mut(2) {
                 if let [value, _] = pair {
@@ -316,14 +319,15 @@ fn neighbour(function: &FunctionCall, sign: &str, naming: Naming) -> Option<(Str
     Some((format!("{name}({value}, {offset}, {default})"), frame))
 }
 
-fn frame_name(frame: &WindowFrame, naming: Naming) -> String {
+/// Returns a frame as it is shown in names: `ROWS BETWEEN 1 PRECEDING AND CURRENT ROW`.
+pub(crate) fn frame_name(frame: &WindowFrame, naming: Naming) -> String {
     let bound = |b: &FrameBound| match b {
         FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
         FrameBound::UnboundedPreceding => "UNBOUNDED PRECEDING".to_owned(),
         FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
         FrameBound::Value(e) => {
             let is_negative = |f: &FunctionCall| {
-                let form = f.name.last().and_then(|n| Some(naming.display(n)?.form_for(n)));
+                let form = f.name.last().and_then(|n| Some(naming.display(f)?.form_for(n)));
                 f.args.len() == 1 && matches!(form, Some(DisplayForm::Prefix("-") | DisplayForm::Sign("-")))
             };
             match &e.node {

@@ -2,7 +2,6 @@
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::naming::{Naming, name_of};
 use crate::scope::{Scope, ScopeColumn, same_name};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -10,7 +9,6 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, Union, lit};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_functions::FunctionRegistry;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
 
@@ -27,7 +25,7 @@ impl Resolver<'_> {
         }
         let mut aggregates = vec![];
         for value in values {
-            let (value, label) = pivot_value(value, &self.ctx.functions)?;
+            let (value, label) = self.pivot_value(value)?;
             let matches = ir::Expr::call("<=>", vec![column.clone(), value]);
             for item in &aggregate.aggregates {
                 aggregates.push(self.pivoted(item, &matches, &label, aggregate.aggregates.len() == 1)?);
@@ -110,16 +108,15 @@ impl Resolver<'_> {
         let visible = columns.iter().map(|c| column(&c.id)).collect::<Vec<Expr>>();
         Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..rel })
     }
-}
 
-/// A pivot's value and the name it gives to columns.
-fn pivot_value(value: &ir::Expr, functions: &FunctionRegistry) -> Result<(ir::Expr, String)> {
-    if let ExprNode::Alias { expr, names, .. } = &value.node {
-        return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
+    /// A pivot's value and the name it gives to columns.
+    fn pivot_value(&self, value: &ir::Expr) -> Result<(ir::Expr, String)> {
+        if let ExprNode::Alias { expr, names, .. } = &value.node {
+            return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
+        }
+        let label = self.name_of(value, &ExprScope::new(&Scope::default(), None));
+        Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
     }
-    let label =
-        name_of(value, Naming { qualifier: &|name, _| Some(name.len().saturating_sub(1)), functions });
-    Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
 }
 
 /// The aggregate call with the condition added to its FILTER.

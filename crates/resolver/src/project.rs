@@ -87,7 +87,7 @@ impl Resolver<'_> {
         let mut named = vec![];
         for item in columns {
             let ExprNode::Alias { names, .. } = &item.node else {
-                return Err(Error::internal("a new column without a name"));
+                return Err(Error::unsupported("withColumns of an expression without a name"));
             };
             let name = names.first().cloned().unwrap_or_default();
             if named.iter().any(|(n, _): &(String, &ir::Expr)| same_name(n, &name)) {

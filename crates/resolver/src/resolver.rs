@@ -22,6 +22,10 @@ use thalweg_values::errors::from_datafusion;
 /// The deepest nesting of relations, views and subqueries: more would overflow the stack.
 const DEPTH_MAX: usize = 600;
 
+/// The largest number of relations of a query, counting those of a view or a common table expression at each reference
+/// to it: one that reads the one before it twice, and so on, would take twice as long with each.
+const RELATIONS_MAX: usize = 20_000;
+
 /// Resolves a query: names, types, functions and coercions, to a plan that DataFusion runs.
 ///
 /// # Errors
@@ -69,11 +73,13 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         missing: RefCell::new(None),
         next_id: Cell::new(0),
         depth: Cell::new(0),
+        relations: Cell::new(0),
         ctes: RefCell::new(vec![]),
         references: RefCell::new(vec![]),
         text: RefCell::new(ctx.text.clone()),
         arguments: RefCell::new(None),
         lambda_variables: RefCell::new(vec![]),
+        lambdas: RefCell::new(vec![]),
         subqueries: RefCell::new(vec![]),
         chance: RandomState::new(),
         seeds: Cell::new(0),
@@ -111,6 +117,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) missing: RefCell<Option<(Request, Option<Position>)>>,
     pub(crate) next_id: Cell<u64>,
     pub(crate) depth: Cell<usize>,
+    /// The number of relations so far.
+    pub(crate) relations: Cell<usize>,
     pub(crate) ctes: RefCell<Vec<Rc<CteInSight>>>,
     /// The relations of `WithRelations`, by plan id.
     pub(crate) references: RefCell<Vec<Rc<Relation>>>,
@@ -120,6 +128,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) arguments: RefCell<Option<Rc<ir::Arguments>>>,
     /// The parameters of the lambdas around an expression, innermost last.
     pub(crate) lambda_variables: RefCell<Vec<(String, expr_scope::ResolvedExpr)>>,
+    /// The lambdas so far, without their places in the text, and the ids of their parameters.
+    pub(crate) lambdas: RefCell<Vec<(ir::Expr, Vec<String>)>>,
     /// The correlated subqueries so far, by content and scope.
     pub(crate) subqueries: RefCell<Vec<(subquery::SubqueryPlace, expr_scope::ResolvedExpr)>>,
     /// The random state that seeds are derived from.
@@ -153,6 +163,14 @@ impl Resolver<'_> {
         thalweg_common::cancel::check()?;
         if self.depth.get() >= DEPTH_MAX {
             return Err(Error::unsupported(format!("a query nested deeper than {DEPTH_MAX} levels")));
+        }
+        self.relations.set(self.relations.get() + 1);
+        if self.relations.get() > RELATIONS_MAX {
+            let what = format!(
+                "a query of more than {RELATIONS_MAX} relations, with each reference to a view or a common \
+                                table expression counted"
+            );
+            return Err(Error::unsupported(what));
         }
         self.depth.set(self.depth.get() + 1);
         let answer = self.relation_node(relation, outer);

@@ -4,7 +4,7 @@
 //! select list does not output. The plan is, from below: input, event-time windows, aggregate, HAVING,
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
 
-use crate::errors::{analysis, foreign_dataframe_column};
+use crate::errors::analysis;
 use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -14,7 +14,6 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use thalweg_common::{Error, Result};
-use thalweg_functions::java_regex::{Bad, JavaRegex};
 use thalweg_logical::EVENT_TIME_KEY;
 use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode, SortOrder};
 
@@ -271,26 +270,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// `s.*`: the fields of a struct as columns.
-    fn struct_star(
-        &self,
-        item: &ir::Expr,
-        target: &[String],
-        plan_id: Option<i64>,
-        env: &ExprScope,
-    ) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
-        let of = self.attribute(target, plan_id, env);
-        let Ok(ResolvedExpr { data_type: Arrow::Struct(fields), .. }) = &of else {
-            return Err(self.at(no_such_star(target, env.scope), item.origin));
-        };
-        let of = of.clone()?;
-        let field = |name: &String| {
-            let typed = self.field(of.clone(), name)?;
-            Ok((ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable), typed))
-        };
-        fields.iter().map(|f| field(f.name())).collect()
-    }
-
     fn is_bare_column(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
         let ExprNode::Attribute { name, plan_id } = &expr.node else { return false };
         let seen = self.seen(name, *plan_id, env);
@@ -309,46 +288,6 @@ impl Resolver<'_> {
         }
         mark_event_time(&mut column, &typed);
         Ok((column, typed))
-    }
-
-    /// Returns the columns of a star or a regular expression.
-    pub(crate) fn star(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<ScopeColumn>> {
-        let columns = match &item.node {
-            ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
-            ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(env.scope, *id) {
-                none if none.is_empty() && !env.scope.columns.is_empty() => {
-                    return Err(foreign_dataframe_column(&["*".to_owned()]));
-                }
-                columns => columns,
-            },
-            ExprNode::Star { target: Some(target), .. } => {
-                let found: Vec<_> = env.scope.qualified(target).into_iter().cloned().collect();
-                if found.is_empty() {
-                    return Err(self.at(no_such_star(target, env.scope), item.origin));
-                }
-                found
-            }
-            ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
-            ExprNode::Regex { pattern, plan_id: Some(id) } => {
-                // `df.select(other.colRegex(..))` matches the names of all relations.
-                match of_plan(env.scope, *id) {
-                    none if none.is_empty() => by_pattern(pattern, env.scope)?,
-                    of_plan => by_pattern(pattern, &Scope::new(of_plan))?,
-                }
-            }
-            _ => vec![],
-        };
-        let ExprNode::Star { except, .. } = &item.node else { return Ok(columns) };
-        let mut kept = columns;
-        for name in except {
-            let before = kept.len();
-            let last = name.last().cloned().unwrap_or_default();
-            kept.retain(|c| !crate::scope::same_name(&c.name, &last));
-            if kept.len() == before {
-                return Err(self.at(crate::errors::unresolved_column(name, env.scope), item.origin));
-            }
-        }
-        Ok(kept)
     }
 
     /// Filters out rows without event time and expands sliding windows.
@@ -545,43 +484,6 @@ pub(crate) fn mark_event_time(column: &mut ScopeColumn, typed: &ResolvedExpr) {
 fn hidden_by_using(scope: &Scope, plan: &LogicalPlan) -> Vec<ScopeColumn> {
     let kept = |c: &&ScopeColumn| plan.schema().has_column_with_unqualified_name(&c.id);
     scope.hidden.iter().filter(kept).cloned().collect()
-}
-
-fn of_plan(scope: &Scope, plan_id: i64) -> Vec<ScopeColumn> {
-    let of = |c: &&ScopeColumn| c.plan_ids.iter().any(|(id, _)| *id == plan_id);
-    scope.columns.iter().filter(of).cloned().collect()
-}
-
-fn by_pattern(pattern: &str, scope: &Scope) -> Result<Vec<ScopeColumn>> {
-    let bare = pattern.trim_matches('`');
-    let regex = JavaRegex::new(&format!("(?i)\\A(?:{bare})\\z")).map_err(|bad| match bad {
-        Bad::Invalid => {
-            let text = format!("The pattern {bare} is invalid.");
-            analysis("INVALID_PARAMETER_VALUE.PATTERN", "22023", text)
-        }
-        Bad::Unsupported(what) => Error::unsupported(format!("{what} in the pattern {bare}")),
-    })?;
-    let mut found = vec![];
-    for column in &scope.columns {
-        if regex.is_match(&column.name)? {
-            found.push(column.clone());
-        }
-    }
-    Ok(found)
-}
-
-fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {
-    let columns: Vec<_> =
-        scope.columns.iter().map(|c| crate::errors::quoted(std::slice::from_ref(&c.name))).collect();
-    let text = format!(
-        "Cannot resolve '{}.*' given input columns {}. Please check that the specified table or struct exists \
-         and is accessible in the input columns.",
-        target.join("."),
-        columns.join(", ")
-    );
-    analysis("CANNOT_RESOLVE_STAR_EXPAND", "42704", text)
-        .param("targetString", crate::errors::quoted(target))
-        .param("columns", columns.join(", "))
 }
 
 fn parse_metadata(text: &str) -> Result<BTreeMap<String, String>> {

@@ -5,6 +5,8 @@
 
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
+use crate::function::exactly;
+use crate::join::holds_subquery;
 use crate::unnest::outer::outer_references;
 use crate::unnest::refused::{predicate_in, refuse_inaccessible, scalar_in};
 use crate::unnest::single::at_most_one;
@@ -23,7 +25,8 @@ use thalweg_functions::SpecialForm;
 use thalweg_sql::ir::{self, ExprNode, Relation, SubqueryKind};
 use thalweg_values::errors::from_datafusion;
 
-/// The deepest nesting of subqueries: each level nearly doubles the time of planning.
+/// The deepest nesting of subqueries. DataFusion's check of a plan goes through the subqueries of a subquery once for
+/// itself and once for each level around it, so that each level doubles the time of planning.
 const NESTED_MAX: usize = 12;
 
 /// The values and the relation of `values IN (subquery)`.
@@ -127,6 +130,16 @@ impl Resolver<'_> {
             return Err(analysis("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH", "42K09", text));
         }
         let values = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
+        self.values_in(values, rel, env)
+    }
+
+    /// Resolved values among the rows of a relation with as many columns.
+    fn values_in(
+        &self,
+        values: Vec<ResolvedExpr>,
+        rel: ResolvedRelation,
+        env: &ExprScope,
+    ) -> Result<ResolvedExpr> {
         let (values, rel) = self.comparable(values, rel)?;
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         if is_null(&values) {
@@ -156,13 +169,13 @@ impl Resolver<'_> {
             return self.in_subquery(values, rel, env);
         }
         let typed = self.expr(value, env)?;
-        // Below a guard it would not be a conjunct any more.
-        if typed.fallible {
-            return self.in_subquery(values, rel, env);
+        // Below a guard it would not be a conjunct any more, and a subquery in the value would be below the join.
+        if typed.fallible || holds_subquery(&typed.expr) {
+            return self.values_in(vec![typed], rel, env);
         }
         let (typed, rel) = self.comparable(vec![typed], rel)?;
-        let [value] = typed.as_slice() else { return Err(Error::internal("one value became several")) };
-        let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), false);
+        let [value] = exactly(typed)?;
+        let expr = InSubquery::new(Box::new(value.expr), subquery(rel.plan), false);
         Ok(ResolvedExpr {
             volatile: value.volatile,
             ..ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true)
@@ -190,7 +203,7 @@ impl Resolver<'_> {
         let joins = conjunct && is_predicate(env) && !correlated;
         // Only a join with a key handles nulls, and a constant is not a key.
         if let ([value], true) = (values.as_slice(), joins)
-            && !(value.fallible || value.expr.column_refs().is_empty())
+            && !(value.fallible || value.expr.column_refs().is_empty() || holds_subquery(&value.expr))
         {
             let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
             return Ok(ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true));
@@ -349,7 +362,7 @@ impl Resolver<'_> {
         let references = self.references.borrow();
         let found = references.iter().rev().find(|r| r.plan_id == Some(plan_id));
         found.cloned().ok_or_else(|| {
-            Error::internal(format!("the plan refers to the relation {plan_id}, which it lacks"))
+            Error::unsupported(format!("a plan that refers to the relation {plan_id}, which it lacks"))
         })
     }
 }

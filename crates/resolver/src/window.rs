@@ -15,6 +15,9 @@ use thalweg_functions::BoundWindow;
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
 use thalweg_sql::types::DataType;
 
+/// An offset that leads behind the last row of any partition, and whose sum with a row's number does not overflow.
+const BEYOND_ALL_ROWS: u64 = 1 << 62;
+
 const WINDOW_OF_ALIAS: (&str, &str) =
     ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", "a window expression");
 
@@ -65,7 +68,7 @@ impl Resolver<'_> {
             let error = analysis("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", "42601", text);
             return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
         }
-        let filter = function.filter.as_deref().map(|f| self.predicate(f, env)).transpose()?;
+        let filter = function.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
         let found = self.called(function);
         let args = match found {
             Some(found) => self.aggregate_arguments(found, function, env)?,
@@ -156,6 +159,7 @@ impl Resolver<'_> {
     }
 
     fn frame(&self, frame: &ir::WindowFrame, keys: &[ResolvedExpr], env: &ExprScope) -> Result<WindowFrame> {
+        self.check_bounds(frame, env)?;
         let target = match (frame.rows, keys) {
             (true, _) => Arrow::UInt64,
             (false, [key]) => key.data_type.clone(),
@@ -190,8 +194,75 @@ impl Resolver<'_> {
         };
         let (lower, upper) =
             (self.bound(&frame.lower, &target, env)?, self.bound(&frame.upper, &target, env)?);
+        if is_after(&lower, &upper) {
+            return self.inverted(frame, env);
+        }
         let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
         Ok(bounded(units, lower, upper))
+    }
+
+    /// Refuses the bounds that are wrong whatever the order is, as Spark does: first their types, then their places.
+    fn check_bounds(&self, frame: &ir::WindowFrame, env: &ExprScope) -> Result<()> {
+        let shown = || self.frame_name_of(frame, env);
+        for (bound, location) in [(&frame.lower, "lower"), (&frame.upper, "upper")] {
+            let FrameBound::Value(offset) = bound else { continue };
+            let typed = self.expr(offset, env)?;
+            if frame.rows && typed.data_type != Arrow::Int32 && self.constant(offset, env)?.is_some() {
+                let given = typed.type_name();
+                let text = format!(
+                    "Cannot resolve \"{}\" due to data type mismatch: The data type of the {location} bound \
+                     \"{given}\" does not match the expected data type \"INT\".",
+                    shown()
+                );
+                let error =
+                    analysis("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE", "42K09", text)
+                        .param("sqlExpr", format!("\"{}\"", shown()))
+                        .param("location", location)
+                        .param("exprType", format!("\"{given}\""))
+                        .param("expectedType", "\"INT\"");
+                return Err(self.at(error, offset.origin));
+            }
+        }
+        if frame.lower != FrameBound::UnboundedFollowing && frame.upper != FrameBound::UnboundedPreceding {
+            return Ok(());
+        }
+        let [lower, upper] = [&frame.lower, &frame.upper].map(|bound| match bound {
+            FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
+            FrameBound::UnboundedPreceding => "UNBOUNDED PRECEDING".to_owned(),
+            FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
+            FrameBound::Value(offset) => self.name_of(offset, env),
+        });
+        let text = format!(
+            "Cannot resolve \"{}\" due to data type mismatch: Window frame upper bound \"{upper}\" does not follow the \
+             lower bound \"{lower}\".",
+            shown()
+        );
+        Err(analysis("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_INVALID_BOUND", "42K09", text)
+            .param("sqlExpr", format!("\"{}\"", shown()))
+            .param("lower", format!("\"{lower}\""))
+            .param("upper", format!("\"{upper}\"")))
+    }
+
+    /// A frame whose upper bound is before its lower one. Spark refuses it where both are offsets; otherwise it is
+    /// empty, but in a RANGE frame not for a null, which DataFusion cannot say.
+    fn inverted(&self, frame: &ir::WindowFrame, env: &ExprScope) -> Result<WindowFrame> {
+        let shown = self.frame_name_of(frame, env);
+        if let (FrameBound::Value(_), FrameBound::Value(_)) = (&frame.lower, &frame.upper) {
+            let text = format!(
+                "Cannot resolve \"{shown}\" due to data type mismatch: The lower bound of a window frame must be less \
+                 than or equal to the upper bound."
+            );
+            return Err(analysis("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON", "42K09", text)
+                .param("sqlExpr", format!("\"{shown}\""))
+                .param("comparison", "less than or equal"));
+        }
+        if !frame.rows {
+            return Err(Error::unsupported(format!(
+                "the frame {shown}, whose upper bound is before its lower one"
+            )));
+        }
+        let beyond = || WindowFrameBound::Following(ScalarValue::UInt64(Some(BEYOND_ALL_ROWS)));
+        Ok(bounded(WindowFrameUnits::Rows, beyond(), beyond()))
     }
 
     fn bound(&self, bound: &FrameBound, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
@@ -225,10 +296,26 @@ impl Resolver<'_> {
             (Arrow::Date32 | Arrow::Timestamp(_, _), _) => duration(&value).ok_or_else(refused)?,
             _ => magnitude(&value, target).ok_or_else(refused)?,
         };
+        let is_zero = ScalarValue::new_zero(&magnitude.data_type()).is_ok_and(|zero| zero == magnitude);
         Ok(match negative {
+            // DataFusion does not take 0 FOLLOWING for the current row.
+            _ if is_zero => WindowFrameBound::CurrentRow,
             true => WindowFrameBound::Preceding(magnitude),
             false => WindowFrameBound::Following(magnitude),
         })
+    }
+}
+
+/// Returns whether a frame from `lower` to `upper` ends before it begins.
+fn is_after(lower: &WindowFrameBound, upper: &WindowFrameBound) -> bool {
+    use WindowFrameBound::{CurrentRow, Following, Preceding};
+    match (lower, upper) {
+        // A null is an unbounded side.
+        (Preceding(v), _) | (_, Following(v)) if v.is_null() => false,
+        (Preceding(before), Preceding(until)) => before < until,
+        (Following(from), Following(until)) => from > until,
+        (Following(_), Preceding(_) | CurrentRow) | (CurrentRow, Preceding(_)) => true,
+        (Preceding(_), CurrentRow | Following(_)) | (CurrentRow, CurrentRow | Following(_)) => false,
     }
 }
 

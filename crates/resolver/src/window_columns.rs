@@ -3,7 +3,7 @@
 use crate::expr_scope::Calls;
 use crate::{ResolvedRelation, Resolver, column, project};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
@@ -20,7 +20,7 @@ impl Resolver<'_> {
         let before = rel.plan.schema().columns();
         let mut keys = WindowKeys::default();
         let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
-        let windows = windows.collect::<Result<Vec<_>>>()?;
+        let windows: Vec<Expr> = windows.collect();
         let input = keys.below(rel.plan)?;
         let mut distinct: Vec<Expr> = vec![];
         for window in &windows {
@@ -48,11 +48,9 @@ impl Resolver<'_> {
 struct WindowKeys(Vec<(Expr, String)>);
 
 impl WindowKeys {
-    /// Replaces the partition and order keys of a call by columns.
-    fn as_columns(&mut self, window: &Expr, mut new_id: impl FnMut() -> String) -> Result<Expr> {
-        let Expr::WindowFunction(function) = window else {
-            return Err(Error::internal("a window call that is not a window function"));
-        };
+    /// Replaces the partition and order keys of a call by columns. An expression that has no such keys is unchanged.
+    fn as_columns(&mut self, window: &Expr, mut new_id: impl FnMut() -> String) -> Expr {
+        let Expr::WindowFunction(function) = window else { return window.clone() };
         let mut function = function.clone();
         let params = &mut function.params;
         let order = params.order_by.iter_mut().map(|sort| &mut sort.expr);
@@ -61,7 +59,7 @@ impl WindowKeys {
                 *key = column(&self.id_of(key, &mut new_id));
             }
         }
-        Ok(Expr::WindowFunction(function))
+        Expr::WindowFunction(function)
     }
 
     fn id_of(&mut self, key: &Expr, new_id: &mut impl FnMut() -> String) -> String {

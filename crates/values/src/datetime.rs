@@ -1,8 +1,7 @@
 //! Parses texts of dates and timestamps without a pattern, as Spark's CAST from a string does.
 //!
-//! Dates are `yyyy[-[m]m[-[d]d]]`; timestamps are a complete day, `T` or a space, and a time. Spark also accepts a
-//! time without a day and takes the current day. This is refused here: a stream that replays would get other
-//! instants.
+//! Dates are `yyyy[-[m]m[-[d]d]]`; timestamps are a complete day, `T` or a space, and a time. A time without a day is
+//! taken only where the time of the statement is known: in a stream that replays it would mean another instant.
 
 use crate::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days};
 use crate::zone::Zone;
@@ -41,6 +40,21 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
     }
     let time = day.rest.strip_prefix(['T', ' ']).filter(|_| day.complete)?;
     with_time(day.number, time)
+}
+
+/// The instant of a text in the zone `session`, where a time without a day (`T12:00`, `12:00`) is on the day of `now`.
+pub fn instant_at(text: &str, session: Zone, now_micros: i64) -> Option<i64> {
+    if let Some(read) = timestamp(text) {
+        return read.instant(session);
+    }
+    // Spark drops the white space before a time, but not before a `T`.
+    let time = match text.strip_prefix('T') {
+        Some(time) => trim(time),
+        None => trim(text).split_once(':').map(|_| trim(text))?,
+    };
+    let read = with_time(0, time)?;
+    let today = read.zone.unwrap_or(session).to_local(now_micros).div_euclid(DAY);
+    Timestamp { local: read.local + today * DAY, ..read }.instant(session)
 }
 
 /// Removes the white space and the control characters around a text, as Spark's `UTF8String.trimAll` does.
@@ -158,6 +172,29 @@ mod tests {
         ];
         for (text, expect) in cases {
             assert_eq!(date(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_on_the_day_of_the_statement() {
+        let now = 20 * DAY + 23 * HOUR;
+        let cases = [
+            ("T12:00", Some(20 * DAY + 12 * HOUR)),
+            ("12:00 ", Some(20 * DAY + 12 * HOUR)),
+            (" 1:2:3", Some(20 * DAY + HOUR + 2 * MINUTE + 3 * SECOND)),
+            ("T1", Some(20 * DAY + HOUR)),
+            ("12:00:00+08:00", Some(21 * DAY + 4 * HOUR)),
+            ("1970-01-02 03:00", Some(DAY + 3 * HOUR)),
+            (" T12:00", None),
+            ("12", None),
+            ("12:", None),
+            ("24:00", None),
+            ("012:00", None),
+            ("1:2:3:4", None),
+            ("12:00+01:00", None),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(instant_at(text, Zone::UTC, now), expect, "{text}");
         }
     }
 

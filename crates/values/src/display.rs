@@ -4,6 +4,7 @@
 //! `{a -> 1}`, `{1, x}`. Printing cannot fail: a type without a rule is printed by Arrow.
 
 use crate::calendar::{self, DAY, HOUR, MINUTE, SECOND};
+use crate::shortest::{self, Digits};
 use crate::types::kept_interval_fields;
 use crate::zone::Zone;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, StructArray};
@@ -189,7 +190,7 @@ pub enum Width {
     Double,
 }
 
-/// Appends a number as Java's `Double.toString` does: plain from 1e-3 to 1e7, otherwise as `d.dE±n`.
+/// Appends a number as Java 17 prints it: plain from 1e-3 to 1e7, `d.dE±n` beyond.
 pub fn write_float(out: &mut String, value: f64, width: Width) {
     if value.is_nan() {
         return out.push_str("NaN");
@@ -200,38 +201,28 @@ pub fn write_float(out: &mut String, value: f64, width: Width) {
     if value == 0.0 {
         return out.push_str(if value.is_sign_negative() { "-0.0" } else { "0.0" });
     }
-    let magnitude = value.abs();
-    if (1e-3..1e7).contains(&magnitude) {
-        let before = out.len();
-        let _ = match width {
-            // The argument came from a FLOAT, so the cast is exact, and the shortest digits are those of the
-            // FLOAT.
-            Width::Single => write!(out, "{}", value as f32),
-            Width::Double => write!(out, "{value}"),
-        };
-        // Rust omits `.0`, which Java prints.
-        let whole = !out.get(before..).is_some_and(|t| t.contains('.'));
-        return out.push_str(if whole { ".0" } else { "" });
+    if value < 0.0 {
+        out.push('-');
     }
-    let text = match width {
-        Width::Single => format!("{:E}", value as f32),
-        Width::Double => format!("{value:E}"),
+    let Digits { digits, exponent } = shortest::digits(value.abs(), width);
+    let digits: String = digits.into_iter().map(|digit| char::from(b'0' + digit)).collect();
+    let (whole, fraction) = match exponent {
+        -2..=0 => ("0".to_owned(), "0".repeat(exponent.unsigned_abs() as usize) + &digits),
+        1..=7 => {
+            let padded = format!("{digits:0<width$}", width = exponent as usize);
+            let (whole, fraction) = padded.split_at_checked(exponent as usize).unwrap_or((&padded, ""));
+            (whole.to_owned(), fraction.to_owned())
+        }
+        _ => {
+            let (first, rest) = digits.split_at_checked(1).unwrap_or((&digits, ""));
+            (first.to_owned(), rest.to_owned())
+        }
     };
-    if text.contains('.') {
-        return out.push_str(&text);
+    let fraction = if fraction.is_empty() { "0" } else { &fraction };
+    let _ = write!(out, "{whole}.{fraction}");
+    if !(-2..=7).contains(&exponent) {
+        let _ = write!(out, "E{}", exponent - 1);
     }
-    // Java prints at least two digits. Where one would identify the number, it takes the nearest of all numbers with
-    // two digits that do: 4.9E-324 and not 5.0E-324. For a double it considers only those with the same exponent.
-    let nearest = match width {
-        Width::Single => format!("{:.1E}", value as f32),
-        Width::Double => format!("{value:.1E}"),
-    };
-    let exponent = |text: &str| text.split_once('E').map(|(_, exponent)| exponent.to_owned());
-    let is_same = match width {
-        Width::Single => nearest.parse() == Ok(value as f32),
-        Width::Double => nearest.parse() == Ok(value) && exponent(&nearest) == exponent(&text),
-    };
-    out.push_str(&if is_same { nearest } else { text.replacen('E', ".0E", 1) });
 }
 
 /// Returns a double as Java prints it.
@@ -406,6 +397,13 @@ fn write_year_month(out: &mut String, months: i32, (start, end): (u8, u8)) {
 /// Appends the fields of an interval's type.
 fn write_fields(out: &mut String, start: &str, end: &str) {
     let _ = if start == end { write!(out, "' {start}") } else { write!(out, "' {start} TO {end}") };
+}
+
+/// Returns an interval of months, days and microseconds as text: `1 years 2 months 3 seconds`.
+pub fn calendar(months: i32, days: i32, micros: i64) -> String {
+    let mut out = String::new();
+    write_calendar(&mut out, i64::from(months), i64::from(days), micros);
+    out
 }
 
 /// Appends a calendar interval as `1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds`, without the parts that are

@@ -33,3 +33,5 @@ pub mod pattern;
 pub mod print;
 pub mod types;
 pub mod zone;
+
+mod shortest;

@@ -1,4 +1,4 @@
-//! Lists functions. All are built in: they are in no database and are temporary, as in Spark.
+//! Lists functions, built-in ones and those of a session. They are in no database and are temporary, as in Spark.
 
 use super::info::FunctionInfo;
 use super::name::quoted;
@@ -14,9 +14,8 @@ pub(super) fn list(functions: &FunctionRegistry, pattern: Option<&str>) -> Vec<F
 
 /// Returns a function, whatever its qualifier.
 pub(super) fn get(functions: &FunctionRegistry, parts: &[String]) -> Result<FunctionInfo> {
-    let wanted = parts.last().map(|name| name.to_lowercase()).unwrap_or_default();
-    let found = functions.find(&wanted).filter(Function::is_listed);
-    found.map(|function| info(&wanted, function)).ok_or_else(|| not_found(parts))
+    let found = functions.find_qualified(parts).filter(Function::is_listed);
+    found.map(|function| info(function.name(), function)).ok_or_else(|| not_found(parts))
 }
 
 fn info(name: &str, function: Function) -> FunctionInfo {

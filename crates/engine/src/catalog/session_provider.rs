@@ -62,9 +62,9 @@ impl CatalogProvider for Session {
     }
 
     async fn list_functions(&self, pattern: Option<&str>) -> Result<Vec<FunctionInfo>> {
-        Ok(functions::list(&self.functions, pattern))
+        Ok(functions::list(&self.functions(), pattern))
     }
     async fn get_function(&self, function: &[String]) -> Result<FunctionInfo> {
-        functions::get(&self.functions, function)
+        functions::get(&self.functions(), function)
     }
 }

@@ -3,9 +3,9 @@
 //! A TIMESTAMP is converted to and from DATE and TIMESTAMP_NTZ in the session's time zone; as a number it counts
 //! seconds since 1970-01-01 UTC.
 
-use super::number::{pow10, rescale, to_integral};
+use super::number::{literal, pow10, rescale, to_integral};
 use super::{Rules, cast_array};
-use crate::errors::{cannot_cast, cast_overflow, datetime_overflow};
+use crate::errors::{cannot_cast, cast_invalid_input, cast_overflow, datetime_overflow};
 use crate::kernel::arrow;
 use crate::types::is_integral;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
@@ -16,6 +16,7 @@ use arrow::datatypes::{
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::calendar::{DAY, SECOND};
+use thalweg_values::display::double;
 
 /// Casts from or to a date or timestamp, except texts.
 pub(super) fn cast_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<ArrayRef> {
@@ -100,9 +101,11 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
         }
         DataType::Float32 | DataType::Float64 => {
             let seconds = arrow(arrow::compute::cast(array, &DataType::Float64))?;
-            // NaN and infinity have no instant.
-            let micros = |x: f64| if x.is_finite() { to_integral(x * SECOND as f64) } else { None };
-            seconds.as_primitive::<Float64Type>().unary_opt(micros)
+            let mut out = Vec::with_capacity(seconds.len());
+            for v in seconds.as_primitive::<Float64Type>() {
+                out.push(double_to_micros(v, to, rules)?);
+            }
+            PrimitiveArray::<TimestampMicrosecondType>::from(out)
         }
         DataType::Decimal128(_, s) => {
             let scale = *s;
@@ -123,7 +126,23 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
     Ok(Arc::new(made.with_data_type(to.clone())))
 }
 
-/// Converts seconds to microseconds, which may overflow.
+/// Seconds as microseconds. Spark's errors name the type DOUBLE, also for a FLOAT, and the integer that overflows.
+fn double_to_micros(seconds: Option<f64>, to: &DataType, rules: Rules) -> Result<Option<i64>> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    // NaN and infinity have no instant.
+    if !seconds.is_finite() {
+        return rules.misfit(|| cast_invalid_input(&double(seconds), &DataType::Float64, to));
+    }
+    let micros = seconds * SECOND as f64;
+    match to_integral(micros) {
+        Some(micros) => Ok(Some(micros)),
+        None => rules.misfit(|| {
+            let value = literal(&double(micros), &DataType::Float64);
+            cast_overflow(&value, &DataType::Float64, &DataType::Int64)
+        }),
+    }
+}
+
 fn seconds_to_micros(v: Option<i64>, from: &DataType, to: &DataType, rules: Rules) -> Result<Option<i64>> {
     let Some(v) = v else { return Ok(None) };
     match v.checked_mul(SECOND) {

@@ -34,6 +34,8 @@ pub(crate) use number::{exceeds, pow10, rescale};
 pub(crate) struct Rules {
     pub mode: CastMode,
     pub zone: Zone,
+    /// The time of the statement, on whose day a time without a day is.
+    pub now_micros: Option<i64>,
 }
 
 impl Rules {
@@ -80,7 +82,16 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
         CastMode::Try => ("try_cast", cast_try),
     };
     let kernel = Kernel::new(name, to.clone(), run).fallible(fallible).nulls(nulls);
-    Ok(kernel.params(InZone(ctx.time_zone.into())).call(vec![arg]))
+    // Other casts do not depend on the time, and two of them are the same at any time.
+    let now_micros = ctx.now_micros.filter(|_| is_string(&from) || is_nested(&from));
+    Ok(kernel.params(CastIn { zone: InZone(ctx.time_zone.into()), now_micros }).call(vec![arg]))
+}
+
+/// The session state that a cast depends on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CastIn {
+    zone: InZone,
+    now_micros: Option<i64>,
 }
 
 /// Returns a null of a type.
@@ -180,7 +191,8 @@ fn cast_try(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn run(b: &Batch, mode: CastMode) -> Result<ArrayRef> {
-    let rules = Rules { mode, zone: b.params::<InZone>()?.zone()? };
+    let CastIn { zone, now_micros } = b.params()?;
+    let rules = Rules { mode, zone: zone.zone()?, now_micros: *now_micros };
     cast_array(&b.array(0)?, b.returns, rules)
 }
 

@@ -82,7 +82,10 @@ pub(super) fn from_text(array: &ArrayRef, to: &DataType, rules: Rules) -> Result
         DataType::Date32 => map::<Date32Type>(texts, to, rules, datetime::date),
         t if is_datetime(t) => {
             let zone = matches!(t, DataType::Timestamp(_, Some(_))).then_some(rules.zone);
-            map::<TimestampMicrosecondType>(texts, to, rules, |t| timestamp(t, zone))
+            map::<TimestampMicrosecondType>(texts, to, rules, |t| match (zone, rules.now_micros) {
+                (Some(zone), Some(now)) => datetime::instant_at(t, zone, now),
+                (zone, _) => timestamp(t, zone),
+            })
         }
         _ => Err(cannot_cast(&DataType::Utf8, to)),
     }

@@ -1,7 +1,7 @@
 //! Computes on the bits of integers: `& | ^ ~`, shifts, `bit_count`, `bit_get`.
 
 use crate::binding::Bound;
-use crate::coerce::coerce_all;
+use crate::coerce::coerce_both;
 use crate::errors::{bad_value_of, unexpected_type};
 use crate::kernel::{Batch, Kernel};
 use crate::registry::{Call, Display, DisplayForm, Entry};
@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["&"], 2, 2, |c| binary(c, Operator::BitwiseAnd)).shown(DisplayForm::Infix("&")).doc(
@@ -62,14 +62,11 @@ fn require_integral(name: &str, i: usize, t: &DataType) -> Result<()> {
 fn binary(call: Call, operator: Operator) -> Result<Bound> {
     let (name, ctx) = (call.name, call.ctx);
     let nullable = call.nullable(0) || call.nullable(1);
-    let (args, common) = coerce_all(name, call.args, ctx)?;
+    let [left, right] = call.take()?;
+    let ([left, right], common) = coerce_both(name, [left, right], ctx)?;
     require_integral(name, 0, &common)?;
-    let mut exprs = args.into_iter().map(|a| Box::new(a.expr));
-    let (Some(l), Some(r)) = (exprs.next(), exprs.next()) else {
-        return Err(Error::internal("two operands were promised"));
-    };
     // Bits of integers need no kernel: DataFusion's operators cannot fail.
-    let expr = Expr::BinaryExpr(BinaryExpr::new(l, operator, r));
+    let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
     Ok(Bound { expr, data_type: common, nullable, fallible: false })
 }
 

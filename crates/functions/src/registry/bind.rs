@@ -1,6 +1,6 @@
 //! Binding: what typed arguments of a function become.
 
-use super::entry::{Binding, Call, Entry, Plain};
+use super::entry::{AggregateArgs, Binding, Call, Entry, OwnedBinding, Plain, ScalarArgs};
 use super::layers::{FunctionRegistry, unknown};
 use super::reference::description;
 use crate::aggregate::{Aggregate, AggregateCall};
@@ -8,24 +8,31 @@ use crate::binding::{Arg, BindContext, Bound, BoundAggregate};
 use crate::kernel::Kernel;
 use crate::operators::key::key;
 use crate::window::{BoundWindow, WindowArgs, aggregate_over_window};
-use thalweg_common::Result;
+use datafusion::logical_expr::Expr;
+use thalweg_common::{Error, Result};
 
 /// A function that was found by a name.
 #[derive(Debug, Clone, Copy)]
 pub struct Function<'a> {
-    pub(super) name: &'static str,
+    pub(super) name: &'a str,
     pub(super) entry: &'a Entry,
 }
 
 impl<'a> Function<'a> {
     /// The name that it was found by, in lower case.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'a str {
         self.name
     }
 
     /// All about it.
     pub fn entry(&self) -> &'a Entry {
         self.entry
+    }
+
+    /// The name as a constant: the entry's first one if a session gave it another.
+    fn constant_name(&self) -> &'static str {
+        let names = self.entry.facts.names;
+        names.iter().find(|name| **name == self.name).or(names.first()).copied().unwrap_or_default()
     }
 
     /// Its signature and one sentence about it.
@@ -35,7 +42,7 @@ impl<'a> Function<'a> {
 
     /// Whether SHOW FUNCTIONS lists the name.
     pub fn is_listed(&self) -> bool {
-        self.entry.listed_names().any(|name| name == self.name)
+        self.entry.listed_names().any(|name| name.eq_ignore_ascii_case(self.name))
     }
 
     /// Binds a call that returns a value for each row.
@@ -44,22 +51,31 @@ impl<'a> Function<'a> {
     /// `WRONG_NUM_ARGS`, `DATATYPE_MISMATCH.*`, and what a function says of its constants; `UNRESOLVED_ROUTINE` if it
     /// is not a scalar function.
     pub fn bind_scalar(&self, args: Vec<Arg>, ctx: &BindContext) -> Result<Bound> {
+        let name = self.constant_name();
         let call = |args: Vec<Arg>| {
             self.entry.check_count(self.name, args.len())?;
-            Ok(Call { name: self.name, args, ctx })
+            Ok(Call { name, args, ctx })
         };
-        match self.entry.binding {
-            Binding::Scalar(bind) => bind(call(args)?),
-            Binding::Plain(plain) => self.bind_plain(plain, call(args)?),
-            Binding::Resolver | Binding::Aggregate(_) | Binding::Window(_) => Err(unknown(self.name)),
+        match (&self.entry.facts.binding, self.owned()) {
+            (_, Some(OwnedBinding::Scalar(bind))) => {
+                self.entry.check_count(self.name, args.len())?;
+                bind(ScalarArgs { args, ctx })
+            }
+            (Binding::Scalar(bind), _) => bind(call(args)?),
+            (Binding::Plain(plain), _) => self.bind_plain(*plain, call(args)?),
+            (Binding::Resolver | Binding::Aggregate(_) | Binding::Window(_), _) => Err(unknown(self.name)),
         }
+    }
+
+    fn owned(&self) -> Option<&'a OwnedBinding> {
+        self.entry.owned.as_ref().map(|owned| &owned.binding)
     }
 
     fn bind_plain(&self, plain: Plain, mut call: Call) -> Result<Bound> {
         for (i, ty) in plain.takes.iter().enumerate() {
             call.coerce(i, &ty.arrow())?;
         }
-        let name = self.entry.names.first().copied().unwrap_or(self.name);
+        let name = self.entry.facts.names.first().copied().unwrap_or_default();
         let kernel = Kernel::new(name, plain.returns.arrow(), plain.run);
         Ok(kernel.nulls(plain.nulls).fallible(plain.fallible).call(call.args))
     }
@@ -74,10 +90,29 @@ impl<'a> Function<'a> {
         call: AggregateCall,
         ctx: &BindContext,
     ) -> Result<BoundAggregate> {
-        let Binding::Aggregate(bind) = self.entry.binding else { return Err(unknown(self.name)) };
-        self.entry.check_count(self.name, args.len())?;
-        let args = if call.distinct { args.into_iter().map(key).collect() } else { args };
-        bind(Aggregate { name: self.name, args, call, ctx })
+        let distinct = |args: Vec<Arg>| {
+            self.entry.check_count(self.name, args.len())?;
+            Ok(if call.distinct { args.into_iter().map(key).collect() } else { args })
+        };
+        match (&self.entry.facts.binding, self.owned()) {
+            (_, Some(OwnedBinding::Aggregate(bind))) => {
+                let bound = bind(AggregateArgs { args: distinct(args)?, call, ctx })?;
+                match &bound.aggregate {
+                    Expr::AggregateFunction(_) => Ok(bound),
+                    other => Err(Error::unsupported(format!(
+                        "the aggregate {}, which is bound to {other} and not to an aggregate expression",
+                        self.name
+                    ))),
+                }
+            }
+            (Binding::Aggregate(bind), _) => {
+                let args = distinct(args)?;
+                bind(Aggregate { name: self.constant_name(), args, call, ctx })
+            }
+            (Binding::Resolver | Binding::Scalar(_) | Binding::Plain(_) | Binding::Window(_), _) => {
+                Err(unknown(self.name))
+            }
+        }
     }
 
     /// Binds a window function, or an aggregate over a window.
@@ -90,12 +125,12 @@ impl<'a> Function<'a> {
         ignore_nulls: Option<bool>,
         ctx: &BindContext,
     ) -> Result<BoundWindow> {
-        let bind = match (self.entry.binding, self.entry.over_window) {
+        let bind = match (self.entry.facts.binding, self.entry.facts.over_window) {
             (Binding::Window(bind), _) | (_, Some(bind)) => bind,
             _ => return aggregate_over_window(self, args, ignore_nulls, ctx),
         };
         self.entry.check_count(self.name, args.len())?;
-        bind(WindowArgs { name: self.name, args, ignore_nulls, ctx })
+        bind(WindowArgs { name: self.constant_name(), args, ignore_nulls, ctx })
     }
 }
 

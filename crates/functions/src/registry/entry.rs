@@ -4,7 +4,7 @@ use super::display::{Defaults, Display, DisplayForm};
 use super::kind::{
     AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm,
 };
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, AggregateCall};
 use crate::binding::{Arg, BindContext, Bound, BoundAggregate};
 use crate::coerce::coerce_argument;
 use crate::errors::wrong_num_args;
@@ -12,6 +12,8 @@ use crate::kernel::{Nulls, Run};
 use crate::window::{BoundWindow, WindowArgs};
 use arrow::datatypes::DataType;
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use thalweg_common::Result;
 
 /// Any number of arguments.
@@ -108,20 +110,54 @@ pub(super) struct Plain {
 
 /// What the reference says of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Doc {
+pub struct Doc<'a> {
     /// The arguments, those that may be left out in square brackets: `text, pos[, len]`.
-    pub arguments: &'static str,
+    pub arguments: &'a str,
     /// One sentence: what a call returns.
-    pub about: &'static str,
+    pub about: &'a str,
     /// Statements that show it.
     pub examples: &'static [&'static str],
 }
 
 /// A function under all its names.
-#[derive(Clone, Copy)]
+///
+/// The built-in functions are constants. A session, or a crate with functions of its own, makes an entry of closures,
+/// which may own what they need:
+///
+/// ```
+/// use datafusion::logical_expr::lit;
+/// use std::sync::Arc;
+/// use thalweg_functions::{Arg, BindContext, Entry, FunctionRegistry, ScalarArgs, bind_scalar};
+///
+/// let greeting = Arc::new(String::from("hello "));
+/// let bind = move |call: ScalarArgs| {
+///     let greeting = Arg { expr: lit(greeting.as_str()), data_type: arrow::datatypes::DataType::Utf8, nullable: false };
+///     bind_scalar("concat", [vec![greeting], call.args].concat(), call.ctx)
+/// };
+/// let entry = Entry::of_scalar("greet", 1..=1, bind).described("name", "Returns a greeting.");
+/// let mut registry = FunctionRegistry::default();
+/// registry.register(entry)?;
+/// let greet = registry.find("GREET").ok_or_else(|| thalweg_functions::unknown("greet"))?;
+/// assert_eq!(greet.description(), "greet(name) - Returns a greeting.");
+///
+/// let name = Arg { expr: lit("ada"), data_type: arrow::datatypes::DataType::Utf8, nullable: false };
+/// let ctx = BindContext { time_zone: "UTC", now_micros: Some(0), user: "ada", database: "default", seed: 0 };
+/// assert!(greet.bind_scalar(vec![name], &ctx)?.expr.to_string().contains("hello "));
+/// # Ok::<(), thalweg_common::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct Entry {
+    pub(super) facts: Facts,
+    /// What an entry of closures has besides.
+    pub(super) owned: Option<Arc<Owned>>,
+}
+
+/// All about a function that a constant can hold.
+#[derive(Clone, Copy)]
+pub(super) struct Facts {
     pub(super) names: &'static [&'static str],
     unlisted: &'static [&'static str],
+    bare: &'static [&'static str],
     pub(super) min: usize,
     pub(super) max: usize,
     kind: Kind,
@@ -129,12 +165,83 @@ pub struct Entry {
     pub(super) over_window: Option<BindWindow>,
     display: Display,
     intervals: Intervals,
-    doc: Doc,
+    doc: Doc<'static>,
+}
+
+/// A name, a description and a binding of its own.
+pub(super) struct Owned {
+    pub(super) name: String,
+    arguments: String,
+    about: String,
+    pub(super) binding: OwnedBinding,
+}
+
+/// A call of a scalar function of closures, with as many arguments as its entry takes.
+pub struct ScalarArgs<'a> {
+    /// The arguments.
+    pub args: Vec<Arg>,
+    /// The session state that a binding may use.
+    pub ctx: &'a BindContext<'a>,
+}
+
+/// A call of an aggregate of closures, with as many arguments as its entry takes.
+pub struct AggregateArgs<'a> {
+    /// The arguments; those of a DISTINCT call are the same for equal values.
+    pub args: Vec<Arg>,
+    /// The clauses of the call.
+    pub call: AggregateCall,
+    /// The session state that a binding may use.
+    pub ctx: &'a BindContext<'a>,
+}
+
+pub(super) enum OwnedBinding {
+    Scalar(Box<dyn Fn(ScalarArgs) -> Result<Bound> + Send + Sync>),
+    Aggregate(Box<dyn Fn(AggregateArgs) -> Result<BoundAggregate> + Send + Sync>),
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("names", &self.names).field("kind", &self.kind).finish_non_exhaustive()
+        let names: Vec<&str> = self.names().collect();
+        f.debug_struct("Entry").field("names", &names).field("kind", &self.kind()).finish_non_exhaustive()
+    }
+}
+
+/// How entries of closures are made.
+impl Entry {
+    /// Creates a scalar function of so many arguments. `bind` makes the expression of a call; its result has to be
+    /// marked as fallible if evaluating it can raise.
+    pub fn of_scalar(
+        name: &str,
+        arguments: RangeInclusive<usize>,
+        bind: impl Fn(ScalarArgs) -> Result<Bound> + Send + Sync + 'static,
+    ) -> Self {
+        Self::owned(name, arguments, Kind::Scalar, OwnedBinding::Scalar(Box::new(bind)))
+    }
+
+    /// Creates an aggregate of so many arguments, which is also called over windows.
+    pub fn of_aggregate(
+        name: &str,
+        arguments: RangeInclusive<usize>,
+        bind: impl Fn(AggregateArgs) -> Result<BoundAggregate> + Send + Sync + 'static,
+    ) -> Self {
+        let kind = Kind::Aggregate(AggregateForm::Plain);
+        Self::owned(name, arguments, kind, OwnedBinding::Aggregate(Box::new(bind)))
+    }
+
+    fn owned(name: &str, arguments: RangeInclusive<usize>, kind: Kind, binding: OwnedBinding) -> Self {
+        let Entry { facts, .. } =
+            Self::new(&[], *arguments.start(), *arguments.end(), kind, Binding::Resolver);
+        let owned = Owned { name: name.to_owned(), arguments: String::new(), about: String::new(), binding };
+        Self { facts, owned: Some(Arc::new(owned)) }
+    }
+
+    /// Returns the entry of closures with what the catalog says of it: its arguments, those that may be left out in
+    /// square brackets, and one sentence. An entry that is shared, or is a constant, stays as it is.
+    pub fn described(mut self, arguments: &str, about: &str) -> Self {
+        if let Some(owned) = self.owned.as_mut().and_then(Arc::get_mut) {
+            (owned.arguments, owned.about) = (arguments.to_owned(), about.to_owned());
+        }
+        self
     }
 }
 
@@ -149,7 +256,20 @@ impl Entry {
     ) -> Self {
         let doc = Doc { arguments: "", about: "", examples: &[] };
         let (display, intervals) = (Display::CALL, Intervals::Widest);
-        Self { names, unlisted: &[], min, max, kind, binding, over_window: None, display, intervals, doc }
+        let facts = Facts {
+            names,
+            unlisted: &[],
+            bare: &[],
+            min,
+            max,
+            kind,
+            binding,
+            over_window: None,
+            display,
+            intervals,
+            doc,
+        };
+        Self { facts, owned: None }
     }
     /// A function of `min..=max` arguments that binds itself.
     pub(crate) const fn bind(names: &'static [&'static str], min: usize, max: usize, bind: Bind) -> Self {
@@ -224,48 +344,53 @@ impl Entry {
 
     /// The resolver reads the arguments before they are bound.
     pub(crate) const fn special(mut self, form: SpecialForm) -> Self {
-        self.kind = Kind::Special(form);
+        self.facts.kind = Kind::Special(form);
         self
     }
     /// The aggregate reads its arguments in a way of its own.
     pub(crate) const fn read_as(mut self, form: AggregateForm) -> Self {
-        self.kind = Kind::Aggregate(form);
+        self.facts.kind = Kind::Aggregate(form);
         self
     }
     /// Over a window the aggregate is another function.
     pub(crate) const fn over_window(mut self, bind: BindWindow) -> Self {
-        self.over_window = Some(bind);
+        self.facts.over_window = Some(bind);
         self
     }
     /// The last `n` arguments may be left out.
     pub(crate) const fn optional(mut self, n: usize) -> Self {
-        self.min = self.max - n;
+        self.facts.min = self.facts.max - n;
         self
     }
     /// The function can raise.
     pub(crate) const fn fallible(mut self) -> Self {
-        if let Binding::Plain(mut plain) = self.binding {
+        if let Binding::Plain(mut plain) = self.facts.binding {
             plain.fallible = true;
-            self.binding = Binding::Plain(plain);
+            self.facts.binding = Binding::Plain(plain);
         }
         self
     }
     /// The function makes nulls itself.
     pub(crate) const fn nullable(mut self) -> Self {
-        if let Binding::Plain(mut plain) = self.binding {
+        if let Binding::Plain(mut plain) = self.facts.binding {
             plain.nulls = Nulls::Always;
-            self.binding = Binding::Plain(plain);
+            self.facts.binding = Binding::Plain(plain);
         }
         self
     }
     /// Names that Spark understands and does not list.
     pub(crate) const fn unlisted(mut self, names: &'static [&'static str]) -> Self {
-        self.unlisted = names;
+        self.facts.unlisted = names;
+        self
+    }
+    /// Names by which the function is called without parentheses where no column has the name.
+    pub(crate) const fn bare(mut self, names: &'static [&'static str]) -> Self {
+        self.facts.bare = names;
         self
     }
     /// How calls are shown.
     pub(crate) const fn display(mut self, display: Display) -> Self {
-        self.display = display;
+        self.facts.display = display;
         self
     }
     /// Calls are shown in a syntax of their own.
@@ -282,7 +407,7 @@ impl Entry {
     }
     /// The fields of intervals in the result.
     pub(crate) const fn intervals(mut self, intervals: Intervals) -> Self {
-        self.intervals = intervals;
+        self.facts.intervals = intervals;
         self
     }
     /// What the reference says.
@@ -292,7 +417,7 @@ impl Entry {
         about: &'static str,
         examples: &'static [&'static str],
     ) -> Self {
-        self.doc = Doc { arguments, about, examples };
+        self.facts.doc = Doc { arguments, about, examples };
         self
     }
 }
@@ -300,48 +425,59 @@ impl Entry {
 /// What others may know of an entry.
 impl Entry {
     /// All names, the first one being the primary one.
-    pub fn names(&self) -> &'static [&'static str] {
-        self.names
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let owned = self.owned.iter().map(|owned| owned.name.as_str());
+        self.facts.names.iter().copied().chain(owned)
+    }
+    /// The primary name.
+    pub fn first_name(&self) -> &str {
+        self.names().next().unwrap_or_default()
     }
     /// The names that SHOW FUNCTIONS lists.
-    pub fn listed_names(&self) -> impl Iterator<Item = &'static str> {
-        let Self { names, unlisted, .. } = *self;
-        names.iter().copied().filter(move |name| !unlisted.contains(name))
+    pub fn listed_names(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| !self.facts.unlisted.contains(name))
+    }
+    /// Whether the function is called by this name, in lower case, without parentheses where no column has the name.
+    pub fn is_called_bare(&self, name: &str) -> bool {
+        self.facts.bare.contains(&name)
     }
     /// What kind of function it is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.facts.kind
     }
     /// The least and the greatest number of arguments; none: there is no greatest.
     pub fn arity(&self) -> (usize, Option<usize>) {
-        (self.min, (self.max != MANY).then_some(self.max))
+        (self.facts.min, (self.facts.max != MANY).then_some(self.facts.max))
     }
     /// Whether a call can raise, where that does not depend on the arguments.
     pub fn can_fail(&self) -> Option<bool> {
-        match self.binding {
+        match self.facts.binding {
             Binding::Plain(plain) => Some(plain.fallible),
             Binding::Resolver | Binding::Scalar(_) | Binding::Aggregate(_) | Binding::Window(_) => None,
         }
     }
     /// How calls are shown.
     pub fn shown_as(&self) -> Display {
-        self.display
+        self.facts.display
     }
     /// The fields of intervals in the result.
     pub fn interval_fields(&self) -> Intervals {
-        self.intervals
+        self.facts.intervals
     }
     /// What the reference says.
-    pub fn documentation(&self) -> Doc {
-        self.doc
+    pub fn documentation(&self) -> Doc<'_> {
+        match &self.owned {
+            Some(owned) => Doc { arguments: &owned.arguments, about: &owned.about, examples: &[] },
+            None => self.facts.doc,
+        }
     }
 
     /// Refuses a number of arguments that the function does not take.
     pub(super) fn check_count(&self, name: &str, actual: usize) -> Result<()> {
-        if actual >= self.min && actual <= self.max {
+        if actual >= self.facts.min && actual <= self.facts.max {
             return Ok(());
         }
-        let expected = match (self.min, self.max) {
+        let expected = match (self.facts.min, self.facts.max) {
             (min, MANY) => format!("> {}", min.saturating_sub(1)),
             (min, max) if min == max => min.to_string(),
             (min, max) => {

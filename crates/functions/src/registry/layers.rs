@@ -1,4 +1,4 @@
-//! The registry: the built-in functions, and over them those of a session.
+//! The registry: the built-in functions, and beside them those of a session.
 
 use super::bind::Function;
 use super::entry::Entry;
@@ -12,33 +12,34 @@ use thalweg_common::{Error, ErrorKind, Result};
 /// The functions of one origin, by their lower-case names.
 #[derive(Debug, Default, Clone)]
 struct Layer {
-    functions: BTreeMap<String, (&'static str, Entry)>,
+    functions: BTreeMap<String, Entry>,
 }
 
 impl Layer {
-    fn add(&mut self, name: &str, shown: &'static str, entry: &Entry) -> Result<()> {
+    fn add(&mut self, name: &str, entry: &Entry) -> Result<()> {
         let name = name.to_lowercase();
         if self.functions.contains_key(&name) {
             return Err(already_exists(&name));
         }
-        self.functions.insert(name, (shown, *entry));
+        self.functions.insert(name, entry.clone());
         Ok(())
     }
 
     fn find(&self, name: &str) -> Option<Function<'_>> {
-        let (name, entry) = self.functions.get(name)?;
+        let (name, entry) = self.functions.get_key_value(name)?;
         Some(Function { name, entry })
     }
 }
 
-/// The functions that a session can call: its own come before the built-in ones, as temporary functions do in Spark.
+/// The functions that a session can call: the built-in ones come before its own, as in Spark, where a temporary function
+/// does not hide a built-in one of its name and is called as `session.name`.
 ///
 /// ```
 /// use thalweg_functions::FunctionRegistry;
 ///
 /// let registry = FunctionRegistry::default();
 /// let upper = registry.find("UCASE").ok_or("ucase is built in")?;
-/// assert_eq!(upper.entry().names(), ["upper", "ucase"]);
+/// assert_eq!(upper.entry().names().collect::<Vec<_>>(), ["upper", "ucase"]);
 /// assert!(registry.find("no_such_function").is_none());
 /// # Ok::<(), &str>(())
 /// ```
@@ -51,7 +52,24 @@ impl FunctionRegistry {
     /// The function that a name stands for, whatever its case.
     pub fn find(&self, name: &str) -> Option<Function<'_>> {
         let name = name.to_lowercase();
-        self.session.find(&name).or_else(|| built_in().0.find(&name))
+        built_in().0.find(&name).or_else(|| self.session.find(&name))
+    }
+
+    /// The function that a name with qualifiers stands for: `builtin.f` and `session.f`, also after `system`, are looked
+    /// up among the built-in functions and those of the session alone.
+    pub fn find_qualified(&self, parts: &[String]) -> Option<Function<'_>> {
+        let is = |part: &String, word: &str| part.eq_ignore_ascii_case(word);
+        let (name, qualifier) = parts.split_last()?;
+        let layer = match qualifier {
+            [layer] => layer,
+            [system, layer] if is(system, "system") => layer,
+            _ => return self.find(name),
+        };
+        match layer {
+            layer if is(layer, "builtin") => Self::built_in(name),
+            layer if is(layer, "session") => self.session.find(&name.to_lowercase()),
+            _ => self.find(name),
+        }
     }
 
     /// The built-in function of a name, whatever its case.
@@ -59,20 +77,21 @@ impl FunctionRegistry {
         built_in().0.find(&name.to_lowercase())
     }
 
-    /// Adds a function of the session under a name of its own.
+    /// Adds a function of the session under all of its names.
     ///
     /// # Errors
-    /// `ROUTINE_ALREADY_EXISTS` if the session has a function of that name; a built-in one is hidden.
-    pub fn register(&mut self, name: &str, entry: Entry) -> Result<()> {
-        let shown = entry.names().first().copied().unwrap_or_default();
-        self.session.add(name, shown, &entry)
+    /// `ROUTINE_ALREADY_EXISTS` if the session has a function of one of these names.
+    pub fn register(&mut self, entry: Entry) -> Result<()> {
+        let mut session = self.session.clone();
+        entry.names().try_for_each(|name| session.add(name, &entry))?;
+        self.session = session;
+        Ok(())
     }
 
     /// The names that SHOW FUNCTIONS lists, in their order, each once.
     pub fn listed_names(&self) -> impl Iterator<Item = &str> {
-        let listed = |(_, (name, entry)): &(&String, &(&'static str, Entry))| {
-            entry.listed_names().any(|listed| listed == *name)
-        };
+        let listed =
+            |(name, entry): &(&String, &Entry)| entry.listed_names().any(|listed| listed == name.as_str());
         let all = built_in().0.functions.iter().filter(listed).chain(&self.session.functions);
         all.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>().into_iter()
     }
@@ -103,7 +122,7 @@ fn built_in() -> &'static (Layer, Vec<Error>) {
     BUILT_IN.get_or_init(|| {
         let (mut layer, mut errors) = (Layer::default(), vec![]);
         for entry in entries() {
-            errors.extend(entry.names().iter().filter_map(|name| layer.add(name, name, entry).err()));
+            errors.extend(entry.names().filter_map(|name| layer.add(name, entry).err()));
         }
         (layer, errors)
     })
@@ -111,7 +130,7 @@ fn built_in() -> &'static (Layer, Vec<Error>) {
 
 /// The listed names of all built-in functions, in their order.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    entries().flat_map(Entry::listed_names).collect::<BTreeSet<_>>().into_iter()
+    entries().flat_map(|entry| entry.listed_names()).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// The error for a name that no function has, with the nearest built-in names.
@@ -136,18 +155,31 @@ mod tests {
         assert!(built_in().1.is_empty(), "{:?}", built_in().1);
     }
 
+    /// A function that gives the argument of `upper`, or what `upper` gives it.
+    fn shouting(name: &str) -> Entry {
+        Entry::of_scalar(name, 1..=1, |call| crate::bind_scalar("upper", call.args, call.ctx))
+    }
+
     #[test]
-    fn a_session_hides_a_built_in_function_and_has_each_name_once() {
-        let of = |name: &str| *FunctionRegistry::built_in(name).unwrap().entry();
+    fn a_built_in_function_comes_before_that_of_a_session_which_has_each_name_once() {
         let mut registry = FunctionRegistry::default();
         let before = registry.listed_names().count();
-        registry.register("Shout", of("upper")).unwrap();
-        registry.register("lower", of("upper")).unwrap();
-        assert_eq!(registry.find("SHOUT").unwrap().entry().names(), of("upper").names());
-        assert_eq!(registry.find("lower").unwrap().entry().names(), of("upper").names());
-        assert_eq!(registry.find("lcase").unwrap().entry().names(), of("lower").names());
+        registry.register(shouting("Shout")).unwrap();
+        registry.register(shouting("lower")).unwrap();
+        assert_eq!(registry.find("SHOUT").unwrap().entry().first_name(), "Shout");
+        assert_eq!(registry.find("lower").unwrap().entry().names().count(), 2);
+        let of = |parts: &[&str]| {
+            let parts: Vec<String> = parts.iter().map(|p| (*p).to_owned()).collect();
+            registry.find_qualified(&parts).map(|f| f.entry().names().count())
+        };
+        assert_eq!(of(&["session", "LOWER"]), Some(1));
+        assert_eq!(of(&["system", "session", "lower"]), Some(1));
+        assert_eq!(of(&["system", "builtin", "lower"]), Some(2));
+        assert_eq!(of(&["builtin", "shout"]), None);
+        assert_eq!(of(&["session", "upper"]), None);
+        assert_eq!(of(&["default", "shout"]), Some(1));
         assert_eq!(registry.listed_names().count(), before + 1);
-        let error = registry.register("SHOUT", of("lower")).unwrap_err();
+        let error = registry.clone().register(shouting("SHOUT")).unwrap_err();
         assert_eq!(error.class(), "ROUTINE_ALREADY_EXISTS");
         assert!(FunctionRegistry::default().find("shout").is_none());
     }

@@ -1,7 +1,7 @@
 //! The registry of functions: one [`Entry`] holds all about a function and is found by any of its names.
 //!
 //! Entries stand beside the code of their functions, in tables by family. A resolver matches on the [`Kind`] of an
-//! entry and never on a name. A name that is not here does not exist.
+//! entry and never on a name. A name that is neither here nor registered by a session does not exist.
 
 mod bind;
 mod display;
@@ -13,8 +13,8 @@ mod reference;
 pub use bind::{Function, bind_aggregate, bind_scalar, bind_window};
 pub(crate) use display::Defaults;
 pub use display::{Display, DisplayForm};
+pub use entry::{AggregateArgs, Doc, Entry, ScalarArgs};
 pub(crate) use entry::{Call, MANY, Ty};
-pub use entry::{Doc, Entry};
 pub use kind::{
     AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm,
 };

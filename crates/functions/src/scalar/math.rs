@@ -414,17 +414,13 @@ fn bind_greatest_or_least(call: Call, wanted: Ordering) -> Result<Bound> {
 }
 
 fn greatest_or_least(b: &Batch, wanted: Ordering) -> Result<ArrayRef> {
-    let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     if b.returns == &DataType::Null {
         return Ok(::arrow::array::new_null_array(b.returns, b.rows));
     }
-    // Merged column by column: each step keeps, for each row, the better one of the result so far and the next
-    // column.
-    let mut columns = columns.into_iter();
-    let Some(mut best) = columns.next() else {
-        return Err(thalweg_common::Error::internal("two arguments were promised"));
-    };
-    for next in columns {
+    // The best so far is one column per step: each step merges it with the next one.
+    let mut best = b.array(0)?;
+    for next in 1..b.len() {
+        let next = b.array(next)?;
         let order = arrow(make_comparator(&normal(&best)?, &normal(&next)?, SortOptions::default()))?;
         let takes_next = |row: usize| match (best.is_null(row), next.is_null(row)) {
             (true, _) => true,

@@ -48,8 +48,8 @@ fn raise_error(mut call: Call) -> Result<Bound> {
         let text = b.strings(0)?;
         Err(raised(text.get(0).unwrap_or("null")))
     });
-    // Volatile: the call is made for its error, so it must not be evaluated while planning.
-    Ok(kernel.fallible(true).nulls(Nulls::Always).volatile().call(call.args))
+    // In place: the call is made for its error, so it must not be evaluated while planning.
+    Ok(kernel.fallible(true).nulls(Nulls::Always).in_place().call(call.args))
 }
 
 fn assert_true(mut call: Call) -> Result<Bound> {

@@ -171,11 +171,15 @@ fn struct_literal(told: Option<DataType>, proto: wire::Struct) -> Result<Literal
     let wire::Struct { struct_type, elements } = proto;
     let values = all(elements)?;
     let inside = struct_type.map(types::from_proto).transpose()?;
-    let data_type = told.or(inside).unwrap_or_else(|| numbered(&values));
-    match data_type {
-        DataType::Struct(_) => Ok(Literal::Struct { data_type, values }),
-        other => Err(of_another_type("A struct literal", &other)),
+    let fields = match told.or(inside) {
+        None => numbered(&values),
+        Some(DataType::Struct(fields)) => fields,
+        Some(other) => return Err(of_another_type("A struct literal", &other)),
+    };
+    if fields.fields.len() != values.len() {
+        return Err(invalid("A struct literal has not as many fields as values."));
     }
+    Ok(Literal::Struct { fields, values })
 }
 
 fn specialized(proto: wire::SpecializedArray) -> Result<Literal> {
@@ -198,14 +202,15 @@ fn first_type(values: &[Literal]) -> DataType {
     values.iter().map(type_of).find(|t| *t != DataType::Null).unwrap_or(DataType::Null)
 }
 
-fn numbered(values: &[Literal]) -> DataType {
+fn numbered(values: &[Literal]) -> StructType {
     let field = |(i, v): (usize, &Literal)| StructField::new(format!("col{}", i + 1), type_of(v), true);
-    DataType::Struct(StructType { fields: values.iter().enumerate().map(field).collect() })
+    StructType { fields: values.iter().enumerate().map(field).collect() }
 }
 
 fn type_of(value: &Literal) -> DataType {
     match value {
-        Literal::Null(data_type) | Literal::Struct { data_type, values: _ } => data_type.clone(),
+        Literal::Null(data_type) => data_type.clone(),
+        Literal::Struct { fields, values: _ } => DataType::Struct(fields.clone()),
         Literal::Boolean(_) => DataType::Boolean,
         Literal::Byte(_) => DataType::Byte,
         Literal::Short(_) => DataType::Short,

@@ -1,6 +1,6 @@
 //! Literals of SQL text and of clients.
 
-use crate::types::DataType;
+use crate::types::{DataType, StructType};
 
 /// A constant with its Spark type.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,9 +87,9 @@ pub enum Literal {
     },
     /// A struct.
     Struct {
-        /// Its type, a [`DataType::Struct`].
-        data_type: DataType,
-        /// The values of its fields, in order.
+        /// Its fields.
+        fields: StructType,
+        /// Their values, as many as there are fields.
         values: Vec<Literal>,
     },
 }

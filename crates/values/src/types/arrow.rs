@@ -5,12 +5,39 @@
 //! resolver keeps the Spark type of a column where these matter.
 
 use super::{DataType, StructField, StructType};
-use arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType as Arrow, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The zone of timestamps inside: they are instants, and a zone is only the label that a client sees.
+/// The layout of TIMESTAMP_NTZ.
+pub const TIMESTAMP_NTZ: Arrow = Arrow::Timestamp(TimeUnit::Microsecond, None);
+/// The layout of the intervals of days, hours, minutes and seconds.
+pub const DAY_TIME_INTERVAL: Arrow = Arrow::Duration(TimeUnit::Microsecond);
+/// The layout of the intervals of years and months.
+pub const YEAR_MONTH_INTERVAL: Arrow = Arrow::Interval(IntervalUnit::YearMonth);
+/// The layout of INTERVAL: months, days and microseconds.
+pub const CALENDAR_INTERVAL: Arrow = Arrow::Interval(IntervalUnit::MonthDayNano);
+
+/// The zone of timestamps inside: they are instants, and a zone is only the label that a client sees. The session's zone
+/// is never part of the type, so that it can change.
 const INSIDE: &str = "UTC";
+
+/// The layout of TIMESTAMP.
+pub fn timestamp() -> Arrow {
+    Arrow::Timestamp(TimeUnit::Microsecond, Some(INSIDE.into()))
+}
+
+/// The field of the elements of an ARRAY.
+pub fn element_field(element: Arrow, contains_null: bool) -> FieldRef {
+    Arc::new(Field::new("element", element, contains_null))
+}
+
+/// The field of the entries of a MAP, and the fields of an entry.
+pub fn entries_field(key: Arrow, value: Arrow, value_contains_null: bool) -> (FieldRef, Fields) {
+    let entry =
+        Fields::from(vec![Field::new("key", key, false), Field::new("value", value, value_contains_null)]);
+    (Arc::new(Field::new("entries", Arrow::Struct(entry.clone()), false)), entry)
+}
 
 /// Returns the Arrow layout of a Spark type.
 pub fn to_arrow(data_type: &DataType) -> Arrow {
@@ -33,24 +60,19 @@ pub fn to_arrow_in(data_type: &DataType, zone: &str) -> Arrow {
         DataType::Binary => Arrow::Binary,
         DataType::Date => Arrow::Date32,
         DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
-        DataType::TimestampNtz => Arrow::Timestamp(TimeUnit::Microsecond, None),
-        DataType::DayTimeInterval { .. } => Arrow::Duration(TimeUnit::Microsecond),
-        DataType::YearMonthInterval { .. } => Arrow::Interval(IntervalUnit::YearMonth),
-        DataType::CalendarInterval => Arrow::Interval(IntervalUnit::MonthDayNano),
+        DataType::TimestampNtz => TIMESTAMP_NTZ,
+        DataType::DayTimeInterval { .. } => DAY_TIME_INTERVAL,
+        DataType::YearMonthInterval { .. } => YEAR_MONTH_INTERVAL,
+        DataType::CalendarInterval => CALENDAR_INTERVAL,
         DataType::Array { element, contains_null } => {
-            Arrow::List(Arc::new(Field::new("element", to_arrow_in(element, zone), *contains_null)))
+            Arrow::List(element_field(to_arrow_in(element, zone), *contains_null))
         }
         DataType::Map { key, value, value_contains_null } => {
-            let value = Field::new("value", to_arrow_in(value, zone), *value_contains_null);
-            map_type(Field::new("key", to_arrow_in(key, zone), false), value)
+            let (entries, _) = entries_field(to_arrow_in(key, zone), to_arrow_in(value, zone), *value_contains_null);
+            Arrow::Map(entries, false)
         }
         DataType::Struct(fields) => Arrow::Struct(struct_fields_in(fields, zone)),
     }
-}
-
-fn map_type(key: Field, value: Field) -> Arrow {
-    let entries = vec![key, value];
-    Arrow::Map(Arc::new(Field::new("entries", Arrow::Struct(entries.into()), false)), false)
 }
 
 /// Returns the Arrow fields of a struct or schema.

@@ -16,7 +16,7 @@ use ::arrow::compute::{SortOptions, take};
 use ::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use std::cmp::Ordering;
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::Result;
 
 /// The text with which Spark shows `array_sort` without a lambda, in the name of a column: its default comparator.
 const NULLS_LAST_SHOWN: &str = "array_sort({}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND \
@@ -478,11 +478,7 @@ pub(crate) fn concat(call: Call) -> Result<Bound> {
 
 fn concatenated(b: &Batch) -> Result<ArrayRef> {
     let arrays = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let lists: Vec<&ListArray> = arrays.iter().filter_map(|a| a.as_list_opt::<i32>()).collect();
-    // NULL arguments were cast to the array type, so all are lists.
-    if lists.len() != arrays.len() {
-        return Err(Error::internal("arrays were promised"));
-    }
+    let lists: Vec<&ListArray> = arrays.iter().map(|a| a.as_list::<i32>()).collect();
     let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();

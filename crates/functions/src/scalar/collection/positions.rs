@@ -1,6 +1,7 @@
 //! Pairs the elements of a list with their positions, for `posexplode`.
 
 use crate::binding::{Arg, Bound};
+use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel, arrow};
 use ::arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, StructArray};
 use ::arrow::buffer::OffsetBuffer;
@@ -9,14 +10,18 @@ use ::arrow::error::ArrowError;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-/// Converts a list to a list of `struct<pos: int, col: element>`, with positions from 0.
+/// The list of `struct<pos: int, col: element>` of a list, and the type of these structs.
 ///
 /// # Errors
-/// An internal error if the argument is not a list.
-pub fn with_positions(list: Arg) -> Result<Bound> {
-    let DataType::List(element) = &list.data_type else { return Err(not_a_list()) };
-    let pairs = Field::new("element", DataType::Struct(pair_fields(element)), false);
-    Ok(Kernel::new("with_positions", DataType::List(Arc::new(pairs)), positions).call(vec![list]))
+/// `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE` if the argument is not a list.
+pub fn with_positions(list: Arg) -> Result<(Bound, DataType)> {
+    let DataType::List(element) = &list.data_type else {
+        return Err(unexpected_type("posexplode", 0, "ARRAY", &list.data_type));
+    };
+    let pair = DataType::Struct(pair_fields(element));
+    let pairs = Field::new("element", pair.clone(), false);
+    let bound = Kernel::new("with_positions", DataType::List(Arc::new(pairs)), positions).call(vec![list]);
+    Ok((bound, pair))
 }
 
 fn not_a_list() -> Error {

@@ -53,25 +53,29 @@ fn array_distinct(call: Call) -> Result<Bound> {
     Ok(Kernel::new("array_distinct", returns, distinct).call(call.args.into_iter().map(key).collect()))
 }
 
-/// Converts all elements to rows that can be hashed and compared. One converter for all lists, because rows of
-/// different ones are not comparable.
-fn rows_of(lists: &[&ListArray]) -> Result<Vec<Rows>> {
-    let Some(first) = lists.first() else { return Ok(Vec::new()) };
-    let converter = arrow(RowConverter::new(vec![SortField::new(first.values().data_type().clone())]))?;
-    lists.iter().map(|l| arrow(converter.convert_columns(&[Arc::clone(l.values())]))).collect()
+/// Makes comparable bytes of the elements of lists of one type.
+struct Elements(RowConverter);
+
+impl Elements {
+    fn like(list: &ListArray) -> Result<Self> {
+        arrow(RowConverter::new(vec![SortField::new(list.values().data_type().clone())])).map(Self)
+    }
+
+    fn rows(&self, list: &ListArray) -> Result<Rows> {
+        arrow(self.0.convert_columns(&[Arc::clone(list.values())]))
+    }
 }
 
 /// Removes duplicates from each array.
 fn distinct(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let all = rows_of(&[array.as_list::<i32>()])?;
+    let list = array.as_list::<i32>();
+    let rows = Elements::like(list)?.rows(list)?;
     let mut seen = HashSet::new();
     rearrange(b, |_, range, out| {
         // One set for all rows keeps its memory.
         seen.clear();
-        for rows in &all {
-            out.extend(range.clone().filter(|i| seen.insert(rows.row(*i))));
-        }
+        out.extend(range.filter(|i| seen.insert(rows.row(*i))));
         Ok(true)
     })
 }
@@ -103,10 +107,8 @@ enum Keep {
 fn combine(b: &Batch, keep: Keep) -> Result<ArrayRef> {
     let (left, right) = (b.array(0)?, b.array(1)?);
     let (l, r) = (left.as_list::<i32>(), right.as_list::<i32>());
-    let rows = rows_of(&[l, r])?;
-    let [lr, rr] = rows.as_slice() else {
-        return Err(thalweg_common::Error::internal("two arrays were promised"));
-    };
+    let elements = Elements::like(l)?;
+    let (lr, rr) = (elements.rows(l)?, elements.rows(r)?);
     let mut gather = Gather::new(b.rows);
     for row in 0..b.rows {
         let before = gather.picks.len();
@@ -139,10 +141,8 @@ fn arrays_overlap(call: Call) -> Result<Bound> {
 fn overlap(b: &Batch) -> Result<ArrayRef> {
     let (left, right) = (b.array(0)?, b.array(1)?);
     let (l, r) = (left.as_list::<i32>(), right.as_list::<i32>());
-    let rows = rows_of(&[l, r])?;
-    let [lr, rr] = rows.as_slice() else {
-        return Err(thalweg_common::Error::internal("two arrays were promised"));
-    };
+    let elements = Elements::like(l)?;
+    let (lr, rr) = (elements.rows(l)?, elements.rows(r)?);
     b.build_bool(|row| {
         if l.is_null(row) || r.is_null(row) {
             return Ok(None);

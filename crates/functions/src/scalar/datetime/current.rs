@@ -28,6 +28,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["current_date", "curdate"], 0, 0, current_date)
         .doc("", "Returns the date of the statement.", &["SELECT current_date() = curdate()"])
+        .bare(&["current_date"])
         .display(Display::names(&[("curdate", "current_date")])),
     Entry::bind(&["current_timezone"], 0, 0, |c| Ok(text(c.ctx.time_zone))).doc(
         "",
@@ -35,6 +36,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["SELECT current_timezone()"],
     ),
     Entry::bind(&["current_user", "user", "session_user"], 0, 0, |c| Ok(text(c.ctx.user)))
+        .bare(&["current_user", "user", "session_user"])
         .display(Display::names(&[("user", "current_user"), ("session_user", "current_user")]))
         .doc("", "Returns the user.", &["SELECT length(current_user()) > 0"]),
     Entry::bind(&["current_database", "current_schema"], 0, 0, |c| Ok(text(c.ctx.database)))
@@ -58,8 +60,8 @@ fn now(call: &Call) -> Bound {
         Some(us) => constant(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())), timestamp()),
         None => {
             let unbound = |_: &Batch| Err(Error::internal("the time of an epoch was asked of no epoch"));
-            // Volatile, so that no optimizer rule evaluates the call before an epoch does.
-            Kernel::new(PROCESSING_TIME, timestamp(), unbound).nulls(Nulls::Never).volatile().call(vec![])
+            // In place, so that no optimizer rule evaluates the call before an epoch does.
+            Kernel::new(PROCESSING_TIME, timestamp(), unbound).nulls(Nulls::Never).in_place().call(vec![])
         }
     }
 }

@@ -149,13 +149,15 @@ fn make_time(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
 
 /// Computes `make_timestamp`; a field out of range is an error, or null for functions that try.
 fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
-    let ints = (0..5).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
+    let ints = |i| b.prims::<Int32Type>(i);
+    let (years, months, days, hours, minutes) = (ints(0)?, ints(1)?, ints(2)?, ints(3)?, ints(4)?);
     let second = b.prims::<Decimal128Type>(5)?;
     let zones = if b.len() > 6 { Some(b.strings(6)?) } else { None };
     let session = zone_of(b)?;
     b.build::<TimestampMicrosecondType>(|i| {
-        let fields: Option<Vec<i32>> = ints.iter().map(|p| p.get(i)).collect();
-        let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
+        let day = years.get(i).zip(months.get(i)).zip(days.get(i));
+        let time = hours.get(i).zip(minutes.get(i)).zip(second.get(i));
+        let (Some(day), Some(time)) = (day, time) else { return Ok(None) };
         let zone = match &zones {
             None => session,
             Some(zones) => match zones.get(i) {
@@ -163,7 +165,7 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
                 Some(name) => Zone::named(name)?,
             },
         };
-        match local_of(&fields, second) {
+        match local_of(day, time) {
             Ok(local) => Ok(Some(zone.to_utc(local))),
             Err(_) if tries => Ok(None),
             Err(error) => Err(error),
@@ -171,18 +173,14 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
     })
 }
 
-/// Returns the local time of year, month, day, hour and minute, and of seconds at the scale 6.
-fn local_of(fields: &[i32], second: i128) -> Result<i64> {
-    let [y, m, d, hour, minute] = fields else {
-        return Err(Error::internal("five fields were promised"));
-    };
+fn local_of(((y, m), d): ((i32, i32), i32), ((hour, minute), second): ((i32, i32), i128)) -> Result<i64> {
     let bad = |what: &str, last: i32, v: String| {
         Err(out_of_range(&format!("Invalid value for {what} (valid values 0 - {last}): {v}")))
     };
-    if !(0..24).contains(hour) {
+    if !(0..24).contains(&hour) {
         return bad("HourOfDay", 23, hour.to_string());
     }
-    if !(0..60).contains(minute) {
+    if !(0..60).contains(&minute) {
         return bad("MinuteOfHour", 59, minute.to_string());
     }
     // The scale is 6, so the unscaled seconds are microseconds.
@@ -190,8 +188,8 @@ fn local_of(fields: &[i32], second: i128) -> Result<i64> {
     if !(0..=MINUTE).contains(&micros) {
         return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
     }
-    let days = day_of(*y, *m, *d)?;
-    Ok(days * DAY + i64::from(*hour) * HOUR + i64::from(*minute) * MINUTE + micros)
+    let days = day_of(y, m, d)?;
+    Ok(days * DAY + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros)
 }
 
 fn zero(data_type: &DataType) -> Arg {
@@ -259,16 +257,17 @@ fn make_interval(call: Call) -> Result<Bound> {
     let int = || DataType::Int32;
     let args = filled(call, &[int(), int(), int(), int(), int(), int(), SECONDS])?;
     Ok(Kernel::new("make_interval", CALENDAR, |b| {
-        let ints = (0..6).map(|i| b.prims::<Int32Type>(i)).collect::<Result<Vec<_>>>()?;
+        let ints = |i| b.prims::<Int32Type>(i);
+        let (years, months, weeks) = (ints(0)?, ints(1)?, ints(2)?);
+        let (days, hours, minutes) = (ints(3)?, ints(4)?, ints(5)?);
         let second = b.prims::<Decimal128Type>(6)?;
         b.build::<IntervalMonthDayNanoType>(|i| {
-            let fields: Option<Vec<i64>> = ints.iter().map(|p| p.get(i).map(i64::from)).collect();
-            let (Some(fields), Some(second)) = (fields, second.get(i)) else { return Ok(None) };
-            let [y, m, w, d, h, min] = fields.as_slice() else {
-                return Err(Error::internal("six fields were promised"));
-            };
-            // Arrow's calendar interval counts nanoseconds, Spark's microseconds. 32-bit hours in
-            // microseconds fit into 64 bits.
+            let dated = years.get(i).zip(months.get(i)).zip(weeks.get(i)).zip(days.get(i));
+            let timed = hours.get(i).zip(minutes.get(i)).zip(second.get(i));
+            let (Some((((y, m), w), d)), Some(((h, min), second))) = (dated, timed) else { return Ok(None) };
+            let [y, m, w, d, h, min] = [y, m, w, d, h, min].map(i64::from);
+            // Arrow's calendar interval counts nanoseconds, Spark's microseconds. 32-bit hours in microseconds fit
+            // into 64 bits.
             let nanos = (i128::from(h * HOUR + min * MINUTE) + second) * 1000;
             let made = (i32::try_from(y * 12 + m), i32::try_from(w * 7 + d), i64::try_from(nanos));
             match made {

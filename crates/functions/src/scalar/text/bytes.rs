@@ -1,6 +1,6 @@
 //! Converts between texts and binaries: hexadecimal digits, Base64, character sets, digests.
 
-use crate::binding::Bound;
+use crate::binding::{Arg, Bound};
 use crate::coerce::{as_arg, to_type};
 use crate::errors::{bad_value_of, malformed_coding};
 use crate::kernel::{Batch, Kernel, Nulls, Run};
@@ -9,6 +9,7 @@ use crate::registry::{Call, Entry, MANY, Ty};
 use crate::types::{is_decimal, is_integral};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, Operator, ScalarUDF};
 use std::fmt::Write;
@@ -275,9 +276,14 @@ fn decode(call: Call) -> Result<Bound> {
             }
         }
     }
-    let nullable = otherwise.as_ref().is_none_or(|o| o.nullable) || results.iter().any(|r| r.nullable);
-    results.extend(otherwise);
+    // Without a default it is a null of the type STRING, which takes part in the common type.
+    results.push(otherwise.unwrap_or_else(|| Arg {
+        expr: Expr::Literal(ScalarValue::Utf8(None), None),
+        data_type: DataType::Utf8,
+        nullable: true,
+    }));
     let (results, common) = crate::coerce::coerce_all("decode", results, ctx)?;
+    let nullable = results.iter().any(|r| r.nullable);
     let mut results = results.into_iter().map(|r| Box::new(r.expr));
     let branches = tests.into_iter().map(|t| Box::new(t.expr)).zip(results.by_ref()).collect();
     let expr = Expr::Case(Case::new(None, branches, results.next()));

@@ -297,7 +297,7 @@ fn with_commas(b: &Batch) -> Result<ArrayRef> {
     let (value, places) = (b.array(0)?, b.prims::<Int32Type>(1)?);
     let value = match value.data_type() {
         t if is_integral(t) => {
-            let rules = Rules { mode: CastMode::Ansi, zone: Zone::Fixed(0) };
+            let rules = Rules { mode: CastMode::Ansi, zone: Zone::Fixed(0), now_micros: None };
             // Every integer fits into 20 digits, so one code serves integers and decimals.
             cast_array(&value, &DataType::Decimal128(20, 0), rules)?
         }

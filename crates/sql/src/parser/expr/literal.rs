@@ -5,6 +5,7 @@ use super::literal_interval::parse_interval_text;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::datetime;
+use thalweg_values::zone::Zone;
 
 /// Spark's largest decimal.
 const DECIMAL_DIGITS_MAX: usize = 38;
@@ -44,7 +45,11 @@ fn typed(word: &str, text: &str) -> Result<Literal> {
     match word {
         "DATE" => datetime::date(text).map(Literal::Date).ok_or_else(invalid),
         "TIMESTAMP" | "TIMESTAMP_LTZ" => {
-            let read = datetime::timestamp(text).ok_or_else(invalid)?;
+            let Some(read) = datetime::timestamp(text) else {
+                // A time alone is on the day of the statement, which is not known here.
+                let is_time = datetime::instant_at(text, Zone::UTC, 0).is_some();
+                return if is_time { Ok(Literal::TimestampText(text.to_owned())) } else { Err(invalid()) };
+            };
             match read.zone {
                 Some(zone) => read.instant(zone).map(Literal::Timestamp).ok_or_else(invalid),
                 // The session's zone is not known here.

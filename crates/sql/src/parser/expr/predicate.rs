@@ -2,8 +2,8 @@
 
 use super::super::Parser;
 use super::balance;
-use crate::ir::{Expr, ExprNode, Literal, SubqueryKind};
-use thalweg_common::Result;
+use crate::ir::{Child, Expr, ExprNode, Literal, SubqueryKind};
+use thalweg_common::{Error, Result};
 
 impl Parser<'_> {
     /// A value and at most one predicate on it; `EXISTS (query)` is one by itself.
@@ -74,6 +74,12 @@ impl Parser<'_> {
         let quantified = self.is_symbol_at(self.pos + 1, "(");
         if quantified && let Some(word) = self.eat_any(&["ANY", "SOME", "ALL"]) {
             let patterns = self.parenthesized(Self::expression)?;
+            // A value that holds such a predicate itself has its copies already: copies of copies grow exponentially.
+            let mut left = COPIED_NODES_MAX;
+            if patterns.len() > 1 && has_more_nodes(&tested.value, &mut left) {
+                let what = format!("LIKE {word} of a value of more than {COPIED_NODES_MAX} parts");
+                return Err(Error::unsupported(what));
+            }
             let combine = if word == "ALL" { "and" } else { "or" };
             let mut tests = Vec::with_capacity(patterns.len());
             for pattern in patterns {
@@ -117,6 +123,22 @@ impl Parser<'_> {
             None => Err(self.error()),
         }
     }
+}
+
+/// The largest number of nodes of a value that is copied for each pattern of `LIKE ANY` and `LIKE ALL`.
+const COPIED_NODES_MAX: usize = 1_000;
+
+/// Returns whether an expression has more nodes than are left.
+fn has_more_nodes(expr: &Expr, left: &mut usize) -> bool {
+    let Some(fewer) = left.checked_sub(1) else { return true };
+    *left = fewer;
+    let mut more = false;
+    expr.for_each_child(&mut |child| {
+        if let Child::Expr(inner) = child {
+            more = more || has_more_nodes(inner, left);
+        }
+    });
+    more
 }
 
 struct Tested {
