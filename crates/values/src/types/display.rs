@@ -157,6 +157,6 @@ fn interval_name(fields: &[&str], start: u8, end: u8) -> String {
 /// The name, in back quotes unless it is a plain identifier.
 fn quoted(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.chars().any(|c| !c.is_ascii_digit());
+        && name.starts_with(|c: char| !c.is_ascii_digit());
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
 }
