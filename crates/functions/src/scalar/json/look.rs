@@ -30,7 +30,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 ];
 
 /// The value of a text that is looked into: these functions know no words for numbers.
-fn look_into(text: &str) -> Option<Json<'_>> {
+pub(super) fn look_into(text: &str) -> Option<Json<'_>> {
     parse(text, Lenience { non_numeric_numbers: false, half_character: HALF, ..Lenience::SPARK })
 }
 

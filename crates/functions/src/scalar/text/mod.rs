@@ -1,5 +1,6 @@
 //! Functions of texts.
 
+mod binary;
 mod bytes;
 mod case;
 mod check;
@@ -9,12 +10,14 @@ mod format;
 mod mask;
 mod pattern;
 mod regex;
+mod sentences;
 mod url;
 
 use crate::registry::Entry;
 
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] = &[
+    binary::ENTRIES,
     bytes::ENTRIES,
     check::ENTRIES,
     edit::ENTRIES,
@@ -23,6 +26,7 @@ pub(super) const FAMILIES: &[&[Entry]] = &[
     mask::ENTRIES,
     pattern::ENTRIES,
     regex::ENTRIES,
+    sentences::ENTRIES,
     url::ENTRIES,
 ];
 
