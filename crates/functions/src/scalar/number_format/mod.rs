@@ -39,7 +39,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         .doc(
             "value, format",
             "Formats a number, a date or a time, or writes a binary as 'base64', 'hex' or 'utf-8'.",
-            &["SELECT to_char(-1234.5, 'S999,999.00')", "SELECT to_char(DATE '2024-02-29', 'd MMM yyyy')"],
+            &[
+                "SELECT to_char(-1234.5, 'S999,999.00')",
+                "SELECT to_char(DATE '2024-02-29', 'd MMM yyyy') AS text",
+            ],
         ),
 ];
 
