@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, RwLock, Weak};
 use thalweg_common::clock::{Clock, SystemClock};
+use thalweg_common::lock::{read, write};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::{Entry, FunctionRegistry};
 use thalweg_resolver::{Context, ResolvedQuery};

@@ -370,6 +370,42 @@ pub(crate) fn not_constant(function: &str, parameter: &str, required: &str) -> E
     mismatch("NON_FOLDABLE_INPUT", function, &why).param("inputName", format!("`{parameter}`"))
 }
 
+/// `[DATATYPE_MISMATCH.UNEXPECTED_NULL]`.
+pub(crate) fn unexpected_null(function: &str, parameter: &str) -> Error {
+    mismatch("UNEXPECTED_NULL", function, &format!("The {parameter} must not be null"))
+        .param("exprName", parameter)
+}
+
+/// `[DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE]`.
+pub(crate) fn unsupported_input_type(function: &str, data_type: &DataType) -> Error {
+    let name = quoted_type(data_type);
+    mismatch(
+        "UNSUPPORTED_INPUT_TYPE",
+        function,
+        &format!("The input of `{function}` can't be {name} type data"),
+    )
+    .param("functionName", format!("`{function}`"))
+    .param("dataType", name)
+}
+
+/// `[UNSUPPORTED_DATATYPE]`.
+pub(crate) fn unsupported_data_type(data_type: &DataType) -> Error {
+    let name = quoted_type(data_type);
+    Error::new(ErrorKind::Analysis, "UNSUPPORTED_DATATYPE", "0A000", format!("Unsupported data type {name}."))
+        .param("typeName", name)
+}
+
+/// `[PARSE_MODE_UNSUPPORTED]`.
+pub(crate) fn parse_mode_unsupported(function: &str, mode: &str) -> Error {
+    let mode = mode.to_uppercase();
+    let text = format!(
+        "The function `{function}` doesn't support the {mode} mode. Acceptable modes are PERMISSIVE and FAILFAST."
+    );
+    Error::new(ErrorKind::Analysis, "PARSE_MODE_UNSUPPORTED", "42601", text)
+        .param("funcName", format!("`{function}`"))
+        .param("mode", mode)
+}
+
 fn mismatch(class: &str, function: &str, why: &str) -> Error {
     let sql = format!("\"{function}\"");
     let text = format!("Cannot resolve {sql} due to data type mismatch: {why}.");

@@ -38,6 +38,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Lays values out in so many rows.",
         &["SELECT stack(2, 1, 'a', 2, 'b')"],
     ),
+    Entry::generator(&["json_tuple"], 2, MANY, GeneratorForm::JsonTuple, false).doc(
+        "text, name, ...",
+        "Returns the fields of a JSON object, a column `c0`, `c1`, ... for each name.",
+        &["SELECT json_tuple('{\"a\":1,\"b\":[2]}', 'a', 'b', 'z')"],
+    ),
     Entry::table(&["range"], 1, 4, TableForm::Range).doc(
         "[start, ]end[, step[, partitions]]",
         "Returns the numbers from a start, by default 0, to before an end.",

@@ -62,4 +62,5 @@ pub use registry::{
 pub use scalar::access::{extract, field};
 pub use scalar::collection::positions::with_positions;
 pub use scalar::fields::{named_like, with_fields, with_names};
+pub use scalar::json::tuple::json_tuple;
 pub use window::BoundWindow;

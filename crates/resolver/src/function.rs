@@ -73,8 +73,8 @@ impl Resolver<'_> {
     /// A call whose arguments are read here, if their number is the form's; any other is an ordinary one.
     fn special(&self, form: SpecialForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
         use SpecialForm::{
-            And, ArraysZip, Between, CaseOf, Cast, Equal, FromJson, Grouping, GroupingId, Not, Or, Struct,
-            TypeOf, Window, WindowTime,
+            And, ArraysZip, Between, CaseOf, Cast, Equal, FromCsv, FromJson, Grouping, GroupingId, Not, Or,
+            Struct, TypeOf, Window, WindowTime,
         };
         let call = of.call;
         self.plain(of.function.name(), call)?;
@@ -102,10 +102,15 @@ impl Resolver<'_> {
             (GroupingId, _) => self.grouping(of, false, env),
             (Struct, _) => self.struct_of(call, env),
             (ArraysZip, _) => self.zip_of(call, env),
-            (FromJson, [text, schema, options @ ..]) => self.read_json(text, schema, options, env),
+            (FromJson, [_, schema, ..]) => {
+                self.read_by_schema("from_json", call, self.schema_text(schema, env)?, env)
+            }
+            (FromCsv, [_, schema, ..]) => {
+                self.read_by_schema("from_csv", call, self.schema_text(schema, env)?, env)
+            }
             (
                 And | Or | Not | Equal | Between | CaseOf | Cast | TypeOf | Window | WindowTime | Grouping
-                | FromJson,
+                | FromCsv | FromJson,
                 _,
             ) => self.ordinary(of, env),
         }
@@ -280,32 +285,44 @@ impl Resolver<'_> {
         self.scalar("arrays_zip", args)
     }
 
-    /// `from_json(text, schema)`: the function takes the schema as the type of a null.
-    fn read_json(
+    /// The constant text of a schema.
+    fn schema_text(&self, schema: &ir::Expr, env: &ExprScope) -> Result<String> {
+        if let Some(ScalarValue::Utf8(Some(ddl))) = self.constant(schema, env)? {
+            return Ok(ddl);
+        }
+        let name = self.name_of(schema, env);
+        let text = format!(
+            "The input schema \"{name}\" is not a valid schema string. The input expression must be string literal and \
+             not null."
+        );
+        let error = analysis("INVALID_SCHEMA.NON_STRING_LITERAL", "42K07", text);
+        Err(self.at(error.param("inputSchema", format!("\"{name}\"")), schema.origin))
+    }
+
+    /// `from_json(text, schema)` or `from_csv`: the function takes the schema as the type of a null.
+    fn read_by_schema(
         &self,
-        text: &ir::Expr,
-        schema: &ir::Expr,
-        options: &[ir::Expr],
+        function: &str,
+        call: &FunctionCall,
+        ddl: String,
         env: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        let Some(ScalarValue::Utf8(Some(ddl))) = self.constant(schema, env)? else {
-            let name = self.name_of(schema, env);
-            let text = format!(
-                "The input schema \"{name}\" is not a valid schema string. The input expression must be string \
-                 literal and not null."
-            );
-            let error = analysis("INVALID_SCHEMA.NON_STRING_LITERAL", "42K07", text);
-            return Err(self.at(error.param("inputSchema", format!("\"{name}\"")), schema.origin));
-        };
         let data_type = match ddl.trim_start().starts_with('{') {
             true => thalweg_sql::types::data_type_from_json(&ddl)?,
             false => thalweg_sql::types::parse_type_or_schema(&ddl)?,
         };
         let arrow = to_arrow(&data_type);
+        if function == "from_csv" && !matches!(arrow, Arrow::Struct(_)) {
+            return Err(not_a_struct(&ddl, &data_type.sql()));
+        }
         let null = ScalarValue::try_new_null(&arrow).map_err(from_datafusion)?;
-        let mut args = vec![self.expr(text, env)?, ResolvedExpr::new(lit(null), arrow, true)];
-        args.extend(self.arguments(options, env)?);
-        self.scalar("from_json", args)
+        let schema = ResolvedExpr::new(lit(null), arrow, true);
+        let mut args = self.arguments(&call.args, env)?;
+        match args.get_mut(1) {
+            Some(given) => *given = schema,
+            None => args.push(schema),
+        }
+        self.scalar(function, args)
     }
 
     fn grouping(&self, of: CallOf, single: bool, env: &ExprScope) -> Result<ResolvedExpr> {
@@ -322,6 +339,17 @@ impl Resolver<'_> {
         let data_type = if single { Arrow::Int8 } else { Arrow::Int64 };
         Ok(placeholder(&id, data_type, false))
     }
+}
+
+/// `[INVALID_SCHEMA.NON_STRUCT_TYPE]`.
+fn not_a_struct(ddl: &str, actual: &str) -> Error {
+    let text = format!(
+        "The input schema \"{ddl}\" is not a valid schema string. The input expression should be evaluated to struct \
+         type, but got \"{actual}\"."
+    );
+    analysis("INVALID_SCHEMA.NON_STRUCT_TYPE", "42K07", text)
+        .param("inputSchema", format!("\"{ddl}\""))
+        .param("dataType", format!("\"{actual}\""))
 }
 
 /// The lower-case name of a call, without the schema that built-in functions may be qualified with.

@@ -80,6 +80,10 @@ impl Resolver<'_> {
             (GeneratorForm::PosExplode, [arg]) => self.positioned(arg, &element)?,
             (GeneratorForm::Inline, [arg]) => self.inlined(arg, &element)?,
             (GeneratorForm::Stack, [_, ..]) => self.stacked(&args, &element)?,
+            (GeneratorForm::JsonTuple, _) => {
+                let list = thalweg_functions::json_tuple(args.iter().map(ResolvedExpr::arg).collect())?;
+                self.fields(list.expr, &list.data_type, &element)?
+            }
             (
                 GeneratorForm::Explode
                 | GeneratorForm::PosExplode

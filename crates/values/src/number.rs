@@ -245,7 +245,11 @@ fn ascii_digits(text: &str) -> Cow<'_, str> {
     text.chars().map(|c| decimal_digit(c).unwrap_or(c)).collect()
 }
 
-/// Returns the ASCII digit for a decimal digit of any script.
+/// The value of a decimal digit of any script.
+pub fn digit(c: char) -> Option<u8> {
+    decimal_digit(c).and_then(|d| d.to_digit(10)).and_then(|d| u8::try_from(d).ok())
+}
+
 fn decimal_digit(c: char) -> Option<char> {
     let after = ZEROS.partition_point(|zero| *zero <= c);
     let zero = ZEROS.get(after.checked_sub(1)?)?;

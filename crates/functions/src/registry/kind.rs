@@ -67,6 +67,8 @@ pub enum GeneratorForm {
     Inline,
     /// Its arguments, laid out in rows.
     Stack,
+    /// The fields of a JSON object, a column for each name.
+    JsonTuple,
 }
 
 /// A function that stands for a relation.
@@ -133,6 +135,8 @@ pub enum SpecialForm {
     ArraysZip,
     /// `from_json`: the schema is a constant text.
     FromJson,
+    /// `from_csv`: the schema is a constant text.
+    FromCsv,
 }
 
 /// Which fields the intervals in a result have, and how intervals among the arguments are read.

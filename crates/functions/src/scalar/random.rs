@@ -48,7 +48,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 /// The kind of value that is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum RandomKind {
+pub(super) enum RandomKind {
     /// A double from 0 up to 1.
     Uniform,
     /// A double of the standard normal distribution.
@@ -56,6 +56,8 @@ enum RandomKind {
     Uuid,
     /// 0, 1, 2, …: different in every row, and rising.
     Number,
+    /// So many letters and digits.
+    Text(usize),
 }
 
 impl RandomKind {
@@ -65,13 +67,14 @@ impl RandomKind {
             Self::Normal => "randn",
             Self::Uuid => "uuid",
             Self::Number => "monotonically_increasing_id",
+            Self::Text(_) => "randstr",
         }
     }
 
     fn returns(self) -> DataType {
         match self {
             Self::Uniform | Self::Normal => DataType::Float64,
-            Self::Uuid => DataType::Utf8,
+            Self::Uuid | Self::Text(_) => DataType::Utf8,
             Self::Number => DataType::Int64,
         }
     }
@@ -100,9 +103,9 @@ fn seed_of(name: &'static str, arg: &Arg) -> Result<i64> {
 }
 
 /// Makes a call with a generator of its own.
-fn call(kind: RandomKind, seed: i64) -> Bound {
+pub(super) fn call(kind: RandomKind, seed: i64) -> Bound {
     let source = match kind {
-        RandomKind::Uniform | RandomKind::Normal => Source::Shift(XorShift::new(seed)),
+        RandomKind::Uniform | RandomKind::Normal | RandomKind::Text(_) => Source::Shift(XorShift::new(seed)),
         RandomKind::Uuid => Source::Twister(Box::new(Twister::new(seed))),
         RandomKind::Number => Source::Counter(0),
     };
@@ -168,7 +171,10 @@ impl ScalarUDFImpl for RandomFunction {
             Source::Shift(of) if self.kind == RandomKind::Normal => {
                 Arc::new(Float64Array::from_iter_values(rows.map(|_| of.normal())))
             }
-            Source::Shift(of) => Arc::new(Float64Array::from_iter_values(rows.map(|_| of.uniform()))),
+            Source::Shift(of) => match self.kind {
+                RandomKind::Text(length) => texts(of, length, args.number_rows).map_err(external)?,
+                _ => Arc::new(Float64Array::from_iter_values(rows.map(|_| of.uniform()))),
+            },
             Source::Twister(of) => Arc::new(StringArray::from_iter_values(rows.map(|_| of.uuid()))),
             Source::Counter(next) => Arc::new(Int64Array::from_iter_values(rows.map(|_| {
                 *next += 1;
@@ -177,6 +183,21 @@ impl ScalarUDFImpl for RandomFunction {
         };
         Ok(ColumnarValue::Array(values))
     }
+}
+
+/// The most bytes of the texts of a batch.
+const TEXT_BYTES_MAX: usize = i32::MAX as usize;
+
+fn texts(of: &mut XorShift, length: usize, rows: usize) -> Result<ArrayRef> {
+    if length.saturating_mul(rows) > TEXT_BYTES_MAX {
+        return Err(Error::unsupported(format!("randstr of {length} characters in {rows} rows at once")));
+    }
+    let mut texts = Vec::with_capacity(rows);
+    for row in 0..rows {
+        crate::kernel::still_wanted(row)?;
+        texts.push(of.text(length));
+    }
+    Ok(Arc::new(StringArray::from_iter_values(texts)))
 }
 
 /// The seed with which Scala's `MurmurHash3` hashes arrays.
@@ -214,6 +235,13 @@ impl XorShift {
         // 26 and 27 bits make the 53 bits of a double's mantissa, as in Java's `nextDouble`.
         let high = self.bits(26) << 27;
         (high + self.bits(27)) as f64 * (1.0 / (1_i64 << 53) as f64)
+    }
+
+    /// Letters and digits, each as likely as the others.
+    fn text(&mut self, length: usize) -> String {
+        let digits = ('0'..='9').chain('a'..='z').chain('A'..='Z').collect::<Vec<_>>();
+        let mut one = || (self.bits(32) % 62).unsigned_abs() as usize;
+        (0..length).filter_map(|_| digits.get(one())).collect()
     }
 
     /// Draws a normal value by Marsaglia's polar method: a point in the unit circle gives two values. π/4 of the
@@ -359,6 +387,8 @@ mod tests {
         let mut of = XorShift::new(7);
         let got = [of.normal(), of.normal(), of.normal()];
         assert_eq!(got, [-1.773_755_556_110_447, -0.325_378_529_990_178_97, 1.163_757_132_592_441_4]);
+        let mut of = XorShift::new(0);
+        assert_eq!([of.text(5), of.text(5)], ["ceV0P", "XaR2I"]);
         assert_eq!(Twister::new(0).uuid(), "269567e9-5d09-4af5-b20f-16851fc4a81a");
     }
 

@@ -11,9 +11,11 @@
 //! assert_eq!(cells, ["a", "b,\"c", "d"]);
 //! ```
 
+mod infer;
 mod record;
 mod write;
 
+pub use infer::CellType;
 pub use record::{Cell, Record};
 pub use write::CsvWriter;
 

@@ -9,6 +9,7 @@
 //! ```
 
 mod columns;
+mod infer;
 mod parse;
 mod text;
 mod write;
@@ -16,6 +17,7 @@ mod write;
 use std::borrow::Cow;
 
 pub use columns::{ColumnBuilder, Fit, RowBuilder, Rules};
+pub use infer::{InferRules, InferredFields, InferredType, to_fields, widen_members};
 pub use parse::{is_blank, parse};
 pub use text::quote;
 pub use write::{JsonWriter, can_write};

@@ -161,6 +161,6 @@ fn interval_name(fields: &[&str], start: u8, end: u8) -> String {
 fn quoted(name: &str) -> String {
     // Spark quotes names with other characters, and those of digits alone.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.chars().any(|c| !c.is_ascii_digit());
+        && name.starts_with(|c: char| !c.is_ascii_digit());
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
 }

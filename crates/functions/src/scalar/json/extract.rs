@@ -32,7 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 ];
 
 /// Parses a text. Unlike `from_json`, these functions do not accept `NaN` and similar words as numbers.
-fn parse_text(text: &str) -> Option<Json<'_>> {
+pub(super) fn parse_text(text: &str) -> Option<Json<'_>> {
     parse(text, Lenience { non_numeric_numbers: false, half_character: HALF, ..Lenience::SPARK })
 }
 

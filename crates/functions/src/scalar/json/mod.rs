@@ -4,10 +4,12 @@
 
 mod extract;
 mod path;
-mod read;
+pub(super) mod read;
+mod schema;
+pub(crate) mod tuple;
 mod write;
 
 use crate::registry::Entry;
 
 /// All entries of this family.
-pub(super) const FAMILIES: &[&[Entry]] = &[extract::ENTRIES, read::ENTRIES, write::ENTRIES];
+pub(super) const FAMILIES: &[&[Entry]] = &[extract::ENTRIES, read::ENTRIES, schema::ENTRIES, write::ENTRIES];

@@ -93,7 +93,7 @@ fn check_corrupt(returns: &DataType, corrupt: &str) -> Result<()> {
 }
 
 /// Returns the entries of a constant map of options.
-pub(super) fn options_of(function: &str, arg: &Arg) -> Result<Vec<(String, String)>> {
+pub(in crate::scalar) fn options_of(function: &str, arg: &Arg) -> Result<Vec<(String, String)>> {
     let refused = || not_constant(function, "options", "MAP<STRING, STRING>");
     let map = constant_of(arg).and_then(|v| v.to_array().ok()).ok_or_else(refused)?;
     let entries = map.as_map_opt().ok_or_else(refused)?.entries().clone();

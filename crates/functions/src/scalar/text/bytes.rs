@@ -143,7 +143,7 @@ fn unhex(b: &Batch) -> Result<ArrayRef> {
     b.build_bytes(|i| Ok(text.get(i).and_then(from_hex)))
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
     let mut digits = digits?;
     if digits.len() % 2 == 1 {
@@ -206,7 +206,7 @@ fn bad_base64(text: &str) -> thalweg_common::Error {
 }
 
 /// Decodes Base64; `None` if the padding or the number of digits is wrong. White space is ignored.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let body: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let padding = body.iter().rev().take_while(|b| **b == b'=').count();
     let digits = body.get(..body.len() - padding)?;

@@ -3,6 +3,7 @@
 //! A STRING is UTF-8. Unless a function says otherwise, lengths and positions count characters (Unicode code points),
 //! as in Spark.
 
+mod binary;
 mod bytes;
 mod case;
 mod edit;
@@ -11,6 +12,7 @@ mod format;
 mod mask;
 mod pattern;
 mod regex;
+mod sentences;
 mod soundex;
 mod url;
 mod validate;
@@ -19,6 +21,7 @@ use crate::registry::Entry;
 
 /// All entries of this family.
 pub(super) const FAMILIES: &[&[Entry]] = &[
+    binary::ENTRIES,
     bytes::ENTRIES,
     validate::ENTRIES,
     edit::ENTRIES,
@@ -27,6 +30,7 @@ pub(super) const FAMILIES: &[&[Entry]] = &[
     mask::ENTRIES,
     pattern::ENTRIES,
     regex::ENTRIES,
+    sentences::ENTRIES,
     url::ENTRIES,
 ];
 

@@ -1,0 +1,232 @@
+//! Reads a number format: its tokens, in the one order that Spark allows.
+
+use super::errors::BadFormat;
+use thalweg_common::Result;
+
+/// A part of a format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Token {
+    /// `0`, `9` and thousands separators: the groups between the separators, from the left.
+    Digits(Vec<Group>),
+    /// `.` or `D`.
+    Point,
+    /// `$`.
+    Currency,
+    /// `S`.
+    Sign,
+    /// `MI`.
+    Minus,
+    /// What `PR` puts before a number.
+    Open,
+    /// `PR`.
+    Close,
+    /// What is none of these.
+    Other(char),
+}
+
+/// Digits between separators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Group {
+    pub digits: usize,
+    /// It begins with `0`: as many digits are read, and zeros are written where a number has none.
+    pub exact: bool,
+}
+
+/// A format that is one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct NumberFormat {
+    pub(super) tokens: Vec<Token>,
+    text: String,
+}
+
+impl NumberFormat {
+    /// Reads a format, whose case means nothing.
+    ///
+    /// # Errors
+    /// `INVALID_FORMAT.*`.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let text = text.to_uppercase();
+        let mut tokens = tokens(&text);
+        if let Some(bad) = fault(&text, &tokens) {
+            return Err(bad.error(&text));
+        }
+        if tokens.contains(&Token::Close) {
+            tokens.insert(0, Token::Open);
+        }
+        Ok(Self { tokens, text })
+    }
+
+    /// The format in capitals.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many digits there are, and how many of them after the point.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let (whole, fraction) = self.digits();
+        (whole + fraction, fraction)
+    }
+
+    /// How many digits stand before and after the point.
+    pub(super) fn digits(&self) -> (usize, usize) {
+        let (before, after) = around_point(&self.tokens);
+        (count(before), count(after))
+    }
+}
+
+fn around_point(tokens: &[Token]) -> (&[Token], &[Token]) {
+    let point = tokens.iter().position(|t| *t == Token::Point).unwrap_or(tokens.len());
+    tokens.split_at(point)
+}
+
+fn count(tokens: &[Token]) -> usize {
+    groups(tokens).map(|group| group.digits).sum()
+}
+
+fn groups(tokens: &[Token]) -> impl Iterator<Item = &Group> {
+    tokens
+        .iter()
+        .filter_map(|token| if let Token::Digits(groups) = token { Some(groups) } else { None })
+        .flatten()
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let is_digits = |c: char| matches!(c, '0' | '9' | ',' | 'G');
+    let mut rest = text;
+    let mut tokens = vec![];
+    while let Some(first) = rest.chars().next() {
+        let (token, length) = match first {
+            _ if is_digits(first) => {
+                let length = rest.find(|c| !is_digits(c)).unwrap_or(rest.len());
+                let groups = rest.get(..length).unwrap_or_default().split([',', 'G']);
+                let group = |g: &str| Group { digits: g.len(), exact: g.starts_with('0') };
+                (Token::Digits(groups.map(group).collect()), length)
+            }
+            '.' | 'D' => (Token::Point, 1),
+            '$' => (Token::Currency, 1),
+            'S' => (Token::Sign, 1),
+            _ if rest.starts_with("MI") => (Token::Minus, 2),
+            _ if rest.starts_with("PR") => (Token::Close, 2),
+            other => (Token::Other(other), other.len_utf8()),
+        };
+        tokens.push(token);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    tokens
+}
+
+/// What is wrong with a format, the first of Spark's checks that finds something.
+fn fault(text: &str, tokens: &[Token]) -> Option<BadFormat> {
+    let is_digits = |token: &Token| matches!(token, Token::Digits(_));
+    let place = |wanted: &dyn Fn(&Token) -> bool| tokens.iter().position(wanted);
+    let Some(digits) = place(&is_digits) else {
+        return Some(if text.is_empty() { BadFormat::Empty } else { BadFormat::NoDigit });
+    };
+    let currency = place(&|t| *t == Token::Currency);
+    if currency.is_some_and(|at| at > digits) {
+        return Some(BadFormat::CurrencyAfterDigit);
+    }
+    if let (Some(currency), Some(point)) = (currency, place(&|t| *t == Token::Point))
+        && currency > point
+    {
+        return Some(BadFormat::CurrencyAfterPoint);
+    }
+    let (before, after) = around_point(tokens);
+    if groups(before).any(|group| group.digits == 0) {
+        return Some(BadFormat::SeparatorsWithoutDigits);
+    }
+    if after.iter().any(|token| matches!(token, Token::Digits(groups) if groups.len() > 1)) {
+        return Some(BadFormat::SeparatorAfterPoint);
+    }
+    repeated(tokens).or_else(|| misplaced(tokens))
+}
+
+fn repeated(tokens: &[Token]) -> Option<BadFormat> {
+    let once = [Token::Point, Token::Sign, Token::Minus, Token::Currency, Token::Close];
+    let is_repeated = |token: &&Token| tokens.iter().filter(|t| t == token).count() > 1;
+    let found = once.iter().find(is_repeated)?;
+    let name = match found {
+        Token::Point => ". or D",
+        Token::Sign => "S",
+        Token::Minus => "MI",
+        Token::Currency => "$",
+        _ => "PR",
+    };
+    Some(BadFormat::Repeated(name))
+}
+
+/// Finds the first token that does not follow the order: sign, currency, digits, point, digits, sign.
+fn misplaced(tokens: &[Token]) -> Option<BadFormat> {
+    const DIGITS: fn(&Token) -> bool = |t| matches!(t, Token::Digits(_));
+    let order: [fn(&Token) -> bool; 6] = [
+        |t| matches!(t, Token::Minus | Token::Sign),
+        |t| *t == Token::Currency,
+        DIGITS,
+        |t| *t == Token::Point,
+        DIGITS,
+        |t| matches!(t, Token::Minus | Token::Sign | Token::Close),
+    ];
+    let mut rest = tokens.iter().peekable();
+    for matches in order {
+        rest.next_if(|token| matches(token));
+    }
+    let name = match rest.next()? {
+        Token::Digits(_) => "digit sequence".to_owned(),
+        Token::Point => ". or D".to_owned(),
+        Token::Currency => "$".to_owned(),
+        Token::Sign => "S".to_owned(),
+        Token::Minus => "MI".to_owned(),
+        Token::Open | Token::Close => "PR".to_owned(),
+        Token::Other(other) => format!("character '{other}''"),
+    };
+    Some(BadFormat::Unexpected(name))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn formats_have_sizes_or_faults() {
+        let good = [
+            ("$9,999.99", (6, 2)),
+            ("S99", (2, 0)),
+            ("99mi", (2, 0)),
+            ("9g9d9PR", (3, 1)),
+            (".9", (1, 1)),
+            ("9.", (1, 0)),
+            ("S9MI", (1, 0)),
+            ("MI$0", (1, 0)),
+        ];
+        for (text, size) in good {
+            assert_eq!(NumberFormat::parse(text).unwrap().size(), size, "{text}");
+        }
+        let bad = [
+            ("", "EMPTY"),
+            (".", "WRONG_NUM_DIGIT"),
+            ("x", "WRONG_NUM_DIGIT"),
+            ("x9", "UNEXPECTED_TOKEN"),
+            ("M9", "UNEXPECTED_TOKEN"),
+            ("$S99", "UNEXPECTED_TOKEN"),
+            ("9PRS", "UNEXPECTED_TOKEN"),
+            ("9PR.9", "UNEXPECTED_TOKEN"),
+            ("9 9", "UNEXPECTED_TOKEN"),
+            ("9.9.9", "WRONG_NUM_TOKEN"),
+            ("S9S", "WRONG_NUM_TOKEN"),
+            ("$$9", "WRONG_NUM_TOKEN"),
+            ("9$", "CUR_MUST_BEFORE_DIGIT"),
+            ("9MI$", "CUR_MUST_BEFORE_DIGIT"),
+            (".$9", "CUR_MUST_BEFORE_DEC"),
+            (",", "CONT_THOUSANDS_SEPS"),
+            ("9,,9", "CONT_THOUSANDS_SEPS"),
+            ("9,.9", "CONT_THOUSANDS_SEPS"),
+            ("9.,9", "THOUSANDS_SEPS_MUST_BEFORE_DEC"),
+            ("9.9.9,9", "THOUSANDS_SEPS_MUST_BEFORE_DEC"),
+        ];
+        for (text, class) in bad {
+            let error = NumberFormat::parse(text).unwrap_err();
+            assert_eq!(error.class(), format!("INVALID_FORMAT.{class}"), "{text}");
+        }
+    }
+}
