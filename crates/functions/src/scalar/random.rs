@@ -5,7 +5,7 @@
 //! repeated or moved: `Volatility::Volatile` declares this to the optimizer.
 
 use crate::binding::{Arg, Bound};
-use crate::errors::{seed_not_constant, unexpected_type};
+use crate::errors::{external, seed_not_constant, unexpected_type};
 use crate::registry::{Call, Display, Entry};
 use crate::types::is_integral;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_common::lock::lock;
 
 pub(super) const ENTRIES: &[Entry] = &[
