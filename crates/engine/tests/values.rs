@@ -79,7 +79,8 @@ impl Asker {
         let mut config = EngineConfig::new(dir.path().join("lake"));
         config.resume_jobs = false;
         config.workers = Some(1);
-        let engine = Engine::open(config, thalweg_connectors_all::standard_registry().unwrap()).await.unwrap();
+        let engine =
+            Engine::open(config, thalweg_connectors_all::standard_registry().unwrap()).await.unwrap();
         let session = engine.new_session("values", "values");
         session.sql(&format!("SET spark.sql.session.timeZone={ZONE}")).await.unwrap();
         Self { session, _engine: engine, dir }

@@ -63,7 +63,8 @@ impl World {
         let mut config = EngineConfig::new(folder.path());
         config.resume_jobs = false;
         config.workers = Some(crate::PARTITIONS.into_iter().max().expect("a number"));
-        let engine = Engine::open(config, standard_registry().expect("no name twice")).await.expect("an engine");
+        let engine =
+            Engine::open(config, standard_registry().expect("no name twice")).await.expect("an engine");
         let mut statements = vec![];
         for name in ["t", "u"] {
             let table = Table::random(random);
