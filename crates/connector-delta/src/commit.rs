@@ -64,8 +64,12 @@ impl MarkedCommit {
             return Ok(Attempt::Committed);
         }
         let (log, mark) = (self.log.clone(), self.mark.clone());
-        let is_own = blocking(move || log.has_mark(version, &mark)).await;
-        if !is_own.map_err(|e| e.hint(self.unsure(version)))? {
+        let is_own = match blocking(move || log.has_mark(version, &mark)).await {
+            Ok(is_own) => is_own,
+            // The first error is nearer to the cause.
+            Err(unread) => return Err(answer.err().unwrap_or(unread).hint(self.unsure(version))),
+        };
+        if !is_own {
             self.may_be_in_log = false;
             return answer.map(|_| Attempt::Lost);
         }

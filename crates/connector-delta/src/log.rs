@@ -10,6 +10,7 @@ use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
 use std::fmt::Debug;
+use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::clock::{Clock, SystemClock};
@@ -218,7 +219,8 @@ impl Log {
         let path = self.entry_path(version);
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // Below a file there is no entry either: the error to report is that of the write.
+            Err(e) if matches!(e.kind(), Io::NotFound | Io::NotADirectory) => Ok(None),
             Err(e) => Err(read_failed(&path, &e)),
         }
     }

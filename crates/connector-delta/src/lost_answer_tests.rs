@@ -91,7 +91,7 @@ async fn a_batch_write_is_committed_once_and_keeps_the_files_of_its_version() {
         (Fault::CreatedButFailed, "", Some((&["0", "1"] as &[&str], &["1"] as &[&str])), (2, 2)),
         (Fault::CreatedButTaken, "", Some((&["0", "1"], &["1"])), (2, 2)),
         (Fault::NeverSynced, WRITE_FAILED, Some((&["0", "1"], &["1"])), (2, 2)),
-        (Fault::Unreadable, "DELTA_LOG_CORRUPT", None, (2, 2)),
+        (Fault::Unreadable, WRITE_FAILED, None, (2, 2)),
         (Fault::NotCreated, WRITE_FAILED, Some((&["0"], &["0"])), (1, 1)),
     ];
     for (fault, error, rows, (files, entries)) in cases {
@@ -124,6 +124,19 @@ async fn a_batch_write_that_may_be_committed_says_so() {
         let hint = error.hint_text().unwrap_or_default();
         assert_eq!(hint.contains("before writing them again"), is_unsure, "{fault:?}: {hint}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_below_a_file_is_not_written_and_does_not_seem_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let log = Log::new(file.join("t"));
+    let request = write_request(&log.root, WriteMode::ErrorIfExists, &[], &[]);
+    let columns = thalweg_connector_testing::ddl("n int");
+    let error = batch::create(log, request, &columns).await.unwrap_err();
+    assert_eq!(error.class(), "PATH_NOT_WRITABLE");
+    assert!(!error.hint_text().unwrap_or_default().contains("may hold"), "{error}");
 }
 
 fn sink(log: &Log) -> Arc<dyn StreamSink> {
