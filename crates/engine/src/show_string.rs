@@ -219,11 +219,17 @@ mod tests {
     fn intervals_are_drawn_with_their_fields() {
         let column: ArrayRef =
             Arc::new(arrow::array::DurationMicrosecondArray::from(vec![Some(86_400_000_000), None]));
-        let batch = RecordBatch::try_from_iter([("d", column)]);
+        let batch = RecordBatch::try_from_iter([("d", column)]).ok();
         let day = DataType::DayTimeInterval { start: 0, end: 0 };
         let schema = StructType { fields: vec![StructField::new("d", day, true)] };
-        let drawn = batch.map(|batch| texts(&batch, &schema, "UTC", 0)).ok();
+        let drawn = batch.map(|batch| texts(&batch, &schema, "UTC", 0));
         assert_eq!(drawn, Some(vec![vec!["INTERVAL '1' DAY".to_owned()], vec!["NULL".to_owned()]]));
+    }
+
+    #[test]
+    fn a_table_without_columns_has_its_rows() {
+        let cells = Cells { header: vec![], rows: vec![vec![], vec![]], more: false };
+        assert_eq!(horizontal(&cells, true), "++\n||\n++\n||\n||\n++\n");
     }
 
     #[test]
