@@ -201,9 +201,8 @@ impl Resolver<'_> {
         }
         let correlated = is_correlated(&rel.plan);
         let joins = conjunct && is_predicate(env) && !correlated;
-        // Only a join with a key handles nulls, and a constant is not a key.
         if let ([value], true) = (values.as_slice(), joins)
-            && !(value.fallible || value.expr.column_refs().is_empty() || holds_subquery(&value.expr))
+            && is_key(value)
         {
             let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
             return Ok(ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true));
@@ -379,6 +378,12 @@ fn is_correlated(plan: &LogicalPlan) -> bool {
 /// Returns whether an expression of this clause is in a filter, where DataFusion converts EXISTS and IN to joins.
 fn is_predicate(env: &ExprScope) -> bool {
     matches!(env.clause, "filter" | "HAVING" | "QUALIFY")
+}
+
+/// Returns whether a value can be the key of a join that handles nulls: a constant is not a key, a value that can raise
+/// would be evaluated on more rows, and a subquery would be below the join.
+fn is_key(value: &ResolvedExpr) -> bool {
+    !(value.fallible || value.expr.column_refs().is_empty() || holds_subquery(&value.expr))
 }
 
 fn is_null(values: &[ResolvedExpr]) -> bool {

@@ -16,7 +16,7 @@ use thalweg_values::calendar::{DAY, SECOND};
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry::bind(&["current_timestamp", "now"], 0, 0, current_timestamp).doc(
+    Entry::bind(&["current_timestamp", "now"], 0, 0, current_timestamp).bare(&["current_timestamp"]).doc(
         "",
         "Returns the time of the statement.",
         &["SELECT current_timestamp() = now()"],
