@@ -102,12 +102,7 @@ impl Resolver<'_> {
             (GroupingId, _) => self.grouping(of, false, env),
             (Struct, _) => self.struct_of(call, env),
             (ArraysZip, _) => self.zip_of(call, env),
-            (FromJson, [_, schema, ..]) => {
-                self.read_by_schema("from_json", call, self.schema_text(schema, env)?, env)
-            }
-            (FromCsv, [_, schema, ..]) => {
-                self.read_by_schema("from_csv", call, self.schema_text(schema, env)?, env)
-            }
+            (FromJson | FromCsv, [_, schema, ..]) => self.read_by_schema(of, schema, env),
             (
                 And | Or | Not | Equal | Between | CaseOf | Cast | TypeOf | Window | WindowTime | Grouping
                 | FromCsv | FromJson,
@@ -300,29 +295,22 @@ impl Resolver<'_> {
     }
 
     /// `from_json(text, schema)` or `from_csv`: the function takes the schema as the type of a null.
-    fn read_by_schema(
-        &self,
-        function: &str,
-        call: &FunctionCall,
-        ddl: String,
-        env: &ExprScope,
-    ) -> Result<ResolvedExpr> {
+    fn read_by_schema(&self, of: CallOf, schema: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        let ddl = self.schema_text(schema, env)?;
         let data_type = match ddl.trim_start().starts_with('{') {
             true => thalweg_sql::types::data_type_from_json(&ddl)?,
             false => thalweg_sql::types::parse_type_or_schema(&ddl)?,
         };
         let arrow = to_arrow(&data_type);
-        if function == "from_csv" && !matches!(arrow, Arrow::Struct(_)) {
-            return Err(not_a_struct(&ddl, &data_type.sql()));
+        let is_csv = of.function.entry().kind() == Kind::Special(SpecialForm::FromCsv);
+        if is_csv && !matches!(arrow, Arrow::Struct(_)) {
+            return Err(self.at(not_a_struct(&ddl, &data_type.sql()), schema.origin));
         }
         let null = ScalarValue::try_new_null(&arrow).map_err(from_datafusion)?;
-        let schema = ResolvedExpr::new(lit(null), arrow, true);
-        let mut args = self.arguments(&call.args, env)?;
-        match args.get_mut(1) {
-            Some(given) => *given = schema,
-            None => args.push(schema),
-        }
-        self.scalar(function, args)
+        let [text, _, options @ ..] = of.call.args.as_slice() else { return self.ordinary(of, env) };
+        let mut args = vec![self.expr(text, env)?, ResolvedExpr::new(lit(null), arrow, true)];
+        args.extend(self.arguments(options, env)?);
+        self.applied_to(of.function, args)
     }
 
     fn grouping(&self, of: CallOf, single: bool, env: &ExprScope) -> Result<ResolvedExpr> {

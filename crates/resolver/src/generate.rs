@@ -80,10 +80,7 @@ impl Resolver<'_> {
             (GeneratorForm::PosExplode, [arg]) => self.positioned(arg, &element)?,
             (GeneratorForm::Inline, [arg]) => self.inlined(arg, &element)?,
             (GeneratorForm::Stack, [_, ..]) => self.stacked(&args, &element)?,
-            (GeneratorForm::JsonTuple, _) => {
-                let list = thalweg_functions::json_tuple(args.iter().map(ResolvedExpr::arg).collect())?;
-                self.fields(list.expr, &list.data_type, &element)?
-            }
+            (GeneratorForm::JsonTuple, _) => self.tuple_of(&args, &element)?,
             (
                 GeneratorForm::Explode
                 | GeneratorForm::PosExplode
@@ -185,6 +182,15 @@ impl Resolver<'_> {
             structs.push(self.scalar("named_struct", fields)?);
         }
         let list = self.scalar("array", structs)?;
+        self.fields(list.expr, &list.data_type, element)
+    }
+
+    fn tuple_of(
+        &self,
+        args: &[ResolvedExpr],
+        element: &dyn Fn(&Arrow, bool) -> ResolvedExpr,
+    ) -> Result<Made> {
+        let list = thalweg_functions::json_tuple(args.iter().map(ResolvedExpr::arg).collect())?;
         self.fields(list.expr, &list.data_type, element)
     }
 

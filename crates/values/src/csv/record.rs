@@ -122,6 +122,11 @@ impl Record {
                 at = found + 1;
             }
         }
+        if open + 1 == bytes.len() {
+            // A quote that nothing follows is the value.
+            self.push_plain(text, open..bytes.len(), syntax);
+            return bytes.len();
+        }
         self.push_quoted(text, kept..bytes.len(), from);
         self.normalize(text, from, syntax);
         bytes.len()
@@ -229,6 +234,8 @@ mod tests {
         check(r#""a"" ,b"#, &s, &["a\"", "b"]);
         check("\"a\" ,b", &s, &["a", "b"]);
         check("\"open,b", &s, &["open,b"]);
+        check("a,\"", &s, &["a", "\""]);
+        check("\" ", &s, &[" "]);
         check(" a , b ", &s, &[" a ", " b "]);
         check("", &s, &[""]);
         check("ü,\"é\\\"\",日", &s, &["ü", "é\"", "日"]);

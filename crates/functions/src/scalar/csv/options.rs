@@ -35,7 +35,21 @@ pub(super) struct CsvOptions {
 impl CsvOptions {
     /// The options of `function` that were given, in their order.
     pub(super) fn new(function: &str, given: Vec<(String, String)>, zone: &str) -> Result<Self> {
-        let mut all = Self {
+        let mut all = Self::in_zone(zone);
+        for (key, value) in given {
+            let unknown = || Error::unsupported(format!("the option {key}={value} of {function}"));
+            if key.eq_ignore_ascii_case("mode") {
+                all.fail_fast = fails_fast(function, &value).ok_or_else(unknown)??;
+            } else {
+                all.set(&key.to_ascii_lowercase(), &value).ok_or_else(unknown)?;
+            }
+        }
+        all.rules()?;
+        Ok(all)
+    }
+
+    fn in_zone(zone: &str) -> Self {
+        Self {
             zone: InZone(zone.into()),
             separator: ",".to_owned(),
             quote: b'"',
@@ -50,35 +64,33 @@ impl CsvOptions {
             corrupt: CORRUPT.to_owned(),
             fail_fast: false,
             prefer_date: true,
-        };
-        for (key, value) in given {
-            let unknown = || Error::unsupported(format!("the option {key}={value} of {function}"));
-            match key.to_ascii_lowercase().as_str() {
-                "mode" => all.fail_fast = fails_fast(function, &value).ok_or_else(unknown)??,
-                "quote" => all.quote = byte(&value).ok_or_else(unknown)?,
-                "escape" => all.escape = byte(&value).ok_or_else(unknown)?,
-                "chartoescapequoteescaping" => {
-                    all.escape_escape = Some(byte(&value).filter(|b| *b != 0).ok_or_else(unknown)?);
-                }
-                "sep" | "delimiter" => all.separator = separator(&value).ok_or_else(unknown)?,
-                "ignoreleadingwhitespace" => all.trim_start = flag(&value).ok_or_else(unknown)?,
-                "ignoretrailingwhitespace" => all.trim_end = flag(&value).ok_or_else(unknown)?,
-                "preferdate" => all.prefer_date = flag(&value).ok_or_else(unknown)?,
-                "nullvalue" => all.null_value = value,
-                "emptyvalue" => all.empty_value = value,
-                "nanvalue" => all.words[0] = Some(value),
-                "positiveinf" => all.words[1] = Some(value),
-                "negativeinf" => all.words[2] = Some(value),
-                "dateformat" => all.patterns[0] = Some(value),
-                "timestampformat" => all.patterns[1] = Some(value),
-                "timestampntzformat" => all.patterns[2] = Some(value),
-                "timezone" => all.zone = InZone(value.into()),
-                "columnnameofcorruptrecord" => all.corrupt = value,
-                _ => return Err(unknown()),
-            }
         }
-        all.rules()?;
-        Ok(all)
+    }
+
+    /// Sets an option; none if it is not known, or its value is not one of its values.
+    fn set(&mut self, key: &str, value: &str) -> Option<()> {
+        let text = || value.to_owned();
+        match key {
+            "quote" => self.quote = byte(value)?,
+            "escape" => self.escape = byte(value)?,
+            "chartoescapequoteescaping" => self.escape_escape = Some(byte(value).filter(|b| *b != 0)?),
+            "sep" | "delimiter" => self.separator = separator(value)?,
+            "ignoreleadingwhitespace" => self.trim_start = flag(value)?,
+            "ignoretrailingwhitespace" => self.trim_end = flag(value)?,
+            "preferdate" => self.prefer_date = flag(value)?,
+            "nullvalue" => self.null_value = text(),
+            "emptyvalue" => self.empty_value = text(),
+            "nanvalue" => self.words[0] = Some(text()),
+            "positiveinf" => self.words[1] = Some(text()),
+            "negativeinf" => self.words[2] = Some(text()),
+            "dateformat" => self.patterns[0] = Some(text()),
+            "timestampformat" => self.patterns[1] = Some(text()),
+            "timestampntzformat" => self.patterns[2] = Some(text()),
+            "timezone" => self.zone = InZone(value.into()),
+            "columnnameofcorruptrecord" => self.corrupt = text(),
+            _ => return None,
+        }
+        Some(())
     }
 
     /// How a record is cut: all of a text is one.

@@ -127,7 +127,7 @@ impl<'a> Rows<'a> {
         if self.options.fail_fast && !is_whole {
             return Err(malformed_json(text));
         }
-        self.corrupt.append_option((!is_whole).then_some(text));
+        self.corrupt.append_option((!is_whole).then(|| without_line_end(text)));
         Ok(())
     }
 
@@ -158,4 +158,10 @@ impl<'a> Rows<'a> {
         let rows = StructArray::try_new_with_length(fields.clone(), columns, nulls, length);
         Ok(Arc::new(arrow(rows)?))
     }
+}
+
+/// The record as Spark keeps it: without the end of its line, where it has one.
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }

@@ -28,7 +28,8 @@ pub(super) enum Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Group {
     pub digits: usize,
-    /// It begins with `0`: as many digits are read, and zeros are written where a number has none.
+    /// It stands before the point and begins with `0`: as many digits are read, and zeros are written where a number
+    /// has none.
     pub exact: bool,
 }
 
@@ -94,12 +95,13 @@ fn tokens(text: &str) -> Vec<Token> {
     let is_digits = |c: char| matches!(c, '0' | '9' | ',' | 'G');
     let mut rest = text;
     let mut tokens = vec![];
+    let mut after = false;
     while let Some(first) = rest.chars().next() {
         let (token, length) = match first {
             _ if is_digits(first) => {
                 let length = rest.find(|c| !is_digits(c)).unwrap_or(rest.len());
                 let groups = rest.get(..length).unwrap_or_default().split([',', 'G']);
-                let group = |g: &str| Group { digits: g.len(), exact: g.starts_with('0') };
+                let group = |g: &str| Group { digits: g.len(), exact: g.starts_with('0') && !after };
                 (Token::Digits(groups.map(group).collect()), length)
             }
             '.' | 'D' => (Token::Point, 1),
@@ -109,6 +111,7 @@ fn tokens(text: &str) -> Vec<Token> {
             _ if rest.starts_with("PR") => (Token::Close, 2),
             other => (Token::Other(other), other.len_utf8()),
         };
+        after |= token == Token::Point;
         tokens.push(token);
         rest = rest.get(length..).unwrap_or_default();
     }

@@ -81,10 +81,12 @@ fn read_groups(
     if sizes.len() > groups.len() {
         return None;
     }
-    let fits = |(group, size): (&Group, &usize)| {
-        *size <= group.digits && (after || !group.exact || *size == group.digits)
+    // A group that is left out has no digits.
+    let sizes = sizes.into_iter().rev().chain(std::iter::repeat(0));
+    let fits = |(group, size): (&Group, usize)| {
+        if group.exact { size == group.digits } else { size <= group.digits }
     };
-    groups.iter().rev().zip(sizes.iter().rev()).all(fits).then_some(())
+    groups.iter().rev().zip(sizes).all(fits).then_some(())
 }
 
 /// A digit of any script, as long as it is one of Java's characters.
@@ -116,6 +118,9 @@ mod tests {
             ("1,23", "9,999", Some(123)),
             ("234", "9,999", Some(234)),
             ("34", "9,000", None),
+            ("34", "0,999", None),
+            ("12", "99.0", Some(120)),
+            ("12", "09.009", Some(12_000)),
             (",12", "9,999", Some(12)),
             ("12,3", "99,999", Some(123)),
             ("12,345", "9,999", None),
