@@ -50,7 +50,7 @@ async fn class(session: &Session, sql: &str) -> String {
 async fn a_session_calls_the_functions_that_it_registered() {
     let dir = tempfile::tempdir().unwrap();
     let config = EngineConfig::new(dir.path());
-    let engine = Engine::open(config, thalweg_connectors_all::standard_registry()).await.unwrap();
+    let engine = Engine::open(config, thalweg_connectors_all::standard_registry().unwrap()).await.unwrap();
     let (session, other) = (engine.new_session("me", "one"), engine.new_session("me", "two"));
     let bound = Arc::new(AtomicUsize::new(0));
     session.register_function(greeting("Greet", "hello ", &bound)).unwrap();

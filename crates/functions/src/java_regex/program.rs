@@ -56,12 +56,14 @@ pub(super) enum Op {
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     pub ops: Vec<Op>,
+    /// The number of places that are saved: two for each group, then one for each loop.
     pub slots: usize,
+    groups: usize,
 }
 
 /// Compiles a tree with `groups` groups.
 pub(super) fn compile(node: &Node, groups: usize) -> Result<Program, Bad> {
-    let mut program = Program { ops: vec![], slots: (groups + 1) * 2 };
+    let mut program = Program { ops: vec![], slots: (groups + 1) * 2, groups };
     program.push(Op::Save(0))?;
     program.node(node)?;
     program.push(Op::Save(1))?;
@@ -116,6 +118,11 @@ impl Program {
                 self.put(start, Op::Behind { negated: *negated, least, most, next: self.ops.len() });
             }
             Node::Atomic(node) => self.atomic(node)?,
+            // A group that the pattern does not have matches nothing, so a reference to it never matches; the slots
+            // after those of the groups belong to loops.
+            Node::Back(group, _) if *group > self.groups => {
+                self.push(Op::Set(Set::empty()))?;
+            }
             Node::Back(group, fold) => {
                 self.push(Op::Back(*group, *fold))?;
             }

@@ -12,6 +12,10 @@ pub(crate) struct Set {
 }
 
 impl Set {
+    /// Returns the set that no character is in.
+    pub(super) fn empty() -> Self {
+        Self { ranges: Vec::new() }
+    }
     pub(super) fn of(class: &ClassUnicode) -> Self {
         Self { ranges: class.iter().map(|r| (r.start(), r.end())).collect() }
     }

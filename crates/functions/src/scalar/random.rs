@@ -18,8 +18,8 @@ use datafusion::logical_expr::{
 };
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
-use thalweg_common::{Error, Result};
 use thalweg_common::lock::lock;
+use thalweg_common::{Error, Result};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["rand", "random"], 0, 1, |c| seeded(c, RandomKind::Uniform))

@@ -68,7 +68,8 @@ pub fn to_arrow_in(data_type: &DataType, zone: &str) -> Arrow {
             Arrow::List(element_field(to_arrow_in(element, zone), *contains_null))
         }
         DataType::Map { key, value, value_contains_null } => {
-            let (entries, _) = entries_field(to_arrow_in(key, zone), to_arrow_in(value, zone), *value_contains_null);
+            let (entries, _) =
+                entries_field(to_arrow_in(key, zone), to_arrow_in(value, zone), *value_contains_null);
             Arrow::Map(entries, false)
         }
         DataType::Struct(fields) => Arrow::Struct(struct_fields_in(fields, zone)),

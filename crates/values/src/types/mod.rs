@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub use arrow::{
     CALENDAR_INTERVAL, DAY_TIME_INTERVAL, TIMESTAMP_NTZ, YEAR_MONTH_INTERVAL, decimal_holds, element_field,
     entries_field, exact_digits, interval_fields, kept_interval_fields, schema_to_spark, simple_name,
-    sql_name, struct_fields, struct_fields_in, timestamp, to_arrow, to_arrow_in, to_spark, with_interval_fields,
+    sql_name, struct_fields, struct_fields_in, timestamp, to_arrow, to_arrow_in, to_spark,
+    with_interval_fields,
 };
 pub use json::{data_type_from_json, not_a_struct, schema_from_json};
 

@@ -166,11 +166,27 @@ fn time_made(b: &Batch, tries: bool) -> Result<ArrayRef> {
             },
         };
         match local_of(day, time) {
+            // Raised by the functions that try, too, as in Spark. A day is left for the offset of the zone.
+            Ok(local) if !(i64::MIN + DAY..=i64::MAX - DAY).contains(&local) => {
+                Err(overflow("long overflow", None))
+            }
             Ok(local) => Ok(Some(zone.to_utc(local))),
             Err(_) if tries => Ok(None),
             Err(error) => Err(error),
         }
     })
+}
+
+/// 60 seconds are the next minute, but nothing may follow them.
+fn fraction_of_second(micros: i64) -> Error {
+    let fraction = format!("{:06}", micros % SECOND);
+    let value = format!("{}.{}", micros / SECOND, fraction.trim_end_matches('0'));
+    let text = format!(
+        "Valid range for seconds is [0, 60] (inclusive), but the provided value is {value}. To avoid this error, use \
+         `try_make_timestamp`, which returns NULL on error.\nIf you do not want to use the session default timestamp \
+         version of this function, use `try_make_timestamp_ntz` or `try_make_timestamp_ltz`."
+    );
+    Error::new(ErrorKind::DateTime, "INVALID_FRACTION_OF_SECOND", "22023", text).param("secAndMicros", value)
 }
 
 fn local_of(((y, m), d): ((i32, i32), i32), ((hour, minute), second): ((i32, i32), i128)) -> Result<i64> {
@@ -185,11 +201,16 @@ fn local_of(((y, m), d): ((i32, i32), i32), ((hour, minute), second): ((i32, i32
     }
     // The scale is 6, so the unscaled seconds are microseconds.
     let micros = i64::try_from(second).unwrap_or(i64::MAX);
+    if (MINUTE + 1..MINUTE + SECOND).contains(&micros) {
+        return Err(fraction_of_second(micros));
+    }
     if !(0..=MINUTE).contains(&micros) {
         return bad("SecondOfMinute", 59, (micros / SECOND).to_string());
     }
     let days = day_of(y, m, d)?;
-    Ok(days * DAY + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros)
+    let time = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros;
+    // Out of range rather than wrapped; the caller raises the overflow.
+    Ok(days.saturating_mul(DAY).saturating_add(time))
 }
 
 fn zero(data_type: &DataType) -> Arg {

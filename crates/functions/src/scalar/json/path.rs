@@ -14,6 +14,8 @@ enum Step {
     Name(String),
     At(usize),
     Each,
+    /// Finds nothing.
+    Nothing,
 }
 
 /// A parsed path.
@@ -55,9 +57,7 @@ fn step(text: &str) -> Option<(Step, &str)> {
     if let Some(rest) = text.strip_prefix('.') {
         let end = rest.find(['.', '[']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        // Spark accepts `.*` but finds nothing with it. Here it is a name, which finds nothing either unless a key is
-        // `*`.
-        return (!name.is_empty()).then(|| (Step::Name(name.to_owned()), after));
+        return (!name.is_empty()).then(|| (named(name), after));
     }
     let rest = text.strip_prefix('[')?;
     if let Some(rest) = rest.strip_prefix("*]") {
@@ -65,12 +65,16 @@ fn step(text: &str) -> Option<(Step, &str)> {
     }
     if let Some(rest) = rest.strip_prefix('\'') {
         let (name, after) = rest.split_once("']")?;
-        return (!name.is_empty() && !name.contains(['\'', '?']))
-            .then(|| (Step::Name(name.to_owned()), after));
+        return (!name.is_empty() && !name.contains(['\'', '?'])).then(|| (named(name), after));
     }
     let (index, after) = rest.split_once(']')?;
     let digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| index.parse().ok()).flatten().map(|i| (Step::At(i), after))
+}
+
+/// The step to a field. `*` is accepted and finds nothing, as in Spark, not even a field of that name.
+fn named(name: &str) -> Step {
+    if name == "*" { Step::Nothing } else { Step::Name(name.to_owned()) }
 }
 
 /// Appends the texts of all matches, and returns whether there was one.
@@ -144,6 +148,8 @@ mod tests {
             ("[[1,2],[3]]", "$[*][*]", Some("[1,2,3]")),
             ("[[1,2],[3]]", "$[*][0]", Some("[1,3]")),
             (r#"{"a":1,"b":2}"#, "$.*", None),
+            (r#"{"*":1}"#, "$.*", None),
+            (r#"{"*":1}"#, "$['*']", None),
             (r#"{"a b":1}"#, "$['a b']", Some("1")),
             (r#"{"a":1,"a":2}"#, "$.a", Some("1")),
             (r#"{"a":1}"#, "$", Some(r#"{"a":1}"#)),

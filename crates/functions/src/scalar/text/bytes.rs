@@ -228,18 +228,21 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Computes `encode`: the bytes of a text in a character set, with `?` for characters that it does not have.
+/// Computes `encode`: the bytes of a text in a character set, which must have all of its characters.
 fn encode(b: &Batch) -> Result<ArrayRef> {
     let (text, charset) = (b.strings(0)?, b.strings(1)?);
     b.build_bytes(|i| {
         let Some((s, charset)) = text.get(i).zip(charset.get(i)) else { return Ok(None) };
-        let single =
-            |limit: u32| s.chars().map(|c| if u32::from(c) < limit { c as u8 } else { b'?' }).collect();
+        let single = |limit: u32| {
+            let byte = |c| u8::try_from(u32::from(c)).ok().filter(|b| u32::from(*b) < limit);
+            let bytes: Option<Vec<u8>> = s.chars().map(byte).collect();
+            bytes.ok_or_else(|| malformed_coding("encode", charset))
+        };
         let wide = |order: fn(u16) -> [u8; 2]| s.encode_utf16().flat_map(order).collect::<Vec<u8>>();
         Ok(Some(match charset.to_ascii_uppercase().as_str() {
             "UTF-8" => s.as_bytes().to_vec(),
-            "US-ASCII" => single(128),
-            "ISO-8859-1" => single(256),
+            "US-ASCII" => single(128)?,
+            "ISO-8859-1" => single(256)?,
             "UTF-16BE" => wide(u16::to_be_bytes),
             "UTF-16LE" => wide(u16::to_le_bytes),
             "UTF-16" => [vec![0xFE, 0xFF], wide(u16::to_be_bytes)].concat(),

@@ -90,9 +90,10 @@ fn bytes(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<
     Ok(Kernel::new(name, DataType::Int32, run).call(call.args))
 }
 
+/// Counts the bytes of texts or binaries in units; bits of more than 256 MiB wrap around, as in Spark.
 fn size(b: &Batch, unit: i32) -> Result<ArrayRef> {
     let bytes = b.bytes(0)?;
-    b.build::<Int32Type>(|i| Ok(bytes.get(i).map(|s| s.len() as i32 * unit)))
+    b.build::<Int32Type>(|i| Ok(bytes.get(i).map(|s| (s.len() as i32).wrapping_mul(unit))))
 }
 
 fn ascii(b: &Batch) -> Result<ArrayRef> {
