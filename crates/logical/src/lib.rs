@@ -20,6 +20,7 @@
 
 mod barrier;
 mod compute_once;
+mod expansion;
 mod extension;
 mod generate;
 mod null_marker;
@@ -29,6 +30,7 @@ mod watermark;
 
 pub use barrier::{OPTIMIZATION_BARRIER, optimization_barrier};
 pub use compute_once::{ComputeOnceNode, compute_once};
+pub use expansion::bound_expansion;
 pub use extension::LogicalExtension;
 pub use generate::GenerateNode;
 pub use null_safe::plain_keys;

@@ -149,7 +149,9 @@ impl Resolver<'_> {
         let plan = if rel.streaming {
             plan
         } else {
-            thalweg_logical::collapse_projections(self.unnested(plan)?).map_err(from_datafusion)?
+            let plan =
+                thalweg_logical::collapse_projections(self.unnested(plan)?).map_err(from_datafusion)?;
+            thalweg_logical::bound_expansion(plan).map_err(from_datafusion)?
         };
         Ok(ResolvedQuery { plan, columns, streaming: rel.streaming })
     }

@@ -14,7 +14,6 @@ const TABLE: &str = "xtask/src/tidy/type_names.rs";
 const SHARED: &[(&str, &str)] = &[
     ("Aggregate", "Spark's relation in the IR, the functions' trait and the stream's operator"),
     ("Call", "a lambda of `functions` and the call that its registry binds"),
-    ("Json", "the format of files and the tree of a value"),
     ("Lines", "lines of a file and of a regular expression"),
     ("Op", "an instruction of a regular expression and an arithmetic operator"),
     ("RawRecords", "the reader of each text format, known in one file of its folder"),

@@ -24,7 +24,7 @@ use std::ops::Range;
 /// Seeds that run without being asked for.
 const SEEDS: Range<u64> = 1..6;
 const QUERIES_PER_SEED: usize = 24;
-const CHAINS_PER_SEED: usize = 1;
+const CHAINS_PER_SEED: usize = 2;
 /// The operator that computes a long chain of projections, as plans show it.
 const CHAIN: &str = "SequentialProjectionExec";
 /// The share of queries that must have rows for an answer, not an error: below it the generator tests little.

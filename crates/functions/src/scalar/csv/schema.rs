@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] =
     )];
 
 fn schema_of_csv(call: Call) -> Result<Bound> {
-    let text = constant_text(&call, "csv")?;
+    let text = constant_text(&call)?;
     let given = match call.args.get(1) {
         Some(arg) => options_of("schema_of_csv", arg)?,
         None => vec![],
@@ -51,7 +51,9 @@ fn schema(text: &str, options: &CsvOptions) -> Result<DataType> {
 }
 
 /// The constant text that is the first argument.
-pub(in crate::scalar) fn constant_text(call: &Call, parameter: &str) -> Result<String> {
+pub(in crate::scalar) fn constant_text(call: &Call) -> Result<String> {
+    // Spark names the parameter of `schema_of_json` json, and so on.
+    let parameter = call.name.trim_start_matches("schema_of_");
     let refused = || not_constant(call.name, parameter, "STRING");
     match call.args.first().and_then(constant_of).ok_or_else(refused)? {
         ScalarValue::Null | ScalarValue::Utf8(None) => Err(unexpected_null(call.name, parameter)),

@@ -29,7 +29,7 @@ struct Options {
 }
 
 fn schema_of_json(call: Call) -> Result<Bound> {
-    let text = constant_text(&call, "json")?;
+    let text = constant_text(&call)?;
     let options = match call.args.get(1) {
         Some(arg) => options(options_of("schema_of_json", arg)?)?,
         None => options(vec![])?,

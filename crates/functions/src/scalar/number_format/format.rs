@@ -5,7 +5,7 @@ use thalweg_common::Result;
 
 /// A part of a format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Token {
+pub(super) enum FormatToken {
     /// `0`, `9` and thousands separators: the groups between the separators, from the left.
     Digits(Vec<Group>),
     /// `.` or `D`.
@@ -36,7 +36,7 @@ pub(super) struct Group {
 /// A format that is one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct NumberFormat {
-    pub(super) tokens: Vec<Token>,
+    pub(super) tokens: Vec<FormatToken>,
     text: String,
 }
 
@@ -51,8 +51,8 @@ impl NumberFormat {
         if let Some(bad) = fault(&text, &tokens) {
             return Err(bad.error(&text));
         }
-        if tokens.contains(&Token::Close) {
-            tokens.insert(0, Token::Open);
+        if tokens.contains(&FormatToken::Close) {
+            tokens.insert(0, FormatToken::Open);
         }
         Ok(Self { tokens, text })
     }
@@ -75,23 +75,23 @@ impl NumberFormat {
     }
 }
 
-fn around_point(tokens: &[Token]) -> (&[Token], &[Token]) {
-    let point = tokens.iter().position(|t| *t == Token::Point).unwrap_or(tokens.len());
+fn around_point(tokens: &[FormatToken]) -> (&[FormatToken], &[FormatToken]) {
+    let point = tokens.iter().position(|t| *t == FormatToken::Point).unwrap_or(tokens.len());
     tokens.split_at(point)
 }
 
-fn count(tokens: &[Token]) -> usize {
+fn count(tokens: &[FormatToken]) -> usize {
     groups(tokens).map(|group| group.digits).sum()
 }
 
-fn groups(tokens: &[Token]) -> impl Iterator<Item = &Group> {
+fn groups(tokens: &[FormatToken]) -> impl Iterator<Item = &Group> {
     tokens
         .iter()
-        .filter_map(|token| if let Token::Digits(groups) = token { Some(groups) } else { None })
+        .filter_map(|token| if let FormatToken::Digits(groups) = token { Some(groups) } else { None })
         .flatten()
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<FormatToken> {
     let is_digits = |c: char| matches!(c, '0' | '9' | ',' | 'G');
     let mut rest = text;
     let mut tokens = vec![];
@@ -102,16 +102,16 @@ fn tokens(text: &str) -> Vec<Token> {
                 let length = rest.find(|c| !is_digits(c)).unwrap_or(rest.len());
                 let groups = rest.get(..length).unwrap_or_default().split([',', 'G']);
                 let group = |g: &str| Group { digits: g.len(), exact: g.starts_with('0') && !after };
-                (Token::Digits(groups.map(group).collect()), length)
+                (FormatToken::Digits(groups.map(group).collect()), length)
             }
-            '.' | 'D' => (Token::Point, 1),
-            '$' => (Token::Currency, 1),
-            'S' => (Token::Sign, 1),
-            _ if rest.starts_with("MI") => (Token::Minus, 2),
-            _ if rest.starts_with("PR") => (Token::Close, 2),
-            other => (Token::Other(other), other.len_utf8()),
+            '.' | 'D' => (FormatToken::Point, 1),
+            '$' => (FormatToken::Currency, 1),
+            'S' => (FormatToken::Sign, 1),
+            _ if rest.starts_with("MI") => (FormatToken::Minus, 2),
+            _ if rest.starts_with("PR") => (FormatToken::Close, 2),
+            other => (FormatToken::Other(other), other.len_utf8()),
         };
-        after |= token == Token::Point;
+        after |= token == FormatToken::Point;
         tokens.push(token);
         rest = rest.get(length..).unwrap_or_default();
     }
@@ -119,17 +119,17 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// What is wrong with a format, the first of Spark's checks that finds something.
-fn fault(text: &str, tokens: &[Token]) -> Option<BadFormat> {
-    let is_digits = |token: &Token| matches!(token, Token::Digits(_));
-    let place = |wanted: &dyn Fn(&Token) -> bool| tokens.iter().position(wanted);
+fn fault(text: &str, tokens: &[FormatToken]) -> Option<BadFormat> {
+    let is_digits = |token: &FormatToken| matches!(token, FormatToken::Digits(_));
+    let place = |wanted: &dyn Fn(&FormatToken) -> bool| tokens.iter().position(wanted);
     let Some(digits) = place(&is_digits) else {
         return Some(if text.is_empty() { BadFormat::Empty } else { BadFormat::NoDigit });
     };
-    let currency = place(&|t| *t == Token::Currency);
+    let currency = place(&|t| *t == FormatToken::Currency);
     if currency.is_some_and(|at| at > digits) {
         return Some(BadFormat::CurrencyAfterDigit);
     }
-    if let (Some(currency), Some(point)) = (currency, place(&|t| *t == Token::Point))
+    if let (Some(currency), Some(point)) = (currency, place(&|t| *t == FormatToken::Point))
         && currency > point
     {
         return Some(BadFormat::CurrencyAfterPoint);
@@ -138,49 +138,55 @@ fn fault(text: &str, tokens: &[Token]) -> Option<BadFormat> {
     if groups(before).any(|group| group.digits == 0) {
         return Some(BadFormat::SeparatorsWithoutDigits);
     }
-    if after.iter().any(|token| matches!(token, Token::Digits(groups) if groups.len() > 1)) {
+    if after.iter().any(|token| matches!(token, FormatToken::Digits(groups) if groups.len() > 1)) {
         return Some(BadFormat::SeparatorAfterPoint);
     }
     repeated(tokens).or_else(|| misplaced(tokens))
 }
 
-fn repeated(tokens: &[Token]) -> Option<BadFormat> {
-    let once = [Token::Point, Token::Sign, Token::Minus, Token::Currency, Token::Close];
-    let is_repeated = |token: &&Token| tokens.iter().filter(|t| t == token).count() > 1;
+fn repeated(tokens: &[FormatToken]) -> Option<BadFormat> {
+    let once = [
+        FormatToken::Point,
+        FormatToken::Sign,
+        FormatToken::Minus,
+        FormatToken::Currency,
+        FormatToken::Close,
+    ];
+    let is_repeated = |token: &&FormatToken| tokens.iter().filter(|t| t == token).count() > 1;
     let found = once.iter().find(is_repeated)?;
     let name = match found {
-        Token::Point => ". or D",
-        Token::Sign => "S",
-        Token::Minus => "MI",
-        Token::Currency => "$",
+        FormatToken::Point => ". or D",
+        FormatToken::Sign => "S",
+        FormatToken::Minus => "MI",
+        FormatToken::Currency => "$",
         _ => "PR",
     };
     Some(BadFormat::Repeated(name))
 }
 
 /// Finds the first token that does not follow the order: sign, currency, digits, point, digits, sign.
-fn misplaced(tokens: &[Token]) -> Option<BadFormat> {
-    const DIGITS: fn(&Token) -> bool = |t| matches!(t, Token::Digits(_));
-    let order: [fn(&Token) -> bool; 6] = [
-        |t| matches!(t, Token::Minus | Token::Sign),
-        |t| *t == Token::Currency,
+fn misplaced(tokens: &[FormatToken]) -> Option<BadFormat> {
+    const DIGITS: fn(&FormatToken) -> bool = |t| matches!(t, FormatToken::Digits(_));
+    let order: [fn(&FormatToken) -> bool; 6] = [
+        |t| matches!(t, FormatToken::Minus | FormatToken::Sign),
+        |t| *t == FormatToken::Currency,
         DIGITS,
-        |t| *t == Token::Point,
+        |t| *t == FormatToken::Point,
         DIGITS,
-        |t| matches!(t, Token::Minus | Token::Sign | Token::Close),
+        |t| matches!(t, FormatToken::Minus | FormatToken::Sign | FormatToken::Close),
     ];
     let mut rest = tokens.iter().peekable();
     for matches in order {
         rest.next_if(|token| matches(token));
     }
     let name = match rest.next()? {
-        Token::Digits(_) => "digit sequence".to_owned(),
-        Token::Point => ". or D".to_owned(),
-        Token::Currency => "$".to_owned(),
-        Token::Sign => "S".to_owned(),
-        Token::Minus => "MI".to_owned(),
-        Token::Open | Token::Close => "PR".to_owned(),
-        Token::Other(other) => format!("character '{other}''"),
+        FormatToken::Digits(_) => "digit sequence".to_owned(),
+        FormatToken::Point => ". or D".to_owned(),
+        FormatToken::Currency => "$".to_owned(),
+        FormatToken::Sign => "S".to_owned(),
+        FormatToken::Minus => "MI".to_owned(),
+        FormatToken::Open | FormatToken::Close => "PR".to_owned(),
+        FormatToken::Other(other) => format!("character '{other}''"),
     };
     Some(BadFormat::Unexpected(name))
 }

@@ -1,6 +1,6 @@
 //! Reads a text by a number format.
 
-use super::format::{Group, NumberFormat, Token};
+use super::format::{FormatToken, Group, NumberFormat};
 use crate::scalar::is_java_white_space;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -34,19 +34,19 @@ impl NumberFormat {
         let (mut negative, mut open, mut after) = (false, false, false);
         for token in &self.tokens {
             match token {
-                Token::Digits(groups) => read_groups(&mut input, groups, after, &mut digits)?,
-                Token::Point => after |= input.next_if_eq(&'.').is_some(),
-                Token::Currency => drop(input.next_if_eq(&'$')?),
-                Token::Sign if input.next_if_eq(&'+').is_some() => {}
-                Token::Sign | Token::Minus => negative ^= input.next_if_eq(&'-').is_some(),
-                Token::Open => open = input.next_if_eq(&'<').is_some(),
-                Token::Close => {
+                FormatToken::Digits(groups) => read_groups(&mut input, groups, after, &mut digits)?,
+                FormatToken::Point => after |= input.next_if_eq(&'.').is_some(),
+                FormatToken::Currency => drop(input.next_if_eq(&'$')?),
+                FormatToken::Sign if input.next_if_eq(&'+').is_some() => {}
+                FormatToken::Sign | FormatToken::Minus => negative ^= input.next_if_eq(&'-').is_some(),
+                FormatToken::Open => open = input.next_if_eq(&'<').is_some(),
+                FormatToken::Close => {
                     if input.next_if_eq(&'>').is_some() != open {
                         return None;
                     }
                     negative ^= open;
                 }
-                Token::Other(_) => return None,
+                FormatToken::Other(_) => return None,
             }
         }
         if input.next().is_some() || !digits.any {

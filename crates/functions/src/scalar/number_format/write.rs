@@ -3,7 +3,7 @@
 //! A number that needs more digits than the format has is written as `#`. Where it has fewer, blanks stand in their
 //! places, and a sign before them moves to the number.
 
-use super::format::{Group, NumberFormat, Token};
+use super::format::{FormatToken, Group, NumberFormat};
 
 impl NumberFormat {
     /// The text of `value`, of which `scale` digits stand after the point.
@@ -15,23 +15,23 @@ impl NumberFormat {
         let mut past_point = false;
         for token in &self.tokens {
             match token {
-                Token::Digits(groups) if past_point => {
+                FormatToken::Digits(groups) if past_point => {
                     let count = groups.iter().map(|group| group.digits).sum();
                     out.text.extend(after.by_ref().take(count));
                 }
-                Token::Digits(groups) => out.whole(groups, &mut before),
-                Token::Point => {
+                FormatToken::Digits(groups) => out.whole(groups, &mut before),
+                FormatToken::Point => {
                     out.point();
                     past_point = true;
                 }
-                Token::Currency => out.text.push('$'),
-                Token::Sign => out.sign(if is_negative { '-' } else { '+' }),
-                Token::Minus if is_negative => out.sign('-'),
-                Token::Minus => out.blanks(" "),
-                Token::Open if is_negative => out.text.push('<'),
-                Token::Close if is_negative => out.sign('>'),
-                Token::Close => out.blanks("  "),
-                Token::Open | Token::Other(_) => {}
+                FormatToken::Currency => out.text.push('$'),
+                FormatToken::Sign => out.sign(if is_negative { '-' } else { '+' }),
+                FormatToken::Minus if is_negative => out.sign('-'),
+                FormatToken::Minus => out.blanks(" "),
+                FormatToken::Open if is_negative => out.text.push('<'),
+                FormatToken::Close if is_negative => out.sign('>'),
+                FormatToken::Close => out.blanks("  "),
+                FormatToken::Open | FormatToken::Other(_) => {}
             }
         }
         out.without_lone_point();
