@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        // On a build machine a missing tool must not pass as a skipped step.
         ["test"] => steps::all(std::env::var_os("CI").is_some()),
         ["test", "--fast"] => steps::fast(),
         ["ci"] => steps::all(true),

@@ -22,6 +22,7 @@ pub fn environment() -> Outcome<PathBuf> {
     }
     let base = base_python()?;
     say(&format!("making the Python environment of the tests in {}", folder.display()));
+    // Packages of older requirements must not stay in the environment.
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(|e| format!("can't remove {}: {e}", folder.display()))?;
     }
@@ -61,6 +62,7 @@ fn make(base: &str, folder: &Path) -> Outcome {
     }
     run(command(base, ["-m", "venv", "--without-pip"]).arg(place))?;
     let inside = folder.join("bin/python");
+    // `pip --python` installs into another environment; old versions of pip do not have the option.
     let outer_pip =
         command(base, ["-m", "pip", "--python"]).arg(&inside).args(["install", "--quiet", "pip"]).output();
     match outer_pip {
@@ -74,6 +76,7 @@ fn wheel_of_debian(inside: &Path) -> Outcome {
     let wheels = std::fs::read_dir("/usr/share/python-wheels").map_err(|e| e.to_string())?;
     let mut wheels = wheels.flatten().map(|w| w.path());
     let pip = wheels.find(|w| w.file_name().is_some_and(|n| n.to_string_lossy().starts_with("pip-")));
+    // A wheel is a zip archive, and Python runs a package inside of one.
     let pip = pip.ok_or("no pip wheel")?.join("pip");
     output(command(inside, [pip.as_os_str()]).args(["install", "--quiet", "pip"])).map(|_| ())
 }

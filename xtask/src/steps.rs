@@ -114,6 +114,7 @@ fn build(strict: bool) -> Outcome {
     let cold = !dependencies_are_built(&target_dir()?.join("debug/deps"));
     let start = now();
     run(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))?;
+    // `--all-targets` leaves out tests with `test = false`.
     run(&mut cargo(&["build", "--locked", "--workspace", "--test", SLOW_TESTS]))?;
     let kind = if cold { "cold build, dependencies included" } else { "build, dependencies were there" };
     say(&format!("{kind}: {:.0} s", start.elapsed().as_secs_f64()));
@@ -143,6 +144,7 @@ fn demo(_strict: bool) -> Outcome {
 fn pyspark(_strict: bool) -> Outcome {
     let python = python::environment()?;
     let thalweg = target_dir()?.join("debug/thalweg");
+    // The checkout must not get caches of Python.
     run(command(&python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/pyspark"])
         .env("THALWEG_BIN", thalweg)
         .env("PYTHONDONTWRITEBYTECODE", "1"))

@@ -49,6 +49,7 @@ impl Cancellation {
 
     /// Raises the flag.
     pub fn cancel(&self) {
+        // No other data is passed with the flag, so the order among other accesses does not matter.
         self.0.raised.store(true, Ordering::Relaxed);
     }
 
@@ -81,6 +82,7 @@ impl Cancellation {
 
     /// Wraps work so that this is its flag, on whichever thread it is polled.
     pub fn scope<F: Future>(&self, work: F) -> CancelScope<F> {
+        // A boxed future can be polled in place without unsafe code.
         CancelScope { cancellation: self.clone(), work: Box::pin(work) }
     }
 }
@@ -94,6 +96,7 @@ pub fn check() -> Result<()> {
         Some(cancellation) => cancellation.check(),
         None => Ok(()),
     };
+    // A thread that ends does no work that could be cancelled.
     CURRENT.try_with(canceled).unwrap_or(Ok(()))
 }
 
@@ -101,6 +104,7 @@ pub fn check() -> Result<()> {
 #[derive(Debug)]
 pub struct Entered {
     before: Option<Cancellation>,
+    // A raw pointer cannot be sent to another thread, and the guard restores the flag of its own.
     _on_this_thread: PhantomData<*const ()>,
 }
 
@@ -122,6 +126,7 @@ impl<F: Future> Future for CancelScope<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // Each poll may be on another thread, so the flag is set for each of them.
         let _entered = self.cancellation.enter();
         self.work.as_mut().poll(cx)
     }

@@ -44,10 +44,12 @@ impl Default for SystemClock {
 #[allow(clippy::disallowed_methods)]
 impl Clock for SystemClock {
     fn now_micros(&self) -> i64 {
+        // A clock that is set before 1970 counts as 1970.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
     fn monotonic(&self) -> Duration {
+        // `Instant` never goes back, in contrast to the time of day.
         self.start.elapsed()
     }
 }

@@ -143,6 +143,7 @@ impl Configuration {
         })?;
         for (section, content) in table {
             let toml::Value::Table(content) = content else {
+                // Every key is in a section.
                 return Err(unknown(&section, &format!("in {file}")));
             };
             for (key, value) in content {
@@ -164,8 +165,10 @@ impl Configuration {
             if OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
+            // Keys contain single underscores, so two of them separate the section.
             let key = rest.to_lowercase().replacen("__", ".", 1);
             if !KEYS.iter().any(|k| k.name == key) {
+                // A misspelt variable would otherwise be ignored silently.
                 return Err(unknown_variable(&name));
             }
             self.set(&key, &value, ValueOrigin::Variable(name))?;
@@ -198,6 +201,7 @@ impl Configuration {
 
     /// Returns the value of a [`ValueKind::Port`] key.
     pub fn port(&self, name: &str) -> u16 {
+        // The value was checked when it was set, so it parses.
         self.text(name).parse().unwrap_or_default()
     }
 
@@ -213,6 +217,7 @@ impl Configuration {
 
     /// Returns whether a file, a variable or a flag has set the value.
     pub fn is_set(&self, name: &str) -> bool {
+        // The origin decides and not the value: a user may set the default.
         self.values.get(name).is_some_and(|(_, origin)| *origin != ValueOrigin::Default)
     }
 }
@@ -260,6 +265,7 @@ fn parse_bytes(text: &str) -> Option<usize> {
         "gib" | "g" => 1 << 30,
         _ => return None,
     };
+    // A number of bytes that does not fit is refused, and not cut off.
     number.parse::<usize>().ok()?.checked_mul(factor)
 }
 

@@ -150,6 +150,7 @@ impl Error {
 
     /// Adds the text of the error that caused this one.
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
+        // Only the text is kept: errors are cloned and compared, which those of other libraries cannot be.
         self.0.cause = Some(cause.to_string());
         self
     }
@@ -192,6 +193,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] {} SQLSTATE: {}", self.0.class, self.0.message, self.0.sqlstate)?;
         if let Some(p) = &self.0.position {
+            // Spark counts lines from 1 and the characters of a line from 0.
             write!(f, "; line {} pos {}", p.line, p.column.saturating_sub(1))?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Fail points: the named places between two durable effects at which a process can die or stall.
+//! Defines the fail points: the named places between two durable effects at which a process can die or stall.
 //!
 //! The exactly-once tests kill or freeze a process at each of them. Without a hook, hitting a fail point
 //! costs one atomic load. The list is complete: the tests iterate over [`FailPoint::ALL`], and only
@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+// One list makes the variants, their names and `ALL`, so that no fail point is missing in one of them.
 macro_rules! fail_points {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A place between two durable effects.

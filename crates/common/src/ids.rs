@@ -7,6 +7,7 @@ macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        // Files have the number alone.
         #[serde(transparent)]
         pub struct $name(pub u64);
 

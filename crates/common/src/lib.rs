@@ -1,4 +1,4 @@
-//! Shared by every crate: the error type, cancellation, name suggestions, configuration, clocks, locks, identifiers
+//! Defines the parts that all crates share: errors, cancellation, name suggestions, configuration, clocks, locks, ids
 //! and fail points.
 //!
 //! The crate depends on no other crate of the project, and knows nothing of Arrow, DataFusion, protobuf, SQL

@@ -14,6 +14,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|c| (strsim::damerau_levenshtein(&wanted, &c.to_lowercase()), c))
         .filter(|(distance, c)| *distance <= (wanted.len().max(c.len()) / 3).max(2))
         .collect();
+    // Names of the same distance are in alphabetical order, so that a hint is always the same.
     found.sort();
     found.dedup();
     found.into_iter().take(SUGGESTIONS_MAX).map(|(_, c)| c.to_owned()).collect()

@@ -54,6 +54,7 @@ impl Runtime {
             config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let limit = config.memory_limit.unwrap_or_else(default_memory);
         let environment = RuntimeEnvBuilder::new()
+            // This pool gives each operator that can spill an even share, so one of them cannot starve the others.
             .with_memory_pool(Arc::new(FairSpillPool::new(limit)))
             .with_temp_file_path(config.data_dir.join("spill"))
             .build_arc()
@@ -159,6 +160,7 @@ pub(crate) fn named(
 }
 
 fn rename(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    // A batch without columns still has rows.
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns: Vec<ArrayRef> = batch.columns().to_vec();
     // The plan may allow nulls inside nested types where the schema does not; the data are the same.

@@ -1,4 +1,4 @@
-//! The engine of one process, which all sessions share.
+//! Defines the engine of one process, which all sessions share.
 
 use crate::batch::Runtime;
 use crate::catalog::CatalogStore;
@@ -63,6 +63,7 @@ impl Engine {
         config.data_dir =
             std::path::absolute(&config.data_dir).map_err(|e| unusable(&config.data_dir, &e.to_string()))?;
         // A process that was killed could not remove the checkpoints of its temporary queries.
+        // This follows the lock: before it the files could be those of a process that runs.
         clear(&config.data_dir.join(TEMPORARY))?;
         let store = Arc::new(CatalogStore::open(&config.data_dir)?);
         let runtime = Runtime::new(&config)?;
@@ -76,6 +77,7 @@ impl Engine {
             global_views: Arc::default(),
             jobs: Jobs::default(),
             _lock: lock,
+            // Sessions refer to the engine weakly: one that a client never closes must not keep the directory locked.
             this: this.clone(),
         });
         if resume {
@@ -126,6 +128,7 @@ fn clear(folder: &Path) -> Result<()> {
 fn lock(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
     let file = File::create(&path).map_err(|e| unusable(data_dir, &e.to_string()))?;
+    // The operating system releases the lock when the process ends, so a killed process leaves no lock behind.
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(in_use(data_dir)),

@@ -94,6 +94,7 @@ impl Jobs {
 
     /// Returns the query with this id, and its newest run if no run id is given.
     pub fn get(&self, id: &str, run_id: Option<&str>) -> Option<JobInfo> {
+        // A query that is started again has the id of its checkpoint and a new run id, and comes after its older runs.
         let matches = |j: &&JobInfo| j.query.id() == id && run_id.is_none_or(|r| j.query.run_id() == r);
         self.all().iter().rev().find(matches).cloned()
     }
@@ -136,6 +137,7 @@ impl Jobs {
 
     pub(crate) async fn stop_all(&self) {
         for job in self.all().into_iter().filter(|j| j.query.is_active()) {
+            // A query that fails to stop must not keep the others from stopping.
             if let Err(error) = job.query.stop().await {
                 tracing::warn!(query = job.query.id(), %error, "stopping a streaming query failed");
             }

@@ -1,4 +1,4 @@
-//! Sessions, catalog, streaming queries and execution of the requests of all clients.
+//! Executes the requests of all clients, and keeps their sessions, the catalog and the streaming queries.
 //!
 //! A request arrives as IR, which the resolver turns into a plan. If every input is bounded, DataFusion
 //! runs the plan, otherwise it is lowered to a streaming query. The engine knows no wire protocol, and no

@@ -1,4 +1,4 @@
-//! The DataFrames that a session has marked with `persist` or `cacheTable`, with their storage levels.
+//! Keeps the DataFrames that a session has marked with `persist` or `cacheTable`, with their storage levels.
 //!
 //! Nothing is materialised, and every action computes its rows again, so no result depends on a mark.
 //! Two plans with the same semantics share a mark, as in Spark.

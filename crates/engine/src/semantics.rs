@@ -32,6 +32,7 @@ impl CanonicalPlan {
         let mut hasher = DefaultHasher::new();
         // A plan contains floating-point numbers, so it does not implement `Hash`; equal plans have equal texts.
         format!("{:?}", self.0).hash(&mut hasher);
+        // The protocol has 32 bits for the hash, as Java's hash codes have.
         let bytes = hasher.finish().to_le_bytes();
         i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }

@@ -1,4 +1,4 @@
-//! A user's session: its settings and names, and the execution of its statements.
+//! Defines a user's session: its settings and names, and the execution of its statements.
 
 use crate::batch::{self, PlanOptions};
 use crate::catalog::SessionCatalog;
@@ -193,6 +193,7 @@ impl Session {
         text: Option<Arc<str>>,
         optimize: bool,
     ) -> Result<Output> {
+        // `df.show()` is a relation of the protocol: the server draws the table, and the result is one text.
         if let ir::RelationNode::ShowString { input, rows, truncate, vertical, html } = &relation.node {
             let style = crate::show_string::ShowStyle {
                 rows: *rows,

@@ -121,6 +121,7 @@ fn cut(text: String, truncate: usize) -> String {
     if truncate == 0 || text.chars().count() <= truncate {
         return text;
     }
+    // Spark leaves out the dots where they would take all the room.
     if truncate < 4 {
         return text.chars().take(truncate).collect();
     }
@@ -152,6 +153,7 @@ fn vertical(cells: &Cells) -> String {
     let values = cells.rows.iter().flatten().map(|c| width(c)).max().unwrap_or(0).max(WIDTH_MIN);
     let mut out = String::new();
     for (number, row) in cells.rows.iter().enumerate() {
+        // The rule is as long as a line, which has five characters beside the name and the value.
         let head = format!("-RECORD {number}");
         let _ = writeln!(out, "{head:-<length$}", length = names + values + 5);
         for (name, cell) in cells.header.iter().zip(row) {
@@ -195,6 +197,7 @@ fn width(text: &str) -> usize {
 }
 
 fn is_wide(c: char) -> bool {
+    // The ranges are those of Spark's `fullWidthRegex`, and not of a newer version of Unicode.
     matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
         | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{FFE0}'..='\u{FFE6}')
 }

@@ -165,7 +165,7 @@ fn check_stream_schema(connector: &ConnectorDescriptor, config: &SessionConfig) 
     }
     Err(Error::new(
         ErrorKind::IllegalArgument,
-        "STREAMING_SCHEMA_REQUIRED",
+        "_LEGACY_ERROR_TEMP_2048",
         "42K09",
         "Schema must be specified when creating a streaming source DataFrame.",
     )

@@ -67,6 +67,7 @@ impl Resolver<'_> {
         list: &[ir::Expr],
         env: &ExprScope,
     ) -> Result<Grouping> {
+        // The clause selects the error class: an aggregate in a key is GROUP_BY_AGGREGATE in Spark.
         let env = ExprScope { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
         let mut grouping = Grouping::global();
         if matches!(aggregate.kind, GroupKind::All) {
@@ -100,11 +101,13 @@ impl Resolver<'_> {
     /// Returns the keys of `GROUP BY ALL`: the items of the select list without aggregates; or a column named `all`.
     fn all_keys(&self, list: &[ir::Expr], env: &ExprScope) -> Result<Grouping> {
         let mut grouping = Grouping::global();
+        // The parser knows no columns, so it cannot tell the keyword from a column of this name, which Spark prefers.
         if self.seen(&["all".to_owned()], None, env)?.is_some() {
             let named = ExprNode::Attribute { name: vec!["all".to_owned()], plan_id: None };
             self.key(&ir::Expr::new(named), list, env, &mut grouping)?;
             return Ok(grouping);
         }
+        // The unresolved items are searched: a resolved aggregate is an ordinary column that stands for its result.
         for item in list.iter().filter(|i| self.aggregate_in(i).is_none()) {
             if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
                 for c in self.star(item, env)? {
@@ -154,6 +157,7 @@ impl Resolver<'_> {
 
     /// Adds a key unless it exists, and returns its index.
     fn add_key(&self, typed: ResolvedExpr, is_window: bool, grouping: &mut Grouping) -> usize {
+        // Grouping sets refer to keys by their index, so a key that several sets have must have one index.
         if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
             return at;
         }
@@ -175,6 +179,7 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<&'l ir::Expr> {
         match &expr.node {
+            // Only an integer literal by itself is a position: `1 + 0` is a constant key.
             ExprNode::Literal(Literal::Integer(position)) => {
                 let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
                 let item = at.and_then(|i| list.get(i));
@@ -186,6 +191,8 @@ impl Resolver<'_> {
             }
             ExprNode::Attribute { name, plan_id: None } => {
                 let [single] = name.as_slice() else { return Ok(expr) };
+                // As in Spark, a column of the input has priority over an alias of the select list. An ambiguous name
+                // is an error and no reason to look for an alias.
                 let in_input = self.seen(name, None, &ExprScope { lateral: None, outputs: None, ..*env });
                 if matches!(in_input, Ok(None)) {
                     let named = |e: &&ir::Expr| match &e.node {
@@ -228,6 +235,7 @@ impl Resolver<'_> {
             keys: &grouping.keys,
             literals: grouping.sets.is_some(),
             grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
+            // These are not columns of the input: the operators above the aggregate add them.
             allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
             scope: &rel.scope,
         };
@@ -239,6 +247,7 @@ impl Resolver<'_> {
         for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
             typed.expr = regroup.expr(typed.expr.clone()).map_err(of_list)?;
             refuse_ungrouped(&typed.expr, &c.name)?;
+            // A set that leaves a key out makes it null, and so may be whatever is computed from it.
             if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
                 typed.nullable = true;
                 c.nullable = true;
@@ -249,6 +258,8 @@ impl Resolver<'_> {
             typed.expr = regroup.expr(typed.expr.clone())?;
         }
         for found in &mut calls.windows {
+            // A column in these parts is the error of the inferred keys; one in the arguments of an aggregate remains
+            // MISSING_GROUP_BY, so the whole call is rewritten again without `of_list`.
             for part in outside_aggregate(&found.window) {
                 regroup.expr(part).map_err(of_list)?;
             }
@@ -291,6 +302,8 @@ impl Resolver<'_> {
         let input = crate::column_copies::keys_copied(keys_below(input, grouping)?, &below)?;
         let mut aggregates: Vec<Expr> = vec![];
         for found in &calls.aggregates {
+            // Calls may differ in the type of their finished result only, but DataFusion refuses two columns of one
+            // name.
             if !aggregates.contains(&found.aggregate) {
                 aggregates.push(found.aggregate.clone());
             }
@@ -413,6 +426,8 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
         let text = "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.";
         return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text.to_owned()));
     }
+    // DataFusion numbers the bits of its id by the distinct expressions of the sets in the order in which they first
+    // occur there, which need not be the order of the keys.
     let order = aggregate.group_expr.first().map(|e| match e {
         Expr::GroupingSet(set) => set.distinct_expr().into_iter().cloned().collect::<Vec<_>>(),
         other => vec![other.clone()],
@@ -430,6 +445,7 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
         let bit = match order.iter().position(|o| *o == below) {
             Some(at) => {
                 let shift = i64::try_from(order.len() - 1 - at).ok().filter(|shift| *shift < 63);
+                // The id is a BIGINT, as in Spark, so bit 63 would be its sign.
                 let shift = shift.ok_or_else(|| Error::unsupported("grouping_id() of more than 63 keys"))?;
                 binary(
                     &binary(&id, Operator::BitwiseShiftRight, lit(shift)),
@@ -467,6 +483,8 @@ struct Regroup<'r> {
 impl Regroup<'_> {
     fn expr(&mut self, expr: Expr) -> Result<Expr> {
         let mut missing: Option<String> = None;
+        // The walk goes from the top down: the largest part that equals a key becomes the key, and its columns are not
+        // looked at.
         let rewritten = expr.transform_down(|e| {
             let may_be_key = self.literals || !matches!(e, Expr::Literal(..));
             if let Some(key) = self.keys.iter().find(|k| may_be_key && k.typed.expr == e) {
@@ -474,6 +492,8 @@ impl Regroup<'_> {
             }
             match &e {
                 Expr::Column(c) if !self.allowed.contains(&c.name) => missing = Some(c.name.clone()),
+                // DataFusion's walks do not enter the plan of a subquery, so its references to this input are checked
+                // by its list of outer columns.
                 Expr::ScalarSubquery(q) => {
                     missing = self.outer_missing(&q.outer_ref_columns).or(missing.take())
                 }
@@ -490,6 +510,7 @@ impl Regroup<'_> {
         let rewritten = rewritten.map_err(from_datafusion)?.data;
         match missing {
             None => Ok(rewritten),
+            // Spark has another class for a select list with aggregates and columns but without GROUP BY.
             Some(_) if !self.grouped => Err(missing_group_by()),
             Some(id) => {
                 let name = self.scope.by_id(&id).map_or(id.as_str(), |c| c.name.as_str());

@@ -29,7 +29,9 @@ impl Resolver<'_> {
         let (bound, spark) = self.without_aliases(env.inside_aggregate(), AGGREGATE_OF_ALIAS, |env| {
             self.bound_aggregate(function, call, env)
         })?;
+        // The calls are borrowed only now: an event-time window among the arguments has added to them.
         let mut calls = calls.borrow_mut();
+        // Equal calls share one column, so that HAVING and ORDER BY use the aggregate of the select list.
         let same = calls
             .aggregates
             .iter()
@@ -57,6 +59,7 @@ impl Resolver<'_> {
         resolve: impl Fn(&ExprScope) -> Result<T>,
     ) -> Result<T> {
         let resolved = resolve(&ExprScope { lateral: None, ..env });
+        // The second attempt only finds out whether an alias is what the first one lacked; its result is not used.
         if env.lateral.is_none() || resolved.is_ok() || resolve(&env).is_err() {
             return resolved;
         }
@@ -142,6 +145,7 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<Vec<ResolvedExpr>> {
         match call.args.as_slice() {
+            // With DISTINCT the star stands for all columns, since combinations of their values are counted.
             [ir::Expr { node: ExprNode::Star { target: None, .. }, .. }]
                 if form_of(function) == AggregateForm::Count && !call.distinct =>
             {
@@ -213,6 +217,8 @@ impl Resolver<'_> {
         order
             .iter()
             .map(|key| {
+                // In Spark a null is less than every value unless the query says otherwise; DataFusion's default is the
+                // opposite.
                 let nulls_first = key.nulls_first.unwrap_or(!key.descending);
                 Ok(Sort::new(self.expr(&key.expr, env)?.key(), !key.descending, nulls_first))
             })
@@ -233,6 +239,7 @@ fn only_where(filter: &Expr, arg: ResolvedExpr) -> ResolvedExpr {
     if !arg.fallible {
         return arg;
     }
+    // This is the form with a base, which the optimizer does not rewrite: see `masked`.
     let masked = Expr::Case(Case::new(
         Some(Box::new(lit(true))),
         vec![(Box::new(filter.clone()), Box::new(arg.expr))],

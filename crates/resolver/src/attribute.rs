@@ -38,6 +38,7 @@ impl Resolver<'_> {
         }
         let seen = match self.seen(name, plan_id, env)? {
             Some(seen) => Some(seen),
+            // A column of the query itself hides one of the query around it.
             None => self.seen_outside(name, plan_id, env)?,
         };
         let Some(seen) = seen else { return Err(self.unresolved(name, plan_id, env)) };
@@ -59,6 +60,7 @@ impl Resolver<'_> {
         let function = FunctionRegistry::built_in(name).filter(|f| f.entry().is_called_bare(f.name()))?;
         let columns = ExprScope { lateral: None, ..*env };
         let seen = self.seen(std::slice::from_ref(name), None, &columns);
+        // An ambiguous column remains an error: it is not a call.
         matches!(seen, Ok(None)).then_some(function)
     }
 
@@ -76,6 +78,7 @@ impl Resolver<'_> {
             let typed = value_of(found.column);
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
         }
+        // As in Spark, a column of the input hides an alias of the same select list.
         in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
     }
 
@@ -102,6 +105,7 @@ impl Resolver<'_> {
             return foreign_dataframe_column(name);
         }
         match env.outputs {
+            // A SELECT without FROM has no input whose columns could be proposed.
             Some(outputs) if env.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),
             _ => unresolved_column(name, env.scope),
         }
@@ -125,6 +129,7 @@ impl Resolver<'_> {
     /// Returns the number of parts of a name that are its qualifier, which Spark leaves out of column names.
     pub(crate) fn qualifier_len(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> usize {
         let mut at = Some(env);
+        // The loop ends at the outermost query, which has no `outer`.
         while let Some(env) = at {
             if let Ok(Some(seen)) = self.seen(name, plan_id, env) {
                 return seen.qualifier_len;
@@ -149,6 +154,7 @@ impl Resolver<'_> {
 
     fn named_in(&self, env: &ExprScope, name: impl FnOnce(Naming) -> String) -> String {
         let qualifier = |name: &[String], plan_id| match self.bare_call(name, plan_id, env) {
+            // A function that is called without parentheses is named as a call with them.
             Some(_) => None,
             None => Some(self.qualifier_len(name, plan_id, env)),
         };
@@ -162,6 +168,8 @@ impl Resolver<'_> {
         if holds_subquery(expr) {
             return false;
         }
+        // The expression is resolved for its type alone, so the calls that are found must not become operators of the
+        // plan.
         let calls = RefCell::new(Calls::default());
         let apart = ExprScope { calls: env.calls.map(|_| &calls), ..*env };
         self.expr(expr, &apart).is_ok_and(|typed| matches!(typed.data_type, Arrow::Map(..)))
@@ -198,6 +206,7 @@ fn holds_subquery(expr: &ir::Expr) -> bool {
             ir::Child::Expr(inner) => holds_subquery(inner),
         }
     });
+    // A reference has no child: its relation is in the `WithRelations` around the query.
     found || matches!(expr.node, ir::ExprNode::SubqueryReference { .. })
 }
 
@@ -232,6 +241,7 @@ fn computed_once<'e>(seen: Seen<'e>, env: &ExprScope) -> Result<Seen<'e>> {
     if !seen.typed.volatile {
         return Ok(seen);
     }
+    // Both are evaluated below the operator that computes the outputs, so the output's column does not exist there.
     if matches!(env.clause, "HAVING" | "QUALIFY") {
         let what = format!("an alias of a nondeterministic expression in {}", env.clause);
         return Err(Error::unsupported(what));
@@ -255,6 +265,7 @@ fn in_outputs<'e>(
         Lookup::None => return Ok(None),
         Lookup::One(found) => (found.column, found.qualifier_len),
         Lookup::Many(columns) => {
+            // Outputs of one name are ambiguous only if their definitions differ: `SELECT a, a FROM t ORDER BY a`.
             let mut definitions = columns.iter().map(|c| outputs.definition(&c.id));
             let first = definitions.next().flatten();
             let Some(column) = columns.first().filter(|_| definitions.all(|d| d == first)) else {

@@ -30,8 +30,10 @@ pub(crate) fn computed_with(values: Vec<Expr>) -> Expr {
 pub(crate) fn keys_copied(plan: LogicalPlan, keys: &[String]) -> Result<LogicalPlan> {
     let schema = plan.schema();
     let mut stale = vec![];
+    // DataFusion marks a dependency as Multi where rows of one key may occur several times.
     for dependency in schema.functional_dependencies().iter().filter(|d| d.mode == Dependency::Multi) {
         let sources = dependency.source_indices.iter().filter_map(|i| schema.fields().get(*i));
+        // A copy has no metadata, by which an event time is recognised, so a column with metadata stays as it is.
         stale.extend(sources.filter(|f| f.metadata().is_empty()).map(|f| f.name().clone()));
     }
     stale.retain(|name| keys.contains(name));

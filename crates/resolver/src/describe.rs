@@ -134,6 +134,7 @@ impl Resolver<'_> {
             }
             shown.push(named(Expr::call("when", branches), name));
         }
+        // Without a column to describe the answer is the names of the statistics alone.
         let all = match computed.is_empty() {
             true => names,
             false => RelationNode::Join(ir::Join {

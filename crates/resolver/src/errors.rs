@@ -46,6 +46,7 @@ fn proposals(name: &[String], columns: &[ScopeColumn]) -> Vec<String> {
             (strsim::levenshtein(&wanted, &parts.join(".").to_lowercase()), quoted(&parts))
         })
         .collect();
+    // The sort is stable, so columns that are equally near keep the order of the scope.
     ranked.sort_by_key(|(distance, _)| *distance);
     let mut seen = Vec::new();
     for (_, proposal) in ranked {

@@ -20,9 +20,11 @@ impl Resolver<'_> {
         sizes: &[ir::Expr],
         env: &ExprScope,
     ) -> Result<ResolvedExpr> {
+        // The window is computed below the aggregate that groups by it, so its time cannot contain an aggregate.
         let time = self.expr(time, &env.inside_aggregate())?;
         let time = match time.data_type {
             Arrow::Timestamp(_, _) => time,
+            // As in Spark, a window of windows takes the last instant of each.
             Arrow::Struct(_) => self.window_time(time)?,
             _ => self.coerced(time, &to_arrow(&DataType::Timestamp))?,
         };
@@ -42,10 +44,12 @@ impl Resolver<'_> {
         if size == slide {
             let bound = thalweg_functions::tumbling_window(time.arg(), size, start)?;
             let window = ResolvedExpr::of_bound(bound, &[time]);
+            // Rows without a time are filtered out below, so no window is null.
             return Ok(ResolvedExpr { nullable: false, event_delay, ..window });
         }
         let bound = thalweg_functions::sliding_windows(time.arg(), size, slide, start)?;
         let mut calls = calls.borrow_mut();
+        // A second unnest of the same windows would pair each window with every other one of its row.
         let same = calls.unnests.iter().find(|u| u.list == bound.expr).map(|u| u.id.clone());
         let id = same.unwrap_or_else(|| {
             let id = self.new_id();

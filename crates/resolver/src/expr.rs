@@ -24,6 +24,7 @@ use thalweg_values::types::to_arrow;
 impl Resolver<'_> {
     /// Resolves an expression.
     pub(crate) fn expr(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        // Resolution has no await at which a cancelled query could end.
         thalweg_common::cancel::check()?;
         let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
         self.located(typed, expr.origin)
@@ -48,6 +49,7 @@ impl Resolver<'_> {
                 let typed = self.expr(expr, env)?;
                 self.cast(typed, to, *mode)
             }
+            // Only select lists and struct() use the name of an item, and they read it before they resolve the value.
             ExprNode::Alias { expr, .. } => self.expr(expr, env),
             ExprNode::Extract { child, extraction } => self.extract(child, extraction, env),
             ExprNode::Subquery { kind, relation } => self.subquery(kind, relation, env),
@@ -73,6 +75,7 @@ impl Resolver<'_> {
 
     fn literal(&self, literal: &Literal) -> Result<ResolvedExpr> {
         let data_type = literal_type(literal);
+        // The text has no zone: its value depends on the session's, which the cast applies.
         if let Literal::TimestampText(text) = literal {
             let text = ResolvedExpr::new(lit(text.as_str()), Arrow::Utf8, false);
             return self.cast(text, &data_type, ir::EvalMode::Ansi);
@@ -99,6 +102,7 @@ impl Resolver<'_> {
         };
         let mut cast = self.once(vec![typed], |args| {
             let [typed] = exactly(args)?;
+            // A cast of an interval depends on its fields, which are not in Arrow's type.
             let bound = match self.cast_interval(&typed, to, mode)? {
                 Some(bound) => bound,
                 None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
@@ -161,6 +165,7 @@ impl Resolver<'_> {
     pub(crate) fn finished(&self, bound: Bound, args: &[ResolvedExpr]) -> ResolvedExpr {
         let mut typed = ResolvedExpr::of_bound(bound, args);
         if typed.fallible {
+            // The guard comes before folding, since a constant that raises is not folded and needs the guard.
             typed.expr = guarded(typed.expr);
             typed = folded(typed);
         }
@@ -233,6 +238,7 @@ pub(crate) fn masked(when: Expr, then: Expr, otherwise: bool) -> Expr {
 /// Rewrites an expression that can raise so that the optimizer keeps the order of evaluation.
 fn guarded(expr: Expr) -> Expr {
     match expr {
+        // This is the form of `masked`, for its reason: branches must not become operands of AND and OR.
         Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
             Expr::Case(Case { expr: Some(Box::new(lit(true))), when_then_expr, else_expr })
         }
@@ -274,6 +280,7 @@ fn folded(typed: ResolvedExpr) -> ResolvedExpr {
             let nullable = typed.nullable || value.is_null();
             ResolvedExpr { expr: Expr::Literal(value, None), nullable, fallible: false, ..typed }
         }
+        // A constant that raises stays: the branch that has it may be evaluated on no row.
         _ => typed,
     }
 }
@@ -287,6 +294,7 @@ fn evaluate(expr: &Expr) -> datafusion::error::Result<ScalarValue> {
         &ExecutionProps::new(),
         &Default::default(),
     )?;
+    // A batch without columns has no array that would determine its number of rows.
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
     match physical.evaluate(&batch)? {

@@ -44,6 +44,8 @@ impl ResolvedExpr {
     /// Creates a function's result over these arguments: it is fallible and volatile if one of them is.
     pub(crate) fn of_bound(bound: Bound, args: &[ResolvedExpr]) -> Self {
         let fallible = bound.fallible || args.iter().any(|a| a.fallible);
+        // DataFusion's volatility alone does not tell: some functions, such as raise_error(), are marked as volatile
+        // only so that no rule moves them.
         let volatile = once::draws_itself(&bound.expr) || args.iter().any(|a| a.volatile);
         Self { fallible, volatile, ..Self::new(bound.expr, bound.data_type, bound.nullable) }
     }
@@ -181,6 +183,7 @@ impl<'e> ExprScope<'e> {
             aggregates: false,
             windows: false,
             outputs: None,
+            // Where aggregates were not allowed before, the error names that clause and not the nesting.
             clause: if self.aggregates { "aggregate" } else { self.clause },
             ..*self
         }

@@ -64,9 +64,11 @@ impl Resolver<'_> {
             _ => false,
         };
         names.retain(|name| lacks(&env, name));
+        // If a table is missing, resolution starts again with it, and a name that is not found now says nothing.
         if names.is_empty() || self.missing.borrow().is_some() {
             return Ok(None);
         }
+        // The input is copied, because the select outputs the further columns for this filter alone.
         let mut wide = input.clone();
         let Some((below, items)) = select_below(&mut wide) else { return Ok(None) };
         let below = self.relation(below, outer)?;
@@ -106,6 +108,7 @@ impl Resolver<'_> {
     }
 
     fn conjunct(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        // DataFusion joins by IN only if it is a conjunct by itself.
         match self.membership_conjunct(condition, env)? {
             Some(typed) => Ok(typed),
             None => self.predicate(condition, env),
@@ -117,6 +120,7 @@ impl Resolver<'_> {
         let typed = self.expr(condition, env)?;
         match typed.data_type {
             Arrow::Boolean => Ok(typed),
+            // A NULL without a type is the null of BOOLEAN, to which Spark casts it.
             Arrow::Null => Ok(ResolvedExpr::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
             _ => {
                 let name = self.name_of(condition, env);
@@ -133,9 +137,11 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let varies = conjuncts.iter().any(|c| c.volatile);
         let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
+        // Only then is there no row below on which the first fallible conjunct must not be evaluated.
         let behind_nothing = !rel.excludes && plain.is_empty();
         let mut stay: Option<Expr> = None;
         for conjunct in plain {
+            // As in Spark, rows that such a filter drops must not advance the watermark.
             match filter_below(&rel.plan, &conjunct.expr).map_err(from_datafusion)? {
                 Some(plan) => (rel.plan, rel.excludes) = (plan, true),
                 None => stay = Some(stay.map_or(conjunct.expr.clone(), |s| s.and(conjunct.expr))),
@@ -155,9 +161,11 @@ impl Resolver<'_> {
         if risky.is_empty() {
             return Ok(rel);
         }
+        // A copy of a volatile conjunct in the guard of the next one would draw another number.
         if varies {
             return self.filtered_in_turn(rel, risky);
         }
+        // If no row is excluded below, the predicate is correct wherever the optimizer moves it.
         let barrier = if guarded { Some(self.barrier(&mut rel)?) } else { None };
         let mut earlier: Option<Expr> = barrier.map(|id| column(&id));
         let mut predicate: Option<Expr> = None;
@@ -183,6 +191,8 @@ impl Resolver<'_> {
         let mut varied = false;
         conjuncts.into_iter().partition(|c| {
             varied |= c.volatile;
+            // Below the guard of a number DataFusion would not convert a subquery to a join, so a conjunct with one
+            // stays in the plain filter.
             (varied && !holds_subquery(&c.expr)) || is_risky(c, scope)
         })
     }
@@ -194,6 +204,7 @@ impl Resolver<'_> {
         conjuncts: Vec<ResolvedExpr>,
     ) -> Result<ResolvedRelation> {
         let mut before: Option<String> = None;
+        // This node fixes the rows that draw numbers: no filter or limit from above moves below it.
         rel.plan = self.compute_once(rel.plan, rel.streaming);
         for conjunct in conjuncts {
             let id = self.new_id();
@@ -230,6 +241,7 @@ impl Resolver<'_> {
 /// Returns the input and the items of a client's select below operators that keep its columns. Any other operator may
 /// change the columns and ends the search, as SQL's derived tables do.
 fn select_below(relation: &mut Relation) -> Option<(&Relation, &mut Vec<ir::Expr>)> {
+    // Only relations of a client's frames have plan ids.
     relation.plan_id?;
     match &mut relation.node {
         RelationNode::Project { input, exprs } => Some((&**input, exprs)),

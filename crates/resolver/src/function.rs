@@ -83,6 +83,7 @@ impl Resolver<'_> {
                 self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?)
             }
             (Or, [left, right]) => self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?),
+            // NOT IN over a subquery is not the negation of IN, so NOT is resolved together with what is below it.
             (Not, [argument]) => match self.not_over_in(argument, env)? {
                 Some(typed) => Ok(typed),
                 None => self.ordinary(of, env),
@@ -171,6 +172,7 @@ impl Resolver<'_> {
     /// A scalar function over resolved arguments.
     pub(crate) fn applied_to(&self, function: Function, args: Vec<ResolvedExpr>) -> Result<ResolvedExpr> {
         let fields = function.entry().interval_fields();
+        // This comes before the function is bound, which sees Arrow's types and not the fields of intervals.
         let args = self.by_fields(fields, args)?;
         self.once(args, |args| {
             let given = args.iter().map(ResolvedExpr::arg).collect();
@@ -272,6 +274,7 @@ impl Resolver<'_> {
             let name = match &arg.node {
                 ExprNode::Alias { names, .. } => names.first().cloned().unwrap_or_default(),
                 ExprNode::Attribute { name, .. } => name.last().cloned().unwrap_or_default(),
+                // Spark counts from 0 here, and from 1 in struct().
                 _ => i.to_string(),
             };
             args.push(ResolvedExpr::new(lit(name), Arrow::Utf8, false));
@@ -303,6 +306,7 @@ impl Resolver<'_> {
         };
         let arrow = to_arrow(&data_type);
         let is_csv = of.function.entry().kind() == Kind::Special(SpecialForm::FromCsv);
+        // A line of CSV is always a row, while JSON may be an array or a map.
         if is_csv && !matches!(arrow, Arrow::Struct(_)) {
             return Err(self.at(not_a_struct(&ddl, &data_type.sql()), schema.origin));
         }
@@ -323,6 +327,7 @@ impl Resolver<'_> {
         let keys = call.args.iter().map(|a| Ok(self.expr(a, &inside)?.expr)).collect::<Result<Vec<_>>>()?;
         let id = self.new_id();
         let keys = if keys.is_empty() { None } else { Some(keys) };
+        // The value comes from the grouping id of DataFusion's aggregate; until that is built, a column stands for it.
         calls.borrow_mut().groupings.push(GroupingFound { id: id.clone(), keys, single });
         let data_type = if single { Arrow::Int8 } else { Arrow::Int64 };
         Ok(placeholder(&id, data_type, false))

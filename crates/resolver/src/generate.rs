@@ -103,6 +103,7 @@ impl Resolver<'_> {
         }
         let made = columns.into_iter().enumerate().map(|(i, (default, typed))| {
             let name = names.get(i).cloned().unwrap_or(default);
+            // With OUTER a row without elements is kept, and its generated columns are null.
             let nullable = typed.nullable || outer;
             let c = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, nullable);
             Ok((c, ResolvedExpr { nullable, ..typed }))
@@ -137,6 +138,7 @@ impl Resolver<'_> {
         let mut columns = vec![("pos".to_owned(), self.field(pair.clone(), "pos")?)];
         let value = self.field(pair, "col")?;
         match &value.data_type {
+            // Only the entries of a map become two columns; the structs of an array remain one.
             Arrow::Struct(entry) if matches!(arg.data_type, Arrow::Map(..)) => {
                 for f in entry {
                     columns.push((f.name().clone(), self.field(value.clone(), f.name())?));
@@ -171,6 +173,7 @@ impl Resolver<'_> {
                 let null =
                     || ResolvedExpr::new(lit(datafusion::common::ScalarValue::Null), Arrow::Null, true);
                 let mut value = values.get(row * width + col).cloned().unwrap_or_else(null);
+                // A column of the result holds every `width`-th value, so these must have a common type.
                 let peers: Vec<Arrow> =
                     values.iter().skip(col).step_by(width).map(|v| v.data_type.clone()).collect();
                 let common = thalweg_functions::common_type(&peers)
@@ -224,9 +227,11 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let varies = draws(&generator.list);
         rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
+        // A filter from above that moved below would change which rows draw numbers for the list.
         if varies {
             rel.plan = self.compute_once(rel.plan, rel.streaming);
         }
+        // Without OUTER a row without elements is dropped.
         rel.excludes = true;
         Ok(rel)
     }

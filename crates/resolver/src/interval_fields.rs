@@ -68,10 +68,12 @@ pub(crate) fn widest(a: &DataType, b: &DataType) -> DataType {
 
 /// The type of a call's result where it holds intervals whose fields the arguments tell.
 pub(crate) fn of_call(fields: Intervals, result: &Arrow, args: &[ResolvedExpr]) -> Option<DataType> {
+    // For any other result Arrow's type determines Spark's.
     let plain = to_spark(result).filter(holds_fields)?;
     let days = DataType::DayTimeInterval { start: 0, end: 0 };
     match fields {
         Intervals::AllFields => return None,
+        // In Spark two dates differ by an INTERVAL DAY, and two timestamps by an interval of all fields.
         Intervals::Difference if args.iter().all(|a| !is_interval(&a.data_type)) => {
             let dates = args.iter().any(|a| a.data_type == Arrow::Date32)
                 && args.iter().all(|a| matches!(a.data_type, Arrow::Date32 | Arrow::Utf8));

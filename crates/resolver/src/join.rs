@@ -39,6 +39,8 @@ impl Resolver<'_> {
             pairs.push((l, r));
         }
         if let Some(condition) = &join.condition {
+            // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN
+            // to joins. Other kinds of join keep it in their condition.
             let clause = if join.kind == JoinKind::Inner { "filter" } else { env.clause };
             conjuncts.extend(self.conjuncts(condition, &ExprScope { clause, ..env })?);
         }
@@ -66,9 +68,12 @@ impl Resolver<'_> {
         let streaming = left.streaming || right.streaming;
         let (mut left, mut right) = (left, right);
         let inner = matches!(kind, JoinKind::Inner | JoinKind::Cross);
+        // The check comes before some conjuncts become filters above the join, in which Spark allows such subqueries.
         for conjunct in &conjuncts {
             refuse_correlated(&conjunct.expr, &left.scope, &right.scope)?;
         }
+        // Whatever stays in `on` may become a key of the join or move below it to one side, and would then be evaluated
+        // on rows that have no match. A conjunct that can raise must not.
         let (risky, plain): (Vec<_>, Vec<_>) = conjuncts
             .into_iter()
             .partition(|c| c.volatile || is_risky(c, &both) || (inner && holds_subquery(&c.expr)));
@@ -110,15 +115,18 @@ impl Resolver<'_> {
         if matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
             return Ok(keys_first(rel, pairs));
         }
+        // The pairs were found before the join, which may have made their columns nullable.
         let current = |c: &ScopeColumn| rel.scope.by_id(&c.id).cloned().unwrap_or_else(|| c.clone());
         let (mut keys, mut hidden, mut computed) = (vec![], vec![], vec![]);
         for (l, r) in pairs {
             let (l, r) = (current(l), current(r));
             match kind {
+                // The left key is null on rows of the right side without a match, so the right one is shown.
                 JoinKind::RightOuter => {
                     keys.push(r.clone());
                     hidden.push(l);
                 }
+                // Either key may be null, so the shown one is computed, and both stay within reach of their qualifiers.
                 JoinKind::FullOuter => {
                     let value = self.scalar(
                         "coalesce",
@@ -159,6 +167,7 @@ fn keys_first(mut rel: ResolvedRelation, pairs: &[(ScopeColumn, ScopeColumn)]) -
     let repeats_key =
         |c: &ScopeColumn| pairs.iter().any(|(l, _)| l.id != c.id && l.identity() == c.identity());
     rel.scope.columns.retain(|c| !repeats_key(c));
+    // The sort is stable: the keys in the order of USING, then the other columns in their own.
     rel.scope.columns.sort_by_key(at);
     rel
 }

@@ -31,6 +31,7 @@ impl Resolver<'_> {
     /// The value of a parameter of a lambda around.
     pub(crate) fn lambda_variable(&self, name: &str) -> Result<ResolvedExpr> {
         let variables = self.lambda_variables.borrow();
+        // The search goes from the innermost lambda outwards: a parameter hides those of its name around it.
         let found =
             variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
         found.ok_or_else(|| Error::unsupported(format!("the parameter {name} outside of its lambda")))
@@ -84,6 +85,7 @@ impl Resolver<'_> {
     }
 
     fn zipped(&self, sides: [ResolvedExpr; 2], f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+        // The shorter array is filled up with nulls.
         let values = sides.iter().map(|s| ResolvedExpr { nullable: true, ..element(s) }).collect();
         let body = self.body(f, values, 2, env)?;
         let nullable = sides.iter().any(|s| s.nullable);
@@ -100,6 +102,7 @@ impl Resolver<'_> {
     ) -> Result<ResolvedExpr> {
         let list = self.list_argument(name, list, env)?;
         let start = self.expr(start, env)?;
+        // The start may be no null, but a step may return one.
         let state = ResolvedExpr { nullable: true, event_delay: None, fallible: false, ..start.clone() };
         let step = self.body(merge, vec![state.clone(), element(&list)], 2, env)?;
         if step.typed.data_type != start.data_type {
@@ -129,6 +132,8 @@ impl Resolver<'_> {
         let map = self.expr(map, env)?;
         let entries = self.scalar("map_entries", vec![map])?;
         let id = self.new_id();
+        // One parameter stands for the entry, whose fields are the key and the value, so the entries are filtered as an
+        // array.
         let entry = ResolvedExpr { expr: column(&id), ..element(&entries) };
         let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
         let mut body = self.bound_body(f, sides, 2, env)?;
@@ -147,6 +152,7 @@ impl Resolver<'_> {
         env: &ExprScope,
         sides: fn(ResolvedExpr, ResolvedExpr, ResolvedExpr) -> [ResolvedExpr; 2],
     ) -> Result<ResolvedExpr> {
+        // The map occurs twice, for its keys and for its values.
         self.once(vec![self.expr(map, env)?], |args| {
             let [map] = exactly(args)?;
             let keys = self.scalar("map_keys", vec![map.clone()])?;
@@ -248,8 +254,10 @@ impl Resolver<'_> {
         self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
         let env = ExprScope { aggregates: false, windows: false, calls: None, clause: "a lambda", ..*env };
         let typed = self.expr(body, &env);
+        // The parameters are removed before an error is returned: a caller may go on after one, as `is_map` does.
         self.lambda_variables.borrow_mut().truncate(before);
         let typed = typed?;
+        // The optimizer does not see a body, so nothing would convert a subquery in it to a join.
         if typed.expr.exists(|e| Ok(is_foreign(e))).unwrap_or(true) {
             return Err(self.at(
                 Error::unsupported("a subquery, or a column of the query around, in a lambda"),

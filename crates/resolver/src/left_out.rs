@@ -38,9 +38,11 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
         error: Error,
     ) -> Result<ResolvedRelation> {
+        // If a table is missing, the error may be a consequence of that, and resolution starts again with the table.
         if error.class() != "CANNOT_RESOLVE_DATAFRAME_COLUMN" || self.missing.borrow().is_some() {
             return Err(error);
         }
+        // The copy is made only after the first attempt has failed, since most filters name columns that they have.
         let mut wide = relation.clone();
         let Some(left_out) = self.hand_on(&mut wide, outer) else { return Err(error) };
         // The column may be one that its frame does not have, which the first error says better.

@@ -81,6 +81,7 @@ pub(crate) fn to_scalar(literal: &Literal) -> Result<ScalarValue> {
 fn as_type(literal: &Literal, data_type: &Arrow) -> Result<ScalarValue> {
     let scalar = to_scalar(literal)?;
     match (&scalar, data_type) {
+        // The values of one array must have one Arrow type, and a decimal's precision is part of it.
         (ScalarValue::Decimal128(..), Arrow::Decimal128(..)) if &scalar.data_type() != data_type => {
             scalar.cast_to(data_type).map_err(from_datafusion)
         }
@@ -98,6 +99,7 @@ fn array(element: &DataType, values: &[Literal]) -> Result<ScalarValue> {
     let field = element_field(to_arrow(element), values.iter().any(is_null));
     let values = values.iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
     let list = ScalarValue::new_list(&values, field.data_type(), field.is_nullable());
+    // DataFusion names the field of a list `item`, Spark's layout `element`.
     ScalarValue::List(list).cast_to(&Arrow::List(field)).map_err(from_datafusion)
 }
 
@@ -121,6 +123,7 @@ fn map(key: &DataType, value: &DataType, entries: &[(Literal, Literal)]) -> Resu
     let nullable = entries.iter().any(|(_, v)| is_null(v));
     let (entry, fields) = entries_field(to_arrow(key), to_arrow(value), nullable);
     let column = |field: &Field, values: Vec<ScalarValue>| {
+        // `iter_to_array` derives the type from the values, so it fails without one.
         if values.is_empty() {
             return Ok(arrow::array::new_empty_array(field.data_type()));
         }

@@ -27,8 +27,10 @@ impl Loads {
     pub(crate) async fn of(query: &Relation, catalog: &dyn Catalog) -> Self {
         let mut loads = Self::default();
         let mut wanted = requests(query);
+        // `pop` takes the last one, so that tables are loaded in the order of the text.
         wanted.reverse();
         while let Some(request) = wanted.pop() {
+            // No request is loaded twice, so the loop ends even if views read each other.
             if loads.get(&request).is_some() || loads.0.len() >= LOADS_MAX {
                 continue;
             }

@@ -27,6 +27,7 @@ pub(crate) fn can_merge(lower: &Projection, upper: &[Expr]) -> Result<bool> {
             merges &= is_own(e);
             if let Expr::Column(c) = e {
                 match columns.get_key_value(c.name.as_str()) {
+                    // A column or a constant costs nothing, so it may be used any number of times.
                     Some((_, Expr::Column(_) | Expr::Literal(..))) => {}
                     Some((name, value)) => {
                         let times = uses.entry(*name).or_default();
@@ -68,10 +69,13 @@ fn columns_of(projection: &Projection) -> Result<Option<HashMap<&str, &Expr>>> {
     let mut columns = HashMap::with_capacity(projection.expr.len());
     for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
         let value = match expr {
+            // Metadata marks an event time; inside of another expression it would be lost.
             Expr::Alias(Alias { metadata: Some(_), .. }) => return Ok(None),
             Expr::Alias(alias) => alias.expr.as_ref(),
             other => other,
         };
+        // A random number is drawn in the projection that has it. raise_error() is marked as volatile to stay there as
+        // well.
         if value.exists(|e| Ok(!is_own(e) || e.is_volatile_node()))? {
             return Ok(None);
         }
@@ -104,6 +108,7 @@ fn over_input(expr: Expr, columns: &mut HashMap<String, Expr>) -> Result<Expr> {
     if let Expr::Column(c) = &expr {
         return Ok(match taken(columns, &c.name) {
             Some(Expr::Column(below)) if below.name == c.name => expr,
+            // The operators above refer to the column by the name it has in the upper projection.
             Some(value) => value.alias(&c.name),
             None => expr,
         });

@@ -167,6 +167,7 @@ impl Resolver<'_> {
                 let old = self.cast(old.clone(), &c.data_type, ir::EvalMode::Ansi)?;
                 let new = self.cast(new.clone(), &c.data_type, ir::EvalMode::Ansi)?;
                 nullable |= new.nullable;
+                // The comparison is null-safe, since the value to replace may be a null.
                 let equal = self.scalar("<=>", vec![typed.clone(), old])?;
                 branches.push((Box::new(equal.expr), Box::new(new.expr)));
             }

@@ -53,11 +53,13 @@ pub(crate) fn name_of(expr: &Expr, naming: Naming) -> String {
         ExprNode::Alias { expr, names, .. } => format!("{} AS {}", name(expr), names.join(", ")),
         ExprNode::NamedArgument { name: n, value } => format!("{n} => {}", name(value)),
         ExprNode::Lambda { parameters, body } => {
+            // Spark shows the variables of a lambda without their names.
             let parameters = vec!["namedlambdavariable()"; parameters.len()];
             format!("lambdafunction({}, {})", name(body), parameters.join(", "))
         }
         ExprNode::LambdaVariable(_) => "namedlambdavariable()".to_owned(),
         ExprNode::Extract { child, extraction } => match &extraction.node {
+            // A field of a struct and a key of a map are written alike, but Spark shows them differently.
             ExprNode::Literal(Literal::String(field)) if !(naming.is_map)(child) => {
                 format!("{}.{field}", name(child))
             }
@@ -229,6 +231,7 @@ fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String>
 fn clauses(mut name: String, call: &FunctionCall, naming: Naming) -> String {
     if !call.order_within.is_empty() {
         let order = match naming.kind_of(call) {
+            // Spark shows such a key without the place of nulls, and its direction only if it falls.
             Some(Kind::Aggregate(AggregateForm::InverseDistribution)) => {
                 let key = |key: &SortOrder| {
                     let direction = if key.descending { " DESC" } else { "" };
@@ -315,6 +318,7 @@ fn neighbour(function: &FunctionCall, sign: &str, naming: Naming) -> Option<(Str
     let name = function.name.last()?.to_lowercase();
     let offset = rest.first().map_or("1", String::as_str);
     let default = rest.get(1).map_or("NULL", String::as_str);
+    // Spark shows `lag` with a frame that follows by a negative offset.
     let frame = format!("ROWS BETWEEN {sign}{offset} FOLLOWING AND {sign}{offset} FOLLOWING");
     Some((format!("{name}({value}, {offset}, {default})"), frame))
 }

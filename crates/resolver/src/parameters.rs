@@ -20,6 +20,7 @@ impl Resolver<'_> {
         let text = self.text.replace(Some(text.into()));
         let arguments = self.arguments.replace(Some(Rc::new(arguments)));
         let rel = self.relation(query, outer);
+        // The state is restored also after an error, since a caller may try another reading of the query.
         self.arguments.replace(arguments);
         self.text.replace(text);
         rel
@@ -38,6 +39,7 @@ impl Resolver<'_> {
             None => a.positional.get(self.marker_index(origin)?),
         });
         let argument = argument.ok_or_else(|| unbound(name, origin))?;
+        // The scope is empty, so any column in an argument is unresolved.
         let scope = Scope::default();
         let env = ExprScope { clause: env.clause, ..ExprScope::new(&scope, None) };
         match &argument.node {
@@ -54,6 +56,7 @@ impl Resolver<'_> {
 
     /// Returns the number of `?` markers before this one.
     fn marker_index(&self, origin: Origin) -> Option<usize> {
+        // The IR does not number `?` markers, so a marker is found by its place in the text.
         let start = origin?.start as usize;
         markers(self.text.borrow().as_deref()?).iter().position(|m| *m == start)
     }

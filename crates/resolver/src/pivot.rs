@@ -26,6 +26,7 @@ impl Resolver<'_> {
         let mut aggregates = vec![];
         for value in values {
             let (value, label) = self.pivot_value(value)?;
+            // The comparison is null-safe, since NULL may be one of the values of the pivot.
             let matches = ir::Expr::call("<=>", vec![column.clone(), value]);
             for item in &aggregate.aggregates {
                 aggregates.push(self.pivoted(item, &matches, &label, aggregate.aggregates.len() == 1)?);
@@ -53,6 +54,7 @@ impl Resolver<'_> {
         rows.filter = Some(Box::new(matches.clone()));
         let rows = ir::Expr::new(ExprNode::Function(rows));
         let zero = ir::Expr::new(ExprNode::Literal(Literal::Long(0)));
+        // Without the CASE a count would be 0 for a value without rows, where Spark's pivot is null.
         let value = ir::Expr::call("when", vec![ir::Expr::call(">", vec![rows, zero]), filtered]);
         let scope = Scope::default();
         let shown = name.unwrap_or_else(|| self.name_of(call, &ExprScope::new(&scope, None)));
@@ -115,6 +117,7 @@ impl Resolver<'_> {
             return Ok((expr.as_ref().clone(), names.first().cloned().unwrap_or_default()));
         }
         let label = self.name_of(value, &ExprScope::new(&Scope::default(), None));
+        // Spark names the column of a null in lower case, while a name derived from the literal has capitals.
         Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
     }
 }

@@ -43,6 +43,7 @@ impl Resolver<'_> {
         for c in &mut rel.scope.columns {
             c.qualifier = vec![alias.to_owned()];
         }
+        // Behind an alias the qualifiers of the input are not visible, so the keys that USING hides are not either.
         rel.scope.hidden.clear();
         Ok(rel)
     }
@@ -71,6 +72,7 @@ impl Resolver<'_> {
                 return Err(unknown_key(name, &rel.scope));
             }
         }
+        // As in Spark, any row of equal keys may be the one that stays, so the numbers need no order.
         let (rel, number) = self.row_numbers(rel, keys)?;
         let first = column(&number).eq(lit(1_i32));
         let first = self.filtered(rel, vec![ResolvedExpr::new(first, Arrow::Boolean, false)])?;
@@ -95,6 +97,7 @@ impl Resolver<'_> {
             }
             named.push((name, item));
         }
+        // As in Spark, a name that several columns have replaces each of them.
         let new_for = |c: &ScopeColumn| named.iter().find(|(n, _)| same_name(n, &c.name));
         let mut list: Vec<ListItem> = vec![];
         for c in &rel.scope.columns {
@@ -290,6 +293,7 @@ impl Resolver<'_> {
         let (mut rel, number) = self.row_numbers(rel, vec![])?;
         let count = self.row_count_column(&mut rel)?;
         let number = Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(column(&number)), Arrow::Int64));
+        // The difference is negative for fewer rows than `limit`, and every row stays.
         let keep = number.gt(column(&count) - lit(limit));
         self.filtered(rel, vec![ResolvedExpr::new(keep, Arrow::Boolean, false)])
     }
@@ -364,6 +368,7 @@ impl Resolver<'_> {
             if c.id == id {
                 crate::select::mark_event_time(c, &watermarked);
             } else if c.event_delay.take().is_some() {
+                // A relation has one watermark: a new one takes the place of an earlier one.
                 c.metadata.remove("spark.watermarkDelayMs");
             }
         }

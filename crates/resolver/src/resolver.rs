@@ -32,6 +32,7 @@ const RELATIONS_MAX: usize = 20_000;
 /// Spark's analysis errors (`UNRESOLVED_COLUMN`, `DATATYPE_MISMATCH`, …), with the position in `ctx.text`.
 pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) -> Result<ResolvedQuery> {
     let mut loads = Loads::of(relation, catalog).await;
+    // Each attempt either ends or adds a table, so the number of attempts is bounded by that of tables.
     for _ in 0..LOADS_MAX {
         match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
             Attempt::Done(resolved) => return resolved,
@@ -85,6 +86,7 @@ fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Resul
         seeds: Cell::new(0),
     };
     let answer = run(&resolver);
+    // A missing table outweighs any answer: code that tries alternatives may have gone on after its error.
     match resolver.missing.into_inner() {
         Some((request, place)) => Attempt::Missing(request, place),
         None => Attempt::Done(answer),
@@ -178,6 +180,7 @@ impl Resolver<'_> {
         let answer = self.relation_node(relation, outer);
         self.depth.set(self.depth.get() - 1);
         let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
+        // The depth is counted before the relation gets its own id, which is no operator away from its columns.
         rel.scope.deepen();
         if let Some(id) = relation.plan_id {
             rel.scope.mark_plan(id);
@@ -194,6 +197,8 @@ impl Resolver<'_> {
 
     /// Creates a seed for a random number.
     pub(crate) fn new_seed(&self) -> i64 {
+        // Counted seeds repeat within a resolution: a common table expression sets the count back at each reference to
+        // it.
         let seed = self.seeds.get();
         self.seeds.set(seed + 1);
         self.chance.hash_one(seed) as i64

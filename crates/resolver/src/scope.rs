@@ -108,6 +108,7 @@ pub(crate) enum Lookup<'a> {
 
 /// Returns whether two names are the same in Spark, which ignores case.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    // Nearly all names are ASCII, for which nothing is allocated; a look-up compares with every column.
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
@@ -125,6 +126,8 @@ impl Scope {
             match matches.as_slice() {
                 [] => {}
                 [column] => return Lookup::One(FoundColumn { column, qualifier_len }),
+                // Readings with a shorter qualifier are not tried: an ambiguous name is an error in Spark even if one
+                // of them fits.
                 _ => return Lookup::Many(matches),
             }
         }
@@ -157,6 +160,7 @@ impl Scope {
         };
         let (left, right) = (side(false), side(true));
         let found = match (left.as_slice(), right.as_slice()) {
+            // In `df.join(df.filter(…), df.a == 1)` both sides have the column, and `df` itself is nearer to it.
             ([l], [r]) if depth(l) < depth(r) => left,
             ([l], [r]) if depth(l) > depth(r) => right,
             _ => one_each(left.into_iter().chain(right).collect()),

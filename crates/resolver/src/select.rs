@@ -117,6 +117,7 @@ impl Resolver<'_> {
             outputs.scope.deepen();
         }
         let env = ExprScope { outputs: Some(&outputs), ..env };
+        // HAVING is evaluated below the windows, so it cannot use one; QUALIFY is above them.
         let having = match select.having {
             Some(condition) => {
                 self.conjuncts(condition, &ExprScope { windows: false, clause: "HAVING", ..env })?
@@ -128,6 +129,7 @@ impl Resolver<'_> {
             None => vec![],
         };
         let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: "ORDER BY", ..env })?;
+        // HAVING, or an aggregate in any clause, makes all rows one group. Only now have all clauses been resolved.
         if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
             grouping = Some(crate::aggregate::Grouping::global());
         }
@@ -188,6 +190,7 @@ impl Resolver<'_> {
                 ListItem::Expr(item) => item,
                 ListItem::Made(made) => {
                     let (column, typed) = made.as_ref().clone();
+                    // A column may be listed twice, but DataFusion refuses two columns of one name.
                     let id = unused(column.id, &outputs.scope, || self.new_id());
                     outputs.push(ScopeColumn { id, ..column }, typed);
                     continue;
@@ -213,6 +216,7 @@ impl Resolver<'_> {
                     Some(_) => column.repeated(self.new_id()),
                     None => column,
                 };
+                // Later items may name an alias, but not a name that was derived from an expression.
                 if is_alias {
                     lateral.push(column.clone(), typed.clone());
                 }
@@ -229,6 +233,7 @@ impl Resolver<'_> {
             (c, typed)
         };
         match &item.node {
+            // A relation of this name has priority over a column that is a struct.
             ExprNode::Star { target: Some(target), plan_id, .. }
                 if env.scope.qualified(target).is_empty() =>
             {
@@ -315,6 +320,7 @@ impl Resolver<'_> {
         mut rel: ResolvedRelation,
         resolved: &mut ResolvedSelect,
     ) -> Result<ResolvedRelation> {
+        // The outputs are taken in the order of the list, since a later one may use the column of an earlier one.
         for id in resolved.outputs.varying() {
             let names = |e: &ResolvedExpr| e.expr.column_refs().iter().any(|c| c.name == id);
             let in_order = resolved.order.iter().any(|(key, _)| names(key));
@@ -345,6 +351,7 @@ impl Resolver<'_> {
         let mut exprs = vec![];
         for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
             let computed = typed.expr != column(&c.id);
+            // A predicate on this column may move below, where it would be computed on rows that `rel` excludes.
             c.guarded = (computed || c.guarded) && rel.excludes && crate::filter::is_risky(typed, &rel.scope);
             exprs.push(if computed {
                 marked(typed.expr.clone(), &c.id, typed.event_delay)
@@ -355,6 +362,7 @@ impl Resolver<'_> {
         let shown = exprs.len();
         let mut sorts = vec![];
         for (key, spec) in order {
+            // A key that the list has is sorted by its column and not computed once more.
             let at = outputs.exprs.iter().position(|e| e.expr == key.expr);
             let id = match at.and_then(|i| columns.get(i)) {
                 Some(c) => c.id.clone(),
@@ -368,6 +376,7 @@ impl Resolver<'_> {
         }
         let hidden = exprs.len() > shown;
         let mut plan = project(rel.plan, exprs)?;
+        // Otherwise a sort or limit above could be moved below, and would see other numbers than those of the result.
         if varies {
             plan = self.compute_once(plan, rel.streaming);
         }
@@ -409,6 +418,8 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
                 plan_ids: vec![],
             });
         }
+        // A clause belongs to the select below it only in the order of SQL: above an ORDER BY or a QUALIFY, a HAVING
+        // has no select of its own.
         RelationNode::Having { input, condition } => {
             let select =
                 peel(input).filter(|s| s.having.is_none() && s.qualify.is_none() && s.order.is_empty())?;

@@ -43,6 +43,7 @@ impl Resolver<'_> {
         let nulls: Vec<_> = pairs.map(|(l, r)| (l.nullable, r.nullable)).collect();
         let nullable = match set.kind {
             SetKind::Union => |l: bool, r: bool| l || r,
+            // A row of the result is in both sides, so a null of it is, too.
             SetKind::Intersect => |l: bool, r: bool| l && r,
             SetKind::Except => |l: bool, _: bool| l,
         };
@@ -86,6 +87,7 @@ impl Resolver<'_> {
                 None => ResolvedExpr::new(lit(ScalarValue::Null), common.clone(), true).spark_type()?,
             };
             let (lv, rv) = (self.coerced(lv, &common)?, self.coerced(rv, &common)?);
+            // Both sides have one id: a union takes its columns by position, and names them as its first input does.
             let id = self.new_id();
             let mut c = ScopeColumn::new(id.clone(), &l.name, data_type, l.nullable || r.nullable);
             c.guarded = l.guarded || r.guarded || lv.fallible || rv.fallible;
@@ -194,6 +196,7 @@ impl Resolver<'_> {
         let raw = column(&window.schema_name().to_string());
         let before = plan.schema().columns();
         let plan = LogicalPlanBuilder::window_plan(plan, [window]).map_err(from_datafusion)?;
+        // Spark's row numbers are INT, DataFusion's are not: `finish` casts them.
         let number = bound.finish.map_or(raw.clone(), |finish| finish(raw));
         let exprs = before.into_iter().map(Expr::Column).chain([number.alias(&id)]);
         Ok((project(plan, exprs.collect::<Vec<_>>())?, id))
@@ -203,6 +206,7 @@ impl Resolver<'_> {
     pub(crate) fn distinct(&self, rel: ResolvedRelation) -> Result<ResolvedRelation> {
         let mut rel = as_keys(rel)?;
         let visible: Vec<Expr> = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
+        // Columns that are not visible must not make rows differ that look equal.
         if visible.len() != rel.plan.schema().fields().len() {
             rel.plan = project(rel.plan, visible)?;
             rel.scope.hidden.clear();
@@ -210,6 +214,7 @@ impl Resolver<'_> {
         let ids: Vec<String> = rel.scope.columns.iter().map(|c| c.id.clone()).collect();
         let rows = crate::column_copies::keys_copied(rel.plan, &ids)?;
         rel.plan = match ids.is_empty() || rel.streaming {
+            // An aggregate without keys has a row even for no input. Streams refuse this node under its name, DISTINCT.
             true => LogicalPlan::Distinct(Distinct::All(Arc::new(rows))),
             // An aggregate from the start, so that the optimizer sees that a join above repeats the keys.
             false => {

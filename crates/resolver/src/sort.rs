@@ -29,6 +29,7 @@ impl Resolver<'_> {
         let mut keys = vec![];
         for key in order {
             let typed = match &key.expr.node {
+                // Only an integer literal by itself is a position: `ORDER BY 1 + 0` sorts by a constant.
                 ExprNode::Literal(Literal::Integer(position)) => {
                     let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
                     let found = at.and_then(|i| outputs.exprs.get(i)).cloned();
@@ -67,11 +68,14 @@ impl Resolver<'_> {
         let (mut sorts, mut keys) = (vec![], vec![]);
         for (value, spec) in by {
             let mut key = value.key();
+            // DataFusion sorts floats by Arrow's total order, where -0.0 is before 0.0 and some NaNs are before all
+            // numbers. A computed key becomes a column below the sort.
             if key != value.expr {
                 let id = self.new_id();
                 keys.push(key.alias(&id));
                 key = column(&id);
             }
+            // In Spark a null is less than every value unless the query says otherwise.
             let nulls_first = spec.nulls_first.unwrap_or(!spec.descending);
             sorts.push(Sort::new(key, !spec.descending, nulls_first));
         }

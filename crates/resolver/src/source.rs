@@ -43,6 +43,7 @@ impl Resolver<'_> {
         streaming: bool,
         origin: Origin,
     ) -> Result<ResolvedRelation> {
+        // A CTE hides tables of its name, but not one with a qualifier, and not one that is read as a stream.
         if let [single] = name.as_slice()
             && !streaming
             && let Some(cte) = self.cte(single)
@@ -66,6 +67,7 @@ impl Resolver<'_> {
             return Ok(entry.clone());
         }
         *self.missing.borrow_mut() = Some((request, self.position(origin)));
+        // No user sees this error: `attempt` looks at `missing` first.
         Err(Error::internal("a table is not loaded yet"))
     }
 
@@ -81,6 +83,8 @@ impl Resolver<'_> {
                 Ok(rel)
             }
             TableEntry::View { plan, columns, qualifier } => {
+                // A view was defined outside of the query that reads it: it sees none of its CTEs, and its places refer
+                // to another text.
                 let hidden = self.ctes.replace(vec![]);
                 let text = self.text.replace(None);
                 let rel = self.relation(&plan, None);
@@ -176,6 +180,7 @@ impl Resolver<'_> {
             let rows = batches.iter().map(|b| b.num_rows()).sum::<usize>();
             return self.empty_rows(rows);
         }
+        // A client may send two columns of one name, which DataFusion's schema refuses.
         let plain: Vec<_> = (0..arrow.fields().len()).map(|i| format!("c{i}")).collect();
         let unique = renamed(&arrow, &plain);
         let batches = batches
@@ -303,12 +308,15 @@ impl Resolver<'_> {
     }
 
     fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {
+        // The query of a CTE sees only those before it: its own name there is that of an outer CTE or a table, so this
+        // recursion ends.
         let behind = self.ctes.borrow_mut().split_off(found.visible);
         let now = self.seeds.get();
         let first = found.seeds.get().unwrap_or(now);
         found.seeds.set(Some(first));
         self.seeds.set(first);
         let rel = self.relation(&found.cte.query, None);
+        // The count never goes back to a seed that was given out: what follows draws numbers of its own.
         self.seeds.set(now.max(self.seeds.get()));
         self.ctes.borrow_mut().extend(behind);
         let mut rel = rel?;
@@ -350,6 +358,7 @@ pub(crate) fn rename(scope: &mut Scope, names: &[String], what: &str) -> Result<
     }
     for (column, name) in scope.columns.iter_mut().zip(names) {
         column.name.clone_from(name);
+        // As in Spark, a new name makes a new column: two of one name are ambiguous.
         column.repeats = None;
     }
     Ok(())

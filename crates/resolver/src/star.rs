@@ -15,6 +15,7 @@ impl Resolver<'_> {
         let columns = match &item.node {
             ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
             ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(env.scope, *id) {
+                // If there are no columns at all, the star of a frame without columns stands for none.
                 none if none.is_empty() && !env.scope.columns.is_empty() => {
                     return Err(foreign_dataframe_column(&["*".to_owned()]));
                 }
@@ -94,6 +95,7 @@ fn of_plan(scope: &Scope, plan_id: i64) -> Vec<ScopeColumn> {
 
 fn by_pattern(pattern: &str, scope: &Scope) -> Result<Vec<ScopeColumn>> {
     let bare = pattern.trim_matches('`');
+    // As in Spark, the pattern matches whole names without regard to case.
     let regex = JavaRegex::new(&format!("(?i)\\A(?:{bare})\\z")).map_err(|bad| match bad {
         Bad::Invalid => {
             let text = format!("The pattern {bare} is invalid.");

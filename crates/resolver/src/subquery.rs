@@ -51,6 +51,7 @@ impl Resolver<'_> {
         relation: &Relation,
         env: &ExprScope,
     ) -> Result<ResolvedExpr> {
+        // Inside of a lambda equal texts may name different parameters, so nothing is shared there.
         let place = self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
         let known = |(other, _): &&(SubqueryPlace, ResolvedExpr)| Some(other) == place.as_ref();
         if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
@@ -210,6 +211,8 @@ impl Resolver<'_> {
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
         let fallible = values.iter().any(|v| v.fallible);
+        // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is no key of a join: every
+        // pair of rows would be compared.
         if let ([value], [c], true, false) =
             (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)
         {
@@ -218,6 +221,7 @@ impl Resolver<'_> {
             let expr = Expr::Not(Box::new(found.or(unknown)));
             return Ok(ResolvedExpr { nullable, fallible, ..ResolvedExpr::new(expr, Arrow::Boolean, false) });
         }
+        // NOT IN must not pass a row for which a comparison is unknown; IS NOT FALSE finds those as well.
         let against = if nullable { equal.is_not_false() } else { equal };
         let found = self.exists(crate::filtered(rel.plan, against)?, env)?;
         let expr = match found.expr {
@@ -261,6 +265,7 @@ impl Resolver<'_> {
             }
             _ => return Ok(None),
         };
+        // The recursion ends: each step removes a NOT or moves it one level towards the IN.
         self.expr(&inward, env).map(Some)
     }
 
@@ -333,6 +338,7 @@ impl Resolver<'_> {
             left.push(ResolvedExpr { expr: value.key(), ..value });
             let right = self.coerced(right, &common)?;
             let key = right.key();
+            // The canonical form of a float may be another value than the column's, so it gets an id of its own.
             if key != column(&c.id) {
                 c.id = self.new_id();
                 c.data_type = right.spark_type()?;

@@ -38,10 +38,12 @@ impl Resolver<'_> {
         }
         for c in rights.iter().filter(|c| !among(c, &left.scope)).collect::<Vec<_>>() {
             if !allow_missing {
+                // Spark reports what only the right side has by the number of columns, not by name.
                 return Err(columns_mismatch("UNION", lefts.len(), rights.len()));
             }
             left = self.with_null(left, c)?;
         }
+        // Nothing is lost here: by now each side has a column for every name of the other.
         let of_name = |l: &ScopeColumn| right.scope.columns.iter().find(|r| same_name(&l.name, &r.name));
         right.scope.columns = left.scope.columns.iter().filter_map(of_name).cloned().collect();
         self.same_fields(left, right, allow_missing)
@@ -146,6 +148,7 @@ fn merged_fields(left: &Fields, right: &Fields, allow_missing: bool) -> Result<(
         }
     }
     for r in right.iter().filter(|r| of_name(left, r.name()).is_none()) {
+        // Otherwise the sides differ in their fields, and the error is that they have no common type.
         if allow_missing {
             lefts.push(r.as_ref().clone().with_nullable(true));
         }

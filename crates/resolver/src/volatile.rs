@@ -39,6 +39,7 @@ impl Resolver<'_> {
             false => arg.clone(),
         };
         let stand_ins: Vec<ResolvedExpr> = args.iter().zip(&apart).map(stand_in).collect();
+        // Stand-ins are neither volatile nor large, so calls of `once` inside of `bind` leave them alone.
         let bound = bind(stand_ins.clone())?;
         let volatile = bound.volatile || args.iter().any(|a| a.volatile);
         let bound = ResolvedExpr { volatile, ..bound };
@@ -53,6 +54,7 @@ impl Resolver<'_> {
             return with_all_replaced(bound, &operands);
         }
         match volatile {
+            // A copy of a volatile operand would be another value, so size does not matter.
             true => self.shared(bound, operands, &args),
             false if !is_opaque(&bound.expr) && operands.iter().all(Operand::may_be_shared) => {
                 self.shared(bound, operands, &args)

@@ -39,7 +39,9 @@ impl Resolver<'_> {
                 let of = (bound.data_type.clone(), bound.nullable, bound.finish);
                 Ok((self.placed(bound, call, inside)?, spark, of))
             })?;
+        // The calls are borrowed only now: the keys and arguments of the window may have added aggregates to them.
         let mut calls = calls.borrow_mut();
+        // Equal calls share one column, so that QUALIFY and ORDER BY use the window of the select list.
         let same = calls.windows.iter().find(|w| w.window == window && w.data_type == data_type);
         let id = same.map(|w| w.id.clone()).unwrap_or_else(|| {
             let id = self.new_id();
@@ -123,6 +125,7 @@ impl Resolver<'_> {
                 return Err(analysis("CANNOT_SPECIFY_WINDOW_FRAME", "42601", text));
             }
             None if call.order.is_empty() => whole_partition(),
+            // This is the default of SQL with an order: up to the last row that is equal to the current one.
             None if bound.takes_frame => bounded(WindowFrameUnits::Range, unbounded_start(), current_row()),
             None => bounded(WindowFrameUnits::Rows, unbounded_start(), current_row()),
         };
@@ -146,6 +149,8 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<Expr> {
         let integral = matches!(key.data_type, Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64);
+        // In ANSI mode Spark raises where the bound of a row overflows. DataFusion computes bounds itself, so the same
+        // sums are computed together with the key, for their errors alone.
         let mut args = vec![key.key()];
         for bound in [&frame.lower, &frame.upper] {
             let FrameBound::Value(offset) = bound else { continue };
@@ -261,6 +266,7 @@ impl Resolver<'_> {
                 "the frame {shown}, whose upper bound is before its lower one"
             )));
         }
+        // A frame that begins behind the last row of any partition is empty on every row.
         let beyond = || WindowFrameBound::Following(ScalarValue::UInt64(Some(BEYOND_ALL_ROWS)));
         Ok(bounded(WindowFrameUnits::Rows, beyond(), beyond()))
     }
@@ -290,6 +296,7 @@ impl Resolver<'_> {
         let (negative, magnitude) = match (target, whole) {
             (Arrow::UInt64, Some(rows)) => (rows < 0, ScalarValue::UInt64(Some(rows.unsigned_abs()))),
             (Arrow::UInt64, None) => return Err(refused()),
+            // Spark takes an integer for a number of days; DataFusion gets it as an interval.
             (Arrow::Date32, Some(days)) => {
                 (days < 0, days_interval(days.unsigned_abs()).ok_or_else(refused)?)
             }

@@ -15,6 +15,7 @@ impl Resolver<'_> {
         if !calls.drawn.is_empty() {
             let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
+            // All windows read the same numbers, which a filter from above must not change.
             rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
         }
         let before = rel.plan.schema().columns();
@@ -24,6 +25,8 @@ impl Resolver<'_> {
         let input = keys.below(rel.plan)?;
         let mut distinct: Vec<Expr> = vec![];
         for window in &windows {
+            // Calls may differ in the type of their finished result only, but DataFusion refuses two columns of one
+            // name.
             if !distinct.contains(window) {
                 distinct.push(window.clone());
             }

@@ -1,4 +1,4 @@
-//! A small Spark Connect client: SQL text in, Arrow batches out. The demo and the tests use it.
+//! Implements a small Spark Connect client: SQL text in, Arrow batches out. The demo and the tests use it.
 //!
 //! It sends the messages of PySpark's `spark.sql(..)`: an SQL command whose result is a relation, which is
 //! then executed. It does not reattach: a broken connection is an error.
@@ -49,6 +49,7 @@ impl Client {
     }
 
     async fn execute(&mut self, plan: pb::plan::OpType) -> Result<(Option<pb::Relation>, Vec<RecordBatch>)> {
+        // Without the option to reattach the server sends no `result_complete`: the stream ends with the rows.
         let request = pb::ExecutePlanRequest {
             session_id: self.session.clone(),
             user_context: Some(pb::UserContext { user_id: "thalweg".to_owned(), ..Default::default() }),
@@ -81,6 +82,7 @@ fn from_status(status: &tonic::Status) -> Error {
     let parts = text.strip_prefix('[').and_then(|t| t.split_once("] "));
     match parts {
         Some((class, message)) => {
+            // A position and a hint may follow the five characters of the SQLSTATE.
             let (message, state) = message.rsplit_once(" SQLSTATE: ").unwrap_or((message, "58000"));
             Error::new(ErrorKind::Runtime, class, state.get(..5).unwrap_or("58000"), message)
         }

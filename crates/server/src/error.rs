@@ -26,6 +26,7 @@ pub(crate) fn status(error: &Error, error_id: &str) -> Status {
         ("sqlState".to_owned(), error.sqlstate().to_owned()),
         ("errorId".to_owned(), error_id.to_owned()),
     ]);
+    // PySpark replaces these parameters by those of the details, so a long list can be left out.
     let parameters = serde_json::json!(error.parameters()).to_string();
     if parameters.len() <= STATUS_PARAMETERS_BYTES_MAX {
         metadata.insert("messageParameters".to_owned(), parameters);
@@ -33,6 +34,7 @@ pub(crate) fn status(error: &Error, error_id: &str) -> Status {
     let reason = classes.first().copied().unwrap_or_default();
     let details = ErrorDetails::with_error_info(reason, "org.apache.spark", metadata);
     let message: String = text(error).chars().take(STATUS_MESSAGE_CHARS_MAX).collect();
+    // Spark's server uses this code for all errors. PySpark would retry after UNAVAILABLE, which looks like a hang.
     Status::with_error_details(Code::Internal, message, details)
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn details(error: &Error) -> FetchErrorDetailsResponse {
             breaking_change_info: None,
         }),
     }];
+    // PySpark reads the first class of each error, so a cause needs a class as well.
     errors.extend(error.cause().map(|cause| wire::Error {
         error_type_hierarchy: names(ErrorKind::Internal),
         message: cause.to_owned(),
@@ -108,6 +111,8 @@ fn classes(kind: ErrorKind) -> &'static [&'static str] {
             "java.lang.Exception",
         ],
         ErrorKind::Analysis => &["org.apache.spark.sql.AnalysisException", "java.lang.Exception"],
+        // Spark's server lists its own class first. PySpark knows only the Java class of this pair and most of the
+        // others.
         ErrorKind::Arithmetic => {
             &["org.apache.spark.SparkArithmeticException", "java.lang.ArithmeticException"]
         }
@@ -131,6 +136,7 @@ fn classes(kind: ErrorKind) -> &'static [&'static str] {
         }
         ErrorKind::StreamingQuery => &["org.apache.spark.sql.streaming.StreamingQueryException"],
         ErrorKind::Runtime => &["org.apache.spark.SparkRuntimeException", "java.lang.RuntimeException"],
+        // PySpark does not know the first class and raises its `SparkException` for the second.
         ErrorKind::Canceled | ErrorKind::InvalidHandle => {
             &["org.apache.spark.SparkSQLException", "org.apache.spark.SparkException"]
         }

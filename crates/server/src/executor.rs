@@ -65,6 +65,7 @@ impl Executor {
                 Err(error) => tracing::warn!(%error, "queries have to share their threads"),
             }
         }
+        // The place is taken under the lock, so that two works that start at once do not get the same free group.
         // With no free group the work shares threads, and is only slower.
         groups.iter().min_by_key(|group| group.load()).map(Group::place)
     }

@@ -1,4 +1,4 @@
-//! The Spark Connect server: serves unmodified PySpark clients.
+//! Implements the Spark Connect server, which serves unmodified PySpark clients.
 //!
 //! The server converts a client's protobuf to IR ([`convert`]), runs it with the engine, and returns rows as
 //! Arrow and errors with Spark's classes. An execution runs in a task of its own and survives broken

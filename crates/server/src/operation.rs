@@ -178,6 +178,8 @@ impl ExecuteOperation {
 
     /// Returns the number of the response with this id.
     fn number(&self, response_id: &str) -> Result<u64> {
+        // PySpark releases responses asynchronously, so the release of a response may arrive before the request to
+        // continue after it. The number is in the id, and not only in the buffer that has dropped the response.
         let number = response_id.rsplit_once('_').filter(|(token, _)| *token == self.token);
         number.and_then(|(_, number)| number.parse().ok()).ok_or_else(|| {
             let why = format!("The cursor position id {response_id} is not found.");
@@ -264,6 +266,7 @@ impl Buffer {
             self.unsent_bytes -= bytes;
             self.sent_bytes += bytes;
         }
+        // Only a reattaching client can ask for a response again, so for other clients none is kept once it is sent.
         let limit = if keep { SENT_BYTES_MAX } else { 0 };
         while self.sent_bytes > limit && self.first < self.sent && self.forget_first() {}
         Some(response)
@@ -304,6 +307,8 @@ impl Cursor {
         let operation = self.operation.clone();
         let mut buffer = lock(&operation.buffer);
         if buffer.stream != self.stream {
+            // PySpark retries after this class, so an old stream that still has a reader reattaches from its own
+            // cursor.
             let why = "The cursor has been disconnected by the server: a newer stream reads the operation.";
             return self.fail(&invalid_cursor("DISCONNECTED", why), "");
         }
@@ -312,11 +317,13 @@ impl Cursor {
             let why = "The cursor position is no longer available.";
             return self.fail(&invalid_cursor("POSITION_NOT_AVAILABLE", why), "");
         }
+        // Responses come before the end: rows that were produced before a failure reach the client before its error.
         if let Some(response) = buffer.take(self.next, operation.options.reattachable) {
             self.next += 1;
             // The stream ends after as many messages, and the client continues with another one.
             self.left = self.left.map(|n| n - 1);
             drop(buffer);
+            // The producer may be waiting for room.
             operation.changed();
             return Step::Item(Box::new(Ok(response)));
         }

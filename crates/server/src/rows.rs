@@ -120,6 +120,7 @@ impl<'a> Sender<'a> {
         let data = Bytes::from(ipc(&batch).map_err(unencodable)?);
         let row_count = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
         for arrow_batch in self.chunks(data, row_count) {
+            // The schema has no message of its own, since PySpark releases each message by a separate call.
             // The client needs it once, before the first rows.
             let schema = self.schema.take();
             let response_type = Some(ResponseType::ArrowBatch(arrow_batch));
@@ -131,6 +132,8 @@ impl<'a> Sender<'a> {
 
     /// One message, or several if the client takes batches in chunks and this one is large.
     fn chunks(&self, data: Bytes, row_count: i64) -> Vec<ArrowBatch> {
+        // PySpark compares `start_offset` with the rows so far, and the rows of the joined chunks with `row_count`.
+        // Without the numbers of chunks it takes a message as a whole batch.
         let size = self.operation.options.chunk_bytes.unwrap_or(usize::MAX).max(1);
         let count = data.len().div_ceil(size).max(1);
         let chunk = |n: usize| {
@@ -149,11 +152,13 @@ impl<'a> Sender<'a> {
 }
 
 fn batch_bytes(batch: &RecordBatch) -> usize {
+    // A slice counts as its own rows, not as the buffers that it shares with other slices.
     batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// Encodes a batch as an Arrow IPC stream.
 pub(crate) fn ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    // PySpark opens the data of each batch as a stream of its own, so each has a schema.
     let mut writer = StreamWriter::try_new(vec![], &batch.schema())?;
     writer.write(batch)?;
     writer.into_inner()

@@ -203,6 +203,8 @@ impl Sessions {
             Some(session) => session,
             None => self.create(key, observed)?,
         };
+        // A new session has none of the views and settings that the client has made, so its calls must not succeed
+        // silently.
         if observed.is_some_and(|observed| !observed.is_empty() && observed != session.server_side_id) {
             let why = "The existing Spark server driver instance has restarted. Please reconnect.";
             return Err(invalid_handle("SESSION_CHANGED", id, why));
@@ -238,6 +240,7 @@ impl Sessions {
 
     /// Returns the session of a call that must not create one.
     pub(crate) fn get(&self, user: &str, id: &str) -> Result<Arc<ClientSession>> {
+        // Such a call does not count as use of the session, which stays as long as it has operations.
         let key = (user.to_owned(), id.to_owned());
         if let Some(session) = lock(&self.all).get(&key) {
             return Ok(session.clone());

@@ -80,6 +80,7 @@ fn progress<T: serde::Serialize>(all: impl Iterator<Item = T>) -> Result<answer:
 /// Converts the failure of a query. The client removes the name of the Java class, up to the first colon.
 fn exception(error: Option<&Error>) -> answer::ResultType {
     answer::ResultType::Exception(answer::ExceptionResult {
+        // PySpark takes a message that is not set as a query without a failure.
         exception_message: error
             .map(|e| format!("org.apache.spark.sql.streaming.StreamingQueryException: {e}")),
         error_class: error.map(|_| STREAM_FAILED.to_owned()),
@@ -128,6 +129,7 @@ pub(crate) async fn manage(
             Some(manager_answer::ResultType::ResetTerminated(true))
         }
         manager::Command::ListListeners(_) => {
+            // No listener can be added, so there is none to list.
             Some(manager_answer::ResultType::ListListeners(Default::default()))
         }
         manager::Command::AddListener(_) | manager::Command::RemoveListener(_) => {

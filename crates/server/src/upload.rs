@@ -102,6 +102,7 @@ impl Receiver {
         if usize::try_from(total_bytes).map_or(true, |total| total > UPLOAD_BYTES_MAX) {
             return Err(too_large());
         }
+        // A number of chunks below one ends the artifact with its first chunk, so a wrong number cannot keep it open.
         self.open = Some(Open { name, chunks_left: num_chunks, bytes: BytesMut::new(), intact: true });
         let chunk = initial_chunk.ok_or_else(|| invalid("An artifact begins without a chunk."))?;
         self.chunk(chunk)

@@ -119,6 +119,7 @@ struct PlanSplitter {
 impl PlanSplitter {
     /// Calls itself once per message around the first relation: six times at most.
     fn without_inputs(&mut self, mut message: Bytes, shape: Shape) -> Result<Vec<u8>, Error> {
+        // Most of the bytes of a deep plan are inputs, which do not stay in the message.
         let mut shallow = Vec::with_capacity(message.len().min(1 << 10));
         while message.has_remaining() {
             let key = varint(&mut message)?;
@@ -133,6 +134,7 @@ impl PlanSplitter {
                     let content = taken(&mut message, length)?;
                     self.field(content, shape, field, &mut shallow)?;
                 }
+                // Groups (3 and 4) do not exist in proto3, and other wire types do not exist at all.
                 _ => return Err(broken()),
             }
         }
@@ -148,6 +150,7 @@ impl PlanSplitter {
     ) -> Result<(), Error> {
         let kept = match shape.field(field) {
             None => content,
+            // The root of a plan stays in its message, so a plan of one relation has no fragments.
             Some(Shape::Relation) if matches!(shape, Shape::Payload(_)) => self.fragment(content)?,
             Some(inner) => Bytes::from(self.without_inputs(content, inner)?),
         };
@@ -205,6 +208,7 @@ fn too_deep() -> Error {
 /// Creates the error for a message that prost does not decode.
 pub(crate) fn undecodable(error: &prost::DecodeError) -> Error {
     let error = error.to_string();
+    // The kind of prost's error is private. Relations were split off before, so an expression is what nests.
     if error.contains("recursion limit") {
         let text = "An expression of the plan nests more than 100 messages.";
         return Error::new(ErrorKind::Analysis, "PLAN_TOO_DEEP", "54001", text)
@@ -261,6 +265,7 @@ impl<U: HasPlan> Decoder for DeepDecoder<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Deep<U>>, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
+        // The session is not known before the request is decoded, so no session can keep the error for its details.
         deep(bytes).map(Some).map_err(|e| status(&e, ""))
     }
 }

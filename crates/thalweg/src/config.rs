@@ -16,6 +16,7 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Configuration> {
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(file) {
         Ok(text) => settings.read_toml(&text, &file.display().to_string())?,
+        // Only the default file may be missing: one that the user names has to be there.
         Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(unreadable(file, &e)),
     }

@@ -60,6 +60,7 @@ impl Fault {
             FaultAction::Hold => {
                 self.announce("holding");
                 loop {
+                    // `park` may return without a reason, hence the loop.
                     std::thread::park();
                 }
             }

@@ -44,6 +44,7 @@ impl From<Error> for Failure {
 
 /// Creates the error for a stdout that cannot be written.
 pub(crate) fn no_stdout(cause: &std::io::Error) -> Error {
+    // Rust's runtime ignores SIGPIPE, so a closed stdout is an error of a write and does not end the process.
     if cause.kind() == std::io::ErrorKind::BrokenPipe {
         return Error::new(ErrorKind::Runtime, NO_READER, "58030", "stdout is closed");
     }

@@ -1,4 +1,4 @@
-//! The digits of floating-point numbers as Java 17 chooses them, which Spark's texts show.
+//! Finds the digits of floating-point numbers as Java 17 chooses them, which Spark's texts show.
 //!
 //! They are mostly the shortest that are read as the same number, but not always: an integer below 2^63 keeps all digits
 //! that its precision gives (`float(1.1e10)` is `1.10000005E10`), and elsewhere digits are generated from left to right
@@ -45,6 +45,7 @@ pub(crate) fn digits(value: f64, width: Width) -> Digits {
         return of_integer(&parts);
     }
     let powers = Powers::of(&parts, zeros, bits, tiny);
+    // Ten times the number and the margin need a few bits more than the number has.
     match powers.bits() < 120 {
         true => Generation::<u128>::of(&powers).run(),
         false => Generation::<Natural>::of(&powers).run(),
@@ -174,6 +175,7 @@ impl<N: Number> Generation<N> {
             (true, true) => match self.number.clone().times(2).cmp(&tens) {
                 Ordering::Less => false,
                 Ordering::Greater => true,
+                // A tie goes to the even digit.
                 Ordering::Equal => digits.last().is_some_and(|last| last % 2 == 1),
             },
         };
@@ -181,6 +183,7 @@ impl<N: Number> Generation<N> {
         if up {
             exponent += i32::from(rounded_up(&mut digits));
         }
+        // Rounding up leaves zeros at the end.
         while digits.len() > 1 && digits.last() == Some(&0) {
             digits.pop();
         }
@@ -237,6 +240,7 @@ trait Number: Clone + Default + Ord {
     fn wrapped(&self, bits: i32) -> i64;
 
     fn times_five(mut self, power: i32) -> Self {
+        // 5^13 is the largest power of five in 32 bits.
         const FIVES: i32 = 13;
         for _ in 0..power / FIVES {
             self = self.times(5_u32.pow(FIVES as u32));
@@ -318,6 +322,7 @@ impl Number for Natural {
 
     fn take_quotient(&mut self, by: &Self) -> u8 {
         let mut quotient = 0;
+        // The quotient is a digit, so nine subtractions at most take the place of a division of long numbers.
         while *self >= *by && quotient < 9 {
             let mut borrow = 0_i64;
             for (i, word) in self.0.iter_mut().enumerate() {

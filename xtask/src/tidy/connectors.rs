@@ -52,6 +52,7 @@ fn complaints(file: &File, names: &[&str]) -> Vec<String> {
         found.extend(code.match_indices(prefix).map(|(at, _)| complaint(line_of(&code, at), prefix)));
     }
     for (at, _) in code.match_indices(TRAITS) {
+        // A list of imports may take several lines, up to its semicolon.
         let path = code[at + TRAITS.len()..].split(';').next().unwrap_or_default();
         let mut words = path.split(|c: char| !c.is_alphanumeric() && c != '_');
         if let Some(word) = words.find(|word| names.contains(word)) {

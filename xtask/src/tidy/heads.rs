@@ -13,6 +13,7 @@ fn complaint(file: &File) -> Option<String> {
     if !file.text.starts_with("//! ") {
         return Some(format!("{}:1: no module head: begin the file with `//! …`", file.path));
     }
+    // The summary may take several lines, and ends at the first one without text.
     let summary: Vec<&str> = file.text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
     let summary = summary.join(" ");
     let first_word = summary.split([' ', ',', '\'']).next().unwrap_or_default();

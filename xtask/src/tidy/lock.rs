@@ -12,6 +12,7 @@ pub fn check(files: &[File]) -> Vec<String> {
         return vec!["Cargo.lock: is not there".to_owned()];
     };
     let versions = |name: &str| {
+        // With its quotes the name `arrow` does not match `arrow-array`.
         let line = format!("name = \"{name}\"");
         lock.text.lines().filter(|l| *l == line).count()
     };

@@ -85,6 +85,7 @@ fn files() -> Outcome<Vec<File>> {
     let mut files = Vec::new();
     for path in list.lines() {
         let whole: PathBuf = root().join(path);
+        // A deleted file is listed until its deletion is staged, and binary files have no text.
         if let Ok(text) = std::fs::read_to_string(whole) {
             files.push(File { path: path.to_owned(), text });
         }

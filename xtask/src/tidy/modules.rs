@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 pub fn check(files: &[File]) -> Vec<String> {
     let rust = || files.iter().filter(|f| f.is_rust());
+    // Git lists no folders, so those that contain Rust files are taken from the paths.
     let folders: BTreeSet<&str> = rust().filter_map(|f| Some(f.path.rsplit_once('/')?.0)).collect();
     let split = rust().filter_map(|f| {
         let folder = f.path.strip_suffix(".rs")?;

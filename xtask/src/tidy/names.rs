@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
 ];
 
 pub fn check(files: &[File]) -> Vec<String> {
+    // The files of tidy contain the names in order to find them.
     let code = files.iter().filter(|f| f.is_rust() && !f.path.starts_with("xtask/src/tidy/"));
     code.flat_map(|f| complaints(f, &blank(&f.text))).collect()
 }
@@ -71,6 +72,7 @@ fn complaints(file: &File, blanked: &str) -> Vec<String> {
 fn names(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();
+        // `eprintln!` is not `println!`.
         before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
     })
 }

@@ -16,6 +16,7 @@ pub fn check(files: &[File]) -> Vec<String> {
 fn starts(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();
+        // After one of these characters the name is in the middle of a longer path.
         before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '}' | '/' | '>'))
     })
 }

@@ -41,6 +41,7 @@ pub fn parse(text: &str) -> Numbers {
 
 /// Replaces the file.
 pub fn write(numbers: &Numbers) -> Outcome {
+    // The numbers are sorted by name, so a change of one is a change of one line.
     let lines = numbers.iter().map(|(name, number)| format!("{number} {name}\n"));
     let text = std::iter::once(HEAD.to_owned()).chain(lines).collect::<String>();
     std::fs::write(root().join(PATH), text).map_err(|e| format!("can't write {PATH}: {e}"))

@@ -59,6 +59,7 @@ fn share(files: &[File], name: &str) -> Share {
     for file in files.iter().filter(|f| f.is_rust() && crate_of(f) == Some(name)) {
         let (code, tests) = lines(&file.text);
         if file.is_test() {
+            // In a file of tests the helpers are tests as well.
             share.tests += code + tests;
         } else {
             share.code += code;
@@ -74,6 +75,7 @@ fn share(files: &[File], name: &str) -> Share {
 
 /// Returns the number of answers of the queries of one column, and of errors.
 fn answers(records: &str) -> usize {
+    // A blank line ends a record of an `.slt` file.
     records.split("\n\n").map(answers_of_one).sum()
 }
 

@@ -48,6 +48,7 @@ pub fn literal_length(text: &str, before: Option<char>) -> usize {
     if text.starts_with('"') {
         return quoted(text, 1);
     }
+    // The last letter of an identifier does not begin a raw string.
     if !in_word && (text.starts_with("r\"") || text.starts_with("r#") || text.starts_with("br")) {
         return raw_string(text);
     }
@@ -55,6 +56,7 @@ pub fn literal_length(text: &str, before: Option<char>) -> usize {
 }
 
 fn block_comment(text: &str) -> usize {
+    // Block comments of Rust nest.
     let (mut depth, mut at) = (0usize, 0usize);
     while at < text.len() {
         let here = &text[at..];
@@ -106,6 +108,7 @@ fn character(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     let Some((_, first)) = chars.next() else { return 0 };
     if first == '\\' {
+        // The character after the backslash may be a quote.
         chars.next();
         return chars.find(|(_, c)| *c == '\'').map_or(0, |(at, _)| at + 1);
     }
@@ -122,6 +125,7 @@ pub fn without_tests(blanked: &str) -> String {
     while let Some(found) = out[from..].find("#[cfg(test)]") {
         let start = from + found;
         let Some(end) = block_end(&out, start) else { break };
+        // Line ends stay, so that complaints have the lines of the file.
         let emptied: String = out[start..end].chars().filter(|c| *c == '\n').collect();
         out.replace_range(start..end, &emptied);
         from = start;
@@ -136,6 +140,7 @@ fn block_end(text: &str, start: usize) -> Option<usize> {
         match c {
             '[' => brackets += 1,
             ']' => brackets -= 1,
+            // A semicolon in brackets belongs to an array type such as `[u8; 4]`.
             ';' if depth == 0 && brackets == 0 => return Some(start + at + 1),
             '{' => depth += 1,
             '}' => {

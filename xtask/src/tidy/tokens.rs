@@ -50,6 +50,7 @@ pub fn lines(source: &str) -> (usize, usize) {
     while let Some(rest) = all.get(at..).filter(|rest| !rest.is_empty()) {
         let is_test = starts_test_module(rest);
         let length = if is_test { block_length(rest).unwrap_or(1) } else { 1 };
+        // A line counts once, at its first token.
         let new = rest.iter().take(length).filter(|t| std::mem::replace(&mut last, t.line) != t.line).count();
         *(if is_test { &mut tests } else { &mut code }) += new;
         at += length;
@@ -65,6 +66,7 @@ fn starts_test_module(tokens: &[Token]) -> bool {
 /// Returns the function that the tokens begin with.
 fn function<'a>(tokens: &[Token<'a>]) -> Option<MeasuredFunction<'a>> {
     let [first, name, ..] = tokens else { return None };
+    // A type such as `fn(u8)` has no name.
     if first.text != "fn" || !name.text.starts_with(is_word) {
         return None;
     }
@@ -80,6 +82,7 @@ fn block_length(tokens: &[Token]) -> Option<usize> {
         match token.text {
             "[" => brackets += 1,
             "]" => brackets -= 1,
+            // A semicolon in brackets belongs to an array type of a parameter.
             ";" if braces == 0 && brackets == 0 => return Some(at + 1),
             "{" => braces += 1,
             "}" => {
@@ -125,6 +128,7 @@ fn token_length(text: &str, first: char) -> usize {
         return word_length(text);
     }
     if first == '\'' {
+        // A quote that begins no literal begins a lifetime.
         return 1 + word_length(&text[1..]);
     }
     let operator = OPERATORS.iter().find(|operator| text.starts_with(**operator));
@@ -145,6 +149,7 @@ fn number_length(text: &str) -> usize {
     let fraction =
         text[whole..].strip_prefix('.').filter(|after| after.starts_with(|c: char| c.is_ascii_digit()));
     let mut length = whole + fraction.map_or(0, |after| 1 + word_length(after));
+    // In `1e-9` the sign is a part of the number, and in `0xe-9` it is not.
     let scientific = text[..length].ends_with(['e', 'E']) && !text.starts_with("0x");
     if scientific && text[length..].starts_with(['+', '-']) {
         length += 1 + word_length(&text[length + 1..]);

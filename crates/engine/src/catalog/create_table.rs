@@ -145,6 +145,7 @@ fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
 }
 
 fn managed_location(session: &Session, name: &TableName) -> Result<String> {
+    // Names are compared without case, so two spellings of a table must not have two folders.
     let warehouse = session.engine()?.warehouse();
     let folder = warehouse.join(name.database.to_lowercase()).join(name.table.to_lowercase());
     Ok(folder.to_string_lossy().into_owned())
@@ -167,11 +168,13 @@ async fn fill(
     }
     let Some(schema) = &table.schema else { return check_location(table, definition) };
     if capabilities(session, definition)?.keeps_columns {
+        // Such a table has its columns in its own files, which nothing else writes for a table without rows.
         let arrow = Arc::new(Schema::new(thalweg_values::types::struct_fields(schema)));
         write_empty(session, definition, table.replace, arrow).await?;
     } else if definition.kind == TableKind::Managed {
         std::fs::create_dir_all(&definition.location).map_err(|e| no_folder(&definition.location, &e))?;
     } else if let Ok(folder) = thalweg_storage::path::local(&definition.location)
+        // A pattern of paths is not the name of a folder.
         && !(folder.exists() || definition.location.contains(['*', '?', '[', '{']))
     {
         std::fs::create_dir_all(folder).map_err(|e| no_folder(&definition.location, &e))?;
@@ -192,6 +195,7 @@ fn check_location(table: &ir::CreateTable, definition: &TableDefinition) -> Resu
     if table.location.is_some() || definition.kind == TableKind::External {
         return Ok(());
     }
+    // Without columns, files and a location there is nothing from which a schema could be inferred.
     Err(Error::new(
         ErrorKind::Analysis,
         "UNABLE_TO_INFER_SCHEMA",

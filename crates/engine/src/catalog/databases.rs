@@ -1,4 +1,4 @@
-//! Databases (schemas): names that hold tables.
+//! Lists, creates and drops databases (schemas): names that hold tables.
 
 use super::info::DatabaseInfo;
 use super::name::CATALOG;
@@ -82,6 +82,7 @@ pub(super) fn set_current(catalog: &SessionCatalog, parts: &[String]) -> Result<
     if catalog.store.list(name).is_none() {
         return Err(database_not_found(name));
     }
+    // The store has databases by their lower-case names, and lists them by these.
     *write(&catalog.database) = name.to_lowercase();
     Ok(())
 }

@@ -18,7 +18,9 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
     match definition.kind {
         TableKind::View | TableKind::External => catalog.store.remove(&name).map(|_| ()),
         TableKind::Managed | TableKind::Streaming => {
+            // The query ends first: it would write to files that are being removed.
             streaming_table::forget(session, &name).await?;
+            // A crash before the files are removed leaves files without a table, and never a table without files.
             catalog.store.remove(&name)?;
             remove_files(&definition.location)
         }

@@ -1,4 +1,4 @@
-//! Databases, tables, views and functions: the persistent catalog ([`store`]), the catalog of a session
+//! Keeps databases, tables, views and functions: the persistent catalog ([`store`]), the catalog of a session
 //! ([`session`]), and the typed interface to both ([`CatalogProvider`]).
 
 mod change;

@@ -1,4 +1,4 @@
-//! Full table names: database and table, both stored as written and compared without regard to case.
+//! Defines full table names: database and table, both stored as written and compared without regard to case.
 
 use std::fmt;
 use thalweg_common::{Error, ErrorKind, Result};

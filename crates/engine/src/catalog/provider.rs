@@ -1,4 +1,4 @@
-//! The typed interface to a catalog for SQL commands, Spark Connect's calls and other callers.
+//! Defines the typed interface to a catalog for SQL commands, Spark Connect's calls and other callers.
 
 use super::change::CatalogChange;
 use super::info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};

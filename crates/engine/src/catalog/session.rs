@@ -115,6 +115,7 @@ impl SessionCatalog {
         let [table] = name else { return Ok(None) };
         let descriptors = self.registry.connectors().map(|connector| connector.descriptor());
         for descriptor in descriptors.filter(|descriptor| descriptor.tables.found_by_name) {
+            // Such tables are not in the catalog: only opening one shows whether the connector has it.
             let request = SourceRequest {
                 format: descriptor.name.to_owned(),
                 paths: vec![table.clone()],
@@ -155,6 +156,7 @@ impl Catalog for SessionCatalog {
             Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => {
                 // Only then: a table of a database `csv` counts before a file.
                 match source::path_table(name, options, streaming) {
+                    // Where the first part is not a format it was meant as a database, and the first error stays.
                     Some(request) if self.registry.get(&request.format).is_ok() => {
                         self.entry(request, vec![]).await
                     }

@@ -1,4 +1,4 @@
-//! The persistent catalog: one JSON file in the data directory, replaced as a whole.
+//! Keeps the persistent catalog: one JSON file in the data directory, replaced as a whole.
 //!
 //! A change is written beside the file, synced and renamed over it, so a crash leaves the old or
 //! the new catalog, never half of one. One process owns a data directory (see `engine`).
@@ -61,6 +61,7 @@ pub struct TableDefinition {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+// A file with parts that this version does not know is refused: the next change would save it without them.
 #[serde(deny_unknown_fields)]
 struct Contents {
     /// Definitions by lower-case database and table name.
@@ -146,6 +147,7 @@ impl CatalogStore {
 
     fn change<T>(&self, edit: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
         let mut contents = write(&self.contents);
+        // The edit is made on a copy, so an edit or a write that fails leaves the old contents in use.
         let mut next = contents.clone();
         let answer = edit(&mut next)?;
         // Written before it is used: what a session sees is on the disk.
@@ -161,6 +163,7 @@ impl CatalogStore {
         file.sync_all()?;
         fs::rename(&beside, &self.path)?;
         match self.path.parent() {
+            // The rename is an entry of the folder, which is durable only after the folder is synced.
             Some(folder) => fs::File::open(folder)?.sync_all(),
             None => Ok(()),
         }

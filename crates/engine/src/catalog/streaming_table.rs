@@ -47,9 +47,10 @@ impl TableProvider for StreamingTable {
 pub fn must_be_started() -> Error {
     Error::new(
         ErrorKind::Analysis,
-        "STREAMING_QUERY_WITHOUT_START",
+        "_LEGACY_ERROR_TEMP_3102",
         "0A000",
-        "Queries with streaming sources must be executed with writeStream.start().",
+        "Queries with streaming sources must be executed with writeStream.start(), or from a streaming table or flow \
+         definition within a Spark Declarative Pipeline.",
     )
     .hint("In SQL: CREATE STREAMING TABLE name AS SELECT … FROM STREAM ….")
 }

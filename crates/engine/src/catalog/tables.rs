@@ -45,6 +45,7 @@ pub(super) async fn columns(session: &Session, parts: &[String]) -> Result<Vec<C
     // The columns of a table of files are those of its files, which only opening it tells.
     let schema = session.resolve(&ir::Relation::new(node), None).await?.schema();
     let mut columns: Vec<_> = schema.fields.iter().map(ColumnInfo::from).collect();
+    // A temporary view hides the table of its name, and has no partitions.
     let lasting = session.catalog.temporary(parts).is_none().then(|| session.catalog.definition(parts));
     if let Some(Ok((_, definition))) = lasting {
         for column in &mut columns {

@@ -37,6 +37,7 @@ impl Qualifier<'_> {
     fn relation(&mut self, relation: &mut Relation) {
         match &mut relation.node {
             RelationNode::Table { name, .. } => {
+                // A name with a database means the same table in every session.
                 let [single] = name.as_slice() else { return };
                 if !self.ctes.contains(&single.to_lowercase()) {
                     name.insert(0, self.database.to_owned());

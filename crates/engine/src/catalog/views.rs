@@ -53,6 +53,7 @@ fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> 
         if view.if_not_exists {
             return Ok(());
         }
+        // OR REPLACE replaces views alone, as in Spark.
         if !view.replace || there.kind != TableKind::View {
             return Err(already_exists(&name));
         }

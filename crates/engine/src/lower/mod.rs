@@ -105,6 +105,7 @@ impl Lowering<'_> {
                 .collect::<Vec<_>>();
             self.project(&kept, &whole, arrow_schema(&scan.projected_schema))?;
         }
+        // A stream is read without filters, so those that are part of the scan are steps as well.
         for filter in &scan.filters {
             let condition = self.physical(filter, &scan.projected_schema)?;
             self.step(StatelessStep::Filter(condition));

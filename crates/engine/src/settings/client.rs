@@ -1,4 +1,5 @@
-//! Settings that the client reads back and acts on itself: the server stores them, and returns Spark's defaults.
+//! Lists the settings that the client reads back and acts on itself: the server stores them, and returns Spark's
+//! defaults.
 
 use super::kind::SettingKind::{self, Bool, Int, Long, Text};
 use super::table::{Effect, SettingEntry, entry};

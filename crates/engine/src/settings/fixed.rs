@@ -1,4 +1,5 @@
-//! Settings that could change a result, and of which only Spark's default is supported: other values are refused.
+//! Lists the settings that could change a result, and of which only Spark's default is supported: other values are
+//! refused.
 
 use super::kind::SettingKind::{self, Bool, Int, Long, OneOf, Text};
 use super::table::{Effect, SettingEntry, entry};

@@ -1,4 +1,4 @@
-//! Settings that affect Spark's performance only and have no effect here: they are accepted with a warning.
+//! Lists the settings that affect Spark's performance only and have no effect here: they are accepted with a warning.
 //! None of them can change the rows of a result.
 
 use super::kind::SettingKind::{self, Bool, Bytes, Double, Int, OneOf, Text, Time};

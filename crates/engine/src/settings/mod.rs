@@ -1,4 +1,4 @@
-//! The settings of a session.
+//! Keeps and checks the settings of a session.
 //!
 //! Every key of the table ([`table`]) either has its effect, is accepted with a warning, or is refused by
 //! name; nothing is stored and ignored. A key under `spark.` that is not in the table is refused; any other key is
@@ -179,6 +179,7 @@ impl SessionConfig {
     }
 
     fn number(&self, key: &str) -> Option<usize> {
+        // Only a value that was set counts: Spark's 200 partitions and 10,000 rows do not suit one process.
         read(&self.values).get(key)?.trim().parse().ok()
     }
 }

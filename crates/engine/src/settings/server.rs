@@ -1,4 +1,4 @@
-//! Settings of the start of a server or of a Spark cluster, which no session can change.
+//! Lists the settings of the start of a server or of a Spark cluster, which no session can change.
 
 use super::kind::SettingKind::{self, Bool, Int, Text, Time};
 use super::table::{Effect, SettingEntry, entry};

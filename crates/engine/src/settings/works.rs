@@ -1,4 +1,4 @@
-//! Settings that have their effect.
+//! Lists the settings that have their effect.
 
 use super::kind::SettingKind::{self, Bool, Int, OneOf, Positive, Text, Zone};
 use super::table::{Effect, SettingEntry, entry};
@@ -16,6 +16,7 @@ const fn works(
 const PARQUET_CODECS: SettingKind =
     OneOf(&["none", "uncompressed", "snappy", "gzip", "lz4", "lz4_raw", "zstd"]);
 
+// One line per entry, however long: the entries are compared by line.
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[SettingEntry] = &[
     works("spark.app.name", Text, Some("thalweg"), "The name of the program, which is stored and returned."),

@@ -39,6 +39,7 @@ pub(crate) async fn text(
         return Ok(format!("== Physical Plan ==\n{physical}\n"));
     }
     let optimized = if resolved.streaming {
+        // A stream is lowered from the resolved plan: the optimizer does not run.
         resolved.plan.display_indent().to_string()
     } else {
         let state = session.engine()?.runtime.state(session.plan_options(true));

@@ -15,6 +15,7 @@ pub(super) fn set(session: &Session, key: Option<String>, value: Option<String>)
             vec![(key, value)]
         }
         (Some(key), None) => {
+            // Spark shows a key without a value by this text, and does not fail.
             let value = config.get_option(&key).unwrap_or_else(|| "<undefined>".to_owned());
             vec![(key, value)]
         }

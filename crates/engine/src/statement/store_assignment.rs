@@ -15,6 +15,7 @@ pub(super) fn check(
     target: &StructType,
 ) -> Result<()> {
     for (name, field) in names.iter().zip(&given.fields) {
+        // The names were checked before the types, so each has a column.
         let Some(own) = target.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)) else { continue };
         if !takes(&own.data_type, &field.data_type) {
             let shown = |t: &DataType| format!("\"{}\"", t.to_string().to_uppercase());

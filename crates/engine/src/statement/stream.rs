@@ -123,6 +123,7 @@ fn trigger_of(trigger: &ir::WriteTrigger) -> Result<Trigger> {
             let micros = thalweg_values::interval::parse_interval_micros(text)?;
             let micros = u64::try_from(micros)
                 .map_err(|_| Error::unsupported(format!("the negative interval '{text}'")))?;
+            // An interval of zero starts each micro-batch as soon as it can, as no interval does.
             let interval = Some(std::time::Duration::from_micros(micros)).filter(|i| !i.is_zero());
             Ok(Trigger::ProcessingTime { interval })
         }

@@ -105,6 +105,7 @@ async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Reso
 }
 
 fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
+    // The place follows from the table's name alone, so that the same statement finds the checkpoint again.
     let root = session.engine()?.config.data_dir.join("checkpoints");
     Ok(root.join(name.database.to_lowercase()).join(name.table.to_lowercase()))
 }

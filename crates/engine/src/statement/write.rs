@@ -67,6 +67,7 @@ async fn save_as_table(
         (Some(there), ir::SaveMode::Append) => {
             return append_to_table(session, write, (&name, there), resolved).await;
         }
+        // The query of the table continues to write to it, so the table cannot be replaced.
         (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
             return Err(create_table::already_exists(&name));
         }

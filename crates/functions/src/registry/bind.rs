@@ -1,4 +1,4 @@
-//! Binding: what typed arguments of a function become.
+//! Binds a call of a function to the types of its arguments.
 
 use super::entry::{AggregateArgs, Binding, Call, Entry, OwnedBinding, Plain, ScalarArgs};
 use super::layers::{FunctionRegistry, unknown};
@@ -75,6 +75,7 @@ impl<'a> Function<'a> {
         for (i, ty) in plain.takes.iter().enumerate() {
             call.coerce(i, &ty.arrow())?;
         }
+        // All names of a function make the same kernel, so calls by different names are equal expressions.
         let name = self.entry.facts.names.first().copied().unwrap_or_default();
         let kernel = Kernel::new(name, plain.returns.arrow(), plain.run);
         Ok(kernel.nulls(plain.nulls).fallible(plain.fallible).call(call.args))
@@ -92,6 +93,7 @@ impl<'a> Function<'a> {
     ) -> Result<BoundAggregate> {
         let distinct = |args: Vec<Arg>| {
             self.entry.check_count(self.name, args.len())?;
+            // DataFusion compares by bits, where 0.0 and -0.0 differ; as keys they are the same.
             Ok(if call.distinct { args.into_iter().map(key).collect() } else { args })
         };
         match (&self.entry.facts.binding, self.owned()) {

@@ -1,4 +1,4 @@
-//! One function: all that is known about it, declared beside its code.
+//! Defines the entry of one function: all that is known about it, declared beside its code.
 
 use super::display::{Defaults, Display, DisplayForm};
 use super::kind::{
@@ -230,6 +230,7 @@ impl Entry {
 
     fn owned(name: &str, arguments: RangeInclusive<usize>, kind: Kind, binding: OwnedBinding) -> Self {
         let Entry { facts, .. } =
+            // The binding of closures is looked at first, so this one is never used.
             Self::new(&[], *arguments.start(), *arguments.end(), kind, Binding::Resolver);
         let owned = Owned { name: name.to_owned(), arguments: String::new(), about: String::new(), binding };
         Self { facts, owned: Some(Arc::new(owned)) }
@@ -478,6 +479,7 @@ impl Entry {
             return Ok(());
         }
         let expected = match (self.facts.min, self.facts.max) {
+            // Spark writes an open range in this way, and a closed one as a list.
             (min, MANY) => format!("> {}", min.saturating_sub(1)),
             (min, max) if min == max => min.to_string(),
             (min, max) => {

@@ -1,4 +1,4 @@
-//! The kinds of functions, and the forms within a kind that a resolver handles in ways of their own.
+//! Defines the kinds of functions, and the forms within a kind that a resolver handles in ways of their own.
 //!
 //! Every enum is matched exhaustively: a new form does not compile until the resolver says what becomes of it.
 

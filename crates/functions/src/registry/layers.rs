@@ -1,4 +1,4 @@
-//! The registry: the built-in functions, and beside them those of a session.
+//! Finds functions by name: the built-in ones, and beside them those of a session.
 
 use super::bind::Function;
 use super::entry::Entry;
@@ -63,6 +63,7 @@ impl FunctionRegistry {
         let layer = match qualifier {
             [layer] => layer,
             [system, layer] if is(system, "system") => layer,
+            // Functions are in no database, so another qualifier finds what the name alone finds.
             _ => return self.find(name),
         };
         match layer {
@@ -82,6 +83,7 @@ impl FunctionRegistry {
     /// # Errors
     /// `ROUTINE_ALREADY_EXISTS` if the session has a function of one of these names.
     pub fn register(&mut self, entry: Entry) -> Result<()> {
+        // Names are added to a copy, so that an entry has all of its names or none.
         let mut session = self.session.clone();
         entry.names().try_for_each(|name| session.add(name, &entry))?;
         self.session = session;
@@ -122,6 +124,7 @@ fn built_in() -> &'static (Layer, Vec<Error>) {
     BUILT_IN.get_or_init(|| {
         let (mut layer, mut errors) = (Layer::default(), vec![]);
         for entry in entries() {
+            // A test requires that there are no such errors.
             errors.extend(entry.names().filter_map(|name| layer.add(name, entry).err()));
         }
         (layer, errors)

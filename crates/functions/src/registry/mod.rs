@@ -1,4 +1,4 @@
-//! The registry of functions: one [`Entry`] holds all about a function and is found by any of its names.
+//! Keeps the registry of functions: one [`Entry`] holds all about a function and is found by any of its names.
 //!
 //! Entries stand beside the code of their functions, in tables by family. A resolver matches on the [`Kind`] of an
 //! entry and never on a name. A name that is neither here nor registered by a session does not exist.

@@ -1,4 +1,5 @@
-//! The reference page of the functions, made from their entries and from Spark's recorded answers to their examples.
+//! Generates the reference page of the functions from their entries and from Spark's recorded answers to their
+//! examples.
 
 use super::entry::Entry;
 use super::layers::families;
@@ -34,6 +35,7 @@ pub fn reference(answers: &BTreeMap<String, String>) -> String {
 fn section(entry: &Entry, answers: &BTreeMap<String, String>) -> String {
     let doc = entry.documentation();
     let mut names = entry.listed_names();
+    // A function that SHOW FUNCTIONS does not list has no section.
     let Some(name) = names.next() else { return String::new() };
     let aliases: Vec<_> = names.map(|alias| format!("`{alias}`")).collect();
     let also = if aliases.is_empty() { String::new() } else { format!(" Also {}.", aliases.join(", ")) };
@@ -75,6 +77,7 @@ fn rows(table: &str) -> Vec<String> {
             [from, to] => line.get(from + 1..*to).unwrap_or_default().iter().collect::<String>(),
             _ => String::new(),
         };
+        // A cell may contain a bar, so cells are cut at the crosses of the frame.
         bars.windows(2).map(|ends| cell(ends).trim().to_owned()).collect::<Vec<_>>().join(" | ")
     };
     lines.skip(2).take_while(|line| !line.starts_with('+')).map(cells).collect()

@@ -1,5 +1,5 @@
-//! `bitmap_bit_position`, `bitmap_bucket_number` and `bitmap_count`: numbers as bits of the bitmaps that Spark counts
-//! distinct values by, each of 4,096 bytes.
+//! Implements `bitmap_bit_position`, `bitmap_bucket_number` and `bitmap_count`: numbers as bits of the bitmaps by which
+//! Spark counts distinct values, each of 4,096 bytes.
 
 use crate::binding::Bound;
 use crate::errors::unexpected_type;
@@ -36,6 +36,7 @@ fn bit_position(n: i64) -> i64 {
 }
 
 fn bucket_number(n: i64) -> i64 {
+    // The division rounds toward zero, as Java's does, so 0 and the negative numbers after it share a bucket.
     if n > 0 { 1 + (n - 1) / BITS } else { n / BITS }
 }
 

@@ -1,4 +1,4 @@
-//! `uniform` and `randstr`: random numbers of a range, and random texts.
+//! Implements `uniform` and `randstr`: random numbers of a range, and random texts.
 //!
 //! With a seed the values are Spark's, as those of `rand` are.
 
@@ -99,6 +99,7 @@ fn randstr(mut c: Call) -> Result<Bound> {
     c.coerce(0, &DataType::Int32)?;
     let seed = seed(&c, 1)?;
     let length = match c.args.first().and_then(constant_of) {
+        // A length that is null counts as 0, as a seed does.
         Some(ScalarValue::Int32(length)) => length.unwrap_or(0),
         _ => return Err(not_constant(c.name, "length", "integer")),
     };

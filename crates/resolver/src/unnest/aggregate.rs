@@ -32,6 +32,7 @@ impl Resolver<'_> {
         let grouped_names: Vec<String> =
             grouped.schema.fields().iter().skip(input.keys.len()).map(|f| f.name().clone()).collect();
         let plan = LogicalPlan::Aggregate(grouped);
+        // With keys of its own, an aggregate has no group for a value without rows.
         if !aggregate.group_expr.is_empty() {
             let own = grouped_names.iter().zip(&names).map(|(raw, name)| super::named(column(raw), name));
             let exprs = columns(&input.keys).into_iter().map(Ok).chain(own).collect::<Result<Vec<_>>>()?;
@@ -49,6 +50,7 @@ impl Resolver<'_> {
         names: &[String],
         domain: &Domain,
     ) -> Result<Pushed> {
+        // An aggregate of a group may itself be null, so a mark tells groups from values without one.
         let mark = self.new_id();
         let ids: Vec<String> = groups.names.iter().map(|_| self.new_id()).collect();
         let found = groups.names.iter().zip(&ids).map(|(name, id)| column(name).alias(id));
@@ -60,6 +62,7 @@ impl Resolver<'_> {
         let null_of_nothing =
             |e: &Expr| matches!(e, Expr::AggregateFunction(f) if NULL_OF_NOTHING.contains(&f.func.name()));
         let mut values = columns(&ids);
+        // For these the null of the outer join is already the result, and nothing else is computed.
         if !groups.calls.iter().all(null_of_nothing) {
             let (empty, of_nothing) = self.of_no_rows(rows, &groups)?;
             plan = LogicalPlanBuilder::from(plan)

@@ -58,6 +58,7 @@ impl<'r, 'a> Attached<'r, 'a> {
     /// Adds a column that is null where the subquery has no row.
     fn found(&mut self, subquery: &Subquery) -> Result<Expr> {
         let (domain, plan, keys) = self.answers(subquery)?;
+        // There is one row for each value at most, so that the left join repeats no row of the relation.
         let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(project(plan, columns(&keys))?)));
         let mark = self.resolver.new_id();
         let marked = columns(&keys).into_iter().chain([lit(true).alias(&mark)]);
@@ -88,6 +89,7 @@ impl<'r, 'a> Attached<'r, 'a> {
     fn answers(&self, subquery: &Subquery) -> Result<(Domain, LogicalPlan, Vec<String>)> {
         let domain = Domain::of(self.resolver, &self.base, &subquery.outer_ref_columns)?;
         let pushed = self.resolver.pushed(&subquery.subquery, &domain)?;
+        // Subqueries inside now refer to the domain's columns. They nest one level less, so the recursion ends.
         Ok((domain, self.resolver.unnested(pushed.plan)?, pushed.keys))
     }
 

@@ -32,6 +32,7 @@ impl Domain {
             let Ok((_, field)) = base.schema().qualified_field_from_column(c) else {
                 return Err(Error::internal("a subquery names a column that the query around it lacks"));
             };
+            // A domain is made distinct and joined by its columns, and maps cannot be compared.
             if holds_map(field.data_type()) {
                 return Err(Error::unsupported("a subquery of this form correlated by a column of type MAP"));
             }
@@ -133,6 +134,7 @@ fn source(base: &LogicalPlan, needed: &[Column]) -> Result<LogicalPlan> {
         LogicalPlan::Filter(f) => {
             let mut all = needed.to_vec();
             all.extend(f.predicate.column_refs().into_iter().cloned());
+            // `column_refs` does not list what the predicate's subqueries use.
             all.extend(outer_columns(&f.predicate));
             filtered(source(&f.input, &all)?, f.predicate.clone())
         }
@@ -166,6 +168,7 @@ fn outer_columns(expr: &Expr) -> Vec<Column> {
 fn is_volatile(expr: &Expr) -> datafusion::error::Result<bool> {
     expr.exists(|e| {
         Ok(match e {
+            // The barrier is volatile for the optimizer only: it is true on every row.
             Expr::ScalarFunction(f) => f.name() != OPTIMIZATION_BARRIER && e.is_volatile_node(),
             _ => e.is_volatile_node(),
         })

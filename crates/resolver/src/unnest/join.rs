@@ -15,6 +15,7 @@ impl Resolver<'_> {
     pub(super) fn pushed_join(&self, join: &Join, domain: &Domain) -> Result<Pushed> {
         let (left, right) = (is_dependent(&join.left), is_dependent(&join.right));
         let (left, right) = match join.join_type {
+            // If only the condition uses the domain, neither side is dependent, and the left one gets it.
             JoinType::Inner => (left || !right, right),
             JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti => (true, right),
             JoinType::Right => (left, true),
@@ -46,6 +47,8 @@ impl Resolver<'_> {
             let (l, r) = (column(l), column(r));
             match join.null_equality {
                 datafusion::common::NullEquality::NullEqualsNull => join.on.push((l, r)),
+                // A join has one rule for the nulls of all its keys. A null is a value of the domain, so where keys
+                // with null are not equal, the domain is compared in the condition.
                 datafusion::common::NullEquality::NullEqualsNothing => {
                     let same = datafusion::logical_expr::binary_expr(
                         l,

@@ -57,6 +57,7 @@ impl Resolver<'_> {
             both = filter.exists(still).map_err(from_datafusion)?;
             join.filter = Some(filter);
         }
+        // A subquery that is left uses columns of both sides, which no projection below the join has.
         if both {
             return Err(correlated_to_both());
         }
@@ -90,6 +91,7 @@ impl Resolver<'_> {
                 Some(s) if !take(s) => return Ok(Transformed::no(e)),
                 Some(_) => {}
             }
+            // Equal subqueries share a column, so that equal expressions of the node remain equal.
             let known = lifted.iter().find(|(other, _)| other == &e).map(|(_, id)| id.clone());
             let id = known.unwrap_or_else(|| {
                 let id = self.new_id();

@@ -40,6 +40,8 @@ impl Resolver<'_> {
         if !holds_subquery(&plan)? {
             return Ok(plan);
         }
+        // The walk goes from below: when the domain of a node is built from its input, the subqueries in that are
+        // converted already, or left to DataFusion.
         let unnest = |node: LogicalPlan| self.unnested_node(node).map(Transformed::yes).map_err(external);
         plan.transform_up(unnest).data().map_err(from_datafusion)
     }
@@ -93,6 +95,7 @@ impl Resolver<'_> {
         if let Some(predicate) = kept.into_iter().reduce(Expr::and) {
             plan = filtered(plan, predicate)?;
         }
+        // The joins have added columns for results, which no operator above knows.
         match plan.schema().columns() == columns {
             true => Ok(plan),
             false => project(plan, columns.into_iter().map(Expr::Column)),

@@ -30,6 +30,7 @@ impl Resolver<'_> {
         if let Some(fetch) = fetch {
             within = within.and(at().lt_eq(lit(skip.saturating_add(fetch))));
         }
+        // The numbers are the order of the rows that are kept, which another LIMIT above may need.
         let order = vec![Key::new(column(&number), true, true)];
         Ok(Pushed { plan: filtered(plan, within)?, keys: input.keys, order })
     }

@@ -39,6 +39,7 @@ pub(super) fn is_dependent(plan: &LogicalPlan) -> bool {
 impl Resolver<'_> {
     /// Evaluates a plan for every value of the domain.
     pub(super) fn pushed(&self, plan: &LogicalPlan, domain: &Domain) -> Result<Pushed> {
+        // The recursion ends here: nothing below uses the domain.
         if !is_dependent(plan) {
             return self.for_each_value(plan, domain);
         }
@@ -56,6 +57,7 @@ impl Resolver<'_> {
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let pushed = self.pushed(input, domain)?;
                 let keys = pushed.keys.clone();
+                // Columns that are there for an order alone would make rows differ that are equal.
                 let rows = Arc::new(pushed.narrowed(input)?);
                 Ok(Pushed::unordered(LogicalPlan::Distinct(Distinct::All(rows)), keys))
             }
@@ -87,6 +89,7 @@ impl Resolver<'_> {
         for (e, field) in projection.expr.iter().zip(projection.schema.fields()) {
             exprs.push(named(domain.substituted(e.clone(), &input.keys)?, field.name())?);
         }
+        // A LIMIT above sorts by these again, so they stay even if the projection does not have them.
         for sort in &input.order {
             let shown = projection.schema.fields().iter().any(|f| column(f.name()) == sort.expr);
             if !shown && !exprs.contains(&sort.expr) {
@@ -106,6 +109,7 @@ impl Resolver<'_> {
                 return Err(refused(plan));
             };
             let mut call = *call;
+            // Each value of the domain has partitions of its own.
             call.params.partition_by.splice(0..0, columns(&input.keys));
             let call = Expr::from(call);
             exprs.push(column(&call.schema_name().to_string()).alias(field.name()));
@@ -116,6 +120,7 @@ impl Resolver<'_> {
     }
 
     fn pushed_union(&self, union: &Union, domain: &Domain) -> Result<Pushed> {
+        // Each input has its copy of the domain under ids of its own; the union has one id for all.
         let keys: Vec<String> = domain.names.iter().map(|_| self.new_id()).collect();
         let mut inputs = vec![];
         for input in &union.inputs {

@@ -1,4 +1,4 @@
-//! The catalog calls on databases.
+//! Answers the catalog calls on databases.
 
 use super::result_table::ResultTable;
 use crate::convert::{identifier, refuse_if};

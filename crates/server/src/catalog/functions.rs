@@ -1,4 +1,4 @@
-//! The catalog calls on functions.
+//! Answers the catalog calls on functions.
 
 use super::result_table::ResultTable;
 use crate::convert::identifier;
@@ -10,6 +10,7 @@ use thalweg_engine::catalog::{CatalogProvider, FunctionInfo};
 fn answer(catalog: &dyn CatalogProvider, all: Vec<FunctionInfo>) -> Result<Output> {
     let texts = |text: fn(&FunctionInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
     let of_catalog = |f: &FunctionInfo| f.database.is_some().then(|| catalog.name().to_owned());
+    // PySpark reads the columns by their positions. No function is a Java class, so the class name is empty.
     ResultTable::new()
         .texts("name", texts(|f| Some(f.name.clone())))
         .texts("catalog", all.iter().map(of_catalog).collect())
@@ -21,6 +22,7 @@ fn answer(catalog: &dyn CatalogProvider, all: Vec<FunctionInfo>) -> Result<Outpu
 }
 
 pub(super) async fn list(catalog: &dyn CatalogProvider, call: pb::ListFunctions) -> Result<Output> {
+    // Functions are in no database, so the name of one selects nothing.
     let pb::ListFunctions { db_name: _, pattern } = call;
     answer(catalog, catalog.list_functions(pattern.as_deref()).await?)
 }

@@ -1,4 +1,4 @@
-//! The methods of `spark.catalog`.
+//! Implements the methods of `spark.catalog`.
 //!
 //! Each call becomes a call of the session's [`CatalogProvider`], whose typed records become a small table in
 //! the layout that the client reads by position. There is no cache: `cacheTable` marks a table's plan, which
@@ -66,6 +66,7 @@ pub(crate) async fn call(session: &Session, proto: pb::Catalog) -> Result<Output
             tables::existing(session, &table_name).await?;
             ResultTable::nothing()
         }
+        // There is no cache of files, so a path has nothing to refresh.
         CatType::RefreshByPath(pb::RefreshByPath { path: _ }) => ResultTable::nothing(),
         CatType::RecoverPartitions(call) => tables::recover_partitions(session, call).await,
         CatType::ListPartitions(call) => tables::partitions(session, call).await,

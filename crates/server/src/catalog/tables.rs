@@ -1,4 +1,4 @@
-//! The catalog calls on tables.
+//! Answers the catalog calls on tables.
 
 use super::result_table::ResultTable;
 use crate::convert::{identifier, options, refuse_if, types};
@@ -55,6 +55,7 @@ pub(super) async fn columns(catalog: &dyn CatalogProvider, call: pb::ListColumns
     let pb::ListColumns { table_name, db_name } = call;
     let all = catalog.list_columns(&name_in(&table_name, db_name)?).await?;
     let texts = |text: fn(&ColumnInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
+    // PySpark reads these columns by their positions, and no table has buckets or clusters.
     let none = || vec![false; all.len()];
     ResultTable::new()
         .texts("name", texts(|c| Some(c.name.clone())))

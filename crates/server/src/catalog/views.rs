@@ -1,4 +1,4 @@
-//! The catalog calls on views.
+//! Answers the catalog calls on views.
 
 use super::result_table::ResultTable;
 use super::tables::{answer, database};
@@ -23,6 +23,7 @@ pub(super) async fn drop(catalog: &dyn CatalogProvider, call: pb::DropView) -> R
 
 pub(super) async fn drop_temporary(catalog: &dyn CatalogProvider, call: pb::DropTempView) -> Result<Output> {
     let pb::DropTempView { view_name } = call;
+    // The name of a temporary view is not split at its dots, as in Spark.
     ResultTable::flag(catalog.drop_temporary_view(&[view_name]).await?)
 }
 

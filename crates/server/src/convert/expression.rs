@@ -63,6 +63,7 @@ impl Converter<'_> {
             CastToType::TypeStr(text) => parse_data_type(&text)?,
         };
         let mode = match EvalMode::try_from(eval_mode) {
+            // A cast without a mode follows `spark.sql.ansi.enabled`, of which only `true` is supported.
             Ok(EvalMode::Unspecified | EvalMode::Ansi) => ir::EvalMode::Ansi,
             Ok(EvalMode::Try) => ir::EvalMode::Try,
             Ok(EvalMode::Legacy) => return Err(Error::unsupported("casts in legacy (not ANSI) mode")),
@@ -115,6 +116,7 @@ fn star_node(proto: pb::expression::UnresolvedStar) -> Result<ExprNode> {
     let pb::expression::UnresolvedStar { unparsed_target, plan_id } = proto;
     let target = match unparsed_target.as_deref() {
         None => None,
+        // Clients send the star with its target, as `a.*`.
         Some(text) => Some(identifier(text.strip_suffix(".*").unwrap_or(text))?),
     };
     Ok(ExprNode::Star { target, plan_id, except: vec![] })

@@ -17,6 +17,7 @@ impl Converter<'_> {
             is_internal: _,
         } = proto;
         let mut call = ir::FunctionCall::new(&function_name, self.expressions(arguments)?);
+        // The name of a built-in function is taken whole; only that of a registered function may have qualifiers.
         if is_user_defined_function {
             call.name = identifier(&function_name)?;
         }

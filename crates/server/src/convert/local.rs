@@ -61,6 +61,7 @@ fn joined(mut chunks: Vec<Bytes>) -> Result<Option<Vec<u8>>, arrow::error::Arrow
         // One chunk is a stream already, and decoding it would take as long as reading it.
         return Ok(chunks.pop().map(|chunk| chunk.to_vec()));
     }
+    // Each chunk is a whole stream with a schema and an end, so appending their bytes would make no stream.
     let mut writer: Option<StreamWriter<Vec<u8>>> = None;
     for chunk in chunks {
         let reader = StreamReader::try_new(Cursor::new(chunk), None)?;

@@ -46,6 +46,7 @@ impl<'a> Converter<'a> {
     /// Converts the relations that were split off the request. The inputs of each come after it.
     pub(crate) fn take_fragments(&self, fragments: Vec<Bytes>) -> Result<()> {
         *self.fragments.borrow_mut() = vec![None; fragments.len()];
+        // From the last to the first: an input has a larger number than its relation, and is needed by it.
         for (number, fragment) in fragments.into_iter().enumerate().rev() {
             let proto = pb::Relation::decode(fragment).map_err(|e| wire::undecodable(&e))?;
             let relation = self.relation(proto)?;
@@ -59,6 +60,7 @@ impl<'a> Converter<'a> {
     /// Returns the relation of a placeholder.
     fn fragment(&self, proto: &pb::Relation) -> Option<ir::Relation> {
         let number = wire::fragment_of(proto)?;
+        // Each fragment has one placeholder, so its relation is moved and not copied.
         self.fragments.borrow_mut().get_mut(number)?.take()
     }
 }

@@ -50,6 +50,7 @@ pub(crate) enum Sql {
 pub(crate) fn request(converter: &Converter<'_>, plan: pb::Plan) -> Result<ClientRequest> {
     match operation(converter, plan)? {
         Operation::Relation(relation) => match *relation {
+            // A catalog call arrives as a relation, since the client reads its result as rows.
             pb::Relation { common: _, rel_type: Some(RelType::Catalog(catalog)) } => {
                 Ok(ClientRequest::Catalog(catalog))
             }
@@ -110,6 +111,7 @@ fn decompressed(converter: &Converter<'_>, proto: CompressedOperation) -> Result
 fn unpacked(data: &[u8]) -> Result<Vec<u8>> {
     let mut plain = vec![];
     let read = zstd::stream::read::Decoder::new(data)
+        // One byte beyond the limit tells a plan that is too large from one that just fits.
         .and_then(|decoder| decoder.take(PLAN_BYTES_MAX + 1).read_to_end(&mut plain))
         .map_err(|e| invalid(format!("The compressed plan cannot be unpacked: {e}.")))?;
     // A few kilobytes can unfold to gigabytes.

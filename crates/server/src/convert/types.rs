@@ -69,6 +69,7 @@ fn as_schema(data_type: DataType) -> Result<StructType> {
 
 fn decimal_type(proto: pb::data_type::Decimal) -> Result<DataType> {
     let pb::data_type::Decimal { scale, precision, type_variation_reference: _ } = proto;
+    // The defaults are those of Spark's type `DECIMAL` without a size.
     let (precision, scale) = (precision.unwrap_or(10), scale.unwrap_or(0));
     let fits = |p: u8, s: i8| (1..=38).contains(&p) && s >= 0 && s.unsigned_abs() <= p;
     match (u8::try_from(precision), i8::try_from(scale)) {
@@ -101,6 +102,7 @@ fn interval_field(field: Option<i32>, default: u8, last: u8) -> Result<u8> {
 
 fn year_month_type(proto: pb::data_type::YearMonthInterval) -> Result<DataType> {
     let pb::data_type::YearMonthInterval { start_field, end_field, type_variation_reference: _ } = proto;
+    // A start without an end is a type of one field, as `INTERVAL YEAR`; neither is the widest type.
     let start = interval_field(start_field, 0, 1)?;
     Ok(DataType::YearMonthInterval {
         start,

@@ -67,6 +67,7 @@ impl Converter<'_> {
         let insert = |overwrite| {
             refuse_if(!options.is_empty(), "options of writeTo into a table that exists")?;
             refuse_if(!partition_by.is_empty(), "partitionedBy of writeTo into a table that exists")?;
+            // `writeTo` finds columns by name, in contrast to `insertInto`.
             let (table, query) = (name.clone(), query.clone());
             Ok(Command::Insert(ir::Insert { table, columns: vec![], query, overwrite, by_name: true }))
         };
@@ -208,6 +209,7 @@ fn output_mode_of(text: &str) -> Result<Option<ir::WriteOutputMode>> {
 
 fn trigger(proto: Option<Trigger>) -> Result<ir::WriteTrigger> {
     match proto {
+        // Without a trigger the next micro-batch starts as soon as the one before it has ended.
         None => Ok(ir::WriteTrigger::ProcessingTime(None)),
         Some(Trigger::ProcessingTimeInterval(interval)) => {
             Ok(ir::WriteTrigger::ProcessingTime(Some(interval)))

@@ -1,4 +1,4 @@
-//! Answers `AnalyzePlan`: what is known of a plan without running it.
+//! Answers `AnalyzePlan` with the properties of a plan that are known without running it.
 //!
 //! There is no cache, and no result ever depends on one: `persist` and `unpersist` mark a plan, and the
 //! storage level reports the mark.
@@ -95,6 +95,8 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn relation(&self, plan: Option<pb::Plan>) -> Result<ir::Relation> {
+        // Fragments are numbered over all plans of a request, so each plan is converted with all of them. A clone of
+        // `Bytes` copies no data.
         converter(self.session, self.fragments.clone(), |converter| convert::relation_of(converter, plan))
     }
 
@@ -106,6 +108,7 @@ impl Asked<'_> {
     async fn must_analyze(&self, proto: Option<pb::Relation>) -> Result<ir::Relation> {
         let proto = required(proto, "relation")?;
         let relation = converter(self.session, self.fragments.clone(), |c| c.relation(proto))?;
+        // A plan that does not resolve is an error of this call, as in Spark, and leaves no mark.
         self.session.engine.analyze(&relation, None).await?;
         Ok(relation)
     }

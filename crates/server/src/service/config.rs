@@ -22,6 +22,8 @@ pub(super) fn answer(config: &SessionConfig, operation: Option<Operation>) -> Re
     let Operation { op_type } = required(operation, "ConfigRequest.operation")?;
     match required(op_type, "Operation.op_type")? {
         OpType::Set(Set { pairs, silent }) => set(config, pairs, silent.unwrap_or(false)),
+        // Only `get` fails for a key that is not known: PySpark's `conf.get(key)` raises an exception, and
+        // `conf.get(key, default)` returns the default.
         OpType::Get(Get { keys }) => each(keys, |key| config.lookup(key)),
         OpType::GetWithDefault(GetWithDefault { pairs }) => {
             let value = |KeyValue { key, value }| KeyValue { value: config.get_option(&key).or(value), key };

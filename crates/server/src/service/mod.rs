@@ -53,6 +53,7 @@ impl SparkConnectService {
         id: &str,
         observed: Option<&str>,
     ) -> Result<Arc<ClientSession>, Status> {
+        // Without a session nothing keeps the error, so it has no id; the status alone has to be enough.
         self.sessions.get_or_create(&user_id(user), id, observed).map_err(|e| status(&e, ""))
     }
 
@@ -119,6 +120,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             let operation = session.add_operation(operation_id, options)?;
             let reattachable = operation.options.reattachable;
             // The stream exists before the work starts, so that the operation is never without a reader.
+            // A client that does not reattach would take the end of a cut stream for the end of its result.
             let stream = operation.stream(None, messages_max(&session).filter(|_| reattachable))?;
             let start =
                 Start { session: session.clone(), operation, plan: Deep { message: plan, fragments } };
@@ -140,6 +142,8 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             client_type: _,
             last_response_id,
         } = request.into_inner();
+        // No session is created here: PySpark sends the query again if the error contains `SESSION_NOT_FOUND` or
+        // `OPERATION_NOT_FOUND` and no response has arrived yet.
         let session = self.known_session(user_context, &session_id)?;
         let stream = session.operation(&operation_id).and_then(|operation| {
             // Its responses are dropped when they are sent.
@@ -199,6 +203,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
         let result = match required(analyze, "AnalyzePlanRequest.analyze") {
             Ok(question) => {
                 let session = session.clone();
+                // Analysis walks the plan by recursion, and only the executor's threads have the stack for deep plans.
                 self.executor.run(async move { analyze::answer(&session, question, fragments).await }).await
             }
             Err(error) => Err(error),
@@ -271,6 +276,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
             names,
         } = request.into_inner();
         let session = self.session(user_context, &session_id, observed.as_deref())?;
+        // Clients ask before an upload, and send only what is missing.
         let uploads = lock(&session.uploads);
         let exists = |name: String| {
             let exists = uploads.has(&name);
@@ -373,6 +379,7 @@ impl rpc_server::SparkConnectService for SparkConnectService {
 
 /// Converts the options of an execution.
 fn execute_options(requested: Vec<RequestOption>, tags: Vec<String>) -> Result<ExecuteOptions> {
+    // Spark joins the tags of a job with commas, so its clients refuse the same tags.
     if let Some(tag) = tags.iter().find(|tag| tag.is_empty() || tag.contains(',')) {
         let text = format!("The operation tag '{tag}' is empty or holds a comma.");
         return Err(Error::new(ErrorKind::IllegalArgument, "INVALID_SPARK_CONNECT_TAG", "22023", text));
@@ -393,6 +400,7 @@ fn execute_options(requested: Vec<RequestOption>, tags: Vec<String>) -> Result<E
 /// Returns the size of chunks: what the client prefers, at most half of the largest message.
 fn chunk_bytes(options: pb::ResultChunkingOptions) -> Option<usize> {
     let pb::ResultChunkingOptions { allow_arrow_batch_chunking, preferred_arrow_chunk_size } = options;
+    // The ids and the schema have to fit into the message as well.
     let limit = crate::MESSAGE_BYTES_MAX / 2;
     let preferred = preferred_arrow_chunk_size.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
     allow_arrow_batch_chunking.then(|| preferred.unwrap_or(limit).min(limit))

@@ -34,6 +34,7 @@ impl Parser<'_> {
             }
             "STRING" if self.is_word("COLLATE") => Err(self.unsupported("COLLATE")),
             _ => match DataType::plain(&word) {
+                // A type without parameters refuses them, as in INT(3).
                 Some(data_type) if !self.is_symbol("(") => Ok(data_type),
                 _ => Err(self.unsupported_type(start)),
             },
@@ -89,6 +90,7 @@ impl Parser<'_> {
     }
 
     fn nested_type(&mut self, word: &str, start: usize) -> Result<DataType> {
+        // The lexer reads these two characters as an operator.
         if word == "STRUCT" && self.eat_symbol("<>") {
             return Ok(DataType::Struct(StructType::default()));
         }
@@ -131,6 +133,7 @@ impl Parser<'_> {
             return Ok(one);
         }
         let end = self.here().to_owned();
+        // Spark refuses a range from a field to itself.
         let range = DataType::interval(&start, &end).filter(|range| *range != one);
         let range = range.ok_or_else(|| self.error())?;
         self.advance();
@@ -153,6 +156,7 @@ impl Parser<'_> {
                 self.expect("NULL")?;
                 field.nullable = false;
             } else if self.eat("COMMENT") {
+                // Metadata is JSON text by key, so the comment is quoted.
                 let comment = serde_json::Value::String(self.text()?).to_string();
                 field.metadata.insert("comment".to_owned(), comment);
             } else if self.is_any_word(&["DEFAULT", "GENERATED", "PRIMARY", "REFERENCES", "CHECK", "UNIQUE"])

@@ -90,11 +90,13 @@ impl Lexer<'_> {
         if self.starts(at, "--") {
             return self.line_comment_end(at);
         }
+        // What a hint contains is read by the parser, so its comment signs are tokens.
         if self.starts(at, "/*") && !self.starts(at, "/*+") {
             return self.block_comment(at);
         }
         let (kind, stop) = match c {
             '\'' | '"' => self.string(at, c),
+            // This comes before words, since `r` without a quote behind it is a name.
             'r' | 'R' if matches!(self.char(at + 1), Some('\'' | '"')) => self.raw_string(at),
             '`' => self.quoted(at),
             '0'..='9' => self.number(at),
@@ -142,6 +144,8 @@ impl Lexer<'_> {
         let mut at = start + 1;
         while let Some(c) = self.char(at) {
             match c {
+                // An escaped quote does not end the string; values of escapes are computed from the whole text
+                // afterwards.
                 '\\' => at += 2,
                 _ if c == quote && self.char(at + 1) == Some(quote) => at += 2,
                 _ if c == quote => {
@@ -219,6 +223,7 @@ impl Lexer<'_> {
         match suffix.as_str() {
             "" | "D" | "F" | "BD" => (TokenKind::Number, stop),
             "L" | "S" | "Y" if is_whole => (TokenKind::Number, stop),
+            // Spark allows names that begin with digits, but not with a point among them.
             _ if mantissa == whole => (TokenKind::Word, stop),
             _ if whole == start => (TokenKind::Unknown, stop),
             _ => (TokenKind::Number, whole),
@@ -231,6 +236,7 @@ impl Lexer<'_> {
         }
         let sign = usize::from(matches!(self.char(at + 1), Some('+' | '-')));
         let stop = self.digits_end(at + 1 + sign);
+        // Without digits the `e` is no exponent, and `1e` is a name.
         if stop == at + 1 + sign { at } else { stop }
     }
 
@@ -239,6 +245,7 @@ impl Lexer<'_> {
             self.in_hint = true;
             return (TokenKind::Symbol, at + 3);
         }
+        // Outside of a hint these are two operators.
         if self.in_hint && self.starts(at, "*/") {
             self.in_hint = false;
             return (TokenKind::Symbol, at + 2);

@@ -37,12 +37,14 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let tokens = lex(text);
+        // Brackets are matched once for the whole text, so that a look-ahead past a parenthesis takes constant time.
         let mut closing = vec![None; tokens.len()];
         let mut open = vec![];
         for (at, token) in tokens.iter().enumerate() {
             match text.get(token.from..token.to) {
                 Some("(") if token.kind == TokenKind::Symbol => open.push(at),
                 Some(")") if token.kind == TokenKind::Symbol => {
+                    // A parenthesis that closes nothing is not an error yet: the parser reports it where it reads it.
                     if let Some(slot) = open.pop().and_then(|o| closing.get_mut(o)) {
                         *slot = Some(at);
                     }
@@ -60,6 +62,7 @@ impl<'a> Source<'a> {
         for (at, token) in self.tokens.iter().enumerate() {
             let ends = token.kind == TokenKind::End
                 || (token.kind == TokenKind::Symbol && self.text.get(token.from..token.to) == Some(";"));
+            // As in spark-sql, a `;` may follow another one.
             if ends && at > from {
                 ranges.push(from..at);
             }
@@ -104,6 +107,8 @@ impl<'a> Parser<'a> {
 
     /// Creates a parser of the tokens in `range`, with origins counted from the character `base`.
     pub(crate) fn over(source: &'a Source<'a>, range: std::ops::Range<usize>, base: usize) -> Self {
+        // This is the end of the statement and not of the text, so that an error there points behind the statement that
+        // is incomplete.
         let (byte, start) = source.place(range.end);
         let end = Token { kind: TokenKind::End, start, stop: start, from: byte, to: byte };
         Self {
@@ -252,6 +257,7 @@ impl<'a> Parser<'a> {
             return Err(self.too_complex());
         }
         self.depth += 1;
+        // The phrase measures its own height from zero; that of its siblings is a lower bound afterwards.
         let siblings = std::mem::take(&mut self.height);
         let result = phrase(self);
         self.depth -= 1;
@@ -292,6 +298,7 @@ impl<'a> Parser<'a> {
         let token = self.peek();
         let fits = match token.kind {
             TokenKind::Quoted(_) => true,
+            // WINDOW is an alias unless a definition follows, so the list of words does not have it.
             TokenKind::Word => words::may_be_alias(self.text_of(token)) && !self.is_windows_at(self.pos),
             _ => false,
         };
@@ -300,6 +307,7 @@ impl<'a> Parser<'a> {
 
     /// `a.b.c`.
     fn name(&mut self) -> Result<Name> {
+        // Without a parenthesis IDENTIFIER is a name like any other.
         if self.is_word("IDENTIFIER") && self.is_symbol_at(self.pos + 1, "(") {
             return self.identifier_clause();
         }
@@ -382,6 +390,7 @@ impl<'a> Parser<'a> {
         let mut text = String::new();
         for token in (from..self.pos).map(|at| self.token_at(at)) {
             match token.kind {
+                // Names ignore case, so `a` and `A` are one key. Strings do not, and stay as they are written.
                 TokenKind::Word => text.push_str(&self.text_of(token).to_lowercase()),
                 _ => text.push_str(self.text_of(token)),
             }

@@ -9,6 +9,7 @@ pub(crate) fn unescape(inner: &str, quote: char) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut at = 0;
     while let Some(&c) = chars.get(at) {
+        // A backslash at the end escapes nothing and is kept.
         if c == '\\' && at + 1 < chars.len() {
             at += escape(chars.get(at + 1..).unwrap_or_default(), &mut out) + 1;
         } else {
@@ -21,6 +22,7 @@ pub(crate) fn unescape(inner: &str, quote: char) -> String {
 
 /// Appends the value of the escape after a backslash; returns the number of characters that it consists of.
 fn escape(rest: &[char], out: &mut String) -> usize {
+    // This comes before the single characters: `\0` alone is NUL, but `\041` is an exclamation mark.
     if let Some((c, taken)) = code_point(rest) {
         out.push(c);
         return taken;
@@ -44,6 +46,7 @@ fn code_point(rest: &[char]) -> Option<(char, usize)> {
     let (skip, digits, radix) = match rest.first()? {
         'u' => (1, 4, 16),
         'U' => (1, 8, 16),
+        // Three octal digits of which the first is 0 or 1 are at most 127, an ASCII character.
         '0' | '1' => (0, 3, 8),
         _ => return None,
     };

@@ -125,6 +125,7 @@ pub(crate) fn nearest_keyword(word: &str) -> Option<String> {
         return None;
     }
     let near = thalweg_common::suggest::nearest(&upper, KEYWORDS).into_iter().next()?;
+    // A word that is longer or shorter by more is rather a name that is similar by chance.
     (near.len().abs_diff(upper.len()) <= 1).then_some(near)
 }
 

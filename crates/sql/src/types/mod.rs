@@ -42,6 +42,7 @@ pub fn parse_ddl_schema(text: &str) -> Result<StructType> {
             Err(error) => Some(error),
         }
     };
+    // If neither reading succeeds, the error is that of the columns, which the caller has asked for.
     match (parse_data_type(text), columns) {
         (Ok(DataType::Struct(schema)), _) => Ok(schema),
         (_, Some(error)) => Err(error),
@@ -55,6 +56,7 @@ pub fn parse_ddl_schema(text: &str) -> Result<StructType> {
 /// # Errors
 /// As [`parse_data_type`].
 pub fn parse_type_or_schema(text: &str) -> Result<DataType> {
+    // A type first: INT is one, while as columns it would be a name without a type.
     parse_data_type(text).or_else(|error| match is_json(text) {
         true => Err(error),
         false => parse_ddl_schema(text).map(DataType::Struct),

@@ -34,6 +34,7 @@ impl Table {
             let cells = batch.columns().iter();
             self.rows.push(cells.map(|c| cut(&display::cell(c.as_ref(), row, &self.time_zone))).collect());
         }
+        // The columns of the constructor have their types as texts alone, so the rows tell which are numbers.
         self.right = batch.schema().fields().iter().map(|f| is_number(f.data_type())).collect();
         self.count += batch.num_rows();
     }
@@ -73,6 +74,7 @@ impl Table {
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
         let mut out = String::new();
         for ((cell, width), right) in cells.iter().zip(widths).zip(&self.right) {
+            // Widths are columns of the terminal and not characters: East Asian characters take two.
             let pad = " ".repeat(width.saturating_sub(cell.width()));
             let (before, after) = if *right { (pad.as_str(), "") } else { ("", pad.as_str()) };
             out.push_str(&format!("│ {before}{cell}{after} "));
@@ -93,6 +95,7 @@ fn is_number(data_type: &DataType) -> bool {
 
 /// Truncates a text to one line of at most [`CELL_WIDTH_MAX`] columns.
 fn cut(text: &str) -> String {
+    // A line break or a tab inside a cell would break the box.
     let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if flat.width() <= CELL_WIDTH_MAX {
         return flat;
@@ -100,6 +103,7 @@ fn cut(text: &str) -> String {
     let mut width = 0;
     let fits = |c: &char| {
         width += c.width().unwrap_or(0);
+        // One column is left for the ellipsis.
         width < CELL_WIDTH_MAX
     };
     let kept: String = flat.chars().take_while(fits).collect();

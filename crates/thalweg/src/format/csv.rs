@@ -24,6 +24,7 @@ impl CsvPrinter {
     pub(crate) fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut out = self.begin();
         for row in 0..batch.num_rows() {
+            // A column of the type NULL has no null bits, so its rows do not count as null.
             let cell = |c: &ArrayRef| match c.is_null(row) || *c.data_type() == DataType::Null {
                 true => None,
                 false => Some(display::cell(c.as_ref(), row, &self.time_zone)),
@@ -35,6 +36,7 @@ impl CsvPrinter {
     }
 
     pub(crate) fn finish(mut self) -> Result<()> {
+        // A result without rows has its header nevertheless.
         write(self.begin().as_bytes())
     }
 

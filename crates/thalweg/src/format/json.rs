@@ -57,12 +57,14 @@ fn value(column: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
         DataType::List(_) => list(&column.as_list::<i32>().value(row), out)?,
         DataType::Map(..) => map(column, row, out)?,
         DataType::Float32 | DataType::Float64 => match shown() {
+            // Only the text of a finite number ends with a digit.
             number if number.ends_with(|c: char| c.is_ascii_digit()) => out.push_str(&number),
             word => text(&word, out)?,
         },
         DataType::Boolean => out.push_str(&shown()),
         number if number.is_numeric() => out.push_str(&shown()),
         DataType::Binary | DataType::Date32 | DataType::Timestamp(..) => {
+            // Arrow's own text of these types does not depend on the time zone of the session, as Spark's does.
             let options = FormatOptions::default();
             let formatter =
                 ArrayFormatter::try_new(column.as_ref(), &options).map_err(|e| failed("json", e))?;

@@ -69,5 +69,6 @@ impl RowPrinter {
 /// Writes to stdout.
 fn write(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
+    // Each batch is flushed, so that the reader of a pipe gets rows while the query runs.
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| no_stdout(&e))
 }

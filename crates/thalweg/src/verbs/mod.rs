@@ -1,4 +1,4 @@
-//! The verbs of the command line: one file each, with its flags, its help and what it does.
+//! Defines the verbs of the command line: one file each, with its flags, its help and its code.
 //!
 //! To add one: a file with a struct of its arguments and `run`, and a line in [`Verb`].
 
@@ -23,6 +23,7 @@ impl Verb {
     /// Sets the configuration keys that flags give.
     pub(crate) fn prepare(&self, mut settings: Configuration) -> Result<Configuration> {
         let flags: Vec<(&str, Option<String>)> = match self {
+            // The demo gives its servers a data directory of its own.
             Verb::Demo(_) => vec![],
             Verb::Serve(args) => args.settings(),
             Verb::Sql(args) => args.settings(),

@@ -51,7 +51,9 @@ impl ServeArgs {
 
 /// Serves until a signal.
 pub(crate) async fn run(settings: &Configuration) -> Result<()> {
+    // A signal that arrives while the engine opens is kept until the server looks for one.
     let mut stop = Stop::new()?;
+    // The port is bound first: a process that cannot serve must not resume streaming tables.
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
     let engine = Engine::open(engine_config(settings), standard_registry()?).await?;

@@ -79,7 +79,9 @@ impl SqlArgs {
 pub(crate) async fn run(args: SqlArgs, settings: &Configuration) -> Result<(), Failure> {
     let text = args.text()?;
     let mut config = engine_config(settings);
+    // The streaming tables of the directory continue when a server opens it, and not beside these statements.
     config.resume_jobs = false;
+    // The folder is removed when this value is dropped, at the end of the run.
     let temporary = match settings.is_set("data.dir") {
         true => None,
         false => Some(tempfile::tempdir().map_err(|e| failed("no temporary directory", e))?),
@@ -87,6 +89,7 @@ pub(crate) async fn run(args: SqlArgs, settings: &Configuration) -> Result<(), F
     if let Some(folder) = &temporary {
         config.data_dir = folder.path().to_path_buf();
     }
+    // All statements are parsed before the first one runs, so a syntax error changes nothing.
     let statements = match thalweg_engine::parse(&text) {
         Ok(statements) => statements,
         // A script of comments only is valid.
@@ -126,6 +129,7 @@ async fn statement_by_statement(
     let session = engine.new_session("thalweg", "sql");
     let mut from = 0;
     for statement in statements {
+        // The search begins after the statement before, so that equal statements get their own lines.
         let rest = text.get(from..).unwrap_or_default();
         let start = from + rest.find(&statement.text).unwrap_or(0);
         from = start + statement.text.len();

@@ -1,4 +1,4 @@
-//! Cells → the type that holds them, by Spark's rules.
+//! Infers the type that holds CSV cells, by Spark's rules.
 //!
 //! A type only widens, in Spark's order: int, bigint, decimal, double, date, timestamp, boolean, string.
 
@@ -52,6 +52,7 @@ fn narrowest(seen: CellType, text: &str, rules: &TextRules, prefer_date: bool) -
         return CellType::Long;
     }
     if rank <= 3
+        // Spark infers a decimal for whole numbers alone; one with a fraction is a double.
         && let Some(size) = number::decimal_size(text).filter(|size| size.scale == 0)
     {
         return CellType::Decimal(size.precision);
@@ -95,10 +96,12 @@ fn merge(a: CellType, b: CellType) -> CellType {
     match (low, high) {
         (CellType::Nothing, other) => other,
         (CellType::Decimal(p), CellType::Decimal(q)) => CellType::Decimal(p.max(q)),
+        // As decimals an INT has 10 digits and a BIGINT 20.
         (CellType::Int, CellType::Decimal(q)) => CellType::Decimal(q.max(10)),
         (CellType::Long, CellType::Decimal(q)) => CellType::Decimal(q.max(20)),
         (a, b) if a == b => a,
         (CellType::Int | CellType::Long | CellType::Decimal(_), CellType::Long | CellType::Double) => high,
+        // A date is also read as a timestamp, at midnight.
         (CellType::Date, CellType::Timestamp) => CellType::Timestamp,
         _ => CellType::Text,
     }

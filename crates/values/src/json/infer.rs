@@ -1,4 +1,4 @@
-//! Trees → the type that holds them, by Spark's rules.
+//! Infers the type that holds JSON trees, by Spark's rules.
 //!
 //! Whole numbers are bigint, others double, text is string; fields are in the order of their names; types that do not
 //! go together are string.
@@ -120,6 +120,7 @@ fn widen(seen: &mut InferredType, value: &Json<'_>, rules: InferRules<'_>) {
 /// The type of a value without parts.
 fn primitive(value: &Json<'_>, rules: InferRules<'_>) -> InferredType {
     match value {
+        // Some writers of JSON write an empty text for a null, so Spark infers no type from it.
         Json::Text(text) if text.is_empty() => InferredType::Nothing,
         Json::Text(text) => of_text(text, rules),
         Json::Bool(_) | Json::Number(_) if rules.primitives_as_string => InferredType::Text,
@@ -135,6 +136,7 @@ fn primitive(value: &Json<'_>, rules: InferRules<'_>) -> InferredType {
 }
 
 fn of_text(text: &str, rules: InferRules<'_>) -> InferredType {
+    // Spark reads decimals in the format of the locale, which is that of the US: commas may be anywhere.
     let plain = if text.contains(',') { Cow::Owned(text.replace(',', "")) } else { Cow::Borrowed(text) };
     let size = if rules.prefers_decimal { number::decimal_size(&plain) } else { None };
     match size.and_then(decimal) {
@@ -165,6 +167,7 @@ fn merge(a: InferredType, b: InferredType) -> InferredType {
         (Nothing, other) | (other, Nothing) => other,
         (Decimal(p, s), Decimal(q, t)) => of_digits((p - s).max(q - t), s.max(t)).unwrap_or(Double),
         (Long, Decimal(p, s)) | (Decimal(p, s), Long) => {
+            // Where the digits of a decimal are not enough Spark takes a double.
             of_digits((p - s).max(LONG_DIGITS), s).unwrap_or(Double)
         }
         (Long | Decimal(..), Double) | (Double, Long | Decimal(..)) => Double,

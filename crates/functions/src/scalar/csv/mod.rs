@@ -1,4 +1,4 @@
-//! Functions of CSV texts, each of which is one record.
+//! Implements the functions of CSV texts, each of which is one record.
 
 mod options;
 mod read;

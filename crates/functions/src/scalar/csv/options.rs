@@ -1,4 +1,4 @@
-//! The options of CSV functions. Each is used or refused by name.
+//! Parses the options of CSV functions. Each is used or refused by name.
 
 use crate::errors::parse_mode_unsupported;
 use crate::params::InZone;
@@ -44,6 +44,7 @@ impl CsvOptions {
                 all.set(&key.to_ascii_lowercase(), &value).ok_or_else(unknown)?;
             }
         }
+        // Patterns and the time zone are checked even if there are no rows.
         all.rules()?;
         Ok(all)
     }
@@ -95,6 +96,7 @@ impl CsvOptions {
 
     /// How a record is cut: all of a text is one.
     pub(super) fn syntax(&self) -> Syntax {
+        // Spark's default for `charToEscapeQuoteEscaping` is the escape, unless that is the quote.
         let doubled = (self.escape != self.quote).then_some(self.escape);
         Syntax {
             separator: self.separator.clone(),
@@ -131,6 +133,7 @@ fn fails_fast(function: &str, mode: &str) -> Option<Result<bool>> {
         "PERMISSIVE" => Some(Ok(false)),
         "FAILFAST" => Some(Ok(true)),
         "DROPMALFORMED" if function == "schema_of_csv" => Some(Ok(false)),
+        // A function has a value for each row, so it cannot drop a record: Spark refuses the mode, too.
         "DROPMALFORMED" => Some(Err(parse_mode_unsupported(function, mode))),
         _ => None,
     }

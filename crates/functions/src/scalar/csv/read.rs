@@ -1,4 +1,4 @@
-//! `from_csv(text, schema [, options])`: one CSV record as a struct.
+//! Implements `from_csv(text, schema [, options])`: one CSV record as a struct.
 //!
 //! The schema comes as the type of a null: only the caller can read Spark's types. A field that does not fit its type
 //! is null and leaves its siblings alone; a column may take the text of a record that is not whole. In the mode
@@ -119,6 +119,8 @@ impl<'a> Rows<'a> {
             if let Some(text) = text.filter(|_| self.options.fail_fast) {
                 return Err(malformed_json(text));
             }
+            // Spark finds no record in an empty text: all columns are null, also the one for records that are not
+            // whole.
             self.cells.iter_mut().for_each(CellBuilder::append_null);
             self.corrupt.append_null();
             return Ok(());
@@ -155,6 +157,7 @@ impl<'a> Rows<'a> {
             columns.insert(place, Arc::new(self.corrupt.finish()));
         }
         let (length, nulls) = (self.valid.len(), self.valid.finish());
+        // A struct without fields has no column that tells its length.
         let rows = StructArray::try_new_with_length(fields.clone(), columns, nulls, length);
         Ok(Arc::new(arrow(rows)?))
     }

@@ -1,4 +1,4 @@
-//! `schema_of_csv(text [, options])`: the schema that `from_csv` would read a constant record by.
+//! Implements `schema_of_csv(text [, options])`: the schema that `from_csv` would read a constant record by.
 
 use super::options::CsvOptions;
 use crate::binding::Bound;
@@ -45,6 +45,7 @@ fn schema(text: &str, options: &CsvOptions) -> Result<DataType> {
         });
         let value = value.filter(|v| !v.is_empty() && *v != options.null_value);
         let of = |value| CellType::default().widened(value, &rules, options.prefer_date);
+        // Spark gives these names to the columns of records without a header.
         Field::new(format!("_c{i}"), value.map_or(CellType::Nothing, of).data_type(), true)
     };
     Ok(DataType::Struct((0..record.len()).map(field).collect()))

@@ -1,4 +1,4 @@
-//! `to_csv(struct [, options])`: a struct as one CSV record, without the end of its line.
+//! Implements `to_csv(struct [, options])`: a struct as one CSV record, without the end of its line.
 
 use super::options::{flag, separator};
 use crate::binding::Bound;
@@ -52,6 +52,7 @@ fn to_csv(mut call: Call) -> Result<Bound> {
     };
     let writing = writing(given, call.ctx.time_zone)?;
     let writer = writer_of(&writing)?;
+    // A pattern that does not fit a field is an error of the call, even if there are no rows.
     fields.iter().try_for_each(|field| writer.rules.check(field.data_type()))?;
     let nulls = if fields.is_empty() { Nulls::Always } else { Nulls::Args };
     call.args.truncate(1);
@@ -59,6 +60,8 @@ fn to_csv(mut call: Call) -> Result<Bound> {
 }
 
 fn writing(given: Vec<(String, String)>, zone: &str) -> Result<Writing> {
+    // Spark's defaults differ from those of reading: blanks at the ends are trimmed, and an empty text is written in
+    // quotes.
     let mut all = Writing {
         zone: InZone(zone.into()),
         separator: ",".to_owned(),

@@ -1,4 +1,4 @@
-//! `schema_of_json(text [, options])`: the schema that `from_json` would read a constant text by.
+//! Implements `schema_of_json(text [, options])`: the schema that `from_json` would read a constant text by.
 
 use super::read::options_of;
 use crate::binding::Bound;
@@ -58,6 +58,8 @@ fn schema(text: &str, rules: InferRules<'_>, lenience: Lenience) -> Result<DataT
     Ok(match (seen.data_type(rules), &seen) {
         (Some(found), _) => found,
         (None, InferredType::Object(_)) => empty,
+        // At the top an object without fields and a list of such have types of their own; inside of an object such a
+        // field is left out.
         (None, InferredType::List(of)) if matches!(**of, InferredType::Object(_)) => {
             DataType::List(Arc::new(Field::new("element", empty, true)))
         }

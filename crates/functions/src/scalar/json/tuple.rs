@@ -1,4 +1,4 @@
-//! `json_tuple(text, name, ...)`: the values of some fields of a JSON object, as the one row of a generator.
+//! Implements `json_tuple(text, name, ...)`: the values of some fields of a JSON object, as the one row of a generator.
 //!
 //! What is not a JSON object has no fields. Of two values of one name the last counts, but nulls count never.
 
@@ -52,6 +52,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
         _ => Fields::empty(),
     };
     let rows = arrow(StructArray::try_new(fields, columns, None))?;
+    // A generator would drop a row with an empty list, and `json_tuple` returns a row for each.
     let lengths = OffsetBuffer::from_lengths(std::iter::repeat_n(1, b.rows));
     Ok(Arc::new(arrow(ListArray::try_new(Arc::clone(element), lengths, Arc::new(rows), None))?))
 }
@@ -62,6 +63,7 @@ fn value_of<'a>(members: &'a Members<'_>, name: &str) -> Option<Cow<'a, str>> {
         Json::Text(text) => Cow::Borrowed(text.as_ref()),
         other => Cow::Owned(other.compact()),
     };
+    // A text with half of a surrogate pair has no form in UTF-8.
     Some(text).filter(|text| !text.contains(HALF))
 }
 

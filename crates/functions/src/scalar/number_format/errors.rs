@@ -1,4 +1,4 @@
-//! The errors of number formats: a format that is not one, and a text that does not match its format.
+//! Builds the errors of number formats: a format that is not one, and a text that does not match its format.
 
 use super::quoted;
 use arrow::datatypes::DataType;

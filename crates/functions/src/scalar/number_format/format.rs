@@ -1,4 +1,4 @@
-//! Reads a number format: its tokens, in the one order that Spark allows.
+//! Parses a number format: its tokens, in the one order that Spark allows.
 
 use super::errors::BadFormat;
 use thalweg_common::Result;
@@ -52,6 +52,7 @@ impl NumberFormat {
             return Err(bad.error(&text));
         }
         if tokens.contains(&FormatToken::Close) {
+            // `PR` is one token of the format, and stands for a bracket on either side of the number.
             tokens.insert(0, FormatToken::Open);
         }
         Ok(Self { tokens, text })

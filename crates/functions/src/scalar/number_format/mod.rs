@@ -1,4 +1,5 @@
-//! `to_number`, `try_to_number`, `to_char` and `to_varchar`: numbers as texts of a format such as `$9,999.99`.
+//! Implements `to_number`, `try_to_number`, `to_char` and `to_varchar`: numbers as texts of a format such as
+//! `$9,999.99`.
 //!
 //! A format is a constant and is read while a call is bound. Dates and times are formatted by `date_format`, and
 //! binaries by the function that the format names.
@@ -145,6 +146,7 @@ fn of_number(mut call: Call) -> Result<Bound> {
     let ctx = call.ctx;
     let [value, _] = call.take()?;
     let value = as_decimal(value, ctx)?;
+    // A number that does not fit is written as `#`, so no row can fail.
     let kernel = Kernel::new("to_char", DataType::Utf8, write_all).params(format);
     Ok(kernel.call(vec![value]))
 }
@@ -153,6 +155,7 @@ fn of_number(mut call: Call) -> Result<Bound> {
 fn as_decimal(value: Arg, ctx: &BindContext) -> Result<Arg> {
     let to = match &value.data_type {
         t if is_decimal(t) => return Ok(value),
+        // These are the sizes of Spark's `DecimalType.forType`, and for a text its `SYSTEM_DEFAULT`.
         DataType::Float32 => DataType::Decimal128(14, 7),
         DataType::Float64 => DataType::Decimal128(30, 15),
         DataType::Utf8 => DataType::Decimal128(38, 18),

@@ -1,4 +1,4 @@
-//! Reads a text by a number format.
+//! Converts a text to a decimal by a number format.
 
 use super::format::{FormatToken, Group, NumberFormat};
 use crate::scalar::is_java_white_space;
@@ -36,22 +36,26 @@ impl NumberFormat {
             match token {
                 FormatToken::Digits(groups) => read_groups(&mut input, groups, after, &mut digits)?,
                 FormatToken::Point => after |= input.next_if_eq(&'.').is_some(),
+                // The currency sign has to be there, in contrast to a sign of the number.
                 FormatToken::Currency => drop(input.next_if_eq(&'$')?),
                 FormatToken::Sign if input.next_if_eq(&'+').is_some() => {}
                 FormatToken::Sign | FormatToken::Minus => negative ^= input.next_if_eq(&'-').is_some(),
                 FormatToken::Open => open = input.next_if_eq(&'<').is_some(),
                 FormatToken::Close => {
+                    // A number has both brackets or none.
                     if input.next_if_eq(&'>').is_some() != open {
                         return None;
                     }
                     negative ^= open;
                 }
+                // Parsing refuses a format with another character, so this cannot occur.
                 FormatToken::Other(_) => return None,
             }
         }
         if input.next().is_some() || !digits.any {
             return None;
         }
+        // Digits that the text leaves out after the point are zeros.
         let (_, scale) = self.size();
         let missing = u32::try_from(scale.checked_sub(digits.after)?).ok()?;
         let value = digits.value.checked_mul(10_i128.checked_pow(missing)?)?;
@@ -68,6 +72,7 @@ fn read_groups(
 ) -> Option<()> {
     let mut sizes = vec![0_usize];
     while let Some(next) = input.peek().copied() {
+        // A text has commas, also where its format has `G`.
         if next == ',' && !after {
             sizes.push(0);
         } else if let Some(digit) = digit_of(next) {

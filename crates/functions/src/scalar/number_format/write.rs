@@ -30,6 +30,7 @@ impl NumberFormat {
                 FormatToken::Minus => out.blanks(" "),
                 FormatToken::Open if is_negative => out.text.push('<'),
                 FormatToken::Close if is_negative => out.sign('>'),
+                // A number that is not negative is as wide as one in brackets.
                 FormatToken::Close => out.blanks("  "),
                 FormatToken::Open | FormatToken::Other(_) => {}
             }
@@ -41,8 +42,10 @@ impl NumberFormat {
     /// The digits before and after the point, as many as the format has.
     fn padded(&self, value: i128, scale: usize) -> (String, String) {
         let (whole, fraction) = self.digits();
+        // There is one digit before the point at least, so that the split has two parts.
         let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
         let (before, after) = digits.split_at(digits.len() - scale);
+        // Zeros at the ends need no place in the format.
         let (before, after) = (before.trim_start_matches('0'), after.trim_end_matches('0'));
         if before.len() > whole || after.len() > fraction {
             return ("#".repeat(whole), "#".repeat(fraction));
@@ -61,6 +64,7 @@ impl Out {
     fn whole(&mut self, groups: &[Group], digits: &mut std::str::Chars<'_>) {
         for (i, group) in groups.iter().enumerate() {
             if i > 0 {
+                // A separator stands only after a digit: after a blank it is a blank, too.
                 match self.text.last() {
                     Some('0'..='9') => self.text.push(','),
                     _ => self.blank(),

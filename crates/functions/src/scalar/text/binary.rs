@@ -1,4 +1,5 @@
-//! `to_binary` and `try_to_binary`: texts as the bytes that their hexadecimal or Base64 digits stand for, or in UTF-8.
+//! Implements `to_binary` and `try_to_binary`: texts as the bytes that their hexadecimal or Base64 digits stand for, or
+//! in UTF-8.
 
 use super::bytes::{from_base64, from_hex};
 use crate::binding::Bound;
@@ -108,6 +109,7 @@ fn convert(b: &Batch) -> Result<ArrayRef> {
 /// `[DATATYPE_MISMATCH.INVALID_ARG_VALUE]`.
 fn no_format(function: &str, format: &str) -> Error {
     let required = "case-insensitive \"STRING\" literal of 'hex', 'utf-8', 'utf8', or 'base64'";
+    // The words "must to be" are Spark's.
     let text = format!(
         "Cannot resolve \"{function}\" due to data type mismatch: The fmt value must to be a {required}, but got \
          '{format}'."
@@ -120,6 +122,7 @@ fn no_format(function: &str, format: &str) -> Error {
 
 /// `[CONVERSION_INVALID_INPUT]`.
 fn malformed(text: &str, format: BinaryFormat) -> Error {
+    // No text is malformed as UTF-8, so the format is one of these two.
     let format = if format == BinaryFormat::Hex { "'HEX'" } else { "'BASE64'" };
     let message = format!(
         "The value '{text}' ({format}) cannot be converted to \"BINARY\" because it is malformed. Correct the value \

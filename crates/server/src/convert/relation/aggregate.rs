@@ -34,6 +34,7 @@ impl Converter<'_> {
             kind,
             grouping: self.expressions(grouping_expressions)?,
             aggregates: self.expressions(aggregate_expressions)?,
+            // The result of a DataFrame's aggregation begins with its grouping columns; SQL text has to select them.
             output_grouping: true,
         }))
     }

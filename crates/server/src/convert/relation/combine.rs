@@ -80,6 +80,8 @@ impl Converter<'_> {
         for reference in references {
             let relation = self.relation(reference)?;
             match relation.node {
+                // A client sends a DataFrame that the text names as an alias. Below another root an alias is part of
+                // the referenced plan.
                 Node::Alias { input, alias, columns } if is_text => {
                     ctes.push(ir::Cte { name: alias, columns, query: *input });
                 }

@@ -14,6 +14,7 @@ impl Converter<'_> {
         let exprs = self.expressions(expressions)?;
         match input {
             Some(input) => Ok(Node::Project { input: Box::new(self.relation(*input)?), exprs }),
+            // Without an input the expressions are evaluated once, as in `SELECT 1`.
             None => Ok(Node::Project { input: Box::new(ir::Relation::new(Node::OneRow)), exprs }),
         }
     }
@@ -27,6 +28,7 @@ impl Converter<'_> {
     pub(super) fn sort(&self, proto: pb::Sort) -> Result<Node> {
         let pb::Sort { input, order, is_global } = proto;
         let order = self.sort_orders(order)?;
+        // `sortWithinPartitions` is the call that sets it to false.
         Ok(Node::Sort { input: self.input(input)?, order, global: is_global.unwrap_or(true) })
     }
 

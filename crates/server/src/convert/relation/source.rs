@@ -62,6 +62,7 @@ impl Converter<'_> {
         for (name, literal) in args {
             named.push((name, literal_expr(literal)?));
         }
+        // The maps of a message have no order, and equal requests become equal plans.
         named.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Node::SqlQuery { text: query, query: Box::new(parsed), positional, named })
     }

@@ -19,6 +19,7 @@ impl Parser<'_> {
         self.expect_symbol(")")?;
         let order_within = self.within_group()?;
         let filter = self.filter_clause()?;
+        // Spark takes the option inside of the parentheses and behind them.
         let ignore_nulls = inner_nulls.or_else(|| self.nulls_option());
         let call = FunctionCall { name, args, distinct, filter, order_within, ignore_nulls };
         let expr = self.expr_at(ExprNode::Function(call), start);
@@ -82,6 +83,7 @@ impl Parser<'_> {
     }
 
     fn filter_clause(&mut self) -> Result<Option<Box<Expr>>> {
+        // Without a parenthesis FILTER is an alias.
         if !(self.is_word("FILTER") && self.is_symbol_at(self.pos + 1, "(")) {
             return Ok(None);
         }

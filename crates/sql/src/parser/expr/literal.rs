@@ -14,6 +14,7 @@ impl Parser<'_> {
     /// A number, with the minus before it if there is one.
     pub(super) fn number(&mut self) -> Result<Expr> {
         let start = self.pos;
+        // The minus belongs to the literal: -2147483648 is an INT, though 2147483648 is not one.
         let sign = if self.eat_symbol("-") { "-" } else { "" };
         let text = format!("{sign}{}", self.here());
         let literal = number_literal(&text).map_err(|e| e.at(self.position(start, self.pos + 1)))?;
@@ -76,6 +77,7 @@ fn typed(word: &str, text: &str) -> Result<Literal> {
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
+    // Spark reads an odd number of digits as if a zero came first.
     let padded = if text.len() % 2 == 1 { format!("0{text}") } else { text.to_owned() };
     let digits: Vec<u32> = padded.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     digits
@@ -87,6 +89,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 /// Converts the text of a number to a literal: by its suffix, else the narrowest of INT, BIGINT, DECIMAL.
 fn number_literal(text: &str) -> Result<Literal> {
     let upper = text.to_ascii_uppercase();
+    // This comes before the suffixes of one letter, of which D is one.
     if let Some(digits) = upper.strip_suffix("BD") {
         return decimal(digits);
     }
@@ -101,6 +104,7 @@ fn number_literal(text: &str) -> Result<Literal> {
             .map_err(|_| range("bigint", "-9223372036854775808", "9223372036854775807")),
         "F" => float(digits.parse().map(Literal::Float).ok(), text),
         "D" => float(digits.parse().map(Literal::Double).ok(), text),
+        // In Spark a number with an exponent is a DOUBLE, and one with a point alone a DECIMAL.
         _ if upper.contains('E') => float(digits.parse().map(Literal::Double).ok(), text),
         _ if upper.contains('.') => decimal(digits),
         _ => match (digits.parse(), digits.parse()) {
@@ -164,6 +168,7 @@ fn decimal(text: &str) -> Result<Literal> {
     let unscaled: i128 = digits.parse().map_err(|_| too_long())?;
     let significant = unscaled.unsigned_abs().to_string().len();
     let scale = usize::try_from(scale).map_err(|_| too_long())?;
+    // 0.05 has one significant digit, but needs two behind the point.
     let precision = significant.max(scale);
     if precision > DECIMAL_DIGITS_MAX {
         return Err(too_long());

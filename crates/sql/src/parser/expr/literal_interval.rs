@@ -76,6 +76,7 @@ impl Parser<'_> {
                 (Some(_), false) => {}
             }
         }
+        // The sign of a range may be before its text as well as inside.
         if self.is_symbol("-") && self.is_word_at(self.pos + 3, "TO") {
             self.advance();
             return self.interval_range(true);
@@ -137,6 +138,7 @@ pub(crate) fn interval_words(literal: &Literal) -> Option<String> {
         _ => return None,
     };
     let mut words = vec![];
+    // Seven days say the same as a week, which no field of an interval stands for.
     for unit in UNITS.iter().filter(|u| u.is_month == is_month && u.name != "WEEK") {
         let count = rest / unit.size;
         rest %= unit.size;

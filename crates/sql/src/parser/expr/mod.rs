@@ -25,6 +25,7 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self) -> Result<Expr> {
+        // Terms become leaves of a balanced tree, so a chain counts as high as its highest term.
         let mut terms = vec![self.beside(Self::conjunction)?];
         while self.eat("OR") {
             terms.push(self.beside(Self::conjunction)?);
@@ -42,6 +43,7 @@ impl Parser<'_> {
 
     /// `NOT` and `!` have a lower precedence than comparisons.
     fn negation(&mut self) -> Result<Expr> {
+        // This is a loop, so that a chain of NOTs takes no stack here; `grow` bounds the tree that it makes.
         let mut starts = vec![];
         while self.is_word("NOT") || self.is_symbol("!") {
             starts.push(self.pos);
@@ -59,6 +61,7 @@ impl Parser<'_> {
 /// Combines terms into a tree of the least height, split as Spark splits it: a thousand conjuncts nest ten deep.
 fn balance(name: &str, mut terms: Vec<Expr>) -> Expr {
     if terms.len() > 1 {
+        // Both halves have a term at least, so the recursion ends.
         let right = terms.split_off(terms.len().div_ceil(2));
         return join(name, balance(name, terms), balance(name, right));
     }

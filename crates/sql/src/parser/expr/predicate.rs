@@ -9,6 +9,7 @@ impl Parser<'_> {
     /// A value and at most one predicate on it; `EXISTS (query)` is one by itself.
     pub(super) fn predicate(&mut self) -> Result<Expr> {
         let start = self.pos;
+        // Without a query in the parentheses this is the function over arrays.
         if self.is_word("EXISTS") && self.is_query_in_parentheses(self.pos + 1) {
             self.advance();
             let relation = Box::new(self.parenthesized_query()?);
@@ -23,6 +24,7 @@ impl Parser<'_> {
         let not_at = self.pos;
         let negated = self.eat("NOT");
         let Some(word) = self.eat_any(&["BETWEEN", "IN", "LIKE", "ILIKE", "RLIKE", "REGEXP"]) else {
+            // NOT without a predicate behind it is not part of this value.
             self.pos = not_at;
             return Ok(value);
         };
@@ -51,6 +53,7 @@ impl Parser<'_> {
     }
 
     fn between(&mut self, tested: Tested) -> Result<Expr> {
+        // A bound is a value and not an expression, which would take the AND between the bounds.
         let lower = self.value()?;
         self.expect("AND")?;
         let upper = self.value()?;
@@ -71,6 +74,7 @@ impl Parser<'_> {
 
     /// `LIKE pattern [ESCAPE 'c']`, `LIKE ANY|SOME|ALL (…)`.
     fn like(&mut self, name: &str, tested: Tested) -> Result<Expr> {
+        // ANY, SOME and ALL may be columns that hold a pattern.
         let quantified = self.is_symbol_at(self.pos + 1, "(");
         if quantified && let Some(word) = self.eat_any(&["ANY", "SOME", "ALL"]) {
             let patterns = self.parenthesized(Self::expression)?;
@@ -113,11 +117,13 @@ impl Parser<'_> {
             Some("DISTINCT") => {
                 self.expect("FROM")?;
                 let right = self.value()?;
+                // DISTINCT is the negation of null-safe equality, so NOT DISTINCT is the equality itself.
                 self.tested("<=>", vec![value, right], start, !negated)
             }
             Some(word) => {
                 let literal = ExprNode::Literal(Literal::Boolean(word == "TRUE"));
                 let right = self.expr_at(literal, self.pos - 1);
+                // IS TRUE is never null, unlike a comparison by `=`.
                 self.tested("<=>", vec![value, right], start, negated)
             }
             None => Err(self.error()),

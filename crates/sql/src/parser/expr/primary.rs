@@ -47,6 +47,7 @@ impl Parser<'_> {
             }
             (TokenKind::Quoted(_), _) => self.name_or_call(),
             (TokenKind::Word, _) => self.word(),
+            // `signed` takes every other minus, so a number follows.
             (TokenKind::Symbol, "-") => self.number(),
             (TokenKind::Symbol, "(") => self.parenthesized_primary(),
             (TokenKind::Symbol, "*") => {
@@ -83,6 +84,7 @@ impl Parser<'_> {
         {
             return self.typed_literal(&word);
         }
+        // Before a parenthesis, a point or an arrow, TRUE, FALSE and NULL are names.
         let continues = is_call || (next.kind == TokenKind::Symbol && matches!(next_text, "." | "->"));
         if !continues && let Some(literal) = constant(&word) {
             self.advance();
@@ -127,6 +129,7 @@ impl Parser<'_> {
 
     /// A column, or a parameter of a lambda around it.
     fn column(&self, name: Name, start: usize) -> Expr {
+        // A parameter hides a column of its name, which the parser does not know.
         let parameter =
             name.first().filter(|first| self.lambda_parameters.iter().any(|p| p.eq_ignore_ascii_case(first)));
         let Some(parameter) = parameter else {
@@ -143,6 +146,7 @@ impl Parser<'_> {
     /// `*` with its `EXCEPT (columns)`.
     fn star(&mut self, target: Option<Name>, start: usize) -> Result<Expr> {
         let mut except = vec![];
+        // `SELECT * EXCEPT (SELECT …)` is a set operation.
         if self.is_word("EXCEPT")
             && self.is_symbol_at(self.pos + 1, "(")
             && !self.is_query_in_parentheses(self.pos + 1)
@@ -161,11 +165,13 @@ impl Parser<'_> {
             let node = ExprNode::Subquery { kind: SubqueryKind::Scalar, relation };
             return Ok(self.expr_at(node, start));
         }
+        // The arrow behind the parentheses decides, since parameters look like columns.
         if self.after_bracket(start).is_some_and(|after| self.is_symbol_at(after, "->")) {
             let parameters = self.parenthesized(Self::identifier)?;
             return self.lambda(parameters, start);
         }
         let mut items = self.parenthesized(Self::named_expression)?;
+        // `(a AS x)` is a row as well, whose field has this name.
         let is_row = items.len() > 1 || items.iter().any(|e| matches!(e.node, ExprNode::Alias { .. }));
         match items.pop() {
             Some(only) if !is_row => Ok(only),

@@ -70,6 +70,7 @@ impl Parser<'_> {
     fn cast(&mut self) -> Result<Expr> {
         let start = self.pos;
         let mode = if self.is_word("CAST") { EvalMode::Ansi } else { EvalMode::Try };
+        // The caller has seen the word and its parenthesis.
         self.pos += 2;
         let expr = Box::new(self.expression()?);
         self.expect("AS")?;
@@ -102,6 +103,7 @@ impl Parser<'_> {
             next.kind == TokenKind::Symbol && matches!(p.text_of(next), ")" | "," | "." | "(")
         };
         self.pos += 2;
+        // Each of these words may also be a column or a function to trim.
         let side = if plain(self) { None } else { self.eat_any(&["BOTH", "LEADING", "TRAILING"]) };
         let function = match side {
             Some("LEADING") => "ltrim",
@@ -189,6 +191,7 @@ impl Parser<'_> {
     /// `TIMESTAMPADD(unit, n, t)` and similar calls: the unit becomes a string. Without a unit it is a plain call.
     fn unit_call(&mut self) -> Result<Expr> {
         let start = self.pos;
+        // With two arguments, as in `date_add(day, 1)`, the first is a column and not a unit.
         let has_unit = self.is_symbol_at(start + 3, ",")
             && UNITS.iter().any(|unit| self.is_word_at(start + 2, unit))
             && self.commas_inside(start + 1) == 2;

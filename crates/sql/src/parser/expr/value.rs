@@ -53,6 +53,8 @@ impl Parser<'_> {
         let mut left = self.signed()?;
         while let Some(op) = self.operator().filter(|op| op.strength >= least) {
             self.pos += op.tokens;
+            // The right side needs one more than the operator's own strength, so that equal operators associate to the
+            // left.
             let right = self.beside(|p| p.value_above(op.strength + 1))?;
             self.grow()?;
             left = self.call_at(op.function, vec![left, right], start);
@@ -86,6 +88,7 @@ impl Parser<'_> {
 
     /// `>>` and `>>>` arrive as touching `>`.
     fn right_shift(&self) -> Option<(&'static str, usize)> {
+        // The lexer does not join them, since `>>` also closes two types.
         let touching = |i: usize| {
             self.is_symbol_at(self.pos + i, ">") && self.token_at(self.pos + i).start == self.peek().start + i
         };
@@ -98,6 +101,7 @@ impl Parser<'_> {
 
     /// `-x`, `+x`, `~x`; a minus before a number is part of the literal.
     fn signed(&mut self) -> Result<Expr> {
+        // This is a loop, so that a chain of signs takes no stack here; `grow` bounds the tree that it makes.
         let mut signs = vec![];
         while let Some(name) = self.sign() {
             let literal = name == "negative" && self.token_at(self.pos + 1).kind == TokenKind::Number;

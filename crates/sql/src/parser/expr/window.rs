@@ -14,6 +14,7 @@ impl Parser<'_> {
         let next = self.token_at(self.pos + 1);
         let is_window =
             matches!(next.kind, TokenKind::Word | TokenKind::Quoted(_)) || self.text_of(next) == "(";
+        // OVER is an alias then.
         if !is_window {
             return Ok(function);
         }
@@ -29,6 +30,7 @@ impl Parser<'_> {
         if !self.is_symbol("(") {
             return self.named_window();
         }
+        // A specification has two words at least, and `()` has none.
         let is_name = self.is_symbol_at(self.pos + 2, ")") && !self.is_symbol_at(self.pos + 1, ")");
         if is_name {
             self.advance();
@@ -78,6 +80,7 @@ impl Parser<'_> {
             Some(word) => word == "ROWS",
             None => return Ok(None),
         };
+        // One bound alone is the lower one, and the current row is the upper one.
         if !self.eat("BETWEEN") {
             let lower = self.frame_bound()?;
             return Ok(Some(WindowFrame { rows, lower, upper: FrameBound::CurrentRow }));

@@ -11,6 +11,7 @@ impl Parser<'_> {
         let start = self.pos;
         let mut left = self.joined()?;
         while self.eat_symbol(",") {
+            // The word is only looked at here: `joined` moves past it.
             let lateral = self.is_lateral();
             let right = Box::new(self.beside(Self::joined)?);
             let join = Join {

@@ -35,8 +35,10 @@ impl Parser<'_> {
             self.advance();
             return Ok(GroupByClause { kind: GroupKind::All, keys: vec![] });
         }
+        // All elements share their keys: `GROUP BY a, ROLLUP (a, b)` has two keys and not three.
         let mut known = Keys::default();
         let elements = self.list(|p| p.grouping_element(&mut known))?;
+        // In `GROUP BY a, b GROUPING SETS (…)` the list names the keys, and only the sets group.
         if self.eat_words("GROUPING SETS") {
             let sets = self.grouping_sets(&mut known)?;
             return Ok(GroupByClause { kind: GroupKind::Sets(sets), keys: known.into_exprs() });
@@ -89,6 +91,7 @@ impl Parser<'_> {
     fn grouping_sets(&mut self, known: &mut Keys) -> Result<Sets> {
         let nested = self.parenthesized(|p| {
             if p.is_any_word(&["ROLLUP", "CUBE", "GROUPING"]) {
+                // Sets nest in sets, and each level is a recursion, so the bound on nesting counts them.
                 return p.deeper(|p| p.nested_sets(known));
             }
             Ok(vec![p.composite_key(known)?])
@@ -107,6 +110,7 @@ impl Parser<'_> {
 
     /// `a`, `(a, b)` or `()`.
     fn composite_key(&mut self, known: &mut Keys) -> Result<Vec<Expr>> {
+        // `(a) + 1` begins with a parenthesis as well, but is one expression.
         let whole = self
             .after_bracket(self.pos)
             .is_some_and(|after| self.is_symbol_at(after, ",") || self.is_symbol_at(after, ")"));
@@ -131,6 +135,8 @@ impl Parser<'_> {
         let simple = |keys: &Sets| keys.iter().all(|key| key.len() == 1);
         let keys = known.into_exprs();
         match elements.as_slice() {
+            // The IR's ROLLUP and CUBE have distinct plain keys. A composite or repeated key makes other sets, which
+            // are listed.
             [Element::Rollup(list)] if simple(list) && list.len() == keys.len() => {
                 return Ok(GroupByClause { kind: GroupKind::Rollup, keys });
             }
@@ -146,6 +152,7 @@ impl Parser<'_> {
             }
             _ => {}
         }
+        // The product of no factors is one set without keys.
         let mut sets: Sets = vec![vec![]];
         for element in elements {
             let factors = match element {
@@ -154,6 +161,7 @@ impl Parser<'_> {
                 Element::Rollup(keys) => rollup(&keys),
                 Element::Cube(keys) => self.cube(&keys)?,
             };
+            // The number is checked before the product is built, which grows exponentially with the number of elements.
             if sets.len().saturating_mul(factors.len()) > SETS_MAX {
                 return Err(self.unsupported(&format!("a GROUP BY of more than {SETS_MAX} grouping sets")));
             }
@@ -164,6 +172,7 @@ impl Parser<'_> {
 
     /// All subsets of the keys, the whole first.
     fn cube(&self, keys: &[Vec<Expr>]) -> Result<Sets> {
+        // A shift by 64 or more has no value, so that many keys are refused like a count that is too large.
         let count = u32::try_from(keys.len()).ok().and_then(|n| 1usize.checked_shl(n));
         let Some(count) = count.filter(|c| *c <= SETS_MAX) else {
             return Err(self.unsupported(&format!("a GROUP BY of more than {SETS_MAX} grouping sets")));

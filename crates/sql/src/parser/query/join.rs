@@ -48,6 +48,7 @@ impl Parser<'_> {
         let right = Box::new(self.deeper(Self::table)?);
         let mut condition = None;
         let mut using = vec![];
+        // A natural join has its condition already.
         if natural && (kind == JoinKind::Cross || self.is_any_word(&["ON", "USING"])) {
             return Err(self.error_at(at, String::new()));
         }
@@ -64,6 +65,7 @@ impl Parser<'_> {
     fn join_kind(&mut self) -> JoinKind {
         match self.eat_any(&["INNER", "CROSS", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"]) {
             Some("CROSS") => JoinKind::Cross,
+            // SEMI and ANTI by themselves keep rows of the left side, as with LEFT before them.
             Some("SEMI") => JoinKind::LeftSemi,
             Some("ANTI") => JoinKind::LeftAnti,
             Some("LEFT") => match self.eat_any(&["OUTER", "SEMI", "ANTI"]) {

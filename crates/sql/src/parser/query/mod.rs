@@ -25,6 +25,7 @@ impl Parser<'_> {
     /// `( query )`.
     pub(crate) fn parenthesized_query(&mut self) -> Result<Relation> {
         self.expect_symbol("(")?;
+        // A subquery does not see the named windows of the select around it, which go on behind it.
         let outer = std::mem::take(&mut self.windows);
         let query = self.query();
         self.windows = outer;
@@ -38,6 +39,7 @@ impl Parser<'_> {
         let next = self.token_at(at + 1);
         let named = matches!(next.kind, TokenKind::Word | TokenKind::Quoted(_));
         let literal = matches!(next.kind, TokenKind::Number | TokenKind::Text(_));
+        // None of these words is reserved, and each may be a column or a table: what follows decides.
         let text = self.text_of(next);
         self.is_word_at(at, "SELECT") && !matches!(text, ")" | ",")
             || (self.is_word_at(at, "WITH") && named)
@@ -50,12 +52,14 @@ impl Parser<'_> {
     /// that each contain only a query or a set operation.
     pub(crate) fn is_query_in_parentheses(&self, at: usize) -> bool {
         let mut inner = at;
+        // More parentheses are refused when they are read, so no more are looked at.
         while self.is_symbol_at(inner, "(") && inner - at <= super::NESTING_MAX {
             inner += 1;
         }
         if inner == at || !self.starts_query(inner) {
             return false;
         }
+        // `((SELECT 1) + 1)` begins like a query in parentheses, but is an expression over one.
         (at + 1..inner).all(|open| match self.after_bracket(open) {
             Some(after) => {
                 self.is_symbol_at(after, ")") || CONTINUES_QUERY.iter().any(|w| self.is_word_at(after, w))
@@ -78,6 +82,7 @@ impl Parser<'_> {
     /// `WITH [RECURSIVE] name [(columns)] [AS] (query), …`.
     pub(crate) fn ctes(&mut self) -> Result<(Vec<Cte>, bool)> {
         self.expect("WITH")?;
+        // A common table expression may have this word for its name.
         let recursive = self.is_word("RECURSIVE") && !self.is_word_at(self.pos + 1, "AS");
         if recursive {
             self.advance();
@@ -109,6 +114,7 @@ impl Parser<'_> {
 
     fn cte(&mut self) -> Result<Cte> {
         let name = self.identifier()?;
+        // AS is optional, so a parenthesis may begin the columns or already the query.
         let is_query = self.is_query_in_parentheses(self.pos);
         let columns =
             if self.is_symbol("(") && !is_query { self.parenthesized(Self::identifier)? } else { vec![] };
@@ -125,12 +131,14 @@ impl Parser<'_> {
         let start = self.pos;
         let relation = self.set_operations()?;
         let relation = self.ordered(relation, start)?;
+        // Spark's grammar has WINDOW after ORDER BY as well as after HAVING.
         self.skip_windows()?;
         self.limited(relation, start)
     }
 
     fn set_operations(&mut self) -> Result<Relation> {
         let start = self.pos;
+        // INTERSECT binds more closely than UNION and EXCEPT, and all of them associate to the left.
         let mut left = self.intersections()?;
         while let Some(word) = self.eat_any(&["UNION", "EXCEPT", "MINUS", "SETMINUS"]) {
             let kind = if word == "UNION" { SetKind::Union } else { SetKind::Except };
@@ -157,6 +165,7 @@ impl Parser<'_> {
     ) -> Result<Relation> {
         let all = self.eat_any(&["ALL", "DISTINCT"]) == Some("ALL");
         let by_name = kind == SetKind::Union && self.eat_words("BY NAME");
+        // Both operands are children of one node, so only the higher of them counts.
         let right = Box::new(self.beside(operand)?);
         self.grow()?;
         let left = Box::new(left);
@@ -195,6 +204,7 @@ impl Parser<'_> {
         if self.is_word("INSERT") {
             return Err(self.unsupported("FROM … INSERT"));
         }
+        // FROM by itself is a query of all columns.
         if !self.is_word("SELECT") {
             return Ok(input);
         }

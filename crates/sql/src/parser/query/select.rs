@@ -28,8 +28,10 @@ impl Parser<'_> {
             return Err(self.unsupported("TRANSFORM with a script"));
         }
         let list = self.list(Self::selected)?;
+        // The list is read before its input, but belongs to a node above it: its height is put aside until then.
         let height = std::mem::take(&mut self.height);
         let mut relation = match input {
+            // `FROM a SELECT b FROM c` would have two inputs.
             Some(input) if self.is_word("FROM") => {
                 drop(input);
                 return Err(self.error());
@@ -51,6 +53,7 @@ impl Parser<'_> {
             relation = self.on_top(RelationNode::Qualify { input: Box::new(relation), condition }, start)?;
         }
         self.skip_windows()?;
+        // DISTINCT applies to the rows that QUALIFY has kept.
         if distinct {
             let node = RelationNode::Deduplicate {
                 input: Box::new(relation),
@@ -68,6 +71,7 @@ impl Parser<'_> {
     /// An item of the select list. FROM in its place means that the comma before it is superfluous.
     fn selected(&mut self) -> Result<Expr> {
         let after_comma = self.pos > 0 && self.is_symbol_at(self.pos - 1, ",");
+        // Before another comma FROM is a column of this name.
         if after_comma && self.is_word("FROM") && !self.is_symbol_at(self.pos + 1, ",") {
             let text =
                 "Trailing comma detected in SELECT clause. Remove the trailing comma before the FROM clause.";
@@ -96,7 +100,9 @@ impl Parser<'_> {
         let having = if self.eat("HAVING") { Some(self.expression()?) } else { None };
         let input = Box::new(input);
         let node = match (grouping, having.is_some()) {
+            // A list may have aggregates without a GROUP BY. The parser knows no functions, so the resolver finds them.
             (None, false) => RelationNode::Project { input, exprs: list },
+            // HAVING without GROUP BY is that of one group of all rows.
             (grouping, _) => {
                 let GroupByClause { kind, keys } =
                     grouping.unwrap_or(GroupByClause { kind: GroupKind::GroupBy, keys: vec![] });
@@ -126,6 +132,7 @@ impl Parser<'_> {
                 let name = self.identifier()?;
                 let args = if self.is_symbol("(") { self.arguments()? } else { vec![] };
                 hints.push((name, args));
+                // The comma between hints is optional in Spark.
                 self.eat_symbol(",");
             }
             self.expect_symbol("*/")?;
@@ -181,6 +188,7 @@ impl Parser<'_> {
 
     /// Moves past a WINDOW clause, which was read before the select list.
     pub(super) fn skip_windows(&mut self) -> Result<()> {
+        // Reading the clause once more defines the same windows again and moves past it.
         if self.is_windows_at(self.pos) {
             self.window_clause()?;
         }

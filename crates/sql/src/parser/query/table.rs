@@ -12,6 +12,7 @@ impl Parser<'_> {
         let start = self.pos;
         let relation = self.table_primary()?;
         let relation = self.sample(relation, start)?;
+        // The clause may be before the alias or after it.
         let relation = self.watermark(relation, start)?;
         let relation = self.aliased(relation, start)?;
         self.watermark(relation, start)
@@ -22,6 +23,7 @@ impl Parser<'_> {
             return self.stream();
         }
         let start = self.pos;
+        // Any other parenthesis groups joins.
         if self.is_query_in_parentheses(start) {
             return self.parenthesized_query();
         }
@@ -80,6 +82,7 @@ impl Parser<'_> {
             let node = DataSource { paths: vec![path], streaming, ..DataSource::default() };
             return Ok(self.relation_at(RelationNode::DataSource(node), start));
         }
+        // A word such as WHERE here means that the table is missing; taken for a name it would move the error on.
         if self.peek().kind == TokenKind::Word && !super::super::words::may_be_column(self.here()) {
             return Err(self.error());
         }
@@ -88,6 +91,7 @@ impl Parser<'_> {
             let args = self.arguments()?;
             return Ok(self.relation_at(RelationNode::TableFunction { name, args }, start));
         }
+        // An error about the table points at its name, without the options.
         let stop = self.pos;
         if self.is_time_travel() {
             return Err(self.unsupported("time travel (VERSION or TIMESTAMP AS OF)"));
@@ -151,6 +155,7 @@ impl Parser<'_> {
         }
         let at = self.pos;
         let interval = self.interval()?;
+        // The IR has the delay as text, as clients send it.
         let delay = match &interval.node {
             ExprNode::Literal(literal) => interval_words(literal),
             _ => None,
@@ -203,6 +208,7 @@ impl Parser<'_> {
             self.expect_symbol(")")?;
         }
         let node = if rows {
+            // As in Spark, a sample of a number of rows is a LIMIT.
             RelationNode::Limit { input, limit: amount }
         } else {
             RelationNode::Sample { input, lower: 0.0, upper: percent / 100.0, with_replacement: false, seed }

@@ -32,6 +32,7 @@ impl Parser<'_> {
         self.expect("IN")?;
         let values = self.parenthesized(Self::unpivot_column)?;
         self.expect_symbol(")")?;
+        // SQL names no columns to keep: all others are kept, and the parser does not know them.
         let ids = vec![Expr::new(ExprNode::Star {
             target: None,
             plan_id: None,

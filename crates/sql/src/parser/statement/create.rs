@@ -36,6 +36,7 @@ impl Parser<'_> {
         }
         let global = self.eat("GLOBAL");
         let temporary = self.eat_any(&["TEMPORARY", "TEMP"]).is_some();
+        // Only a temporary view can be GLOBAL.
         if self.is_word("VIEW") && (temporary || !global) {
             return self.create_view(replace, temporary, global);
         }
@@ -127,6 +128,7 @@ impl Parser<'_> {
         self.expect("USING")?;
         let format = Some(self.name()?.join("."));
         let options = if self.eat("OPTIONS") { self.property_list()? } else { vec![] };
+        // Spark takes the path of a source from its options.
         let is_path = |(key, _): &(String, String)| key.eq_ignore_ascii_case("path");
         let paths = options.iter().filter(|o| is_path(o)).map(|(_, v)| v.clone()).collect();
         let options = options.into_iter().filter(|o| !is_path(o)).collect();
@@ -148,6 +150,7 @@ impl Parser<'_> {
         let clauses = self.table_clauses()?;
         let mut query = None;
         let mut text = None;
+        // AS is optional in Spark's grammar.
         if self.eat("AS") || self.is_query_in_parentheses(self.pos) || self.starts_query(self.pos) {
             let at = self.pos;
             query = Some(Box::new(self.query()?));

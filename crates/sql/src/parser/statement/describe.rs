@@ -22,6 +22,7 @@ impl Parser<'_> {
             return Ok(Command::DescribeQuery { query: Box::new(self.query()?) });
         }
         let others = ["FUNCTION", "DATABASE", "SCHEMA", "NAMESPACE", "CATALOG", "PROCEDURE"];
+        // By itself or before a point each of these words is the name of a table.
         let named = !self.is_symbol_at(self.pos + 1, ".") && self.pos + 1 < self.stop;
         if self.is_any_word(&others) && named {
             return Err(self.unsupported(&format!("DESCRIBE {}", self.here().to_uppercase())));

@@ -24,6 +24,7 @@ impl Parser<'_> {
         }
         let mut by_name = false;
         let mut columns = vec![];
+        // A parenthesis after the table holds its columns or already the query.
         if self.is_symbol("(") && !self.is_query_in_parentheses(self.pos) {
             columns = self.parenthesized(Self::identifier)?;
         } else if self.eat_words("BY NAME") {

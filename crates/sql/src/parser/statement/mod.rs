@@ -70,6 +70,8 @@ impl Parser<'_> {
             None if REFUSED.contains(&word.as_str()) => {
                 Err(self.unsupported(&format!("the statement {word}")))
             }
+            // `starts_query` has not recognised a query here, but reading one gives the error at the place that is
+            // wrong.
             None if matches!(word.as_str(), "SELECT" | "WITH" | "FROM" | "VALUES") => {
                 Ok(Statement::Query(self.query()?))
             }
@@ -89,6 +91,7 @@ impl Parser<'_> {
                 insert.query = Box::new(self.on_top_of_query(node, start)?);
                 return Ok(Statement::Command(Command::Insert(insert)));
             }
+            // A query reads its common table expressions itself, from the beginning and with their height.
             self.pos = start;
             self.height = 0;
         }
@@ -131,6 +134,7 @@ impl Parser<'_> {
             Some(key) => key,
             None => self.name()?.join("."),
         };
+        // The sign is optional in Spark's grammar.
         self.eat_symbol("=");
         Ok((key, self.property_value()?))
     }

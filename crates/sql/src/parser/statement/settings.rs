@@ -32,6 +32,7 @@ impl Parser<'_> {
             return self.set_time_zone();
         }
         for word in ["VAR", "VARIABLE", "ROLE", "CATALOG", "PATH", "COLLATION"] {
+            // Before `=` or a point these words begin the key of a setting.
             if self.is_word(word)
                 && !self.is_symbol_at(self.pos + 1, "=")
                 && !self.is_symbol_at(self.pos + 1, ".")
@@ -67,6 +68,7 @@ impl Parser<'_> {
                 }
                 _ => None,
             };
+            // Java's zones have offsets of at most 18 hours.
             let seconds = seconds.filter(|s| s.abs() <= 18 * 3600);
             let seconds = seconds
                 .ok_or_else(|| self.error_at(at, ": an offset within 18 hours is needed".to_owned()))?;

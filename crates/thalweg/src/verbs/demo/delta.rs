@@ -22,6 +22,7 @@ pub(super) fn committed(folder: &Path) -> Result<Committed> {
         let path = entry.map_err(unreadable)?.path();
         let version = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_suffix(".json"));
         let Some(version) = version.and_then(|v| v.parse::<i64>().ok()) else { continue };
+        // The entries of a folder come in no particular order.
         newest.version = newest.version.max(version);
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
         newest.epoch = newest.epoch.max(text.lines().filter_map(transaction).max());

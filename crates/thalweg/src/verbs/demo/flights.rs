@@ -68,6 +68,7 @@ fn minutes(timestamp: &str) -> Option<i64> {
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // In a year that begins in March, `(153 m + 2) / 5` days come before the month `m`.
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - DAYS_TO_1970
 }
 

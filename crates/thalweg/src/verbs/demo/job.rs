@@ -1,4 +1,4 @@
-//! The demo's SQL: the streaming query, the same as a batch query over the raw file, and their comparison.
+//! Runs the demo's SQL: the streaming query, the same as a batch query over the raw file, and their comparison.
 
 use super::server::DemoFolders;
 use super::wrong;
@@ -32,6 +32,8 @@ impl Job {
         let input = std::path::absolute(input).map_err(|e| wrong(e.to_string()))?;
         let (incoming, table, input) = (quoted(&folders.incoming), quoted(&folders.table), quoted(&input));
         Ok(Self {
+            // A flight arrives at its departure, and its event time is the scheduled one. The watermark's delay of a
+            // day has to be longer than every delay of a flight: the demo fails if a row is dropped.
             create: [
                 format!(
                     "CREATE TABLE flights_in ({COLUMNS}) {CSV}, maxFilesPerTrigger '1') LOCATION {incoming}"
@@ -79,6 +81,7 @@ impl Job {
         let order = "ORDER BY window_start, carrier";
         let table = rows(&client.sql(&format!("SELECT * FROM carrier_delays {order}")).await?);
         let batch = rows(&client.sql(&format!("SELECT * FROM ({}) {order}", self.batch)).await?);
+        // Numbers of rows alone would not show that one row was lost and another one was counted twice.
         if let Some((left, right)) = table.iter().zip(&batch).find(|(l, r)| l != r) {
             return Err(wrong(format!("the table has {left:?} where the raw file has {right:?}")));
         }
@@ -112,6 +115,7 @@ impl Job {
     async fn shown(&self, client: &mut Client, column: &str) -> Result<Option<String>> {
         let batches = client.sql("SHOW JOBS").await?;
         let values = batches.iter().filter_map(|b| b.column_by_name(column)).map(|c| (c, c.len()));
+        // SHOW JOBS lists the newest query last.
         let mut last = values.filter(|(_, n)| *n > 0).map(|(c, n)| text(c.as_ref(), n - 1));
         Ok(last.next_back().flatten())
     }

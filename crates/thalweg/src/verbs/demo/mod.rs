@@ -62,6 +62,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     let flights = flights::read(&args.input)?;
     let folders = prepare(&args.dir)?;
     line("flights", &format!("{} rows of {}, by time of departure", flights.rows.len(), shown(&args.input)));
+    // The same seed kills at the same hit, so that a failure can be repeated.
     let hit = fastrand::Rng::with_seed(args.seed).u64(HITS);
     let hold = fault::ENABLED.then(|| format!("hold@{}:{hit}", FailPoint::SinkCommit.name()));
     let mut first = Server::start(&folders, hold.as_deref()).await?;
@@ -124,6 +125,7 @@ async fn finish(job: &Job, server: &mut Server, folders: &DemoFolders, dropped: 
 /// Empties the demo's folder. One that is not a demo's is refused.
 fn prepare(dir: &Path) -> Result<DemoFolders> {
     let folders = DemoFolders::under(dir)?;
+    // What is in the folder is removed below, so a wrong --dir must not cost a user's files.
     let foreign = dir.exists()
         && !folders.marker.exists()
         && std::fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some());

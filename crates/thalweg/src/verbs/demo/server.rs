@@ -1,4 +1,4 @@
-//! The streaming server as a separate process: starts, watches and kills it.
+//! Starts, watches and kills the streaming server, which is a separate process.
 
 use super::wrong;
 use crate::report::failed;
@@ -57,10 +57,12 @@ impl Server {
         let program =
             std::env::current_exe().map_err(|e| failed("the program's own file is not known", e))?;
         let mut command = Command::new(program);
+        // A fault that is requested of this process is not meant for its server.
         command.args(["serve", "--port", "0", "--data-dir"]).arg(&folders.data).env_remove("THALWEG_FAULT");
         if let Some(fault) = fault {
             command.env("THALWEG_FAULT", fault);
         }
+        // A demo that fails must not leave a server behind.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|e| failed("the server did not start", e))?;
         let (Some(pid), Some(stdout), Some(stderr)) = (child.id(), child.stdout.take(), child.stderr.take())
@@ -109,6 +111,7 @@ impl Server {
 
     /// Stops the server.
     pub(super) async fn stop(self) -> Result<()> {
+        // The query has ended and its table is complete, so a kill loses nothing.
         self.kill().await.map(|_| ())
     }
 }
@@ -116,6 +119,7 @@ impl Server {
 /// Copies the server's messages to stderr, and signals when it is blocked.
 async fn listen(mut lines: Lines<BufReader<ChildStderr>>, tell: oneshot::Sender<()>) {
     let mut tell = Some(tell);
+    // Every line is read: a full pipe would block the server.
     while let Ok(Some(line)) = lines.next_line().await {
         if line.starts_with("thalweg: holding at") {
             if let Some(tell) = tell.take() {

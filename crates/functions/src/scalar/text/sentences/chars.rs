@@ -1,4 +1,4 @@
-//! What kinds of characters the rules for words and sentences know.
+//! Classifies characters for the rules for words and sentences.
 
 use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 use std::sync::LazyLock;
@@ -103,6 +103,8 @@ impl Chars {
     /// What a character is in the rules for words.
     pub(super) fn of_word(&self, c: char) -> WordChar {
         match c {
+            // The characters that Java's rules name one by one come before the categories, of which some are members:
+            // the cent sign is a currency, and stands after its number.
             'a'..='z' | 'A'..='Z' => WordChar::Letter,
             '0'..='9' => WordChar::Number,
             '.' => WordChar::Stop,
@@ -112,6 +114,7 @@ impl Chars {
             '%' | '&' | '\u{A2}' | '\u{66A}' | '\u{2030}' | '\u{2031}' => WordChar::AfterNumber,
             '\u{AD}' | '\u{2027}' => WordChar::InWord,
             '\u{964}' | '\u{965}' => WordChar::Danda,
+            // The ranges are those of Java's rules, and not all characters that these scripts have today.
             '\u{3005}' | '\u{4E00}'..='\u{9FA5}' | '\u{F900}'..='\u{FA2D}' => WordChar::Kanji,
             '\u{3041}'..='\u{3094}' | '\u{309D}' | '\u{309E}' => WordChar::Hiragana,
             '\u{30A1}'..='\u{30FA}' | '\u{30FD}' | '\u{30FE}' => WordChar::Katakana,

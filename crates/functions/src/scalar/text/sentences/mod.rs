@@ -1,4 +1,4 @@
-//! `sentences`: the words of each sentence of a text, cut where Java's break iterator cuts it.
+//! Implements `sentences`: the words of each sentence of a text, cut where Java's break iterator cuts it.
 //!
 //! Java cuts texts of all languages but Thai by one set of rules, which are not those of Unicode's annex 29; Thai is
 //! refused, since Java has a dictionary for it. A word counts if it begins with a letter or a decimal digit.
@@ -43,6 +43,7 @@ fn sentences(mut call: Call) -> Result<Bound> {
     if let Some(Some(ScalarValue::Utf8(Some(language)))) = language {
         check_language(language)?;
     }
+    // A constant language was checked above; a language of a column may be Thai in some row.
     let fallible = language == Some(None);
     let bound = Kernel::new("sentences", returns, run).fallible(fallible).call(args);
     Ok(Bound { nullable, ..bound })
@@ -89,6 +90,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
 }
 
 fn check_language(language: &str) -> Result<()> {
+    // Java's locales ignore the case of a language.
     match language.to_lowercase().as_str() {
         "th" => Err(Error::unsupported("sentences of the language 'th', which need a dictionary")),
         _ => Ok(()),
@@ -99,6 +101,7 @@ fn check_language(language: &str) -> Result<()> {
 fn split(text: &str, chars: &Chars, mut take: impl FnMut(&[&str])) {
     let mut rest = text;
     while !rest.is_empty() {
+        // A sentence has one character at least, so the loop ends.
         let (sentence, after) = rest.split_at(sentence::length(rest, chars));
         let (mut words, mut left) = (vec![], sentence);
         while !left.is_empty() {

@@ -1,4 +1,4 @@
-//! Where a sentence ends.
+//! Finds the end of a sentence by the rules of Java's sentence break iterator.
 //!
 //! A terminator ends it, with the punctuation and the blanks that follow. A period ends it only if a letter follows
 //! that may begin a sentence: one that is not lowercase, after blanks, or any letter after opening punctuation or after
@@ -32,6 +32,7 @@ pub(super) fn length(text: &str, chars: &Chars) -> usize {
     for (at, c) in text.char_indices() {
         let after = at + c.len_utf8();
         if at == 0 {
+            // The first character is a part of the sentence whatever follows, so the length is never 0.
             scan.accepted = after;
         }
         match scan.take(chars.of_sentence(c), after) {
@@ -69,6 +70,7 @@ struct Scan {
 impl Scan {
     fn take(&mut self, c: SentenceChar, after: usize) -> Step {
         match self.state {
+            // A mark belongs to the character before it and does not change the state.
             _ if c == SentenceChar::Mark => self.take_mark(after),
             State::Terminator | State::AfterTerminator => self.take_after_terminator(c, after),
             State::Danda if c == SentenceChar::Space => self.accept(State::Danda, after),
@@ -99,6 +101,7 @@ impl Scan {
     fn take_after_terminator(&mut self, c: SentenceChar, after: usize) -> Step {
         use SentenceChar::{Closing, Paragraph, Period, Quote, Space, Terminator};
         match c {
+            // After blanks such a character begins the next sentence.
             Terminator | Period | Closing | Quote if self.state == State::Terminator => {
                 self.accept(State::Terminator, after)
             }

@@ -1,4 +1,4 @@
-//! Where a word ends.
+//! Finds the end of a word by the rules of Java's word break iterator.
 //!
 //! Words and numbers that touch are one word: `v1.2.3`. Punctuation may stand inside a word or a number, one at a
 //! time; a currency before and a percent sign after a number belong to it. Runs of Kanji, Hiragana and Katakana are
@@ -22,11 +22,13 @@ pub(super) fn length(text: &str, chars: &Chars) -> usize {
         WordChar::Hiragana => of_run(&[WordChar::Hiragana, WordChar::KanaMark]),
         WordChar::Katakana => of_run(&[WordChar::Katakana, WordChar::KanaMark]),
         WordChar::KanaMark => {
+            // The mark may belong to either script, and Java takes the longest match.
             let hiragana = of_run(&[WordChar::Hiragana, WordChar::KanaMark]);
             hiragana.max(of_run(&[WordChar::Katakana, WordChar::KanaMark]))
         }
         _ => one,
     };
+    // A word has one character at least, so the loop over the words of a sentence ends.
     run.max(one)
 }
 
@@ -66,15 +68,18 @@ impl Scan<'_> {
             let before = at;
             if self.kind(at) == Some(WordChar::Letter) {
                 at = self.parts(at, WordChar::Letter, WordChar::InWord);
+                // Letters after the Danda continue the word.
                 if self.kind(at) == Some(WordChar::Danda) {
                     at = self.after(at);
                 }
             } else if self.kind(at) == Some(WordChar::Number) {
                 at = self.parts(at, WordChar::Number, WordChar::InNumber);
                 if self.kind(at) == Some(WordChar::AfterNumber) {
+                    // Nothing continues a number after its percent sign.
                     return self.after(at);
                 }
             }
+            // Each round takes a character or is the last one.
             if at == before {
                 return at;
             }
@@ -89,6 +94,7 @@ impl Scan<'_> {
             }
             let is_inside = |found| found == inside || matches!(found, WordChar::InBoth | WordChar::Stop);
             let after = self.after(at);
+            // Punctuation belongs to the word only if the word goes on behind it.
             if !self.kind(at).is_some_and(is_inside) || self.kind(after) != Some(kind) {
                 return at;
             }
