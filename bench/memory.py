@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--hours", type=int, default=40, help="files, each an hour with every key")
     parser.add_argument("--rounds", type=int, default=1, help="times that each setting runs, in turns")
     parser.add_argument(
-        "--setting", action="append", default=[], help="NAME=VALUE[,NAME=VALUE] for the server's environment"
+        "--setting", action="append", default=[], help="'NAME=VALUE NAME=VALUE' for the server's environment"
     )
     return parser.parse_args()
 
@@ -65,7 +65,7 @@ def stream(session, folder, table):
 
 
 def environment(setting):
-    pairs = (pair.split("=", 1) for pair in setting.split(",") if pair)
+    pairs = (pair.split("=", 1) for pair in setting.split() if pair)
     return {name: value for name, value in pairs}
 
 

@@ -21,10 +21,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use verbs::Verb;
 
-// glibc gives each thread an arena of its own and keeps what threads have freed in it: the state of a stream moves
-// between workers, so arenas grow with each epoch and never shrink. `bench/memory.py` measures it.
+// glibc gives threads arenas of their own and keeps in them what is freed, so the memory of a stream with many keys does
+// not shrink when its windows close. jemalloc returns it; bench/README.md has the figures.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The stack of each thread in bytes: deep expressions are walked recursively.
 const STACK_BYTES: usize = 16 << 20;
