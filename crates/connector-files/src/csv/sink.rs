@@ -2,7 +2,7 @@
 
 use super::config::{byte, separator};
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::config::{only_english, unsupported_type};
+use crate::text::config::{line_separator, only_english, unsupported_type};
 use crate::text::encoding::Encoding;
 use crate::text::output::{Packing, TextFile, print_rules};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -49,7 +49,7 @@ impl CsvSink {
             // Unlike the reader, Spark's writer trims by default.
             trim_start: options.flag("ignoreLeadingWhiteSpace", true)?,
             trim_end: options.flag("ignoreTrailingWhiteSpace", true)?,
-            line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
+            line_separator: line_separator(options)?.unwrap_or_else(|| "\n".to_owned()),
             comment: byte(options, "comment", None)?.map_or('#', char::from),
             rules: print_rules(options, &request.time_zone)?,
         };

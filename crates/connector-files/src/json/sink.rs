@@ -1,7 +1,7 @@
 //! Writes rows into JSON files, an object on each line. Objects are printed by `thalweg-values`.
 
 use crate::files::write::{FileSink, SinkFormat};
-use crate::text::config::{only_english, unsupported_type};
+use crate::text::config::{line_separator, only_english, unsupported_type};
 use crate::text::encoding::Encoding;
 use crate::text::output::{Packing, TextFile, print_rules};
 use arrow::datatypes::SchemaRef;
@@ -34,7 +34,7 @@ impl JsonSink {
         };
         Ok(Self {
             writer: Arc::new(writer),
-            line_separator: options.get("lineSep").unwrap_or("\n").to_owned(),
+            line_separator: line_separator(options)?.unwrap_or_else(|| "\n".to_owned()),
             packing: Packing::from_options(options)?,
             encoding: Encoding::of_writer(options)?,
         })

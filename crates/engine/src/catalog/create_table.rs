@@ -4,8 +4,9 @@ use super::drop_table::remove_files;
 use super::name::TableName;
 use super::store::{TableDefinition, TableKind, database_not_found};
 use crate::session::Session;
-use crate::statement::write::{TableWrite, write_empty, write_rows};
+use crate::statement::write::{TableWrite, duplicate_column, write_empty, write_rows};
 use arrow::datatypes::Schema;
+use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::TableCapabilities;
@@ -114,6 +115,11 @@ pub(crate) fn define(
         Some(location) => location,
         None => managed_location(session, name)?,
     };
+    let mut names = HashSet::new();
+    let mut columns = table.schema.iter().flat_map(|schema| &schema.fields);
+    if let Some(twice) = columns.find(|field| !names.insert(field.name.to_lowercase())) {
+        return Err(duplicate_column(&twice.name));
+    }
     // Files do not have the schema of their table, or reading it from them costs time.
     let schema = table
         .schema

@@ -112,7 +112,6 @@ fn from_double(
     to: &DataType,
     rules: Rules,
 ) -> Result<ArrayRef> {
-    let single = original.data_type() == &DataType::Float32;
     match to {
         DataType::Boolean => Ok(Arc::new(BooleanArray::from_unary(v, |x| x != 0.0))),
         DataType::Int8 => {
@@ -130,13 +129,11 @@ fn from_double(
         DataType::Decimal128(p, s) => {
             // Spark returns null for NaN and infinity, in ANSI mode too.
             let finite = v.unary_opt::<_, Float64Type>(|x| x.is_finite().then_some(x));
-            let width = if single { Width::Single } else { Width::Double };
             map::<_, Decimal128Type>(original, &finite, to, rules, |x| {
-                // Through the shortest text that identifies the number, as Spark does: 0.1 is 0.1, not the
-                // binary fraction. The width matters, because a float has a shorter text than the same
-                // double.
+                // Through the shortest text that identifies the number, as Spark does: 0.1 is 0.1, not the binary
+                // fraction. Spark widens a FLOAT first, so its text is that of the double: 3.3f is 3.299999952316284.
                 let mut text = String::new();
-                write_float(&mut text, x, width);
+                write_float(&mut text, x, Width::Double);
                 decimal(&text, *p, *s)
             })
         }

@@ -178,11 +178,22 @@ fn number_or_time(call: Call, op: Op) -> Result<Bound> {
     if is_string(&l) && is_string(&r) {
         return Err(wrong_operand(op.symbol(), "\"NUMERIC\"", &l));
     }
+    if op.base() == Op::IntegralDivide && (is_float(&l) || is_float(&r)) {
+        // Spark gives integers beside a floating-point number no common type for `div`, and casts all others to it.
+        return Err(match is_integral(&l) || is_integral(&r) {
+            true => different_types(op.symbol(), &l, &r),
+            false => wrong_operand(op.symbol(), INTEGRAL_DIVIDE_TYPES, if is_float(&l) { &l } else { &r }),
+        });
+    }
     let wanted = operand_types(op, &left, &right).ok_or_else(|| different_types(op.symbol(), &l, &r))?;
     let left = to_type(left, &wanted.0, ctx)?;
     let right = to_type(right, &wanted.1, ctx)?;
     Ok(compute(op, left, right))
 }
+
+/// The types that `div` takes, as Spark's error names them.
+const INTEGRAL_DIVIDE_TYPES: &str =
+    "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
 
 fn different_or_wrong(op: Op, l: &DataType, r: &DataType) -> thalweg_common::Error {
     if l == r { wrong_operand(op.symbol(), "\"NUMERIC\"", l) } else { different_types(op.symbol(), l, r) }

@@ -354,13 +354,13 @@ fn round_integers(b: &Batch, mode: Mode) -> Result<ArrayRef> {
 }
 
 /// Rounds a double as its shortest decimal text, as Spark does with `BigDecimal`.
-fn round_double(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
+fn round_double(x: f64, scale: i64, mode: Mode) -> f64 {
     // A double has 17 significant digits. Beyond 30 decimal places the value is returned unchanged.
     if !x.is_finite() || scale > 30 {
         return x;
     }
     let mut text = String::new();
-    write_float(&mut text, x, width);
+    write_float(&mut text, x, Width::Double);
     // The text is read with up to 15 more digits than needed, which decide between half and more than half. Fewer are
     // used if the number does not fit into 38 digits otherwise.
     let read = (0..=15).rev().find_map(|extra| {
@@ -385,7 +385,7 @@ fn round_double(x: f64, scale: i64, mode: Mode, width: Width) -> f64 {
 fn round_doubles(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Float64Type>(0)?;
-    b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| round_double(x, scale, mode, Width::Double))))
+    b.build::<Float64Type>(|i| Ok(x.get(i).map(|x| round_double(x, scale, mode))))
 }
 
 fn round_floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
@@ -393,7 +393,8 @@ fn round_floats(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let Scale(scale) = *b.params()?;
     let array = b.array(0)?;
     let x = array.as_primitive::<Float32Type>();
-    let made = x.unary::<_, Float32Type>(|x| round_double(f64::from(x), scale, mode, Width::Single) as f32);
+    // Spark rounds the text of the widened number: 2.675f is 2.674999952316284, which is rounded down.
+    let made = x.unary::<_, Float32Type>(|x| round_double(f64::from(x), scale, mode) as f32);
     Ok(std::sync::Arc::new(made))
 }
 

@@ -30,7 +30,7 @@ pub fn matrix() -> Vec<String> {
                 for (n, (point, hit)) in cases.iter().enumerate().filter(|(n, _)| n % THREADS == thread) {
                     let fault = format!("stop@{}:{hit}", point.name());
                     if freeze(n as u64, &fault) {
-                        lock(&frozen).push(fault);
+                        lock(frozen).push(fault);
                     }
                 }
             });

@@ -85,7 +85,7 @@ pub fn matrix() -> KillCounts {
             scope.spawn(move || {
                 for seed in (0..seeds).filter(|s| s % THREADS == thread) {
                     let counts = run_seed(seed);
-                    lock(&total).add(counts);
+                    lock(total).add(counts);
                 }
             });
         }
