@@ -3,7 +3,7 @@
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Whether this binary can inject faults.
-pub const ENABLED: bool = false;
+pub(crate) const ENABLED: bool = false;
 
 const VARIABLE: &str = "THALWEG_FAULT";
 
@@ -11,7 +11,7 @@ const VARIABLE: &str = "THALWEG_FAULT";
 ///
 /// # Errors
 /// `FAULT_INJECTION_DISABLED` if the environment variable is set.
-pub fn install_from_environment() -> Result<()> {
+pub(crate) fn install_from_environment() -> Result<()> {
     if std::env::var_os(VARIABLE).is_none() {
         return Ok(());
     }
