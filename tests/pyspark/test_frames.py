@@ -118,6 +118,11 @@ CASES = [
     ("scalar subquery in SQL", lambda s: s.sql("SELECT (SELECT max(id) FROM range(4))"), [(3,)]),
     ("SQL arguments", lambda s: s.sql("SELECT :a + ?".replace("?", ":b"), args={"a": 1, "b": 2}), [(3,)]),
     ("SQL positional arguments", lambda s: s.sql("SELECT ? + ?", args=[1, 2]), [(3,)]),
+    (
+        "SQL positional arguments beside raw texts and comments",
+        lambda s: s.sql("SELECT r'\\', /* ? /* ? */ ? */ ?, '?', ?", args=[1, 2]),
+        [("\\", 1, "?", 2)],
+    ),
     ("SQL over a frame", lambda s: s.sql("SELECT sum(id) FROM {df} WHERE id > {n}", df=s.range(5), n=2), [(7,)]),
     ("a long chain", lambda s: chain(s.range(2), 30), [(30,), (31,)]),
     ("a deep expression", lambda s: s.range(1).select(sum([F.lit(1)] * 30, F.lit(0))), [(30,)]),

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-    /// Panics while a guard is held. The hook of panics is not called, so nothing is printed.
+    /// Panics while a guard is held. The panic hook is not called, so nothing is printed.
     fn poison<G>(guard: impl FnOnce() -> G) {
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let _held = guard();

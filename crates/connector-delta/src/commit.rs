@@ -53,8 +53,8 @@ impl MarkedCommit {
     /// Creates the version with these actions, which begin with [`MarkedCommit::info`].
     ///
     /// # Errors
-    /// The version was not created, or it was and could not be read or synced; [`MarkedCommit::may_be_in_log`] tells
-    /// these apart. The caller must not try again after an error.
+    /// The version was not created, or it was and could not be read or synced; [`MarkedCommit::may_be_in_log`]
+    /// distinguishes these. The caller must not try again after an error.
     pub(crate) async fn attempt(&mut self, version: i64, actions: Vec<Value>) -> Result<Attempt> {
         // Set before the entry is created: from here on a caller that is dropped or fails leaves the question open.
         self.may_be_in_log = true;

@@ -63,7 +63,7 @@ impl Resolver<'_> {
                     .param("elem", "'*'")
                     .param("prettyName", env.clause))
             }
-            ExprNode::Parameter(name) => self.parameter(name.as_deref(), expr.origin, env),
+            ExprNode::Parameter(marker) => self.parameter(marker, expr.origin, env),
             ExprNode::NamedArgument { name, .. } => {
                 Err(Error::unsupported(format!("a named argument ({name} => …) of this function")))
             }

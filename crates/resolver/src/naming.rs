@@ -5,8 +5,8 @@
 
 use thalweg_functions::{AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, WindowForm};
 use thalweg_sql::ir::{
-    EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, SortOrder, SubqueryKind, WindowCall,
-    WindowFrame,
+    EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, ParameterMarker, SortOrder, SubqueryKind,
+    WindowCall, WindowFrame,
 };
 use thalweg_values::display;
 
@@ -73,7 +73,8 @@ pub(crate) fn name_of(expr: &Expr, naming: Naming) -> String {
                 format!("({} IN (listquery()))", values.iter().map(name).collect::<Vec<_>>().join(", "))
             }
         },
-        ExprNode::Parameter(p) => p.clone().unwrap_or_else(|| "?".to_owned()),
+        ExprNode::Parameter(ParameterMarker::Named(name)) => name.clone(),
+        ExprNode::Parameter(ParameterMarker::Positional(_)) => "?".to_owned(),
     }
 }
 

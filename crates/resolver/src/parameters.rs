@@ -6,7 +6,7 @@ use crate::scope::Scope;
 use crate::{ResolvedRelation, Resolver};
 use std::rc::Rc;
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{self, Literal, Origin};
+use thalweg_sql::ir::{self, Literal, Origin, ParameterMarker};
 
 impl Resolver<'_> {
     /// Resolves the query of an SQL text, with the text that its origins refer to and the arguments of its markers.
@@ -29,16 +29,16 @@ impl Resolver<'_> {
     /// Returns the argument of a marker. Arguments are constants: they cannot use columns.
     pub(crate) fn parameter(
         &self,
-        name: Option<&str>,
+        marker: &ParameterMarker,
         origin: Origin,
         env: &ExprScope,
     ) -> Result<ResolvedExpr> {
         let arguments = self.arguments.borrow().clone();
-        let argument = arguments.as_deref().and_then(|a| match name {
-            Some(name) => a.named.iter().find(|(n, _)| n == name).map(|(_, e)| e),
-            None => a.positional.get(self.marker_index(origin)?),
+        let argument = arguments.as_deref().and_then(|a| match marker {
+            ParameterMarker::Named(name) => a.named.iter().find(|(n, _)| n == name).map(|(_, e)| e),
+            ParameterMarker::Positional(number) => a.positional.get(*number),
         });
-        let argument = argument.ok_or_else(|| unbound(name, origin))?;
+        let argument = argument.ok_or_else(|| unbound(marker, origin))?;
         // The scope is empty, so any column in an argument is unresolved.
         let scope = Scope::default();
         let env = ExprScope { clause: env.clause, ..ExprScope::new(&scope, None) };
@@ -53,69 +53,17 @@ impl Resolver<'_> {
             _ => self.expr(argument, &env),
         }
     }
-
-    /// Returns the number of `?` markers before this one.
-    fn marker_index(&self, origin: Origin) -> Option<usize> {
-        // The IR does not number `?` markers, so a marker is found by its place in the text.
-        let start = origin?.start as usize;
-        markers(self.text.borrow().as_deref()?).iter().position(|m| *m == start)
-    }
 }
 
-fn unbound(name: Option<&str>, origin: Origin) -> Error {
-    let name = name.map_or_else(|| format!("_{}", origin.map_or(0, |s| s.start)), str::to_owned);
+fn unbound(marker: &ParameterMarker, origin: Origin) -> Error {
+    let name = match marker {
+        ParameterMarker::Named(name) => name.clone(),
+        // Spark names a `?` by its place in the text.
+        ParameterMarker::Positional(_) => format!("_{}", origin.map_or(0, |s| s.start)),
+    };
     let text = format!(
         "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
          either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
     );
     analysis("UNBOUND_SQL_PARAMETER", "42P02", text).param("name", name)
-}
-
-/// Returns the positions of the `?` markers of a text in characters, without those in quotes and comments.
-fn markers(text: &str) -> Vec<usize> {
-    let chars: Vec<char> = text.chars().collect();
-    let at = |i: usize| chars.get(i).copied();
-    let mut found = vec![];
-    let mut i = 0;
-    while let Some(c) = at(i) {
-        i = match (c, at(i + 1)) {
-            ('-', Some('-')) => past(&chars, i + 2, &['\n']),
-            ('/', Some('*')) => past(&chars, i + 2, &['*', '/']),
-            ('\'' | '"' | '`', _) => past_quoted(&chars, i + 1, c),
-            ('?', _) => {
-                found.push(i);
-                i + 1
-            }
-            _ => i + 1,
-        };
-    }
-    found
-}
-
-/// Returns the position after the next occurrence of `end`, or the text's end.
-fn past(chars: &[char], from: usize, end: &[char]) -> usize {
-    let rest = chars.get(from..).unwrap_or_default();
-    rest.windows(end.len()).position(|w| w == end).map_or(chars.len(), |n| from + n + end.len())
-}
-
-fn past_quoted(chars: &[char], from: usize, quote: char) -> usize {
-    let mut i = from;
-    while let Some(c) = chars.get(i) {
-        i += match c {
-            '\\' if quote != '`' => 2,
-            c if *c == quote => return i + 1,
-            _ => 1,
-        };
-    }
-    i
-}
-
-#[cfg(test)]
-mod tests {
-    use super::markers;
-
-    #[test]
-    fn markers_in_quotes_and_comments_are_none() {
-        assert_eq!(markers("? '?' \"\\\"?\" `?` -- ?\n ? /* ? */ ?"), [0, 22, 32]);
-    }
 }

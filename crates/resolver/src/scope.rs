@@ -172,7 +172,7 @@ impl Scope {
         }
     }
 
-    /// Returns the columns of `t.*`: visible ones first, then hidden ones of this qualifier.
+    /// Returns the columns of `t.*`. Hidden ones come first, where a side of a join has its keys of USING in Spark.
     pub(crate) fn qualified(&self, qualifier: &[String]) -> Vec<&ScopeColumn> {
         let all = self.hidden.iter().chain(&self.columns);
         all.filter(|c| c.qualifier_ends_with(qualifier)).collect()

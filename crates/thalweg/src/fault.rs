@@ -4,7 +4,8 @@
 //! 1). `stop@…` freezes the process until SIGCONT. `hold@…` blocks the thread for good, so that another
 //! process can kill this one at a known place. `stop` and `hold` write a line to stderr first.
 //!
-//! Only builds with debug assertions or the feature `fault-injection` have this module.
+//! Builds without debug assertions and without the feature `fault-injection` refuse the variable: the constant
+//! [`ENABLED`] is false there, so the compiler leaves the rest out.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Whether this binary can inject faults.
-pub(crate) const ENABLED: bool = true;
+pub(crate) const ENABLED: bool = cfg!(any(debug_assertions, feature = "fault-injection"));
 
 const VARIABLE: &str = "THALWEG_FAULT";
 
@@ -36,9 +37,14 @@ struct Fault {
 /// Installs the fault that the environment variable names, if it is set.
 ///
 /// # Errors
-/// The variable is set and does not have the form `action@point:hit`.
+/// The variable is set and does not have the form `action@point:hit`; `FAULT_INJECTION_DISABLED` if this binary cannot
+/// inject faults, since a test that expects one must not pass.
 pub(crate) fn install_from_environment() -> Result<()> {
-    let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
+    let Some(text) = std::env::var_os(VARIABLE) else { return Ok(()) };
+    if !ENABLED {
+        return Err(disabled());
+    }
+    let text = text.into_string().map_err(|text| refused(&text.to_string_lossy()))?;
     let fault = parse(&text)?;
     let hits = AtomicU64::new(0);
     fail_point::install(Box::new(move |point, _| {
@@ -102,6 +108,12 @@ fn parse(text: &str) -> Result<Fault> {
         Ok(hit) if hit > 0 => Ok(Fault { action, point, hit }),
         _ => Err(refused(text).hint("Hits count from 1.")),
     }
+}
+
+fn disabled() -> Error {
+    let text = format!("{VARIABLE} is set, but this binary was built without fault injection.");
+    Error::new(ErrorKind::IllegalArgument, "FAULT_INJECTION_DISABLED", "0A000", text)
+        .hint("Unset it, or build with --features fault-injection.")
 }
 
 fn refused(text: &str) -> Error {

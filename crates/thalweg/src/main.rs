@@ -6,11 +6,6 @@
 #![deny(unreachable_pub)]
 
 mod config;
-#[cfg(any(debug_assertions, feature = "fault-injection"))]
-mod fault;
-// A release binary cannot inject faults.
-#[cfg(not(any(debug_assertions, feature = "fault-injection")))]
-#[path = "no_fault.rs"]
 mod fault;
 mod format;
 mod report;

@@ -239,9 +239,9 @@ impl XorShift {
 
     /// Letters and digits, each as likely as the others.
     fn text(&mut self, length: usize) -> String {
-        let digits = ('0'..='9').chain('a'..='z').chain('A'..='Z').collect::<Vec<_>>();
+        const DIGITS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let mut one = || (self.bits(32) % 62).unsigned_abs() as usize;
-        (0..length).filter_map(|_| digits.get(one())).collect()
+        (0..length).filter_map(|_| DIGITS.get(one()).map(|digit| char::from(*digit))).collect()
     }
 
     /// Draws a normal value by Marsaglia's polar method: a point in the unit circle gives two values. π/4 of the

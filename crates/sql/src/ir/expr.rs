@@ -128,8 +128,17 @@ pub enum ExprNode {
         /// The id of the relation.
         plan_id: i64,
     },
-    /// A `?` (no name) or `:name` marker.
-    Parameter(Option<String>),
+    /// A `?` or `:name` marker.
+    Parameter(ParameterMarker),
+}
+
+/// The argument that a marker stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ParameterMarker {
+    /// `:name`.
+    Named(String),
+    /// `?`, by the number of `?` before it in the statement.
+    Positional(usize),
 }
 
 /// The name of the function that a CASE with an operand calls. Its arguments are the operand, then for each `WHEN`

@@ -85,6 +85,8 @@ type NamedWindow = (String, WindowCall);
 /// A reader over the tokens of one statement.
 pub(crate) struct Parser<'a> {
     source: &'a Source<'a>,
+    /// The first token of the statement.
+    start: usize,
     pos: usize,
     stop: usize,
     /// The end token after the last token of the statement.
@@ -109,10 +111,11 @@ impl<'a> Parser<'a> {
     pub(crate) fn over(source: &'a Source<'a>, range: std::ops::Range<usize>, base: usize) -> Self {
         // This is the end of the statement and not of the text, so that an error there points behind the statement that
         // is incomplete.
-        let (byte, start) = source.place(range.end);
-        let end = Token { kind: TokenKind::End, start, stop: start, from: byte, to: byte };
+        let (byte, place) = source.place(range.end);
+        let end = Token { kind: TokenKind::End, start: place, stop: place, from: byte, to: byte };
         Self {
             source,
+            start: range.start,
             pos: range.start,
             stop: range.end,
             end,
@@ -128,6 +131,12 @@ impl<'a> Parser<'a> {
 
     fn token_at(&self, at: usize) -> &Token {
         if at < self.stop { self.source.tokens.get(at).unwrap_or(&self.end) } else { &self.end }
+    }
+
+    /// Counts the `?` markers of the statement before a token. A phrase may be read twice, so nothing is counted while
+    /// it is read.
+    fn markers_before(&self, at: usize) -> usize {
+        (self.start..at).filter(|i| self.is_symbol_at(*i, "?")).count()
     }
 
     fn peek(&self) -> &Token {

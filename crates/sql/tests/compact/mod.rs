@@ -127,7 +127,8 @@ pub fn expr(e: &Expr) -> String {
             SubqueryKind::Exists => format!("exists{{{}}}", relation(r)),
             SubqueryKind::In { values } => format!("in{{{}; {}}}", exprs(values), relation(r)),
         },
-        ExprNode::Parameter(name) => name.as_ref().map_or("?".to_owned(), |n| format!(":{n}")),
+        ExprNode::Parameter(ParameterMarker::Named(name)) => format!(":{name}"),
+        ExprNode::Parameter(ParameterMarker::Positional(number)) => format!("?{number}"),
         other => format!("{other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use super::super::lexer::TokenKind;
 use super::super::{Parser, words};
 use super::special::special_form;
-use crate::ir::{EvalMode, Expr, ExprNode, Literal, Name, SubqueryKind};
+use crate::ir::{EvalMode, Expr, ExprNode, Literal, Name, ParameterMarker, SubqueryKind};
 use crate::types::DataType;
 use thalweg_common::Result;
 
@@ -55,13 +55,14 @@ impl Parser<'_> {
                 self.star(None, start)
             }
             (TokenKind::Symbol, "?") => {
+                let number = self.markers_before(start);
                 self.advance();
-                Ok(self.expr_at(ExprNode::Parameter(None), start))
+                Ok(self.expr_at(ExprNode::Parameter(ParameterMarker::Positional(number)), start))
             }
             (TokenKind::Symbol, ":") => {
                 self.advance();
                 let name = self.identifier()?;
-                Ok(self.expr_at(ExprNode::Parameter(Some(name)), start))
+                Ok(self.expr_at(ExprNode::Parameter(ParameterMarker::Named(name)), start))
             }
             _ => Err(self.error()),
         }
