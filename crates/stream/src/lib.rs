@@ -22,7 +22,7 @@
 //! use thalweg_connector_files::csv;
 //! use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, memory::Memory};
 //! use thalweg_storage::MetadataLog;
-//! use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, Trigger, start};
+//! use thalweg_stream::{Checkpoint, OperatorGraph, OutputMode, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,8 +51,8 @@
 //! };
 //! let sink = memory.sink(write).await?;
 //!
-//! let (operators, output_mode, fingerprint) = (vec![], OutputMode::Append, String::new());
-//! let plan = StreamPlan { source, operators, sink, output_mode, fingerprint };
+//! let graph = OperatorGraph::chain(source, vec![]);
+//! let plan = StreamPlan { graph, sink, output_mode: OutputMode::Append };
 //! let checkpoint = Checkpoint { store, prefix: Path::from("numbers") };
 //! let options = QueryOptions { trigger: Trigger::AvailableNow, ..QueryOptions::new("query", "run", checkpoint) };
 //! let query = start(plan, options).await?;
@@ -87,8 +87,8 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    StatelessStep, StreamPlan,
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, NodeIndex, OperatorGraph, OperatorId,
+    OperatorNode, OperatorSpec, OutputMode, StateMeaning, StatelessStep, StreamPlan, abbreviated,
 };
 
 /// The number of progress reports that a query keeps, as in Spark.

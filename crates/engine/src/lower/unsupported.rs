@@ -48,11 +48,6 @@ pub(super) fn operator(plan: &LogicalPlan) -> Error {
     refused(what)
 }
 
-/// An aggregation over the groups of another one.
-pub(super) fn second_aggregation() -> Error {
-    refused("A second aggregation")
-}
-
 /// Several groupings of the same rows.
 pub(super) fn grouping_sets() -> Error {
     refused("GROUPING SETS, ROLLUP or CUBE")

@@ -3,10 +3,10 @@
 //! Both run concurrently with the epochs but never with each other. A compacted base is not in any manifest
 //! until the next epoch names it, so a collection in between would delete it.
 
-use super::finish::{OPERATOR, spawn_blocking, write_state};
-use super::{GenerationContext, TaskDone};
+use super::finish::{spawn_blocking, write_state};
+use super::{GenerationContext, StateName, TaskDone};
 use crate::checkpoint::{
-    Manifest, OperatorFiles, commit_name, epoch_and_generation, manifest_name, plan_epoch, state_name,
+    StateFiles, commit_name, epoch_and_generation, manifest_name, plan_epoch, state_name,
 };
 use crate::machine::garbage;
 use crate::state::compact;
@@ -21,11 +21,11 @@ use thalweg_connectors::stream::Commit;
 /// epoch.
 pub(crate) const COLLECT_EVERY: u64 = 8;
 
-/// Rewrites the state files of a committed epoch as one base.
+/// Rewrites the files of one state after a committed epoch as one base.
 pub(crate) async fn compact_state(
     context: Arc<GenerationContext>,
     epoch: Epoch,
-    replaced: OperatorFiles,
+    (of, replaced): (StateName, StateFiles),
 ) -> Result<TaskDone> {
     let mut contents = Vec::new();
     for file in replaced.all() {
@@ -35,11 +35,12 @@ pub(crate) async fn compact_state(
     let base = match spawn_blocking(move || compact(&contents)).await? {
         None => None,
         Some((bytes, rows)) => {
-            let name = state_name(OPERATOR, Commit { epoch, generation: context.generation }, "base");
+            let commit = Commit { epoch, generation: context.generation };
+            let name = state_name((&of.0, &of.1), commit, "base");
             Some(write_state(&context, name, bytes, rows).await?)
         }
     };
-    Ok(TaskDone::Compacted { replaced, base })
+    Ok(TaskDone::Compacted { of, replaced, base })
 }
 
 /// Deletes the objects that no recovery can need once the commit of `confirmed` is recorded.
@@ -49,8 +50,8 @@ pub(crate) async fn collect_garbage(context: Arc<GenerationContext>, confirmed: 
     let mut needed = BTreeSet::new();
     for kept in manifests.iter().filter(|m| !old.contains(m)) {
         // Another run may delete a manifest meanwhile; then its files are not needed here.
-        if let Some(manifest) = context.files.read::<Manifest>(&manifest_name(*kept)).await? {
-            needed.extend(manifest.operators.iter().flat_map(OperatorFiles::all).map(|f| f.path.clone()));
+        if let Some(manifest) = context.files.manifest(*kept).await? {
+            needed.extend(manifest.files().map(|f| f.path.clone()));
         }
     }
     let is_old = |name: &String| epoch_and_generation(name).is_some_and(|c| c.epoch <= confirmed);

@@ -4,6 +4,7 @@
 //! The exchange reads the group columns only, and the worker that owns a key evaluates no expression of the
 //! query.
 
+use super::operator::{EpochDescriptor, EpochReport, Operator, Output};
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, evaluate};
 use crate::spec::AggregateSpec;
@@ -69,16 +70,22 @@ impl AggregateInput {
     pub(crate) fn layout(&self) -> &AggregateInputLayout {
         &self.layout
     }
+}
 
-    /// Starts an epoch.
-    pub(crate) fn start_epoch(&mut self, processing_time_us: i64) -> Result<()> {
-        self.exprs.start_epoch(processing_time_us)
+impl Operator for AggregateInput {
+    fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
+        self.exprs.start_epoch(epoch.processing_time_us)
     }
 
     /// Converts rows of the query to an input batch.
-    pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let columns = self.exprs.exprs().iter().map(|e| evaluate(e, batch)).collect::<Result<Vec<_>>>()?;
-        batch_of(&self.layout.schema, columns, batch.num_rows())
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+        let columns = self.exprs.exprs().iter().map(|e| evaluate(e, &rows)).collect::<Result<Vec<_>>>()?;
+        output.emit(batch_of(&self.layout.schema, columns, rows.num_rows())?);
+        Ok(())
+    }
+
+    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+        Ok(EpochReport::default())
     }
 }
 

@@ -5,8 +5,8 @@ use crate::injected_bugs::InjectedBugs;
 use crate::query::start_with;
 use crate::test_hooks::{FailPointProbe, TestHooks};
 use crate::{
-    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    QueryOptions, StatelessStep, StreamPlan, StreamingQuery, Trigger,
+    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorGraph, OperatorSpec,
+    OutputMode, QueryOptions, StateMeaning, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -99,7 +99,7 @@ pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
 /// Operators of a windowed count with a watermark of `delay` seconds.
 pub(crate) fn windowed(delay: i64) -> Vec<OperatorSpec> {
     vec![
-        OperatorSpec::Stateless(vec![StatelessStep::Watermark { column: 1, delay_us: delay * SECOND }]),
+        OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND },
         OperatorSpec::Aggregate(aggregate(true)),
     ]
 }
@@ -125,8 +125,9 @@ pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
         schema: Arc::new(Schema::new(fields)),
     };
     let unnest = StatelessStep::Unnest { column: 3, schema: input_schema() };
-    let watermark = StatelessStep::Watermark { column: 1, delay_us: delay * SECOND };
-    vec![OperatorSpec::Stateless(vec![watermark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
+    let watermark = OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND };
+    let steps = OperatorSpec::Stateless(vec![project, unnest]);
+    vec![watermark, steps, OperatorSpec::Aggregate(aggregate(true))]
 }
 
 /// Result rows: (window end in seconds, key) → (sum, count).
@@ -213,13 +214,11 @@ impl TestEnv {
 
     pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
-        let plan = StreamPlan {
-            source: Arc::clone(&self.source) as Arc<dyn StreamSource>,
-            operators: run.operators.clone(),
-            sink: Arc::new(sink),
-            output_mode: run.mode,
-            fingerprint: run.fingerprint.clone(),
-        };
+        let meaning = StateMeaning::default().with("query", &run.fingerprint);
+        let operators = run.operators.iter().map(|o| (o.clone(), meaning.clone())).collect();
+        let source = Arc::clone(&self.source) as Arc<dyn StreamSource>;
+        let graph = OperatorGraph::chain(source, operators);
+        let plan = StreamPlan { graph, sink: Arc::new(sink), output_mode: run.mode };
         let checkpoint = Checkpoint { store: Arc::clone(&self.store), prefix: Path::from("q") };
         let options = QueryOptions {
             trigger: run.trigger,

@@ -1,10 +1,14 @@
 //! Defines what a streaming query computes: its operators, resolved and bound to schemas.
 //!
 //! The engine converts a resolved query to a [`StreamPlan`], and the runtime builds a dataflow of it on every
-//! worker. What always holds: expressions are bound to the output schema of the previous operator, they are
+//! worker. What always holds: expressions are bound to the output schema of the operator before, they are
 //! deterministic, and none reads the clock: a call of
 //! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME) is replaced by the processing time of the
 //! epoch. Not here: names, SQL, optimisation, and connectors by name.
+
+mod graph;
+
+pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning, abbreviated};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -12,27 +16,22 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
 use thalweg_connectors::stream::{StreamSink, StreamSource};
 
-/// A resolved streaming query: one source, operators in sequence, one sink.
+/// A resolved streaming query: a graph of operators whose last one feeds the sink.
 #[derive(Debug, Clone)]
 pub struct StreamPlan {
-    /// Where the rows come from.
-    pub source: Arc<dyn StreamSource>,
-    /// The operators, in the order in which rows pass them. At most one is an [`OperatorSpec::Aggregate`].
-    pub operators: Vec<OperatorSpec>,
-    /// Where the rows go.
+    /// The operators, sources included.
+    pub graph: OperatorGraph,
+    /// Where the rows of the last operator go.
     pub sink: Arc<dyn StreamSink>,
     /// Which rows are emitted.
     pub output_mode: OutputMode,
-    /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a
-    /// query with another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
-    pub fingerprint: String,
 }
 
 /// Which rows of a result are emitted, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputMode {
-    /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and a
-    /// [`StatelessStep::Watermark`] before it, since otherwise no group closes.
+    /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and an
+    /// [`OperatorSpec::Watermark`] before it, since otherwise no group closes.
     Append,
     /// Every group that an epoch touched is emitted with its value at the end of the epoch.
     Update,
@@ -48,12 +47,23 @@ impl OutputMode {
     }
 }
 
-/// One operator.
+/// One operator. Rows arrive at its inputs and leave at its only output.
 #[derive(Debug, Clone)]
 pub enum OperatorSpec {
-    /// Steps that process each row on its own.
+    /// Reads rows; has no input.
+    Source(Arc<dyn StreamSource>),
+    /// Steps that process each row on its own; one input.
     Stateless(Vec<StatelessStep>),
-    /// A grouped aggregate, which keeps its groups in state.
+    /// Observes the event time of a `Timestamp(Microsecond)` column; rows pass unchanged. One input.
+    Watermark {
+        /// Index of the column.
+        column: usize,
+        /// The delay in microseconds.
+        delay_us: i64,
+    },
+    /// Passes the rows of all inputs, which have the same columns.
+    Union,
+    /// A grouped aggregate, which keeps its groups in state. One input.
     Aggregate(AggregateSpec),
 }
 
@@ -76,15 +86,6 @@ pub enum StatelessStep {
         column: usize,
         /// The output columns.
         schema: SchemaRef,
-    },
-    /// Observes the event time of a `Timestamp(Microsecond)` column. The watermark of an epoch is the
-    /// greatest event time of all earlier epochs (in whole milliseconds, as in Spark) less the delay. Rows
-    /// pass unchanged. At most one per plan, and before the aggregate.
-    Watermark {
-        /// Index of the column.
-        column: usize,
-        /// The delay in microseconds.
-        delay_us: i64,
     },
 }
 
