@@ -22,14 +22,21 @@ impl LoweredStream {
         self.push(LoweredNode::Source(input))
     }
 
-    pub(super) fn operator(&mut self, spec: OperatorSpec, inputs: Vec<usize>, meaning: StateMeaning) -> usize {
+    pub(super) fn operator(
+        &mut self,
+        spec: OperatorSpec,
+        inputs: Vec<usize>,
+        meaning: StateMeaning,
+    ) -> usize {
         self.push(LoweredNode::Operator { spec, inputs, meaning })
     }
 
     /// Adds a step to the rows of an operator; returns the operator whose rows have passed it.
     pub(super) fn step(&mut self, after: usize, step: StatelessStep) -> usize {
         // A plan is a tree, so nothing else reads the rows of the operator.
-        if let Some(LoweredNode::Operator { spec: OperatorSpec::Stateless(steps), .. }) = self.nodes.get_mut(after) {
+        if let Some(LoweredNode::Operator { spec: OperatorSpec::Stateless(steps), .. }) =
+            self.nodes.get_mut(after)
+        {
             steps.push(step);
             return after;
         }

@@ -41,8 +41,12 @@ impl RowMeaning {
             Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
         });
         let described = described.data().map_err(from_datafusion)?;
-        let data_type = datafusion::logical_expr::ExprSchemable::get_type(expr, input).map_err(from_datafusion)?;
-        Ok(thalweg_stream::abbreviated(&format!("{}: {data_type}", described.unalias_nested().data), TEXT_MAX))
+        let data_type =
+            datafusion::logical_expr::ExprSchemable::get_type(expr, input).map_err(from_datafusion)?;
+        Ok(thalweg_stream::abbreviated(
+            &format!("{}: {data_type}", described.unalias_nested().data),
+            TEXT_MAX,
+        ))
     }
 
     /// Describes several expressions.
@@ -82,7 +86,8 @@ impl RowMeaning {
         };
         self.columns = self.columns.iter().zip(&other.columns).map(both).collect();
         self.sources.extend(other.sources);
-        self.passed = vec![format!("union of [{}] and [{}]", self.passed.join("; "), other.passed.join("; "))];
+        self.passed =
+            vec![format!("union of [{}] and [{}]", self.passed.join("; "), other.passed.join("; "))];
         self
     }
 

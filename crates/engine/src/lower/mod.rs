@@ -11,7 +11,6 @@ mod unsupported;
 pub(crate) use graph::LoweredStream;
 
 use crate::catalog::StreamingTable;
-use meaning::RowMeaning;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
@@ -20,6 +19,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Union};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use meaning::RowMeaning;
 use std::any::Any;
 use std::sync::Arc;
 use thalweg_common::Result;
@@ -108,8 +108,10 @@ impl Lowering<'_> {
         let input = StreamInput { connector: table.connector.clone(), request: table.request.clone() };
         let whole = table.schema();
         let columns = whole.fields().iter().map(|f| f.name().clone());
-        let mut rows =
-            Rows { meaning: RowMeaning::of_source(input.name(), columns), operator: self.graph.source(input) };
+        let mut rows = Rows {
+            meaning: RowMeaning::of_source(input.name(), columns),
+            operator: self.graph.source(input),
+        };
         if let Some(projection) = &scan.projection {
             // The connector returns all columns, so the projection of the scan is a step.
             let whole = DFSchema::try_from(whole.as_ref().clone()).map_err(from_datafusion)?;

@@ -13,7 +13,9 @@ use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_storage::{DurableStore, MetadataLog, path};
-use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, Trigger};
+use thalweg_stream::{
+    Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, Trigger,
+};
 
 /// The description of a streaming query, from SQL or from a client.
 #[derive(Debug, Clone)]

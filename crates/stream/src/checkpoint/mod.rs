@@ -19,8 +19,8 @@ mod sealed;
 
 pub(crate) use format_1::FINGERPRINT as FINGERPRINT_OF_FORMAT_1;
 pub(crate) use records::{
-    CommitRecord, EpochPlan, FORMAT, FileRef, GenerationRecord, Manifest, Metadata, OperatorState, SourceRange,
-    StateFiles,
+    CommitRecord, EpochPlan, FORMAT, FileRef, GenerationRecord, Manifest, Metadata, OperatorState,
+    SourceRange, StateFiles,
 };
 
 use crate::error::corrupt;

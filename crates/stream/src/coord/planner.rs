@@ -131,9 +131,8 @@ async fn adopt(
     plan: EpochPlan,
     (plan_ms, write_ms): (u64, u64),
 ) -> Result<TaskDone> {
-    let begins = |(id, range): (&OperatorId, &SourceRange)| {
-        range.start.as_ref() == request.position.offsets.get(id)
-    };
+    let begins =
+        |(id, range): (&OperatorId, &SourceRange)| range.start.as_ref() == request.position.offsets.get(id);
     if plan.epoch != request.epoch
         || plan.sources.len() != context.plan.graph.sources().count()
         || !plan.sources.iter().all(begins)

@@ -3,8 +3,8 @@
 use super::in_flight::InFlightEpoch;
 use super::planner::ms;
 use super::{DRAINED, GenerationContext, NO_WATERMARK};
-use crate::progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress};
 use crate::ops::{EventTimes, StateReport};
+use crate::progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress};
 use crate::spec::{OperatorGraph, OperatorId, OperatorNode};
 use crate::state::KEY_GROUPS;
 use chrono::{DateTime, SecondsFormat};

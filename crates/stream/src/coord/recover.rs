@@ -3,8 +3,8 @@
 //! The sink is fenced before it reports its last commit. In the opposite order an older run could commit
 //! between the report and the fence, and this run would process that epoch again.
 
-use super::{GenerationContext, NO_WATERMARK, StreamPosition};
 use super::state_match::match_states;
+use super::{GenerationContext, NO_WATERMARK, StreamPosition};
 use crate::checkpoint::{
     CLAIMS_MAX, CreateOutcome, GenerationRecord, Manifest, OperatorState, generation_name, manifest_name,
 };

@@ -44,7 +44,10 @@ pub(crate) fn build(node: &OperatorNode, mode: OutputMode) -> Result<BuiltOperat
             let prepare = AggregateInput::new(spec)?;
             let operator = Box::new(Aggregate::new(spec, prepare.layout(), mode)?);
             let keys = Some(KeyEncoder::new(prepare.layout())?);
-            Ok(BuiltOperator { inputs: vec![BuiltInput { prepare: Some(Box::new(prepare)), keys }], operator })
+            Ok(BuiltOperator {
+                inputs: vec![BuiltInput { prepare: Some(Box::new(prepare)), keys }],
+                operator,
+            })
         }
         OperatorSpec::Stateless(_) | OperatorSpec::Watermark { .. } | OperatorSpec::Aggregate(_) => {
             Err(Error::internal(format!("the operator {} has {inputs} inputs", node.id)))

@@ -85,7 +85,10 @@ impl Running {
             // What follows from rows of the input holds their credits, so that these bound it as well. The credits
             // of rows that went into state return here.
             emitted.extend(
-                self.output.take().into_iter().map(|rows| Chunk { batch: Some(rows), permit: chunk.permit.clone() }),
+                self.output
+                    .take()
+                    .into_iter()
+                    .map(|rows| Chunk { batch: Some(rows), permit: chunk.permit.clone() }),
             );
         }
         Ok(emitted)
@@ -133,8 +136,14 @@ pub(super) fn operator<'scope>(
     // Rows may be kept back when their epoch starts here, and no input would wake the operator.
     epochs.activate_on_start(scope.activator_for(address));
     let (epochs, reporter) = (epochs.clone(), reporter.clone());
-    let mut running =
-        Running { operator, node, context, output: Output::default(), waiting: BTreeMap::new(), started: false };
+    let mut running = Running {
+        operator,
+        node,
+        context,
+        output: Output::default(),
+        waiting: BTreeMap::new(),
+        started: false,
+    };
     builder.build(move |capabilities| {
         let mut capability = capabilities.into_iter().next();
         if let Some(capability) = &mut capability {

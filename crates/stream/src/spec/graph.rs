@@ -216,5 +216,9 @@ pub fn abbreviated(text: &str, max: usize) -> String {
         return text.to_owned();
     }
     let end = text.floor_char_boundary(max / 4);
-    format!("{}… (sha256 {})", text.get(..end).unwrap_or_default(), crate::checkpoint::sha256(text.as_bytes()))
+    format!(
+        "{}… (sha256 {})",
+        text.get(..end).unwrap_or_default(),
+        crate::checkpoint::sha256(text.as_bytes())
+    )
 }

@@ -5,8 +5,8 @@ use crate::injected_bugs::InjectedBugs;
 use crate::query::start_with;
 use crate::test_hooks::{FailPointProbe, TestHooks};
 use crate::{
-    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorGraph, OperatorSpec,
-    OutputMode, QueryOptions, StateMeaning, StatelessStep, StreamPlan, StreamingQuery, Trigger,
+    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorGraph,
+    OperatorSpec, OutputMode, QueryOptions, StateMeaning, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
@@ -214,7 +214,7 @@ impl TestEnv {
 
     pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
-        let meaning = StateMeaning::default().with("query", &run.fingerprint);
+        let meaning = StateMeaning::default().with("query", &run.fingerprint).with_format_1(&run.fingerprint);
         let operators = run.operators.iter().map(|o| (o.clone(), meaning.clone())).collect();
         let source = Arc::clone(&self.source) as Arc<dyn StreamSource>;
         let graph = OperatorGraph::chain(source, operators);

@@ -7,6 +7,7 @@
 mod behaviour;
 mod disk;
 mod env;
+mod formats;
 mod growth;
 mod kill;
 mod pressure;
