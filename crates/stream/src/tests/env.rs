@@ -130,6 +130,39 @@ pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
     vec![watermark, steps, OperatorSpec::Aggregate(aggregate(true))]
 }
 
+/// Operators that sum windows of [`WINDOW`] and then sum these in windows of twice the length.
+pub(crate) fn two_windows(delay: i64) -> Vec<OperatorSpec> {
+    let first = aggregate(true);
+    let schema = Arc::clone(&first.output_schema);
+    let column = |name: &str| col(name, &schema).unwrap();
+    let long = lit(2 * WINDOW * SECOND);
+    let number = |left, operator, right| binary(left, operator, right, &schema).unwrap();
+    // The end of the long window that contains the last microsecond of the short one.
+    let last = number(cast(column("w"), &schema, DataType::Int64).unwrap(), Operator::Minus, lit(1i64));
+    let before = number(last, Operator::Divide, Arc::clone(&long));
+    let end = number(number(before, Operator::Plus, lit(1i64)), Operator::Multiply, long);
+    let sum = |name: &str| AggregateFunctionCall {
+        function: Arc::new(
+            AggregateExprBuilder::new(sum_udaf(), vec![column(name)])
+                .schema(Arc::clone(&schema))
+                .alias(name)
+                .build()
+                .unwrap(),
+        ),
+        filter: None,
+    };
+    let second = AggregateSpec {
+        group: vec![cast(end, &schema, time()).unwrap(), column("k")],
+        aggregates: vec![sum("sum"), sum("count")],
+        event_time: first.event_time,
+        input_schema: Arc::clone(&schema),
+        output_schema: Arc::new(schema.project(&[0, 1, 2, 3]).unwrap()),
+    };
+    let mut operators = windowed(delay);
+    operators.push(OperatorSpec::Aggregate(second));
+    operators
+}
+
 /// Result rows: (window end in seconds, key) → (sum, count).
 pub(crate) type Answer = BTreeMap<(i64, String), (i64, i64)>;
 
@@ -160,6 +193,8 @@ pub(crate) fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
 pub(crate) struct TestEnv {
     pub store: Arc<dyn ObjectStore>,
     pub source: Arc<TestSource>,
+    /// Further sources, whose rows are united with those of the first.
+    pub more: Vec<Arc<TestSource>>,
     pub target: Arc<Target>,
     pub clock: Arc<ManualStreamClock>,
 }
@@ -207,6 +242,7 @@ impl TestEnv {
         Self {
             store: Arc::new(InMemory::new()),
             source: Arc::new(TestSource::new(batch(rows), epoch_rows.to_vec())),
+            more: vec![],
             target: Arc::default(),
             clock: Arc::default(),
         }
@@ -215,9 +251,7 @@ impl TestEnv {
     pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
         let meaning = StateMeaning::default().with("query", &run.fingerprint).with_format_1(&run.fingerprint);
-        let operators = run.operators.iter().map(|o| (o.clone(), meaning.clone())).collect();
-        let source = Arc::clone(&self.source) as Arc<dyn StreamSource>;
-        let graph = OperatorGraph::chain(source, operators);
+        let graph = self.graph(&run.operators, &meaning);
         let plan = StreamPlan { graph, sink: Arc::new(sink), output_mode: run.mode };
         let checkpoint = Checkpoint { store: Arc::clone(&self.store), prefix: Path::from("q") };
         let options = QueryOptions {
@@ -230,6 +264,22 @@ impl TestEnv {
             ..QueryOptions::new("the-query", "a-run", checkpoint)
         };
         start_with(plan, options, TestHooks { injected: run.injected, probe: run.probe.clone() }).await
+    }
+
+    fn graph(&self, operators: &[OperatorSpec], meaning: &StateMeaning) -> OperatorGraph {
+        let mut graph = OperatorGraph::default();
+        let none = StateMeaning::default;
+        let mut source =
+            |s: &Arc<TestSource>| graph.add(OperatorSpec::Source(Arc::clone(s) as Arc<dyn StreamSource>), vec![], none());
+        let mut last = source(&self.source);
+        let more: Vec<_> = self.more.iter().map(source).collect();
+        if !more.is_empty() {
+            last = graph.add(OperatorSpec::Union, [last].into_iter().chain(more).collect(), none());
+        }
+        for operator in operators {
+            last = graph.add(operator.clone(), vec![last], meaning.clone());
+        }
+        graph
     }
 
     /// Runs one generation until it ends.

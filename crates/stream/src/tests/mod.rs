@@ -8,6 +8,7 @@ mod behaviour;
 mod disk;
 mod env;
 mod formats;
+mod graph;
 mod growth;
 mod kill;
 mod pressure;
