@@ -87,7 +87,7 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, NodeIndex, OperatorGraph, OperatorId,
+    AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex, OperatorGraph, OperatorId,
     OperatorNode, OperatorSpec, OutputMode, StateMeaning, StatelessStep, StreamPlan, abbreviated,
 };
 

@@ -10,7 +10,7 @@ use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
 use crate::rt::{Credits, Dataflow, Workers};
-use crate::spec::{OutputMode, StreamPlan};
+use crate::spec::{OperatorSpec, OutputMode, StreamPlan};
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -138,17 +138,19 @@ pub(crate) async fn start_with(
 fn check(plan: &StreamPlan) -> Result<()> {
     let graph = &plan.graph;
     graph.check()?;
-    let stateful: Vec<_> = graph.stateful().collect();
-    if graph.watermarks_after_state().next().is_some() {
+    let is_watermark = |o: &OperatorSpec| matches!(o, OperatorSpec::Watermark { .. });
+    let is_aggregate = |o: &OperatorSpec| matches!(o, OperatorSpec::Aggregate(_));
+    if graph.has_above(is_watermark, OperatorSpec::is_stateful) {
         // Its event times depend on the watermark that closes the state below.
         return Err(unsupported("a watermark after an aggregation"));
     }
-    if plan.output_mode == OutputMode::Update && stateful.len() > 1 {
+    if plan.output_mode == OutputMode::Update && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {
         // A row that replaces an earlier one would be counted twice by the operator above.
-        return Err(unsupported("several stateful operators with the output mode update"));
+        return Err(unsupported("a stateful operator over an aggregation with the output mode update"));
     }
-    let closes = stateful.iter().all(|n| n.spec.closes_by_watermark()) && graph.watermarks().next().is_some();
-    if graph.drains(plan.output_mode) && !closes {
+    let mut held = graph.nodes().iter().filter(|n| n.spec.holds_rows_back(plan.output_mode));
+    let has_watermark = graph.watermarks().next().is_some();
+    if held.any(|n| !n.spec.closes_by_watermark() || !has_watermark) {
         return Err(unsupported("append output of an aggregation that no watermark closes"));
     }
     Ok(())

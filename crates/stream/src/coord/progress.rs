@@ -12,10 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_connectors::stream::{Guarantee, StreamSource};
 
-/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
-/// rows after it has grouped them.
-const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
-
 /// Builds the progress of an epoch that was committed at `now_us`; the previous epoch was triggered at
 /// `previous_triggered_us`.
 pub(crate) fn progress(
@@ -128,12 +124,16 @@ fn state_operator(
 ) -> StateOperatorProgress {
     let of_workers = epoch.state.range((index, 0)..(index + 1, 0)).map(|(_, report)| report);
     let sum = |of: fn(&StateReport) -> u64| of_workers.clone().map(of).sum::<u64>();
+    let mut custom_metrics = BTreeMap::new();
+    for (name, value) in of_workers.clone().flat_map(|report| &report.metrics) {
+        *custom_metrics.entry((*name).to_owned()).or_default() += value;
+    }
     StateOperatorProgress {
         operator_name: node.spec.state_operator_name().to_owned(),
         num_rows_total: sum(|s| s.rows_total),
         num_rows_updated: sum(|s| s.rows_updated),
         num_rows_removed: sum(|s| s.rows_removed),
-        num_rows_dropped_by_watermark: sum(|s| s.groups_late),
+        num_rows_dropped_by_watermark: sum(|s| s.rows_dropped_by_watermark),
         // Operators do not read the clock, so updates and removals are measured as one phase.
         all_updates_time_ms: ms(epoch.phases.state_known_us - epoch.phases.started_us),
         all_removals_time_ms: 0,
@@ -141,7 +141,7 @@ fn state_operator(
         memory_used_bytes: sum(|s| s.memory_bytes),
         num_shuffle_partitions: KEY_GROUPS as u64,
         num_state_store_instances: context.options.workers as u64,
-        custom_metrics: BTreeMap::from([(INPUT_ROWS_LATE.to_owned(), sum(|s| s.rows_late))]),
+        custom_metrics,
     }
 }
 

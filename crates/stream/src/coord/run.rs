@@ -7,6 +7,7 @@
 
 use super::finish::OutputChunk;
 use super::in_flight::{ExpectedReports, InFlightEpoch, SnapshotStatus};
+use super::maintenance::{Compaction, Maintenance};
 use super::planner::{PlanOutcome, PlanRequest, ms};
 use super::recover::Recovered;
 use super::{
@@ -57,15 +58,6 @@ enum Ending {
     Now,
 }
 
-/// Progress of compaction and garbage collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Maintenance {
-    Idle,
-    Busy,
-    /// A new base is written; the manifest of this epoch or a later one will name it.
-    BaseWritten(Epoch),
-}
-
 /// Runs one generation of a query.
 pub(crate) struct Coordinator {
     context: Arc<GenerationContext>,
@@ -75,7 +67,7 @@ pub(crate) struct Coordinator {
     reports: mpsc::Receiver<Report>,
     commands: mpsc::Receiver<QueryCommand>,
     /// Running tasks. Their number is bounded: a feed per worker, source and epoch in flight, [`STAGES_MAX`] stages,
-    /// a snapshot per epoch in flight, one plan, one step of a commit, and one of maintenance.
+    /// a snapshot per epoch in flight, one plan, one step of a commit, and two of maintenance.
     tasks: JoinSet<Result<TaskDone>>,
     /// Chunks of output that are being staged.
     stages: usize,
@@ -140,7 +132,7 @@ impl Coordinator {
             finite,
             plan_may_end_query: finite,
             ending: Ending::No,
-            maintenance: Maintenance::Idle,
+            maintenance: Maintenance::default(),
             epochs_planned: 0,
             // The first epoch does not wait for the interval, as in Spark.
             due_us: now,
@@ -202,7 +194,7 @@ impl Coordinator {
             Ending::Now => true,
             // A running maintenance task writes to the checkpoint, which the next run may already read.
             Ending::AfterInFlight => {
-                self.in_flight.is_empty() && !self.planning && self.maintenance != Maintenance::Busy
+                self.in_flight.is_empty() && !self.planning && !self.maintenance.is_running()
             }
         }
     }
@@ -453,7 +445,7 @@ impl Coordinator {
                 self.on_recorded(epoch);
             }
             TaskDone::Compacted { of, replaced, base } => self.on_compacted(of, &replaced, base),
-            TaskDone::Collected => self.maintenance = Maintenance::Idle,
+            TaskDone::Collected => self.maintenance.collecting = false,
         }
         Ok(())
     }
@@ -543,23 +535,22 @@ impl Coordinator {
         self.start_maintenance(epoch);
     }
 
-    /// Starts a compaction or a garbage collection after `epoch` if one is due and none is running.
+    /// Starts a compaction and a garbage collection after `epoch` if they are due and not running. Neither waits
+    /// for the other: a compaction may take longer than many epochs.
     fn start_maintenance(&mut self, epoch: Epoch) {
-        if let Maintenance::BaseWritten(named) = self.maintenance
-            && epoch >= named
+        self.maintenance.on_recorded(epoch);
+        if self.maintenance.may_compact()
+            && let Some((of, files)) = self.state_to_compact()
         {
-            self.maintenance = Maintenance::Idle;
+            let base = maintenance::base_name(&self.context, epoch, &of);
+            self.maintenance.compaction = Compaction::Running(base.clone());
+            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), base, (of, files)));
         }
-        // A base that no manifest names yet would look like garbage.
-        if self.maintenance != Maintenance::Idle {
-            return;
-        }
-        if let Some(files) = self.state_to_compact() {
-            self.maintenance = Maintenance::Busy;
-            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), epoch, files));
-        } else if epoch.0 % maintenance::COLLECT_EVERY == maintenance::COLLECT_EVERY - 1 {
-            self.maintenance = Maintenance::Busy;
-            self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch));
+        // After the compaction is noted: its base has the epoch up to which this collects.
+        if !self.maintenance.collecting && maintenance::collects_after(epoch) {
+            self.maintenance.collecting = true;
+            let spared = self.maintenance.base().cloned();
+            self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch, spared));
         }
     }
 
@@ -580,7 +571,7 @@ impl Coordinator {
         // A manifest that is being written was built before and names the old files.
         let manifest_in_progress = self.committing;
         let next = self.in_flight.keys().next().copied().unwrap_or(self.machine.next_plan());
-        self.maintenance = Maintenance::BaseWritten(if manifest_in_progress { next.next() } else { next });
+        self.maintenance.on_compacted(if manifest_in_progress { next.next() } else { next });
     }
 
     /// Adds a waiter for everything that is available now. Waiters whose client has gone away make room.

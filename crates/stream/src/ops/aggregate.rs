@@ -12,21 +12,25 @@
 //! unnested), retraction.
 
 use super::accumulate::{MergeableAggregate, PartialState};
-use super::aggregate_input::{AggregateInputLayout, KeyEncoder};
+use super::aggregate_input::AggregateInputLayout;
+use super::event_time::event_times;
+use super::key_encoder::KeyEncoder;
 use super::operator::{EpochDescriptor, EpochReport, Operator, Output, StateReport};
 use super::stateless::{batch_of, boolean};
-use crate::error::unsupported;
-use crate::spec::{AggregateSpec, EventTimeKey, EventTimeKind, OutputMode};
-use crate::state::{KeyRange, NEVER, RowCodec, StateLayout, StateRow, StateTable, key_group};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use crate::spec::{AggregateSpec, EventTimeKey, OutputMode};
+use crate::state::{KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group};
+use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
-use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_arrow;
 
+/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
+/// rows after it has grouped them.
+const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
 /// The name of the only state of an aggregate.
 const GROUPS: &str = "groups";
 
@@ -93,7 +97,7 @@ impl Aggregate {
             event_time: spec.event_time,
             output: Arc::clone(&spec.output_schema),
             mode,
-            keys: KeyEncoder::new(input)?,
+            keys: KeyEncoder::new(&input.key_types())?,
             state_layout: StateLayout::new(&input.key_types(), &states),
             state_codec: RowCodec::new(&states)?,
             table: StateTable::default(),
@@ -187,45 +191,11 @@ impl Aggregate {
         batch_of(&self.output, columns, rows).map(Some)
     }
 
-    /// Builds the state changes: a batch of upserts and a batch of tombstones, each sorted by key group.
-    fn delta(&self, mut upserts: Vec<(&[u8], &[u8])>, mut gone: Vec<&[u8]>) -> Result<Vec<RecordBatch>> {
-        // Sorted by group, so that a file has the ranges of the workers one after another.
-        upserts.sort_unstable_by_key(|(key, _)| (key_group(key), *key));
-        gone.sort_unstable_by_key(|key| (key_group(key), *key));
-        let mut delta = Vec::new();
-        if !upserts.is_empty() {
-            let groups = upserts.iter().map(|(key, _)| key_group(key)).collect();
-            let keys = self.keys.columns(upserts.iter().map(|(key, _)| *key))?;
-            let states = self.state_codec.decode(upserts.iter().map(|(_, state)| *state))?;
-            delta.push(self.state_layout.batch(groups, keys, Some(states))?);
-        }
-        if !gone.is_empty() {
-            let groups = gone.iter().map(|key| key_group(key)).collect();
-            let keys = self.keys.columns(gone)?;
-            delta.push(self.state_layout.batch(groups, keys, None)?);
-        }
-        Ok(delta)
-    }
-
     /// Returns the event time at which the group of each row closes.
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
         // Without an event time only a drain closes groups.
         let Some(key) = self.event_time else { return Ok(vec![NEVER; rows]) };
-        let column = groups
-            .get(key.group_index)
-            .ok_or_else(|| unsupported("an event time that is not a grouping column"))?;
-        let times = match key.kind {
-            EventTimeKind::Instant => column,
-            EventTimeKind::WindowEnd => {
-                let window = column.as_struct_opt().and_then(|s| s.columns().get(1));
-                window.ok_or_else(|| unsupported("a window without an end"))?
-            }
-        };
-        let times = times.as_primitive_opt::<TimestampMicrosecondType>();
-        let times = times.ok_or_else(|| unsupported("an event time that is not a timestamp"))?;
-        Ok((0..rows)
-            .map(|i| if column.is_null(i) || times.is_null(i) { NEVER } else { times.value(i) })
-            .collect())
+        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.unwrap_or(NEVER)).collect())
     }
 }
 
@@ -264,15 +234,17 @@ impl Operator for Aggregate {
             touched.keys.iter().zip(&known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
         let gone: Vec<&[u8]> = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
         emit.into_iter().for_each(|rows| output.emit(rows));
+        let format =
+            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
         let state = StateReport {
             // As in Spark, a group that is touched and closed in the same epoch counts.
             rows_updated: touched.keys.len() as u64,
             rows_removed: closed.len() as u64,
-            deltas: vec![(GROUPS, self.delta(upserts, gone)?)],
+            deltas: vec![(GROUPS, format.delta(upserts, gone)?)],
             rows_total: self.table.rows() as u64,
-            groups_late,
-            rows_late,
+            rows_dropped_by_watermark: groups_late,
             memory_bytes: self.table.bytes() as u64,
+            metrics: vec![(INPUT_ROWS_LATE, rows_late)],
         };
         Ok(EpochReport { state: Some(state), ..EpochReport::default() })
     }

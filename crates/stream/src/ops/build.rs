@@ -1,7 +1,10 @@
 //! Creates the operator of a node, with what happens to rows before they reach it.
 
 use super::aggregate::Aggregate;
-use super::aggregate_input::{AggregateInput, KeyEncoder};
+use super::aggregate_input::aggregate_input;
+use super::deduplicate::{Deduplicate, deduplicate_input};
+use super::key_encoder::KeyEncoder;
+use super::evaluate::Evaluate;
 use super::operator::Operator;
 use super::stateless::Steps;
 use super::union::Union;
@@ -16,6 +19,12 @@ pub(crate) struct BuiltInput {
     pub prepare: Option<Box<dyn Operator>>,
     /// The keys by which rows are exchanged; without them rows stay on their worker.
     pub keys: Option<KeyEncoder>,
+}
+
+impl BuiltInput {
+    fn exchanged(prepare: Evaluate, keys: KeyEncoder) -> Self {
+        Self { prepare: Some(Box::new(prepare)), keys: Some(keys) }
+    }
 }
 
 /// An operator of one worker, without state.
@@ -41,15 +50,22 @@ pub(crate) fn build(node: &OperatorNode, mode: OutputMode) -> Result<BuiltOperat
         OperatorSpec::Stateless(steps) if inputs == 1 => Ok(local(Box::new(Steps::new(steps.clone())))),
         OperatorSpec::Watermark { column, .. } if inputs == 1 => Ok(local(Box::new(Watermark::new(*column)))),
         OperatorSpec::Aggregate(spec) if inputs == 1 => {
-            let prepare = AggregateInput::new(spec)?;
-            let operator = Box::new(Aggregate::new(spec, prepare.layout(), mode)?);
-            let keys = Some(KeyEncoder::new(prepare.layout())?);
-            Ok(BuiltOperator {
-                inputs: vec![BuiltInput { prepare: Some(Box::new(prepare)), keys }],
-                operator,
-            })
+            let (prepare, layout) = aggregate_input(spec)?;
+            let operator = Box::new(Aggregate::new(spec, &layout, mode)?);
+            let keys = KeyEncoder::new(&layout.key_types())?;
+            Ok(BuiltOperator { inputs: vec![BuiltInput::exchanged(prepare, keys)], operator })
         }
-        OperatorSpec::Stateless(_) | OperatorSpec::Watermark { .. } | OperatorSpec::Aggregate(_) => {
+        OperatorSpec::Deduplicate(spec) if inputs == 1 => {
+            let prepare = deduplicate_input(spec)?;
+            let operator = Box::new(Deduplicate::new(spec, prepare.schema())?);
+            let fields = prepare.schema().fields().iter().take(spec.keys.len());
+            let keys = KeyEncoder::new(&fields.map(|f| f.data_type().clone()).collect::<Vec<_>>())?;
+            Ok(BuiltOperator { inputs: vec![BuiltInput::exchanged(prepare, keys)], operator })
+        }
+        OperatorSpec::Stateless(_)
+        | OperatorSpec::Watermark { .. }
+        | OperatorSpec::Aggregate(_)
+        | OperatorSpec::Deduplicate(_) => {
             Err(Error::internal(format!("the operator {} has {inputs} inputs", node.id)))
         }
     }

@@ -73,8 +73,9 @@ pub(crate) struct StateReport {
     pub rows_total: u64,
     pub rows_updated: u64,
     pub rows_removed: u64,
-    /// Late groups, and the number of their rows.
-    pub groups_late: u64,
-    pub rows_late: u64,
+    /// What Spark counts as dropped because it is late: rows, or groups of an aggregate.
+    pub rows_dropped_by_watermark: u64,
     pub memory_bytes: u64,
+    /// Further metrics, by the names of the report.
+    pub metrics: Vec<(&'static str, u64)>,
 }

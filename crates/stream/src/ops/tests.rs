@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::aggregate::Aggregate;
-use super::aggregate_input::AggregateInput;
+use super::aggregate_input::aggregate_input;
+use super::evaluate::Evaluate;
 use super::stateless::Steps;
 use super::{EpochDescriptor, Operator, Output, StateReport};
 use crate::spec::*;
@@ -69,9 +70,9 @@ fn spec(grouped: bool) -> AggregateSpec {
     }
 }
 
-fn build(spec: &AggregateSpec, mode: OutputMode) -> (AggregateInput, Aggregate) {
-    let input = AggregateInput::new(spec).unwrap();
-    let aggregate = Aggregate::new(spec, input.layout(), mode).unwrap();
+fn build(spec: &AggregateSpec, mode: OutputMode) -> (Evaluate, Aggregate) {
+    let (input, layout) = aggregate_input(spec).unwrap();
+    let aggregate = Aggregate::new(spec, &layout, mode).unwrap();
     (input, aggregate)
 }
 
@@ -80,7 +81,7 @@ fn epoch(late_us: i64, watermark_us: i64) -> EpochDescriptor {
 }
 
 /// Processes rows, which are late up to `late_us`.
-fn update((prepare, aggregate): &mut (AggregateInput, Aggregate), rows: RecordBatch, late_us: i64) {
+fn update((prepare, aggregate): &mut (Evaluate, Aggregate), rows: RecordBatch, late_us: i64) {
     let mut output = Output::default();
     prepare.process(0, rows, &mut output).unwrap();
     aggregate.start_epoch(&epoch(late_us, i64::MIN)).unwrap();
@@ -139,7 +140,8 @@ fn windows_close_in_order_and_a_null_window_only_at_the_end() {
     let second = close(&mut built.1, 10);
     assert_eq!(numbers(&second.emit), [(10, 10, 2, 1)]);
     let second = second.state;
-    assert_eq!((second.rows_late, second.groups_late), (3, 2), "Spark counts late groups");
+    assert_eq!(second.rows_dropped_by_watermark, 2, "Spark counts late groups");
+    assert_eq!(second.metrics, [("numInputRowsDroppedByWatermark", 3)]);
     // The group that the epoch touched and closed was updated too.
     assert_eq!((second.rows_updated, second.rows_removed, second.rows_total), (3, 1, 2));
     let last = close(&mut built.1, i64::MAX);

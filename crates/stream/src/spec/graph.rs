@@ -4,7 +4,7 @@
 //! sources to the sink. So a step that is added to a query renames no state. If an operator of the same kind
 //! is added, the numbers shift, and the state is found by its [`StateMeaning`].
 
-use super::{OperatorSpec, OutputMode};
+use super::{Expiry, OperatorSpec, OutputMode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -148,15 +148,20 @@ impl OperatorGraph {
         })
     }
 
-    /// The watermarks that have a stateful operator below them.
-    pub(crate) fn watermarks_after_state(&self) -> impl Iterator<Item = &OperatorNode> {
-        let mut after = Vec::with_capacity(self.nodes.len());
+    /// Returns whether one of the operators `above` gets rows of one of the operators `below`.
+    pub(crate) fn has_above(
+        &self,
+        above: impl Fn(&OperatorSpec) -> bool,
+        below: impl Fn(&OperatorSpec) -> bool,
+    ) -> bool {
+        let mut gets: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        let mut found = false;
         for node in &self.nodes {
-            let below = node.inputs.iter().any(|i| after.get(i.0).copied().unwrap_or(false));
-            after.push(below || node.spec.is_stateful());
+            let from_below = node.inputs.iter().any(|i| gets.get(i.0).copied().unwrap_or(false));
+            found |= from_below && above(&node.spec);
+            gets.push(from_below || below(&node.spec));
         }
-        let is_watermark = |n: &OperatorNode| matches!(n.spec, OperatorSpec::Watermark { .. });
-        self.nodes.iter().zip(after).filter(move |(n, after)| *after && is_watermark(n)).map(|(n, _)| n)
+        found
     }
 
     pub(crate) fn stateful(&self) -> impl Iterator<Item = &OperatorNode> {
@@ -168,9 +173,9 @@ impl OperatorGraph {
         self.nodes.iter().any(|n| n.spec.closes_by_watermark())
     }
 
-    /// Returns whether draining emits rows. In update mode every value was emitted already.
+    /// Returns whether draining emits rows.
     pub(crate) fn drains(&self, mode: OutputMode) -> bool {
-        mode == OutputMode::Append && self.stateful().next().is_some()
+        self.nodes.iter().any(|n| n.spec.holds_rows_back(mode))
     }
 }
 
@@ -183,13 +188,27 @@ impl OperatorSpec {
             Self::Watermark { .. } => "watermark",
             Self::Union => "union",
             Self::Aggregate(_) => "aggregate",
+            Self::Deduplicate(_) => "deduplicate",
         }
     }
 
     pub(crate) fn is_stateful(&self) -> bool {
         match self {
             Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => false,
-            Self::Aggregate(_) => true,
+            Self::Aggregate(_) | Self::Deduplicate(_) => true,
+        }
+    }
+
+    /// Returns whether rows are emitted only when the watermark closes state.
+    pub(crate) fn holds_rows_back(&self, mode: OutputMode) -> bool {
+        match self {
+            // In update mode every value was emitted already.
+            Self::Aggregate(_) => mode == OutputMode::Append,
+            Self::Source(_)
+            | Self::Stateless(_)
+            | Self::Watermark { .. }
+            | Self::Union
+            | Self::Deduplicate(_) => false,
         }
     }
 
@@ -197,6 +216,8 @@ impl OperatorSpec {
     pub(crate) fn state_operator_name(&self) -> &'static str {
         match self {
             Self::Aggregate(_) => "stateStoreSave",
+            Self::Deduplicate(spec) if matches!(spec.expiry, Expiry::After { .. }) => "dedupeWithinWatermark",
+            Self::Deduplicate(_) => "dedupe",
             Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => "none",
         }
     }
@@ -206,6 +227,7 @@ impl OperatorSpec {
         match self {
             Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => false,
             Self::Aggregate(spec) => spec.event_time.is_some(),
+            Self::Deduplicate(spec) => spec.expiry != Expiry::Never,
         }
     }
 }

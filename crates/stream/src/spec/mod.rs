@@ -65,6 +65,8 @@ pub enum OperatorSpec {
     Union,
     /// A grouped aggregate, which keeps its groups in state. One input.
     Aggregate(AggregateSpec),
+    /// Drops rows whose key has been seen; keeps the keys in state. One input.
+    Deduplicate(DeduplicateSpec),
 }
 
 /// One stateless step.
@@ -102,6 +104,35 @@ pub struct AggregateSpec {
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
     pub output_schema: SchemaRef,
+}
+
+/// A deduplication.
+#[derive(Debug, Clone)]
+pub struct DeduplicateSpec {
+    /// The expressions over the rows whose values identify a row.
+    pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// The event-time column of the rows, by which a row may be late.
+    pub event_time: Option<usize>,
+    /// When a key is forgotten.
+    pub expiry: Expiry,
+    /// The columns of the rows.
+    pub schema: SchemaRef,
+}
+
+/// When the watermark lets a key of a deduplication expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// No watermark reaches the key.
+    Never,
+    /// At the event time that is the key with this number: later rows of the same time are late.
+    Key(usize),
+    /// A delay after the event time of the first row of the key.
+    After {
+        /// Index of the event-time column of the rows.
+        column: usize,
+        /// The delay in microseconds.
+        delay_us: i64,
+    },
 }
 
 /// One aggregate function over a group, with its `FILTER (WHERE ..)` if it has one.
