@@ -87,8 +87,9 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex, OperatorGraph, OperatorId,
-    OperatorNode, OperatorSpec, OutputMode, StateMeaning, StatelessStep, StreamPlan, abbreviated,
+    AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
+    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, OutputMode, StateMeaning, StatelessStep,
+    StreamPlan, abbreviated,
 };
 
 /// The number of progress reports that a query keeps, as in Spark.

@@ -3,8 +3,8 @@
 use super::aggregate::Aggregate;
 use super::aggregate_input::aggregate_input;
 use super::deduplicate::{Deduplicate, deduplicate_input};
-use super::key_encoder::KeyEncoder;
 use super::evaluate::Evaluate;
+use super::key_encoder::KeyEncoder;
 use super::operator::Operator;
 use super::stateless::Steps;
 use super::union::Union;

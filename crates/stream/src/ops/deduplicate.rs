@@ -16,8 +16,8 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::HashMap;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_arrow;
@@ -72,7 +72,10 @@ impl Deduplicate {
 
     /// Returns the event time of each row, by which it may be late.
     fn late_times(&self, rows: &RecordBatch) -> Result<Option<Vec<Option<i64>>>> {
-        self.spec.event_time.map(|column| event_times(rows.columns().get(self.spec.keys.len() + column))).transpose()
+        self.spec
+            .event_time
+            .map(|column| event_times(rows.columns().get(self.spec.keys.len() + column)))
+            .transpose()
     }
 
     /// Returns when the key of each row expires if it is new.

@@ -13,9 +13,7 @@ pub(crate) fn event_times(column: Option<&ArrayRef>) -> Result<Vec<Option<i64>>>
     let column = column.ok_or_else(|| unsupported("an event time whose column is missing"))?;
     let times = match column.as_struct_opt() {
         None => column,
-        Some(window) => {
-            window.columns().get(1).ok_or_else(|| unsupported("a window without an end"))?
-        }
+        Some(window) => window.columns().get(1).ok_or_else(|| unsupported("a window without an end"))?,
     };
     let times = times.as_primitive_opt::<TimestampMicrosecondType>();
     let times = times.ok_or_else(|| unsupported("an event time that is not a timestamp"))?;

@@ -8,6 +8,7 @@ use crate::{
     AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorGraph,
     OperatorSpec, OutputMode, QueryOptions, StateMeaning, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
+use crate::{DeduplicateSpec, Expiry};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
@@ -128,6 +129,16 @@ pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
     let watermark = OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND };
     let steps = OperatorSpec::Stateless(vec![project, unnest]);
     vec![watermark, steps, OperatorSpec::Aggregate(aggregate(true))]
+}
+
+/// Operators that pass the first row of each key and window, or of each key for `forget` seconds of event time.
+pub(crate) fn deduplicated(delay: i64, forget: Option<i64>) -> Vec<OperatorSpec> {
+    let (keys, expiry) = match forget {
+        None => (vec![expr("k"), expr("w")], Expiry::Key(1)),
+        Some(seconds) => (vec![expr("k")], Expiry::After { column: 1, delay_us: seconds * SECOND }),
+    };
+    let spec = DeduplicateSpec { keys, event_time: Some(1), expiry, schema: input_schema() };
+    vec![OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND }, OperatorSpec::Deduplicate(spec)]
 }
 
 /// Operators that sum windows of [`WINDOW`] and then sum these in windows of twice the length.
@@ -269,8 +280,9 @@ impl TestEnv {
     fn graph(&self, operators: &[OperatorSpec], meaning: &StateMeaning) -> OperatorGraph {
         let mut graph = OperatorGraph::default();
         let none = StateMeaning::default;
-        let mut source =
-            |s: &Arc<TestSource>| graph.add(OperatorSpec::Source(Arc::clone(s) as Arc<dyn StreamSource>), vec![], none());
+        let mut source = |s: &Arc<TestSource>| {
+            graph.add(OperatorSpec::Source(Arc::clone(s) as Arc<dyn StreamSource>), vec![], none())
+        };
         let mut last = source(&self.source);
         let more: Vec<_> = self.more.iter().map(source).collect();
         if !more.is_empty() {
@@ -300,6 +312,18 @@ impl TestEnv {
             }
         }
         Ok(answer)
+    }
+
+    /// Returns the visible rows of a query that passes rows of the input: key, event time in seconds, value.
+    pub(crate) fn passed(&self) -> Vec<InputRow> {
+        let rows = |b: &RecordBatch| -> Vec<InputRow> {
+            let keys = b.column(0).as_string::<i32>();
+            let times = b.column(1).as_primitive::<TimestampMicrosecondType>();
+            let values = b.column(2).as_primitive::<Int64Type>();
+            let row = |i: usize| (keys.value(i).to_owned(), times.value(i) / SECOND, values.value(i));
+            (0..b.num_rows()).map(row).collect()
+        };
+        self.target.epochs().iter().flat_map(|(_, b)| b.iter().flat_map(rows).collect::<Vec<_>>()).collect()
     }
 
     /// Returns the visible values of a query without an aggregate, in order.
