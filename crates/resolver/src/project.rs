@@ -55,11 +55,11 @@ impl Resolver<'_> {
         within: bool,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        if within {
-            return Err(Error::unsupported("dropDuplicatesWithinWatermark"));
-        }
         let rel = self.relation(input, outer)?;
-        if columns.is_empty() {
+        if within && !rel.streaming {
+            return Err(within_a_batch());
+        }
+        if columns.is_empty() && !within {
             return self.distinct(rel);
         }
         let mut keys = vec![];
@@ -71,6 +71,9 @@ impl Resolver<'_> {
             if keys.len() == before {
                 return Err(unknown_key(name, &rel.scope));
             }
+        }
+        if rel.streaming {
+            return first_of_keys(rel, keys, within);
         }
         // As in Spark, any row of equal keys may be the one that stays, so the numbers need no order.
         let (rel, number) = self.row_numbers(rel, keys)?;
@@ -376,4 +379,23 @@ impl Resolver<'_> {
         rel.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         Ok(rel)
     }
+}
+
+/// The first row of each key of a stream; of each row if there are no keys.
+fn first_of_keys(
+    mut rel: ResolvedRelation,
+    keys: Vec<Expr>,
+    within_watermark: bool,
+) -> Result<ResolvedRelation> {
+    let all = rel.scope.columns.iter().map(|c| crate::attribute::value_of(c).key());
+    let keys = if keys.is_empty() { all.collect() } else { keys };
+    let node = thalweg_logical::DeduplicateNode { input: rel.plan, keys, within_watermark };
+    rel.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    Ok(rel)
+}
+
+/// `dropDuplicatesWithinWatermark` of bounded rows.
+fn within_a_batch() -> Error {
+    let text = "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets";
+    analysis("_LEGACY_ERROR_TEMP_3102", "0A000", text.to_owned()).hint("Use dropDuplicates.")
 }

@@ -4,6 +4,7 @@
 //! that the streaming engine does not support is an error that names it, with Spark's class and text.
 
 mod aggregate;
+mod deduplicate;
 mod graph;
 mod meaning;
 mod unsupported;
@@ -17,7 +18,7 @@ use datafusion::common::DFSchema;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Union};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, TableScan, Union};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use meaning::RowMeaning;
 use std::any::Any;
@@ -94,6 +95,10 @@ impl Lowering<'_> {
             }
             LogicalPlan::Filter(f) => self.filter(rows, &f.predicate, f.input.schema()),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate),
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let keys: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+                self.deduplicate(rows, &keys, input.schema(), false)
+            }
             LogicalPlan::Extension(e) => self.extension(rows, LogicalExtension::of(e.node.as_ref()), plan),
             other => Err(unsupported::operator(other)),
         }
@@ -174,6 +179,9 @@ impl Lowering<'_> {
         match node {
             Some(LogicalExtension::Generate(generate)) => self.generate(rows, generate, plan),
             Some(LogicalExtension::Watermark(node)) => Ok(self.watermark(rows, node)),
+            Some(LogicalExtension::Deduplicate(node)) => {
+                self.deduplicate(rows, &node.keys, node.input.schema(), node.within_watermark)
+            }
             // The resolver puts neither into the plan of a stream.
             Some(LogicalExtension::SequentialProjection(_) | LogicalExtension::ComputeOnce(_)) | None => {
                 Err(unsupported::operator(plan))

@@ -48,6 +48,17 @@ pub(super) fn operator(plan: &LogicalPlan) -> Error {
     refused(what)
 }
 
+/// A deduplication that forgets keys, of rows without an event time.
+pub(super) fn deduplication_without_watermark() -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "_LEGACY_ERROR_TEMP_3102",
+        "0A000",
+        "dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark.",
+    )
+    .hint("Call withWatermark before.")
+}
+
 /// Several groupings of the same rows.
 pub(super) fn grouping_sets() -> Error {
     refused("GROUPING SETS, ROLLUP or CUBE")
