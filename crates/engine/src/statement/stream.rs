@@ -4,6 +4,7 @@ use super::rows;
 use crate::batch::named_schema;
 use crate::jobs::JobInfo;
 use crate::lower;
+use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
 use object_store::path::Path as StorePath;
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub(crate) async fn start(session: &Session, write: ir::WriteStream) -> Result<O
     }
     // Resolved as a stream: `current_timestamp` is the time of each epoch and not that of the start.
     let resolved = session.resolve_stream(&write.input, None).await?;
+    partitioning::check(&write.partition_by, &resolved.schema(), Target::Stream)?;
     let request = request_of(session, write).await?;
     let query = launch(session, &resolved, request).await?;
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
