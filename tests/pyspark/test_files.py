@@ -202,3 +202,19 @@ def test_columns_that_rows_cannot_be_partitioned_by(spark, tmp_path, format, by,
             write()
         assert caught.value.getCondition() == condition
     assert not (tmp_path / "out").exists() and not spark.catalog.tableExists("partitioned_wrong")
+
+
+@pytest.mark.parametrize("format, reading, writing", [
+    ("csv", {"multiLine": True, "inferSchema": True, "mode": "FAILFAST"}, {"compression": "gzip", "quoteAll": True}),
+    ("json", {"multiLine": True, "primitivesAsString": True}, {"compression": "gzip", "ignoreNullFields": False}),
+    ("parquet", {"mergeSchema": True, "pathGlobFilter": "*.x"}, {"compression": "zstd"}),
+])
+def test_an_option_of_the_other_side_changes_nothing(spark, tmp_path, format, reading, writing):
+    path = str(tmp_path / "out")
+    frame(spark).write.options(**reading).format(format).save(path)
+    assert sorted(rows(spark.read.options(**writing).schema(SCHEMA).format(format).load(path))) == ROWS
+    for wrong in (lambda: frame(spark).write.option("bogus", 1).format(format).save(path + "2"),
+                  lambda: spark.read.option("bogus", 1).format(format).load(path).schema):
+        with pytest.raises(AnalysisException) as caught:
+            wrong()
+        assert caught.value.getCondition() == "UNSUPPORTED_OPTION"
