@@ -99,3 +99,13 @@ def test_the_view_of_a_frame_may_have_two_columns_of_one_name(spark):
     frame.createOrReplaceGlobalTempView("twice")
     assert rows(spark.table("global_temp.twice")) == [(1, 2)]
     spark.catalog.dropGlobalTempView("twice")
+
+
+def test_arguments_are_names_in_identifier(spark):
+    spark.sql("SELECT 1 AS ab, 2 AS c").createOrReplaceTempView("named")
+    by_name = "SELECT IDENTIFIER('a' || :b) FROM IDENTIFIER(concat('na', :t)) WHERE IDENTIFIER(:c) = :n"
+    assert rows(spark.sql(by_name, args={"b": "b", "t": "med", "c": "named.c", "n": 2})) == [(1,)]
+    assert rows(spark.sql("SELECT ? AS x, ab FROM IDENTIFIER(?) WHERE c = ?", args=[5, "named", 2])) == [(5, 1)]
+    with pytest.raises(AnalysisException) as caught:
+        spark.sql("SELECT * FROM IDENTIFIER(:t)", args={"t": "nobody"}).collect()
+    assert caught.value.getCondition() == "TABLE_OR_VIEW_NOT_FOUND"
