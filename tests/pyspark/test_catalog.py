@@ -109,3 +109,22 @@ def test_arguments_are_names_in_identifier(spark):
     with pytest.raises(AnalysisException) as caught:
         spark.sql("SELECT * FROM IDENTIFIER(:t)", args={"t": "nobody"}).collect()
     assert caught.value.getCondition() == "TABLE_OR_VIEW_NOT_FOUND"
+
+
+def test_rows_are_not_written_into_a_view(spark, tmp_path):
+    spark.sql("CREATE VIEW into_view AS SELECT 1 AS a")
+    spark.sql("CREATE TEMPORARY VIEW into_temporary AS SELECT 1 AS a")
+    frame = spark.sql("SELECT 1 AS a")
+    stream = spark.readStream.format("rate").load().writeStream.option("checkpointLocation", str(tmp_path / "c"))
+    for write, condition in [
+        (lambda: frame.write.insertInto("into_view"), "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE"),
+        (lambda: frame.write.mode("append").saveAsTable("into_view"), "_LEGACY_ERROR_TEMP_1158"),
+        (lambda: frame.writeTo("into_view").append(), "VIEW_WRITE_NOT_ALLOWED"),
+        (lambda: frame.writeTo("into_temporary").append(), "VIEW_WRITE_NOT_ALLOWED"),
+        (lambda: stream.toTable("into_view"), "_LEGACY_ERROR_TEMP_1191"),
+        (lambda: stream.toTable("into_temporary"), "_LEGACY_ERROR_TEMP_1190"),
+    ]:
+        with pytest.raises(AnalysisException) as caught:
+            write()
+        assert caught.value.getCondition() == condition
+    spark.sql("DROP VIEW into_view")

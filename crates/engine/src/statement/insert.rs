@@ -3,6 +3,7 @@
 
 use super::store_assignment;
 use super::write::{TableWrite, write_rows};
+use super::write_target::{self, Writer};
 use crate::catalog::create_table;
 use crate::catalog::name::quoted;
 use crate::column_names;
@@ -26,6 +27,9 @@ pub(super) async fn run_with(
     options: ir::Options,
     text: Option<Arc<str>>,
 ) -> Result<Output> {
+    // Only `writeTo` finds columns by name without a text.
+    let writer = if insert.by_name && text.is_none() { Writer::WriteTo } else { Writer::Insert };
+    write_target::check(session, &insert.table, writer)?;
     let (name, definition) = session.catalog.definition(&insert.table)?;
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();

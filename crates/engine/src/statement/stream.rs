@@ -1,6 +1,7 @@
 //! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: starts, stops and lists streaming queries.
 
 use super::rows;
+use super::write_target::{self, Writer};
 use crate::batch::named_schema;
 use crate::jobs::JobInfo;
 use crate::lower;
@@ -74,6 +75,7 @@ type Destination = (String, Option<String>, Option<(String, String)>);
 async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Destination> {
     // The table says where and in which format, so neither is asked of the writer.
     if let Some(parts) = &write.table {
+        write_target::check(session, parts, Writer::Stream)?;
         let (name, definition) = match session.catalog.definition(parts) {
             Ok(found) => found,
             Err(_) => super::streaming_table::create_target(session, parts, write).await?,

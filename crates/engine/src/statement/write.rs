@@ -1,7 +1,8 @@
 //! `df.write`: writes a bounded result to files or a table in one commit.
 
+use super::write_target::{self, Writer};
 use crate::batch;
-use crate::catalog::name::{TableName, not_found};
+use crate::catalog::name::TableName;
 use crate::catalog::{TableDefinition, TableKind, create_table};
 use crate::column_names;
 use crate::partitioning::{self, Target};
@@ -114,6 +115,7 @@ async fn append_to_table(
     (name, there): (&TableName, &TableDefinition),
     resolved: ResolvedQuery,
 ) -> Result<Output> {
+    write_target::check(session, &name.qualifier(), Writer::SaveAsTable)?;
     if let Some(format) = write.format.filter(|f| !f.eq_ignore_ascii_case(&there.format)) {
         let message = format!(
             "The format of the existing table {name} is `{}`. It doesn't match the specified format `{format}`.",
@@ -225,10 +227,6 @@ pub(crate) async fn write_empty(
 }
 
 fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite) -> Result<WriteRequest> {
-    if definition.kind == TableKind::View {
-        return Err(not_found(std::slice::from_ref(&definition.name))
-            .hint("It is a view: rows can't be written to it."));
-    }
     let options = with_settings(session, &definition.format, &definition.options, how.options)?;
     Ok(WriteRequest {
         path: definition.location.clone(),
