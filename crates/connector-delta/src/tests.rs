@@ -368,6 +368,20 @@ async fn what_another_writer_asks_of_a_table_is_done_or_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_another_writer_with_folders_of_bytes_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    write(&path, WriteMode::Append, ("n int, b string", &[]), (&["b"], &[])).await.unwrap();
+    let entry = path.join("_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    std::fs::write(&entry, text.replace("\\\"string\\\"", "\\\"binary\\\"")).unwrap();
+    let error =
+        write(&path, WriteMode::Append, ("n int, b binary", &[&["1", "x"]]), (&[], &[])).await.unwrap_err();
+    assert_eq!(error.class(), "DELTA_UNSUPPORTED_FEATURES");
+    assert!(error.message().contains("a partition column of type binary"), "{error}");
+}
+
 #[test]
 fn a_write_that_is_canceled_keeps_nothing() {
     let left = thalweg_connector_testing::left_by_canceled_write(connector().as_ref());
