@@ -82,24 +82,31 @@ impl Resolver<'_> {
                 }
                 Ok(rel)
             }
-            TableEntry::View { plan, columns, qualifier } => {
-                // A view was defined outside of the query that reads it: it sees none of its CTEs, and its places refer
-                // to another text.
-                let hidden = self.ctes.replace(vec![]);
-                let text = self.text.replace(None);
-                let rel = self.relation(&plan, None);
-                self.text.replace(text);
-                self.ctes.replace(hidden);
-                let mut rel = rel?;
-                rename(&mut rel.scope, &columns, "a view")?;
-                for column in &mut rel.scope.columns {
-                    column.qualifier.clone_from(&qualifier);
-                    column.plan_ids.clear();
-                }
-                rel.scope.hidden.clear();
-                Ok(rel)
-            }
+            TableEntry::View { plan, columns, qualifier } => self.view(&plan, &columns, &qualifier),
         }
+    }
+
+    pub(crate) fn view(
+        &self,
+        plan: &Relation,
+        columns: &[String],
+        qualifier: &Name,
+    ) -> Result<ResolvedRelation> {
+        // A view was defined outside of the query that reads it: it sees none of its CTEs, and its places refer to
+        // another text.
+        let hidden = self.ctes.replace(vec![]);
+        let text = self.text.replace(None);
+        let rel = self.relation(plan, None);
+        self.text.replace(text);
+        self.ctes.replace(hidden);
+        let mut rel = rel?;
+        rename(&mut rel.scope, columns, "a view")?;
+        for column in &mut rel.scope.columns {
+            column.qualifier.clone_from(qualifier);
+            column.plan_ids.clear();
+        }
+        rel.scope.hidden.clear();
+        Ok(rel)
     }
 
     /// A scan whose columns have new ids and Spark's layout.
