@@ -68,3 +68,63 @@ def test_functions(spark):
     assert spark.catalog.functionExists("upper") and not spark.catalog.functionExists("no_such")
     assert spark.catalog.getFunction("upper").name == "upper"
     assert len(spark.catalog.listFunctions()) > 100
+
+
+def test_a_frame_over_a_view_becomes_the_view(spark):
+    spark.range(3).createOrReplaceTempView("v")
+    spark.table("v").selectExpr("id + 10 AS id").createOrReplaceTempView("v")
+    assert rows(spark.table("v")) == [(10,), (11,), (12,)]
+    spark.sql("SELECT id + 100 AS id FROM v WHERE id > 10").createOrReplaceTempView("v")
+    assert rows(spark.sql("SELECT * FROM v")) == [(111,), (112,)]
+    # Also through a view of SQL, which reads the newest version of the other itself.
+    spark.sql("CREATE OR REPLACE TEMPORARY VIEW w AS SELECT id FROM v")
+    spark.table("w").limit(1).createOrReplaceTempView("v")
+    assert rows(spark.table("v")) == [(111,)]
+    assert rows(spark.table("w")) == [(111,)]
+
+
+def test_the_view_of_a_frame_keeps_the_views_that_it_read(spark):
+    spark.sql("SELECT 1 AS a").createOrReplaceTempView("base")
+    spark.table("base").join(spark.table("base").alias("b"), "a").createOrReplaceTempView("kept")
+    spark.sql("SELECT 2 AS a").createOrReplaceTempView("base")
+    assert rows(spark.sql("WITH base AS (SELECT 3 AS a) SELECT kept.a, base.a AS b FROM kept, base")) == [(1, 3)]
+    spark.catalog.dropTempView("base")
+    assert rows(spark.table("kept")) == [(1,)]
+
+
+def test_the_view_of_a_frame_may_have_two_columns_of_one_name(spark):
+    frame = spark.sql("SELECT 1 AS a, 2 AS a")
+    frame.createOrReplaceTempView("twice")
+    assert rows(spark.table("twice")) == [(1, 2)]
+    frame.createOrReplaceGlobalTempView("twice")
+    assert rows(spark.table("global_temp.twice")) == [(1, 2)]
+    spark.catalog.dropGlobalTempView("twice")
+
+
+def test_arguments_are_names_in_identifier(spark):
+    spark.sql("SELECT 1 AS ab, 2 AS c").createOrReplaceTempView("named")
+    by_name = "SELECT IDENTIFIER('a' || :b) FROM IDENTIFIER(concat('na', :t)) WHERE IDENTIFIER(:c) = :n"
+    assert rows(spark.sql(by_name, args={"b": "b", "t": "med", "c": "named.c", "n": 2})) == [(1,)]
+    assert rows(spark.sql("SELECT ? AS x, ab FROM IDENTIFIER(?) WHERE c = ?", args=[5, "named", 2])) == [(5, 1)]
+    with pytest.raises(AnalysisException) as caught:
+        spark.sql("SELECT * FROM IDENTIFIER(:t)", args={"t": "nobody"}).collect()
+    assert caught.value.getCondition() == "TABLE_OR_VIEW_NOT_FOUND"
+
+
+def test_rows_are_not_written_into_a_view(spark, tmp_path):
+    spark.sql("CREATE VIEW into_view AS SELECT 1 AS a")
+    spark.sql("CREATE TEMPORARY VIEW into_temporary AS SELECT 1 AS a")
+    frame = spark.sql("SELECT 1 AS a")
+    stream = spark.readStream.format("rate").load().writeStream.option("checkpointLocation", str(tmp_path / "c"))
+    for write, condition in [
+        (lambda: frame.write.insertInto("into_view"), "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE"),
+        (lambda: frame.write.mode("append").saveAsTable("into_view"), "_LEGACY_ERROR_TEMP_1158"),
+        (lambda: frame.writeTo("into_view").append(), "VIEW_WRITE_NOT_ALLOWED"),
+        (lambda: frame.writeTo("into_temporary").append(), "VIEW_WRITE_NOT_ALLOWED"),
+        (lambda: stream.toTable("into_view"), "_LEGACY_ERROR_TEMP_1191"),
+        (lambda: stream.toTable("into_temporary"), "_LEGACY_ERROR_TEMP_1190"),
+    ]:
+        with pytest.raises(AnalysisException) as caught:
+            write()
+        assert caught.value.getCondition() == condition
+    spark.sql("DROP VIEW into_view")

@@ -177,3 +177,44 @@ def test_table_at_a_new_folder(spark, tmp_path, source):
         assert [r.a for r in spark.table(f"at_{source}").collect()] == [1]
     finally:
         spark.sql(f"DROP TABLE at_{source}")
+
+
+PARTITIONS = [
+    (["c"], "_LEGACY_ERROR_TEMP_1155", "COLUMN_NOT_DEFINED_IN_TABLE"),
+    (["n", "N"], "COLUMN_ALREADY_EXISTS", "COLUMN_ALREADY_EXISTS"),
+    (["n", "s"], "ALL_PARTITION_COLUMNS_NOT_ALLOWED", "ALL_PARTITION_COLUMNS_NOT_ALLOWED"),
+    (["l"], "INVALID_PARTITION_COLUMN_DATA_TYPE", "INVALID_PARTITION_COLUMN_DATA_TYPE"),
+]
+
+
+@pytest.mark.parametrize("format", ["json", "parquet", "delta"])
+@pytest.mark.parametrize("by, of_folder, of_table", PARTITIONS)
+def test_columns_that_rows_cannot_be_partitioned_by(spark, tmp_path, format, by, of_folder, of_table):
+    columns = "array(1) AS l, 1 AS n" if "l" in by else "1 AS n, 'x' AS s"
+    writer = spark.sql("SELECT " + columns).write.format(format).partitionBy(*by)
+    v2 = spark.sql("SELECT " + columns).writeTo("partitioned_wrong").using(format).partitionedBy(*by)
+    for write, condition in [
+        (lambda: writer.save(str(tmp_path / "out")), of_folder),
+        (lambda: writer.saveAsTable("partitioned_wrong"), of_table),
+        (lambda: v2.create(), of_table),
+    ]:
+        with pytest.raises(AnalysisException) as caught:
+            write()
+        assert caught.value.getCondition() == condition
+    assert not (tmp_path / "out").exists() and not spark.catalog.tableExists("partitioned_wrong")
+
+
+@pytest.mark.parametrize("format, reading, writing", [
+    ("csv", {"multiLine": True, "inferSchema": True, "mode": "FAILFAST"}, {"compression": "gzip", "quoteAll": True}),
+    ("json", {"multiLine": True, "primitivesAsString": True}, {"compression": "gzip", "ignoreNullFields": False}),
+    ("parquet", {"mergeSchema": True, "pathGlobFilter": "*.x"}, {"compression": "zstd"}),
+])
+def test_an_option_of_the_other_side_changes_nothing(spark, tmp_path, format, reading, writing):
+    path = str(tmp_path / "out")
+    frame(spark).write.options(**reading).format(format).save(path)
+    assert sorted(rows(spark.read.options(**writing).schema(SCHEMA).format(format).load(path))) == ROWS
+    for wrong in (lambda: frame(spark).write.option("bogus", 1).format(format).save(path + "2"),
+                  lambda: spark.read.option("bogus", 1).format(format).load(path).schema):
+        with pytest.raises(AnalysisException) as caught:
+            wrong()
+        assert caught.value.getCondition() == "UNSUPPORTED_OPTION"

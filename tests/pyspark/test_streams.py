@@ -5,7 +5,7 @@ import pathlib
 import uuid
 
 import pytest
-from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.errors import AnalysisException, PySparkException, StreamingQueryException
 from pyspark.sql import functions as F
 
 from conftest import Server, client_that_vanishes, rows
@@ -283,3 +283,22 @@ def test_a_killed_server_leaves_no_temporary_checkpoint_for_ever(tmp_path):
         assert second.url and not temporary.exists()
     finally:
         second.stop()
+
+
+def test_columns_that_a_stream_cannot_be_partitioned_by(spark, tmp_path):
+    def writer(by):
+        stream = spark.readStream.format("rate").load()
+        return stream.writeStream.option("checkpointLocation", str(tmp_path / "c")).partitionBy(*by)
+
+    cases = [
+        (["c"], "_LEGACY_ERROR_TEMP_1196"),
+        (["value", "VALUE"], "COLUMN_ALREADY_EXISTS"),
+        (["timestamp", "value"], "ALL_PARTITION_COLUMNS_NOT_ALLOWED"),
+    ]
+    for by, condition in cases:
+        for start in (lambda: writer(by).format("delta").start(str(tmp_path / "out")),
+                      lambda: writer(by).toTable("partitioned_stream")):
+            with pytest.raises(AnalysisException) as caught:
+                start()
+            assert caught.value.getCondition() == condition
+    assert not spark.catalog.tableExists("partitioned_stream")

@@ -97,7 +97,7 @@ impl Definition {
         can_be_held(declared)?;
         let declared = without_metadata(declared);
         let schema = with_nulls_of(table_schema(&declared)?.as_ref(), &declared);
-        // Spells the names as the table does, and refuses names that it does not have.
+        // Spells the names as the table does.
         let partition_by = PartitionSplitter::new(&schema, partition_by, Zone::UTC)?.names().to_vec();
         let metadata = json!({
             "id": Uuid::new_v4().to_string(),
@@ -183,6 +183,11 @@ impl Definition {
         }
         if let Some(feature) = self.used_feature() {
             return Err(unsupported_feature(root, feature));
+        }
+        // Their text in the name of a folder is not read back as the value.
+        let is_folder = |f: &&FieldRef| self.partition_by.iter().any(|name| name == f.name());
+        if self.schema.fields().iter().filter(is_folder).any(|f| f.data_type() == &DataType::Binary) {
+            return Err(unsupported_feature(root, "a partition column of type binary"));
         }
         // A transaction that the log forgets would let its epoch be committed twice.
         match self.setting("delta.setTransactionRetentionDuration") {

@@ -4,6 +4,7 @@
 //! its place.
 
 use crate::log::{FOLDER, Log};
+use crate::versions::LogFile;
 use chrono::{DateTime, Utc};
 use std::time::SystemTime;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -66,8 +67,9 @@ fn range(log: &Log) -> Option<Range> {
         .ok()?
         .flatten()
         .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let version = name.strip_suffix(".json")?.parse().ok()?;
+            let Some(LogFile::Entry(version)) = LogFile::of_name(&entry.file_name().to_string_lossy()) else {
+                return None;
+            };
             // As for Delta's own readers, the time of a commit is that of its file.
             let time = entry.metadata().ok()?.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             Some((version, DateTime::<Utc>::from(time)))

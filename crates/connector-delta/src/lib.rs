@@ -53,5 +53,6 @@ mod stage;
 mod table;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use table::Delta;

@@ -6,6 +6,7 @@
 //! deleted here.
 
 use crate::definition::{Definition, actions, unsupported_feature};
+use crate::versions::{LogFile, Versions, incomplete};
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
@@ -106,6 +107,10 @@ impl Log {
         if !self.has_entries() {
             return Ok(None);
         }
+        // Before the library reads it: a log without its first version would pass for no table.
+        if let Some(missing) = self.versions().missing(version) {
+            return Err(incomplete(self, missing));
+        }
         let mut table = self.table()?;
         let loaded = match version {
             Some(version) => table.load_version(version).await,
@@ -116,6 +121,11 @@ impl Log {
             Err(deltalake_core::DeltaTableError::NotATable(_)) => Ok(None),
             Err(e) => Err(self.failed("read", &e)),
         }
+    }
+
+    fn versions(&self) -> Versions {
+        let files = std::fs::read_dir(self.root.join(FOLDER)).into_iter().flatten().flatten();
+        files.filter_map(|file| LogFile::of_name(&file.file_name().to_string_lossy())).collect()
     }
 
     /// Returns whether there is any version. The writer of the first may have died after it created the folder.

@@ -222,6 +222,41 @@ async fn what_a_dead_writer_left_behind_is_no_table_and_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_without_one_of_its_versions_is_refused_by_its_number() {
+    for lost in [0, 1] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        for n in ["0", "1", "2"] {
+            write(&path, WriteMode::Append, ("n int", &[&[n]]), (&[], &[])).await.unwrap();
+        }
+        let entry = path.join(format!("_delta_log/{lost:020}.json"));
+        let held = std::fs::read(&entry).unwrap();
+        std::fs::remove_file(&entry).unwrap();
+        let read_error = connector().table(read(&path, None, &[])).await.map(|_| ()).unwrap_err();
+        let write_error =
+            write(&path, WriteMode::Append, ("n int", &[&["3"]]), (&[], &[])).await.unwrap_err();
+        let stream = sink(&path, "append").await.unwrap();
+        let sink_error = stream.fence(Generation(1)).await.map(|_| ()).unwrap_err();
+        for error in [read_error, write_error, sink_error] {
+            assert_eq!(error.class(), "DELTA_VERSIONS_NOT_CONTIGUOUS");
+            let told = format!("{} {}", error.message(), error.hint_text().unwrap_or_default());
+            let named = [
+                path.to_str().unwrap(),
+                &format!("version {lost} "),
+                entry.file_name().unwrap().to_str().unwrap(),
+            ];
+            assert!(named.iter().all(|part| told.contains(part)), "{told}");
+        }
+        // What is before the version is there, and all of it once the file is back.
+        if lost > 0 {
+            assert_eq!(rows(&Delta, read(&path, None, &[("versionAsOf", "0")])).await, ["0"]);
+        }
+        std::fs::write(&entry, held).unwrap();
+        assert_eq!(numbers(&path).await, ["0", "1", "2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_are_fitted_by_name_and_by_widening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
@@ -331,6 +366,20 @@ async fn what_another_writer_asks_of_a_table_is_done_or_refused() {
         let found = [seen, put(WriteMode::Append).await, put(WriteMode::Overwrite).await];
         assert_eq!(found, wanted, "{protocol} {settings} {column}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_another_writer_with_folders_of_bytes_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t");
+    write(&path, WriteMode::Append, ("n int, b string", &[]), (&["b"], &[])).await.unwrap();
+    let entry = path.join("_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    std::fs::write(&entry, text.replace("\\\"string\\\"", "\\\"binary\\\"")).unwrap();
+    let error =
+        write(&path, WriteMode::Append, ("n int, b binary", &[&["1", "x"]]), (&[], &[])).await.unwrap_err();
+    assert_eq!(error.class(), "DELTA_UNSUPPORTED_FEATURES");
+    assert!(error.message().contains("a partition column of type binary"), "{error}");
 }
 
 #[test]

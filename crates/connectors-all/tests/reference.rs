@@ -14,6 +14,9 @@ Generated from the descriptors of the connectors; a test proves it fresh.
 An option is used or refused by an error that names it; none is ignored. Names are taken in any case. *Refused* marks
 options of Spark's that are not built, and those of which one value alone is taken say so. What differs from Spark in
 reading and writing files is in [files](files.md).
+
+As in Spark, readers and writers share one map of options: a write takes the options of reading that its format has, and
+a read those of writing, where they have no meaning. A format whose tables keep their own columns refuses them.
 ";
 
 #[test]

@@ -27,9 +27,11 @@
 
 mod batch;
 pub mod catalog;
+mod column_names;
 mod engine;
 mod jobs;
 mod lower;
+mod partitioning;
 mod persisted;
 pub mod semantics;
 mod session;

@@ -22,7 +22,7 @@ use thalweg_values::types::struct_fields;
 
 /// The deepest nesting of views.
 // The default of Spark's `spark.sql.view.maxNestedViewDepth`.
-const VIEWS_DEEP_MAX: usize = 100;
+pub(crate) const VIEWS_DEEP_MAX: usize = 100;
 
 /// The result of a statement.
 pub struct Output {
@@ -258,9 +258,14 @@ impl Session {
         let mut relation = relation.clone();
         for _ in 0..VIEWS_DEEP_MAX {
             // A view of a view is the same plan, and the number of them is bounded as in the resolver.
-            let ir::RelationNode::Table { name, .. } = &relation.node else { break };
-            let Some(view) = self.catalog.temporary(name) else { break };
-            relation = view.plan;
+            relation = match relation.node {
+                ir::RelationNode::View { plan, .. } => *plan,
+                ir::RelationNode::Table { ref name, .. } => match self.catalog.temporary(name) {
+                    Some(view) => view.plan,
+                    None => break,
+                },
+                _ => break,
+            };
         }
         relation
     }
@@ -308,6 +313,7 @@ fn is_local(relation: &ir::Relation) -> bool {
         ir::RelationNode::Local { .. } | ir::RelationNode::Values { .. } => true,
         ir::RelationNode::SqlQuery { query, .. } => is_local(query),
         ir::RelationNode::Table { .. }
+        | ir::RelationNode::View { .. }
         | ir::RelationNode::DataSource(_)
         | ir::RelationNode::Range { .. }
         | ir::RelationNode::OneRow

@@ -95,7 +95,8 @@ fn request(relation: &Relation) -> Option<Request> {
         }
         RelationNode::DataSource(source) => Some(Request::Source(source.clone())),
         // What these read is in their children, which the walk visits.
-        RelationNode::Range { .. }
+        RelationNode::View { .. }
+        | RelationNode::Range { .. }
         | RelationNode::Local { .. }
         | RelationNode::Values { .. }
         | RelationNode::OneRow

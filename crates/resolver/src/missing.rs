@@ -49,10 +49,12 @@ impl Resolver<'_> {
     /// Fills nulls with one value for all columns of its kind, or with one value per named column.
     pub(crate) fn fill(
         &self,
-        rel: ResolvedRelation,
+        input: &ir::Relation,
         columns: &[ir::Name],
         values: &[ir::Expr],
+        outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
+        let rel = self.relation(input, outer)?;
         let empty = Scope::default();
         let env = ExprScope::new(&empty, None);
         let values = values.iter().map(|v| self.expr(v, &env)).collect::<Result<Vec<_>>>()?;
@@ -94,10 +96,12 @@ impl Resolver<'_> {
 
     pub(crate) fn drop_missing(
         &self,
-        rel: ResolvedRelation,
+        input: &ir::Relation,
         columns: &[ir::Name],
         min_non_nulls: Option<usize>,
+        outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
+        let rel = self.relation(input, outer)?;
         let named = self.named_values(columns, &rel.scope)?;
         let mut present = vec![];
         for Named { typed, .. } in named {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::types::DataType as SparkType;
 
 impl Resolver<'_> {
     /// A pivot: each aggregate once per value, over the rows with that value; null where there are none.
@@ -88,25 +89,14 @@ impl Resolver<'_> {
         };
         let types: Vec<Arrow> = values.iter().map(|(_, v)| v.data_type.clone()).collect();
         let common = thalweg_functions::common_type(&types).ok_or_else(|| mismatch(&types))?;
-        let mut columns: Vec<ScopeColumn> =
-            ids.iter().map(|(c, _)| ScopeColumn { id: self.new_id(), ..c.clone() }).collect();
-        let text = thalweg_sql::types::DataType::String;
-        columns.push(ScopeColumn::new(self.new_id(), &unpivot.variable_column, text, false));
         let value_type = ResolvedExpr::new(lit(ScalarValue::Null), common.clone(), true).spark_type()?;
         let nullable = values.iter().any(|(_, v)| v.nullable);
+        let mut columns: Vec<ScopeColumn> =
+            ids.iter().map(|(c, _)| ScopeColumn { id: self.new_id(), ..c.clone() }).collect();
+        columns.push(ScopeColumn::new(self.new_id(), &unpivot.variable_column, SparkType::String, false));
         columns.push(ScopeColumn::new(self.new_id(), &unpivot.value_column, value_type, nullable));
-        let mut branches = vec![];
-        for (c, value) in values {
-            let value = self.coerced(value, &common)?;
-            let exprs = ids.iter().map(|(_, t)| t.expr.clone()).chain([lit(c.name.as_str()), value.expr]);
-            let exprs = exprs.zip(&columns).map(|(e, c)| e.alias(&c.id)).collect::<Vec<_>>();
-            branches.push(Arc::new(project(rel.plan.clone(), exprs)?));
-        }
-        let plan = match branches.as_slice() {
-            [] => return Err(Error::unsupported("UNPIVOT without value columns")),
-            [single] => single.as_ref().clone(),
-            _ => LogicalPlan::Union(Union::try_new(branches).map_err(from_datafusion)?),
-        };
+        let values = values.into_iter().map(|(c, value)| Ok((c, self.coerced(value, &common)?)));
+        let plan = unpivoted(&rel.plan, &ids, values.collect::<Result<_>>()?, &columns)?;
         let visible = columns.iter().map(|c| column(&c.id)).collect::<Vec<Expr>>();
         Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..rel })
     }
@@ -119,6 +109,26 @@ impl Resolver<'_> {
         let label = self.name_of(value, &ExprScope::new(&Scope::default(), None));
         // Spark names the column of a null in lower case, while a name derived from the literal has capitals.
         Ok((value.clone(), if label == "NULL" { "null".to_owned() } else { label }))
+    }
+}
+
+/// The union of one projection for each value column: the ids, the column's name, and its value.
+fn unpivoted(
+    input: &LogicalPlan,
+    ids: &[(ScopeColumn, ResolvedExpr)],
+    values: Vec<(ScopeColumn, ResolvedExpr)>,
+    columns: &[ScopeColumn],
+) -> Result<LogicalPlan> {
+    let mut branches = vec![];
+    for (c, value) in values {
+        let exprs = ids.iter().map(|(_, t)| t.expr.clone()).chain([lit(c.name.as_str()), value.expr]);
+        let exprs = exprs.zip(columns).map(|(e, c)| e.alias(&c.id)).collect::<Vec<_>>();
+        branches.push(Arc::new(project(input.clone(), exprs)?));
+    }
+    match branches.as_slice() {
+        [] => Err(Error::unsupported("UNPIVOT without value columns")),
+        [single] => Ok(single.as_ref().clone()),
+        _ => Ok(LogicalPlan::Union(Union::try_new(branches).map_err(from_datafusion)?)),
     }
 }
 

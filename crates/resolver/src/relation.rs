@@ -16,6 +16,7 @@ impl Resolver<'_> {
             RelationNode::Table { name, options, streaming } => {
                 self.table(name, options, *streaming, relation.origin)
             }
+            RelationNode::View { plan, columns, qualifier } => self.view(plan, columns, qualifier),
             RelationNode::DataSource(source) => self.data_source(source),
             RelationNode::Range { start, end, step } => self.range(*start, *end, *step),
             RelationNode::Local { ipc, schema } => self.local(ipc.as_deref(), schema.as_ref()),
@@ -46,21 +47,17 @@ impl Resolver<'_> {
             RelationNode::Drop { input, columns, names } => self.drop_columns(input, columns, names, outer),
             RelationNode::ToDf { input, names } => self.to_df(input, names, outer),
             RelationNode::ToSchema { input, schema } => self.to_schema(input, schema, outer),
-            RelationNode::Repartition { input, partitions: _, exprs, shuffle: _ } => {
-                self.repartition(input, exprs, outer)
-            }
+            RelationNode::Repartition { input, exprs, .. } => self.repartition(input, exprs, outer),
             // Hints do not change rows, and Spark ignores unknown ones with a warning.
-            RelationNode::Hint { input, name: _, args: _ } => self.relation(input, outer),
+            RelationNode::Hint { input, .. } => self.relation(input, outer),
             RelationNode::Tail { input, limit } => self.tail(input, *limit, outer),
             RelationNode::WithWatermark { input, event_time, delay } => {
                 self.watermark(input, event_time, delay, outer)
             }
             RelationNode::Sample { .. } => Err(Error::unsupported("sample")),
-            RelationNode::FillNa { input, columns, values } => {
-                self.fill(self.relation(input, outer)?, columns, values)
-            }
+            RelationNode::FillNa { input, columns, values } => self.fill(input, columns, values, outer),
             RelationNode::DropNa { input, columns, min_non_nulls } => {
-                self.drop_missing(self.relation(input, outer)?, columns, *min_non_nulls)
+                self.drop_missing(input, columns, *min_non_nulls, outer)
             }
             RelationNode::Replace { input, columns, replacements } => {
                 self.replace(self.relation(input, outer)?, columns, replacements)

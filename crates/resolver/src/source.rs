@@ -82,24 +82,31 @@ impl Resolver<'_> {
                 }
                 Ok(rel)
             }
-            TableEntry::View { plan, columns, qualifier } => {
-                // A view was defined outside of the query that reads it: it sees none of its CTEs, and its places refer
-                // to another text.
-                let hidden = self.ctes.replace(vec![]);
-                let text = self.text.replace(None);
-                let rel = self.relation(&plan, None);
-                self.text.replace(text);
-                self.ctes.replace(hidden);
-                let mut rel = rel?;
-                rename(&mut rel.scope, &columns, "a view")?;
-                for column in &mut rel.scope.columns {
-                    column.qualifier.clone_from(&qualifier);
-                    column.plan_ids.clear();
-                }
-                rel.scope.hidden.clear();
-                Ok(rel)
-            }
+            TableEntry::View { plan, columns, qualifier } => self.view(&plan, &columns, &qualifier),
         }
+    }
+
+    pub(crate) fn view(
+        &self,
+        plan: &Relation,
+        columns: &[String],
+        qualifier: &Name,
+    ) -> Result<ResolvedRelation> {
+        // A view was defined outside of the query that reads it: it sees none of its CTEs, and its places refer to
+        // another text.
+        let hidden = self.ctes.replace(vec![]);
+        let text = self.text.replace(None);
+        let rel = self.relation(plan, None);
+        self.text.replace(text);
+        self.ctes.replace(hidden);
+        let mut rel = rel?;
+        rename(&mut rel.scope, columns, "a view")?;
+        for column in &mut rel.scope.columns {
+            column.qualifier.clone_from(qualifier);
+            column.plan_ids.clear();
+        }
+        rel.scope.hidden.clear();
+        Ok(rel)
     }
 
     /// A scan whose columns have new ids and Spark's layout.
@@ -236,20 +243,8 @@ impl Resolver<'_> {
             }
             typed_rows.push(row.iter().map(|e| self.cell(e, &env)).collect::<Result<_>>()?);
         }
-        let mut columns = vec![];
-        let mut targets = vec![];
-        for i in 0..width {
-            let cells: Vec<&ResolvedExpr> = typed_rows.iter().filter_map(|r| r.get(i)).collect();
-            let types: Vec<Arrow> = cells.iter().map(|c| c.data_type.clone()).collect();
-            let target = thalweg_functions::common_type(&types).ok_or_else(|| incompatible(i, &types))?;
-            let typed = match crate::interval_fields::of_alternatives(&target, &cells) {
-                Some(typed) => typed,
-                None => ResolvedExpr::new(lit(ScalarValue::Null), target.clone(), false).spark_type()?,
-            };
-            let nullable = cells.iter().any(|c| c.nullable);
-            columns.push(ScopeColumn::new(self.new_id(), format!("col{}", i + 1), typed, nullable));
-            targets.push(target);
-        }
+        let columns = (0..width).map(|i| self.inline_column(&typed_rows, i));
+        let (columns, targets): (Vec<_>, Vec<_>) = columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let mut exprs = vec![];
         for row in typed_rows {
             let cells = row.into_iter().zip(&targets).map(|(c, t)| self.coerced(c, t).map(|c| c.expr));
@@ -261,6 +256,19 @@ impl Resolver<'_> {
         let exprs = read.into_iter().zip(&columns).map(|(c, to)| Expr::Column(c).alias(&to.id));
         let plan = project(plan, exprs.collect::<Vec<_>>())?;
         Ok(ResolvedRelation { plan, scope: Scope::new(columns), streaming: false, excludes: false })
+    }
+
+    /// The column at a place of an inline table, and the type to which its cells are coerced.
+    fn inline_column(&self, rows: &[Vec<ResolvedExpr>], place: usize) -> Result<(ScopeColumn, Arrow)> {
+        let cells: Vec<&ResolvedExpr> = rows.iter().filter_map(|r| r.get(place)).collect();
+        let types: Vec<Arrow> = cells.iter().map(|c| c.data_type.clone()).collect();
+        let target = thalweg_functions::common_type(&types).ok_or_else(|| incompatible(place, &types))?;
+        let spark_type = match crate::interval_fields::of_alternatives(&target, &cells) {
+            Some(interval) => interval,
+            None => ResolvedExpr::new(lit(ScalarValue::Null), target.clone(), false).spark_type()?,
+        };
+        let nullable = cells.iter().any(|c| c.nullable);
+        Ok((ScopeColumn::new(self.new_id(), format!("col{}", place + 1), spark_type, nullable), target))
     }
 
     fn cell(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {

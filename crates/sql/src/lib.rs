@@ -23,7 +23,7 @@ pub mod ir;
 mod parser;
 pub mod types;
 
-use ir::{Expr, Name, Relation, Statement};
+use ir::{Arguments, Expr, Name, Relation, Statement};
 use parser::{Parser, Source};
 use thalweg_common::Result;
 
@@ -67,7 +67,27 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>> {
 /// # Errors
 /// As [`parse`]; `PARSE_SYNTAX_ERROR` if more follows.
 pub fn parse_statement(text: &str) -> Result<Statement> {
-    let source = Source::new(text);
+    parse_statement_with(text, &Arguments::default())
+}
+
+/// Parses exactly one statement whose markers have these arguments. They stay markers, except in `IDENTIFIER(…)`, where
+/// an argument is a name.
+///
+/// # Errors
+/// As [`parse_statement`].
+///
+/// ```
+/// use thalweg_sql::ir::{Arguments, Expr, ExprNode, Literal};
+///
+/// let table = Expr::new(ExprNode::Literal(Literal::String("flights".to_owned())));
+/// let arguments = Arguments { positional: vec![table], named: vec![] };
+/// let parsed = thalweg_sql::parse_statement_with("SELECT * FROM IDENTIFIER(?)", &arguments)?;
+/// let named = thalweg_sql::parse_statement("SELECT * FROM IDENTIFIER('flights')")?;
+/// assert!(format!("{parsed:?}").contains("flights") && format!("{named:?}").contains("flights"));
+/// # Ok::<(), thalweg_common::Error>(())
+/// ```
+pub fn parse_statement_with(text: &str, arguments: &Arguments) -> Result<Statement> {
+    let source = Source::new(text).with_arguments(arguments);
     let mut ranges = source.statements().into_iter();
     let first = ranges.next().ok_or_else(parser::empty_statement)?;
     let statement = Parser::over(&source, first, 0).statement()?;
@@ -82,7 +102,15 @@ pub fn parse_statement(text: &str) -> Result<Statement> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_query(text: &str) -> Result<Relation> {
-    phrase(text, |p| p.query())
+    parse_query_with(text, &Arguments::default())
+}
+
+/// Parses a query whose markers have these arguments, as [`parse_statement_with`].
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_query_with(text: &str, arguments: &Arguments) -> Result<Relation> {
+    phrase(text, arguments, |p| p.query())
 }
 
 /// Parses an expression and its alias, if there is one, such as `a + 1 AS b`.
@@ -90,7 +118,7 @@ pub fn parse_query(text: &str) -> Result<Relation> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_expression(text: &str) -> Result<Expr> {
-    phrase(text, |p| p.named_expression())
+    phrase(text, &Arguments::default(), |p| p.named_expression())
 }
 
 /// Parses a multi-part name such as `` db.`my table` ``.
@@ -101,8 +129,12 @@ pub fn parse_name(text: &str) -> Result<Name> {
     parser::parse_name(text)
 }
 
-fn phrase<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Result<T>) -> Result<T> {
-    let source = Source::new(text);
+fn phrase<T>(
+    text: &str,
+    arguments: &Arguments,
+    read: impl FnOnce(&mut Parser<'_>) -> Result<T>,
+) -> Result<T> {
+    let source = Source::new(text).with_arguments(arguments);
     let mut ranges = source.statements();
     let range = if ranges.is_empty() { return Err(parser::empty_statement()) } else { ranges.remove(0) };
     if let Some(more) = ranges.into_iter().next() {

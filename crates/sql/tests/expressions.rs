@@ -134,6 +134,8 @@ fn names_fields_and_subscripts() {
         ("(1, a)", "struct(1, a)"),
         ("struct(1 AS x, 2)", "struct(1 as x, 2)"),
         ("IDENTIFIER('a.b')", "a.b"),
+        ("IDENTIFIER('a' || '.b' 'c' || concat('.d', ''))", "a.bc.d"),
+        ("IDENTIFIER('up' || 'per')(x)", "upper(x)"),
         ("current_date", "current_date"),
         ("current_timestamp()", "current_timestamp()"),
     ]);

@@ -122,8 +122,6 @@ async fn what_can_t_be_written_is_refused() {
             .to_owned()
     };
     assert_eq!(class("csv", "b array<int>", &[], &[]).await, "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE");
-    assert_eq!(class("csv", "s string", &["s"], &[]).await, "ALL_PARTITION_COLUMNS_NOT_ALLOWED");
-    assert_eq!(class("csv", "s string", &["x"], &[]).await, "COLUMN_NOT_DEFINED_IN_TABLE");
     assert_eq!(class("csv", "s string", &[], &[("compression", "lzo")]).await, "INVALID_OPTION_VALUE");
     assert_eq!(class("parquet", "s string", &[], &[("header", "true")]).await, "UNSUPPORTED_OPTION");
     assert!(!path.exists());

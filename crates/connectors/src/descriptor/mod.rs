@@ -34,6 +34,10 @@ pub enum Operation {
 impl Operation {
     /// All operations.
     pub const ALL: [Self; 4] = [Self::BatchRead, Self::BatchWrite, Self::StreamRead, Self::StreamWrite];
+
+    fn is_read(self) -> bool {
+        matches!(self, Self::BatchRead | Self::StreamRead)
+    }
 }
 
 impl fmt::Display for Operation {
@@ -213,24 +217,25 @@ impl ConnectorDescriptor {
 
     /// Refuses an operation that the connector does not have, and an option that the operation does not take.
     ///
-    /// An option that a table keeps may be about any operation of the table, unless the table keeps its own
-    /// settings.
+    /// Readers and writers share one map of options: one of writing has no meaning for a read and changes nothing
+    /// there, and one of reading nothing in a write. An option that a table keeps may be about any operation of the
+    /// table. Neither holds for a format whose tables keep their own settings.
     ///
     /// # Errors
     /// `UNSUPPORTED_DATA_SOURCE_OPERATION`; `UNSUPPORTED_OPTION`, with the nearest names; `INVALID_OPTION_VALUE`
     /// for an option that is taken with one value only.
     pub fn check(&self, operation: Operation, options: &OptionMap) -> Result<()> {
         let groups = self.options(operation).ok_or_else(|| cannot(self.name, &operation))?;
-        // A table of files keeps `compression` for its writes also while it is read.
-        let may_be_of_another = |key: &str| options.is_kept(key) && !self.tables.keeps_columns;
         for key in options.keys() {
             // The operation's own option comes first: another operation may take the same name otherwise.
-            let found = match find(groups, key) {
-                Some(own) => Some(own).filter(|spec| spec.is_built()),
-                None => self.of_any_operation(key).filter(|_| may_be_of_another(key)),
-            };
-            let spec = found.ok_or_else(|| refused(self.name, key, names(groups)))?;
-            spec.check(options, key)?;
+            match find(groups, key) {
+                Some(own) if own.is_built() => own.check(options, key)?,
+                None => match self.of_another(operation, key, options.is_kept(key)) {
+                    Some(other) => other.check_form(options, key)?,
+                    None => return Err(refused(self.name, key, names(groups))),
+                },
+                Some(_) => return Err(refused(self.name, key, names(groups))),
+            }
         }
         Ok(())
     }
@@ -260,9 +265,13 @@ impl ConnectorDescriptor {
         Ok(())
     }
 
-    /// The option of that name in the first operation that has it.
-    fn of_any_operation(&self, key: &str) -> Option<&'static OptionSpec> {
-        Operation::ALL.into_iter().find_map(|operation| find(self.options(operation)?, key))
+    /// The option of that name in another operation: in any if a table keeps it, otherwise in those of the other
+    /// direction.
+    fn of_another(&self, operation: Operation, key: &str, is_kept: bool) -> Option<&'static OptionSpec> {
+        let is_other = |other: &Operation| is_kept || other.is_read() != operation.is_read();
+        let mut others =
+            Operation::ALL.into_iter().filter(|other| !self.tables.keeps_columns && is_other(other));
+        others.find_map(|other| find(self.options(other)?, key))
     }
 }
 

@@ -140,6 +140,16 @@ impl OptionSpec {
         }
     }
 
+    /// Refuses what cannot be a value of the option in any operation. The operation that has the option converts it, and
+    /// checks the rest.
+    pub(super) fn check_form(&self, options: &OptionMap, key: &str) -> Result<()> {
+        match self.value {
+            OptionType::Flag => options.flag(key, false).map(|_| ()),
+            OptionType::Count | OptionType::PositiveCount => options.count(key).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the documented spelling of one of its names.
     fn spelled(&self, key: &str) -> &'static str {
         self.names().find(|name| name.eq_ignore_ascii_case(key)).unwrap_or(self.name)

@@ -4,7 +4,7 @@ use crate::connector::{Connector, ReadRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, StreamRead};
 use crate::stream::{Guarantee, Offset, StreamSource, Subtask};
 use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
@@ -56,9 +56,8 @@ impl Rate {
 }
 
 fn schema() -> SchemaRef {
-    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
-        Field::new("timestamp", instant, true),
+        Field::new("timestamp", thalweg_values::types::timestamp(), true),
         Field::new("value", DataType::Int64, true),
     ]))
 }

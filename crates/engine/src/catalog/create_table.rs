@@ -3,20 +3,23 @@
 use super::drop_table::remove_files;
 use super::name::TableName;
 use super::store::{TableDefinition, TableKind, database_not_found};
+use crate::column_names;
+use crate::partitioning::{self, Target};
 use crate::session::Session;
-use crate::statement::write::{TableWrite, duplicate_column, write_empty, write_rows};
+use crate::statement::write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
-use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::TableCapabilities;
 use thalweg_connectors::{OptionMap, WriteMode};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
+use thalweg_sql::types::StructType;
 
 /// Creates a table. Errors of its query have positions in `text`.
 pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
+    check_statement(&name, &table)?;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
@@ -32,7 +35,7 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Opti
         Some(query) => Some(session.resolve(query, text).await?),
         None => None,
     };
-    let definition = define_anew(session, &name, &table, old.as_ref())?;
+    let definition = define_anew(session, &name, &table, resolved.as_ref(), old.as_ref())?;
     let filled = fill(session, &table, &definition, resolved).await;
     settle(session, &name, definition, old.as_ref(), filled)
 }
@@ -44,9 +47,10 @@ pub(crate) fn define_anew(
     session: &Session,
     name: &TableName,
     table: &ir::CreateTable,
+    rows: Option<&ResolvedQuery>,
     old: Option<&TableDefinition>,
 ) -> Result<TableDefinition> {
-    let mut definition = define(session, name, table)?;
+    let mut definition = define(session, name, table, rows)?;
     let managed = |d: &TableDefinition| d.kind == TableKind::Managed;
     if let Some(old) = old.filter(|old| managed(old) && managed(&definition)) {
         let in_place =
@@ -87,11 +91,12 @@ pub(crate) fn settle(
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
 
-/// Creates the definition of a statement; checks what can be checked without reading files.
+/// Creates the definition of a statement whose query returns `rows`; checks what can be checked without reading files.
 pub(crate) fn define(
     session: &Session,
     name: &TableName,
     table: &ir::CreateTable,
+    rows: Option<&ResolvedQuery>,
 ) -> Result<TableDefinition> {
     // Before the table is written: files in a folder without a database would stay there.
     if session.catalog.store.list(&name.database).is_none() {
@@ -115,10 +120,8 @@ pub(crate) fn define(
         Some(location) => location,
         None => managed_location(session, name)?,
     };
-    let mut names = HashSet::new();
-    let mut columns = table.schema.iter().flat_map(|schema| &schema.fields);
-    if let Some(twice) = columns.find(|field| !names.insert(field.name.to_lowercase())) {
-        return Err(duplicate_column(&twice.name));
+    if let Some(rows) = rows {
+        check_columns(name, table, &rows.schema())?;
     }
     // Files do not have the schema of their table, or reading it from them costs time.
     let schema = table
@@ -140,6 +143,29 @@ pub(crate) fn define(
         database: session.current_database(),
         stopped: false,
     })
+}
+
+/// Refuses columns that occur twice, and partition columns that do not fit the columns.
+fn check_columns(name: &TableName, table: &ir::CreateTable, columns: &StructType) -> Result<()> {
+    column_names::check_unique(columns.fields.iter().map(|field| &field.name))?;
+    partitioning::check(&table.partition_by, columns, Target::Table(name))
+}
+
+/// Checks what the statement says of the columns, also if the table exists already.
+fn check_statement(name: &TableName, table: &ir::CreateTable) -> Result<()> {
+    match &table.schema {
+        Some(schema) => check_columns(name, table, schema),
+        // The columns and the partitions are those of the files.
+        None if table.query.is_none() && !table.partition_by.is_empty() => Err(Error::new(
+            ErrorKind::Analysis,
+            "SPECIFY_PARTITION_IS_NOT_ALLOWED",
+            "42601",
+            "A CREATE TABLE without explicit column list cannot specify PARTITIONED BY. Please use the form with \
+             explicit column list and specify PARTITIONED BY. Alternatively, allow partitioning to be inferred by \
+             omitting the PARTITION BY clause.",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Refuses table properties: they can change the behaviour of a table, and none is supported.

@@ -14,9 +14,12 @@ pub mod session;
 mod session_provider;
 pub mod store;
 pub mod streaming_table;
+mod table_names;
 mod tables;
+mod temporary_plan;
 #[cfg(test)]
 mod tests;
+mod view_catalog;
 mod view_text;
 mod views;
 

@@ -2,8 +2,9 @@
 
 use super::name::TableName;
 use super::store::TableDefinition;
+use super::table_names::for_each_table;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_sql::ir::{ChildMut, Relation, RelationNode};
+use thalweg_sql::ir::{Relation, RelationNode};
 
 /// Returns the plan of a persistent view, with the database of its creation in each name that has none. The current
 /// database of the session may be another one, with other tables of these names.
@@ -22,90 +23,13 @@ pub(super) fn plan(name: &TableName, definition: &TableDefinition) -> Result<Rel
         .caused_by(e)
     })?;
     let database = if definition.database.is_empty() { &name.database } else { &definition.database };
-    Qualifier { database, ctes: vec![] }.relation(&mut plan);
+    for_each_table(&mut plan, &mut |table| {
+        // A name with a database means the same table in every session.
+        if let RelationNode::Table { name, .. } = &mut table.node
+            && name.len() == 1
+        {
+            name.insert(0, database.to_owned());
+        }
+    });
     Ok(plan)
-}
-
-/// Adds a database to names of tables, except for those of common table expressions in scope.
-struct Qualifier<'d> {
-    database: &'d str,
-    /// The lower-case names of the common table expressions in scope.
-    ctes: Vec<String>,
-}
-
-impl Qualifier<'_> {
-    fn relation(&mut self, relation: &mut Relation) {
-        match &mut relation.node {
-            RelationNode::Table { name, .. } => {
-                // A name with a database means the same table in every session.
-                let [single] = name.as_slice() else { return };
-                if !self.ctes.contains(&single.to_lowercase()) {
-                    name.insert(0, self.database.to_owned());
-                }
-            }
-            RelationNode::With { ctes, recursive, input } => {
-                let outside = self.ctes.len();
-                for cte in ctes {
-                    // A recursive one sees itself, any other only those before it.
-                    if *recursive {
-                        self.ctes.push(cte.name.to_lowercase());
-                    }
-                    self.relation(&mut cte.query);
-                    if !*recursive {
-                        self.ctes.push(cte.name.to_lowercase());
-                    }
-                }
-                self.relation(input);
-                self.ctes.truncate(outside);
-            }
-            // These name no table themselves. They are listed so that a new node does not compile until it is known
-            // whether its names belong to the view's database.
-            RelationNode::DataSource(_)
-            | RelationNode::Range { .. }
-            | RelationNode::Local { .. }
-            | RelationNode::Values { .. }
-            | RelationNode::OneRow
-            | RelationNode::Project { .. }
-            | RelationNode::Filter { .. }
-            | RelationNode::Aggregate(_)
-            | RelationNode::Having { .. }
-            | RelationNode::Qualify { .. }
-            | RelationNode::Join(_)
-            | RelationNode::SetOperation(_)
-            | RelationNode::Sort { .. }
-            | RelationNode::Limit { .. }
-            | RelationNode::Offset { .. }
-            | RelationNode::Tail { .. }
-            | RelationNode::Deduplicate { .. }
-            | RelationNode::Alias { .. }
-            | RelationNode::WithRelations { .. }
-            | RelationNode::WithWatermark { .. }
-            | RelationNode::WithColumns { .. }
-            | RelationNode::WithColumnsRenamed { .. }
-            | RelationNode::Drop { .. }
-            | RelationNode::ToDf { .. }
-            | RelationNode::ToSchema { .. }
-            | RelationNode::Repartition { .. }
-            | RelationNode::Sample { .. }
-            | RelationNode::FillNa { .. }
-            | RelationNode::DropNa { .. }
-            | RelationNode::Replace { .. }
-            | RelationNode::Unpivot(_)
-            | RelationNode::Hint { .. }
-            | RelationNode::LateralView(_)
-            | RelationNode::TableFunction { .. }
-            | RelationNode::SqlQuery { .. }
-            | RelationNode::Describe { .. }
-            | RelationNode::ShowString { .. } => {
-                relation.for_each_child_mut(&mut |child| self.child(child));
-            }
-        }
-    }
-
-    fn child(&mut self, child: ChildMut<'_>) {
-        match child {
-            ChildMut::Relation(relation) => self.relation(relation),
-            ChildMut::Expr(expr) => expr.for_each_child_mut(&mut |child| self.child(child)),
-        }
-    }
 }

@@ -5,22 +5,56 @@ use super::drop_table::lasting;
 use super::name::TableName;
 use super::session::{GLOBAL_TEMP, SessionCatalog, TemporaryView, Views};
 use super::store::{TableDefinition, TableKind};
+use super::temporary_plan;
+use super::view_catalog::{NewView, ViewCatalog};
+use crate::column_names;
 use crate::session::Session;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 
 /// Creates a view. Errors of its query have positions in `text`.
 pub(super) async fn create(session: &Session, view: ir::CreateView, text: Option<Arc<str>>) -> Result<()> {
+    let mut view = view;
+    // A DataFrame has no text.
+    let is_sql = view.text.is_some();
+    if view.temporary || view.global {
+        temporary_plan::qualify(&session.catalog, &mut view.query).await?;
+        if !is_sql {
+            temporary_plan::inline(&session.catalog, &mut view.query)?;
+        }
+    }
     // A view that cannot be resolved is refused now and not when it is first read.
-    let resolved = session.resolve(&view.query, text).await?;
+    let catalog = ViewCatalog::new(&session.catalog, new_view(&session.catalog, &view)?, view.replace);
+    let resolved = thalweg_resolver::resolve(&view.query, &catalog, &session.context(text)?).await?;
     if !view.columns.is_empty() && view.columns.len() != resolved.columns.len() {
         return Err(wrong_columns(&view, resolved.columns.len()));
+    }
+    if is_sql {
+        check_names(&view, &resolved)?;
     }
     if view.temporary || view.global {
         return create_temporary(&session.catalog, view);
     }
     create_lasting(&session.catalog, view)
+}
+
+/// Refuses two columns of one name. A DataFrame may have them, and so may its view.
+fn check_names(view: &ir::CreateView, resolved: &ResolvedQuery) -> Result<()> {
+    match view.columns.is_empty() {
+        true => column_names::check_unique(resolved.columns.iter().map(|column| &column.name)),
+        false => column_names::check_unique(&view.columns),
+    }
+}
+
+fn new_view(catalog: &SessionCatalog, view: &ir::CreateView) -> Result<NewView> {
+    let name = view.name.last().cloned().unwrap_or_default();
+    match (view.global, view.temporary) {
+        (true, _) => Ok(NewView::Global(name)),
+        (false, true) => Ok(NewView::Temporary(name)),
+        (false, false) => TableName::parse(&view.name, &catalog.database()).map(NewView::Persistent),
+    }
 }
 
 fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {

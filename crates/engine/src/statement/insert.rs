@@ -3,10 +3,12 @@
 
 use super::store_assignment;
 use super::write::{TableWrite, write_rows};
+use super::write_target::{self, Writer};
 use crate::catalog::create_table;
 use crate::catalog::name::quoted;
+use crate::column_names;
+use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
-use std::collections::HashSet;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
@@ -25,9 +27,16 @@ pub(super) async fn run_with(
     options: ir::Options,
     text: Option<Arc<str>>,
 ) -> Result<Output> {
+    // Only `writeTo` finds columns by name without a text.
+    let writer = if insert.by_name && text.is_none() { Writer::WriteTo } else { Writer::Insert };
+    write_target::check(session, &insert.table, writer)?;
     let (name, definition) = session.catalog.definition(&insert.table)?;
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
     let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
+    if !create_table::capabilities(session, &definition)?.keeps_columns {
+        // A catalog of an older version may have tables that cannot be partitioned as they were defined.
+        partitioning::check(&definition.partition_by, &target, Target::Table(&name))?;
+    }
     let given = session.resolve(&insert.query, text.clone()).await?.schema();
     // The names are checked before the types, as in Spark: a missing column has no type to complain about.
     let names = names(&insert, &given, &target)?;
@@ -79,7 +88,7 @@ fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result
         if names.len() > target.fields.len() {
             return Err(wrong_arity(insert, &of(target), given));
         }
-        if let Some(name) = twice(&names) {
+        if let Some(name) = column_names::repeated(&names) {
             return Err(store_assignment::incompatible(
                 &quoted(&insert.table),
                 "AMBIGUOUS_COLUMN_NAME",
@@ -97,20 +106,12 @@ fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result
         return Err(unknown(name, target));
     }
     // Two values for one column would leave it open which one is stored.
-    if let Some(name) = twice(&insert.columns) {
-        return Err(super::write::duplicate_column(&name));
-    }
+    column_names::check_unique(&insert.columns)?;
     let names = if insert.columns.is_empty() { of(target) } else { insert.columns.clone() };
     if names.len() != given.fields.len() {
         return Err(wrong_arity(insert, &names, given));
     }
     Ok(names)
-}
-
-/// Returns the first name that occurs twice, without regard to case.
-fn twice(names: &[String]) -> Option<String> {
-    let mut seen = HashSet::new();
-    names.iter().find(|n| !seen.insert(n.to_lowercase())).map(|n| n.to_lowercase())
 }
 
 fn unknown(name: &str, target: &StructType) -> Error {

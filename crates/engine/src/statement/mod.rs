@@ -9,6 +9,7 @@ mod store_assignment;
 pub(crate) mod stream;
 pub(crate) mod streaming_table;
 pub(crate) mod write;
+mod write_target;
 
 use crate::catalog::CatalogProvider;
 use crate::session::{Output, Session};

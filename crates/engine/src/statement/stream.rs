@@ -1,9 +1,11 @@
 //! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: starts, stops and lists streaming queries.
 
 use super::rows;
+use super::write_target::{self, Writer};
 use crate::batch::named_schema;
 use crate::jobs::JobInfo;
 use crate::lower;
+use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
 use object_store::path::Path as StorePath;
 use std::path::PathBuf;
@@ -41,6 +43,7 @@ pub(crate) async fn start(session: &Session, write: ir::WriteStream) -> Result<O
     }
     // Resolved as a stream: `current_timestamp` is the time of each epoch and not that of the start.
     let resolved = session.resolve_stream(&write.input, None).await?;
+    partitioning::check(&write.partition_by, &resolved.schema(), Target::Stream)?;
     let request = request_of(session, write).await?;
     let query = launch(session, &resolved, request).await?;
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
@@ -74,6 +77,7 @@ type Destination = (String, Option<String>, Option<(String, String)>);
 async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Destination> {
     // The table says where and in which format, so neither is asked of the writer.
     if let Some(parts) = &write.table {
+        write_target::check(session, parts, Writer::Stream)?;
         let (name, definition) = match session.catalog.definition(parts) {
             Ok(found) => found,
             Err(_) => super::streaming_table::create_target(session, parts, write).await?,

@@ -7,6 +7,7 @@ use super::stream::{JobRequest, launch};
 use crate::catalog::create_table::{already_exists, define};
 use crate::catalog::{CatalogProvider, TableDefinition, TableKind, TableName};
 use crate::engine::Engine;
+use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
         Some(there) => adopt(session, &name, &table, there, &text)?,
     };
     let resolved = resolve(session, &definition).await?;
+    partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(&name))?;
     session.catalog.store.put(&name.database, definition.clone())?;
     // Put into the catalog before: a server that is killed now resumes the query.
     let query = run(session, &name, &definition, &resolved).await?;
@@ -52,7 +54,8 @@ fn define_streaming(
     if table.schema.is_some() {
         return Err(Error::unsupported("a column list in CREATE STREAMING TABLE"));
     }
-    let mut definition = define(session, name, table)?;
+    // The columns are those of the query, which is resolved afterwards.
+    let mut definition = define(session, name, table, None)?;
     let connector = session.catalog.registry.get(&definition.format)?;
     if !is_lasting_target(connector.descriptor()) {
         return Err(Error::unsupported(format!("a streaming table in the format {}", definition.format)));
@@ -205,7 +208,7 @@ pub(crate) async fn create_target(
         query: None,
         text: None,
     };
-    let definition = define(session, &name, &table)?;
+    let definition = define(session, &name, &table, None)?;
     session.catalog.store.put(&name.database, definition.clone())?;
     Ok((name, definition))
 }

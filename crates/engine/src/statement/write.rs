@@ -1,13 +1,15 @@
 //! `df.write`: writes a bounded result to files or a table in one commit.
 
+use super::write_target::{self, Writer};
 use crate::batch;
-use crate::catalog::name::{TableName, not_found};
+use crate::catalog::name::TableName;
 use crate::catalog::{TableDefinition, TableKind, create_table};
+use crate::column_names;
+use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
-use std::collections::HashSet;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{OptionMap, WriteMode, WriteRequest};
 use thalweg_resolver::ResolvedQuery;
@@ -32,6 +34,7 @@ pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
 }
 
 async fn save(session: &Session, write: ir::Write, path: String, resolved: ResolvedQuery) -> Result<Output> {
+    partitioning::check(&write.partition_by, &resolved.schema(), Target::Folder)?;
     let mut options = write.options;
     let at = options.iter().position(|(k, _)| k.eq_ignore_ascii_case("path"));
     let option = at.map(|i| options.remove(i).1);
@@ -98,7 +101,7 @@ async fn save_as_table(
         text: None,
     };
     // Defined first and put into the catalog last: a reader sees the old table until the new one is whole.
-    let definition = create_table::define_anew(session, &name, &table, old.as_ref())?;
+    let definition = create_table::define_anew(session, &name, &table, Some(&resolved), old.as_ref())?;
     let how = TableWrite { replace: true, options: for_now, ..TableWrite::new(WriteMode::Overwrite) };
     let written = write_rows(session, &definition, how, resolved).await;
     create_table::settle(session, &name, definition, old.as_ref(), written)?;
@@ -112,6 +115,7 @@ async fn append_to_table(
     (name, there): (&TableName, &TableDefinition),
     resolved: ResolvedQuery,
 ) -> Result<Output> {
+    write_target::check(session, &name.qualifier(), Writer::SaveAsTable)?;
     if let Some(format) = write.format.filter(|f| !f.eq_ignore_ascii_case(&there.format)) {
         let message = format!(
             "The format of the existing table {name} is `{}`. It doesn't match the specified format `{format}`.",
@@ -223,10 +227,6 @@ pub(crate) async fn write_empty(
 }
 
 fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite) -> Result<WriteRequest> {
-    if definition.kind == TableKind::View {
-        return Err(not_found(std::slice::from_ref(&definition.name))
-            .hint("It is a view: rows can't be written to it."));
-    }
     let options = with_settings(session, &definition.format, &definition.options, how.options)?;
     Ok(WriteRequest {
         path: definition.location.clone(),
@@ -249,32 +249,13 @@ async fn commit(
     }
     let connector = session.catalog.registry.get(format)?;
     // Files find columns by name, and a name of two columns would lose one.
-    refuse_duplicates(&resolved)?;
+    column_names::check_unique(resolved.columns.iter().map(|c| &c.name))?;
     let schema = batch::named_schema(&resolved);
     // The rows are computed while they are written, so a large result is never in memory as a whole.
     let rows = session.engine()?.runtime.run(&resolved.plan, session.plan_options(true)).await?;
     let rows = batch::named(rows, schema.clone()).map(|b| b.map_err(thalweg_values::errors::external));
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     connector.write(request, rows).await.map(|_| ())
-}
-
-fn refuse_duplicates(resolved: &ResolvedQuery) -> Result<()> {
-    let mut seen = HashSet::new();
-    match resolved.columns.iter().find(|c| !seen.insert(c.name.to_lowercase())) {
-        None => Ok(()),
-        Some(column) => Err(duplicate_column(&column.name)),
-    }
-}
-
-/// `[COLUMN_ALREADY_EXISTS]`.
-pub(crate) fn duplicate_column(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Analysis,
-        "COLUMN_ALREADY_EXISTS",
-        "42711",
-        format!("The column `{name}` already exists. Choose another name or rename the existing column."),
-    )
-    .param("columnName", format!("`{name}`"))
 }
 
 fn streaming_input() -> Error {

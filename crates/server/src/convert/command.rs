@@ -57,9 +57,10 @@ impl Converter<'_> {
     /// Parses the text of a SQL command, once.
     fn sql_statement(&self, sent: pb::Relation) -> Result<Sql> {
         let (sql, references) = sql_of(&sent)?;
-        match thalweg_sql::parse_statement(&sql.query)? {
+        let (text, arguments) = self.sql_arguments(sql.clone())?;
+        match thalweg_sql::parse_statement_with(&text, &arguments)? {
             ir::Statement::Query(parsed) => {
-                let mut query = ir::Relation::new(self.sql_query(sql.clone(), parsed)?);
+                let mut query = ir::Relation::new(Self::sql_query(text, parsed, arguments));
                 if !references.is_empty() {
                     query = ir::Relation::new(self.over_references(query, references.to_vec())?);
                 }
@@ -68,7 +69,7 @@ impl Converter<'_> {
             ir::Statement::Command(_) if !references.is_empty() || has_arguments(sql) => {
                 Err(Error::unsupported("arguments of a SQL statement that is not a query"))
             }
-            ir::Statement::Command(command) => Ok(Sql::Command { command, text: sql.query.clone() }),
+            ir::Statement::Command(command) => Ok(Sql::Command { command, text }),
         }
     }
 }

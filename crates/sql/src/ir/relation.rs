@@ -40,6 +40,15 @@ pub enum RelationNode {
         /// Whether the table is read as a stream.
         streaming: bool,
     },
+    /// A view as it was when a plan over it was stored. It sees no common table expression around it.
+    View {
+        /// The plan of the view.
+        plan: Box<Relation>,
+        /// New names of its columns; empty keeps those of the plan.
+        columns: Vec<String>,
+        /// The full name, which qualifies the columns.
+        qualifier: Name,
+    },
     /// `read.format(..).load(..)`, `FROM 'file.csv'`, `readStream`.
     DataSource(DataSource),
     /// `start <= id < end`, column `id` BIGINT.

@@ -101,6 +101,7 @@ macro_rules! walks {
                 RelationNode::Tail { input, limit: _ }
                 | RelationNode::Deduplicate { input, columns: _, within_watermark: _ }
                 | RelationNode::Alias { input, alias: _, columns: _ }
+                | RelationNode::View { plan: input, columns: _, qualifier: _ }
                 | RelationNode::WithColumnsRenamed { input, renames: _ }
                 | RelationNode::ToDf { input, names: _ }
                 | RelationNode::ToSchema { input, schema: _ }

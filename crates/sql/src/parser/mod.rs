@@ -9,13 +9,14 @@
 
 mod data_type;
 mod expr;
+mod identifier;
 mod lexer;
 mod query;
 mod statement;
 mod unescape;
 mod words;
 
-use crate::ir::{Expr, ExprNode, FunctionCall, Name, Origin, Relation, Span, WindowCall};
+use crate::ir::{Arguments, Expr, ExprNode, FunctionCall, Name, Origin, Relation, Span, WindowCall};
 use lexer::{Token, TokenKind, lex};
 pub(crate) use statement::empty_statement;
 use thalweg_common::{Error, ErrorKind, Position, Result};
@@ -32,6 +33,8 @@ pub(crate) struct Source<'a> {
     tokens: Vec<Token>,
     /// For each token that opens a bracket, the token that closes it.
     closing: Vec<Option<usize>>,
+    /// The arguments of its markers, where they are known before it is parsed.
+    arguments: Option<&'a Arguments>,
 }
 
 impl<'a> Source<'a> {
@@ -52,7 +55,12 @@ impl<'a> Source<'a> {
                 _ => {}
             }
         }
-        Self { text, tokens, closing }
+        Self { text, tokens, closing, arguments: None }
+    }
+
+    /// Adds the arguments of its markers.
+    pub(crate) fn with_arguments(self, arguments: &'a Arguments) -> Self {
+        Self { arguments: Some(arguments), ..self }
     }
 
     /// Returns the token ranges of the statements, without the `;` between them.
@@ -325,18 +333,6 @@ impl<'a> Parser<'a> {
             parts.push(self.identifier()?);
         }
         Ok(parts)
-    }
-
-    /// `IDENTIFIER('a.b')` over a constant string.
-    fn identifier_clause(&mut self) -> Result<Name> {
-        let at = self.pos;
-        self.advance();
-        self.expect_symbol("(")?;
-        let Some(text) = self.eat_text() else {
-            return Err(self.unsupported_at("IDENTIFIER over anything but a constant string", at));
-        };
-        self.expect_symbol(")")?;
-        parse_name(&text)
     }
 
     /// Reads a string literal together with those that directly follow it; none if the current token is not a string.

@@ -43,13 +43,20 @@ pub(super) fn range(proto: pb::Range) -> Result<Node> {
 impl Converter<'_> {
     /// SQL text that is a query, with its arguments.
     pub(super) fn sql_text(&self, proto: pb::Sql) -> Result<Node> {
-        let query = thalweg_sql::parse_query(&proto.query)?;
-        self.sql_query(proto, query)
+        let (text, arguments) = self.sql_arguments(proto)?;
+        let query = thalweg_sql::parse_query_with(&text, &arguments)?;
+        Ok(Self::sql_query(text, query, arguments))
     }
 
-    /// Converts SQL text that was parsed to this query, with its arguments.
+    /// Returns the node of SQL text that was parsed to this query with these arguments.
+    pub(in crate::convert) fn sql_query(text: String, query: ir::Relation, arguments: ir::Arguments) -> Node {
+        let ir::Arguments { positional, named } = arguments;
+        Node::SqlQuery { text, query: Box::new(query), positional, named }
+    }
+
+    /// Returns SQL text and the arguments of its markers.
     #[allow(deprecated)] // Older clients send arguments as literals.
-    pub(in crate::convert) fn sql_query(&self, proto: pb::Sql, parsed: ir::Relation) -> Result<Node> {
+    pub(in crate::convert) fn sql_arguments(&self, proto: pb::Sql) -> Result<(String, ir::Arguments)> {
         let pb::Sql { query, args, pos_args, named_arguments, pos_arguments } = proto;
         let mut positional = self.expressions(pos_arguments)?;
         for literal in pos_args {
@@ -64,7 +71,7 @@ impl Converter<'_> {
         }
         // The maps of a message have no order, and equal requests become equal plans.
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Node::SqlQuery { text: query, query: Box::new(parsed), positional, named })
+        Ok((query, ir::Arguments { positional, named }))
     }
 
     /// `spark.tvf.…`.
