@@ -8,6 +8,7 @@ mod call;
 mod cancellable;
 mod checked;
 mod collect;
+mod extreme;
 mod min_max_by;
 mod moving_frame;
 mod statistics;
@@ -16,7 +17,6 @@ use crate::binding::{Arg, BoundAggregate};
 use crate::coerce::as_arg;
 use crate::errors::{not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel};
-use crate::operators::key::{of_order, order};
 use crate::registry::{AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, SpecialForm};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, BinaryArray, StructArray};
@@ -29,6 +29,7 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+use min_max_by::Extreme;
 pub(crate) use call::Aggregate;
 pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
@@ -64,12 +65,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the mean, and null instead of an overflow.",
         &["SELECT try_avg(v) FROM VALUES (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["min"], 1, 1, |a| min_or_max(a, df::min_max::min_udaf())).doc(
+    Entry::aggregate(&["min"], 1, 1, |a| extreme::bind(a, Extreme::Min)).doc(
         "value",
         "Returns the least value.",
         &["SELECT min(v) FROM VALUES (3), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["max"], 1, 1, |a| min_or_max(a, df::min_max::max_udaf())).doc(
+    Entry::aggregate(&["max"], 1, 1, |a| extreme::bind(a, Extreme::Max)).doc(
         "value",
         "Returns the greatest value.",
         &["SELECT max(v) FROM VALUES (3), (1), (2) AS t(v)"],
@@ -276,12 +277,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Joins texts with a delimiter.",
             &["SELECT listagg(v, ', ') WITHIN GROUP (ORDER BY v) FROM VALUES ('b'), ('a') AS t(v)"],
         ),
-    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Min)).doc(
+    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, Extreme::Min)).doc(
         "value, key",
         "Returns the value of the row with the least key.",
         &["SELECT min_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
     ),
-    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Max)).doc(
+    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, Extreme::Max)).doc(
         "value, key",
         "Returns the value of the row with the greatest key.",
         &["SELECT max_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
@@ -426,31 +427,6 @@ fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     let udaf = checked::average(input, tries)?;
     let returns = udaf.1;
     Ok(a.of(udaf.0, returns, true))
-}
-
-/// Binds `min` and `max`. Floating-point numbers are compared as integers that have Spark's order: NaN is the
-/// greatest value. Of the two zeros, which are equal in Spark, -0.0 counts as the lesser one.
-fn min_or_max(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
-    let t = a.type_of(0);
-    if matches!(t, DataType::Map(..)) {
-        return Err(unexpected_type(a.name, 0, "ORDERED", &t));
-    }
-    if matches!(t, DataType::List(_)) {
-        return Err(Error::unsupported(format!("{} of {}", a.name, thalweg_values::types::sql_name(&t))));
-    }
-    // The key unifies NaN and -0.0 inside of structs.
-    if !is_float(&t) {
-        a.as_key(0);
-        return Ok(a.of(udaf, t, true));
-    }
-    a.args = a.args.into_iter().map(order).collect();
-    let mut made = a.of(udaf, t.clone(), true);
-    made.raw_type = DataType::Int64;
-    made.finish = Some(match t {
-        DataType::Float32 => |e| of_order(e, DataType::Float32),
-        _ => |e| of_order(e, DataType::Float64),
-    });
-    Ok(made)
 }
 
 /// Binds `first`, `last` and `any_value`: a second argument `true` skips nulls.
