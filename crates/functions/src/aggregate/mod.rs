@@ -4,6 +4,7 @@
 //! truncate or interpolate differently. Every accumulator can be merged from states, so that streams and partitions
 //! can use it.
 
+mod bitmap;
 mod call;
 mod cancellable;
 mod checked;
@@ -29,7 +30,9 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+use bitmap::Bits;
 use min_max_by::Extreme;
+pub(crate) use bitmap::BYTES as BITMAP_BYTES;
 pub(crate) use call::Aggregate;
 pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
@@ -218,6 +221,21 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "number",
         "Returns the bits that an odd number of integers has.",
         &["SELECT bit_xor(v) FROM VALUES (6), (3) AS t(v)"],
+    ),
+    Entry::aggregate(&["bitmap_construct_agg"], 1, 1, bitmap::construct).doc(
+        "position",
+        "Returns a bitmap of 4,096 bytes in which the bits at these positions are set, counted from 0.",
+        &["SELECT bitmap_count(bitmap_construct_agg(bitmap_bit_position(v))) FROM VALUES (1), (2), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["bitmap_or_agg"], 1, 1, |a| bitmap::merged(a, Bits::Or)).doc(
+        "bitmap",
+        "Returns a bitmap of 4,096 bytes with the bits that some bitmap has.",
+        &["SELECT hex(substring(bitmap_or_agg(v), 1, 2)) FROM VALUES (X'10'), (X'0201') AS t(v)"],
+    ),
+    Entry::aggregate(&["bitmap_and_agg"], 1, 1, |a| bitmap::merged(a, Bits::And)).doc(
+        "bitmap",
+        "Returns a bitmap of 4,096 bytes with the bits that all bitmaps have.",
+        &["SELECT hex(substring(bitmap_and_agg(v), 1, 2)) FROM VALUES (X'F0'), (X'7001') AS t(v)"],
     ),
     Entry::aggregate(&["approx_count_distinct"], 1, 2, approx_count_distinct).doc(
         "value[, error]",
