@@ -119,17 +119,8 @@ fn shown(array: &dyn arrow::array::Array) -> String {
 }
 
 fn decimal(unscaled: i128, scale: i8) -> String {
-    let digits = unscaled.unsigned_abs().to_string();
-    let scale = usize::try_from(scale).unwrap_or(0);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    // Java writes numbers with more than five leading zeros with an exponent.
-    if scale > digits.len() + 5 {
-        let (first, rest) = digits.split_at(1);
-        let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
-        return format!("{sign}{first}{rest}E-{}", scale + 1 - digits.len());
-    }
     let mut text = String::new();
-    display::write_decimal(&mut text, unscaled, i8::try_from(scale).unwrap_or(0));
+    display::write_decimal_with_exponent(&mut text, unscaled, scale);
     text
 }
 
