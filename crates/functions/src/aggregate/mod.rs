@@ -18,7 +18,9 @@ use crate::binding::{Arg, BoundAggregate};
 use crate::coerce::as_arg;
 use crate::errors::{not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel};
-use crate::registry::{AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, SpecialForm};
+use crate::registry::{
+    AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, NullClause, SpecialForm,
+};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, BinaryArray, StructArray};
 use arrow::buffer::NullBuffer;
@@ -81,24 +83,27 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["first", "first_value"], 1, 2, |a| {
         first_or_last(a, df::first_last::first_value_udaf())
     })
-    .display(Display::first_argument())
+    .display(Display::first_arguments(1))
     .over_window(crate::window::first)
+    .nulls(NullClause::Hidden)
     .doc(
         "value[, ignoreNulls]",
         "Returns the value of the first row, or the first that is not null.",
         &["SELECT first(v, true) FROM VALUES (NULL), (5), (7) AS t(v)"],
     ),
     Entry::aggregate(&["any_value"], 1, 2, |a| first_or_last(a, df::first_last::first_value_udaf()))
-        .display(Display::first_argument())
+        .display(Display::first_arguments(1))
         .over_window(crate::window::first)
+        .nulls(NullClause::Hidden)
         .doc(
             "value[, ignoreNulls]",
             "Returns the value of some row.",
             &["SELECT any_value(v) FROM VALUES (5), (5) AS t(v)"],
         ),
     Entry::aggregate(&["last", "last_value"], 1, 2, |a| first_or_last(a, df::first_last::last_value_udaf()))
-        .display(Display::first_argument())
+        .display(Display::first_arguments(1))
         .over_window(crate::window::last)
+        .nulls(NullClause::Hidden)
         .doc(
             "value[, ignoreNulls]",
             "Returns the value of the last row, or the last that is not null.",
@@ -242,12 +247,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Estimates the number of different values.",
         &["SELECT approx_count_distinct(v) FROM VALUES (1), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).doc(
+    Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).nulls(NullClause::ShownIfRespected).doc(
         "value",
         "Collects the values that are not null in an array.",
         &["SELECT collect_list(v) FROM VALUES (1), (2), (1) AS t(v)"],
     ),
-    Entry::aggregate(&["collect_set"], 1, 1, collect::set).doc(
+    Entry::aggregate(&["collect_set"], 1, 1, collect::set).nulls(NullClause::ShownIfRespected).doc(
         "value",
         "Collects the different values that are not null in an array.",
         &["SELECT sort_array(collect_set(v)) FROM VALUES (1), (2), (1) AS t(v)"],
@@ -388,9 +393,7 @@ fn row_bytes_without_nulls(b: &Batch) -> Result<ArrayRef> {
 fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let nulls = any_null(&columns);
-    let DataType::Struct(fields) = b.returns else {
-        return Err(Error::internal("a row is a struct"));
-    };
+    let fields = b.returned_fields()?;
     Ok(Arc::new(crate::kernel::arrow(StructArray::try_new(fields.clone(), columns, nulls))?))
 }
 

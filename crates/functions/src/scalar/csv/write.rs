@@ -16,7 +16,7 @@ use thalweg_values::print::{PrintRules, can_print};
 use thalweg_values::types::sql_name;
 
 pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["to_csv"], 1, 2, to_csv).display(Display::first_argument()).intervals(Intervals::Texts).doc(
+    &[Entry::bind(&["to_csv"], 1, 2, to_csv).display(Display::first_arguments(1)).intervals(Intervals::Texts).doc(
         "struct[, options]",
         "Writes a struct as a CSV record.",
         &["SELECT to_csv(named_struct('a', 1, 'b', 'x,y'))"],
