@@ -86,32 +86,32 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::window(&["ntile"], 0, 1, WindowForm::Number, ntile)
         .defaults(&[Defaults { given: 0, shown: &["1"] }])
         .doc(
-        "[count]",
-        "Deals the rows into so many groups of equal size.",
-        &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
-    ),
+            "[count]",
+            "Deals the rows into so many groups of equal size.",
+            &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
+        ),
     Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| lag_or_lead(w, df::lead_lag::lag_udwf()))
         .nulls(NullClause::Hidden)
         .doc(
-        "value[, offset[, default]]",
-        "Returns the value of a row some places before, by default one.",
-        &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
+            "value[, offset[, default]]",
+            "Returns the value of a row some places before, by default one.",
+            &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
     Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| lag_or_lead(w, df::lead_lag::lead_udwf()))
         .nulls(NullClause::Hidden)
         .doc(
-        "value[, offset[, default]]",
-        "Returns the value of a row some places after, by default one.",
-        &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
+            "value[, offset[, default]]",
+            "Returns the value of a row some places after, by default one.",
+            &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
     Entry::window(&["nth_value"], 2, 3, WindowForm::Frame, nth)
         .display(Display::first_arguments(2))
         .nulls(NullClause::ShownIfIgnored)
         .doc(
-        "value, n[, ignoreNulls]",
-        "Returns the value of the n-th row of the frame, or of the n-th that is not null.",
-        &["SELECT v, nth_value(v, 2) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
+            "value, n[, ignoreNulls]",
+            "Returns the value of the n-th row of the frame, or of the n-th that is not null.",
+            &["SELECT v, nth_value(v, 2) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
 ];
 
 /// Binds `first_value` over a window.

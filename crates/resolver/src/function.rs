@@ -130,7 +130,9 @@ impl Resolver<'_> {
         args.extend(self.arguments(branches, env)?);
         self.once(args, |args| {
             let mut args = args.into_iter();
-            let Some(value) = args.next() else { return Err(Error::internal("a CASE with an operand was resolved without its operand")) };
+            let Some(value) = args.next() else {
+                return Err(Error::internal("a CASE with an operand was resolved without its operand"));
+            };
             let mut branches = vec![];
             while let Some(first) = args.next() {
                 match args.next() {
@@ -370,5 +372,6 @@ fn is_false(expr: &ir::Expr) -> bool {
 /// As many arguments as were given.
 pub(crate) fn exactly<const N: usize>(args: Vec<ResolvedExpr>) -> Result<[ResolvedExpr; N]> {
     let found = args.len();
-    args.try_into().map_err(|_| Error::internal(format!("{N} operands were expected, but {found} were resolved")))
+    args.try_into()
+        .map_err(|_| Error::internal(format!("{N} operands were expected, but {found} were resolved")))
 }

@@ -3,7 +3,9 @@
 //! Names are derived from the unresolved expression; only the resolver knows which part of a name is a qualifier,
 //! so it passes the number of parts to leave out.
 
-use thalweg_functions::{AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, NullClause, WindowForm};
+use thalweg_functions::{
+    AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, NullClause, WindowForm,
+};
 use thalweg_sql::ir::{
     EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, ParameterMarker, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,

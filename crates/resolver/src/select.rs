@@ -144,7 +144,7 @@ impl Resolver<'_> {
         }
         let resolved = ResolvedSelect { outputs, generator, having, qualify, order };
         if grouping.is_some() {
-            refuse_generated(&resolved)?;
+            refuse_generated(&resolved, &calls.borrow())?;
         }
         let calls = calls.into_inner();
         self.assembled(input, Parts { resolved, calls, grouping })
@@ -462,11 +462,7 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
 }
 
 /// Refuses volatile outputs that are used below the operator that computes them.
-fn require_above(
-    outputs: &Outputs,
-    calls: &Calls,
-    generator: Option<&GeneratedColumns>,
-) -> Result<()> {
+fn require_above(outputs: &Outputs, calls: &Calls, generator: Option<&GeneratedColumns>) -> Result<()> {
     let varying = outputs.varying();
     let windows = calls.windows.iter().map(|w| &w.window).chain(calls.drawn.iter().map(|(_, e)| e));
     let below = windows.chain(calls.aggregates.iter().map(|a| &a.aggregate));
@@ -481,16 +477,21 @@ fn require_above(
 }
 
 /// Refuses clauses over groups that use a column which a generator makes above them.
-fn refuse_generated(resolved: &ResolvedSelect) -> Result<()> {
+fn refuse_generated(resolved: &ResolvedSelect, calls: &Calls) -> Result<()> {
     let Some(generator) = &resolved.generator else { return Ok(()) };
-    let uses = |typed: &ResolvedExpr| typed.expr.column_refs().iter().any(|c| c.name == generator.id());
-    for (clause, conditions) in [("HAVING", &resolved.having), ("QUALIFY", &resolved.qualify)] {
-        if conditions.iter().any(uses) {
-            let text = format!("{clause} over a column that a generator of the same select makes from groups");
-            return Err(Error::unsupported(text));
-        }
-    }
-    Ok(())
+    let uses = |expr: &Expr| expr.column_refs().iter().any(|c| c.name == generator.id());
+    let has = |conditions: &[ResolvedExpr]| conditions.iter().any(|typed| uses(&typed.expr));
+    let clause = if has(&resolved.having) {
+        "HAVING"
+    } else if has(&resolved.qualify) {
+        "QUALIFY"
+    } else if calls.windows.iter().any(|found| uses(&found.window)) {
+        "a window"
+    } else {
+        return Ok(());
+    };
+    let text = format!("{clause} over a column that a generator of the same select makes from groups");
+    Err(Error::unsupported(text))
 }
 
 fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {

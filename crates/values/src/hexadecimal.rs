@@ -159,7 +159,19 @@ mod tests {
 
     #[test]
     fn an_exponent_and_a_digit_are_required() {
-        for text in ["0x1", "0x1.8", "0x1p", "0xp3", "0x.p3", "1p3", "0x1p+-3", "--0x1p3", "0x1.2.3p0", "0xgp0", "0x1p٣"] {
+        for text in [
+            "0x1",
+            "0x1.8",
+            "0x1p",
+            "0xp3",
+            "0x.p3",
+            "1p3",
+            "0x1p+-3",
+            "--0x1p3",
+            "0x1.2.3p0",
+            "0xgp0",
+            "0x1p٣",
+        ] {
             assert!(Hexadecimal::parse(text).is_none(), "{text}");
         }
     }

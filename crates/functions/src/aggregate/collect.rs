@@ -193,7 +193,9 @@ impl Accumulator for Values {
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
         let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
-            return Err(external(Error::internal("the state of collected values is not an array, which state_fields declares")));
+            return Err(external(Error::internal(
+                "the state of collected values is not an array, which state_fields declares",
+            )));
         };
         lists.iter().flatten().try_for_each(|values| self.push(&values))
     }

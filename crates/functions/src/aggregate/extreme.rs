@@ -225,7 +225,11 @@ mod tests {
         let cases = [
             (vec![Some(0.0), Some(-0.0)], Some(0.0), Some(0.0)),
             (vec![Some(-0.0), None, Some(0.0)], Some(-0.0), Some(-0.0)),
-            (vec![Some(f64::NAN), Some(1.0), Some(f64::NEG_INFINITY)], Some(f64::NEG_INFINITY), Some(f64::NAN)),
+            (
+                vec![Some(f64::NAN), Some(1.0), Some(f64::NEG_INFINITY)],
+                Some(f64::NEG_INFINITY),
+                Some(f64::NAN),
+            ),
             (vec![None], None, None),
         ];
         let bits = |v: Option<f64>| v.map(f64::to_bits);
@@ -251,6 +255,9 @@ mod tests {
         let filter = BooleanArray::from(vec![Some(true), Some(false), None]);
         let state = many.convert_to_state(&[column], Some(&filter)).unwrap();
         many.merge_batch(&state, &[0, 0, 0], 1).unwrap();
-        assert_eq!(many.evaluate(EmitTo::All).unwrap().as_ref(), &Float32Array::from(vec![1.5]) as &dyn Array);
+        assert_eq!(
+            many.evaluate(EmitTo::All).unwrap().as_ref(),
+            &Float32Array::from(vec![1.5]) as &dyn Array
+        );
     }
 }

@@ -32,12 +32,12 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
-use bitmap::Bits;
-use min_max_by::Extreme;
 pub(crate) use bitmap::BYTES as BITMAP_BYTES;
+use bitmap::Bits;
 pub(crate) use call::Aggregate;
 pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
+use min_max_by::Extreme;
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["count"], 0, MANY, count).read_as(AggregateForm::Count).shown(DisplayForm::Count).doc(

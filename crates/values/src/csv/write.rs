@@ -69,7 +69,9 @@ impl CsvWriter {
         match column.data_type() {
             DataType::List(_) => {
                 let items = column.as_list::<i32>().value(row);
-                self.parts(['[', ']'], items.len(), out, |index, out| self.part(&items, index, index > 0, out));
+                self.parts(['[', ']'], items.len(), out, |index, out| {
+                    self.part(&items, index, index > 0, out)
+                });
             }
             DataType::Map(..) => {
                 let entries = column.as_map().value(row);
@@ -83,7 +85,11 @@ impl CsvWriter {
             DataType::Struct(_) => {
                 let columns = column.as_struct().columns();
                 self.parts(['{', '}'], columns.len(), out, |index, out| {
-                    columns.iter().skip(index).take(1).for_each(|column| self.part(column, row, index > 0, out));
+                    columns
+                        .iter()
+                        .skip(index)
+                        .take(1)
+                        .for_each(|column| self.part(column, row, index > 0, out));
                 });
             }
             _ => print(column, row, &self.rules, out),
@@ -91,7 +97,13 @@ impl CsvWriter {
     }
 
     /// Appends so many parts between two brackets, with commas.
-    fn parts(&self, [open, close]: [char; 2], count: usize, out: &mut String, part: impl Fn(usize, &mut String)) {
+    fn parts(
+        &self,
+        [open, close]: [char; 2],
+        count: usize,
+        out: &mut String,
+        part: impl Fn(usize, &mut String),
+    ) {
         out.push(open);
         for index in 0..count {
             out.push_str(if index > 0 { "," } else { "" });

@@ -23,7 +23,7 @@ pub(super) enum Part<'f> {
 
 /// The argument of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ArgumentPlace {
     /// `%s`: the one after that of the last conversion of this form.
     Next,
     /// `%<s`: that of the conversion before.
@@ -34,7 +34,7 @@ pub(super) enum Place {
 
 /// What a conversion shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ConversionKind {
     /// `%b`
     Boolean,
     /// `%s`
@@ -66,11 +66,11 @@ pub(super) enum Kind {
 pub(super) struct Conversion<'f> {
     /// As it is written.
     pub shown: &'f str,
-    pub place: Place,
+    pub place: ArgumentPlace,
     flags: &'f str,
     pub width: Option<usize>,
     pub precision: Option<usize>,
-    pub kind: Kind,
+    pub kind: ConversionKind,
     /// Whether the letter is a capital, and so is the result.
     pub upper: bool,
 }
@@ -104,7 +104,7 @@ impl Conversion<'_> {
         if self.precision.is_some() && !self.takes_precision() {
             return Err(without("a precision"));
         }
-        if self.width.is_some() && self.kind == Kind::LineEnd {
+        if self.width.is_some() && self.kind == ConversionKind::LineEnd {
             return Err(without("a width"));
         }
         Ok(self)
@@ -112,33 +112,33 @@ impl Conversion<'_> {
 
     fn takes(&self, flag: char) -> bool {
         let allowed = match self.kind {
-            Kind::Boolean | Kind::Text | Kind::Character => "-<",
-            Kind::Decimal => "-+ 0,(<",
-            Kind::Octal | Kind::Hexadecimal => "-#0<",
-            Kind::Scientific => "-#+ 0(<",
-            Kind::Fixed => "-#+ 0,(<",
-            Kind::General => "-+ 0,(<",
-            Kind::HexadecimalFloat => "-#+ 0<",
-            Kind::Percent => "-",
-            Kind::LineEnd => "",
+            ConversionKind::Boolean | ConversionKind::Text | ConversionKind::Character => "-<",
+            ConversionKind::Decimal => "-+ 0,(<",
+            ConversionKind::Octal | ConversionKind::Hexadecimal => "-#0<",
+            ConversionKind::Scientific => "-#+ 0(<",
+            ConversionKind::Fixed => "-#+ 0,(<",
+            ConversionKind::General => "-+ 0,(<",
+            ConversionKind::HexadecimalFloat => "-#+ 0<",
+            ConversionKind::Percent => "-",
+            ConversionKind::LineEnd => "",
         };
         allowed.contains(flag)
     }
 
     fn takes_precision(&self) -> bool {
         match self.kind {
-            Kind::Boolean
-            | Kind::Text
-            | Kind::Scientific
-            | Kind::Fixed
-            | Kind::General
-            | Kind::HexadecimalFloat => true,
-            Kind::Character
-            | Kind::Decimal
-            | Kind::Octal
-            | Kind::Hexadecimal
-            | Kind::Percent
-            | Kind::LineEnd => false,
+            ConversionKind::Boolean
+            | ConversionKind::Text
+            | ConversionKind::Scientific
+            | ConversionKind::Fixed
+            | ConversionKind::General
+            | ConversionKind::HexadecimalFloat => true,
+            ConversionKind::Character
+            | ConversionKind::Decimal
+            | ConversionKind::Octal
+            | ConversionKind::Hexadecimal
+            | ConversionKind::Percent
+            | ConversionKind::LineEnd => false,
         }
     }
 }
@@ -213,38 +213,43 @@ fn prefix(text: &str, is_part: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-fn place_of(index: Option<&str>, flags: &str, shown: &str) -> Result<Place, Refused> {
+fn place_of(index: Option<&str>, flags: &str, shown: &str) -> Result<ArgumentPlace, Refused> {
     let Some(digits) = index else {
-        return Ok(if flags.contains('<') { Place::Same } else { Place::Next });
+        return Ok(if flags.contains('<') { ArgumentPlace::Same } else { ArgumentPlace::Next });
     };
     let at = digits.parse::<usize>().ok().and_then(|index| index.checked_sub(1));
-    at.map(Place::At).ok_or_else(|| Refused::new("the number of an argument, from 1", shown))
+    at.map(ArgumentPlace::At).ok_or_else(|| Refused::new("the number of an argument, from 1", shown))
 }
 
-fn kind_of(letter: Option<char>, shown: &str) -> Result<(Kind, bool), Refused> {
+fn kind_of(letter: Option<char>, shown: &str) -> Result<(ConversionKind, bool), Refused> {
     let upper = letter.is_some_and(|c| matches!(c, 'B' | 'S' | 'C' | 'X' | 'E' | 'G' | 'A'));
     let kind = match letter.map(|c| if upper { c.to_ascii_lowercase() } else { c }) {
-        Some('b') => Kind::Boolean,
-        Some('s') => Kind::Text,
-        Some('c') => Kind::Character,
-        Some('d') => Kind::Decimal,
-        Some('o') => Kind::Octal,
-        Some('x') => Kind::Hexadecimal,
-        Some('e') => Kind::Scientific,
-        Some('f') => Kind::Fixed,
-        Some('g') => Kind::General,
-        Some('a') => Kind::HexadecimalFloat,
-        Some('%') => Kind::Percent,
-        Some('n') => Kind::LineEnd,
+        Some('b') => ConversionKind::Boolean,
+        Some('s') => ConversionKind::Text,
+        Some('c') => ConversionKind::Character,
+        Some('d') => ConversionKind::Decimal,
+        Some('o') => ConversionKind::Octal,
+        Some('x') => ConversionKind::Hexadecimal,
+        Some('e') => ConversionKind::Scientific,
+        Some('f') => ConversionKind::Fixed,
+        Some('g') => ConversionKind::General,
+        Some('a') => ConversionKind::HexadecimalFloat,
+        Some('%') => ConversionKind::Percent,
+        Some('n') => ConversionKind::LineEnd,
         Some('h' | 'H') => {
-            return Err(Refused::new("another conversion than Java's hash code, such as %s of hash(value)", shown));
+            return Err(Refused::new(
+                "another conversion than Java's hash code, such as %s of hash(value)",
+                shown,
+            ));
         }
         Some('t' | 'T') => {
-            let expected = "another conversion than those of dates, such as %s of date_format(value, pattern)";
+            let expected =
+                "another conversion than those of dates, such as %s of date_format(value, pattern)";
             return Err(Refused::new(expected, shown));
         }
         _ => {
-            let expected = "one of the conversions %b %s %c %d %o %x %e %f %g %a %n, or %% for a percent sign";
+            let expected =
+                "one of the conversions %b %s %c %d %o %x %e %f %g %a %n, or %% for a percent sign";
             return Err(Refused::new(expected, shown));
         }
     };
@@ -258,13 +263,38 @@ mod tests {
     #[test]
     fn flags_that_a_conversion_does_not_have_are_refused() {
         for format in [
-            "%", "%5", "%q", "%-d", "%05", "%-05d", "%+ d", "%,x", "%+x", "%.2d", "%#d", "%#s", "%05s", "%#g", "%,e",
-            "%(a", "%5n", "%0$d", "%.e", "%D", "%.2c", "%99999999999d", "%++d", "%h", "%tY",
+            "%",
+            "%5",
+            "%q",
+            "%-d",
+            "%05",
+            "%-05d",
+            "%+ d",
+            "%,x",
+            "%+x",
+            "%.2d",
+            "%#d",
+            "%#s",
+            "%05s",
+            "%#g",
+            "%,e",
+            "%(a",
+            "%5n",
+            "%0$d",
+            "%.e",
+            "%D",
+            "%.2c",
+            "%99999999999d",
+            "%++d",
+            "%h",
+            "%tY",
         ] {
             assert!(parse(format).is_err(), "{format}");
         }
         let parts = parse("a%2$-8.3s%%%n|").unwrap_or_default();
         assert_eq!(parts.len(), 5, "{parts:?}");
-        assert!(matches!(&parts[1], Part::Conversion(c) if c.place == Place::At(1) && c.width == Some(8)));
+        assert!(
+            matches!(&parts[1], Part::Conversion(c) if c.place == ArgumentPlace::At(1) && c.width == Some(8))
+        );
     }
 }

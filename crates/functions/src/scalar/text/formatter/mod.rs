@@ -8,7 +8,7 @@ mod floating;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
-use conversion::{Conversion, Kind, Part, Place, Refused};
+use conversion::{ArgumentPlace, Conversion, ConversionKind, Part, Refused};
 use floating::Magnitude;
 use thalweg_common::Result;
 use thalweg_values::display::{Printer, write_decimal_with_exponent};
@@ -34,13 +34,13 @@ fn formatted(format: &str, args: &[ArrayRef], row: usize, printer: &Printer) -> 
             Part::Conversion(conversion) => conversion,
         };
         match conversion.kind {
-            Kind::Percent => out.push_str(&conversion.justified("%".to_owned())),
-            Kind::LineEnd => out.push('\n'),
+            ConversionKind::Percent => out.push_str(&conversion.justified("%".to_owned())),
+            ConversionKind::LineEnd => out.push('\n'),
             _ => {
                 let place = match conversion.place {
-                    Place::At(at) => Some(at),
-                    Place::Same => last,
-                    Place::Next => {
+                    ArgumentPlace::At(at) => Some(at),
+                    ArgumentPlace::Same => last,
+                    ArgumentPlace::Next => {
                         next += 1;
                         Some(next - 1)
                     }
@@ -66,32 +66,38 @@ impl Conversion<'_> {
     fn formatted(&self, arg: &ArrayRef, row: usize, printer: &Printer) -> Result<String, Refused> {
         let is_null = arg.is_null(row) || arg.data_type() == &DataType::Null;
         match self.kind {
-            Kind::Boolean => Ok(self.text(match arg.data_type() {
+            ConversionKind::Boolean => Ok(self.text(match arg.data_type() {
                 _ if is_null => "false".to_owned(),
                 DataType::Boolean => arg.as_boolean().value(row).to_string(),
                 _ => "true".to_owned(),
             })),
             _ if is_null => Ok(self.text("null".to_owned())),
-            Kind::Text | Kind::Percent | Kind::LineEnd => Ok(self.text(match arg.data_type() {
-                DataType::Decimal128(_, scale) => {
-                    let mut text = String::new();
-                    write_decimal_with_exponent(&mut text, arg.as_primitive::<Decimal128Type>().value(row), *scale);
-                    text
-                }
-                _ => printer.print(arg.as_ref(), row),
-            })),
-            Kind::Character => self.character(arg, row),
-            Kind::Decimal => {
+            ConversionKind::Text | ConversionKind::Percent | ConversionKind::LineEnd => {
+                Ok(self.text(match arg.data_type() {
+                    DataType::Decimal128(_, scale) => {
+                        let mut text = String::new();
+                        write_decimal_with_exponent(
+                            &mut text,
+                            arg.as_primitive::<Decimal128Type>().value(row),
+                            *scale,
+                        );
+                        text
+                    }
+                    _ => printer.print(arg.as_ref(), row),
+                }))
+            }
+            ConversionKind::Character => self.character(arg, row),
+            ConversionKind::Decimal => {
                 let value = self.integer(arg, row)?.value;
                 let digits = value.unsigned_abs().to_string();
                 Ok(self.number(value < 0, &Magnitude { digits, exponent: String::new() }))
             }
-            Kind::Octal => Ok(self.bits(&format!("{:o}", self.unsigned(arg, row)?), "0")),
-            Kind::Hexadecimal => Ok(self.bits(&format!("{:x}", self.unsigned(arg, row)?), "0x")),
-            Kind::Scientific => self.floating(arg, row, floating::scientific),
-            Kind::Fixed => self.floating(arg, row, floating::fixed),
-            Kind::General => self.floating(arg, row, floating::general),
-            Kind::HexadecimalFloat => self.floating(arg, row, floating::hexadecimal),
+            ConversionKind::Octal => Ok(self.bits(&format!("{:o}", self.unsigned(arg, row)?), "0")),
+            ConversionKind::Hexadecimal => Ok(self.bits(&format!("{:x}", self.unsigned(arg, row)?), "0x")),
+            ConversionKind::Scientific => self.floating(arg, row, floating::scientific),
+            ConversionKind::Fixed => self.floating(arg, row, floating::fixed),
+            ConversionKind::General => self.floating(arg, row, floating::general),
+            ConversionKind::HexadecimalFloat => self.floating(arg, row, floating::hexadecimal),
         }
     }
 
@@ -124,7 +130,7 @@ impl Conversion<'_> {
             digits.push('.');
         }
         let (before, after) = self.signs(negative);
-        let prefix = if self.kind == Kind::HexadecimalFloat { "0x" } else { "" };
+        let prefix = if self.kind == ConversionKind::HexadecimalFloat { "0x" } else { "" };
         let exponent = magnitude.exponent.as_str();
         let size = before.len() + prefix.len() + digits.len() + exponent.len() + after.len();
         let zeros = "0".repeat(self.zeros(size));
@@ -159,7 +165,8 @@ impl Conversion<'_> {
         if bits > i32::BITS {
             return Err(self.of_type("an INT", arg));
         }
-        let found = || Refused::new(format!("the number of a character for {}", self.shown), value.to_string());
+        let found =
+            || Refused::new(format!("the number of a character for {}", self.shown), value.to_string());
         let c = u32::try_from(value).ok().and_then(char::from_u32).ok_or_else(found)?;
         Ok(self.justified(c.to_string()))
     }
