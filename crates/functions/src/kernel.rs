@@ -348,7 +348,8 @@ impl<'a> Batch<'a> {
 
     fn arg(&self, i: usize) -> Result<&'a ColumnarValue> {
         let given = self.args.len();
-        let missing = || Error::internal(format!("a kernel reads argument {i}, but it was called with {given}"));
+        let missing =
+            || Error::internal(format!("a kernel reads argument {i}, but it was called with {given}"));
         self.args.get(i).ok_or_else(missing)
     }
 

@@ -272,7 +272,15 @@ mod tests {
 
     #[test]
     fn doubles_read_as_in_java() {
-        let good = [("1", 1.0), (" 1.5 ", 1.5), ("1e3", 1000.0), ("2.5f", 2.5), (".5", 0.5), ("-1d", -1.0), ("0x1p3f", 8.0)];
+        let good = [
+            ("1", 1.0),
+            (" 1.5 ", 1.5),
+            ("1e3", 1000.0),
+            ("2.5f", 2.5),
+            (".5", 0.5),
+            ("-1d", -1.0),
+            ("0x1p3f", 8.0),
+        ];
         for (text, wanted) in good {
             assert_eq!(double(text), Some(wanted), "{text}");
         }

@@ -8,7 +8,9 @@ use crate::display;
 use crate::pattern::Pattern;
 use crate::zone::Zone;
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, IntervalUnit, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, IntervalUnit, TimeUnit, TimestampMicrosecondType,
+};
 use thalweg_common::{Error, Result};
 
 /// The zone and the patterns with which values are printed.

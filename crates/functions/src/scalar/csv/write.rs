@@ -15,8 +15,10 @@ use thalweg_values::csv::CsvWriter;
 use thalweg_values::print::{PrintRules, can_print};
 use thalweg_values::types::sql_name;
 
-pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["to_csv"], 1, 2, to_csv).display(Display::first_arguments(1)).intervals(Intervals::Texts).doc(
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["to_csv"], 1, 2, to_csv)
+    .display(Display::first_arguments(1))
+    .intervals(Intervals::Texts)
+    .doc(
         "struct[, options]",
         "Writes a struct as a CSV record.",
         &["SELECT to_csv(named_struct('a', 1, 'b', 'x,y'))"],
@@ -124,7 +126,9 @@ fn writer_of(writing: &Writing) -> Result<CsvWriter> {
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let structs = array.as_struct_opt().ok_or_else(|| Error::internal("the argument of to_csv is not a struct, although binding checked it"))?;
+    let structs = array.as_struct_opt().ok_or_else(|| {
+        Error::internal("the argument of to_csv is not a struct, although binding checked it")
+    })?;
     let writer = writer_of(b.params()?)?;
     let mut buffer = String::new();
     b.build_text(|row| {

@@ -6,7 +6,9 @@ use crate::coerce::coerce_argument;
 use crate::errors::{datetime_overflow, interval_parts_overflow, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::registry::{Call, Defaults, Entry, Intervals, Ty};
-use crate::types::{CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_decimal, is_float, is_integral, timestamp};
+use crate::types::{
+    CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_decimal, is_float, is_integral, timestamp,
+};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type,
