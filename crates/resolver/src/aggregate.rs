@@ -108,7 +108,19 @@ impl Resolver<'_> {
             return Ok(grouping);
         }
         // The unresolved items are searched: a resolved aggregate is an ordinary column that stands for its result.
-        for item in list.iter().filter(|i| self.aggregate_in(i).is_none()) {
+        for item in list {
+            // A generator is above the groups, so its arguments are keys. Constants are none: they make no groups.
+            if let Some(call) = self.generator_call(item) {
+                for arg in call.args.iter().filter(|arg| self.aggregate_in(arg).is_none()) {
+                    if self.expr(arg, env)?.expr.any_column_refs() {
+                        self.key_of_item(arg, env, &mut grouping)?;
+                    }
+                }
+                continue;
+            }
+            if self.aggregate_in(item).is_some() {
+                continue;
+            }
             if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
                 for c in self.star(item, env)? {
                     self.add_key(crate::attribute::value_of(&c), false, &mut grouping);
@@ -236,7 +248,7 @@ impl Resolver<'_> {
             literals: grouping.sets.is_some(),
             grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
             // These are not columns of the input: the operators above the aggregate add them.
-            allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
+            allowed: ids_above(calls, resolved),
             scope: &rel.scope,
         };
         // Without keys, only a select list of aggregates alone has a grouping.
@@ -264,6 +276,9 @@ impl Resolver<'_> {
                 regroup.expr(part).map_err(of_list)?;
             }
             found.window = regroup.expr(found.window.clone())?;
+        }
+        if let Some(generator) = &mut resolved.generator {
+            generator.map_list(|list| regroup.expr(list).map_err(of_list))?;
         }
         for (_, drawn) in &mut calls.drawn {
             *drawn = regroup.expr(drawn.clone())?;
@@ -396,10 +411,12 @@ fn outside_aggregate(window: &Expr) -> Vec<Expr> {
 }
 
 /// Returns the ids of the columns that the operators above the input add.
-fn ids_above(calls: &Calls) -> Vec<String> {
-    let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
-    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id)).cloned();
-    aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
+fn ids_above(calls: &Calls, resolved: &ResolvedSelect) -> Vec<String> {
+    let aggregates = calls.aggregates.iter().map(|a| &a.id);
+    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id));
+    let of_calls = aggregates.chain(windows).chain(calls.groupings.iter().map(|g| &g.id)).cloned();
+    let generated = resolved.generator.iter().map(|generator| generator.id().to_owned());
+    of_calls.chain(generated).chain(resolved.outputs.varying()).collect()
 }
 
 /// Computes the keys that are not columns of the input.
