@@ -29,7 +29,7 @@ use thalweg_values::errors::from_datafusion;
 pub(crate) struct Grouping {
     keys: Vec<Key>,
     /// The keys of each grouping set, as indexes into `keys`; none for a plain GROUP BY.
-    sets: Option<Vec<Vec<usize>>>,
+    pub(crate) sets: Option<Vec<Vec<usize>>>,
     /// Whether the keys come from the select list (`GROUP BY ALL`).
     inferred: bool,
 }
@@ -315,14 +315,10 @@ impl Resolver<'_> {
     fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
         let below: Vec<String> = grouping.keys.iter().map(|k| k.below.clone()).collect();
         let input = crate::column_copies::keys_copied(keys_below(input, grouping)?, &below)?;
-        let mut aggregates: Vec<Expr> = vec![];
-        for found in &calls.aggregates {
-            // Calls may differ in the type of their finished result only, but DataFusion refuses two columns of one
-            // name.
-            if !aggregates.contains(&found.aggregate) {
-                aggregates.push(found.aggregate.clone());
-            }
-        }
+        let mut aggregates = crate::aggregate_columns::AggregateColumns::default();
+        let names: Vec<String> =
+            calls.aggregates.iter().map(|c| aggregates.add(&c.aggregate, &c.id)).collect();
+        let mut aggregates = aggregates.exprs;
         // A group without keys and aggregates is still one row, so it counts them.
         let counts = (grouping.keys.is_empty() && aggregates.is_empty()) || grouping.has_total();
         let count = self.count_of_rows()?;
@@ -342,8 +338,8 @@ impl Resolver<'_> {
                 },
             );
         }
-        for found in &calls.aggregates {
-            let raw = column(&found.aggregate.schema_name().to_string());
+        for (found, name) in calls.aggregates.iter().zip(&names) {
+            let raw = column(name);
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
             exprs.push(value.alias(&found.id));
         }
@@ -389,6 +385,18 @@ impl Grouping {
             |s: &Vec<usize>| s.iter().filter_map(|i| self.keys.get(*i)).map(|k| column(&k.below)).collect();
         vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
     }
+
+    /// Returns the scope of a select list over grouping sets: a set that leaves a key out makes its columns null.
+    pub(crate) fn scope_with_null_keys(&self, scope: &Scope) -> Scope {
+        let of_keys: Vec<String> =
+            self.keys.iter().flat_map(|k| k.typed.expr.column_refs()).map(|c| c.name.clone()).collect();
+        let mut scope = scope.clone();
+        for column in scope.columns.iter_mut().chain(&mut scope.hidden) {
+            column.nullable |= of_keys.contains(&column.id);
+        }
+        scope
+    }
+
     /// Returns whether one of several grouping sets is empty, such as a ROLLUP's last.
     fn has_total(&self) -> bool {
         !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))

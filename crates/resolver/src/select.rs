@@ -107,11 +107,18 @@ impl Resolver<'_> {
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
         (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
+        let with_null_keys;
         let (list, mut grouping) = match select.body {
             Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
             Body::Aggregate(aggregate) => {
                 let list = aggregate_list(aggregate);
-                let grouping = self.grouping_keys(aggregate, &list, &env)?;
+                let mut grouping = self.grouping_keys(aggregate, &list, &env)?;
+                if grouping.sets.is_some() {
+                    // Resolved again, because the types of nested values say whether a part of them may be null.
+                    with_null_keys = grouping.scope_with_null_keys(&input.scope);
+                    env.scope = &with_null_keys;
+                    grouping = self.grouping_keys(aggregate, &list, &env)?;
+                }
                 (list.into_iter().map(ListItem::Expr).collect::<Vec<_>>(), Some(grouping))
             }
         };
