@@ -52,8 +52,8 @@ const READS: &[(&str, &str, &str)] = &[
     ),
     (
         "csv: digits of other scripts",
-        "struct<n:int,x:double>\n{\"n\":null,\"x\":null}",
-        "numbers are written in ASCII digits",
+        "struct<n:int,x:double>\n{\"n\":null,\"x\":8.0}",
+        "integers are written in ASCII digits",
     ),
     (
         "csv: DROPMALFORMED, count",

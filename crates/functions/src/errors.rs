@@ -124,6 +124,18 @@ pub(crate) fn cannot_parse_timestamp(message: &str, function: &str) -> Error {
         .param("func", format!("`{function}`"))
 }
 
+/// `[INVALID_BITMAP_POSITION]`: a position outside of a bitmap of so many bytes.
+pub(crate) fn bitmap_position(position: i64, bytes: usize) -> Error {
+    let bits = bytes * 8;
+    let text = format!(
+        "The 0-indexed bitmap position {position} is out of bounds. The bitmap has {bits} bits ({bytes} bytes)."
+    );
+    Error::new(ErrorKind::ArrayIndex, "INVALID_BITMAP_POSITION", "22003", text)
+        .param("bitPosition", position.to_string())
+        .param("bitmapNumBytes", bytes.to_string())
+        .param("bitmapNumBits", bits.to_string())
+}
+
 /// `[INVALID_ARRAY_INDEX]`.
 pub(crate) fn array_index(index: i64, size: usize) -> Error {
     let text = format!(

@@ -100,7 +100,9 @@ pub fn window_time(window: Arg) -> Result<Bound> {
         let array = b.array(0)?;
         let window = array.as_struct();
         let ends = window.columns().get(1).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let ends = ends.ok_or_else(|| Error::internal("a window has an end"))?;
+        let ends = ends.ok_or_else(|| {
+            Error::internal("an event-time window has no end, although its type was checked")
+        })?;
         let last = |row: usize| (window.is_valid(row) && ends.is_valid(row)).then(|| ends.value(row) - 1);
         b.build::<TimestampMicrosecondType>(|row| Ok(last(row)))
     });

@@ -13,7 +13,7 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
     Datum, PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder, new_empty_array,
 };
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
@@ -25,6 +25,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
+use thalweg_values::types::sql_name;
 
 /// The number of rows after which a loop checks for cancellation: the check reads an atomic flag, and one row may
 /// take long.
@@ -209,7 +210,12 @@ impl ScalarUDFImpl for Kernel {
         let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;
         // Checked for every call: a wrong length or type would surface far from its cause.
         if array.len() != rows || array.data_type() != &self.returns {
-            let text = format!("{} gave {} rows of {}", self.name, array.len(), array.data_type());
+            let (length, made) = (array.len(), sql_name(array.data_type()));
+            let text = format!(
+                "the kernel {} returned {length} rows of the type {made}, but {rows} rows of the type {} were expected",
+                self.name,
+                sql_name(&self.returns)
+            );
             return Err(external(Error::internal(text)));
         }
         match constant {
@@ -225,6 +231,37 @@ pub(crate) struct Batch<'a> {
     pub rows: usize,
     pub returns: &'a DataType,
     params: &'a KernelParams,
+}
+
+/// The parts of the type of the result. Binding has chosen it, so another kind of type is a mistake of ours.
+impl Batch<'_> {
+    /// Returns the fields of a struct.
+    pub(crate) fn returned_fields(&self) -> Result<&Fields> {
+        match self.returns {
+            DataType::Struct(fields) => Ok(fields),
+            other => Err(wrong_result("a struct", other)),
+        }
+    }
+    /// Returns the field of the elements of an array.
+    pub(crate) fn returned_element(&self) -> Result<&FieldRef> {
+        match self.returns {
+            DataType::List(element) => Ok(element),
+            other => Err(wrong_result("an array", other)),
+        }
+    }
+    /// Returns the precision and the scale of a decimal.
+    pub(crate) fn returned_digits(&self) -> Result<(u8, i8)> {
+        match self.returns {
+            DataType::Decimal128(p, s) => Ok((*p, *s)),
+            other => Err(wrong_result("a decimal", other)),
+        }
+    }
+}
+
+/// The error for a kernel that builds another type than it was bound to.
+fn wrong_result(built: &str, bound: &DataType) -> Error {
+    let bound = sql_name(bound);
+    Error::internal(format!("a kernel builds {built}, but it was bound to return {bound}"))
 }
 
 /// A primitive column or constant.
@@ -310,7 +347,10 @@ impl<'a> Batch<'a> {
     }
 
     fn arg(&self, i: usize) -> Result<&'a ColumnarValue> {
-        self.args.get(i).ok_or_else(|| Error::internal(format!("argument {i} is missing")))
+        let given = self.args.len();
+        let missing =
+            || Error::internal(format!("a kernel reads argument {i}, but it was called with {given}"));
+        self.args.get(i).ok_or_else(missing)
     }
 
     /// Returns the type of an argument.
@@ -450,7 +490,7 @@ pub(crate) fn still_wanted(row: usize) -> Result<()> {
 }
 
 fn wrong_layout(i: usize, actual: &DataType) -> Error {
-    Error::internal(format!("argument {i} has the layout {actual}"))
+    Error::internal(format!("argument {i} has the type {}, which the kernel does not read", sql_name(actual)))
 }
 
 /// Converts Arrow's error to ours.

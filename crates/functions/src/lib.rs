@@ -56,7 +56,7 @@ pub use kernel::located;
 pub use operators::key::key;
 pub use registry::{
     AggregateArgs, AggregateForm, Display, DisplayForm, Doc, Entry, Function, FunctionRegistry, Generator,
-    GeneratorForm, Intervals, Kind, LambdaForm, ScalarArgs, SpecialForm, TableForm, WindowForm,
+    GeneratorForm, Intervals, Kind, LambdaForm, NullClause, ScalarArgs, SpecialForm, TableForm, WindowForm,
     bind_aggregate, bind_scalar, bind_window, examples, names, reference, unknown,
 };
 pub use scalar::access::{extract, field};

@@ -43,7 +43,12 @@ impl KernelParams {
     /// Returns the parameters as the type that they were made of.
     pub(crate) fn get<T: 'static>(&self) -> Result<&T> {
         let found = self.0.as_ref().as_any().downcast_ref::<T>();
-        found.ok_or_else(|| Error::internal(format!("{:?} are the parameters of another function", self.0)))
+        found.ok_or_else(|| {
+            Error::internal(format!(
+                "a kernel was bound with {:?}, which is not of the type of its parameters",
+                self.0
+            ))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::aggregate::{AggregateCall, windowed};
 use crate::binding::{Arg, BindContext};
 use crate::coerce::{coerce_argument, common_type, to_type};
 use crate::errors::{bad_value, data_diff_types, not_constant};
-use crate::registry::{Entry, Function, WindowForm};
+use crate::registry::{Defaults, Display, Entry, Function, NullClause, WindowForm};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_window as df;
@@ -83,26 +83,35 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the fraction of the rows that do not come after a row.",
         &["SELECT v, cume_dist() OVER (ORDER BY v) FROM VALUES (10), (20), (20), (30) AS t(v)"],
     ),
-    Entry::window(&["ntile"], 0, 1, WindowForm::Number, ntile).doc(
-        "[count]",
-        "Deals the rows into so many groups of equal size.",
-        &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
-    ),
-    Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| lag_or_lead(w, df::lead_lag::lag_udwf())).doc(
-        "value[, offset[, default]]",
-        "Returns the value of a row some places before, by default one.",
-        &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
-    Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| lag_or_lead(w, df::lead_lag::lead_udwf())).doc(
-        "value[, offset[, default]]",
-        "Returns the value of a row some places after, by default one.",
-        &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
-    Entry::window(&["nth_value"], 2, 2, WindowForm::Frame, nth).doc(
-        "value, n",
-        "Returns the value of the n-th row of the frame.",
-        &["SELECT v, nth_value(v, 2) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
-    ),
+    Entry::window(&["ntile"], 0, 1, WindowForm::Number, ntile)
+        .defaults(&[Defaults { given: 0, shown: &["1"] }])
+        .doc(
+            "[count]",
+            "Deals the rows into so many groups of equal size.",
+            &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
+        ),
+    Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| lag_or_lead(w, df::lead_lag::lag_udwf()))
+        .nulls(NullClause::Hidden)
+        .doc(
+            "value[, offset[, default]]",
+            "Returns the value of a row some places before, by default one.",
+            &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
+    Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| lag_or_lead(w, df::lead_lag::lead_udwf()))
+        .nulls(NullClause::Hidden)
+        .doc(
+            "value[, offset[, default]]",
+            "Returns the value of a row some places after, by default one.",
+            &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
+    Entry::window(&["nth_value"], 2, 3, WindowForm::Frame, nth)
+        .display(Display::first_arguments(2))
+        .nulls(NullClause::ShownIfIgnored)
+        .doc(
+            "value, n[, ignoreNulls]",
+            "Returns the value of the n-th row of the frame, or of the n-th that is not null.",
+            &["SELECT v, nth_value(v, 2) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
+        ),
 ];
 
 /// Binds `first_value` over a window.
@@ -219,14 +228,14 @@ fn set_nulls(function: &mut WindowFunction, ignore_nulls: Option<bool>) {
 }
 
 fn lost(name: &str) -> Error {
-    Error::internal(format!("{name} over a window lost an argument"))
+    Error::internal(format!("{name} over a window has fewer arguments than were checked"))
 }
 
 /// Binds `nth_value`; null before the frame has so many rows.
 fn nth(call: WindowArgs) -> Result<BoundWindow> {
-    let ignore_nulls = call.ignore_nulls;
     let mut args = call.args.into_iter();
     let (Some(value), Some(n)) = (args.next(), args.next()) else { return Err(lost(call.name)) };
+    let ignore_nulls = flag_or(call.name, args.next(), call.ignore_nulls)?;
     let n = integer(n.literal()).ok_or_else(|| not_constant("nth_value", "offset", "INT"))?;
     if n <= 0 {
         return Err(bad_value("nth_value", "offset", "a positive integer", &n.to_string()));
@@ -238,18 +247,21 @@ fn nth(call: WindowArgs) -> Result<BoundWindow> {
     Ok(made)
 }
 
+/// Returns whether nulls are ignored: as an argument says, if there is one, and otherwise as the clause.
+fn flag_or(name: &'static str, flag: Option<Arg>, clause: Option<bool>) -> Result<Option<bool>> {
+    match flag.as_ref().map(Arg::literal) {
+        None => Ok(clause),
+        Some(Some(ScalarValue::Boolean(Some(ignore)))) => Ok(Some(*ignore)),
+        Some(_) => Err(not_constant(name, "ignoreNulls", "BOOLEAN")),
+    }
+}
+
 /// Binds `first_value` and `last_value`, optionally of the values that are not null.
 fn first_or_last(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
     let WindowArgs { name, args, ignore_nulls, .. } = call;
     let mut args = args.into_iter();
     let Some(value) = args.next() else { return Err(lost(name)) };
-    let ignore_nulls = match args.next() {
-        None => ignore_nulls,
-        Some(flag) => match flag.literal() {
-            Some(ScalarValue::Boolean(Some(ignore))) => Some(*ignore),
-            _ => return Err(not_constant(name, "ignoreNulls", "BOOLEAN")),
-        },
-    };
+    let ignore_nulls = flag_or(name, args.next(), ignore_nulls)?;
     let (data_type, nullable) = (value.data_type.clone(), true);
     let mut made = window(udwf, vec![value], data_type, nullable);
     (made.needs_order, made.takes_frame) = (false, true);
@@ -268,7 +280,7 @@ pub(crate) fn aggregate_over_window(
     let call = AggregateCall { ignore_nulls, ..AggregateCall::default() };
     let bound = function.bind_aggregate(args, call, ctx)?;
     let Expr::AggregateFunction(f) = bound.aggregate else {
-        return Err(Error::internal("an aggregate is an aggregate expression"));
+        return Err(Error::internal("binding an aggregate made an expression of another kind"));
     };
     let params = WindowFunctionParams {
         args: f.params.args,

@@ -29,7 +29,7 @@ use thalweg_values::errors::from_datafusion;
 pub(crate) struct Grouping {
     keys: Vec<Key>,
     /// The keys of each grouping set, as indexes into `keys`; none for a plain GROUP BY.
-    sets: Option<Vec<Vec<usize>>>,
+    pub(crate) sets: Option<Vec<Vec<usize>>>,
     /// Whether the keys come from the select list (`GROUP BY ALL`).
     inferred: bool,
 }
@@ -108,7 +108,19 @@ impl Resolver<'_> {
             return Ok(grouping);
         }
         // The unresolved items are searched: a resolved aggregate is an ordinary column that stands for its result.
-        for item in list.iter().filter(|i| self.aggregate_in(i).is_none()) {
+        for item in list {
+            // A generator is above the groups, so its arguments are keys. Constants are none: they make no groups.
+            if let Some(call) = self.generator_call(item) {
+                for arg in call.args.iter().filter(|arg| self.aggregate_in(arg).is_none()) {
+                    if self.expr(arg, env)?.expr.any_column_refs() {
+                        self.key_of_item(arg, env, &mut grouping)?;
+                    }
+                }
+                continue;
+            }
+            if self.aggregate_in(item).is_some() {
+                continue;
+            }
             if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
                 for c in self.star(item, env)? {
                     self.add_key(crate::attribute::value_of(&c), false, &mut grouping);
@@ -236,7 +248,7 @@ impl Resolver<'_> {
             literals: grouping.sets.is_some(),
             grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
             // These are not columns of the input: the operators above the aggregate add them.
-            allowed: ids_above(calls).into_iter().chain(resolved.outputs.varying()).collect(),
+            allowed: ids_above(calls, resolved),
             scope: &rel.scope,
         };
         // Without keys, only a select list of aggregates alone has a grouping.
@@ -264,6 +276,9 @@ impl Resolver<'_> {
                 regroup.expr(part).map_err(of_list)?;
             }
             found.window = regroup.expr(found.window.clone())?;
+        }
+        if let Some(generator) = &mut resolved.generator {
+            generator.map_list(|list| regroup.expr(list).map_err(of_list))?;
         }
         for (_, drawn) in &mut calls.drawn {
             *drawn = regroup.expr(drawn.clone())?;
@@ -300,14 +315,10 @@ impl Resolver<'_> {
     fn grouped(&self, input: LogicalPlan, grouping: &Grouping, calls: &Calls) -> Result<LogicalPlan> {
         let below: Vec<String> = grouping.keys.iter().map(|k| k.below.clone()).collect();
         let input = crate::column_copies::keys_copied(keys_below(input, grouping)?, &below)?;
-        let mut aggregates: Vec<Expr> = vec![];
-        for found in &calls.aggregates {
-            // Calls may differ in the type of their finished result only, but DataFusion refuses two columns of one
-            // name.
-            if !aggregates.contains(&found.aggregate) {
-                aggregates.push(found.aggregate.clone());
-            }
-        }
+        let mut aggregates = crate::aggregate_columns::AggregateColumns::default();
+        let names: Vec<String> =
+            calls.aggregates.iter().map(|c| aggregates.add(&c.aggregate, &c.id)).collect();
+        let mut aggregates = aggregates.exprs;
         // A group without keys and aggregates is still one row, so it counts them.
         let counts = (grouping.keys.is_empty() && aggregates.is_empty()) || grouping.has_total();
         let count = self.count_of_rows()?;
@@ -327,8 +338,8 @@ impl Resolver<'_> {
                 },
             );
         }
-        for found in &calls.aggregates {
-            let raw = column(&found.aggregate.schema_name().to_string());
+        for (found, name) in calls.aggregates.iter().zip(&names) {
+            let raw = column(name);
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
             exprs.push(value.alias(&found.id));
         }
@@ -374,6 +385,18 @@ impl Grouping {
             |s: &Vec<usize>| s.iter().filter_map(|i| self.keys.get(*i)).map(|k| column(&k.below)).collect();
         vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
     }
+
+    /// Returns the scope of a select list over grouping sets: a set that leaves a key out makes its columns null.
+    pub(crate) fn scope_with_null_keys(&self, scope: &Scope) -> Scope {
+        let of_keys: Vec<String> =
+            self.keys.iter().flat_map(|k| k.typed.expr.column_refs()).map(|c| c.name.clone()).collect();
+        let mut scope = scope.clone();
+        for column in scope.columns.iter_mut().chain(&mut scope.hidden) {
+            column.nullable |= of_keys.contains(&column.id);
+        }
+        scope
+    }
+
     /// Returns whether one of several grouping sets is empty, such as a ROLLUP's last.
     fn has_total(&self) -> bool {
         !self.keys.is_empty() && self.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty))
@@ -396,10 +419,12 @@ fn outside_aggregate(window: &Expr) -> Vec<Expr> {
 }
 
 /// Returns the ids of the columns that the operators above the input add.
-fn ids_above(calls: &Calls) -> Vec<String> {
-    let aggregates = calls.aggregates.iter().map(|a| a.id.clone());
-    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id)).cloned();
-    aggregates.chain(windows).chain(calls.groupings.iter().map(|g| g.id.clone())).collect()
+fn ids_above(calls: &Calls, resolved: &ResolvedSelect) -> Vec<String> {
+    let aggregates = calls.aggregates.iter().map(|a| &a.id);
+    let windows = calls.windows.iter().map(|w| &w.id).chain(calls.drawn.iter().map(|(id, _)| id));
+    let of_calls = aggregates.chain(windows).chain(calls.groupings.iter().map(|g| &g.id)).cloned();
+    let generated = resolved.generator.iter().map(|generator| generator.id().to_owned());
+    of_calls.chain(generated).chain(resolved.outputs.varying()).collect()
 }
 
 /// Computes the keys that are not columns of the input.

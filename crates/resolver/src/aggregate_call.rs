@@ -26,6 +26,7 @@ impl Resolver<'_> {
         let Some(calls) = env.calls.filter(|_| env.aggregates) else {
             return Err(self.misplaced_aggregate(function.name(), call, env));
         };
+        self.null_clause(function, call)?;
         let (bound, spark) = self.without_aliases(env.inside_aggregate(), AGGREGATE_OF_ALIAS, |env| {
             self.bound_aggregate(function, call, env)
         })?;

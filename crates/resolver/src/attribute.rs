@@ -9,6 +9,7 @@ use crate::scope::{FoundColumn, Lookup, Scope, ScopeColumn};
 use crate::{Resolver, column};
 use arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::Column;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, lit};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -159,7 +160,13 @@ impl Resolver<'_> {
             None => Some(self.qualifier_len(name, plan_id, env)),
         };
         let is_map = |expr: &ir::Expr| self.is_map(expr, env);
-        name(Naming { qualifier: &qualifier, is_map: &is_map, functions: &self.ctx.functions })
+        let integer = |expr: &ir::Expr| match self.constant(expr, env) {
+            Ok(Some(ScalarValue::Int32(value))) => value.map(i64::from),
+            Ok(Some(ScalarValue::Int64(value))) => value,
+            Ok(_) | Err(_) => None,
+        };
+        let functions = &self.ctx.functions;
+        name(Naming { qualifier: &qualifier, is_map: &is_map, integer: &integer, functions })
     }
 
     /// Returns whether an expression is a map, which Spark shows with its keys in square brackets. A subquery is not

@@ -10,7 +10,7 @@ use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::lit;
 use thalweg_common::{Error, Result};
-use thalweg_functions::{Function, FunctionRegistry, Kind, SpecialForm};
+use thalweg_functions::{Function, FunctionRegistry, Kind, NullClause, SpecialForm};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::to_arrow;
@@ -130,7 +130,9 @@ impl Resolver<'_> {
         args.extend(self.arguments(branches, env)?);
         self.once(args, |args| {
             let mut args = args.into_iter();
-            let Some(value) = args.next() else { return Err(Error::internal("a CASE without a value")) };
+            let Some(value) = args.next() else {
+                return Err(Error::internal("a CASE with an operand was resolved without its operand"));
+            };
             let mut branches = vec![];
             while let Some(first) = args.next() {
                 match args.next() {
@@ -193,19 +195,24 @@ impl Resolver<'_> {
         }
     }
 
+    /// Refuses IGNORE NULLS after a function that does not have it.
+    pub(crate) fn null_clause(&self, function: Function, call: &FunctionCall) -> Result<()> {
+        match (call.ignore_nulls, function.entry().null_clause()) {
+            (Some(true), NullClause::Refused) => Err(unsupported_syntax(function.name(), "IGNORE NULLS")),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses the clauses that only aggregates have.
     pub(crate) fn plain(&self, name: &str, call: &FunctionCall) -> Result<()> {
         let clause = match call {
             FunctionCall { distinct: true, .. } => "DISTINCT",
             FunctionCall { filter: Some(_), .. } => "FILTER",
-            FunctionCall { ignore_nulls: Some(_), .. } => "IGNORE NULLS",
+            FunctionCall { ignore_nulls: Some(true), .. } => "IGNORE NULLS",
             FunctionCall { order_within, .. } if !order_within.is_empty() => "WITHIN GROUP",
             _ => return Ok(()),
         };
-        let text = format!("The function `{name}` does not support {clause}.");
-        Err(analysis("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000", text)
-            .param("prettyName", format!("`{name}`"))
-            .param("syntax", clause))
+        Err(unsupported_syntax(name, clause))
     }
 
     /// Arguments in order; a star stands for the columns in sight.
@@ -350,11 +357,21 @@ pub(crate) fn call_name(call: &FunctionCall) -> String {
     call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
 }
 
+/// The error for a clause after a function that does not have it.
+fn unsupported_syntax(name: &str, clause: &str) -> Error {
+    let text = format!("The function `{name}` does not support {clause}.");
+    analysis("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000", text)
+        .param("prettyName", format!("`{name}`"))
+        .param("syntax", clause)
+}
+
 fn is_false(expr: &ir::Expr) -> bool {
     matches!(expr.node, ExprNode::Literal(ir::Literal::Boolean(false)))
 }
 
 /// As many arguments as were given.
 pub(crate) fn exactly<const N: usize>(args: Vec<ResolvedExpr>) -> Result<[ResolvedExpr; N]> {
-    args.try_into().map_err(|_| Error::internal("an operand was lost"))
+    let found = args.len();
+    args.try_into()
+        .map_err(|_| Error::internal(format!("{N} operands were expected, but {found} were resolved")))
 }

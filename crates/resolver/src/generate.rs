@@ -35,6 +35,17 @@ impl GeneratedColumns {
         &self.list
     }
 
+    /// Rewrites the list that is expanded.
+    pub(crate) fn map_list(&mut self, rewrite: impl FnOnce(Expr) -> Result<Expr>) -> Result<()> {
+        self.list = rewrite(self.list.clone())?;
+        Ok(())
+    }
+
+    /// The id of the column of the elements.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The generator's columns and their values above the unnest.
     pub(crate) fn columns(&self) -> Vec<(ScopeColumn, ResolvedExpr)> {
         self.columns.clone()
@@ -44,18 +55,24 @@ impl GeneratedColumns {
 impl Resolver<'_> {
     /// Resolves a select item that is a generator; none if it is not one.
     pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<GeneratedColumns>> {
-        let (call, names) = match &item.node {
-            ExprNode::Alias { expr, names, .. } => match &expr.node {
-                ExprNode::Function(call) => (call, names.as_slice()),
-                _ => return Ok(None),
-            },
-            ExprNode::Function(call) => (call, &[] as &[String]),
-            _ => return Ok(None),
+        let Some(call) = self.generator_call(item) else { return Ok(None) };
+        let names = match &item.node {
+            ExprNode::Alias { names, .. } => names.as_slice(),
+            _ => &[],
         };
-        if self.generator_of(call).is_none() {
-            return Ok(None);
-        }
         self.generated(call, names, env).map(Some).map_err(|e| self.at(e, item.origin))
+    }
+
+    /// Returns the call of a select item that is a generator, with or without aliases.
+    pub(crate) fn generator_call<'e>(&self, item: &'e ir::Expr) -> Option<&'e FunctionCall> {
+        let inner = match &item.node {
+            ExprNode::Alias { expr, .. } => expr.as_ref(),
+            _ => item,
+        };
+        match &inner.node {
+            ExprNode::Function(call) if self.generator_of(call).is_some() => Some(call),
+            _ => None,
+        }
     }
 
     /// The generator that a call names.
@@ -71,7 +88,8 @@ impl Resolver<'_> {
         let unsupported = || Error::unsupported(format!("the generator {name}"));
         let generator = self.generator_of(call).ok_or_else(unsupported)?;
         self.plain(&name, call)?;
-        let env = ExprScope { aggregates: false, windows: false, clause: "generator", ..*env };
+        // In a select list the arguments may be aggregates; elsewhere there are none to add to.
+        let env = ExprScope { windows: false, clause: "generator", ..*env };
         let args = self.arguments(&call.args, &env)?;
         let id = self.new_id();
         let element = |t: &Arrow, nullable: bool| placeholder(&id, t.clone(), nullable);

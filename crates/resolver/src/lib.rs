@@ -26,6 +26,7 @@
 
 mod aggregate;
 mod aggregate_call;
+mod aggregate_columns;
 mod attribute;
 mod catalog;
 mod column_copies;

@@ -3,7 +3,9 @@
 //! Names are derived from the unresolved expression; only the resolver knows which part of a name is a qualifier,
 //! so it passes the number of parts to leave out.
 
-use thalweg_functions::{AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, WindowForm};
+use thalweg_functions::{
+    AggregateForm, Display, DisplayForm, FunctionRegistry, Kind, NullClause, WindowForm,
+};
 use thalweg_sql::ir::{
     EvalMode, Expr, ExprNode, FrameBound, FunctionCall, Literal, ParameterMarker, SortOrder, SubqueryKind,
     WindowCall, WindowFrame,
@@ -19,12 +21,30 @@ pub(crate) struct Naming<'a> {
     pub(crate) qualifier: QualifierLen<'a>,
     /// Whether an expression is a map.
     pub(crate) is_map: &'a dyn Fn(&Expr) -> bool,
+    /// The value of an expression that is a constant integer.
+    pub(crate) integer: &'a dyn Fn(&Expr) -> Option<i64>,
     pub(crate) functions: &'a FunctionRegistry,
 }
 
 impl Naming<'_> {
     fn kind_of(&self, call: &FunctionCall) -> Option<Kind> {
         Some(self.functions.find_qualified(&call.name)?.entry().kind())
+    }
+
+    fn null_clause(&self, call: &FunctionCall) -> NullClause {
+        let found = self.functions.find_qualified(&call.name);
+        found.map_or(NullClause::Refused, |function| function.entry().null_clause())
+    }
+
+    /// The name that a call is written with; with `IGNORE NULLS` or `RESPECT NULLS` the function's own, as in Spark.
+    fn written_name(&self, call: &FunctionCall) -> String {
+        if call.ignore_nulls.is_some()
+            && self.null_clause(call) != NullClause::Refused
+            && let Some(function) = self.functions.find_qualified(&call.name)
+        {
+            return function.entry().first_name().to_owned();
+        }
+        call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
     }
 
     fn display(&self, call: &FunctionCall) -> Option<Display> {
@@ -119,17 +139,8 @@ fn shown(array: &dyn arrow::array::Array) -> String {
 }
 
 fn decimal(unscaled: i128, scale: i8) -> String {
-    let digits = unscaled.unsigned_abs().to_string();
-    let scale = usize::try_from(scale).unwrap_or(0);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    // Java writes numbers with more than five leading zeros with an exponent.
-    if scale > digits.len() + 5 {
-        let (first, rest) = digits.split_at(1);
-        let rest = if rest.is_empty() { String::new() } else { format!(".{rest}") };
-        return format!("{sign}{first}{rest}E-{}", scale + 1 - digits.len());
-    }
     let mut text = String::new();
-    display::write_decimal(&mut text, unscaled, i8::try_from(scale).unwrap_or(0));
+    display::write_decimal_with_exponent(&mut text, unscaled, scale);
     text
 }
 
@@ -146,7 +157,7 @@ fn timestamp(micros: i64) -> String {
 }
 
 fn function_name(call: &FunctionCall, naming: Naming) -> String {
-    let function = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+    let function = naming.written_name(call);
     let args: Vec<String> = call.args.iter().map(|a| name_of(a, naming)).collect();
     let display = naming.display(call);
     let form = display.map_or(DisplayForm::Call, |display| display.form_for(&function));
@@ -230,6 +241,21 @@ fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String>
 
 /// `WITHIN GROUP`, `FILTER` and null treatment behind a call.
 fn clauses(mut name: String, call: &FunctionCall, naming: Naming) -> String {
+    let third_is_true =
+        || matches!(call.args.get(2).map(|a| &a.node), Some(ExprNode::Literal(Literal::Boolean(true))));
+    match (naming.null_clause(call), call.ignore_nulls) {
+        (NullClause::ShownIfIgnored, ignore) if ignore == Some(true) || third_is_true() => {
+            name.push_str(" ignore nulls");
+        }
+        (NullClause::ShownIfRespected, Some(false)) => name.push_str(" RESPECT NULLS"),
+        (
+            NullClause::Refused
+            | NullClause::Hidden
+            | NullClause::ShownIfIgnored
+            | NullClause::ShownIfRespected,
+            _,
+        ) => {}
+    }
     if !call.order_within.is_empty() {
         let order = match naming.kind_of(call) {
             // Spark shows such a key without the place of nulls, and its direction only if it falls.
@@ -246,9 +272,6 @@ fn clauses(mut name: String, call: &FunctionCall, naming: Naming) -> String {
     }
     if let Some(filter) = &call.filter {
         name.push_str(&format!(" FILTER (WHERE {})", name_of(filter, naming)));
-    }
-    if call.ignore_nulls == Some(true) {
-        name.push_str(" ignore nulls");
     }
     name
 }
@@ -304,8 +327,9 @@ fn framed(call: &WindowCall, naming: Naming) -> (String, String) {
     let name = function.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
     let Some(Kind::Window(form)) = naming.kind_of(function) else { return (shown(), frame(false)) };
     match form {
-        WindowForm::Lag => neighbour(function, "-", naming).unwrap_or_else(|| (shown(), frame(false))),
-        WindowForm::Lead => neighbour(function, "", naming).unwrap_or_else(|| (shown(), frame(false))),
+        WindowForm::Lag | WindowForm::Lead => {
+            neighbour(function, form, naming).unwrap_or_else(|| (shown(), frame(false)))
+        }
         WindowForm::Number => (shown(), frame(true)),
         WindowForm::Rank => (format!("{}()", name.to_uppercase()), frame(true)),
         WindowForm::Frame => (shown(), frame(false)),
@@ -313,14 +337,22 @@ fn framed(call: &WindowCall, naming: Naming) -> (String, String) {
 }
 
 /// The name and frame of a function of a row that is some places away.
-fn neighbour(function: &FunctionCall, sign: &str, naming: Naming) -> Option<(String, String)> {
+fn neighbour(function: &FunctionCall, form: WindowForm, naming: Naming) -> Option<(String, String)> {
     let args: Vec<_> = function.args.iter().map(|a| name_of(a, naming)).collect();
     let [value, rest @ ..] = args.as_slice() else { return None };
     let name = function.name.last()?.to_lowercase();
     let offset = rest.first().map_or("1", String::as_str);
     let default = rest.get(1).map_or("NULL", String::as_str);
-    // Spark shows `lag` with a frame that follows by a negative offset.
-    let frame = format!("ROWS BETWEEN {sign}{offset} FOLLOWING AND {sign}{offset} FOLLOWING");
+    // Spark shows `lag` with a frame that follows by a negative offset, which it computes if it is a constant.
+    let follows = match (form, function.args.get(1)) {
+        (WindowForm::Lag, None) => "-1".to_owned(),
+        (WindowForm::Lag, Some(given)) => match (naming.integer)(given) {
+            Some(value) => value.wrapping_neg().to_string(),
+            None => format!("(- {offset})"),
+        },
+        _ => offset.to_owned(),
+    };
+    let frame = format!("ROWS BETWEEN {follows} FOLLOWING AND {follows} FOLLOWING");
     Some((format!("{name}({value}, {offset}, {default})"), frame))
 }
 

@@ -2,10 +2,12 @@
 //!
 //! These clauses are resolved together, since ORDER BY and HAVING may use columns and aggregates that the
 //! select list does not output. The plan is, from below: input, event-time windows, aggregate, HAVING,
-//! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list.
+//! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list. Without an aggregate the
+//! generator is below the windows.
 
 use crate::errors::analysis;
 use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
+use crate::generate::GeneratedColumns;
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -50,9 +52,17 @@ impl ListItem {
 /// A resolved select list: its outputs, the clauses' expressions, and the calls in them.
 pub(crate) struct ResolvedSelect {
     pub outputs: Outputs,
+    pub generator: Option<GeneratedColumns>,
     pub having: Vec<ResolvedExpr>,
     pub qualify: Vec<ResolvedExpr>,
     pub order: Vec<(ResolvedExpr, SortOrder)>,
+}
+
+impl ResolvedSelect {
+    /// Creates a select of these outputs without other clauses.
+    pub(crate) fn of(outputs: Outputs) -> Self {
+        Self { outputs, generator: None, having: vec![], qualify: vec![], order: vec![] }
+    }
 }
 
 /// All that a select's plan is built from.
@@ -60,7 +70,6 @@ struct Parts {
     resolved: ResolvedSelect,
     calls: Calls,
     grouping: Option<crate::aggregate::Grouping>,
-    generator: Option<crate::generate::GeneratedColumns>,
 }
 
 impl Resolver<'_> {
@@ -84,7 +93,7 @@ impl Resolver<'_> {
         let env = ExprScope { clause: "ORDER BY", ..ExprScope::new(&rel.scope, outer) };
         let order = self.sort_keys(order, &outputs, &env)?;
         let hidden = rel.scope.hidden.clone();
-        let mut rel = self.output(rel, ResolvedSelect { outputs, having: vec![], qualify: vec![], order })?;
+        let mut rel = self.output(rel, ResolvedSelect { order, ..ResolvedSelect::of(outputs) })?;
         // A sort that projects removes the columns hidden by USING, otherwise they stay in scope.
         rel.scope.hidden = hidden
             .into_iter()
@@ -98,11 +107,18 @@ impl Resolver<'_> {
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
         (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
+        let with_null_keys;
         let (list, mut grouping) = match select.body {
             Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
             Body::Aggregate(aggregate) => {
                 let list = aggregate_list(aggregate);
-                let grouping = self.grouping_keys(aggregate, &list, &env)?;
+                let mut grouping = self.grouping_keys(aggregate, &list, &env)?;
+                if grouping.sets.is_some() {
+                    // Resolved again, because the types of nested values say whether a part of them may be null.
+                    with_null_keys = grouping.scope_with_null_keys(&input.scope);
+                    env.scope = &with_null_keys;
+                    grouping = self.grouping_keys(aggregate, &list, &env)?;
+                }
                 (list.into_iter().map(ListItem::Expr).collect::<Vec<_>>(), Some(grouping))
             }
         };
@@ -133,9 +149,12 @@ impl Resolver<'_> {
         if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
             grouping = Some(crate::aggregate::Grouping::global());
         }
-        let resolved = ResolvedSelect { outputs, having, qualify, order };
+        let resolved = ResolvedSelect { outputs, generator, having, qualify, order };
+        if grouping.is_some() {
+            refuse_generated(&resolved, &calls.borrow())?;
+        }
         let calls = calls.into_inner();
-        self.assembled(input, Parts { resolved, calls, grouping, generator })
+        self.assembled(input, Parts { resolved, calls, grouping })
     }
 
     /// Resolves a select of these items over an input, without other clauses.
@@ -149,26 +168,30 @@ impl Resolver<'_> {
         let mut env = ExprScope::new(&input.scope, outer);
         (env.calls, env.windows, env.clause) = (Some(&calls), true, "SELECT");
         let (outputs, generator) = self.select_list(items, Outputs::default(), &env)?;
-        let resolved = ResolvedSelect { outputs, having: vec![], qualify: vec![], order: vec![] };
+        let resolved = ResolvedSelect { generator, ..ResolvedSelect::of(outputs) };
         let calls = calls.into_inner();
-        self.assembled(input, Parts { resolved, calls, grouping: None, generator })
+        self.assembled(input, Parts { resolved, calls, grouping: None })
     }
 
     /// Builds the operators of a select, from below.
     fn assembled(&self, input: ResolvedRelation, parts: Parts) -> Result<ResolvedRelation> {
-        let Parts { mut resolved, mut calls, grouping, generator } = parts;
-        require_above(&resolved.outputs, &calls, generator.as_ref())?;
-        let scope = input.scope.clone();
+        let Parts { mut resolved, mut calls, grouping } = parts;
+        require_above(&resolved.outputs, &calls, resolved.generator.as_ref())?;
+        let (scope, is_grouped) = (input.scope.clone(), grouping.is_some());
         let mut rel = self.event_windows(input, &calls)?;
         if let Some(grouping) = grouping {
             rel = self.aggregate(rel, grouping, &mut calls, &mut resolved)?;
         }
         let having = std::mem::take(&mut resolved.having);
         rel = self.filtered(rel, having)?;
+        // As in Spark, windows see the generated rows, unless there are groups: then the list is generated from them.
+        if let Some(generator) = resolved.generator.take_if(|_| !is_grouped) {
+            rel = self.generate(rel, generator)?;
+        }
         rel = self.windows(rel, &calls)?;
         let qualify = std::mem::take(&mut resolved.qualify);
         rel = self.filtered(rel, qualify)?;
-        if let Some(generator) = generator {
+        if let Some(generator) = resolved.generator.take() {
             rel = self.generate(rel, generator)?;
         }
         let mut rel = self.output(rel, resolved)?;
@@ -182,7 +205,7 @@ impl Resolver<'_> {
         items: &[ListItem],
         mut lateral: Outputs,
         env: &ExprScope,
-    ) -> Result<(Outputs, Option<crate::generate::GeneratedColumns>)> {
+    ) -> Result<(Outputs, Option<GeneratedColumns>)> {
         let mut outputs = Outputs::default();
         let mut generator = None;
         for item in items {
@@ -446,11 +469,7 @@ fn peel(relation: &Relation) -> Option<Select<'_>> {
 }
 
 /// Refuses volatile outputs that are used below the operator that computes them.
-fn require_above(
-    outputs: &Outputs,
-    calls: &Calls,
-    generator: Option<&crate::generate::GeneratedColumns>,
-) -> Result<()> {
+fn require_above(outputs: &Outputs, calls: &Calls, generator: Option<&GeneratedColumns>) -> Result<()> {
     let varying = outputs.varying();
     let windows = calls.windows.iter().map(|w| &w.window).chain(calls.drawn.iter().map(|(_, e)| e));
     let below = windows.chain(calls.aggregates.iter().map(|a| &a.aggregate));
@@ -462,6 +481,24 @@ fn require_above(
         "an alias of a nondeterministic expression inside a window, an aggregate or a generator of the select list \
          that defines it",
     ))
+}
+
+/// Refuses clauses over groups that use a column which a generator makes above them.
+fn refuse_generated(resolved: &ResolvedSelect, calls: &Calls) -> Result<()> {
+    let Some(generator) = &resolved.generator else { return Ok(()) };
+    let uses = |expr: &Expr| expr.column_refs().iter().any(|c| c.name == generator.id());
+    let has = |conditions: &[ResolvedExpr]| conditions.iter().any(|typed| uses(&typed.expr));
+    let clause = if has(&resolved.having) {
+        "HAVING"
+    } else if has(&resolved.qualify) {
+        "QUALIFY"
+    } else if calls.windows.iter().any(|found| uses(&found.window)) {
+        "a window"
+    } else {
+        return Ok(());
+    };
+    let text = format!("{clause} over a column that a generator of the same select makes from groups");
+    Err(Error::unsupported(text))
 }
 
 fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {

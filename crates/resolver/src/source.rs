@@ -68,7 +68,7 @@ impl Resolver<'_> {
         }
         *self.missing.borrow_mut() = Some((request, self.position(origin)));
         // No user sees this error: `attempt` looks at `missing` first.
-        Err(Error::internal("a table is not loaded yet"))
+        Err(Error::internal("a table that the query reads was not loaded before it was resolved"))
     }
 
     fn entry(&self, entry: TableEntry, name: &Name) -> Result<ResolvedRelation> {
@@ -123,7 +123,7 @@ impl Resolver<'_> {
             .map_err(from_datafusion)?;
         if provided.fields().len() != schema.fields.len() {
             return Err(Error::internal(format!(
-                "table {name} has another number of columns than its schema"
+                "the provider of table {name} has another number of columns than its schema"
             )));
         }
         let (mut columns, mut exprs) = (vec![], vec![]);

@@ -79,6 +79,7 @@ impl Resolver<'_> {
         let args: Vec<ResolvedExpr> = args.into_iter().map(|a| self.drawn(a, env)).collect();
         let given = args.iter().map(ResolvedExpr::arg).collect();
         let found = found.ok_or_else(|| thalweg_functions::unknown(&name))?;
+        self.null_clause(found, function)?;
         let mut bound = found.bind_window(given, function.ignore_nulls, &self.binding())?;
         bound.function.params.filter = filter.map(|f| Box::new(f.expr));
         if bound.needs_order && call.order.is_empty() {

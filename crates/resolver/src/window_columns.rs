@@ -20,17 +20,22 @@ impl Resolver<'_> {
         }
         let before = rel.plan.schema().columns();
         let mut keys = WindowKeys::default();
-        let windows = calls.windows.iter().map(|found| keys.as_columns(&found.window, || self.new_id()));
-        let windows: Vec<Expr> = windows.collect();
-        let input = keys.below(rel.plan)?;
+        let mut windows: Vec<Expr> = vec![];
         let mut distinct: Vec<Expr> = vec![];
-        for window in &windows {
-            // Calls may differ in the type of their finished result only, but DataFusion refuses two columns of one
-            // name.
-            if !distinct.contains(window) {
+        for found in &calls.windows {
+            let mut window = keys.as_columns(&found.window, || self.new_id());
+            let name = window.schema_name().to_string();
+            // DataFusion's name of a call leaves out the casts of its arguments, so that two calls may have one name.
+            if distinct.iter().any(|w| *w != window && w.schema_name().to_string() == name) {
+                window = keys.arguments_as_columns(window, || self.new_id());
+            }
+            // Calls may differ in the type of their finished result only.
+            if !distinct.contains(&window) {
                 distinct.push(window.clone());
             }
+            windows.push(window);
         }
+        let input = keys.below(rel.plan)?;
         let plan = LogicalPlanBuilder::window_plan(input, distinct).map_err(from_datafusion)?;
         let mut exprs: Vec<Expr> = before.into_iter().map(Expr::Column).collect();
         for (found, window) in calls.windows.iter().zip(&windows) {
@@ -43,7 +48,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The computed keys of windows, which become columns of a projection below them.
+/// The computed keys of windows, and some of their arguments, which become columns of a projection below them.
 ///
 /// DataFusion derives the order of an operator's input again from its expressions. For a key such as `a < 1 AND b`
 /// it derives another order than the one it sorted by, and then refuses the plan; a column has only one order.
@@ -60,6 +65,18 @@ impl WindowKeys {
         for key in params.partition_by.iter_mut().chain(order) {
             if !matches!(key, Expr::Column(_) | Expr::Literal(..)) {
                 *key = column(&self.id_of(key, &mut new_id));
+            }
+        }
+        Expr::WindowFunction(function)
+    }
+
+    /// Replaces the arguments of a call by columns.
+    fn arguments_as_columns(&mut self, window: Expr, mut new_id: impl FnMut() -> String) -> Expr {
+        let Expr::WindowFunction(mut function) = window else { return window };
+        for argument in &mut function.params.args {
+            // A literal may be a parameter of the function and not a value of the rows.
+            if !matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
+                *argument = column(&self.id_of(argument, &mut new_id));
             }
         }
         Expr::WindowFunction(function)

@@ -225,6 +225,13 @@ pub fn write_float(out: &mut String, value: f64, width: Width) {
     }
 }
 
+/// Returns the digits `0.d1d2… × 10^exponent` with which Java prints a finite double greater than 0, and the exponent.
+/// The first digit is not 0.
+pub fn significant_digits(value: f64) -> (Vec<u8>, i32) {
+    let Digits { digits, exponent } = shortest::digits(value, Width::Double);
+    (digits, exponent)
+}
+
 /// Returns a double as Java prints it.
 pub fn double(value: f64) -> String {
     let mut out = String::new();
@@ -247,6 +254,19 @@ pub fn write_decimal(out: &mut String, value: i128, scale: i8) {
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at_checked(padded.len() - scale).unwrap_or((&padded, ""));
     let _ = write!(out, "{whole}.{fraction}");
+}
+
+/// Appends a decimal as Java's `BigDecimal.toString` does: with an exponent if there are more than five zeros between
+/// the point and the first digit.
+pub fn write_decimal_with_exponent(out: &mut String, value: i128, scale: i8) {
+    let digits = value.unsigned_abs().to_string();
+    let places = usize::try_from(scale).unwrap_or(0);
+    if places <= digits.len() + 5 {
+        return write_decimal(out, value, scale);
+    }
+    let (first, rest) = digits.split_at_checked(1).unwrap_or((&digits, ""));
+    let (sign, point) = (if value < 0 { "-" } else { "" }, if rest.is_empty() { "" } else { "." });
+    let _ = write!(out, "{sign}{first}{point}{rest}E-{}", places + 1 - digits.len());
 }
 
 /// Appends a date as `2024-01-31`. Years with more than four digits have a sign.

@@ -34,4 +34,5 @@ pub mod print;
 pub mod types;
 pub mod zone;
 
+mod hexadecimal;
 mod shortest;

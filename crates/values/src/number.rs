@@ -2,6 +2,7 @@
 //!
 //! CAST removes the white space around a text first ([`trim`](crate::datetime::trim)); readers of files do not.
 
+use crate::hexadecimal::Hexadecimal;
 use std::borrow::Cow;
 use std::str::FromStr;
 
@@ -83,19 +84,20 @@ pub fn integer<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// Parses a double as Java's `Double.parseDouble` does: with blanks around it, a type suffix, `NaN` and `Infinity`.
+/// Parses a double as Java's `Double.parseDouble` does: with blanks around it, a type suffix, hexadecimal digits with an
+/// exponent of two, `NaN` and `Infinity`.
 pub fn double(text: &str) -> Option<f64> {
-    floating(text)
+    floating(text, Hexadecimal::to_double)
 }
 
 /// Parses a float as Java's `Float.parseFloat` does: rounded once, and not first to a double.
 pub fn float(text: &str) -> Option<f32> {
-    floating(text)
+    floating(text, Hexadecimal::to_float)
 }
 
 /// Parses a float or double as Java does.
-fn floating<T: FromStr>(text: &str) -> Option<T> {
-    let text = text.trim();
+fn floating<T: FromStr>(text: &str, of_hexadecimal: fn(Hexadecimal) -> T) -> Option<T> {
+    let text = text.trim_matches(is_java_blank);
     // Several signs before a word are left to Rust's parser, which refuses them.
     match text.trim_start_matches(['+', '-']) {
         "NaN" | "Infinity" if text.len() <= "+Infinity".len() => return text.parse().ok(),
@@ -104,7 +106,15 @@ fn floating<T: FromStr>(text: &str) -> Option<T> {
     // Rust's parser accepts words such as `inf` and `nan`, which Java does not: only these characters reach it.
     let bare = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
     let plain = bare.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-    if plain && bare.bytes().any(|b| b.is_ascii_digit()) { bare.parse().ok() } else { None }
+    if plain && bare.bytes().any(|b| b.is_ascii_digit()) {
+        return bare.parse().ok();
+    }
+    Hexadecimal::parse(bare).map(of_hexadecimal)
+}
+
+/// Returns whether Java's `String.trim` removes a character.
+fn is_java_blank(c: char) -> bool {
+    c <= ' '
 }
 
 /// Parses a double as CAST does: also `inf`, `infinity` and `nan` in any case.
@@ -262,7 +272,15 @@ mod tests {
 
     #[test]
     fn doubles_read_as_in_java() {
-        let good = [("1", 1.0), (" 1.5 ", 1.5), ("1e3", 1000.0), ("2.5f", 2.5), (".5", 0.5), ("-1d", -1.0)];
+        let good = [
+            ("1", 1.0),
+            (" 1.5 ", 1.5),
+            ("1e3", 1000.0),
+            ("2.5f", 2.5),
+            (".5", 0.5),
+            ("-1d", -1.0),
+            ("0x1p3f", 8.0),
+        ];
         for (text, wanted) in good {
             assert_eq!(double(text), Some(wanted), "{text}");
         }

@@ -8,7 +8,9 @@ use crate::display;
 use crate::pattern::Pattern;
 use crate::zone::Zone;
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Date32Type, IntervalUnit, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, IntervalUnit, TimeUnit, TimestampMicrosecondType,
+};
 use thalweg_common::{Error, Result};
 
 /// The zone and the patterns with which values are printed.
@@ -102,6 +104,11 @@ pub fn print(column: &dyn Array, row: usize, rules: &PrintRules, out: &mut Strin
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             let local = column.as_primitive::<TimestampMicrosecondType>().value(row);
             rules.timestamp_ntz.format(local, local, Zone::UTC, out);
+        }
+        // Unlike a cast, the writers of files show decimals as Java's `BigDecimal` does.
+        DataType::Decimal128(_, scale) => {
+            let value = column.as_primitive::<Decimal128Type>().value(row);
+            display::write_decimal_with_exponent(out, value, *scale);
         }
         DataType::Binary => display::write_bytes(out, column.as_binary::<i32>().value(row)),
         other => display::write_flat(out, other, column, row),

@@ -90,6 +90,8 @@ async fn collect(session: &Session, text: &str, optimize: bool) -> Result<Vec<St
     Ok(rows)
 }
 
+/// The text of a cell. The two zeros are equal, and `min` and `max` return the first one, which depends on the layout.
 fn cell(array: &dyn Array, row: usize) -> String {
-    if array.is_null(row) { "NULL".to_owned() } else { display::cell(array, row, "UTC") }
+    let text = if array.is_null(row) { "NULL".to_owned() } else { display::cell(array, row, "UTC") };
+    if text == "-0.0" { "0.0".to_owned() } else { text }
 }

@@ -60,7 +60,11 @@ pub(super) fn average(input: DataType, tries: bool) -> thalweg_common::Result<(A
     if is_interval(&input) {
         return make(CheckedKind::Average, input.clone(), input, tries);
     }
-    let (p, s) = exact_digits(&input).ok_or_else(|| Error::internal("an average of decimals"))?;
+    let (p, s) = exact_digits(&input).ok_or_else(|| {
+        Error::internal(
+            "the average of numbers that are neither decimals nor intervals was bound to the sum of decimals",
+        )
+    })?;
     make(CheckedKind::Average, input, decimal_bounded(p + 4, s + 4), tries)
 }
 
@@ -221,7 +225,9 @@ fn downcast<T: arrow::datatypes::ArrowPrimitiveType>(
     i: usize,
 ) -> Result<&PrimitiveArray<T>> {
     let array = values.get(i).and_then(|a| a.as_primitive_opt::<T>());
-    array.ok_or_else(|| external(Error::internal("a sum got another layout than it was bound to")))
+    array.ok_or_else(|| {
+        external(Error::internal("the argument of a sum has another type than the one that it was bound to"))
+    })
 }
 
 /// Calls `f` with each row and value of an input column that is not null, widened to 128 bits.
@@ -343,7 +349,9 @@ impl Accumulator for Distinct {
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
-            return Err(external(Error::internal("the state of a distinct sum is a list")));
+            return Err(external(Error::internal(
+                "the state of a distinct sum is not an array, which state_fields declares",
+            )));
         };
         lists.iter().flatten().try_for_each(|values| self.insert_all(&[values]))
     }

@@ -40,6 +40,8 @@ pub(super) struct Collecting {
     pub input: DataType,
     pub returns: DataType,
     pub distinct: bool,
+    /// Whether nulls are collected too.
+    pub keeps_nulls: bool,
     pub params: KernelParams,
     pub finish: Finish,
     /// The name with the parameters. DataFusion names the column of a call by it, so calls that differ only in
@@ -56,6 +58,7 @@ impl Collecting {
             input,
             returns,
             distinct: false,
+            keeps_nulls: false,
             params: KernelParams::default(),
             finish,
             title: name.to_owned(),
@@ -65,6 +68,9 @@ impl Collecting {
     pub(super) fn udaf(mut self) -> Arc<AggregateUDF> {
         if self.params != KernelParams::default() {
             self.title = format!("{} {:?}", self.name, self.params);
+        }
+        if self.keeps_nulls {
+            self.title.push_str(" with nulls");
         }
         Arc::new(AggregateUDF::new_from_impl(self))
     }
@@ -82,6 +88,7 @@ impl PartialEq for Collecting {
             && self.input == other.input
             && self.returns == other.returns
             && self.distinct == other.distinct
+            && self.keeps_nulls == other.keeps_nulls
             && self.params == other.params
     }
 }
@@ -133,10 +140,13 @@ struct Values {
 }
 
 impl Values {
-    /// Keeps the values that are not null.
+    /// Keeps the values that are not null, or all of them.
     fn push(&mut self, values: &ArrayRef) -> DfResult<()> {
-        // Even without nulls: the filtered copy holds only its own rows, not the batch that they came from.
-        let kept = filter(values, &is_not_null(values)?)?;
+        // Even without nulls: the copy holds only its own rows, not the batch that they came from.
+        let kept = match self.of.keeps_nulls {
+            true => concat(&[values.as_ref(), new_empty_array(&self.of.input).as_ref()])?,
+            false => filter(values, &is_not_null(values)?)?,
+        };
         if !kept.is_empty() {
             self.parts.push(kept);
         }
@@ -183,7 +193,9 @@ impl Accumulator for Values {
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
         let Some(lists) = states.first().and_then(|a| a.as_list_opt::<i32>()) else {
-            return Err(external(Error::internal("the state of collected values is a list")));
+            return Err(external(Error::internal(
+                "the state of collected values is not an array, which state_fields declares",
+            )));
         };
         lists.iter().flatten().try_for_each(|values| self.push(&values))
     }
@@ -211,7 +223,7 @@ fn one_list(values: ArrayRef) -> Result<ListArray> {
 /// A [`Finish`] that returns the values as one list.
 pub(super) fn as_list(values: &ArrayRef, of: &Collecting) -> Result<ArrayRef> {
     let DataType::List(field) = &of.returns else {
-        return Err(Error::internal("collected values are a list"));
+        return Err(Error::internal("collected values were bound to another type than an array"));
     };
     let offsets = OffsetBuffer::from_lengths([values.len()]);
     let made =
@@ -241,8 +253,10 @@ fn collected(mut a: Aggregate, name: &'static str, distinct: bool) -> Result<Bou
     }
     let distinct = distinct || a.call.distinct;
     a.call.distinct = false;
-    let mut collecting = Collecting::new(name, input.clone(), array_with(input, false), as_list);
-    collecting.distinct = distinct;
+    let keeps_nulls = a.call.ignore_nulls.take() == Some(false);
+    let nullable = keeps_nulls && a.args.iter().any(|arg| arg.nullable);
+    let mut collecting = Collecting::new(name, input.clone(), array_with(input, nullable), as_list);
+    (collecting.distinct, collecting.keeps_nulls) = (distinct, keeps_nulls);
     let returns = collecting.returns.clone();
     Ok(a.of(collecting.udaf(), returns, false))
 }
@@ -287,9 +301,7 @@ pub(super) fn joined_in_order(mut a: Aggregate, delimiter: &str) -> Result<Bound
     let fields = [("key", key_type.clone()), ("text", DataType::Utf8)];
     let pair = struct_of(fields.into_iter().map(|(n, t)| Field::new(n, t, true)).collect());
     let make = |b: &Batch| {
-        let DataType::Struct(fields) = b.returns else {
-            return Err(Error::internal("a pair is a struct"));
-        };
+        let fields = b.returned_fields()?;
         let columns = vec![b.array(0)?, b.array(1)?];
         // A null text makes the pair null, so that it is skipped like any null.
         let nulls = columns.last().and_then(|text| text.logical_nulls());

@@ -1,6 +1,8 @@
-//! Computes `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or the greatest y.
+//! Computes `min_by(x, y)` and `max_by(x, y)`: the x of the row with the least or the greatest y; and `min` and `max` of
+//! nested values, which are the x of their own keys.
 //!
-//! Rows whose y is null are skipped; of equal ys the last one wins, as in Spark. The state is the best x and its y.
+//! Rows whose y is null are skipped; of equal ys the last one wins, and the first one for `min` and `max`, as in Spark.
+//! The state is the best x and its y.
 
 use super::Aggregate;
 use crate::binding::BoundAggregate;
@@ -24,16 +26,36 @@ pub(super) enum Extreme {
     Max,
 }
 
+/// Which of equal ys wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Ties {
+    /// As in `min_by` and `max_by`.
+    Last,
+    /// As in `min` and `max`.
+    First,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct By {
     which: Extreme,
+    ties: Ties,
     value: DataType,
     key: DataType,
     signature: Signature,
 }
 
 /// Binds `min_by` or `max_by`.
-pub(super) fn bind(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
+pub(super) fn bind(a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
+    bound(a, which, Ties::Last)
+}
+
+/// Binds `min` or `max` of nested values.
+pub(super) fn of_itself(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
+    a.args.extend(a.args.first().cloned());
+    bound(a, which, Ties::First)
+}
+
+fn bound(mut a: Aggregate, which: Extreme, ties: Ties) -> Result<BoundAggregate> {
     let (value, key) = (a.type_of(0), a.type_of(1));
     if matches!(key, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 1, "ORDERED", &key));
@@ -42,13 +64,18 @@ pub(super) fn bind(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
     a.call.distinct = false;
     a.as_key(1);
     let signature = Signature::user_defined(Volatility::Immutable);
-    let by = By { which, value: value.clone(), key, signature };
+    let by = By { which, ties, value: value.clone(), key, signature };
     Ok(a.of(Arc::new(AggregateUDF::new_from_impl(by)), value, true))
 }
 
 impl AggregateUDFImpl for By {
     fn name(&self) -> &str {
-        if self.which == Extreme::Min { "min_by" } else { "max_by" }
+        match (self.which, self.ties) {
+            (Extreme::Min, Ties::Last) => "min_by",
+            (Extreme::Max, Ties::Last) => "max_by",
+            (Extreme::Min, Ties::First) => "min",
+            (Extreme::Max, Ties::First) => "max",
+        }
     }
     fn signature(&self) -> &Signature {
         &self.signature
@@ -62,7 +89,7 @@ impl AggregateUDFImpl for By {
     fn accumulator(&self, _args: AccumulatorArgs) -> DfResult<Box<dyn Accumulator>> {
         let value = ScalarValue::try_new_null(&self.value)?;
         let key = ScalarValue::try_new_null(&self.key)?;
-        Ok(Box::new(Best { which: self.which, value, key }))
+        Ok(Box::new(Best { which: self.which, ties: self.ties, value, key }))
     }
     fn state_fields(&self, args: StateFieldsArgs) -> DfResult<Vec<FieldRef>> {
         Ok(vec![
@@ -78,20 +105,26 @@ impl AggregateUDFImpl for By {
 #[derive(Debug)]
 struct Best {
     which: Extreme,
+    ties: Ties,
     value: ScalarValue,
     key: ScalarValue,
 }
 
 impl Best {
-    /// Returns whether a key with this order to the best one replaces it; an equal one does.
+    /// Returns whether a key with this order to the best one replaces it.
     fn replaces(&self, order: Ordering) -> bool {
-        if self.which == Extreme::Min { order.is_le() } else { order.is_ge() }
+        match (self.which, self.ties) {
+            (Extreme::Min, Ties::Last) => order.is_le(),
+            (Extreme::Max, Ties::Last) => order.is_ge(),
+            (Extreme::Min, Ties::First) => order.is_lt(),
+            (Extreme::Max, Ties::First) => order.is_gt(),
+        }
     }
 
     /// Keeps the best row of a batch of values and keys, which may be states of other partitions.
     fn update(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         let [value, key, ..] = values else {
-            return Err(external(Error::internal("a value and a key were promised")));
+            return Err(external(Error::internal("min_by and max_by were called without a value or a key")));
         };
         // Logical nulls: a column of the type NULL has no mask of nulls.
         let nulls = key.logical_nulls();

@@ -4,10 +4,12 @@
 //! truncate or interpolate differently. Every accumulator can be merged from states, so that streams and partitions
 //! can use it.
 
+mod bitmap;
 mod call;
 mod cancellable;
 mod checked;
 mod collect;
+mod extreme;
 mod min_max_by;
 mod moving_frame;
 mod statistics;
@@ -16,8 +18,9 @@ use crate::binding::{Arg, BoundAggregate};
 use crate::coerce::as_arg;
 use crate::errors::{not_constant, unexpected_type};
 use crate::kernel::{Batch, Kernel};
-use crate::operators::key::{of_order, order};
-use crate::registry::{AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, SpecialForm};
+use crate::registry::{
+    AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, NullClause, SpecialForm,
+};
 use crate::types::{DAY_TIME, YEAR_MONTH, is_float, is_integral, is_nested, is_numeric, is_string};
 use arrow::array::{ArrayRef, BinaryArray, StructArray};
 use arrow::buffer::NullBuffer;
@@ -29,9 +32,12 @@ use datafusion::logical_expr::{AggregateUDF, Cast, Expr};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 
+pub(crate) use bitmap::BYTES as BITMAP_BYTES;
+use bitmap::Bits;
 pub(crate) use call::Aggregate;
 pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
+use min_max_by::Extreme;
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["count"], 0, MANY, count).read_as(AggregateForm::Count).shown(DisplayForm::Count).doc(
@@ -64,12 +70,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the mean, and null instead of an overflow.",
         &["SELECT try_avg(v) FROM VALUES (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["min"], 1, 1, |a| min_or_max(a, df::min_max::min_udaf())).doc(
+    Entry::aggregate(&["min"], 1, 1, |a| extreme::bind(a, Extreme::Min)).doc(
         "value",
         "Returns the least value.",
         &["SELECT min(v) FROM VALUES (3), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["max"], 1, 1, |a| min_or_max(a, df::min_max::max_udaf())).doc(
+    Entry::aggregate(&["max"], 1, 1, |a| extreme::bind(a, Extreme::Max)).doc(
         "value",
         "Returns the greatest value.",
         &["SELECT max(v) FROM VALUES (3), (1), (2) AS t(v)"],
@@ -77,24 +83,27 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["first", "first_value"], 1, 2, |a| {
         first_or_last(a, df::first_last::first_value_udaf())
     })
-    .display(Display::first_argument())
+    .display(Display::first_arguments(1))
     .over_window(crate::window::first)
+    .nulls(NullClause::Hidden)
     .doc(
         "value[, ignoreNulls]",
         "Returns the value of the first row, or the first that is not null.",
         &["SELECT first(v, true) FROM VALUES (NULL), (5), (7) AS t(v)"],
     ),
     Entry::aggregate(&["any_value"], 1, 2, |a| first_or_last(a, df::first_last::first_value_udaf()))
-        .display(Display::first_argument())
+        .display(Display::first_arguments(1))
         .over_window(crate::window::first)
+        .nulls(NullClause::Hidden)
         .doc(
             "value[, ignoreNulls]",
             "Returns the value of some row.",
             &["SELECT any_value(v) FROM VALUES (5), (5) AS t(v)"],
         ),
     Entry::aggregate(&["last", "last_value"], 1, 2, |a| first_or_last(a, df::first_last::last_value_udaf()))
-        .display(Display::first_argument())
+        .display(Display::first_arguments(1))
         .over_window(crate::window::last)
+        .nulls(NullClause::Hidden)
         .doc(
             "value[, ignoreNulls]",
             "Returns the value of the last row, or the last that is not null.",
@@ -218,17 +227,32 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the bits that an odd number of integers has.",
         &["SELECT bit_xor(v) FROM VALUES (6), (3) AS t(v)"],
     ),
+    Entry::aggregate(&["bitmap_construct_agg"], 1, 1, bitmap::construct).doc(
+        "position",
+        "Returns a bitmap of 4,096 bytes in which the bits at these positions are set, counted from 0.",
+        &["SELECT bitmap_count(bitmap_construct_agg(bitmap_bit_position(v))) FROM VALUES (1), (2), (2) AS t(v)"],
+    ),
+    Entry::aggregate(&["bitmap_or_agg"], 1, 1, |a| bitmap::merged(a, Bits::Or)).doc(
+        "bitmap",
+        "Returns a bitmap of 4,096 bytes with the bits that some bitmap has.",
+        &["SELECT hex(substring(bitmap_or_agg(v), 1, 2)) FROM VALUES (X'10'), (X'0201') AS t(v)"],
+    ),
+    Entry::aggregate(&["bitmap_and_agg"], 1, 1, |a| bitmap::merged(a, Bits::And)).doc(
+        "bitmap",
+        "Returns a bitmap of 4,096 bytes with the bits that all bitmaps have.",
+        &["SELECT hex(substring(bitmap_and_agg(v), 1, 2)) FROM VALUES (X'F0'), (X'7001') AS t(v)"],
+    ),
     Entry::aggregate(&["approx_count_distinct"], 1, 2, approx_count_distinct).doc(
         "value[, error]",
         "Estimates the number of different values.",
         &["SELECT approx_count_distinct(v) FROM VALUES (1), (1), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).doc(
+    Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).nulls(NullClause::ShownIfRespected).doc(
         "value",
         "Collects the values that are not null in an array.",
         &["SELECT collect_list(v) FROM VALUES (1), (2), (1) AS t(v)"],
     ),
-    Entry::aggregate(&["collect_set"], 1, 1, collect::set).doc(
+    Entry::aggregate(&["collect_set"], 1, 1, collect::set).nulls(NullClause::ShownIfRespected).doc(
         "value",
         "Collects the different values that are not null in an array.",
         &["SELECT sort_array(collect_set(v)) FROM VALUES (1), (2), (1) AS t(v)"],
@@ -276,12 +300,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "Joins texts with a delimiter.",
             &["SELECT listagg(v, ', ') WITHIN GROUP (ORDER BY v) FROM VALUES ('b'), ('a') AS t(v)"],
         ),
-    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Min)).doc(
+    Entry::aggregate(&["min_by"], 2, 2, |a| min_max_by::bind(a, Extreme::Min)).doc(
         "value, key",
         "Returns the value of the row with the least key.",
         &["SELECT min_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
     ),
-    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, min_max_by::Extreme::Max)).doc(
+    Entry::aggregate(&["max_by"], 2, 2, |a| min_max_by::bind(a, Extreme::Max)).doc(
         "value, key",
         "Returns the value of the row with the greatest key.",
         &["SELECT max_by(v, k) FROM VALUES ('a', 2), ('b', 1) AS t(v, k)"],
@@ -369,9 +393,7 @@ fn row_bytes_without_nulls(b: &Batch) -> Result<ArrayRef> {
 fn row_without_nulls(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
     let nulls = any_null(&columns);
-    let DataType::Struct(fields) = b.returns else {
-        return Err(Error::internal("a row is a struct"));
-    };
+    let fields = b.returned_fields()?;
     Ok(Arc::new(crate::kernel::arrow(StructArray::try_new(fields.clone(), columns, nulls))?))
 }
 
@@ -426,31 +448,6 @@ fn average(mut a: Aggregate, tries: bool) -> Result<BoundAggregate> {
     let udaf = checked::average(input, tries)?;
     let returns = udaf.1;
     Ok(a.of(udaf.0, returns, true))
-}
-
-/// Binds `min` and `max`. Floating-point numbers are compared as integers that have Spark's order: NaN is the
-/// greatest value. Of the two zeros, which are equal in Spark, -0.0 counts as the lesser one.
-fn min_or_max(mut a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
-    let t = a.type_of(0);
-    if matches!(t, DataType::Map(..)) {
-        return Err(unexpected_type(a.name, 0, "ORDERED", &t));
-    }
-    if matches!(t, DataType::List(_)) {
-        return Err(Error::unsupported(format!("{} of {}", a.name, thalweg_values::types::sql_name(&t))));
-    }
-    // The key unifies NaN and -0.0 inside of structs.
-    if !is_float(&t) {
-        a.as_key(0);
-        return Ok(a.of(udaf, t, true));
-    }
-    a.args = a.args.into_iter().map(order).collect();
-    let mut made = a.of(udaf, t.clone(), true);
-    made.raw_type = DataType::Int64;
-    made.finish = Some(match t {
-        DataType::Float32 => |e| of_order(e, DataType::Float32),
-        _ => |e| of_order(e, DataType::Float64),
-    });
-    Ok(made)
 }
 
 /// Binds `first`, `last` and `any_value`: a second argument `true` skips nulls.

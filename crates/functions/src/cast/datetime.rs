@@ -3,7 +3,7 @@
 //! A TIMESTAMP is converted to and from DATE and TIMESTAMP_NTZ in the session's time zone; as a number it counts
 //! seconds since 1970-01-01 UTC.
 
-use super::number::{literal, pow10, rescale, to_integral};
+use super::number::{literal, pow10, to_integral};
 use super::{Rules, cast_array};
 use crate::errors::{cannot_cast, cast_invalid_input, cast_overflow, datetime_overflow};
 use crate::kernel::arrow;
@@ -93,11 +93,9 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
     let made = match array.data_type() {
         from if is_integral(from) => {
             let seconds = arrow(arrow::compute::cast(array, &DataType::Int64))?;
-            let mut out = Vec::with_capacity(seconds.len());
-            for v in seconds.as_primitive::<Int64Type>() {
-                out.push(seconds_to_micros(v, from, to, rules)?);
-            }
-            PrimitiveArray::<TimestampMicrosecondType>::from(out)
+            // As Java's `TimeUnit`, which Spark uses, does not overflow.
+            let micros = |seconds: i64| seconds.saturating_mul(SECOND);
+            seconds.as_primitive::<Int64Type>().unary::<_, TimestampMicrosecondType>(micros)
         }
         DataType::Float32 | DataType::Float64 => {
             let seconds = arrow(arrow::compute::cast(array, &DataType::Float64))?;
@@ -110,20 +108,31 @@ fn number_to_time(array: &ArrayRef, to: &DataType, rules: Rules) -> Result<Array
         DataType::Decimal128(_, s) => {
             let scale = *s;
             let micros = |v: i128| {
-                let exact = if scale > 6 {
-                    // Spark truncates what is smaller than a microsecond, here and for floating-point
-                    // numbers.
-                    v / pow10(scale - 6)
-                } else {
-                    rescale(v, scale, 38, 6).unwrap_or(i128::MAX)
-                };
-                i64::try_from(exact).ok()
+                let v = scala_product(v);
+                // Spark truncates what is smaller than a microsecond, here and for floating-point numbers, and keeps
+                // the lowest 64 bits of the rest, as Java's `BigDecimal.longValue` does.
+                match scale {
+                    7.. => (v / pow10(scale - 6)) as i64,
+                    _ => (v as i64).wrapping_mul(pow10(6 - scale) as i64),
+                }
             };
-            array.as_primitive::<Decimal128Type>().unary_opt(micros)
+            array.as_primitive::<Decimal128Type>().unary::<_, TimestampMicrosecondType>(micros)
         }
         from => return Err(cannot_cast(from, to)),
     };
     Ok(Arc::new(made.with_data_type(to.clone())))
+}
+
+/// Rounds the digits of a decimal as Scala does when it multiplies: half to even, to 34 of them.
+fn scala_product(v: i128) -> i128 {
+    let digits = v.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
+    let unit = match i8::try_from(digits.saturating_sub(34)) {
+        Ok(0) | Err(_) => return v,
+        Ok(dropped) => pow10(dropped),
+    };
+    let (kept, rest) = (v / unit, (v % unit).abs());
+    let up = rest * 2 > unit || (rest * 2 == unit && kept % 2 != 0);
+    (kept + if up { v.signum() } else { 0 }) * unit
 }
 
 /// Seconds as microseconds. Spark's errors name the type DOUBLE, also for a FLOAT, and the integer that overflows.
@@ -140,13 +149,5 @@ fn double_to_micros(seconds: Option<f64>, to: &DataType, rules: Rules) -> Result
             let value = literal(&double(micros), &DataType::Float64);
             cast_overflow(&value, &DataType::Float64, &DataType::Int64)
         }),
-    }
-}
-
-fn seconds_to_micros(v: Option<i64>, from: &DataType, to: &DataType, rules: Rules) -> Result<Option<i64>> {
-    let Some(v) = v else { return Ok(None) };
-    match v.checked_mul(SECOND) {
-        Some(t) => Ok(Some(t)),
-        None => rules.misfit(|| cast_overflow(&v.to_string(), from, to)),
     }
 }

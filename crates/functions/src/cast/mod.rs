@@ -76,7 +76,10 @@ pub fn cast(arg: Arg, to: &DataType, mode: CastMode, ctx: &BindContext) -> Resul
     }
     let fallible = mode == CastMode::Ansi && can_misfit(&from, to);
     // Result columns must have Spark's nullability, which is wider than what ANSI casts can return.
-    let nulls = if mode == CastMode::Try || said_nullable(&from, to) { Nulls::Always } else { Nulls::Args };
+    // Spark takes this cast, which saturates, for one that keeps every value.
+    let widens = from == DataType::Int64 && matches!(to, DataType::Timestamp(..));
+    let tries = mode == CastMode::Try && !widens;
+    let nulls = if tries || said_nullable(&from, to) { Nulls::Always } else { Nulls::Args };
     let (name, run): (_, crate::kernel::Run) = match mode {
         CastMode::Ansi => ("cast", cast_ansi),
         CastMode::Try => ("try_cast", cast_try),
@@ -159,6 +162,8 @@ fn can_misfit(from: &DataType, to: &DataType) -> bool {
         (Utf8, DataType::Binary) => false,
         (f, t) if is_decimal(f) && is_decimal(t) => true,
         (Timestamp(..), t) if is_datetime(t) => false,
+        // Seconds beyond the range of timestamps become the last one, and a decimal of them keeps its lowest bits.
+        (f, Timestamp(..)) if is_integral(f) || is_decimal(f) => false,
         (List(f), List(t)) => f.data_type() != t.data_type() && can_misfit(f.data_type(), t.data_type()),
         (Map(..), Map(..)) | (Struct(_), Struct(_)) => true,
         _ => true,
@@ -240,7 +245,7 @@ fn list(array: &ArrayRef, field: &FieldRef, rules: Rules) -> Result<ArrayRef> {
 
 fn map(array: &ArrayRef, entries: &FieldRef, rules: Rules) -> Result<ArrayRef> {
     let DataType::Struct(fields) = entries.data_type() else {
-        return Err(Error::internal("a map without entries"));
+        return Err(Error::internal("the type of a map has no entries"));
     };
     let map = array.as_map();
     let (first, last) = match map.value_offsets() {

@@ -13,6 +13,7 @@ use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
 use thalweg_common::{Error, Result};
 use thalweg_values::display::write_decimal;
+use thalweg_values::types::sql_name;
 
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
@@ -38,7 +39,12 @@ pub(super) fn run_of(op: Op) -> (&'static str, Run) {
 fn digits(t: &DataType) -> Result<(u8, i8)> {
     match t {
         DataType::Decimal128(p, s) => Ok((*p, *s)),
-        other => Err(Error::internal(format!("no decimal arithmetic over {other}"))),
+        other => {
+            let other = sql_name(other);
+            Err(Error::internal(format!(
+                "an operand of decimals has the type {other}, which binding does not allow"
+            )))
+        }
     }
 }
 
@@ -47,19 +53,17 @@ fn digits(t: &DataType) -> Result<(u8, i8)> {
 fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     let (_, s1) = digits(&b.type_of(0)?)?;
     let (_, s2) = digits(&b.type_of(1)?)?;
-    let (p, s) = digits(b.returns)?;
+    let (p, s) = b.returned_digits()?;
     // Spark reduces the scale of results that would need more than 38 digits. Arrow keeps it or fails.
-    let unrounded = match op.base() {
-        Op::Add | Op::Subtract => s == s1.max(s2),
-        Op::Multiply => i16::from(s) == i16::from(s1) + i16::from(s2),
-        _ => false,
+    let kernel = match op {
+        Op::Add | Op::TryAdd => Some(numeric::add as Checked).filter(|_| s == s1.max(s2)),
+        Op::Subtract | Op::TrySubtract => Some(numeric::sub as Checked).filter(|_| s == s1.max(s2)),
+        Op::Multiply | Op::TryMultiply => {
+            Some(numeric::mul as Checked).filter(|_| i16::from(s) == i16::from(s1) + i16::from(s2))
+        }
+        Op::Divide | Op::TryDivide | Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide => None,
     };
-    let kernel = match op.base() {
-        Op::Add => numeric::add as Checked,
-        Op::Subtract => numeric::sub as Checked,
-        _ => numeric::mul as Checked,
-    };
-    if unrounded
+    if let Some(kernel) = kernel
         && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
         && done.data_type() == b.returns
         // With fewer than 38 digits the operands' precisions bound the result. Arrow's check at 38 is that of
@@ -72,7 +76,7 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     let (left, right) = (b.prims::<Decimal128Type>(0)?, b.prims::<Decimal128Type>(1)?);
     b.build::<Decimal128Type>(|row| {
         let (Some(l), Some(r)) = (left.get(row), right.get(row)) else { return Ok(None) };
-        let made = match apply(op.base(), l, r, scales) {
+        let made = match apply(op, l, r, scales) {
             Ok(v) => v,
             Err(_) if op.tries() => return Ok(None),
             Err(error) => return Err(error),
@@ -106,25 +110,28 @@ fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
     let common = scales.left.max(scales.right);
     let wide = |v: i128, from: i8| times(i256::from_i128(v), common - from);
     match op {
-        Op::Add => {
+        Op::Add | Op::TryAdd => {
             Ok(round(wide(l, scales.left)?.wrapping_add(wide(r, scales.right)?), common - scales.result))
         }
-        Op::Subtract => {
+        Op::Subtract | Op::TrySubtract => {
             Ok(round(wide(l, scales.left)?.wrapping_sub(wide(r, scales.right)?), common - scales.result))
         }
-        Op::Multiply => {
+        Op::Multiply | Op::TryMultiply => {
             let product = i256::from_i128(l).wrapping_mul(i256::from_i128(r));
             Ok(round(product, scales.left + scales.right - scales.result))
         }
-        Op::Divide if r == 0 => Err(divide_by_zero()),
-        Op::Divide => {
+        Op::Divide | Op::TryDivide if r == 0 => Err(divide_by_zero()),
+        Op::Divide | Op::TryDivide => {
             // The dividend is scaled up first, so that the integral quotient has the scale of the result.
             // This may overflow for operands of 38 digits, which Spark reports too.
             let shift = scales.result + scales.right - scales.left;
             divide_half_up(times(i256::from_i128(l), shift)?, i256::from_i128(r))
         }
-        _ if r == 0 => Err(remainder_by_zero()),
-        _ => {
+        // `integral_divide` has a kernel of its own.
+        Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide if r == 0 => {
+            Err(remainder_by_zero())
+        }
+        Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide => {
             let (l, r) = (wide(l, scales.left)?, wide(r, scales.right)?);
             let rest = remainder(l, r)?;
             // `pmod` adds the divisor once; for a negative divisor the result stays negative, as in Spark.

@@ -15,6 +15,7 @@ use ::arrow::datatypes::{
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::display::{Printer, Style};
+use thalweg_values::types::sql_name;
 
 /// A checked kernel of Arrow.
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
@@ -43,7 +44,15 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
         Op::Add => Some(numeric::add as Checked),
         Op::Subtract => Some(numeric::sub as Checked),
         Op::Multiply => Some(numeric::mul as Checked),
-        _ => None,
+        Op::Divide
+        | Op::Remainder
+        | Op::Pmod
+        | Op::IntegralDivide
+        | Op::TryAdd
+        | Op::TrySubtract
+        | Op::TryMultiply
+        | Op::TryDivide
+        | Op::TryRemainder => None,
     };
     if let Some(kernel) = checked
         && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
@@ -57,7 +66,12 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
         DataType::Int64 => rows::<Int64Type>(b, op),
         DataType::Float32 => rows::<Float32Type>(b, op),
         DataType::Float64 => rows::<Float64Type>(b, op),
-        other => Err(Error::internal(format!("no arithmetic over {other}"))),
+        other => {
+            let (symbol, other) = (op.symbol(), sql_name(&other));
+            Err(Error::internal(format!(
+                "the operands of {symbol} have the type {other}, which binding does not allow"
+            )))
+        }
     }
 }
 
@@ -85,7 +99,7 @@ where
             builder.append_null();
             continue;
         };
-        match apply(op.base(), l, r) {
+        match apply(op, l, r) {
             Ok(v) => builder.append_value(v),
             Err(_) if op.tries() => builder.append_null(),
             Err(Fault::Zero) if matches!(op, Op::Remainder | Op::Pmod) => return Err(remainder_by_zero()),
@@ -101,20 +115,20 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
     let no_zero = |r: N| if r.is_zero() { Err(Fault::Zero) } else { Ok(()) };
     let minus_one = N::ZERO.sub_wrapping(N::ONE);
     match op {
-        Op::Add => l.add_checked(r).map_err(|_| Fault::Overflow),
-        Op::Subtract => l.sub_checked(r).map_err(|_| Fault::Overflow),
-        Op::Multiply => l.mul_checked(r).map_err(|_| Fault::Overflow),
-        Op::Divide | Op::IntegralDivide => {
+        Op::Add | Op::TryAdd => l.add_checked(r).map_err(|_| Fault::Overflow),
+        Op::Subtract | Op::TrySubtract => l.sub_checked(r).map_err(|_| Fault::Overflow),
+        Op::Multiply | Op::TryMultiply => l.mul_checked(r).map_err(|_| Fault::Overflow),
+        Op::Divide | Op::IntegralDivide | Op::TryDivide => {
             no_zero(r)?;
             l.div_checked(r).map_err(|_| Fault::Overflow)
         }
         // The least integer % -1 is 0 in Java, but Arrow's remainder reports an overflow for it, since the quotient
         // does not fit.
-        Op::Remainder => {
+        Op::Remainder | Op::TryRemainder => {
             no_zero(r)?;
             Ok(if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) })
         }
-        _ => {
+        Op::Pmod => {
             no_zero(r)?;
             let rest = if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) };
             // In Java -0.0 is not less than 0, but in Arrow's total order it is. Adding 0 makes it +0.
@@ -183,8 +197,12 @@ pub(super) fn absolute(b: &Batch) -> Result<ArrayRef> {
         DataType::Decimal128(..) => magnitude::<Decimal128Type>(&array),
         DataType::Duration(_) => magnitude::<DurationMicrosecondType>(&array),
         DataType::Interval(_) => magnitude::<IntervalYearMonthType>(&array),
-        other => Err(Error::internal(format!("no abs over {other}"))),
+        other => Err(wrong_magnitude(other)),
     }
+}
+
+fn wrong_magnitude(t: &DataType) -> Error {
+    Error::internal(format!("the argument of abs has the type {}, which binding does not allow", sql_name(t)))
 }
 
 fn magnitude<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<ArrayRef>
@@ -192,7 +210,7 @@ where
     T::Native: ArrowNativeTypeOp,
 {
     let Some(values) = array.as_primitive_opt::<T>() else {
-        return Err(Error::internal(format!("no abs over {}", array.data_type())));
+        return Err(wrong_magnitude(array.data_type()));
     };
     let zero = T::Native::ZERO;
     let made: PrimitiveArray<T> =

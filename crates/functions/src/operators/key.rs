@@ -6,10 +6,10 @@
 //! values without floating-point numbers as they are.
 
 use crate::binding::Arg;
-use crate::kernel::{Kernel, Nulls, arrow};
+use crate::kernel::{Kernel, arrow};
 use crate::types::map_types;
-use ::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, MapArray, StructArray};
-use ::arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
+use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
+use ::arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
 use thalweg_common::Result;
@@ -93,51 +93,6 @@ fn normal_struct(array: &StructArray) -> Result<StructArray> {
     arrow(StructArray::try_new(array.fields().clone(), columns, array.nulls().cloned()))
 }
 
-/// Maps a floating-point number to an integer with Spark's order, for `min` and `max`. Unlike a key it keeps the sign
-/// of zero, and -0.0 comes just before 0.0, so that [`of_order`] returns a value that occurs.
-pub(crate) fn order(arg: Arg) -> Arg {
-    let nullable = arg.nullable;
-    let kernel = Kernel::new("float_order", DataType::Int64, |b| {
-        let array = b.array(0)?;
-        Ok(match array.data_type() {
-            DataType::Float32 => Arc::new(
-                array.as_primitive::<Float32Type>().unary::<_, Int64Type>(|v| to_ordered_bits(f64::from(v))),
-            ),
-            _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Int64Type>(to_ordered_bits)),
-        })
-    });
-    Arg { expr: kernel.call(vec![arg]).expr, data_type: DataType::Int64, nullable }
-}
-
-/// Maps an integer of [`order`] back to the DOUBLE or FLOAT.
-pub(crate) fn of_order(
-    expr: datafusion::logical_expr::Expr,
-    data_type: DataType,
-) -> datafusion::logical_expr::Expr {
-    let kernel = Kernel::new("float_of_order", data_type, |b| {
-        let array = b.array(0)?;
-        let places: &Int64Array = array.as_primitive::<Int64Type>();
-        Ok(match b.returns {
-            DataType::Float32 => {
-                Arc::new(places.unary::<_, Float32Type>(|p| from_ordered_bits(p) as f32)) as ArrayRef
-            }
-            _ => Arc::new(places.unary::<_, Float64Type>(from_ordered_bits)),
-        })
-    });
-    kernel.nulls(Nulls::Always).call(vec![Arg { expr, data_type: DataType::Int64, nullable: true }]).expr
-}
-
-/// Maps the bits of a double to an integer with the same order. The bits of a positive number rise with it. Those of
-/// a negative one fall, so all of them but the sign are inverted. NaN has the greatest positive bits.
-fn to_ordered_bits(v: f64) -> i64 {
-    let bits = (if v.is_nan() { f64::NAN } else { v }).to_bits() as i64;
-    bits ^ (((bits >> 63) as u64) >> 1) as i64
-}
-
-fn from_ordered_bits(place: i64) -> f64 {
-    f64::from_bits((place ^ (((place >> 63) as u64) >> 1) as i64) as u64)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -200,16 +155,5 @@ mod tests {
         };
         assert_eq!(key(literal(1.5)), literal(1.5));
         assert_ne!(key(literal(-0.0)), literal(-0.0));
-    }
-
-    #[test]
-    fn the_order_is_sparks_and_can_be_undone() {
-        let sorted = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, f64::MIN_POSITIVE, 1.5, f64::INFINITY, f64::NAN];
-        let places: Vec<i64> = sorted.iter().map(|v| to_ordered_bits(*v)).collect();
-        assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
-        assert_eq!(to_ordered_bits(NEGATIVE_NAN), to_ordered_bits(f64::NAN));
-        for v in sorted {
-            assert_eq!(from_ordered_bits(to_ordered_bits(v)).to_bits(), v.to_bits());
-        }
     }
 }

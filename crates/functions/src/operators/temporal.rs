@@ -80,8 +80,9 @@ fn has_time(t: &DataType) -> bool {
 /// Adds an interval to a text: Spark reads it as a TIMESTAMP and returns a text again.
 fn text_moved(text: Arg, by: Arg, sign: i64, ctx: &BindContext) -> Result<Bound> {
     let time = to_type(text, &timestamp(), ctx)?;
-    let moved =
-        add(time, by, sign, ctx).ok_or_else(|| Error::internal("a timestamp moves by any interval"))??;
+    let moved = add(time, by, sign, ctx).ok_or_else(|| {
+        Error::internal("a timestamp was not moved by an interval, although both types were checked")
+    })??;
     let fallible = moved.fallible;
     let text = cast(as_arg(moved), &DataType::Utf8, CastMode::Ansi, ctx)?;
     Ok(Bound { fallible: fallible || text.fallible, ..text })

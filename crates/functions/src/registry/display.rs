@@ -11,8 +11,8 @@ pub struct Display {
     capitals: &'static [&'static str],
     capitals_of_one: bool,
     defaults: &'static [Defaults],
-    /// Whether only the first argument is shown.
-    first_argument_only: bool,
+    /// How many arguments are shown at most.
+    arguments_max: usize,
 }
 
 /// The arguments that are shown after those of a call that has so many.
@@ -74,7 +74,7 @@ impl Display {
         capitals: &[],
         capitals_of_one: false,
         defaults: &[],
-        first_argument_only: false,
+        arguments_max: usize::MAX,
     };
 
     /// Calls are shown in a syntax of their own.
@@ -113,9 +113,9 @@ impl Display {
         Self { defaults, ..Self::CALL }
     }
 
-    /// Only the first argument is shown.
-    pub(crate) const fn first_argument() -> Self {
-        Self { first_argument_only: true, ..Self::CALL }
+    /// Only the first arguments are shown.
+    pub(crate) const fn first_arguments(arguments_max: usize) -> Self {
+        Self { arguments_max, ..Self::CALL }
     }
 
     /// The syntax of a call by `name`, in lower case.
@@ -135,9 +135,7 @@ impl Display {
 
     /// The arguments as they are shown.
     pub fn shown_args(&self, mut args: Vec<String>) -> Vec<String> {
-        if self.first_argument_only {
-            args.truncate(1);
-        }
+        args.truncate(self.arguments_max);
         if let Some(defaults) = self.defaults.iter().find(|d| d.given == args.len()) {
             args.extend(defaults.shown.iter().map(|shown| (*shown).to_owned()));
         }

@@ -2,7 +2,8 @@
 
 use super::display::{Defaults, Display, DisplayForm};
 use super::kind::{
-    AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm,
+    AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, NullClause, SpecialForm, TableForm,
+    WindowForm,
 };
 use crate::aggregate::{Aggregate, AggregateCall};
 use crate::binding::{Arg, BindContext, Bound, BoundAggregate};
@@ -165,6 +166,7 @@ pub(super) struct Facts {
     pub(super) over_window: Option<BindWindow>,
     display: Display,
     intervals: Intervals,
+    nulls: NullClause,
     doc: Doc<'static>,
 }
 
@@ -256,7 +258,7 @@ impl Entry {
         binding: Binding,
     ) -> Self {
         let doc = Doc { arguments: "", about: "", examples: &[] };
-        let (display, intervals) = (Display::CALL, Intervals::Widest);
+        let (display, intervals, nulls) = (Display::CALL, Intervals::Widest, NullClause::Refused);
         let facts = Facts {
             names,
             unlisted: &[],
@@ -268,6 +270,7 @@ impl Entry {
             over_window: None,
             display,
             intervals,
+            nulls,
             doc,
         };
         Self { facts, owned: None }
@@ -411,6 +414,11 @@ impl Entry {
         self.facts.intervals = intervals;
         self
     }
+    /// What `IGNORE NULLS` and `RESPECT NULLS` do.
+    pub(crate) const fn nulls(mut self, nulls: NullClause) -> Self {
+        self.facts.nulls = nulls;
+        self
+    }
     /// What the reference says.
     pub(crate) const fn doc(
         mut self,
@@ -464,6 +472,10 @@ impl Entry {
     /// The fields of intervals in the result.
     pub fn interval_fields(&self) -> Intervals {
         self.facts.intervals
+    }
+    /// What `IGNORE NULLS` and `RESPECT NULLS` do.
+    pub fn null_clause(&self) -> NullClause {
+        self.facts.nulls
     }
     /// What the reference says.
     pub fn documentation(&self) -> Doc<'_> {

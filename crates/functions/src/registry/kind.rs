@@ -78,6 +78,19 @@ pub enum TableForm {
     Range,
 }
 
+/// What `IGNORE NULLS` and `RESPECT NULLS` do to a function. Spark takes `RESPECT NULLS` after every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NullClause {
+    /// `IGNORE NULLS` is refused.
+    Refused,
+    /// Both are taken and not shown (`first`).
+    Hidden,
+    /// `IGNORE NULLS` is taken and shown, also where the third argument says so (`nth_value`).
+    ShownIfIgnored,
+    /// Nulls are ignored unless the call says `RESPECT NULLS`, which is shown (`collect_list`).
+    ShownIfRespected,
+}
+
 /// A function over lambdas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LambdaForm {

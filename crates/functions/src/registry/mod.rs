@@ -16,7 +16,8 @@ pub use display::{Display, DisplayForm};
 pub use entry::{AggregateArgs, Doc, Entry, ScalarArgs};
 pub(crate) use entry::{Call, MANY, Ty};
 pub use kind::{
-    AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, SpecialForm, TableForm, WindowForm,
+    AggregateForm, Generator, GeneratorForm, Intervals, Kind, LambdaForm, NullClause, SpecialForm, TableForm,
+    WindowForm,
 };
 pub(crate) use layers::Family;
 pub use layers::{FunctionRegistry, names, unknown};

@@ -176,7 +176,9 @@ fn struct_field(b: &Batch) -> Result<ArrayRef> {
 fn field_of(array: &StructArray, FieldIndex(i): &FieldIndex) -> Result<ArrayRef> {
     // The index was found while binding, in the type of the same argument.
     let column = array.columns().get(*i);
-    let column = column.ok_or_else(|| Error::internal("a struct lost a field"))?;
+    let column = column.ok_or_else(|| {
+        Error::internal("a struct has fewer fields than its type had while the call was bound")
+    })?;
     match array.nulls() {
         None => Ok(Arc::clone(column)),
         Some(nulls) => {
@@ -191,9 +193,7 @@ fn list_field(b: &Batch) -> Result<ArrayRef> {
     let list = array.as_list::<i32>();
     // All values of the child array, so that the offsets of the list can be used as they are.
     let values = field_of(list.values().as_struct(), b.params()?)?;
-    let DataType::List(element) = b.returns else {
-        return Err(Error::internal("fields of an array are an array"));
-    };
+    let element = b.returned_element()?;
     let made = ListArray::try_new(Arc::clone(element), list.offsets().clone(), values, list.nulls().cloned());
     Ok(Arc::new(arrow(made)?))
 }

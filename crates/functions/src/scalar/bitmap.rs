@@ -1,6 +1,7 @@
 //! Implements `bitmap_bit_position`, `bitmap_bucket_number` and `bitmap_count`: numbers as bits of the bitmaps by which
 //! Spark counts distinct values, each of 4,096 bytes.
 
+use crate::aggregate::BITMAP_BYTES;
 use crate::binding::Bound;
 use crate::errors::unexpected_type;
 use crate::kernel::{Batch, Kernel};
@@ -28,7 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 ];
 
 /// The bits of a bitmap.
-const BITS: i64 = 8 * 4096;
+const BITS: i64 = 8 * BITMAP_BYTES as i64;
 
 /// Numbers that are not positive count down from 0; the least of them is its own negative, as in Java.
 fn bit_position(n: i64) -> i64 {

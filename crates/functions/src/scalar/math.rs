@@ -304,11 +304,10 @@ fn whole(b: &Batch, f: fn(f64) -> f64) -> Result<ArrayRef> {
 /// Rounds decimals to the scale; an error if the result does not fit.
 fn round_decimals(b: &Batch, mode: Mode) -> Result<ArrayRef> {
     let DataType::Decimal128(_, from) = b.type_of(0)? else {
-        return Err(thalweg_common::Error::internal("a decimal was promised"));
+        let text = "the argument of a rounding of decimals is not a decimal, which binding does not allow";
+        return Err(thalweg_common::Error::internal(text));
     };
-    let DataType::Decimal128(p, to) = b.returns.clone() else {
-        return Err(thalweg_common::Error::internal("a decimal was promised"));
-    };
+    let (p, to) = b.returned_digits()?;
     let Scale(scale) = *b.params()?;
     let x = b.prims::<Decimal128Type>(0)?;
     b.build::<Decimal128Type>(|i| {

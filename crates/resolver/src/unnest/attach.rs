@@ -70,7 +70,7 @@ impl<'r, 'a> Attached<'r, 'a> {
     /// Adds a column with the subquery's value: null where it has no row.
     fn value(&mut self, subquery: &Subquery) -> Result<Expr> {
         let Some(field) = subquery.subquery.schema().fields().first().cloned() else {
-            return Err(Error::internal("a scalar subquery without a column"));
+            return Err(Error::internal("a scalar subquery returns no column, although it was checked"));
         };
         let (domain, plan, keys) = self.answers(subquery)?;
         let id = self.resolver.new_id();

@@ -41,7 +41,7 @@ impl ScalarUDFImpl for AtMostOne {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [value, rows] = arrays.as_slice() else {
             return Err(thalweg_values::errors::external(Error::internal(
-                "at_most_one takes a value and a count",
+                "at_most_one was called with other arguments than a value and a count",
             )));
         };
         if rows.as_primitive::<Int64Type>().iter().any(|n| n.is_some_and(|n| n > 1)) {

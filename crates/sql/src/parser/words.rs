@@ -62,7 +62,7 @@ const NO_ALIAS: [&str; 54] = [
 ];
 
 /// Words that cannot be the name of a column at the beginning of an expression.
-const NO_COLUMN: [&str; 20] = [
+const NO_COLUMN: [&str; 19] = [
     "AND",
     "AS",
     "BETWEEN",
@@ -75,7 +75,6 @@ const NO_COLUMN: [&str; 20] = [
     "IS",
     "JOIN",
     "NOT",
-    "ON",
     "OR",
     "ORDER",
     "SELECT",

@@ -4,7 +4,7 @@
 //! empty string is written as a marker, so that it is not read back as a null.
 
 use crate::print::{PrintRules, print};
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
 /// Writes records.
@@ -57,10 +57,71 @@ impl CsvWriter {
                 continue;
             }
             buffer.clear();
-            print(column, row, &self.rules, buffer);
+            self.value(column, row, buffer);
             self.cell(buffer, index, out);
         }
         out.push_str(&self.line_separator);
+    }
+
+    /// Appends the text of a value that is not null, without quotes: arrays, maps and structs as CAST to STRING shows
+    /// them, but with the patterns and the text of nulls of this writer.
+    fn value(&self, column: &ArrayRef, row: usize, out: &mut String) {
+        match column.data_type() {
+            DataType::List(_) => {
+                let items = column.as_list::<i32>().value(row);
+                self.parts(['[', ']'], items.len(), out, |index, out| {
+                    self.part(&items, index, index > 0, out)
+                });
+            }
+            DataType::Map(..) => {
+                let entries = column.as_map().value(row);
+                let [keys, values] = entries.columns() else { return };
+                self.parts(['{', '}'], entries.len(), out, |index, out| {
+                    self.part(keys, index, index > 0, out);
+                    out.push_str(" ->");
+                    self.part(values, index, true, out);
+                });
+            }
+            DataType::Struct(_) => {
+                let columns = column.as_struct().columns();
+                self.parts(['{', '}'], columns.len(), out, |index, out| {
+                    columns
+                        .iter()
+                        .skip(index)
+                        .take(1)
+                        .for_each(|column| self.part(column, row, index > 0, out));
+                });
+            }
+            _ => print(column, row, &self.rules, out),
+        }
+    }
+
+    /// Appends so many parts between two brackets, with commas.
+    fn parts(
+        &self,
+        [open, close]: [char; 2],
+        count: usize,
+        out: &mut String,
+        part: impl Fn(usize, &mut String),
+    ) {
+        out.push(open);
+        for index in 0..count {
+            out.push_str(if index > 0 { "," } else { "" });
+            part(index, out);
+        }
+        out.push(close);
+    }
+
+    /// Appends an element, a key, a value or a field, after a blank. As in Spark, there is none before a null whose text
+    /// is empty, and always one before any other null.
+    fn part(&self, column: &ArrayRef, row: usize, blank: bool, out: &mut String) {
+        let is_null = column.is_null(row) || *column.data_type() == DataType::Null;
+        let blank = if is_null { !self.null_value.is_empty() } else { blank };
+        out.push_str(if blank { " " } else { "" });
+        match is_null {
+            true => out.push_str(&self.null_value),
+            false => self.value(column, row, out),
+        }
     }
 
     fn begin_cell(&self, index: usize, out: &mut String) {

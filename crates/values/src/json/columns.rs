@@ -173,7 +173,7 @@ impl ColumnBuilder {
             }
             Kind::Map { entries, keys, values, lengths, valid } => {
                 let DataType::Struct(pair) = entries.data_type() else {
-                    return Err(Error::internal("a map without entries"));
+                    return Err(Error::internal("the type of a map has no entries"));
                 };
                 let pairs = StructArray::try_new(pair.clone(), vec![keys.finish()?, values.finish()?], None);
                 let offsets = OffsetBuffer::from_lengths(std::mem::take(lengths));
@@ -192,7 +192,7 @@ impl ColumnBuilder {
 }
 
 fn misbuilt(error: arrow::error::ArrowError) -> Error {
-    Error::internal(format!("a JSON column: {error}"))
+    Error::internal(format!("a column of JSON values does not fit its type: {error}"))
 }
 
 /// Builders for the columns of rows: one row for each object.

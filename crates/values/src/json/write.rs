@@ -1,10 +1,10 @@
 //! Writes values as JSON, as Spark's `to_json` and its JSON files do.
 
 use super::quote;
-use crate::display::{Printer, Style};
+use crate::display::{Printer, Style, write_decimal_with_exponent};
 use crate::print::{PrintRules, can_print, print};
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimeUnit, TimestampMicrosecondType};
 use base64::Engine;
 use std::fmt::Write;
 
@@ -102,6 +102,10 @@ impl JsonWriter {
             DataType::Date32 => write!(out, "{}", keys.as_primitive::<Date32Type>().value(row)),
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 write!(out, "{}", keys.as_primitive::<TimestampMicrosecondType>().value(row))
+            }
+            DataType::Decimal128(_, scale) => {
+                write_decimal_with_exponent(out, keys.as_primitive::<Decimal128Type>().value(row), *scale);
+                Ok(())
             }
             _ => {
                 Printer::in_zone(Style::Cast, self.rules.zone).write(out, keys, row);

@@ -103,9 +103,7 @@ fn structure(names: Vec<String>, values: Vec<Arg>) -> Bound {
 
 fn make_struct(b: &Batch) -> Result<ArrayRef> {
     let columns = (0..b.len()).map(|i| b.array(i)).collect::<Result<Vec<_>>>()?;
-    let DataType::Struct(fields) = b.returns else {
-        return Err(Error::internal("a struct has fields"));
-    };
+    let fields = b.returned_fields()?;
     Ok(Arc::new(arrow(StructArray::try_new(fields.clone(), columns, None))?))
 }
 
@@ -166,10 +164,10 @@ impl Maps {
         returns: &DataType,
     ) -> Result<ArrayRef> {
         let DataType::Map(entries, _) = returns else {
-            return Err(Error::internal("a map has entries"));
+            return Err(Error::internal("a kernel builds a map, but it was bound to return another type"));
         };
         let DataType::Struct(fields) = entries.data_type() else {
-            return Err(Error::internal("a map has entries"));
+            return Err(Error::internal("the type of a map has no entries"));
         };
         let (key_type, value_type) = crate::types::map_types(entries);
         let keys = self.keys.values(&as_dyn(keys), key_type)?;
@@ -294,6 +292,8 @@ fn from_entries(b: &Batch) -> Result<ArrayRef> {
     }
     match entries.columns() {
         [keys, values] => maps.finish(&[normal(keys)?], &[Arc::clone(values)], b.returns),
-        _ => Err(Error::internal("an entry has two fields")),
+        _ => Err(Error::internal(
+            "an argument of map_from_entries has structs without two fields, although binding checked them",
+        )),
     }
 }

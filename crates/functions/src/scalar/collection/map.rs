@@ -89,7 +89,11 @@ fn side(b: &Batch, which: usize) -> Result<ArrayRef> {
     let array = b.array(0)?;
     let map = array.as_map();
     let column = map.entries().columns().get(which).cloned();
-    as_list(map, column.ok_or_else(|| Error::internal("a map has keys and values"))?, b.returns)
+    as_list(
+        map,
+        column.ok_or_else(|| Error::internal("the entries of a map have no keys or no values"))?,
+        b.returns,
+    )
 }
 
 fn map_entries(call: Call) -> Result<Bound> {
@@ -220,10 +224,10 @@ fn to_map(b: &Batch) -> Result<ArrayRef> {
     let made = builder.finish();
     let (_, offsets, entries, nulls, _) = made.into_parts();
     let DataType::Map(field, _) = b.returns else {
-        return Err(Error::internal("a map has entries"));
+        return Err(Error::internal("str_to_map was bound to another type than a map"));
     };
     let DataType::Struct(fields) = field.data_type() else {
-        return Err(Error::internal("a map has entries"));
+        return Err(Error::internal("the type of a map has no entries"));
     };
     let (_, columns, _) = entries.into_parts();
     let entries = arrow(::arrow::array::StructArray::try_new(fields.clone(), columns, None))?;

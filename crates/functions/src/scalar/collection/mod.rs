@@ -21,6 +21,7 @@ use ::arrow::datatypes::{DataType, FieldRef};
 use std::ops::Range;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::types::sql_name;
 
 pub(crate) use list::concat;
 
@@ -39,7 +40,10 @@ fn range_of(list: &ListArray, row: usize) -> Range<usize> {
 pub(crate) fn element_of(returns: &DataType) -> Result<&FieldRef> {
     match returns {
         DataType::List(field) => Ok(field),
-        other => Err(Error::internal(format!("{other} is no array"))),
+        other => Err(Error::internal(format!(
+            "a kernel builds an array, but it was bound to return {}",
+            sql_name(other)
+        ))),
     }
 }
 

@@ -25,7 +25,7 @@ pub fn with_positions(list: Arg) -> Result<(Bound, DataType)> {
 }
 
 fn not_a_list() -> Error {
-    Error::internal("positions of a value that is not a list")
+    Error::internal("the argument of with_positions is not an array, although binding checked it")
 }
 
 fn pair_fields(element: &Field) -> Fields {

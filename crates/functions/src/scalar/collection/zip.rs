@@ -119,7 +119,7 @@ fn zipped(b: &Batch) -> Result<ArrayRef> {
         valid.iter().enumerate().map(|(row, valid)| if *valid { longest(row) } else { 0 }).collect();
     let field = element_of(b.returns)?;
     let DataType::Struct(fields) = field.data_type() else {
-        return Err(Error::internal("zipped arrays hold structs"));
+        return Err(Error::internal("arrays_zip was bound to an array of something else than structs"));
     };
     let column = |list: &&ListArray| {
         let picks = lengths.iter().enumerate().flat_map(|(row, length)| {

@@ -20,7 +20,7 @@ use thalweg_values::types::sql_name;
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["from_csv"], 2, 3, from_csv)
     .special(SpecialForm::FromCsv)
-    .display(Display::first_argument())
+    .display(Display::first_arguments(1))
     .doc(
         "text, schema[, options]",
         "Reads a CSV record as a struct of a schema.",
@@ -70,9 +70,7 @@ fn nullable_fields(schema: &DataType, options: &CsvOptions) -> Result<Fields> {
 
 fn read(b: &Batch) -> Result<ArrayRef> {
     let (texts, options) = (b.strings(0)?, b.params::<CsvOptions>()?);
-    let DataType::Struct(fields) = b.returns else {
-        return Err(Error::internal("from_csv without a struct"));
-    };
+    let fields = b.returned_fields()?;
     let mut rows = Rows::new(fields, options)?;
     for row in 0..b.rows {
         crate::kernel::still_wanted(row)?;

@@ -14,7 +14,7 @@ use thalweg_values::csv::{CellType, Record};
 use thalweg_values::types::sql_name;
 
 pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["schema_of_csv"], 1, 2, schema_of_csv).display(Display::first_argument()).doc(
+    &[Entry::bind(&["schema_of_csv"], 1, 2, schema_of_csv).display(Display::first_arguments(1)).doc(
         "text[, options]",
         "Returns the schema of a CSV record.",
         &["SELECT schema_of_csv('1,x,2024-01-02')"],

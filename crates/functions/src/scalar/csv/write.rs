@@ -5,8 +5,9 @@ use crate::binding::Bound;
 use crate::errors::unsupported_input_type;
 use crate::kernel::{Batch, Kernel, Nulls};
 use crate::params::InZone;
-use crate::registry::{Call, Display, Entry};
+use crate::registry::{Call, Display, Entry, Intervals};
 use crate::scalar::json::read::options_of;
+use crate::types::CALENDAR;
 use ::arrow::array::{Array, ArrayRef, AsArray};
 use ::arrow::datatypes::DataType;
 use thalweg_common::{Error, Result};
@@ -14,8 +15,10 @@ use thalweg_values::csv::CsvWriter;
 use thalweg_values::print::{PrintRules, can_print};
 use thalweg_values::types::sql_name;
 
-pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["to_csv"], 1, 2, to_csv).display(Display::first_argument()).doc(
+pub(super) const ENTRIES: &[Entry] = &[Entry::bind(&["to_csv"], 1, 2, to_csv)
+    .display(Display::first_arguments(1))
+    .intervals(Intervals::Texts)
+    .doc(
         "struct[, options]",
         "Writes a struct as a CSV record.",
         &["SELECT to_csv(named_struct('a', 1, 'b', 'x,y'))"],
@@ -42,8 +45,7 @@ struct Writing {
 fn to_csv(mut call: Call) -> Result<Bound> {
     let t = call.type_of(0);
     let DataType::Struct(fields) = &t else { return Err(unsupported_input_type(call.name, &t)) };
-    let printable = |t: &DataType| t == &DataType::Null || can_print(t);
-    if let Some(field) = fields.iter().find(|f| !printable(f.data_type())) {
+    if let Some(field) = fields.iter().find(|f| !can_write(f.data_type())) {
         return Err(Error::unsupported(format!("to_csv of {}", sql_name(field.data_type()))));
     }
     let given = match call.args.get(1) {
@@ -54,9 +56,19 @@ fn to_csv(mut call: Call) -> Result<Bound> {
     let writer = writer_of(&writing)?;
     // A pattern that does not fit a field is an error of the call, even if there are no rows.
     fields.iter().try_for_each(|field| writer.rules.check(field.data_type()))?;
-    let nulls = if fields.is_empty() { Nulls::Always } else { Nulls::Args };
     call.args.truncate(1);
-    Ok(Kernel::new("to_csv", DataType::Utf8, run).params(writing).nulls(nulls).call(call.args))
+    Ok(Kernel::new("to_csv", DataType::Utf8, run).params(writing).nulls(Nulls::Always).call(call.args))
+}
+
+/// Returns whether values of a type can be written: unlike those of a CSV file, arrays, maps and structs too.
+fn can_write(t: &DataType) -> bool {
+    match t {
+        DataType::Null | DataType::Binary => true,
+        DataType::List(element) => can_write(element.data_type()),
+        DataType::Map(entries, _) => can_write(entries.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| can_write(field.data_type())),
+        other => *other == CALENDAR || can_print(other),
+    }
 }
 
 fn writing(given: Vec<(String, String)>, zone: &str) -> Result<Writing> {
@@ -114,7 +126,9 @@ fn writer_of(writing: &Writing) -> Result<CsvWriter> {
 
 fn run(b: &Batch) -> Result<ArrayRef> {
     let array = b.array(0)?;
-    let structs = array.as_struct_opt().ok_or_else(|| Error::internal("to_csv without a struct"))?;
+    let structs = array.as_struct_opt().ok_or_else(|| {
+        Error::internal("the argument of to_csv is not a struct, although binding checked it")
+    })?;
     let writer = writer_of(b.params()?)?;
     let mut buffer = String::new();
     b.build_text(|row| {

@@ -59,7 +59,9 @@ fn now(call: &Call) -> Bound {
     match call.ctx.now_micros {
         Some(us) => constant(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())), timestamp()),
         None => {
-            let unbound = |_: &Batch| Err(Error::internal("the time of an epoch was asked of no epoch"));
+            let unbound = |_: &Batch| {
+                Err(Error::internal("the time of an epoch was read outside of a streaming query"))
+            };
             // In place, so that no optimizer rule evaluates the call before an epoch does.
             Kernel::new(PROCESSING_TIME, timestamp(), unbound).nulls(Nulls::Never).in_place().call(vec![])
         }
@@ -94,7 +96,8 @@ fn current_date(call: Call) -> Result<Bound> {
         return cast(now_arg(&call), &DataType::Date32, CastMode::Ansi, call.ctx);
     };
     let days = Zone::named(call.ctx.time_zone)?.to_local(us).div_euclid(DAY);
-    let days = i32::try_from(days).map_err(|_| Error::internal("the clock is beyond all dates"))?;
+    let days =
+        i32::try_from(days).map_err(|_| Error::internal("the clock shows a day that no DATE holds"))?;
     Ok(constant(ScalarValue::Date32(Some(days)), DataType::Date32))
 }
 

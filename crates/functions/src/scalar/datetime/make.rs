@@ -6,7 +6,9 @@ use crate::coerce::coerce_argument;
 use crate::errors::{datetime_overflow, interval_parts_overflow, overflow};
 use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::registry::{Call, Defaults, Entry, Intervals, Ty};
-use crate::types::{CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_float, is_integral, timestamp};
+use crate::types::{
+    CALENDAR, DAY_TIME, TIMESTAMP_NTZ, YEAR_MONTH, is_decimal, is_float, is_integral, timestamp,
+};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type,
@@ -317,12 +319,33 @@ fn timestamp_seconds(mut call: Call) -> Result<Bound> {
                 Ok(s.get(i).filter(|s| s.is_finite()).map(|s| (s * SECOND as f64) as i64))
             })
         })
+    } else if is_decimal(&t) {
+        ("timestamp_seconds_decimal", of_decimal_seconds)
     } else {
         return crate::cast::cast(call.args.remove(0), &timestamp(), crate::CastMode::Ansi, call.ctx);
     };
     let nulls = if is_float(&t) { Nulls::Always } else { Nulls::Args };
     let kernel = Kernel::new(name, timestamp(), run).fallible(true).nulls(nulls);
     Ok(kernel.call(call.args))
+}
+
+/// Converts decimals of seconds to timestamps. Unlike a cast, it raises for digits beyond microseconds, as Java's
+/// `BigDecimal.longValueExact` does.
+fn of_decimal_seconds(b: &Batch) -> Result<ArrayRef> {
+    let scale = match b.type_of(0)? {
+        DataType::Decimal128(_, scale) => scale,
+        _ => 0,
+    };
+    let (unit, exceeding) = (crate::cast::pow10((6 - scale).max(0)), crate::cast::pow10((scale - 6).max(0)));
+    let seconds = b.prims::<Decimal128Type>(0)?;
+    b.build::<TimestampMicrosecondType>(|i| {
+        let Some(v) = seconds.get(i) else { return Ok(None) };
+        if v % exceeding != 0 {
+            return Err(overflow("Rounding necessary", None));
+        }
+        let micros = (v / exceeding).checked_mul(unit).and_then(|micros| i64::try_from(micros).ok());
+        micros.map(Some).ok_or_else(|| overflow("Overflow", None))
+    })
 }
 
 /// Converts multiples of a unit of microseconds to timestamps; an overflow is an error.

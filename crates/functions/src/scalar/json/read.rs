@@ -205,7 +205,9 @@ fn read(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
     let reading: &Reading = b.params()?;
     let (reader, fail_fast) = (Reader::of(reading)?, reading.fail_fast);
-    let unreadable = || Error::internal(format!("from_json to {}", sql_name(b.returns)));
+    let unreadable = || {
+        Error::internal(format!("from_json was bound to {}, which no JSON column holds", sql_name(b.returns)))
+    };
     let mut column = ColumnBuilder::new(b.returns).ok_or_else(unreadable)?;
     let mut bad = Vec::with_capacity(b.rows);
     for row in 0..b.rows {

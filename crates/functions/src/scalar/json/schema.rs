@@ -13,7 +13,7 @@ use thalweg_values::json::{InferRules, InferredType, Json, Lenience, is_blank, p
 use thalweg_values::zone::Zone;
 
 pub(super) const ENTRIES: &[Entry] =
-    &[Entry::bind(&["schema_of_json"], 1, 2, schema_of_json).display(Display::first_argument()).doc(
+    &[Entry::bind(&["schema_of_json"], 1, 2, schema_of_json).display(Display::first_arguments(1)).doc(
         "text[, options]",
         "Returns the schema of a JSON text.",
         &["SELECT schema_of_json('[{\"a\":1,\"b\":[1.5]}]')"],

@@ -46,7 +46,7 @@ fn run(b: &Batch) -> Result<ArrayRef> {
         }
     }
     let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
-    let DataType::List(element) = b.returns else { return Err(Error::internal("json_tuple without a list")) };
+    let element = b.returned_element()?;
     let fields = match element.data_type() {
         DataType::Struct(fields) => fields.clone(),
         _ => Fields::empty(),

@@ -9,6 +9,7 @@ mod case;
 mod edit;
 mod find;
 mod format;
+mod formatter;
 mod mask;
 mod pattern;
 mod regex;

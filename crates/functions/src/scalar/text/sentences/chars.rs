@@ -77,7 +77,9 @@ static CHARS: LazyLock<Option<Chars>> = LazyLock::new(Chars::new);
 impl Chars {
     /// The categories, which are made once.
     pub(super) fn shared() -> Result<&'static Self> {
-        CHARS.as_ref().ok_or_else(|| Error::internal("a category of Unicode is missing"))
+        CHARS
+            .as_ref()
+            .ok_or_else(|| Error::internal("the tables of Unicode lack a category that sentences uses"))
     }
 
     fn new() -> Option<Self> {
