@@ -39,12 +39,15 @@
 //! ```
 #![deny(missing_docs, unreachable_pub)]
 
+mod anchor;
 mod batch;
 mod commit;
 mod definition;
 mod descriptor;
 mod history;
 mod log;
+#[cfg(test)]
+mod foreign_writer_tests;
 #[cfg(test)]
 mod lost_answer_tests;
 mod schema_enforcement;
