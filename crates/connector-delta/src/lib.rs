@@ -44,10 +44,10 @@ mod batch;
 mod commit;
 mod definition;
 mod descriptor;
-mod history;
-mod log;
 #[cfg(test)]
 mod foreign_writer_tests;
+mod history;
+mod log;
 #[cfg(test)]
 mod lost_answer_tests;
 mod schema_enforcement;

@@ -94,7 +94,10 @@ pub(crate) fn protocol_error(why: &ProtocolError) -> Error {
         }
         ProtocolError::ManifestMissing(epoch, generation) => {
             let manifest = format!("the manifest of epoch {epoch} and generation {generation}");
-            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist"))
+            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist")).hint(
+                "A run over another copy of this checkpoint may have written to the target. Continue with that \
+                 copy, restore the file from a backup, or start the query with a new checkpointLocation.",
+            )
         }
         ProtocolError::OutOfOrder(what) => {
             Error::internal(format!("a streaming query performed the step '{what}' out of order"))

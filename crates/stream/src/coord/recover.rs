@@ -72,7 +72,8 @@ async fn state(
 async fn claim(context: &mut GenerationContext, machine: &mut Machine) -> Result<()> {
     for _ in 0..CLAIMS_MAX {
         let existing = context.files.generations().await?;
-        machine.listed(&existing).map_err(|why| protocol_error(&why))?;
+        let tag = uuid::Uuid::new_v4().as_u64_pair().0 as u32;
+        machine.listed(&existing, tag).map_err(|why| protocol_error(&why))?;
         let record = GenerationRecord {
             run_id: context.options.run_id.clone(),
             nonce: uuid::Uuid::new_v4().to_string(),
