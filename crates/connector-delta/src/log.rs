@@ -7,7 +7,7 @@
 
 use crate::anchor::{Anchor, check_same_table};
 use crate::definition::{Definition, actions, unsupported_feature};
-use crate::versions::{LogFile, Versions, incomplete};
+use crate::versions::{LogFile, Versions, empty, incomplete};
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
@@ -111,8 +111,13 @@ impl Log {
             return Ok(None);
         }
         // Before the library reads it: a log without its first version would pass for no table.
-        if let Some(missing) = self.versions().missing(version) {
+        let versions = self.versions();
+        if let Some(missing) = versions.missing(version) {
             return Err(incomplete(self, missing));
+        }
+        let is_empty = |v: &u64| i64::try_from(*v).is_ok_and(|v| self.is_empty(v));
+        if let Some(version) = versions.needed(version).find(is_empty) {
+            return Err(empty(self, version));
         }
         let mut table = self.table()?;
         let loaded = match version {
@@ -197,6 +202,9 @@ impl Log {
         let mut head = head;
         // Ends at the first version that does not exist: versions have no gaps.
         while let Some(entry) = self.entry(head.next())? {
+            if entry.is_empty() {
+                return Err(empty(self, head.next().unsigned_abs()));
+            }
             let path = self.entry_path(head.next());
             let actions = actions(&entry, &path)?;
             // The snapshot checks changes of columns and features, so it is loaded anew for these rare entries.
@@ -245,6 +253,11 @@ impl Log {
         if let Err(e) = deltalake_core::checkpoints::create_checkpoint(&table, None).await {
             tracing::warn!(table = %self.root.display(), version, "no checkpoint: {e}");
         }
+    }
+
+    /// Whether the entry of a version is there and has no byte.
+    fn is_empty(&self, version: i64) -> bool {
+        std::fs::metadata(self.entry_path(version)).is_ok_and(|file| file.len() == 0)
     }
 
     /// Reads the entry of a version, if it is there.
