@@ -53,6 +53,11 @@ pub(crate) fn other_sources(source: &OperatorId, sources: usize) -> Error {
     other_state(&what).param("operator", source.to_string())
 }
 
+/// The state has other types than this version of the operator.
+pub(crate) fn other_layout() -> Error {
+    other_state("an earlier version wrote the state of an aggregate with other types")
+}
+
 fn other_state(why: &str) -> Error {
     let text = format!("The checkpoint belongs to another query: {why}.");
     runtime("STREAM_STATE_INCOMPATIBLE", "42K03", text)

@@ -9,7 +9,7 @@
 //! finish      writes snapshot and manifest, stages and commits output
 //! maintenance compacts state and deletes garbage
 //! progress    converts a committed epoch to the reported progress
-//! run         the loop that decides what starts next
+//! run         the loop that decides what starts next, and what it does with what it receives
 //! ```
 //!
 //! One task makes all decisions; I/O runs in other tasks, which return a [`TaskDone`]. Each step of the

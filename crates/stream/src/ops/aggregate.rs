@@ -15,10 +15,13 @@ use super::accumulate::{MergeableAggregate, PartialState};
 use super::aggregate_input::AggregateInputLayout;
 use super::event_time::event_times;
 use super::key_encoder::KeyEncoder;
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output, StateReport};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::stateless::{batch_of, boolean};
+use crate::error::other_layout;
 use crate::spec::{AggregateSpec, EventTimeKey, OutputMode};
-use crate::state::{KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group};
+use crate::state::{
+    EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group,
+};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -191,6 +194,26 @@ impl Aggregate {
         batch_of(&self.output, columns, rows).map(Some)
     }
 
+    /// Builds the state changes: the touched groups that stay open, and tombstones of those that are closed. `known` says
+    /// which of the touched groups were stored before.
+    fn delta(
+        &self,
+        touched: &[(i64, Arc<[u8]>)],
+        (states, known): (&EncodedRows, &[bool]),
+        closed: &[StateRow],
+    ) -> Result<Vec<RecordBatch>> {
+        // A group that closes in this epoch needs no state in the file.
+        let open = touched.iter().enumerate().filter(|(_, (pane, _))| *pane > self.watermark_us);
+        let upserts = open.map(|(i, (_, key))| (key.as_ref(), states.get(i))).collect();
+        // A group that was opened in this epoch is in no state file, so closing it needs no tombstone.
+        let fresh: HashSet<&[u8]> =
+            touched.iter().zip(known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
+        let gone = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
+        let format =
+            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
+        format.delta(upserts, gone)
+    }
+
     /// Returns the event time at which the group of each row closes.
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
         // Without an event time only a drain closes groups.
@@ -205,11 +228,11 @@ impl Operator for Aggregate {
         Ok(())
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, _output: &mut EmittedRows) -> Result<()> {
         self.update(&rows)
     }
 
-    fn close_epoch(&mut self, output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, output: &mut EmittedRows) -> Result<EpochReport> {
         let watermark_us = self.watermark_us;
         // The next epoch starts empty even if closing this one fails.
         let touched = std::mem::replace(&mut self.groups, EpochGroups::new(&self.functions)?);
@@ -226,21 +249,13 @@ impl Operator for Aggregate {
             OutputMode::Append => self.emit_closed(&closed)?,
             OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
         };
-        // A group that closes in this epoch needs no state in the file.
-        let open = touched.keys.iter().enumerate().filter(|(_, (pane, _))| *pane > watermark_us);
-        let upserts = open.map(|(i, (_, key))| (key.as_ref(), encoded.get(i))).collect();
-        // A group that was opened in this epoch is in no state file, so closing it needs no tombstone.
-        let fresh: HashSet<&[u8]> =
-            touched.keys.iter().zip(&known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
-        let gone: Vec<&[u8]> = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
         emit.into_iter().for_each(|rows| output.emit(rows));
-        let format =
-            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
+        let delta = self.delta(&touched.keys, (&encoded, &known), &closed)?;
         let state = StateReport {
             // As in Spark, a group that is touched and closed in the same epoch counts.
             rows_updated: touched.keys.len() as u64,
             rows_removed: closed.len() as u64,
-            deltas: vec![(GROUPS, format.delta(upserts, gone)?)],
+            deltas: vec![(GROUPS, delta)],
             rows_total: self.table.rows() as u64,
             rows_dropped_by_watermark: groups_late,
             memory_bytes: self.table.bytes() as u64,
@@ -252,6 +267,9 @@ impl Operator for Aggregate {
     fn restore(&mut self, state: &str, batch: &RecordBatch, owned: KeyRange) -> Result<()> {
         if state != GROUPS {
             return Err(Error::internal(format!("the state '{state}' of an aggregate, which has {GROUPS}")));
+        }
+        if !self.state_layout.is_of(batch) {
+            return Err(other_layout());
         }
         let columns = self.state_layout.keys(batch);
         let panes = self.panes(&columns, batch.num_rows())?;

@@ -6,7 +6,7 @@
 use super::evaluate::Evaluate;
 use super::event_time::event_times;
 use super::key_encoder::KeyEncoder;
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output, StateReport};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::stateless::batch_of;
 use crate::error::unsupported;
 use crate::spec::{DeduplicateSpec, Expiry};
@@ -103,7 +103,7 @@ impl Operator for Deduplicate {
         Ok(())
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         let keys = self.encoder.keys(&rows)?;
         let (late, expiries) = (self.late_times(&rows)?, self.expiries(&rows)?);
         let mut keep = Vec::with_capacity(rows.num_rows());
@@ -124,7 +124,7 @@ impl Operator for Deduplicate {
         Ok(())
     }
 
-    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         let fresh = std::mem::take(&mut self.fresh);
         let expired = self.seen.expire(self.watermark_us);
         // A key that expires in this epoch needs no state in the file, and one that came in it no tombstone.

@@ -1,6 +1,6 @@
 //! Evaluates expressions over rows before they are exchanged, so that only the results are.
 
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, evaluate};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -38,13 +38,13 @@ impl Operator for Evaluate {
         self.exprs.start_epoch(epoch.processing_time_us)
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         let columns = self.exprs.exprs().iter().map(|e| evaluate(e, &rows)).collect::<Result<Vec<_>>>()?;
         output.emit(batch_of(&self.schema, columns, rows.num_rows())?);
         Ok(())
     }
 
-    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         Ok(EpochReport::default())
     }
 }

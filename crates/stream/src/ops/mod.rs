@@ -21,5 +21,5 @@ mod watermark;
 
 pub(crate) use build::{BuiltInput, BuiltOperator, build};
 pub(crate) use key_encoder::KeyEncoder;
-pub(crate) use operator::{EpochDescriptor, Operator, Output, StateDeltas, StateReport};
+pub(crate) use operator::{EmittedRows, EpochDescriptor, Operator, StateDeltas, StateReport};
 pub(crate) use watermark::EventTimes;

@@ -27,10 +27,10 @@ pub(crate) trait Operator {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()>;
 
     /// Processes rows of the running epoch, which arrived at `input`.
-    fn process(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()>;
+    fn process(&mut self, input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()>;
 
     /// Closes the running epoch: all its rows have been processed, and state up to its watermark is evicted.
-    fn close_epoch(&mut self, output: &mut Output) -> Result<EpochReport>;
+    fn close_epoch(&mut self, output: &mut EmittedRows) -> Result<EpochReport>;
 
     /// Restores what the worker owns of one state from a batch of a state file. Batches come oldest first.
     fn restore(&mut self, state: &str, _rows: &RecordBatch, _owned: KeyRange) -> Result<()> {
@@ -40,9 +40,9 @@ pub(crate) trait Operator {
 
 /// Collects the rows that an operator emits.
 #[derive(Debug, Default)]
-pub(crate) struct Output(Vec<RecordBatch>);
+pub(crate) struct EmittedRows(Vec<RecordBatch>);
 
-impl Output {
+impl EmittedRows {
     pub(crate) fn emit(&mut self, rows: RecordBatch) {
         if rows.num_rows() > 0 {
             self.0.push(rows);

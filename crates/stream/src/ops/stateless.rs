@@ -3,7 +3,7 @@
 //! A batch gives at most one batch, and rows keep their order. What is kept between batches is the processing
 //! time of the running epoch.
 
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use super::processing_time::EpochTimeExprs;
 use crate::error::unsupported;
 use crate::spec::StatelessStep;
@@ -58,12 +58,12 @@ impl Operator for Steps {
         self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.start_epoch(epoch.processing_time_us))
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         self.apply(rows)?.into_iter().for_each(|rows| output.emit(rows));
         Ok(())
     }
 
-    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         Ok(EpochReport::default())
     }
 }

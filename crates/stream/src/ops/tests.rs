@@ -5,7 +5,7 @@ use super::aggregate::Aggregate;
 use super::aggregate_input::aggregate_input;
 use super::evaluate::Evaluate;
 use super::stateless::Steps;
-use super::{EpochDescriptor, Operator, Output, StateReport};
+use super::{EmittedRows, EpochDescriptor, Operator, StateReport};
 use crate::spec::*;
 use crate::state::KeyRange;
 use arrow::array::*;
@@ -82,7 +82,7 @@ fn epoch(late_us: i64, watermark_us: i64) -> EpochDescriptor {
 
 /// Processes rows, which are late up to `late_us`.
 fn update((prepare, aggregate): &mut (Evaluate, Aggregate), rows: RecordBatch, late_us: i64) {
-    let mut output = Output::default();
+    let mut output = EmittedRows::default();
     prepare.process(0, rows, &mut output).unwrap();
     aggregate.start_epoch(&epoch(late_us, i64::MIN)).unwrap();
     for rows in output.take() {
@@ -104,7 +104,7 @@ impl Closed {
 }
 
 fn close(aggregate: &mut Aggregate, watermark_us: i64) -> Closed {
-    let mut output = Output::default();
+    let mut output = EmittedRows::default();
     aggregate.start_epoch(&epoch(i64::MIN, watermark_us)).unwrap();
     let state = aggregate.close_epoch(&mut output).unwrap().state.unwrap();
     let mut emitted = output.take();
@@ -213,7 +213,7 @@ fn unnest_drops_null_and_empty_lists_also_in_a_slice() {
     ]));
     let input = RecordBatch::try_new(Arc::new(nested), vec![Arc::new(lists), Arc::new(names)]).unwrap();
     let mut steps = Steps::new(vec![StatelessStep::Unnest { column: 0, schema: flat }]);
-    let mut output = Output::default();
+    let mut output = EmittedRows::default();
     steps.process(0, input.slice(1, 4), &mut output).unwrap();
     let text = pretty_format_batches(&output.take()).unwrap().to_string();
     let cells: Vec<Vec<&str>> = text

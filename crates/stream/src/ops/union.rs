@@ -1,6 +1,6 @@
 //! Passes the rows of several inputs.
 
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use arrow::record_batch::RecordBatch;
 use thalweg_common::Result;
 
@@ -13,12 +13,12 @@ impl Operator for Union {
         Ok(())
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         output.emit(rows);
         Ok(())
     }
 
-    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         Ok(EpochReport::default())
     }
 }

@@ -1,6 +1,6 @@
 //! Observes the event times of an epoch, from which the coordinator computes the next watermark.
 
-use super::operator::{EpochDescriptor, EpochReport, Operator, Output};
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use crate::error::unsupported;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
@@ -57,7 +57,7 @@ impl Operator for Watermark {
         Ok(())
     }
 
-    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         let column =
             rows.columns().get(self.column).ok_or_else(|| unsupported("a watermark without its column"))?;
         let DataType::Timestamp(TimeUnit::Microsecond, _) = column.data_type() else {
@@ -69,7 +69,7 @@ impl Operator for Watermark {
         Ok(())
     }
 
-    fn close_epoch(&mut self, _output: &mut Output) -> Result<EpochReport> {
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         Ok(EpochReport { times: Some(std::mem::take(&mut self.times)), ..EpochReport::default() })
     }
 }

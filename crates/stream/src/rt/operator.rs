@@ -7,7 +7,7 @@ use super::Report;
 use super::build::{EpochTable, OperatorContext};
 use super::chunk::Chunk;
 use super::workers::Reporter;
-use crate::ops::{EpochDescriptor, Operator, Output};
+use crate::ops::{EmittedRows, EpochDescriptor, Operator};
 use std::collections::BTreeMap;
 use thalweg_common::Result;
 use thalweg_common::ids::Epoch;
@@ -50,7 +50,7 @@ struct Running {
     /// The node of the graph; `None` for what prepares the rows of an exchange, which reports nothing.
     node: Option<usize>,
     context: OperatorContext,
-    output: Output,
+    output: EmittedRows,
     /// Rows that wait, by epoch, with the input at which they arrived.
     waiting: BTreeMap<u64, Vec<(usize, Chunk)>>,
     /// Whether the epoch of the capability has been started.
@@ -140,7 +140,7 @@ pub(super) fn operator<'scope>(
         operator,
         node,
         context,
-        output: Output::default(),
+        output: EmittedRows::default(),
         waiting: BTreeMap::new(),
         started: false,
     };
