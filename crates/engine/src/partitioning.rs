@@ -44,6 +44,16 @@ pub(crate) fn check(partition_by: &[String], columns: &StructType, target: Targe
     found.into_iter().try_for_each(check_type)
 }
 
+/// Returns the columns of a table of files in the order in which it is read: as in Spark, the partition columns come last,
+/// in their own order.
+pub(crate) fn partitions_last(columns: StructType, partition_by: &[String]) -> StructType {
+    let place = |f: &StructField| partition_by.iter().position(|name| name.eq_ignore_ascii_case(&f.name));
+    let mut fields = columns.fields;
+    // Stable: the columns of the files keep their order.
+    fields.sort_by_key(|f| place(f).map_or(0, |place| place + 1));
+    StructType { fields }
+}
+
 fn check_type(column: &StructField) -> Result<()> {
     match &column.data_type {
         // A nested value has a text, but none that is read back as the value.

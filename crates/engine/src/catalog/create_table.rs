@@ -123,12 +123,12 @@ pub(crate) fn define(
     if let Some(rows) = rows {
         check_columns(name, table, &rows.schema())?;
     }
-    // Files do not have the schema of their table, or reading it from them costs time.
-    let schema = table
-        .schema
-        .as_ref()
-        .filter(|_| !connector.descriptor().tables.keeps_columns)
-        .map(|schema| schema.to_json());
+    // Files do not have the schema of their table, or reading it from them costs time. What is inferred from the
+    // names of folders, or from text, has other types than the query that wrote it.
+    let columns = table.schema.clone().or_else(|| rows.map(|rows| rows.schema().as_nullable()));
+    let columns = columns.map(|columns| partitioning::partitions_last(columns, &table.partition_by));
+    let schema =
+        columns.filter(|_| !connector.descriptor().tables.keeps_columns).map(|schema| schema.to_json());
     Ok(TableDefinition {
         name: name.table.clone(),
         kind,
