@@ -64,8 +64,7 @@ impl Resolver<'_> {
             _ => false,
         };
         names.retain(|name| lacks(&env, name));
-        // If a table is missing, resolution starts again with it, and a name that is not found now says nothing.
-        if names.is_empty() || self.missing.borrow().is_some() {
+        if names.is_empty() {
             return Ok(None);
         }
         // The input is copied, because the select outputs the further columns for this filter alone.

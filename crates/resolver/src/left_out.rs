@@ -38,8 +38,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
         error: Error,
     ) -> Result<ResolvedRelation> {
-        // If a table is missing, the error may be a consequence of that, and resolution starts again with the table.
-        if error.class() != "CANNOT_RESOLVE_DATAFRAME_COLUMN" || self.missing.borrow().is_some() {
+        if error.class() != "CANNOT_RESOLVE_DATAFRAME_COLUMN" {
             return Err(error);
         }
         // The copy is made only after the first attempt has failed, since most filters name columns that they have.

@@ -13,9 +13,7 @@ type Outer<'a> = Option<&'a ExprScope<'a>>;
 impl Resolver<'_> {
     pub(crate) fn relation_node(&self, relation: &Relation, outer: Outer) -> Result<ResolvedRelation> {
         match &relation.node {
-            RelationNode::Table { name, options, streaming } => {
-                self.table(name, options, *streaming, relation.origin)
-            }
+            RelationNode::Table { name, options, streaming } => self.table(name, options, *streaming),
             RelationNode::View { plan, columns, qualifier } => self.view(plan, columns, qualifier),
             RelationNode::DataSource(source) => self.data_source(source),
             RelationNode::Range { start, end, step } => self.range(*start, *end, *step),

@@ -6,7 +6,7 @@ use crate::errors::columns_mismatch;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::load::Request;
 use crate::resolver::CteInSight;
-use crate::scope::{Scope, ScopeColumn};
+use crate::scope::{Scope, ScopeColumn, same_name};
 use crate::{ResolvedRelation, Resolver, project};
 use arrow::datatypes::DataType as Arrow;
 use arrow::ipc::reader::StreamReader;
@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{self, Name, Origin, Relation};
+use thalweg_sql::ir::{self, Name, Relation, RelationNode};
 use thalweg_sql::types::{DataType, StructType};
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::{schema_to_spark, to_arrow};
@@ -41,7 +41,6 @@ impl Resolver<'_> {
         name: &Name,
         options: &ir::Options,
         streaming: bool,
-        origin: Origin,
     ) -> Result<ResolvedRelation> {
         // A CTE hides tables of its name, but not one with a qualifier, and not one that is read as a stream.
         if let [single] = name.as_slice()
@@ -51,24 +50,24 @@ impl Resolver<'_> {
             return self.cte_relation(&cte);
         }
         let request = Request::Table { name: name.clone(), options: options.clone(), streaming };
-        let entry = self.loaded(request, origin)?;
+        let entry = self.loaded(&request)?;
         self.entry(entry, name)
     }
 
     pub(crate) fn data_source(&self, source: &ir::DataSource) -> Result<ResolvedRelation> {
-        let entry = self.loaded(Request::Source(source.clone()), None)?;
+        let entry = self.loaded(&Request::Source(source.clone()))?;
         let mut rel = self.entry(entry, &vec!["source".to_owned()])?;
         rel.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
         Ok(rel)
     }
 
-    fn loaded(&self, request: Request, origin: Origin) -> Result<TableEntry> {
-        if let Some(entry) = self.loads.get(&request) {
-            return Ok(entry.clone());
+    fn loaded(&self, request: &Request) -> Result<TableEntry> {
+        match self.loads.get(request) {
+            Some(entry) => entry.clone(),
+            None => {
+                Err(Error::internal("a table that the query reads was not loaded before it was resolved"))
+            }
         }
-        *self.missing.borrow_mut() = Some((request, self.position(origin)));
-        // No user sees this error: `attempt` looks at `missing` first.
-        Err(Error::internal("a table that the query reads was not loaded before it was resolved"))
     }
 
     fn entry(&self, entry: TableEntry, name: &Name) -> Result<ResolvedRelation> {
@@ -312,7 +311,7 @@ impl Resolver<'_> {
     }
 
     fn cte(&self, name: &str) -> Option<Rc<CteInSight>> {
-        self.ctes.borrow().iter().rev().find(|c| crate::scope::same_name(&c.cte.name, name)).cloned()
+        self.ctes.borrow().iter().rev().find(|c| same_name(&c.cte.name, name)).cloned()
     }
 
     fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {
@@ -342,10 +341,14 @@ fn renamed(schema: &arrow::datatypes::Schema, names: &[String]) -> Arc<arrow::da
     Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Returns whether a CTE reads itself, by the names in its plan.
+/// Returns whether a CTE reads itself.
 fn names_itself(cte: &ir::Cte) -> bool {
-    let wanted = cte.name.to_lowercase();
-    format!("{:?}", cte.query).to_lowercase().contains(&format!("table {{ name: [\"{wanted}\"]"))
+    let mut found = false;
+    cte.query.for_each_table(&mut |table| {
+        let is_cte = |name: &Name| matches!(name.as_slice(), [single] if same_name(single, &cte.name));
+        found |= matches!(&table.node, RelationNode::Table { name, streaming: false, .. } if is_cte(name));
+    });
+    found
 }
 
 /// Renames all columns of a scope; an empty list keeps the names.

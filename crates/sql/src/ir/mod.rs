@@ -9,6 +9,7 @@ mod command;
 mod expr;
 mod literal;
 mod relation;
+mod tables;
 mod visit;
 
 pub use command::*;
