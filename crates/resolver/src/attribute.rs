@@ -80,7 +80,17 @@ impl Resolver<'_> {
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
         }
         // As in Spark, a column of the input hides an alias of the same select list.
-        in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
+        if let Some(seen) = in_outputs(name, plan_id, env.lateral)? {
+            return computed_once(seen, env).map(Some);
+        }
+        let found = match env.clause {
+            "filter" | "ORDER BY" => env.scope.lookup_left_out(name, plan_id),
+            _ => None,
+        };
+        Ok(found.map(|FoundColumn { column, qualifier_len }| {
+            let typed = value_of(column);
+            Seen { column, typed, qualifier_len }
+        }))
     }
 
     /// Looks a name up in the directly enclosing query; as in Spark, not in further ones.

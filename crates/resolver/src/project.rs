@@ -120,8 +120,9 @@ impl Resolver<'_> {
         renames: &[(String, String)],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let mut rel = self.relation(input, outer)?;
-        for c in &mut rel.scope.columns {
+        let rel = self.relation(input, outer)?;
+        let mut columns = rel.scope.columns.clone();
+        for c in &mut columns {
             for (from, to) in renames {
                 if same_name(&c.name, from) {
                     c.name.clone_from(to);
@@ -131,7 +132,7 @@ impl Resolver<'_> {
                 }
             }
         }
-        Ok(rel)
+        Ok(self.showing(rel, columns))
     }
 
     pub(crate) fn drop_columns(
@@ -141,7 +142,7 @@ impl Resolver<'_> {
         names: &[String],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let mut rel = self.relation(input, outer)?;
+        let rel = self.relation(input, outer)?;
         let mut dropped = vec![];
         for item in columns {
             let ExprNode::Attribute { name, plan_id } = &item.node else {
@@ -157,10 +158,11 @@ impl Resolver<'_> {
                 _ => {}
             }
         }
-        rel.scope.columns.retain(|c| {
+        let mut columns = rel.scope.columns.clone();
+        columns.retain(|c| {
             !dropped.iter().any(|d| d == c.identity()) && !names.iter().any(|n| same_name(n, &c.name))
         });
-        Ok(rel)
+        Ok(self.showing(rel, columns))
     }
 
     pub(crate) fn to_df(
@@ -169,7 +171,7 @@ impl Resolver<'_> {
         names: &[String],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let mut rel = self.relation(input, outer)?;
+        let rel = self.relation(input, outer)?;
         if names.len() != rel.scope.columns.len() {
             let text = format!(
                 "The number of columns ({}) does not match the number of new names ({}).",
@@ -183,12 +185,20 @@ impl Resolver<'_> {
                 text,
             ));
         }
-        for (c, name) in rel.scope.columns.iter_mut().zip(names) {
+        let mut columns = rel.scope.columns.clone();
+        for (c, name) in columns.iter_mut().zip(names) {
             c.name.clone_from(name);
             c.qualifier.clear();
             c.repeats = None;
         }
-        Ok(rel)
+        Ok(self.showing(rel, columns))
+    }
+
+    /// Makes these columns of the plan the visible ones.
+    fn showing(&self, mut rel: ResolvedRelation, columns: Vec<ScopeColumn>) -> ResolvedRelation {
+        rel.scope.left_out = self.left_out(&rel, &columns);
+        rel.scope.columns = columns;
+        rel
     }
 
     /// `df.to(schema)`: columns by name, cast where a loss is an error.

@@ -5,6 +5,7 @@
 use crate::catalog::{Catalog, Context, ResolvedQuery};
 use crate::expr_scope::{self, ExprScope};
 use crate::load::Loads;
+use crate::missing_columns::WantedColumn;
 use crate::plan_builder::{column, project};
 use crate::scope::{Scope, ScopeColumn};
 use crate::subquery;
@@ -79,6 +80,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) ctes: RefCell<Vec<Rc<CteInSight>>>,
     /// The relations of `WithRelations`, by plan id.
     pub(crate) references: RefCell<Vec<Rc<Relation>>>,
+    /// The columns that the filters and sorts above a relation name.
+    pub(crate) wanted: RefCell<Rc<[WantedColumn]>>,
     /// The text that origins refer to.
     pub(crate) text: RefCell<Option<Arc<str>>>,
     /// The arguments of the SQL text that is being resolved.
@@ -105,6 +108,7 @@ impl<'a> Resolver<'a> {
             relations: Cell::new(0),
             ctes: RefCell::new(vec![]),
             references: RefCell::new(vec![]),
+            wanted: RefCell::default(),
             text: RefCell::new(ctx.text.clone()),
             arguments: RefCell::new(None),
             lambda_variables: RefCell::new(vec![]),
@@ -150,10 +154,15 @@ impl<'a> Resolver<'a> {
             );
             return Err(Error::unsupported(what));
         }
+        let wanted = self.wanted.replace(self.wanted_through(relation));
         self.depth.set(self.depth.get() + 1);
         let answer = self.relation_node(relation, outer);
         self.depth.set(self.depth.get() - 1);
+        self.wanted.replace(wanted);
         let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
+        if relation.node.row_preserving_input().is_none() {
+            rel.scope.left_out.clear();
+        }
         // The depth is counted before the relation gets its own id, which is no operator away from its columns.
         rel.scope.deepen();
         if let Some(id) = relation.plan_id {

@@ -8,6 +8,7 @@
 use crate::errors::analysis;
 use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
 use crate::generate::GeneratedColumns;
+use crate::missing_columns::LeftOutColumn;
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -85,7 +86,7 @@ impl Resolver<'_> {
         let RelationNode::Sort { input, order, .. } = &relation.node else {
             return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
         };
-        let rel = self.relation(input, outer)?;
+        let rel = self.input_with(input, order.iter().map(|o| &o.expr), outer)?;
         let mut outputs = Outputs::default();
         for c in &rel.scope.columns {
             outputs.push(c.clone(), crate::attribute::value_of(c));
@@ -103,7 +104,10 @@ impl Resolver<'_> {
     }
 
     fn select(&self, select: &Select, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
-        let input = self.relation(select.input, outer)?;
+        let input = match select.body {
+            Body::Project(_) => self.input_with(select.input, select.order.iter().map(|o| &o.expr), outer)?,
+            Body::Aggregate(_) => self.relation(select.input, outer)?,
+        };
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
         (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
@@ -371,6 +375,7 @@ impl Resolver<'_> {
         let ResolvedSelect { outputs, order, .. } = resolved;
         let varies = outputs.exprs.iter().chain(order.iter().map(|(key, _)| key)).any(|e| e.volatile);
         let mut columns = outputs.scope.columns;
+        let left_out = self.left_out(&rel, &columns);
         let mut exprs = vec![];
         for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
             let computed = typed.expr != column(&c.id);
@@ -382,7 +387,13 @@ impl Resolver<'_> {
                 typed.expr.clone()
             });
         }
-        let shown = exprs.len();
+        let mut kept: Vec<&str> = columns.iter().map(|c| c.id.as_str()).collect();
+        for LeftOutColumn { column: c, .. } in &left_out {
+            if !kept.contains(&c.id.as_str()) {
+                exprs.push(column(&c.id));
+                kept.push(&c.id);
+            }
+        }
         let mut sorts = vec![];
         for (key, spec) in order {
             // A key that the list has is sorted by its column and not computed once more.
@@ -397,7 +408,7 @@ impl Resolver<'_> {
             };
             sorts.push((ResolvedExpr { expr: column(&id), ..key }, spec));
         }
-        let hidden = exprs.len() > shown;
+        let hidden = exprs.len() > kept.len();
         let mut plan = project(rel.plan, exprs)?;
         // Otherwise a sort or limit above could be moved below, and would see other numbers than those of the result.
         if varies {
@@ -405,9 +416,10 @@ impl Resolver<'_> {
         }
         let (mut plan, keyed) = self.sorted(plan, sorts)?;
         if hidden || keyed {
-            plan = project(plan, columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
+            plan = project(plan, kept.into_iter().map(column).collect::<Vec<_>>())?;
         }
-        Ok(ResolvedRelation { plan, scope: Scope::new(columns), ..rel })
+        let scope = Scope { left_out, ..Scope::new(columns) };
+        Ok(ResolvedRelation { plan, scope, ..rel })
     }
 }
 

@@ -40,7 +40,7 @@ impl Resolver<'_> {
             let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
             return Err(Error::unsupported(what));
         }
-        let rel = self.relation(relation, Some(env))?;
+        let rel = self.wanting_nothing(|| self.relation(relation, Some(env)))?;
         refuse_inaccessible(&rel.plan)?;
         Ok(rel)
     }

@@ -9,6 +9,7 @@ mod command;
 mod expr;
 mod literal;
 mod relation;
+mod rows;
 mod tables;
 mod visit;
 
