@@ -431,52 +431,31 @@ fn aggregate_list(aggregate: &ir::Aggregate) -> Vec<ir::Expr> {
 
 /// Returns the select of a relation, if it is one.
 fn peel(relation: &Relation) -> Option<Select<'_>> {
-    let below = |input: &'_ Relation| input.plan_id;
-    let mut select = match &relation.node {
-        RelationNode::Project { input, exprs } => {
-            return Some(Select {
-                input,
-                body: Body::Project(exprs),
-                having: None,
-                qualify: None,
-                order: &[],
-                plan_ids: vec![],
-            });
-        }
+    let of = |input, body| Select { input, body, having: None, qualify: None, order: &[], plan_ids: vec![] };
+    let (input, mut select) = match &relation.node {
+        RelationNode::Project { input, exprs } => return Some(of(input, Body::Project(exprs))),
         RelationNode::Aggregate(aggregate) if !matches!(aggregate.kind, ir::GroupKind::Pivot { .. }) => {
-            return Some(Select {
-                input: &aggregate.input,
-                body: Body::Aggregate(aggregate),
-                having: None,
-                qualify: None,
-                order: &[],
-                plan_ids: vec![],
-            });
+            return Some(of(&aggregate.input, Body::Aggregate(aggregate)));
         }
         // A clause belongs to the select below it only in the order of SQL: above an ORDER BY or a QUALIFY, a HAVING
         // has no select of its own.
         RelationNode::Having { input, condition } => {
             let select =
                 peel(input).filter(|s| s.having.is_none() && s.qualify.is_none() && s.order.is_empty())?;
-            Select { having: Some(condition), ..select }
+            (input, Select { having: Some(condition), ..select })
         }
         RelationNode::Qualify { input, condition } => {
             let select = peel(input).filter(|s| s.qualify.is_none() && s.order.is_empty())?;
-            Select { qualify: Some(condition), ..select }
+            (input, Select { qualify: Some(condition), ..select })
         }
         RelationNode::Sort { input, order, .. } => {
             let select = peel(input).filter(|s| s.order.is_empty())?;
-            Select { order, ..select }
+            (input, Select { order, ..select })
         }
+        // Below a clause, any other relation is its input. `relation_node` lists the relations that are selects.
         _ => return None,
     };
-    let input = match &relation.node {
-        RelationNode::Having { input, .. }
-        | RelationNode::Qualify { input, .. }
-        | RelationNode::Sort { input, .. } => Some(input),
-        _ => None,
-    };
-    select.plan_ids.extend(input.and_then(|i| below(i)));
+    select.plan_ids.extend(input.plan_id);
     Some(select)
 }
 
