@@ -50,6 +50,9 @@ impl Resolver<'_> {
         };
         let name = function.name();
         let of = CallOf { function, call };
+        if let Kind::Lambda(_) | Kind::Table(_) = function.entry().kind() {
+            function.check_count(call.args.len())?;
+        }
         match function.entry().kind() {
             Kind::Special(form) => self.special(form, of, env),
             Kind::Lambda(form) => self.higher_order(form, of, env),

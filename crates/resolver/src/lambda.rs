@@ -72,7 +72,9 @@ impl Resolver<'_> {
                 Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
                 | TransformValues,
                 _,
-            ) => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+            ) => Err(Error::internal(format!(
+                "a call of {name} has a number of arguments that its entry does not allow"
+            ))),
         }
     }
 
