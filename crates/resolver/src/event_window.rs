@@ -37,7 +37,7 @@ impl Resolver<'_> {
         };
         check_window(size, slide, start)?;
         let Some(calls) = env.calls else {
-            return Err(Error::unsupported(format!("window() in {}", env.clause)));
+            return Err(Error::unsupported(format!("window() in {}", env.clause.name())));
         };
         let event_delay = time.event_delay;
         note_time(calls, &time);

@@ -4,6 +4,7 @@
 //! above, in their order, each only where all before are true. The optimizer would merge such a filter with
 //! one below it, or move it below a join; so it uses a column of a volatile function, which nothing moves past.
 
+use crate::clause::Clause;
 use crate::errors::filter_not_boolean;
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -27,7 +28,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let rel = self.input_with(input, std::iter::once(condition), outer)?;
-        let env = ExprScope { clause: "filter", ..ExprScope::new(&rel.scope, outer) };
+        let env = ExprScope { clause: Clause::Where, ..ExprScope::new(&rel.scope, outer) };
         let conjuncts = self.conjuncts(condition, &env)?;
         self.filtered(rel, conjuncts)
     }

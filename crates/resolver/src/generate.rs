@@ -3,6 +3,7 @@
 //! Every generator becomes one list per row, which an unnest expands: a list of values, or of structs whose
 //! fields are the generator's columns.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -91,7 +92,7 @@ impl Resolver<'_> {
         let (function, generator) = self.generator_of(call).ok_or_else(|| not_a_table_function(&name))?;
         self.plain(&name, call)?;
         // In a select list the arguments may be aggregates; elsewhere there are none to add to.
-        let env = ExprScope { windows: false, clause: "generator", ..*env };
+        let env = ExprScope { windows: false, clause: Clause::Generator, ..*env };
         let args = self.arguments(&call.args, &env)?;
         require_parameter(generator.form, &name, &args)?;
         function.check_count(args.len())?;

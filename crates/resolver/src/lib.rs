@@ -29,6 +29,7 @@ mod aggregate_call;
 mod aggregate_columns;
 mod attribute;
 mod catalog;
+mod clause;
 mod column_copies;
 mod describe;
 mod errors;

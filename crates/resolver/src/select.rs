@@ -5,6 +5,7 @@
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list. Without an aggregate the
 //! generator is below the windows.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
 use crate::generate::GeneratedColumns;
@@ -91,7 +92,7 @@ impl Resolver<'_> {
         for c in &rel.scope.columns {
             outputs.push(c.clone(), crate::attribute::value_of(c));
         }
-        let env = ExprScope { clause: "ORDER BY", ..ExprScope::new(&rel.scope, outer) };
+        let env = ExprScope { clause: Clause::OrderBy, ..ExprScope::new(&rel.scope, outer) };
         let order = self.sort_keys(order, &outputs, &env)?;
         let hidden = rel.scope.hidden.clone();
         let mut rel = self.output(rel, ResolvedSelect { order, ..ResolvedSelect::of(outputs) })?;
@@ -110,7 +111,7 @@ impl Resolver<'_> {
         };
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
+        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, Clause::Select);
         let with_null_keys;
         let (list, mut grouping) = match select.body {
             Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
@@ -140,15 +141,15 @@ impl Resolver<'_> {
         // HAVING is evaluated below the windows, so it cannot use one; QUALIFY is above them.
         let having = match select.having {
             Some(condition) => {
-                self.conjuncts(condition, &ExprScope { windows: false, clause: "HAVING", ..env })?
+                self.conjuncts(condition, &ExprScope { windows: false, clause: Clause::Having, ..env })?
             }
             None => vec![],
         };
         let qualify = match select.qualify {
-            Some(condition) => self.conjuncts(condition, &ExprScope { clause: "QUALIFY", ..env })?,
+            Some(condition) => self.conjuncts(condition, &ExprScope { clause: Clause::Qualify, ..env })?,
             None => vec![],
         };
-        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: "ORDER BY", ..env })?;
+        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: Clause::OrderBy, ..env })?;
         // HAVING, or an aggregate in any clause, makes all rows one group. Only now have all clauses been resolved.
         if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
             grouping = Some(crate::aggregate::Grouping::global());
@@ -170,7 +171,7 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.windows, env.clause) = (Some(&calls), true, "SELECT");
+        (env.calls, env.windows, env.clause) = (Some(&calls), true, Clause::Select);
         let (outputs, generator) = self.select_list(items, Outputs::default(), &env)?;
         let resolved = ResolvedSelect { generator, ..ResolvedSelect::of(outputs) };
         let calls = calls.into_inner();

@@ -1,6 +1,7 @@
 //! Resolves relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
 
 use crate::catalog::TableEntry;
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::errors::columns_mismatch;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -233,7 +234,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let scope = Scope::default();
-        let env = ExprScope { clause: "inline table", ..ExprScope::new(&scope, outer) };
+        let env = ExprScope { clause: Clause::InlineTable, ..ExprScope::new(&scope, outer) };
         let width = rows.first().map_or(0, Vec::len);
         let mut typed_rows: Vec<Vec<ResolvedExpr>> = vec![];
         for (i, row) in rows.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! Resolves calls over a window of rows: partition, order and frame.
 
+use crate::clause::Clause;
 use crate::column_copies::computed_with;
-use crate::errors::analysis;
+use crate::errors::{analysis, unsupported_in_operator};
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr, WindowFound};
 use crate::function::call_name;
@@ -24,8 +25,12 @@ const WINDOW_OF_ALIAS: (&str, &str) =
 impl Resolver<'_> {
     pub(crate) fn window(&self, call: &WindowCall, env: &ExprScope) -> Result<ResolvedExpr> {
         let Some(calls) = env.calls.filter(|_| env.windows) else {
-            let clause = if env.clause == "filter" { "WHERE" } else { env.clause };
-            if matches!(clause, "WHERE" | "HAVING") {
+            let clause = env.clause.name();
+            if matches!(env.clause, Clause::InnerJoin | Clause::Join) {
+                let shown = self.name_of(&ir::Expr::new(ExprNode::Window(Box::new(call.clone()))), env);
+                return Err(unsupported_in_operator(&shown));
+            }
+            if matches!(env.clause, Clause::Where | Clause::Having) {
                 let text = format!("It is not allowed to use window functions inside {clause} clause.");
                 let error = analysis("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "42601", text);
                 return Err(error.param("clauseName", clause));
