@@ -101,7 +101,9 @@ impl Resolver<'_> {
             AggregateForm::InverseDistribution => {
                 (self.ordered_set(function.name(), &call.order_within, args, env)?, &[][..])
             }
-            AggregateForm::Plain | AggregateForm::Count => (args, call.order_within.as_slice()),
+            AggregateForm::Plain | AggregateForm::Count | AggregateForm::WholePartition => {
+                (args, call.order_within.as_slice())
+            }
         };
         let known = args.clone();
         let args: Vec<_> = match &filter {

@@ -12,7 +12,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
 use thalweg_common::{Error, Result};
-use thalweg_functions::BoundWindow;
+use thalweg_functions::{AggregateForm, BoundWindow, Kind};
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
 use thalweg_sql::types::DataType;
 
@@ -69,14 +69,15 @@ impl Resolver<'_> {
         if !function.order_within.is_empty() {
             return Err(Error::unsupported(format!("WITHIN GROUP of {name} over a window")));
         }
-        if name == "median" && has_order_or_frame(call) {
+        let found = self.called(function);
+        let whole = found.is_some_and(|f| f.entry().kind() == Kind::Aggregate(AggregateForm::WholePartition));
+        if whole && has_order_or_frame(call) {
             let shown = self.name_of(&call.function, env);
             let text = format!("Cannot specify ORDER BY or a window frame for \"{shown}\".");
             let error = analysis("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", "42601", text);
             return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
         }
         let filter = function.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
-        let found = self.called(function);
         let args = match found {
             Some(found) => self.aggregate_arguments(found, function, env)?,
             None => self.arguments(&function.args, env)?,
