@@ -84,7 +84,7 @@ impl Resolver<'_> {
         let varies = conjuncts.iter().any(|c| c.volatile);
         let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
         // Only then is there no row below on which the first fallible conjunct must not be evaluated.
-        let behind_nothing = !rel.excludes && plain.is_empty();
+        let nothing_excluded = !rel.excludes && plain.is_empty();
         let mut stay: Option<Expr> = None;
         for conjunct in plain {
             // As in Spark, rows that such a filter drops must not advance the watermark.
@@ -97,7 +97,7 @@ impl Resolver<'_> {
             rel = keep(rel, predicate)?;
         }
         // A conjunct without others before it excludes the same rows further down.
-        if let (true, Some(first)) = (behind_nothing && !varies, risky.first())
+        if let (true, Some(first)) = (nothing_excluded && !varies, risky.first())
             && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
         {
             (rel.plan, rel.excludes) = (plan, true);

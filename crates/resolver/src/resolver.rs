@@ -163,7 +163,7 @@ impl<'a> Resolver<'a> {
         if relation.node.row_preserving_input().is_none() {
             rel.scope.left_out.clear();
         }
-        // The depth is counted before the relation gets its own id, which is no operator away from its columns.
+        // The depth is counted before the relation gets its own id, which is at the distance 0 from its columns.
         rel.scope.deepen();
         if let Some(id) = relation.plan_id {
             rel.scope.mark_plan(id);

@@ -204,7 +204,10 @@ impl Resolver<'_> {
     }
 
     fn empty_rows(&self, rows: usize) -> Result<ResolvedRelation> {
-        let count = i64::try_from(rows).map_err(|_| Error::unsupported("so many rows"))?;
+        let count = i64::try_from(rows).map_err(|_| {
+            Error::unsupported(format!("{rows} rows without columns"))
+                .hint("Use spark.range(n).select() for them.")
+        })?;
         let mut rel = self.range(0, count, 1)?;
         rel.plan = project(rel.plan, vec![])?;
         rel.scope.columns.clear();
@@ -318,7 +321,7 @@ impl Resolver<'_> {
     fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {
         // The query of a CTE sees only those before it: its own name there is that of an outer CTE or a table, so this
         // recursion ends.
-        let behind = self.ctes.borrow_mut().split_off(found.visible);
+        let later = self.ctes.borrow_mut().split_off(found.visible);
         let now = self.seeds.get();
         let first = found.seeds.get().unwrap_or(now);
         found.seeds.set(Some(first));
@@ -326,7 +329,7 @@ impl Resolver<'_> {
         let rel = self.relation(&found.cte.query, None);
         // The count never goes back to a seed that was given out: what follows draws numbers of its own.
         self.seeds.set(now.max(self.seeds.get()));
-        self.ctes.borrow_mut().extend(behind);
+        self.ctes.borrow_mut().extend(later);
         let mut rel = rel?;
         rename(&mut rel.scope, &found.cte.columns, "a common table expression")?;
         for column in &mut rel.scope.columns {

@@ -212,7 +212,7 @@ impl Resolver<'_> {
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
         let fallible = values.iter().any(|v| v.fallible);
-        // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is no key of a join: every
+        // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is not a key of a join: every
         // pair of rows would be compared.
         if let ([value], [c], true, false) =
             (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)

@@ -16,7 +16,7 @@ use thalweg_functions::{AggregateForm, BoundWindow, Kind};
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
 use thalweg_sql::types::DataType;
 
-/// An offset that leads behind the last row of any partition, and whose sum with a row's number does not overflow.
+/// An offset that leads past the last row of any partition, and whose sum with a row's number does not overflow.
 const BEYOND_ALL_ROWS: u64 = 1 << 62;
 
 const WINDOW_OF_ALIAS: (&str, &str) =
@@ -273,7 +273,7 @@ impl Resolver<'_> {
                 "the frame {shown}, whose upper bound is before its lower one"
             )));
         }
-        // A frame that begins behind the last row of any partition is empty on every row.
+        // A frame that begins after the last row of any partition is empty on every row.
         let beyond = || WindowFrameBound::Following(ScalarValue::UInt64(Some(BEYOND_ALL_ROWS)));
         Ok(bounded(WindowFrameUnits::Rows, beyond(), beyond()))
     }
