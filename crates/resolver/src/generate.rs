@@ -391,21 +391,22 @@ impl Resolver<'_> {
     fn range_argument(&self, place: &str, expr: &ir::Expr) -> Result<i64> {
         let scope = Scope::default();
         let env = ExprScope::new(&scope, None);
-        let cast =
-            ExprNode::Cast { expr: Box::new(expr.clone()), to: DataType::Long, mode: ir::EvalMode::Ansi };
+        let to = if place == "4th" { DataType::Integer } else { DataType::Long };
+        let wanted = format!("\"{}\"", to.sql());
+        let cast = ExprNode::Cast { expr: Box::new(expr.clone()), to, mode: ir::EvalMode::Ansi };
         match self.constant(&ir::Expr::at(cast, expr.origin), &env)? {
             Some(ScalarValue::Int64(Some(number))) => Ok(number),
+            Some(ScalarValue::Int32(Some(number))) => Ok(number.into()),
             Some(_) => {
                 let (shown, given) = (self.name_of(expr, &env), self.expr(expr, &env)?.type_name());
-                let wanted = if place == "4th" { "INT" } else { "BIGINT" };
                 let text = format!(
-                    "Parameter {place} of function `range` requires the \"{wanted}\" type, however \"{shown}\" has the \
+                    "Parameter {place} of function `range` requires the {wanted} type, however \"{shown}\" has the \
                      type \"{given}\"."
                 );
                 Err(analysis("UNEXPECTED_INPUT_TYPE", "42K09", text)
                     .param("paramIndex", place)
                     .param("functionName", "`range`")
-                    .param("requiredType", format!("\"{wanted}\""))
+                    .param("requiredType", wanted)
                     .param("inputSql", format!("\"{shown}\""))
                     .param("inputType", format!("\"{given}\"")))
             }
