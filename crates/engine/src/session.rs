@@ -301,7 +301,6 @@ impl Session {
             current_database: self.current_database(),
             user: self.user.clone(),
             functions: self.functions(),
-            settings: self.config().get_all(None),
             text,
         })
     }

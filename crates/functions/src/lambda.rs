@@ -108,7 +108,10 @@ impl LambdaKind {
 
     /// Returns the number of arguments before the captured columns.
     fn own_args(self) -> usize {
-        if matches!(self, Self::Fold | Self::Zip) { 2 } else { 1 }
+        match self {
+            Self::Fold | Self::Zip => 2,
+            Self::Transform | Self::Filter | Self::Exists | Self::ForAll => 1,
+        }
     }
 }
 
@@ -197,11 +200,12 @@ impl ScalarUDFImpl for HigherOrder {
         let rows = args.number_rows;
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<DfResult<Vec<_>>>()?;
         let (own, captured) = arrays.split_at_checked(self.kind.own_args()).ok_or_else(lost)?;
+        use LambdaKind::{Exists, Filter, Fold, ForAll, Transform, Zip};
         let made = match (self.kind, own) {
-            (LambdaKind::Fold, [list, start]) => self.fold(list.as_list(), start, captured)?,
-            (LambdaKind::Zip, [left, right]) => self.zip(left.as_list(), right.as_list(), captured)?,
-            (_, [list]) => self.each(list.as_list(), captured)?,
-            _ => return Err(lost()),
+            (Fold, [list, start]) => self.fold(list.as_list(), start, captured)?,
+            (Zip, [left, right]) => self.zip(left.as_list(), right.as_list(), captured)?,
+            (Transform | Filter | Exists | ForAll, [list]) => self.each(list.as_list(), captured)?,
+            (Transform | Filter | Exists | ForAll | Fold | Zip, _) => return Err(lost()),
         };
         Ok(ColumnarValue::Array(made))
     }
@@ -243,7 +247,7 @@ pub fn evaluate(body: &Expr, columns: Vec<(String, ArrayRef)>, rows: usize) -> D
 }
 
 fn lost() -> DataFusionError {
-    DataFusionError::Internal("a lambda lost an argument".into())
+    DataFusionError::Internal("a call of a function with lambdas lacks one of its arguments".into())
 }
 
 /// Returns the range of a row's elements in the child array; an empty one for a null row, which may have hidden
@@ -328,7 +332,10 @@ impl HigherOrder {
                 let values = take(list.values(), &UInt64Array::from(values), None)?;
                 self.listed(lengths, values, list.nulls().cloned())
             }
-            _ => self.decided(list, &flat, made.as_boolean_opt().ok_or_else(lost)?),
+            LambdaKind::Exists | LambdaKind::ForAll => {
+                self.decided(list, &flat, made.as_boolean_opt().ok_or_else(lost)?)
+            }
+            LambdaKind::Fold | LambdaKind::Zip => Err(lost()),
         }
     }
 

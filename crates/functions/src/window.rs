@@ -197,8 +197,10 @@ fn lag_or_lead(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
         taken = vec![to_type(value, &common, ctx)?, long(offset)];
         // A null default is the same as none, and DataFusion would refuse its type.
         if !default.literal().is_some_and(ScalarValue::is_null) {
-            let folded = fold_literal(coerce_argument(name, 2, default, &common, ctx)?)
-                .ok_or_else(|| Error::unsupported(format!("{name} with a default that is no constant")))?;
+            let folded = fold_literal(coerce_argument(name, 2, default, &common, ctx)?).ok_or_else(|| {
+                Error::unsupported(format!("{name} with a default that is not a constant"))
+                    .hint(format!("Use coalesce({name}(value, offset), default) where no value is null."))
+            })?;
             taken.push(folded);
         }
     }

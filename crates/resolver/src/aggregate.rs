@@ -3,6 +3,7 @@
 //! Keys that are not plain columns, or that contain floats, are computed below the aggregate, so that it groups by
 //! columns only. An expression equal to a key becomes that key; any other column is `MISSING_AGGREGATION`.
 
+use crate::clause::Clause;
 use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn, same_name};
@@ -68,7 +69,7 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<Grouping> {
         // The clause selects the error class: an aggregate in a key is GROUP_BY_AGGREGATE in Spark.
-        let env = ExprScope { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
+        let env = ExprScope { aggregates: false, windows: false, clause: Clause::GroupBy, ..*env };
         let mut grouping = Grouping::global();
         if matches!(aggregate.kind, GroupKind::All) {
             return self.all_keys(list, &env);

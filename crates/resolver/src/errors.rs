@@ -16,6 +16,15 @@ pub(crate) fn analysis(class: &str, sqlstate: &str, message: String) -> Error {
     Error::new(ErrorKind::Analysis, class, sqlstate, message)
 }
 
+/// A call in the condition of a join that has no place there.
+pub(crate) fn unsupported_in_operator(shown: &str) -> Error {
+    let text = format!(
+        "A query operator contains one or more unsupported expressions. Consider to rewrite it to avoid window functions, \
+         aggregate functions, and generator functions in the WHERE clause. Invalid expressions: [\"{shown}\"]"
+    );
+    analysis("UNSUPPORTED_EXPR_FOR_OPERATOR", "42K0E", text).param("invalidExprSqls", format!("\"{shown}\""))
+}
+
 /// A name that no column has.
 pub(crate) fn unresolved_column(name: &[String], scope: &Scope) -> Error {
     let object = quoted(name);

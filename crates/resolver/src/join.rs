@@ -1,5 +1,6 @@
 //! Resolves joins: conditions, USING and NATURAL with Spark's output columns.
 
+use crate::clause::Clause;
 use crate::errors::{analysis, quoted};
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -29,7 +30,10 @@ impl Resolver<'_> {
         let mut both = joined_scope(&left.scope, &right.scope);
         let rights = right.scope.columns.iter().chain(&right.scope.hidden);
         both.right = rights.map(|c| c.id.clone()).collect();
-        let env = ExprScope { clause: "join condition", ..ExprScope::new(&both, outer) };
+        // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN to
+        // joins. Other kinds of join keep it in their condition.
+        let clause = if join.kind == JoinKind::Inner { Clause::InnerJoin } else { Clause::Join };
+        let env = ExprScope { clause, ..ExprScope::new(&both, outer) };
         let mut conjuncts = vec![];
         let mut pairs = vec![];
         for name in &using {
@@ -39,10 +43,7 @@ impl Resolver<'_> {
             pairs.push((l, r));
         }
         if let Some(condition) = &join.condition {
-            // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN
-            // to joins. Other kinds of join keep it in their condition.
-            let clause = if join.kind == JoinKind::Inner { "filter" } else { env.clause };
-            conjuncts.extend(self.conjuncts(condition, &ExprScope { clause, ..env })?);
+            conjuncts.extend(self.conjuncts(condition, &env)?);
         }
         let rel = self.joined(left, right, join.kind, conjuncts)?;
         match pairs.is_empty() {

@@ -3,6 +3,7 @@
 //! A parameter is a column of an id of its own, which only the body knows. The functions of maps are said by those
 //! of arrays. Aggregates, windows and subqueries have no place in a body.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::function::{CallOf, exactly};
@@ -72,7 +73,9 @@ impl Resolver<'_> {
                 Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
                 | TransformValues,
                 _,
-            ) => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+            ) => Err(Error::internal(format!(
+                "a call of {name} has a number of arguments that its entry does not allow"
+            ))),
         }
     }
 
@@ -252,7 +255,8 @@ impl Resolver<'_> {
         }
         let before = self.lambda_variables.borrow().len();
         self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
-        let env = ExprScope { aggregates: false, windows: false, calls: None, clause: "a lambda", ..*env };
+        let env =
+            ExprScope { aggregates: false, windows: false, calls: None, clause: Clause::Lambda, ..*env };
         let typed = self.expr(body, &env);
         // The parameters are removed before an error is returned: a caller may go on after one, as `is_map` does.
         self.lambda_variables.borrow_mut().truncate(before);

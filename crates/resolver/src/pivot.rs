@@ -1,5 +1,6 @@
 //! Resolves PIVOT and UNPIVOT: rows to columns and back.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn, same_name};
@@ -73,7 +74,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let rel = self.relation(&unpivot.input, outer)?;
-        let env = ExprScope { clause: "UNPIVOT", ..ExprScope::new(&rel.scope, outer) };
+        let env = ExprScope { clause: Clause::Unpivot, ..ExprScope::new(&rel.scope, outer) };
         let expand = |list: &[ir::Expr]| -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
             let items = list.iter().map(|e| self.item(e, &env)).collect::<Result<Vec<_>>>()?;
             Ok(items.into_iter().flatten().collect())

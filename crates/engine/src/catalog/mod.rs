@@ -14,7 +14,6 @@ pub mod session;
 mod session_provider;
 pub mod store;
 pub mod streaming_table;
-mod table_names;
 mod tables;
 mod temporary_plan;
 #[cfg(test)]

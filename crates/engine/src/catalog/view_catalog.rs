@@ -5,7 +5,6 @@
 
 use super::name::{TableName, quoted};
 use super::session::{GLOBAL_TEMP, SessionCatalog};
-use super::table_names::for_each_table;
 use async_trait::async_trait;
 use std::sync::Mutex;
 use thalweg_common::lock::lock;
@@ -108,10 +107,10 @@ impl Catalog for ViewCatalog<'_> {
             // It ends with the process, as a temporary view does.
             return Err(temporary_reference(view, name));
         }
-        let mut entry = self.catalog.table(name, options, streaming).await?;
-        if let TableEntry::View { plan, .. } = &mut entry {
+        let entry = self.catalog.table(name, options, streaming).await?;
+        if let TableEntry::View { plan, .. } = &entry {
             let mut names = vec![];
-            for_each_table(plan, &mut |table| {
+            plan.for_each_table(&mut |table| {
                 if let RelationNode::Table { name, .. } = &table.node {
                     names.push(name.clone());
                 }

@@ -262,7 +262,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the most frequent value.",
         &["SELECT mode(v) FROM VALUES (1), (2), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["median"], 1, 1, statistics::median).doc(
+    Entry::aggregate(&["median"], 1, 1, statistics::median).read_as(AggregateForm::WholePartition).doc(
         "number",
         "Returns the median.",
         &["SELECT median(v) FROM VALUES (1), (2), (4), (9) AS t(v)"],

@@ -11,7 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_resolver::{Catalog, Context, ResolvedQuery, TableEntry, resolve};
@@ -109,7 +109,6 @@ pub fn context(text: &str) -> Context {
         current_database: "default".into(),
         user: "tester".into(),
         functions: Arc::default(),
-        settings: BTreeMap::new(),
         text: Some(text.into()),
     }
 }

@@ -124,7 +124,10 @@ impl Resolver<'_> {
                         Some(Box::new(lit(0_i64))),
                     ))
                 };
-                let least = i64::try_from(least).map_err(|_| Error::unsupported("so many columns"))?;
+                let least = i64::try_from(least).map_err(|_| {
+                    Error::unsupported(format!("na.drop() of rows with fewer than {least} values"))
+                        .hint("Give a threshold up to the number of columns.")
+                })?;
                 let sum = present.into_iter().map(one).reduce(|a, b| a + b).unwrap_or_else(|| lit(0_i64));
                 Some(sum.gt_eq(lit(least)))
             }
