@@ -22,6 +22,7 @@
 
 pub mod calendar;
 pub mod cell;
+pub mod charset;
 pub mod csv;
 pub mod datetime;
 pub mod display;
