@@ -22,6 +22,7 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Name, Origin, Relation};
 use thalweg_sql::types::{DataType, StructType};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::{schema_to_spark, to_arrow};
 
 /// One row without columns.
@@ -312,7 +313,7 @@ impl Resolver<'_> {
     }
 
     fn cte(&self, name: &str) -> Option<Rc<CteInSight>> {
-        self.ctes.borrow().iter().rev().find(|c| crate::scope::same_name(&c.cte.name, name)).cloned()
+        self.ctes.borrow().iter().rev().find(|c| same_name(&c.cte.name, name)).cloned()
     }
 
     fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {

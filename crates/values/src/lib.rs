@@ -29,6 +29,7 @@ pub mod display;
 pub mod errors;
 pub mod interval;
 pub mod json;
+pub mod names;
 pub mod number;
 pub mod pattern;
 pub mod print;

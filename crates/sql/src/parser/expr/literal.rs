@@ -5,6 +5,7 @@ use super::literal_interval::parse_interval_text;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::datetime;
+use thalweg_values::errors::decimal_precision;
 use thalweg_values::zone::Zone;
 
 /// Spark's largest decimal.
@@ -149,13 +150,11 @@ fn out_of_range(text: &str, name: &str, low: &str, high: &str) -> Error {
 fn decimal(text: &str) -> Result<Literal> {
     let (mantissa, exponent) = text.split_once('E').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // An exponent that is no number of digits to count is shown as it is.
     let too_long = || {
-        Error::new(
-            ErrorKind::Parse,
-            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
-            "22003",
-            format!("The decimal literal {text} exceeds the maximum precision {DECIMAL_DIGITS_MAX}."),
-        )
+        let zeros = exponent.parse::<usize>().map_or(0, |e| e.saturating_sub(fraction.len()));
+        let digits = whole.trim_start_matches(['-', '0']).len() + fraction.len();
+        decimal_precision(ErrorKind::Parse, digits.saturating_add(zeros))
     };
     let exponent: i64 = exponent.parse().map_err(|_| too_long())?;
     let mut digits = format!("{whole}{fraction}");
