@@ -9,8 +9,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest};
 use thalweg_sql::ir;
-use thalweg_sql::types::{StructField, StructType};
-use thalweg_values::names::same_name;
+use thalweg_sql::types::StructType;
 use thalweg_values::types;
 
 /// The description of a table to open.
@@ -36,7 +35,6 @@ impl SourceRequest {
     /// Creates the description of a persistent table.
     pub(crate) fn of_table(definition: &TableDefinition) -> Result<Self> {
         let schema = definition.schema.as_deref().map(thalweg_sql::types::schema_from_json).transpose()?;
-        let schema = schema.map(|schema| partitions_last(schema, &definition.partition_by));
         Ok(Self {
             format: definition.format.clone(),
             paths: vec![definition.location.clone()],
@@ -117,7 +115,7 @@ pub(crate) async fn open(
     };
     let schema = match given {
         // A user's schema cannot guarantee that files contain no nulls.
-        Some(given) => with_partitions(&nullable(given), &provider)?,
+        Some(given) => with_partitions(nullable(given), &provider)?,
         None => spark_schema(&provider.schema())?,
     };
     Ok(Opened { provider, schema })
@@ -150,21 +148,13 @@ fn nullable(mut schema: StructType) -> StructType {
     schema
 }
 
-/// Returns the columns of a table in Spark's order: those of its partition folders come last.
-fn partitions_last(schema: StructType, partition_by: &[String]) -> StructType {
-    let is_partition = |f: &StructField| partition_by.iter().any(|name| same_name(name, &f.name));
-    let (partitions, mut fields): (Vec<_>, Vec<_>) = schema.fields.into_iter().partition(is_partition);
-    let of_name = |name: &String| partitions.iter().find(|f| same_name(&f.name, name)).cloned();
-    fields.extend(partition_by.iter().filter_map(of_name));
-    StructType { fields }
-}
-
-/// Returns the columns of the provider, in its order: the columns of partition folders come last, which only the
-/// provider knows. A column that the user gives, which may be one of a folder, has the user's type.
-fn with_partitions(given: &StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
+/// Adds the columns of partition folders, which only the provider knows.
+fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
     let there = spark_schema(&provider.schema())?;
-    let of_user = |f: &StructField| given.fields.iter().find(|g| same_name(&g.name, &f.name)).cloned();
-    Ok(StructType { fields: there.fields.into_iter().map(|f| of_user(&f).unwrap_or(f)).collect() })
+    // A user may name a partition column too, with another type.
+    let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
+    schema.fields.extend(there.fields.into_iter().filter(|f| !known.contains(&f.name)));
+    Ok(schema)
 }
 
 /// Refuses a stream without columns where its input cannot change them later, unless they may be inferred.
