@@ -21,7 +21,7 @@ mod registry;
 mod staging;
 pub mod stream;
 
-pub use connector::{Connector, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
+pub use connector::{Connector, OutputMode, ReadRequest, SinkRequest, WriteMode, WriteReport, WriteRequest};
 pub use options::OptionMap;
 pub use registry::ConnectorRegistry;
 pub use stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};

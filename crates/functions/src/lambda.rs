@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::lambda(&["transform"], 2, 2, LambdaForm::Transform).doc(
         "array, function",
-        "Returns what a lambda makes of each element, and of its index if it takes two arguments.",
+        "Returns the results of a lambda for each element, which also gets the index if it takes two arguments.",
         &["SELECT transform(array(1, 2, 3), x -> x * 10)"],
     ),
     Entry::lambda(&["filter"], 2, 2, LambdaForm::Filter).doc(
@@ -37,7 +37,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::lambda(&["exists"], 2, 2, LambdaForm::Exists).doc(
         "array, function",
-        "Returns whether a lambda is true for some element.",
+        "Returns whether a lambda is true for at least one element.",
         &["SELECT exists(array(1, 2, 3), x -> x > 2)"],
     ),
     Entry::lambda(&["forall"], 2, 2, LambdaForm::ForAll).doc(
@@ -57,7 +57,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         }]),
     Entry::lambda(&["zip_with"], 3, 3, LambdaForm::ZipWith).doc(
         "left, right, function",
-        "Returns what a lambda makes of the elements at the same places.",
+        "Returns the results of a lambda for the elements at the same positions of two arrays.",
         &["SELECT zip_with(array(1, 2), array(10, 20), (x, y) -> x + y)"],
     ),
     Entry::lambda(&["map_filter"], 2, 2, LambdaForm::MapFilter).doc(

@@ -37,6 +37,7 @@ mod errors;
 mod event_window;
 mod generator;
 mod kernel;
+mod kernel_checks;
 mod operators;
 mod params;
 mod registry;

@@ -6,7 +6,7 @@
 use crate::clause::Clause;
 use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::select::{ResolvedSelect, marked};
 use crate::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -25,6 +25,7 @@ use thalweg_functions::SpecialForm;
 use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
 use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 
 /// The keys of an aggregate.
 pub(crate) struct Grouping {

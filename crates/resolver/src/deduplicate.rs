@@ -2,12 +2,12 @@
 
 use crate::errors::unknown_key;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::scope::same_name;
 use crate::{ResolvedRelation, Resolver, column};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::logical_expr::lit;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Relation;
+use thalweg_values::names::same_name;
 
 impl Resolver<'_> {
     pub(crate) fn deduplicate(

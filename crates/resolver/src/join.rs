@@ -1,11 +1,11 @@
 //! Resolves joins: conditions, USING and NATURAL with Spark's output columns.
 
 use crate::clause::Clause;
-use crate::errors::{analysis, quoted};
+use crate::errors::analysis;
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::filter::is_risky;
-use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
+use crate::scope::{Lookup, Scope, ScopeColumn};
 use crate::unnest::refused::{correlated_to_both, scalar_in};
 use crate::unnest::subquery_of;
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::{quoted, same_name};
 
 impl Resolver<'_> {
     pub(crate) fn join(&self, join: &ir::Join, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {

@@ -16,6 +16,7 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::lambda::{Call, Lambda, LambdaKind, call};
 use thalweg_functions::{Bound, LambdaForm};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+use thalweg_values::names::same_name;
 
 /// A resolved lambda.
 struct Body {
@@ -33,8 +34,7 @@ impl Resolver<'_> {
     pub(crate) fn lambda_variable(&self, name: &str) -> Result<ResolvedExpr> {
         let variables = self.lambda_variables.borrow();
         // The search goes from the innermost lambda outwards: a parameter hides those of its name around it.
-        let found =
-            variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
+        let found = variables.iter().rev().find(|(n, _)| same_name(n, name)).map(|(_, t)| t.clone());
         found.ok_or_else(|| Error::unsupported(format!("the parameter {name} outside of its lambda")))
     }
 

@@ -1,6 +1,6 @@
 //! Resolves `na.fill`, `na.drop` and `na.replace`.
 
-use crate::errors::{quoted, unresolved_column};
+use crate::errors::unresolved_column;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn};
 use crate::select::ListItem;
@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
+use thalweg_values::names::quoted;
 
 /// A value that a method refers to.
 struct Named {

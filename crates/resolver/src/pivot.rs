@@ -3,7 +3,7 @@
 use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::DataType as SparkType;
 
 impl Resolver<'_> {

@@ -1,8 +1,8 @@
 //! Resolves relations that add, rename, drop or cast columns.
 
-use crate::errors::{analysis, column_already_exists, foreign_dataframe_column, quoted, unresolved_column};
+use crate::errors::{analysis, foreign_dataframe_column, unresolved_column};
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::scope::{ScopeColumn, same_name};
+use crate::scope::ScopeColumn;
 use crate::select::ListItem;
 use crate::source::rename;
 use crate::{ResolvedRelation, Resolver};
@@ -11,7 +11,9 @@ use datafusion::logical_expr::lit;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, Relation};
 use thalweg_sql::types::StructType;
+use thalweg_values::errors::column_already_exists;
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::{quoted, same_name};
 
 impl Resolver<'_> {
     /// Changes the partitioning only, so the rows are those of the input; the expressions must resolve.

@@ -7,6 +7,7 @@ use crate::catalog::ResolvedColumn;
 use crate::missing_columns::LeftOutColumn;
 use std::collections::BTreeMap;
 use thalweg_sql::types::DataType;
+use thalweg_values::names::same_name;
 
 /// A visible column.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,12 +108,6 @@ pub(crate) enum Lookup<'a> {
     None,
     One(FoundColumn<'a>),
     Many(Vec<&'a ScopeColumn>),
-}
-
-/// Returns whether two names are the same in Spark, which ignores case.
-pub(crate) fn same_name(a: &str, b: &str) -> bool {
-    // Nearly all names are ASCII, for which nothing is allocated; a look-up compares with every column.
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 impl Scope {

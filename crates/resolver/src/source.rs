@@ -7,7 +7,7 @@ use crate::errors::columns_mismatch;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::load::Request;
 use crate::resolver::CteInSight;
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, project};
 use arrow::datatypes::DataType as Arrow;
 use arrow::ipc::reader::StreamReader;
@@ -23,6 +23,7 @@ use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, Name, Relation, RelationNode};
 use thalweg_sql::types::{DataType, StructType};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::{schema_to_spark, to_arrow};
 
 /// One row without columns.

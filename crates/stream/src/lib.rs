@@ -20,9 +20,9 @@
 //! use object_store::{ObjectStore, memory::InMemory, path::Path};
 //! use std::sync::Arc;
 //! use thalweg_connector_files::csv;
-//! use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, memory::Memory};
+//! use thalweg_connectors::{Connector, OptionMap, OutputMode, ReadRequest, SinkRequest, memory::Memory};
 //! use thalweg_storage::MetadataLog;
-//! use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, Trigger, start};
+//! use thalweg_stream::{Checkpoint, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@
 //!     partition_by: vec![],
 //!     options: OptionMap::default(),
 //!     query_id: "query".to_owned(),
-//!     output_mode: "append".to_owned(),
+//!     output_mode: OutputMode::Append,
 //! };
 //! let sink = memory.sink(write).await?;
 //!
@@ -87,9 +87,10 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    StatelessStep, StreamPlan,
+    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, StatelessStep,
+    StreamPlan,
 };
+pub use thalweg_connectors::OutputMode;
 
 /// The number of progress reports that a query keeps, as in Spark.
 pub const RECENT_PROGRESS_MAX: usize = 100;

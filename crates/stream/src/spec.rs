@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
+use thalweg_connectors::OutputMode;
 use thalweg_connectors::stream::{StreamSink, StreamSource};
 
 /// A resolved streaming query: one source, operators in sequence, one sink.
@@ -26,26 +27,6 @@ pub struct StreamPlan {
     /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a
     /// query with another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
     pub fingerprint: String,
-}
-
-/// Which rows of a result are emitted, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputMode {
-    /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and a
-    /// [`StatelessStep::Watermark`] before it, since otherwise no group closes.
-    Append,
-    /// Every group that an epoch touched is emitted with its value at the end of the epoch.
-    Update,
-}
-
-impl OutputMode {
-    /// Returns Spark's name of the mode.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Append => "append",
-            Self::Update => "update",
-        }
-    }
 }
 
 /// One operator.

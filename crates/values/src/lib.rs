@@ -22,12 +22,14 @@
 
 pub mod calendar;
 pub mod cell;
+pub mod charset;
 pub mod csv;
 pub mod datetime;
 pub mod display;
 pub mod errors;
 pub mod interval;
 pub mod json;
+pub mod names;
 pub mod number;
 pub mod pattern;
 pub mod print;

@@ -1,10 +1,10 @@
 //! Lists functions, built-in ones and those of a session. They are in no database and are temporary, as in Spark.
 
 use super::info::FunctionInfo;
-use super::name::quoted;
 use super::pattern::matches;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::{Function, FunctionRegistry};
+use thalweg_values::names::quoted;
 
 /// Returns the functions that match the pattern, sorted, each name once.
 pub(super) fn list(functions: &FunctionRegistry, pattern: Option<&str>) -> Vec<FunctionInfo> {

@@ -3,7 +3,7 @@
 //! The query is resolved with it, so that exactly the names that the resolver looks up are refused, also those inside of
 //! other views. A name that means a common table expression is not looked up.
 
-use super::name::{TableName, quoted};
+use super::name::TableName;
 use super::session::{GLOBAL_TEMP, SessionCatalog};
 use async_trait::async_trait;
 use std::sync::Mutex;
@@ -11,6 +11,7 @@ use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_resolver::{Catalog, TableEntry};
 use thalweg_sql::ir::{self, Name, RelationNode};
+use thalweg_values::names::{quoted, same_name};
 
 /// The view that is created.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,9 +66,7 @@ impl<'c> ViewCatalog<'c> {
         if is_temporary && let NewView::Persistent(view) = &self.view {
             return Err(temporary_reference(view, name));
         }
-        let same = |a: &Name, b: &Name| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_lowercase() == b.to_lowercase())
-        };
+        let same = |a: &Name, b: &Name| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_name(a, b));
         if self.replaces && same(&found.parts(), &self.view.parts()) {
             return Err(self.recursive(name));
         }

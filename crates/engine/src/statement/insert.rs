@@ -5,7 +5,6 @@ use super::store_assignment;
 use super::write::{TableWrite, write_rows};
 use super::write_target::{self, Writer};
 use crate::catalog::create_table;
-use crate::catalog::name::quoted;
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
@@ -14,6 +13,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructType};
+use thalweg_values::names::{quoted, same_name};
 
 /// Runs an INSERT.
 pub(super) async fn run(session: &Session, insert: ir::Insert, text: Option<Arc<str>>) -> Result<Output> {
@@ -70,7 +70,7 @@ pub(super) async fn append_by_name(
         );
         return Err(legacy("_LEGACY_ERROR_TEMP_1161", message));
     }
-    let is_there = |name: &str| given.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let is_there = |name: &str| given.fields.iter().any(|f| same_name(&f.name, name));
     if let Some(field) = target.fields.iter().find(|f| !is_there(&f.name)) {
         let names: Vec<_> = given.fields.iter().map(|f| f.name.as_str()).collect();
         let message = format!("Cannot resolve '{}' given input columns: [{}].", field.name, names.join(", "));
@@ -81,7 +81,7 @@ pub(super) async fn append_by_name(
 
 /// Returns the table's columns for the query's columns, in their order.
 fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<Vec<String>> {
-    let is_there = |name: &String| target.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let is_there = |name: &String| target.fields.iter().any(|f| same_name(&f.name, name));
     let of = |schema: &StructType| schema.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
     if insert.by_name {
         let names = of(given);
@@ -131,7 +131,7 @@ fn unknown(name: &str, target: &StructType) -> Error {
 fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Relation {
     // By position: the columns of the query may have any names, or the same one twice.
     let renamed = ir::RelationNode::ToDf { input: insert.query.clone(), names: names.clone() };
-    let missing = target.fields.iter().filter(|f| !names.iter().any(|n| n.eq_ignore_ascii_case(&f.name)));
+    let missing = target.fields.iter().filter(|f| !names.iter().any(|n| same_name(n, &f.name)));
     let nulls: Vec<ir::Expr> = missing
         .map(|f| {
             let null = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::Null(f.data_type.clone())));

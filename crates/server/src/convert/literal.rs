@@ -9,6 +9,7 @@ use spark_connect_proto::expression::literal::{self as wire, LiteralType};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::Literal;
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::errors::decimal_precision;
 
 /// The largest number of digits of a decimal.
 const MAX_PRECISION: i64 = 38;
@@ -80,15 +81,8 @@ fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let fitting = (precision <= MAX_PRECISION).then(exact).flatten();
     match (fitting, u8::try_from(precision), i8::try_from(scale)) {
         (Some(unscaled), Ok(precision), Ok(scale)) => Ok(Literal::Decimal { unscaled, precision, scale }),
-        _ => Err(too_precise(precision)),
+        _ => Err(decimal_precision(ErrorKind::Arithmetic, precision)),
     }
-}
-
-fn too_precise(precision: i64) -> Error {
-    let text = format!("Decimal precision {precision} exceeds max precision {MAX_PRECISION}.");
-    Error::new(ErrorKind::Arithmetic, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
-        .param("precision", precision.to_string())
-        .param("maxPrecision", MAX_PRECISION.to_string())
 }
 
 /// Returns the digits with their sign, and the scale, of a text such as `-12.30` or `1.5E+3`.

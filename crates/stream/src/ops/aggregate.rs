@@ -15,7 +15,7 @@ use super::accumulate::{MergeableAggregate, PartialState};
 use super::aggregate_input::{AggregateInputLayout, KeyEncoder};
 use super::stateless::{batch_of, boolean};
 use crate::error::unsupported;
-use crate::spec::{AggregateSpec, EventTimeKey, EventTimeKind, OutputMode};
+use crate::spec::{AggregateSpec, EventTimeKey, EventTimeKind};
 use crate::state::{NEVER, RowCodec, StateLayout, StateRow, StateTable, key_group, owner};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
@@ -24,6 +24,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_connectors::OutputMode;
 use thalweg_values::errors::from_arrow;
 
 /// The results of one worker at the end of an epoch.

@@ -12,6 +12,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::col;
 use std::sync::Arc;
+use thalweg_connectors::OutputMode;
 
 const US: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
