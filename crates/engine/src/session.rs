@@ -109,6 +109,7 @@ impl Session {
     pub(crate) fn new(engine: Weak<Engine>, shared: &Engine, user: &str, id: &str) -> Self {
         let catalog = SessionCatalog {
             store: shared.store.clone(),
+            claims: shared.claims.clone(),
             registry: shared.registry.clone(),
             config: Arc::new(SessionConfig::new(format!("file:{}", shared.warehouse().display()))),
             views: Default::default(),

@@ -1,5 +1,6 @@
 //! Drops tables and views of the persistent catalog, and the files of managed tables.
 
+use super::claims::NameClaim;
 use super::name::{TableName, not_found};
 use super::session::SessionCatalog;
 use super::store::{TableDefinition, TableKind};
@@ -14,7 +15,9 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
     if drop_temporary(catalog, parts) {
         return Ok(());
     }
-    let Some((name, definition)) = lasting(catalog, parts, if_exists)? else { return Ok(()) };
+    let Some((name, definition, _claim)) = claim_lasting(catalog, parts, if_exists).await? else {
+        return Ok(());
+    };
     match definition.kind {
         TableKind::View | TableKind::External => catalog.store.remove(&name).map(|_| ()),
         TableKind::Managed | TableKind::Streaming => {
@@ -27,15 +30,17 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
     }
 }
 
-/// Returns the object of a DROP in the persistent catalog; none if it does not exist and `IF EXISTS` is given.
-pub(super) fn lasting(
+/// Returns the object of a DROP in the persistent catalog and claims its name; none if it does not exist and `IF EXISTS`
+/// is given.
+pub(super) async fn claim_lasting(
     catalog: &SessionCatalog,
     parts: &[String],
     if_exists: bool,
-) -> Result<Option<(TableName, TableDefinition)>> {
+) -> Result<Option<(TableName, TableDefinition, NameClaim)>> {
     let name = TableName::parse(parts, &catalog.database())?;
+    let claim = catalog.claim(&name).await;
     match catalog.store.get(&name) {
-        Some(definition) => Ok(Some((name, definition))),
+        Some(definition) => Ok(Some((name, definition, claim))),
         None if if_exists => Ok(None),
         None => Err(not_found(&name.qualifier())),
     }

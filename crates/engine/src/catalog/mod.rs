@@ -2,6 +2,7 @@
 //! ([`session`]), and the typed interface to both ([`CatalogProvider`]).
 
 mod change;
+mod claims;
 pub(crate) mod create_table;
 mod databases;
 mod drop_table;
@@ -24,6 +25,7 @@ mod view_text;
 mod views;
 
 pub use change::CatalogChange;
+pub use claims::{NameClaim, NameClaims};
 pub use info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
 pub use name::TableName;
 pub use pattern::matches_pattern;

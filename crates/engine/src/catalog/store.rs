@@ -106,15 +106,25 @@ impl CatalogStore {
         read(&self.contents).databases.keys().cloned().collect()
     }
 
-    /// Adds or replaces a definition.
-    pub fn put(&self, database: &str, definition: TableDefinition) -> Result<()> {
+    /// Adds a definition, or replaces the one that the caller has read, if the catalog still has exactly `expected` under
+    /// its name; returns whether it did. Otherwise another statement has changed the name since then.
+    pub fn put_if(
+        &self,
+        database: &str,
+        definition: TableDefinition,
+        expected: Option<&TableDefinition>,
+    ) -> Result<bool> {
         self.change(|contents| {
             let tables = contents
                 .databases
                 .get_mut(&database.to_lowercase())
                 .ok_or_else(|| database_not_found(database))?;
-            tables.insert(definition.name.to_lowercase(), definition);
-            Ok(())
+            let key = definition.name.to_lowercase();
+            let same = tables.get(&key) == expected;
+            if same {
+                tables.insert(key, definition);
+            }
+            Ok(same)
         })
     }
 
@@ -137,11 +147,16 @@ impl CatalogStore {
         })
     }
 
-    /// Removes a database with its tables.
-    pub fn remove_database(&self, database: &str) -> Result<()> {
+    /// Removes a database that has no tables; returns whether it did.
+    pub fn remove_database(&self, database: &str) -> Result<bool> {
         self.change(|contents| {
-            let removed = contents.databases.remove(&database.to_lowercase());
-            removed.map(|_| ()).ok_or_else(|| database_not_found(database))
+            let key = database.to_lowercase();
+            let tables = contents.databases.get(&key).ok_or_else(|| database_not_found(database))?;
+            let is_empty = tables.is_empty();
+            if is_empty {
+                contents.databases.remove(&key);
+            }
+            Ok(is_empty)
         })
     }
 
@@ -226,12 +241,36 @@ mod tests {
     #[test]
     fn what_was_put_is_there_after_opening_again() {
         let dir = tempfile::tempdir().unwrap();
-        CatalogStore::open(dir.path()).unwrap().put("default", definition("Flights")).unwrap();
+        let store = CatalogStore::open(dir.path()).unwrap();
+        assert!(store.put_if("default", definition("Flights"), None).unwrap());
         let again = CatalogStore::open(dir.path()).unwrap();
         let name = TableName { database: "DEFAULT".into(), table: "flights".into() };
         assert_eq!(again.get(&name), Some(definition("Flights")));
         again.remove(&name).unwrap();
         assert_eq!(again.remove(&name).unwrap_err().class(), "TABLE_OR_VIEW_NOT_FOUND");
+    }
+
+    #[test]
+    fn a_definition_is_put_only_in_the_place_of_the_one_that_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = CatalogStore::open(dir.path()).unwrap();
+        let [first, second] =
+            ["one", "two"].map(|text| TableDefinition { comment: Some(text.into()), ..definition("t") });
+        let name = TableName { database: "default".into(), table: "T".into() };
+        for (put, expected, done) in [
+            (&first, Some(&second), false),
+            (&first, None, true),
+            (&second, None, false),
+            (&second, Some(&second), false),
+            (&second, Some(&first), true),
+            (&first, Some(&first), false),
+        ] {
+            let before = store.get(&name);
+            assert_eq!(store.put_if("DEFAULT", put.clone(), expected).unwrap(), done, "{put:?} {expected:?}");
+            assert_eq!(store.get(&name), if done { Some(put.clone()) } else { before });
+        }
+        assert!(!store.remove_database("default").unwrap());
+        assert_eq!(store.put_if("other", first, None).unwrap_err().class(), "SCHEMA_NOT_FOUND");
     }
 
     #[test]

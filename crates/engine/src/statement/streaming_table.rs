@@ -28,15 +28,21 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
     let Some(text) = table.text.clone() else {
         return Err(Error::unsupported("a streaming table without a query"));
     };
-    let definition = match session.catalog.store.get(&name) {
+    let claim = session.catalog.claim(&name).await;
+    let old = session.catalog.store.get(&name);
+    let definition = match &old {
         None => define_streaming(session, &name, &table, text)?,
-        Some(there) => adopt(session, &name, &table, there, &text)?,
+        Some(there) => adopt(session, &name, &table, there.clone(), &text)?,
     };
     let resolved = resolve(session, &definition).await?;
     partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(&name))?;
-    session.catalog.store.put(&name.database, definition.clone())?;
+    if !session.catalog.store.put_if(&name.database, definition.clone(), old.as_ref())? {
+        return Err(already_exists(&name));
+    }
     // Put into the catalog before: a server that is killed now resumes the query.
     let query = run(session, &name, &definition, &resolved).await?;
+    // The query runs, so a statement that drops the table finds and stops it.
+    drop(claim);
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
     if !session.engine()?.config.resume_jobs {
         // Without a server nothing would run the query after the statement.
@@ -166,9 +172,10 @@ async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefini
 pub(crate) fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
     let name = TableName { database: database.to_owned(), table: table.to_owned() };
     match session.catalog.store.get(&name) {
-        Some(mut definition) if definition.kind == TableKind::Streaming => {
-            definition.stopped = true;
-            session.catalog.store.put(database, definition)
+        Some(old) if old.kind == TableKind::Streaming => {
+            let definition = TableDefinition { stopped: true, ..old.clone() };
+            // A table that was dropped, replaced or stated again since then is not the one that was stopped.
+            session.catalog.store.put_if(database, definition, Some(&old)).map(|_| ())
         }
         _ => Ok(()),
     }
@@ -208,7 +215,10 @@ pub(crate) async fn create_target(
         query: None,
         text: None,
     };
+    let _claim = session.catalog.claim(&name).await;
     let definition = define(session, &name, &table, None)?;
-    session.catalog.store.put(&name.database, definition.clone())?;
+    if !session.catalog.store.put_if(&name.database, definition.clone(), None)? {
+        return Err(already_exists(&name));
+    }
     Ok((name, definition))
 }

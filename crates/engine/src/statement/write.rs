@@ -63,11 +63,14 @@ async fn save_as_table(
     resolved: ResolvedQuery,
 ) -> Result<Output> {
     let name = TableName::parse(parts, &session.current_database())?;
+    let claim = session.catalog.claim(&name).await;
     let old = session.catalog.store.get(&name);
     match (&old, write.mode) {
         (Some(_), ir::SaveMode::ErrorIfExists) => return Err(create_table::already_exists(&name)),
         (Some(_), ir::SaveMode::Ignore) => return Ok(Output::nothing()),
         (Some(there), ir::SaveMode::Append) => {
+            // The table stays what it is, so other statements need not wait for the rows.
+            drop(claim);
             return append_to_table(session, write, (&name, there), resolved).await;
         }
         // The query of the table continues to write to it, so the table cannot be replaced.
