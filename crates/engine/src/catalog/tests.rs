@@ -220,7 +220,16 @@ async fn one_of_two_sessions_creates_a_table() {
 async fn functions_are_found_in_any_case() {
     let (_folder, _engine, session) = session().await;
     let catalog: &dyn CatalogProvider = &*session;
-    for (function, expected) in [("UPPER", "upper"), ("upper", "upper"), ("no_such", "UNRESOLVED_ROUTINE")] {
+    for (function, expected) in [
+        ("UPPER", "upper"),
+        ("upper", "upper"),
+        ("builtin.upper", "upper"),
+        ("system.builtin.upper", "upper"),
+        ("session.upper", "UNRESOLVED_ROUTINE"),
+        ("default.upper", "UNRESOLVED_ROUTINE"),
+        ("spark_catalog.default.upper", "UNRESOLVED_ROUTINE"),
+        ("no_such", "UNRESOLVED_ROUTINE"),
+    ] {
         let found = line(catalog.get_function(&name(function)).await, |f| f.name);
         assert_eq!(found, expected, "{function}");
     }
