@@ -207,7 +207,7 @@ impl Session {
         let resolved = self.resolve(relation, text).await?;
         if resolved.streaming {
             // A stream has no last row, so its rows cannot be returned.
-            return Err(crate::catalog::streaming_table::must_be_started());
+            return Err(crate::catalog::unbounded::must_be_started());
         }
         let rows = self.engine()?.runtime.run(&resolved.plan, self.plan_options(optimize)).await?;
         let rows = batch::named(rows, batch::named_schema(&resolved));

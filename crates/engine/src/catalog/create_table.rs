@@ -6,7 +6,7 @@ use super::store::{TableDefinition, TableKind, database_not_found};
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::Session;
-use crate::statement::write::{TableWrite, write_empty, write_rows};
+use crate::table_write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};

@@ -1,12 +1,12 @@
 //! Drops tables and views of the persistent catalog, and the files of managed tables.
 
+use super::checkpoint;
 use super::claims::NameClaim;
 use super::name::{TableName, not_found};
 use super::session::SessionCatalog;
 use super::store::{TableDefinition, TableKind};
 use super::views::drop_temporary;
 use crate::session::Session;
-use crate::statement::streaming_table;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Drops a table or view: a managed table with its files, after its streaming query is stopped.
@@ -22,7 +22,7 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
         TableKind::View | TableKind::External => catalog.store.remove(&name).map(|_| ()),
         TableKind::Managed | TableKind::Streaming => {
             // The query ends first: it would write to files that are being removed.
-            streaming_table::forget(session, &name).await?;
+            checkpoint::forget(session, &name).await?;
             // A crash before the files are removed leaves files without a table, and never a table without files.
             catalog.store.remove(&name)?;
             remove_files(&definition.location)

@@ -2,6 +2,7 @@
 //! ([`session`]), and the typed interface to both ([`CatalogProvider`]).
 
 mod change;
+pub(crate) mod checkpoint;
 mod claims;
 pub(crate) mod create_table;
 mod databases;
@@ -14,12 +15,12 @@ mod provider;
 pub mod session;
 mod session_provider;
 pub mod store;
-pub mod streaming_table;
 mod table_names;
 mod tables;
 mod temporary_plan;
 #[cfg(test)]
 mod tests;
+pub mod unbounded;
 mod view_catalog;
 mod view_text;
 mod views;
@@ -32,4 +33,4 @@ pub use pattern::matches_pattern;
 pub use provider::CatalogProvider;
 pub use session::SessionCatalog;
 pub use store::{CatalogStore, TableDefinition, TableKind};
-pub use streaming_table::StreamingTable;
+pub use unbounded::StreamingTable;

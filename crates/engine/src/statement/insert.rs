@@ -2,13 +2,13 @@
 //! store assignment, then appends the rows or replaces all rows.
 
 use super::store_assignment;
-use super::write::{TableWrite, write_rows};
 use super::write_target::{self, Writer};
 use crate::catalog::create_table;
 use crate::catalog::name::quoted;
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
+use crate::table_write::{TableWrite, write_rows};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;

@@ -4,19 +4,18 @@
 //! server; otherwise (`thalweg sql`) the statement processes the available input, closes all windows and returns.
 
 use super::stream::{JobRequest, launch};
+use crate::catalog::checkpoint::checkpoint;
 use crate::catalog::create_table::{already_exists, define};
 use crate::catalog::{CatalogProvider, TableDefinition, TableKind, TableName};
 use crate::engine::Engine;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
-use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::Guarantee;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::durable::write_failed;
 use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries that resume with the server.
@@ -113,12 +112,6 @@ async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Reso
     .hint("Read its source with FROM STREAM name."))
 }
 
-fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
-    // The place follows from the table's name alone, so that the same statement finds the checkpoint again.
-    let root = session.engine()?.config.data_dir.join("checkpoints");
-    Ok(root.join(name.database.to_lowercase()).join(name.table.to_lowercase()))
-}
-
 async fn run(
     session: &Session,
     name: &TableName,
@@ -178,19 +171,6 @@ pub(crate) fn stopped(session: &Session, database: &str, table: &str) -> Result<
             session.catalog.store.put_if(database, definition, Some(&old)).map(|_| ())
         }
         _ => Ok(()),
-    }
-}
-
-/// Stops the query of a table that is about to be dropped, and removes its checkpoint.
-pub(crate) async fn forget(session: &Session, name: &TableName) -> Result<()> {
-    let checkpoint = checkpoint(session, name)?;
-    if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
-        job.query.stop().await?;
-    }
-    // A new table of that name must not continue where the dropped one ended.
-    match std::fs::remove_dir_all(&checkpoint) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
