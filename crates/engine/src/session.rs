@@ -1,7 +1,7 @@
 //! Defines a user's session: its settings and names, and the execution of its statements.
 
 use crate::batch::{self, PlanOptions};
-use crate::catalog::SessionCatalog;
+use crate::catalog::{CatalogSnapshot, SessionCatalog};
 use crate::engine::Engine;
 use crate::persisted::{Persisted, StorageLevel};
 use crate::settings::SessionConfig;
@@ -282,6 +282,16 @@ impl Session {
         text: Option<Arc<str>>,
     ) -> Result<ResolvedQuery> {
         thalweg_resolver::resolve(relation, &self.catalog, &self.context(text)?).await
+    }
+
+    /// Resolves one of the queries of a statement. All of them see the tables of the snapshot.
+    pub(crate) async fn resolve_in(
+        &self,
+        snapshot: &CatalogSnapshot<'_>,
+        relation: &ir::Relation,
+        text: Option<Arc<str>>,
+    ) -> Result<ResolvedQuery> {
+        thalweg_resolver::resolve(relation, snapshot, &self.context(text)?).await
     }
 
     /// Resolves a query that runs as a stream: its current time is that of each epoch.

@@ -2,7 +2,7 @@
 
 use super::write_target::{self, Writer};
 use crate::catalog::name::TableName;
-use crate::catalog::{TableDefinition, TableKind, create_table};
+use crate::catalog::{CatalogSnapshot, TableDefinition, TableKind, create_table};
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
 use crate::table_write::{TableWrite, commit, streaming_input, with_settings, write_rows};
@@ -13,7 +13,8 @@ use thalweg_sql::ir;
 
 /// Runs a batch write.
 pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
-    let resolved = session.resolve(&write.input, None).await?;
+    let snapshot = CatalogSnapshot::new(&session.catalog);
+    let resolved = session.resolve_in(&snapshot, &write.input, None).await?;
     if resolved.streaming {
         return Err(streaming_input());
     }
@@ -22,8 +23,8 @@ pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
         return Err(Error::unsupported("sortBy without bucketBy"));
     }
     match write.target.clone() {
-        ir::WriteTarget::Table(name) => save_as_table(session, write, &name, resolved).await,
-        ir::WriteTarget::Insert(name) => insert_into(session, write, name).await,
+        ir::WriteTarget::Table(name) => save_as_table(session, &snapshot, write, &name, resolved).await,
+        ir::WriteTarget::Insert(name) => insert_into(session, &snapshot, write, name).await,
         ir::WriteTarget::Path(path) => save(session, write, path, resolved).await,
         ir::WriteTarget::None => save(session, write, String::new(), resolved).await,
     }
@@ -54,6 +55,7 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
 
 async fn save_as_table(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     write: ir::Write,
     parts: &ir::Name,
     resolved: ResolvedQuery,
@@ -67,7 +69,7 @@ async fn save_as_table(
         (Some(there), ir::SaveMode::Append) => {
             // The table stays what it is, so other statements need not wait for the rows.
             drop(claim);
-            return append_to_table(session, write, (&name, there), resolved).await;
+            return append_to_table(session, snapshot, write, (&name, there), resolved).await;
         }
         // The query of the table continues to write to it, so the table cannot be replaced.
         (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
@@ -110,6 +112,7 @@ async fn save_as_table(
 /// `saveAsTable` in mode append: appends by name to the existing table.
 async fn append_to_table(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     write: ir::Write,
     (name, there): (&TableName, &TableDefinition),
     resolved: ResolvedQuery,
@@ -147,10 +150,15 @@ async fn append_to_table(
         overwrite: false,
         by_name: true,
     };
-    super::insert::append_by_name(session, insert, write.options).await
+    super::insert::append_by_name(session, snapshot, insert, write.options).await
 }
 
-async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Result<Output> {
+async fn insert_into(
+    session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
+    write: ir::Write,
+    table: ir::Name,
+) -> Result<Output> {
     if !write.partition_by.is_empty() {
         let message = format!(
             "partitionBy() cannot be used with insertInto(). Partition columns for table {} are determined by \
@@ -162,7 +170,7 @@ async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Re
     }
     let overwrite = write.mode == ir::SaveMode::Overwrite;
     let insert = ir::Insert { table, columns: vec![], query: write.input, overwrite, by_name: false };
-    super::insert::run_with(session, insert, write.options, None).await
+    super::insert::run_with(session, snapshot, insert, write.options, None).await
 }
 
 fn mode_of(mode: ir::SaveMode) -> WriteMode {
