@@ -15,7 +15,6 @@ const PLACES: &[(&str, &str)] = &[
     ("crates/common/src/clock.rs", "is the clock"),
     ("crates/common/src/lock.rs", "is where locks are taken"),
     ("crates/stream/src/rt/", "a timely worker is a plain thread that parks between activations"),
-    ("crates/thalweg/src/main.rs", "turns the outcome into an exit code"),
     ("crates/thalweg/tests/", "a test that waits for another process has a deadline"),
     ("xtask/src/steps.rs", "measures its steps"),
 ];
