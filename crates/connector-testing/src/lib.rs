@@ -6,7 +6,6 @@
 //! let rows = batch("n int, s string", &[&["1", "a"], &["2", "NULL"]]);
 //! assert_eq!(lines(&[rows]), ["1|a", "2|NULL"]);
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::array::{ArrayRef, StringArray};

@@ -21,7 +21,6 @@
 //! assert_eq!(resolve_expression_type(&sum, &context)?, (DataType::Long, false));
 //! # Ok::<(), thalweg_common::Error>(())
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod aggregate;
 mod aggregate_call;

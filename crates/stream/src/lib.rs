@@ -63,7 +63,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod checkpoint;
 mod clock;

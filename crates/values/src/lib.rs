@@ -18,7 +18,6 @@
 //! assert_eq!(text, "1 Jan 1970 01:00 CET");
 //! # Ok::<(), thalweg_common::Error>(())
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod calendar;
 pub mod cell;

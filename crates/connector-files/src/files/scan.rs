@@ -1,6 +1,6 @@
 //! Scans a folder of files as a table: splits, partitions, partition columns.
 //!
-//! A format brings how one split becomes batches ([`FileReader`]); everything else is here. The splits are dealt out in
+//! A format brings how one split becomes batches ([`FileReader`]); everything else is here. Partitions get the splits in
 //! the order of the files, so that partition `n` comes before partition `n + 1`. A reader runs on a thread that may
 //! block, and is at most [`BATCHES_AHEAD`] batches ahead of its consumer.
 

@@ -64,7 +64,7 @@ impl FileReader for ParquetReader {
     }
 
     fn can_split(&self, _file: &FileEntry) -> bool {
-        // Files of a stream are dealt out whole, so that an epoch reads them in the same order again.
+        // Files of a stream are not split, so that an epoch reads them in the same order again.
         false
     }
 }

@@ -6,7 +6,7 @@ use super::store::{TableDefinition, TableKind, database_not_found};
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::Session;
-use crate::statement::write::{TableWrite, write_empty, write_rows};
+use crate::table_write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -20,6 +20,7 @@ use thalweg_sql::types::StructType;
 pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     check_statement(&name, &table)?;
+    let _claim = session.catalog.claim(&name).await;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
@@ -86,7 +87,9 @@ pub(crate) fn settle(
         }
         return Err(error);
     }
-    session.catalog.store.put(&name.database, definition)?;
+    if !session.catalog.store.put_if(&name.database, definition, old)? {
+        return Err(already_exists(name));
+    }
     // After the catalog names the new table: a crash in between leaves files, and no table without files.
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
