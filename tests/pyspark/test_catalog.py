@@ -68,6 +68,13 @@ def test_functions(spark):
     assert spark.catalog.functionExists("upper") and not spark.catalog.functionExists("no_such")
     assert spark.catalog.getFunction("upper").name == "upper"
     assert len(spark.catalog.listFunctions()) > 100
+    # Functions are in no database.
+    assert len(spark.catalog.listFunctions("default")) == len(spark.catalog.listFunctions())
+    with pytest.raises(AnalysisException, match="SCHEMA_NOT_FOUND"):
+        spark.catalog.listFunctions("no_such")
+    with pytest.warns(FutureWarning):
+        assert not spark.catalog.functionExists("upper", "default")
+    assert not spark.catalog.functionExists("default.upper")
 
 
 def test_a_frame_over_a_view_becomes_the_view(spark):

@@ -30,7 +30,7 @@ def source(spark, folder):
     return spark.readStream.schema(SCHEMA).json(str(folder))
 
 
-def test_stateless_rows_reach_a_memory_sink(spark, tmp_path):
+def test_stateless_rows_reach_a_memory_sink(spark, tmp_path, capsys):
     put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 2))
     df = source(spark, tmp_path / "in").filter("v > 1").select("k", (F.col("v") * 10).alias("w"))
     assert df.isStreaming
@@ -49,7 +49,13 @@ def test_stateless_rows_reach_a_memory_sink(spark, tmp_path):
         assert progress.numInputRows == 1 and str(progress.id) == query.id
         assert sum(p.numInputRows for p in query.recentProgress) == 3
         assert set(query.status) == {"message", "isDataAvailable", "isTriggerActive"}
+        capsys.readouterr()
         query.explain()
+        plan = capsys.readouterr().out
+        assert plan.startswith("== Physical Plan ==") and "Analyzed" not in plan
+        query.explain(extended=True)
+        plan = capsys.readouterr().out
+        assert plan.startswith("== Analyzed Logical Plan ==") and "== Physical Plan ==" in plan
     finally:
         query.stop()
     assert not query.isActive

@@ -11,7 +11,7 @@ const REQUIREMENTS: &str = "tests/pyspark/requirements.txt";
 const OLDEST: (u32, u32) = (3, 11);
 
 /// Returns the interpreter of the test environment, which is created if it is missing or outdated.
-pub fn environment() -> Outcome<PathBuf> {
+pub(crate) fn environment() -> Outcome<PathBuf> {
     let folder = target_dir()?.join("python");
     let python = folder.join("bin/python");
     let stamp = folder.join("requirements.stamp");

@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A result whose error is one text for the user.
-pub type Outcome<T = ()> = Result<T, String>;
+pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// Writes a line to stderr. A closed stderr is ignored.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Returns the root of the checkout.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
 /// Returns cargo's target directory: xtask itself is in `<target>/debug/`.
-pub fn target_dir() -> Outcome<PathBuf> {
+pub(crate) fn target_dir() -> Outcome<PathBuf> {
     let me = std::env::current_exe().map_err(|e| format!("cannot find the program xtask: {e}"))?;
     me.ancestors()
         .nth(2)
@@ -31,7 +31,10 @@ pub fn target_dir() -> Outcome<PathBuf> {
 }
 
 /// Creates a command that runs at the root of the checkout.
-pub fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn command<S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = S>,
+) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_package(name)) {
@@ -48,13 +51,13 @@ fn is_of_package(name: &OsStr) -> bool {
 }
 
 /// Runs a command to its end; it inherits the output streams.
-pub fn run(command: &mut Command) -> Outcome {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|e| format!("can't start {}: {e}", shown(command)))?;
     if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
 }
 
 /// Runs a command and returns its stdout.
-pub fn output(command: &mut Command) -> Outcome<String> {
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let output = command.output().map_err(|e| format!("can't start {}: {e}", shown(command)))?;
     if !output.status.success() {
         let talk = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -64,7 +67,7 @@ pub fn output(command: &mut Command) -> Outcome<String> {
 }
 
 /// Returns whether a program is installed and succeeds with `args`.
-pub fn answers(program: &str, args: &[&str]) -> bool {
+pub(crate) fn answers(program: &str, args: &[&str]) -> bool {
     command(program, args).output().is_ok_and(|o| o.status.success())
 }
 

@@ -14,42 +14,52 @@ use std::time::{Duration, Instant};
 /// Tests that start and kill hundreds of processes; `test = false` keeps them out of `cargo test`.
 const SLOW_TESTS: &str = "kill_matrix";
 
+/// Whether a step has run.
+#[derive(Clone, Copy, PartialEq)]
+enum Done {
+    Ran,
+    Skipped,
+}
+
+type StepOutcome = Result<Done, String>;
+
 struct Step {
     name: &'static str,
-    run: fn(strict: bool) -> Outcome,
+    run: fn(strict: bool) -> StepOutcome,
 }
 
 const FAST: &[Step] =
-    &[Step { name: "build", run: build }, Step { name: "unit and SQL tests", run: fast_tests }];
+    &[Step { name: "build", run: build }, Step { name: "unit and SQL tests", run: |_| fast_tests() }];
 
 const ALL: &[Step] = &[
     Step { name: "format", run: format },
-    Step { name: "tidy", run: |_| tidy::run(false) },
-    Step { name: "licences", run: licences },
+    Step { name: "tidy", run: |_| ran(tidy::run(false)) },
+    Step { name: "licences", run: |_| licences() },
     Step { name: "build", run: build },
-    Step { name: "unit and SQL tests", run: fast_tests },
-    Step { name: "process kills", run: slow_tests },
-    Step { name: "demo against DuckDB", run: demo },
-    Step { name: "PySpark", run: pyspark },
+    Step { name: "unit and SQL tests", run: |_| fast_tests() },
+    Step { name: "process kills", run: |_| slow_tests() },
+    Step { name: "demo against DuckDB", run: |_| demo() },
+    Step { name: "PySpark", run: |_| pyspark() },
 ];
 
 /// Runs unit and SQL tests only.
-pub fn fast() -> Outcome {
+pub(crate) fn fast() -> Outcome {
     perform(FAST, false)
 }
 
 /// Runs every step; `strict` makes a missing tool a failure.
-pub fn all(strict: bool) -> Outcome {
+pub(crate) fn all(strict: bool) -> Outcome {
     perform(ALL, strict)
 }
 
 fn perform(steps: &[Step], strict: bool) -> Outcome {
-    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut times = Vec::new();
     for step in steps {
         say(&format!("== {}", step.name));
         let start = now();
         let done = (step.run)(strict);
-        times.push((step.name, start.elapsed()));
+        let time = start.elapsed();
+        times.push((step.name, (done != Ok(Done::Skipped)).then_some(time)));
         if let Err(message) = done {
             report(&times);
             return Err(format!("{}: {message}", step.name));
@@ -64,39 +74,44 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn report(times: &[(&str, Duration)]) {
+/// Prints the times of the steps; a step without one was skipped.
+fn report(times: &[(&str, Option<Duration>)]) {
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     say("== times");
     for (name, time) in times {
-        say(&format!("{name:<22} {:>7.1} s", time.as_secs_f64()));
+        say(&format!("{name:<22} {:>9}", time.map_or_else(|| "skipped".to_owned(), seconds)));
     }
-    let total: Duration = times.iter().map(|(_, t)| *t).sum();
-    say(&format!("{:<22} {:>7.1} s", "together", total.as_secs_f64()));
+    let total: Duration = times.iter().filter_map(|(_, time)| *time).sum();
+    say(&format!("{:<22} {:>9}", "together", seconds(total)));
+}
+
+fn ran(outcome: Outcome) -> StepOutcome {
+    outcome.map(|()| Done::Ran)
 }
 
 /// Reports a missing tool: a failure when strict, a skipped step otherwise.
-fn missing(strict: bool, what: &str, advice: &str) -> Outcome {
+fn missing(strict: bool, what: &str, advice: &str) -> StepOutcome {
     if strict {
         return Err(format!("{what} is not installed: {advice}"));
     }
     say(&format!("skipped: {what} is not installed ({advice})"));
-    Ok(())
+    Ok(Done::Skipped)
 }
 
-fn format(strict: bool) -> Outcome {
+fn format(strict: bool) -> StepOutcome {
     if !answers("cargo", &["fmt", "--version"]) {
         return missing(strict, "rustfmt", "rustup component add rustfmt");
     }
-    run(&mut command("cargo", ["fmt", "--all", "--check"]))
+    ran(run(&mut command("cargo", ["fmt", "--all", "--check"])))
 }
 
-/// cargo-deny takes minutes to build, so it is used only where it is installed; `tidy` checks without it
-/// that the lock file holds one version of arrow, datafusion and parquet.
-fn licences(_strict: bool) -> Outcome {
+/// cargo-deny takes minutes to build, so it is used only where it is installed, also when strict; `tidy` checks without
+/// it that the lock file holds one version of arrow, datafusion and parquet.
+fn licences() -> StepOutcome {
     if !answers("cargo", &["deny", "--version"]) {
-        say("skipped: cargo-deny is not installed; tidy has checked the lock file");
-        return Ok(());
+        return missing(false, "cargo-deny", "cargo install cargo-deny; no licence was checked");
     }
-    run(&mut command("cargo", ["deny", "check", "bans", "licenses", "sources"]))
+    ran(run(&mut command("cargo", ["deny", "check", "bans", "licenses", "sources"])))
 }
 
 fn cargo(args: &[&str]) -> Command {
@@ -107,7 +122,7 @@ fn cargo(args: &[&str]) -> Command {
     cargo
 }
 
-fn build(strict: bool) -> Outcome {
+fn build(strict: bool) -> StepOutcome {
     if !answers("clippy-driver", &["--version"]) {
         missing(strict, "clippy", "rustup component add clippy")?;
     }
@@ -118,7 +133,7 @@ fn build(strict: bool) -> Outcome {
     run(&mut cargo(&["build", "--locked", "--workspace", "--test", SLOW_TESTS]))?;
     let kind = if cold { "cold build, dependencies included" } else { "build, dependencies were there" };
     say(&format!("{kind}: {:.0} s", start.elapsed().as_secs_f64()));
-    Ok(())
+    Ok(Done::Ran)
 }
 
 /// Checks for DataFusion, the dependency that takes the longest to build.
@@ -127,25 +142,25 @@ fn dependencies_are_built(deps: &Path) -> bool {
     entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libdatafusion-"))
 }
 
-fn fast_tests(_strict: bool) -> Outcome {
-    run(&mut cargo(&["test", "--locked", "--workspace"]))
+fn fast_tests() -> StepOutcome {
+    ran(run(&mut cargo(&["test", "--locked", "--workspace"])))
 }
 
-fn slow_tests(_strict: bool) -> Outcome {
-    run(&mut cargo(&["test", "--locked", "--workspace", "--test", SLOW_TESTS, "--", "--nocapture"]))
+fn slow_tests() -> StepOutcome {
+    ran(run(&mut cargo(&["test", "--locked", "--workspace", "--test", SLOW_TESTS, "--", "--nocapture"])))
 }
 
-fn demo(_strict: bool) -> Outcome {
+fn demo() -> StepOutcome {
     let python = python::environment()?;
     let thalweg = target_dir()?.join("debug/thalweg");
-    run(command(&python, ["tests/demo/check_duckdb.py"]).env("THALWEG_BIN", thalweg))
+    ran(run(command(&python, ["tests/demo/check_duckdb.py"]).env("THALWEG_BIN", thalweg)))
 }
 
-fn pyspark(_strict: bool) -> Outcome {
+fn pyspark() -> StepOutcome {
     let python = python::environment()?;
     let thalweg = target_dir()?.join("debug/thalweg");
     // The checkout must not get caches of Python.
-    run(command(&python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/pyspark"])
+    ran(run(command(&python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/pyspark"])
         .env("THALWEG_BIN", thalweg)
-        .env("PYTHONDONTWRITEBYTECODE", "1"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")))
 }

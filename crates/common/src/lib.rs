@@ -19,7 +19,6 @@
 //! assert_eq!(error.to_string(), "[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012");
 //! assert_eq!(Epoch(4).next(), Epoch(5));
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod cancel;
 pub mod clock;

@@ -18,6 +18,7 @@ use thalweg_connector_files::files::split::PartitionSplitter;
 use thalweg_connector_files::parquet::sink::can_hold;
 use thalweg_connector_files::parquet::types::table_schema;
 use thalweg_connector_files::text::config::unsupported_type;
+use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
 use uuid::Uuid;
 
@@ -235,7 +236,7 @@ impl Definition {
 
 /// Refuses partition columns other than the table's.
 pub(crate) fn check_partitions(asked: &[String], own: &[String]) -> Result<()> {
-    let same = asked.len() == own.len() && asked.iter().zip(own).all(|(a, b)| a.eq_ignore_ascii_case(b));
+    let same = asked.len() == own.len() && asked.iter().zip(own).all(|(a, b)| same_name(a, b));
     if same || asked.is_empty() {
         return Ok(());
     }

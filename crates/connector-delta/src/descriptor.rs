@@ -1,6 +1,7 @@
 //! Describes the format `delta` and its options.
 
 use thalweg_connector_files::parquet::COMPRESSION;
+use thalweg_connectors::OutputMode;
 use thalweg_connectors::descriptor::OptionType::{Count, Flag, Timestamp};
 use thalweg_connectors::descriptor::{
     BatchRead, BatchWrite, ConnectorDescriptor, OptionSpec, SinkTarget, StreamWrite, TableCapabilities,
@@ -24,7 +25,7 @@ pub(crate) static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     stream_write: Some(StreamWrite {
         options: &[&[COMPRESSION, MERGE]],
         guarantee: Guarantee::ExactlyOnce,
-        output_modes: &["append"],
+        output_modes: &[OutputMode::Append],
         needs_checkpoint: true,
         target: SinkTarget::Path,
     }),

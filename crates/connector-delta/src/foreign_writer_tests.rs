@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connector_testing::{lines, query, read, sink_request, stream_of, write_request};
-use thalweg_connectors::WriteMode;
 use thalweg_connectors::stream::StreamSink;
+use thalweg_connectors::{OutputMode, WriteMode};
 use thalweg_storage::durable;
 
 async fn write(path: &Path, n: &str) {
@@ -34,7 +34,7 @@ async fn checkpoint_and_clean(path: &Path) {
 
 async fn open(log: Log) -> Arc<dyn StreamSink> {
     let path = log.root.clone();
-    let sink = sink::open(log, sink_request(&path, "n int", "append", &[])).unwrap();
+    let sink = sink::open(log, sink_request(&path, "n int", OutputMode::Append, &[])).unwrap();
     sink.fence(Generation(1)).await.unwrap();
     sink
 }
@@ -99,7 +99,8 @@ async fn an_entry_that_came_beneath_a_checkpoint_is_written_again() {
     commit(&sink, 1, "4").await.unwrap();
     assert_eq!(numbers(&path).await, ["0", "1", "2", "3", "4"]);
     // The next generation finds the epoch, so that it is not committed twice.
-    let later = sink::open(Log::new(path.clone()), sink_request(&path, "n int", "append", &[])).unwrap();
+    let later =
+        sink::open(Log::new(path.clone()), sink_request(&path, "n int", OutputMode::Append, &[])).unwrap();
     assert_eq!(later.fence(Generation(2)).await.unwrap().map(|c| c.epoch), Some(Epoch(1)));
 }
 

@@ -37,7 +37,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod anchor;
 mod batch;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
 use thalweg_connector_testing::{lines, query, read, sink_request, stream_of, write_request};
-use thalweg_connectors::WriteMode;
 use thalweg_connectors::stream::{Commit, StreamSink};
+use thalweg_connectors::{OutputMode, WriteMode};
 use thalweg_storage::durable;
 
 const WRITE_FAILED: &str = "FAILED_WRITE_FILE";
@@ -140,7 +140,7 @@ async fn a_table_below_a_file_is_not_written_and_does_not_seem_to_be() {
 }
 
 fn sink(log: &Log) -> Arc<dyn StreamSink> {
-    sink::open(log.clone(), sink_request(&log.root, "n int", "append", &[])).unwrap()
+    sink::open(log.clone(), sink_request(&log.root, "n int", OutputMode::Append, &[])).unwrap()
 }
 
 async fn put(sink: &Arc<dyn StreamSink>, epoch: u64) -> Result<()> {

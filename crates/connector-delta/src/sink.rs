@@ -306,19 +306,8 @@ impl StreamSink for DeltaSink {
     }
 }
 
-/// Opens the sink of a request. Output modes other than append are refused by name.
+/// Opens the sink of a request.
 pub(crate) fn open(log: Log, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-    if !request.output_mode.eq_ignore_ascii_case("append") {
-        return Err(Error::new(
-            ErrorKind::Analysis,
-            "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE",
-            "42KDE",
-            format!("Data source delta does not support {} output mode.", request.output_mode),
-        )
-        .param("className", "delta")
-        .param("outputMode", request.output_mode)
-        .hint("Use outputMode(\"append\"); with a watermark, windows are written once they are final."));
-    }
     Ok(Arc::new(DeltaSink::new(log, request)?))
 }
 

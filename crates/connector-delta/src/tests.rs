@@ -8,14 +8,14 @@ use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connector_testing::{batch, query, read, rows, sink_request, write_request};
 use thalweg_connectors::stream::{Commit, StreamSink};
-use thalweg_connectors::{Connector, ConnectorRegistry, WriteMode};
+use thalweg_connectors::{Connector, ConnectorRegistry, OutputMode, WriteMode};
 
 /// The connector as a registry hands it out.
 fn connector() -> Arc<dyn Connector> {
     ConnectorRegistry::default().with(Arc::new(Delta)).unwrap().get("delta").unwrap()
 }
 
-async fn sink(path: &Path, mode: &str) -> Result<Arc<dyn StreamSink>> {
+async fn sink(path: &Path, mode: OutputMode) -> Result<Arc<dyn StreamSink>> {
     let request = sink_request(path, "n int, s string", mode, &[]);
     connector().sink(request).await
 }
@@ -39,14 +39,14 @@ fn class<T>(result: Result<T>) -> String {
 async fn a_new_generation_shuts_the_old_one_out() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
-    let old = sink(&path, "append").await.unwrap();
+    let old = sink(&path, OutputMode::Append).await.unwrap();
     assert_eq!(old.fence(Generation(1)).await.unwrap(), None);
     put(&old, 0, "0").await.unwrap();
     put(&old, 1, "1").await.unwrap();
 
     // Staged before the fence, committed after it.
     let staged = old.stage(Epoch(2), 0, vec![batch("n int, s string", &[&["2", "old"]])]).await.unwrap();
-    let new = sink(&path, "append").await.unwrap();
+    let new = sink(&path, OutputMode::Append).await.unwrap();
     let last = Commit { epoch: Epoch(1), generation: Generation(1) };
     assert_eq!(new.fence(Generation(2)).await.unwrap(), Some(last));
     assert_eq!(class(old.commit(Epoch(2), staged.into_iter().collect()).await), "STREAM_FENCED");
@@ -56,9 +56,9 @@ async fn a_new_generation_shuts_the_old_one_out() {
     assert_eq!(numbers(&path).await, ["0", "1", "2"]);
 
     // What the third learns is who committed last, not who fenced last.
-    let third = sink(&path, "append").await.unwrap();
+    let third = sink(&path, OutputMode::Append).await.unwrap();
     third.fence(Generation(3)).await.unwrap();
-    let fourth = sink(&path, "append").await.unwrap();
+    let fourth = sink(&path, OutputMode::Append).await.unwrap();
     let last = Commit { epoch: Epoch(2), generation: Generation(2) };
     assert_eq!(fourth.fence(Generation(4)).await.unwrap(), Some(last));
 }
@@ -67,12 +67,12 @@ async fn a_new_generation_shuts_the_old_one_out() {
 async fn an_epoch_is_committed_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
-    let first = sink(&path, "append").await.unwrap();
+    let first = sink(&path, OutputMode::Append).await.unwrap();
     first.fence(Generation(1)).await.unwrap();
     put(&first, 0, "0").await.unwrap();
     assert_eq!(class(put(&first, 0, "0").await), "STREAM_EPOCH_COMMITTED");
     // An epoch of another generation is never skipped over.
-    let second = sink(&path, "append").await.unwrap();
+    let second = sink(&path, OutputMode::Append).await.unwrap();
     second.fence(Generation(2)).await.unwrap();
     assert_eq!(class(put(&second, 0, "0").await), "STREAM_FENCED");
     second.commit(Epoch(1), vec![]).await.unwrap();
@@ -83,14 +83,14 @@ async fn an_epoch_is_committed_once() {
 async fn other_writers_do_not_disturb_the_stream() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
-    let stream = sink(&path, "append").await.unwrap();
+    let stream = sink(&path, OutputMode::Append).await.unwrap();
     stream.fence(Generation(1)).await.unwrap();
     for epoch in 0..3u64 {
         put(&stream, epoch, &epoch.to_string()).await.unwrap();
         write(&path, WriteMode::Append, ("n int, s string", &[&["9", "b"]]), (&[], &[])).await.unwrap();
     }
     assert_eq!(numbers(&path).await, ["0", "1", "2", "9", "9", "9"]);
-    let again = sink(&path, "append").await.unwrap();
+    let again = sink(&path, OutputMode::Append).await.unwrap();
     let last = Commit { epoch: Epoch(2), generation: Generation(1) };
     assert_eq!(again.fence(Generation(2)).await.unwrap(), Some(last));
 }
@@ -99,14 +99,14 @@ async fn other_writers_do_not_disturb_the_stream() {
 async fn the_truth_survives_checkpoints() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
-    let stream = sink(&path, "append").await.unwrap();
+    let stream = sink(&path, OutputMode::Append).await.unwrap();
     stream.fence(Generation(7)).await.unwrap();
     for epoch in 0..120u64 {
         stream.commit(Epoch(epoch), vec![]).await.unwrap();
     }
     crate::log::Log::new(path.clone()).checkpoint_if_due(100).await;
     assert!(path.join("_delta_log/_last_checkpoint").exists());
-    let again = sink(&path, "append").await.unwrap();
+    let again = sink(&path, OutputMode::Append).await.unwrap();
     let last = Commit { epoch: Epoch(119), generation: Generation(7) };
     assert_eq!(again.fence(Generation(8)).await.unwrap(), Some(last));
 }
@@ -115,9 +115,9 @@ async fn the_truth_survives_checkpoints() {
 async fn what_the_sink_can_t_do_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
-    assert_eq!(class(sink(&path, "update").await), "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE");
+    assert_eq!(class(sink(&path, OutputMode::Update).await), "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE");
     write(&path, WriteMode::Append, ("n date, s string", &[&["2013-01-01", "a"]]), (&[], &[])).await.unwrap();
-    let other = sink(&path, "append").await.unwrap();
+    let other = sink(&path, OutputMode::Append).await.unwrap();
     assert_eq!(class(other.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
 }
 
@@ -215,7 +215,7 @@ async fn what_a_dead_writer_left_behind_is_no_table_and_no_harm() {
     std::fs::create_dir_all(&log).unwrap();
     std::fs::write(log.join(".0-1-2.tmp"), "{\"half\"").unwrap();
     std::fs::write(path.join("part-00000-x-c000.snappy.parquet"), "half").unwrap();
-    let stream = sink(&path, "append").await.unwrap();
+    let stream = sink(&path, OutputMode::Append).await.unwrap();
     assert_eq!(stream.fence(Generation(1)).await.unwrap(), None);
     put(&stream, 0, "0").await.unwrap();
     assert_eq!(numbers(&path).await, ["0"]);
@@ -235,7 +235,7 @@ async fn a_log_without_one_of_its_versions_is_refused_by_its_number() {
         let read_error = connector().table(read(&path, None, &[])).await.map(|_| ()).unwrap_err();
         let write_error =
             write(&path, WriteMode::Append, ("n int", &[&["3"]]), (&[], &[])).await.unwrap_err();
-        let stream = sink(&path, "append").await.unwrap();
+        let stream = sink(&path, OutputMode::Append).await.unwrap();
         let sink_error = stream.fence(Generation(1)).await.map(|_| ()).unwrap_err();
         for error in [read_error, write_error, sink_error] {
             assert_eq!(error.class(), "DELTA_VERSIONS_NOT_CONTIGUOUS");
@@ -261,7 +261,7 @@ async fn an_entry_without_a_byte_is_refused_and_not_taken_for_a_version_without_
     for emptied in [1, 2] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let stream = sink(&path, "append").await.unwrap();
+        let stream = sink(&path, OutputMode::Append).await.unwrap();
         stream.fence(Generation(1)).await.unwrap();
         for n in ["1", "2"] {
             write(&path, WriteMode::Append, ("n int", &[&[n]]), (&[], &[])).await.unwrap();
@@ -329,9 +329,9 @@ async fn a_stream_adds_columns_if_it_is_asked_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");
     write(&path, WriteMode::Append, ("n bigint", &[&["0"]]), (&[], &[])).await.unwrap();
-    let plain = sink(&path, "append").await.unwrap();
+    let plain = sink(&path, OutputMode::Append).await.unwrap();
     assert_eq!(class(plain.fence(Generation(1)).await), "DELTA_METADATA_MISMATCH");
-    let request = sink_request(&path, "n int, s string", "append", &[("mergeSchema", "true")]);
+    let request = sink_request(&path, "n int, s string", OutputMode::Append, &[("mergeSchema", "true")]);
     let merging = connector().sink(request).await.unwrap();
     merging.fence(Generation(1)).await.unwrap();
     put(&merging, 0, "1").await.unwrap();

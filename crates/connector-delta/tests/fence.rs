@@ -15,7 +15,7 @@ use thalweg_common::fail_point::{self, FailPoint};
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::lock::lock;
 use thalweg_connector_delta::Delta;
-use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, StreamSink};
+use thalweg_connectors::{Connector, OptionMap, OutputMode, ReadRequest, SinkRequest, StreamSink};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -47,7 +47,7 @@ async fn sink(path: &Path) -> Arc<dyn StreamSink> {
         options: OptionMap::default(),
         time_zone: "UTC".to_owned(),
         query_id: "q".to_owned(),
-        output_mode: "append".to_owned(),
+        output_mode: OutputMode::Append,
     };
     Delta.sink(request).await.unwrap()
 }

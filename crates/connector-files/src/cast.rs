@@ -16,6 +16,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::calendar::{DAY, SECOND};
 use thalweg_values::datetime::Timestamp;
+use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
 
 /// The instant at which clocks of a zone show a time; none if it is out of range.
@@ -34,7 +35,7 @@ fn instant_in(zone: Zone, local: i64) -> Option<i64> {
 /// ```
 pub fn place(fields: &Fields, name: &str) -> Option<usize> {
     let exact = fields.iter().position(|f| f.name() == name);
-    exact.or_else(|| fields.iter().position(|f| f.name().eq_ignore_ascii_case(name)))
+    exact.or_else(|| fields.iter().position(|f| same_name(f.name(), name)))
 }
 
 fn unfit(cause: &dyn std::fmt::Display) -> Error {

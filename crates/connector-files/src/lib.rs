@@ -27,7 +27,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod cast;
 pub mod csv;

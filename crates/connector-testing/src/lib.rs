@@ -6,7 +6,6 @@
 //! let rows = batch("n int, s string", &[&["1", "a"], &["2", "NULL"]]);
 //! assert_eq!(lines(&[rows]), ["1|a", "2|NULL"]);
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::array::{ArrayRef, StringArray};
@@ -20,7 +19,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use thalweg_common::Result;
-use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, WriteMode, WriteRequest};
+use thalweg_connectors::{
+    Connector, OptionMap, OutputMode, ReadRequest, SinkRequest, WriteMode, WriteRequest,
+};
 use thalweg_values::errors::from_datafusion;
 
 /// Options from pairs.
@@ -52,7 +53,12 @@ pub fn write_request(path: &Path, mode: WriteMode, by: &[&str], pairs: &[(&str, 
 }
 
 /// A request to open the sink of the query `q` in UTC.
-pub fn sink_request(path: &Path, schema: &str, output_mode: &str, pairs: &[(&str, &str)]) -> SinkRequest {
+pub fn sink_request(
+    path: &Path,
+    schema: &str,
+    output_mode: OutputMode,
+    pairs: &[(&str, &str)],
+) -> SinkRequest {
     SinkRequest {
         path: Some(path.to_string_lossy().into_owned()),
         schema: ddl(schema),
@@ -60,7 +66,7 @@ pub fn sink_request(path: &Path, schema: &str, output_mode: &str, pairs: &[(&str
         options: options(pairs),
         time_zone: "UTC".to_owned(),
         query_id: "q".to_owned(),
-        output_mode: output_mode.to_owned(),
+        output_mode,
     }
 }
 

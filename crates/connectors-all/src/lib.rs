@@ -13,7 +13,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 use std::sync::Arc;
 use thalweg_common::Result;

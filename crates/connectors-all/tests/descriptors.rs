@@ -12,8 +12,8 @@ use thalweg_common::Result;
 use thalweg_connectors::console::Console;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, Operation, OptionSpec, OptionType};
 use thalweg_connectors::{
-    Connector, ConnectorRegistry, Guarantee, OptionMap, ReadRequest, SinkRequest, StreamSink, WriteMode,
-    WriteRequest,
+    Connector, ConnectorRegistry, Guarantee, OptionMap, OutputMode, ReadRequest, SinkRequest, StreamSink,
+    WriteMode, WriteRequest,
 };
 use thalweg_connectors_all::standard_registry;
 use thalweg_storage::MetadataLog;
@@ -65,7 +65,7 @@ fn write_request(path: &Path, options: OptionMap) -> WriteRequest {
     }
 }
 
-fn sink_request(path: &Path, options: OptionMap, output_mode: &str) -> SinkRequest {
+fn sink_request(path: &Path, options: OptionMap, output_mode: OutputMode) -> SinkRequest {
     SinkRequest {
         path: Some(text(path)),
         schema: columns(),
@@ -73,7 +73,7 @@ fn sink_request(path: &Path, options: OptionMap, output_mode: &str) -> SinkReque
         options,
         query_id: "q".to_owned(),
         time_zone: "UTC".to_owned(),
-        output_mode: output_mode.to_owned(),
+        output_mode,
     }
 }
 
@@ -97,7 +97,9 @@ async fn perform(
             let request = read_request(&place, options, schema.then(columns));
             connector.source(request, log()).await.map(|_| ())
         }
-        Operation::StreamWrite => connector.sink(sink_request(&place, options, "append")).await.map(|_| ()),
+        Operation::StreamWrite => {
+            connector.sink(sink_request(&place, options, OutputMode::Append)).await.map(|_| ())
+        }
     }
 }
 
@@ -247,10 +249,10 @@ async fn guarantees_and_output_modes_are_those_of_the_source_and_sink() {
             assert_eq!(source.guarantee(), read.guarantee, "{}", descriptor.name);
         }
         let Some(write) = descriptor.stream_write else { continue };
-        for mode in ["append", "update"] {
+        for mode in OutputMode::ALL {
             let request = sink_request(&dir.path().join("t"), OptionMap::default(), mode);
             let sink: Result<Arc<dyn StreamSink>> = connector.sink(request).await;
-            assert_eq!(sink.is_ok(), write.output_modes.contains(&mode), "{} {mode}", descriptor.name);
+            assert_eq!(sink.is_ok(), write.output_modes.contains(&mode), "{} {mode:?}", descriptor.name);
             let guarantee = sink.map_or(write.guarantee, |sink| sink.guarantee());
             assert_eq!(guarantee, write.guarantee, "{}", descriptor.name);
         }

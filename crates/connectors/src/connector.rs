@@ -80,19 +80,36 @@ pub struct SinkRequest {
     pub query_id: String,
     /// IANA name of the zone in which dates become timestamps.
     pub time_zone: String,
-    /// `append` or `update`. A sink refuses a mode that it does not support.
-    pub output_mode: String,
+    /// Which rows the query emits: one of the modes of the sink's descriptor.
+    pub output_mode: OutputMode,
+}
+
+/// Which rows of a result a streaming query emits, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputMode {
+    /// A row is emitted once, when it can no longer change. An aggregate needs a watermark before it, since otherwise
+    /// no group closes.
+    Append,
+    /// Every group that an epoch touched is emitted with its value at the end of the epoch.
+    Update,
+}
+
+impl OutputMode {
+    /// All modes.
+    pub const ALL: [Self; 2] = [Self::Append, Self::Update];
+
+    /// Returns Spark's name of the mode.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Update => "update",
+        }
+    }
 }
 
 impl SinkRequest {
-    /// Refuses what a sink that only appends rows to what it has does not do: other output modes, and partitions.
+    /// Refuses partitions, for a sink that has none.
     pub(crate) fn check_unpartitioned(&self, sink: &str) -> Result<()> {
-        if !["append", "update"].contains(&self.output_mode.to_lowercase().as_str()) {
-            return Err(Error::unsupported(format!(
-                "the output mode {} of the {sink} sink",
-                self.output_mode
-            )));
-        }
         if !self.partition_by.is_empty() {
             return Err(Error::unsupported(format!("partitionBy of the {sink} sink")));
         }
@@ -112,7 +129,7 @@ impl SinkRequest {
 /// use std::sync::Arc;
 /// use thalweg_common::Result;
 /// use thalweg_connectors::descriptor::{BatchRead, ConnectorDescriptor, OptionSpec, OptionType};
-/// use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest, SinkRequest};
+/// use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, OutputMode, ReadRequest, SinkRequest};
 ///
 /// /// Tables without rows.
 /// #[derive(Debug)]
@@ -161,7 +178,7 @@ impl SinkRequest {
 ///     partition_by: vec![],
 ///     options: OptionMap::default(),
 ///     query_id: "query".to_owned(),
-///     output_mode: "append".to_owned(),
+///     output_mode: OutputMode::Append,
 /// };
 /// let error = connector.sink(request).await.unwrap_err();
 /// assert_eq!(error.message(), "Data source empty does not support streaming writing.");

@@ -178,6 +178,7 @@ impl Connector for Checked {
 
     async fn sink(&self, request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
         self.descriptor().check(Operation::StreamWrite, &request.options)?;
+        self.descriptor().check_output_mode(request.output_mode)?;
         self.0.sink(request).await
     }
 }

@@ -152,7 +152,8 @@ pub type Staged = serde_json::Value;
 /// use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 /// use std::sync::Arc;
 /// use thalweg_common::ids::{Epoch, Generation};
-/// use thalweg_connectors::{Commit, Connector, OptionMap, SinkRequest, StreamSink, memory::Memory};
+/// use thalweg_connectors::memory::Memory;
+/// use thalweg_connectors::{Commit, Connector, OptionMap, OutputMode, SinkRequest, StreamSink};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> thalweg_common::Result<()> {
@@ -166,7 +167,7 @@ pub type Staged = serde_json::Value;
 ///     partition_by: vec![],
 ///     options: OptionMap::default(),
 ///     query_id: "query".to_owned(),
-///     output_mode: "append".to_owned(),
+///     output_mode: OutputMode::Append,
 /// };
 ///
 /// let sink = memory.sink(request.clone()).await?;

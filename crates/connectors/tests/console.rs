@@ -7,8 +7,8 @@ use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::lock::lock;
 use thalweg_connector_testing::{batch, lines, sink_request};
 use thalweg_connectors::Connector;
-use thalweg_connectors::ConnectorRegistry;
 use thalweg_connectors::console::Console;
+use thalweg_connectors::{ConnectorRegistry, OutputMode};
 
 #[tokio::test]
 async fn an_epoch_is_printed_under_its_number() {
@@ -20,8 +20,10 @@ async fn an_epoch_is_printed_under_its_number() {
             Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
         }),
     );
-    let request = |pairs: &[(&str, &str)], mode: &str| sink_request(Path::new(""), "n int", mode, pairs);
-    let sink = console.sink(request(&[("numRows", "5"), ("truncate", "false")], "update")).await.unwrap();
+    let request =
+        |pairs: &[(&str, &str)], mode: OutputMode| sink_request(Path::new(""), "n int", mode, pairs);
+    let sink =
+        console.sink(request(&[("numRows", "5"), ("truncate", "false")], OutputMode::Update)).await.unwrap();
     assert_eq!(sink.fence(Generation(1)).await.unwrap(), None);
     let rows = vec![batch("n int", &[&["1"], &["2"]])];
     let staged = sink.stage(Epoch(3), 0, rows).await.unwrap();
@@ -29,6 +31,6 @@ async fn an_epoch_is_printed_under_its_number() {
     let rule = "-".repeat(43);
     assert_eq!(*lock(&printed), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
     let checked = ConnectorRegistry::default().with(Arc::new(console)).unwrap().get("console").unwrap();
-    let refused = checked.sink(request(&[("rows", "5")], "append")).await.unwrap_err();
+    let refused = checked.sink(request(&[("rows", "5")], OutputMode::Append)).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");
 }

@@ -8,9 +8,9 @@ use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connector_testing::{batch, lines, sink_request};
 use thalweg_connectors::Connector;
 use thalweg_connectors::memory::Memory;
-use thalweg_connectors::{Commit, StreamSink};
+use thalweg_connectors::{Commit, OutputMode, StreamSink};
 
-async fn sink(memory: &Memory, query_id: &str, mode: &str) -> Result<Arc<dyn StreamSink>> {
+async fn sink(memory: &Memory, query_id: &str, mode: OutputMode) -> Result<Arc<dyn StreamSink>> {
     let mut request = sink_request(Path::new("Counts"), "n int", mode, &[]);
     query_id.clone_into(&mut request.query_id);
     memory.sink(request).await
@@ -28,12 +28,12 @@ fn shown(memory: &Memory) -> Vec<String> {
 #[tokio::test]
 async fn committed_rows_are_there_once() {
     let memory = Memory::default();
-    let old = sink(&memory, "q", "append").await.unwrap();
+    let old = sink(&memory, "q", OutputMode::Append).await.unwrap();
     assert_eq!(old.fence(Generation(1)).await.unwrap(), None);
     put(&old, 0, "0").await.unwrap();
     let late = old.stage(Epoch(1), 0, vec![batch("n int", &[&["9"]])]).await.unwrap();
     assert_eq!(shown(&memory), ["0"]);
-    let new = sink(&memory, "q", "append").await.unwrap();
+    let new = sink(&memory, "q", OutputMode::Append).await.unwrap();
     let last = Commit { epoch: Epoch(0), generation: Generation(1) };
     assert_eq!(new.fence(Generation(2)).await.unwrap(), Some(last));
     assert_eq!(old.commit(Epoch(1), late.into_iter().collect()).await.unwrap_err().class(), "STREAM_FENCED");
@@ -46,10 +46,9 @@ async fn committed_rows_are_there_once() {
 #[tokio::test]
 async fn another_query_of_that_name_starts_empty() {
     let memory = Memory::default();
-    let first = sink(&memory, "q1", "update").await.unwrap();
+    let first = sink(&memory, "q1", OutputMode::Update).await.unwrap();
     first.fence(Generation(1)).await.unwrap();
     put(&first, 0, "0").await.unwrap();
-    sink(&memory, "q2", "append").await.unwrap();
+    sink(&memory, "q2", OutputMode::Append).await.unwrap();
     assert!(shown(&memory).is_empty());
-    assert_eq!(sink(&memory, "q", "complete").await.unwrap_err().class(), "UNSUPPORTED_FEATURE");
 }

@@ -1,7 +1,8 @@
 //! Finds column names that occur twice, which a table, a view or a file would lose one of.
 
 use std::collections::HashSet;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::Result;
+use thalweg_values::errors::column_already_exists;
 
 /// Returns the first name that occurs twice, without regard to case.
 pub(crate) fn repeated<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Option<String> {
@@ -14,15 +15,5 @@ pub(crate) fn repeated<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Opt
 /// # Errors
 /// `COLUMN_ALREADY_EXISTS`.
 pub(crate) fn check_unique<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Result<()> {
-    repeated(names).map_or(Ok(()), |name| Err(already_exists(&name)))
-}
-
-fn already_exists(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Analysis,
-        "COLUMN_ALREADY_EXISTS",
-        "42711",
-        format!("The column `{name}` already exists. Choose another name or rename the existing column."),
-    )
-    .param("columnName", format!("`{name}`"))
+    repeated(names).map_or(Ok(()), |name| Err(column_already_exists(&name)))
 }

@@ -1,8 +1,8 @@
 //! Defines the engine of one process, which all sessions share.
 
 use crate::batch::Runtime;
-use crate::catalog::CatalogStore;
 use crate::catalog::session::Views;
+use crate::catalog::{CatalogStore, NameClaims};
 use crate::jobs::Jobs;
 use crate::session::Session;
 use std::fs::{File, TryLockError};
@@ -44,6 +44,7 @@ pub struct Engine {
     pub(crate) runtime: Runtime,
     pub(crate) registry: Arc<ConnectorRegistry>,
     pub(crate) store: Arc<CatalogStore>,
+    pub(crate) claims: Arc<NameClaims>,
     pub(crate) global_views: Arc<Views>,
     jobs: Jobs,
     /// Locked while the engine exists: one process owns a data directory.
@@ -74,6 +75,7 @@ impl Engine {
             runtime,
             registry: Arc::new(registry),
             store,
+            claims: Arc::default(),
             global_views: Arc::default(),
             jobs: Jobs::default(),
             _lock: lock,

@@ -23,7 +23,7 @@ pub struct JobInfo {
     pub checkpoint: String,
     /// The streaming table that it writes, as database and table.
     pub table: Option<(String, String)>,
-    /// The plan as text, for `explain()`.
+    /// The resolved plan as text, for [`Self::explain`].
     pub plan: String,
 }
 
@@ -46,6 +46,11 @@ impl JobInfo {
             Some(hint) => failed.hint(hint),
             None => failed,
         })
+    }
+
+    /// Returns the plan that it runs as text, as `EXPLAIN` does for a stream; with `extended` the logical plans too.
+    pub fn explain(&self, extended: bool) -> String {
+        crate::statement::explain::streaming(&self.plan, extended)
     }
 
     /// Waits for the end; returns true if the query ended, false after `timeout`.

@@ -23,7 +23,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod batch;
 pub mod catalog;
@@ -39,6 +38,7 @@ mod settings;
 mod show_string;
 mod source;
 mod statement;
+mod table_write;
 
 pub use engine::{Engine, EngineConfig};
 pub use jobs::{JobInfo, Jobs, STREAM_FAILED};

@@ -7,6 +7,7 @@ use crate::catalog::TableName;
 use crate::column_names;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::names::same_name;
 
 /// What is partitioned, which decides on the error for a column that it does not have.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub(crate) enum Target<'a> {
 /// that is not there, the class that Spark has for the target.
 pub(crate) fn check(partition_by: &[String], columns: &StructType, target: Target<'_>) -> Result<()> {
     let find = |name: &String| {
-        let column = columns.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name));
+        let column = columns.fields.iter().find(|f| same_name(&f.name, name));
         column.ok_or_else(|| not_defined(name, columns, target))
     };
     let found = partition_by.iter().map(find).collect::<Result<Vec<_>>>()?;
@@ -42,6 +43,16 @@ pub(crate) fn check(partition_by: &[String], columns: &StructType, target: Targe
         ));
     }
     found.into_iter().try_for_each(check_type)
+}
+
+/// Returns the columns of a table of files in the order in which it is read: as in Spark, the partition columns come last,
+/// in their own order.
+pub(crate) fn partitions_last(columns: StructType, partition_by: &[String]) -> StructType {
+    let place = |f: &StructField| partition_by.iter().position(|name| same_name(name, &f.name));
+    let mut fields = columns.fields;
+    // Stable: the columns of the files keep their order.
+    fields.sort_by_key(|f| place(f).map_or(0, |place| place + 1));
+    StructType { fields }
 }
 
 fn check_type(column: &StructField) -> Result<()> {

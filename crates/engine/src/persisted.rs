@@ -46,17 +46,18 @@ impl Persisted {
     pub(crate) fn mark(&self, plan: &Relation, level: StorageLevel) -> Result<()> {
         let plan = CanonicalPlan::of(plan);
         let mut marks = lock(&self.0);
+        let hash = plan.semantic_hash();
+        // Hashes of different plans may be equal.
+        if marks.get(&hash).is_some_and(|same| same.iter().any(|(known, _)| *known == plan)) {
+            return Ok(());
+        }
         // Refused and not forgotten: a program would read another level than it set.
-        if marks.len() >= MARKS_MAX {
+        if marks.values().map(Vec::len).sum::<usize>() >= MARKS_MAX {
             return Err(Error::unsupported(format!(
                 "more than {MARKS_MAX} persisted DataFrames of a session"
             )));
         }
-        let same = marks.entry(plan.semantic_hash()).or_default();
-        // Hashes of different plans may be equal.
-        if same.iter().all(|(known, _)| *known != plan) {
-            same.push((plan, level));
-        }
+        marks.entry(hash).or_default().push((plan, level));
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl Persisted {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use thalweg_sql::ir::RelationNode;
+    use thalweg_sql::ir::{ExprNode, RelationNode};
 
     fn range(end: i64, plan_id: i64) -> Relation {
         let node = RelationNode::Range { start: 0, end, step: 1 };
@@ -108,5 +109,33 @@ mod tests {
         persisted.mark(&range(3, 1), StorageLevel::DEFAULT).unwrap();
         persisted.clear();
         assert_eq!(persisted.level(&range(3, 1)), None);
+    }
+
+    #[test]
+    fn the_number_of_marked_plans_is_bounded() {
+        let persisted = Persisted::default();
+        for end in (0..).take(MARKS_MAX) {
+            persisted.mark(&range(end, 1), StorageLevel::DEFAULT).unwrap();
+        }
+        // A plan that is marked takes no more room.
+        persisted.mark(&range(0, 2), StorageLevel::DEFAULT).unwrap();
+        assert_eq!(
+            persisted.mark(&range(-1, 1), StorageLevel::DEFAULT).unwrap_err().class(),
+            "UNSUPPORTED_FEATURE"
+        );
+        persisted.unmark(&range(0, 3));
+        persisted.mark(&range(-1, 1), StorageLevel::DEFAULT).unwrap();
+    }
+
+    #[test]
+    fn a_plan_with_nan_has_one_mark() {
+        let persisted = Persisted::default();
+        let nan = thalweg_sql::ir::Expr::new(ExprNode::Literal(thalweg_sql::ir::Literal::Double(f64::NAN)));
+        let plan = Relation::new(RelationNode::Values { rows: vec![vec![nan]] });
+        persisted.mark(&plan, StorageLevel::NONE).unwrap();
+        persisted.mark(&plan, StorageLevel::DEFAULT).unwrap();
+        assert_eq!(persisted.level(&plan), Some(StorageLevel::NONE));
+        persisted.unmark(&plan);
+        assert_eq!(persisted.level(&plan), None);
     }
 }

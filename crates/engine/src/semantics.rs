@@ -16,8 +16,16 @@ use thalweg_sql::ir::{ChildMut, Expr, ExprNode, Relation};
 /// assert_eq!(CanonicalPlan::of(&plan(3, "SELECT 1")), CanonicalPlan::of(&plan(70, "SELECT  1")));
 /// assert_ne!(CanonicalPlan::of(&plan(3, "SELECT 1")), CanonicalPlan::of(&plan(3, "SELECT 2")));
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct CanonicalPlan(Relation);
+
+impl PartialEq for CanonicalPlan {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for CanonicalPlan {}
 
 impl CanonicalPlan {
     /// Creates the canonical form of a plan.
@@ -30,11 +38,16 @@ impl CanonicalPlan {
     /// Returns a hash that is the same for equal plans.
     pub fn semantic_hash(&self) -> i32 {
         let mut hasher = DefaultHasher::new();
-        // A plan contains floating-point numbers, so it does not implement `Hash`; equal plans have equal texts.
-        format!("{:?}", self.0).hash(&mut hasher);
+        self.text().hash(&mut hasher);
         // The protocol has 32 bits for the hash, as Java's hash codes have.
         let bytes = hasher.finish().to_le_bytes();
         i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    /// Returns the text by which plans are compared. As a number, a literal NaN would differ from itself, and the two
+    /// zeros would be the same.
+    fn text(&self) -> String {
+        format!("{:?}", self.0)
     }
 }
 
@@ -96,6 +109,7 @@ impl Renumbering {
 mod tests {
     use super::*;
     use thalweg_sql::ir;
+    use thalweg_sql::ir::Literal::{Double, Float};
 
     fn range(plan_id: Option<i64>, end: i64) -> ir::Relation {
         let node = ir::RelationNode::Range { start: 0, end, step: 1 };
@@ -106,8 +120,12 @@ mod tests {
         ir::Relation { node, plan_id: plan_id.map(|id| id + 1), origin: None }
     }
 
-    fn literal(text: &str) -> ir::Relation {
-        let expr = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::String(text.to_owned())));
+    fn text(text: &str) -> ir::Relation {
+        literal(ir::Literal::String(text.to_owned()))
+    }
+
+    fn literal(literal: ir::Literal) -> ir::Relation {
+        let expr = ir::Expr::new(ir::ExprNode::Literal(literal));
         ir::Relation::new(ir::RelationNode::Values { rows: vec![vec![expr]] })
     }
 
@@ -117,8 +135,13 @@ mod tests {
             (range(Some(3), 5), range(Some(70), 5), true),
             (range(Some(3), 5), range(Some(3), 6), false),
             (range(Some(3), 5), range(None, 5), false),
-            (literal("plan_id: 7"), literal("plan_id: 8"), false),
-            (literal("plan_id: 7"), literal("plan_id: 7"), true),
+            (text("plan_id: 7"), text("plan_id: 8"), false),
+            (text("plan_id: 7"), text("plan_id: 7"), true),
+            (literal(Double(f64::NAN)), literal(Double(f64::NAN)), true),
+            (literal(Float(f32::NAN)), literal(Float(f32::NAN)), true),
+            (literal(Double(0.0)), literal(Double(-0.0)), false),
+            (literal(Float(0.0)), literal(Float(-0.0)), false),
+            (literal(Double(1.0)), literal(Float(1.0)), false),
         ] {
             let (one, other) = (CanonicalPlan::of(&a), CanonicalPlan::of(&b));
             assert_eq!(one == other, same, "{a:?} {b:?}");

@@ -1,7 +1,7 @@
 //! Defines a user's session: its settings and names, and the execution of its statements.
 
 use crate::batch::{self, PlanOptions};
-use crate::catalog::SessionCatalog;
+use crate::catalog::{CatalogSnapshot, SessionCatalog};
 use crate::engine::Engine;
 use crate::persisted::{Persisted, StorageLevel};
 use crate::settings::SessionConfig;
@@ -109,6 +109,7 @@ impl Session {
     pub(crate) fn new(engine: Weak<Engine>, shared: &Engine, user: &str, id: &str) -> Self {
         let catalog = SessionCatalog {
             store: shared.store.clone(),
+            claims: shared.claims.clone(),
             registry: shared.registry.clone(),
             config: Arc::new(SessionConfig::new(format!("file:{}", shared.warehouse().display()))),
             views: Default::default(),
@@ -206,7 +207,7 @@ impl Session {
         let resolved = self.resolve(relation, text).await?;
         if resolved.streaming {
             // A stream has no last row, so its rows cannot be returned.
-            return Err(crate::catalog::streaming_table::must_be_started());
+            return Err(crate::catalog::unbounded::must_be_started());
         }
         let rows = self.engine()?.runtime.run(&resolved.plan, self.plan_options(optimize)).await?;
         let rows = batch::named(rows, batch::named_schema(&resolved));
@@ -283,6 +284,16 @@ impl Session {
         thalweg_resolver::resolve(relation, &self.catalog, &self.context(text)?).await
     }
 
+    /// Resolves one of the queries of a statement. All of them see the tables of the snapshot.
+    pub(crate) async fn resolve_in(
+        &self,
+        snapshot: &CatalogSnapshot<'_>,
+        relation: &ir::Relation,
+        text: Option<Arc<str>>,
+    ) -> Result<ResolvedQuery> {
+        thalweg_resolver::resolve(relation, snapshot, &self.context(text)?).await
+    }
+
     /// Resolves a query that runs as a stream: its current time is that of each epoch.
     pub(crate) async fn resolve_stream(
         &self,
@@ -301,7 +312,6 @@ impl Session {
             current_database: self.current_database(),
             user: self.user.clone(),
             functions: self.functions(),
-            settings: self.config().get_all(None),
             text,
         })
     }

@@ -9,7 +9,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest};
 use thalweg_sql::ir;
-use thalweg_sql::types::StructType;
+use thalweg_sql::types::{StructField, StructType};
 use thalweg_values::types;
 
 /// The description of a table to open.
@@ -148,13 +148,22 @@ fn nullable(mut schema: StructType) -> StructType {
     schema
 }
 
-/// Adds the columns of partition folders, which only the provider knows.
-fn with_partitions(mut schema: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
+/// Returns the given columns in the order of the provider, with the columns of partition folders, which only the
+/// provider knows.
+fn with_partitions(given: StructType, provider: &Arc<dyn TableProvider>) -> Result<StructType> {
     let there = spark_schema(&provider.schema())?;
-    // A user may name a partition column too, with another type.
-    let known: Vec<_> = schema.fields.iter().map(|f| f.name.clone()).collect();
-    schema.fields.extend(there.fields.into_iter().filter(|f| !known.contains(&f.name)));
-    Ok(schema)
+    let mut given = given.fields;
+    // As in Spark, a partition column comes after the columns of the files wherever the user has named it.
+    let column = |there: StructField| match given.iter().position(|f| f.name == there.name) {
+        Some(at) => given.remove(at),
+        None => there,
+    };
+    let fields = there.fields.into_iter().map(column).collect();
+    match given.first() {
+        // Reading by place would give it the values of another column.
+        Some(lost) => Err(Error::internal(format!("the source did not open the column `{}`", lost.name))),
+        None => Ok(StructType { fields }),
+    }
 }
 
 /// Refuses a stream without columns where its input cannot change them later, unless they may be inferred.

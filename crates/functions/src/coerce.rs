@@ -18,6 +18,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::physical_expr::create_physical_expr;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::names::same_name;
 use thalweg_values::types::{exact_digits, sql_name};
 
 /// Returns the least type that holds the values of all `types`, for set operations, CASE, IN, COALESCE and VALUES.
@@ -64,7 +65,7 @@ fn common_struct(x: &Fields, y: &Fields) -> Option<DataType> {
     let mut fields = Vec::with_capacity(x.len());
     for (a, b) in x.iter().zip(y.iter()) {
         // Structs are coerced field by field only if their names agree.
-        if !a.name().eq_ignore_ascii_case(b.name()) {
+        if !same_name(a.name(), b.name()) {
             return None;
         }
         let t = common_of_two(a.data_type(), b.data_type())?;

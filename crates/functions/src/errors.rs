@@ -382,6 +382,21 @@ pub(crate) fn not_constant(function: &str, parameter: &str, required: &str) -> E
     mismatch("NON_FOLDABLE_INPUT", function, &why).param("inputName", format!("`{parameter}`"))
 }
 
+/// `[FAILED_FUNCTION_CALL]`: constants with which the function cannot be computed.
+pub(crate) fn failed_preparation(function: &str) -> Error {
+    let text = format!(
+        "Failed preparing of the function `{function}` for call. Please, double check function's arguments."
+    );
+    Error::new(ErrorKind::Analysis, "FAILED_FUNCTION_CALL", "38000", text)
+        .param("funcName", format!("`{function}`"))
+}
+
+/// `[_LEGACY_ERROR_TEMP_1104]`: the second argument is not a literal of the type DOUBLE or DECIMAL.
+pub(crate) fn not_double_literal() -> Error {
+    let text = "The second argument should be a double literal.";
+    Error::new(ErrorKind::Analysis, "_LEGACY_ERROR_TEMP_1104", "42K09", text)
+}
+
 /// `[DATATYPE_MISMATCH.UNEXPECTED_NULL]`.
 pub(crate) fn unexpected_null(function: &str, parameter: &str) -> Error {
     mismatch("UNEXPECTED_NULL", function, &format!("The {parameter} must not be null"))

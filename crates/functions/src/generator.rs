@@ -10,17 +10,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::generator(&["explode_outer"], 1, 1, GeneratorForm::Explode, true).doc(
         "collection",
-        "Does as `explode`, and keeps a row without elements.",
+        "Works like `explode`, but keeps rows without elements.",
         &["SELECT explode_outer(CAST(array() AS ARRAY<INT>))"],
     ),
     Entry::generator(&["posexplode"], 1, 1, GeneratorForm::PosExplode, false).doc(
         "collection",
-        "Does as `explode`, with the position of each element, from 0.",
+        "Works like `explode`, and also returns the position of each element, counted from 0.",
         &["SELECT posexplode(array('a', 'b'))"],
     ),
     Entry::generator(&["posexplode_outer"], 1, 1, GeneratorForm::PosExplode, true).doc(
         "collection",
-        "Does as `posexplode`, and keeps a row without elements.",
+        "Works like `posexplode`, but keeps rows without elements.",
         &["SELECT posexplode_outer(map('k', 1))"],
     ),
     Entry::generator(&["inline"], 1, 1, GeneratorForm::Inline, false).doc(
@@ -30,12 +30,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::generator(&["inline_outer"], 1, 1, GeneratorForm::Inline, true).doc(
         "array",
-        "Does as `inline`, and keeps a row without structs.",
+        "Works like `inline`, but keeps rows without structs.",
         &["SELECT inline_outer(array(struct(1, 'a')))"],
     ),
     Entry::generator(&["stack"], 2, MANY, GeneratorForm::Stack, false).doc(
         "count, value, ...",
-        "Lays values out in so many rows.",
+        "Splits the values into a given number of rows.",
         &["SELECT stack(2, 1, 'a', 2, 'b')"],
     ),
     Entry::generator(&["json_tuple"], 2, MANY, GeneratorForm::JsonTuple, false).doc(

@@ -8,6 +8,7 @@
 use crate::binding::{Arg, Bound};
 use crate::call_name::call_name;
 use crate::errors::{external, from_arrow, from_datafusion};
+use crate::kernel_checks::{self, ArgumentsRead};
 use crate::params::KernelParams;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
@@ -25,6 +26,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use thalweg_common::{Error, Position, Result};
+use thalweg_logical::large_list_aliases;
 use thalweg_values::types::sql_name;
 
 /// The number of rows after which a loop checks for cancellation: the check reads an atomic flag, and one row may
@@ -54,6 +56,8 @@ pub(crate) struct Kernel {
     pub nulls: Nulls,
     pub fallible: bool,
     pub in_place: bool,
+    /// Whether the result is a list that may be much larger than its row.
+    pub large_lists: bool,
     pub params: KernelParams,
     /// The position of the call in the statement, for its errors. Not part of the identity.
     place: Option<Arc<Position>>,
@@ -70,6 +74,7 @@ impl Kernel {
             nulls: Nulls::Args,
             fallible: false,
             in_place: false,
+            large_lists: false,
             params: KernelParams::default(),
             place: None,
             signature: Signature::user_defined(Volatility::Immutable),
@@ -90,6 +95,11 @@ impl Kernel {
         self.params = KernelParams::new(params);
         self
     }
+    /// The same, whose lists may be much larger than their rows, so that few rows are computed at a time.
+    pub(crate) fn large_lists(mut self) -> Self {
+        self.large_lists = true;
+        self
+    }
     /// The same, which the optimizer neither moves nor computes ahead, though every evaluation of a row gives the same.
     /// No kernel gives another answer at every call: [`crate::once::draws_itself`] relies on it.
     pub(crate) fn in_place(mut self) -> Self {
@@ -100,6 +110,7 @@ impl Kernel {
 
     /// Calls the kernel with `args`.
     pub(crate) fn call(self, args: Vec<Arg>) -> Bound {
+        kernel_checks::check_identity(&self, &args);
         let nullable = match self.nulls {
             Nulls::Args => args.iter().any(|a| a.nullable),
             Nulls::Always => true,
@@ -174,6 +185,9 @@ impl ScalarUDFImpl for Kernel {
     fn signature(&self) -> &Signature {
         &self.signature
     }
+    fn aliases(&self) -> &[String] {
+        if self.large_lists { large_list_aliases() } else { &[] }
+    }
     fn return_type(&self, _arg_types: &[DataType]) -> DfResult<DataType> {
         Ok(self.returns.clone())
     }
@@ -206,8 +220,12 @@ impl ScalarUDFImpl for Kernel {
         // A call with constants alone is computed once, not once for each row.
         let constant = !self.in_place && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let batch = Batch { args: &args.args, rows, returns: &self.returns, params: &self.params };
-        let array = (self.run)(&batch).map_err(|e| external(e.at(self.place.as_deref().cloned())))?;
+        let batch = Batch::new(&args.args, rows, &self.returns, &self.params);
+        let array = (self.run)(&batch).map_err(|e| {
+            kernel_checks::check_error(self, &e);
+            external(e.at(self.place.as_deref().cloned()))
+        })?;
+        batch.read.check(self, batch.len());
         // Checked for every call: a wrong length or type would surface far from its cause.
         if array.len() != rows || array.data_type() != &self.returns {
             let (length, made) = (array.len(), sql_name(array.data_type()));
@@ -231,6 +249,13 @@ pub(crate) struct Batch<'a> {
     pub rows: usize,
     pub returns: &'a DataType,
     params: &'a KernelParams,
+    read: ArgumentsRead,
+}
+
+impl<'a> Batch<'a> {
+    fn new(args: &'a [ColumnarValue], rows: usize, returns: &'a DataType, params: &'a KernelParams) -> Self {
+        Self { args, rows, returns, params, read: ArgumentsRead::default() }
+    }
 }
 
 /// The parts of the type of the result. Binding has chosen it, so another kind of type is a mistake of ours.
@@ -347,6 +372,7 @@ impl<'a> Batch<'a> {
     }
 
     fn arg(&self, i: usize) -> Result<&'a ColumnarValue> {
+        self.read.note(i);
         let given = self.args.len();
         let missing =
             || Error::internal(format!("a kernel reads argument {i}, but it was called with {given}"));
@@ -515,7 +541,8 @@ mod tests {
             |b, at| b.build_bool(|row| Ok(at(row).then_some(true))),
         ];
         let returns = DataType::Int64;
-        let batch = Batch { args: &[], rows: 8_192, returns: &returns, params: &KernelParams::default() };
+        let params = KernelParams::default();
+        let batch = Batch::new(&[], 8_192, &returns, &params);
         for build in builds {
             let cancellation = Cancellation::default();
             let _entered = cancellation.enter();

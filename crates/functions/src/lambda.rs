@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::lambda(&["transform"], 2, 2, LambdaForm::Transform).doc(
         "array, function",
-        "Returns what a lambda makes of each element, and of its index if it takes two arguments.",
+        "Returns the results of a lambda for each element, which also gets the index if it takes two arguments.",
         &["SELECT transform(array(1, 2, 3), x -> x * 10)"],
     ),
     Entry::lambda(&["filter"], 2, 2, LambdaForm::Filter).doc(
@@ -37,7 +37,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::lambda(&["exists"], 2, 2, LambdaForm::Exists).doc(
         "array, function",
-        "Returns whether a lambda is true for some element.",
+        "Returns whether a lambda is true for at least one element.",
         &["SELECT exists(array(1, 2, 3), x -> x > 2)"],
     ),
     Entry::lambda(&["forall"], 2, 2, LambdaForm::ForAll).doc(
@@ -57,7 +57,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         }]),
     Entry::lambda(&["zip_with"], 3, 3, LambdaForm::ZipWith).doc(
         "left, right, function",
-        "Returns what a lambda makes of the elements at the same places.",
+        "Returns the results of a lambda for the elements at the same positions of two arrays.",
         &["SELECT zip_with(array(1, 2), array(10, 20), (x, y) -> x + y)"],
     ),
     Entry::lambda(&["map_filter"], 2, 2, LambdaForm::MapFilter).doc(
@@ -108,7 +108,10 @@ impl LambdaKind {
 
     /// Returns the number of arguments before the captured columns.
     fn own_args(self) -> usize {
-        if matches!(self, Self::Fold | Self::Zip) { 2 } else { 1 }
+        match self {
+            Self::Fold | Self::Zip => 2,
+            Self::Transform | Self::Filter | Self::Exists | Self::ForAll => 1,
+        }
     }
 }
 
@@ -197,11 +200,12 @@ impl ScalarUDFImpl for HigherOrder {
         let rows = args.number_rows;
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<DfResult<Vec<_>>>()?;
         let (own, captured) = arrays.split_at_checked(self.kind.own_args()).ok_or_else(lost)?;
+        use LambdaKind::{Exists, Filter, Fold, ForAll, Transform, Zip};
         let made = match (self.kind, own) {
-            (LambdaKind::Fold, [list, start]) => self.fold(list.as_list(), start, captured)?,
-            (LambdaKind::Zip, [left, right]) => self.zip(left.as_list(), right.as_list(), captured)?,
-            (_, [list]) => self.each(list.as_list(), captured)?,
-            _ => return Err(lost()),
+            (Fold, [list, start]) => self.fold(list.as_list(), start, captured)?,
+            (Zip, [left, right]) => self.zip(left.as_list(), right.as_list(), captured)?,
+            (Transform | Filter | Exists | ForAll, [list]) => self.each(list.as_list(), captured)?,
+            (Transform | Filter | Exists | ForAll | Fold | Zip, _) => return Err(lost()),
         };
         Ok(ColumnarValue::Array(made))
     }
@@ -243,7 +247,7 @@ pub fn evaluate(body: &Expr, columns: Vec<(String, ArrayRef)>, rows: usize) -> D
 }
 
 fn lost() -> DataFusionError {
-    DataFusionError::Internal("a lambda lost an argument".into())
+    DataFusionError::Internal("a call of a function with lambdas lacks one of its arguments".into())
 }
 
 /// Returns the range of a row's elements in the child array; an empty one for a null row, which may have hidden
@@ -328,7 +332,10 @@ impl HigherOrder {
                 let values = take(list.values(), &UInt64Array::from(values), None)?;
                 self.listed(lengths, values, list.nulls().cloned())
             }
-            _ => self.decided(list, &flat, made.as_boolean_opt().ok_or_else(lost)?),
+            LambdaKind::Exists | LambdaKind::ForAll => {
+                self.decided(list, &flat, made.as_boolean_opt().ok_or_else(lost)?)
+            }
+            LambdaKind::Fold | LambdaKind::Zip => Err(lost()),
         }
     }
 

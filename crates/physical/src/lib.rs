@@ -16,8 +16,6 @@
 //! # Ok::<(), datafusion::error::DataFusionError>(())
 //! ```
 
-#![deny(missing_docs, unreachable_pub)]
-
 mod barrier;
 mod interrupt;
 mod keep_sorts;

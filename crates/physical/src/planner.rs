@@ -17,7 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::sync::Arc;
-use thalweg_logical::{GenerateNode, LogicalExtension};
+use thalweg_logical::{GenerateNode, LogicalExtension, makes_large_lists};
 
 /// Returns DataFusion's planner, extended by Thalweg's logical nodes of batch queries.
 pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
@@ -80,17 +80,19 @@ fn generate(node: &GenerateNode, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dy
 /// The largest number of elements of a constant list over all rows of a batch, unless a single row has more.
 const ELEMENTS_MAX: usize = 1 << 20;
 
-/// The number of rows for which a list of `sequence` is computed at a time: each may have millions of elements.
-const SEQUENCES_MAX: usize = 128;
+/// The number of rows for which a function that makes large lists is computed at a time: each list may have millions of
+/// elements.
+const LARGE_LISTS_MAX: usize = 128;
 
-/// Slices the rows below a list that is large for few of them: a constant, copied for each row, or a `sequence`.
+/// Slices the rows below a list that is large for few of them: a constant, copied for each row, or the list
+/// of a function that makes large ones.
 fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let Some(projection) = input.downcast_ref::<ProjectionExec>() else { return Ok(input) };
     let Some(list) = projection.expr().get(index).map(|e| &e.expr) else { return Ok(input) };
     let rows = match list.downcast_ref::<Literal>().map(Literal::value) {
         // A list of one element is no larger than its row.
         Some(ScalarValue::List(list)) if list.values().len() > 1 => ELEMENTS_MAX / list.values().len(),
-        None if list.exists(|e| Ok(is_sequence(e)))? => SEQUENCES_MAX,
+        None if list.exists(|e| Ok(is_large(e)))? => LARGE_LISTS_MAX,
         _ => return Ok(input),
     };
     // Below the projection, which copies the list once for each row of its batch.
@@ -98,7 +100,6 @@ fn in_bounds(input: Arc<dyn ExecutionPlan>, index: usize) -> Result<Arc<dyn Exec
     Ok(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), slices)?))
 }
 
-// This crate knows no function of Spark, and a plan holds no more of a function than its name.
-fn is_sequence(expr: &Arc<dyn PhysicalExpr>) -> bool {
-    expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| f.fun().name() == "sequence")
+fn is_large(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|f| makes_large_lists(f.fun()))
 }

@@ -3,9 +3,10 @@
 //! Keys that are not plain columns, or that contain floats, are computed below the aggregate, so that it groups by
 //! columns only. An expression equal to a key becomes that key; any other column is `MISSING_AGGREGATION`.
 
+use crate::clause::Clause;
 use crate::errors::{analysis, missing_aggregation, missing_group_by};
 use crate::expr_scope::{Calls, ExprScope, GroupingFound, Outputs, ResolvedExpr};
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::select::{ResolvedSelect, marked};
 use crate::unnest::refused::{correlated_reference, mixed_references, refuse_ungrouped};
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -24,6 +25,7 @@ use thalweg_functions::SpecialForm;
 use thalweg_sql::ir::{self, ExprNode, GroupKind, Literal};
 use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 
 /// The keys of an aggregate.
 pub(crate) struct Grouping {
@@ -68,7 +70,7 @@ impl Resolver<'_> {
         env: &ExprScope,
     ) -> Result<Grouping> {
         // The clause selects the error class: an aggregate in a key is GROUP_BY_AGGREGATE in Spark.
-        let env = ExprScope { aggregates: false, windows: false, clause: "GROUP BY", ..*env };
+        let env = ExprScope { aggregates: false, windows: false, clause: Clause::GroupBy, ..*env };
         let mut grouping = Grouping::global();
         if matches!(aggregate.kind, GroupKind::All) {
             return self.all_keys(list, &env);

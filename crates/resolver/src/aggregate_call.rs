@@ -1,7 +1,8 @@
 //! Aggregate calls: where they may stand, their clauses and their arguments.
 
 use crate::Resolver;
-use crate::errors::analysis;
+use crate::clause::Clause;
+use crate::errors::{analysis, unsupported_in_operator};
 use crate::expr::placeholder;
 use crate::expr_scope::{AggregateFound, ExprScope, ResolvedExpr};
 use crate::interval_fields;
@@ -100,7 +101,9 @@ impl Resolver<'_> {
             AggregateForm::InverseDistribution => {
                 (self.ordered_set(function.name(), &call.order_within, args, env)?, &[][..])
             }
-            AggregateForm::Plain | AggregateForm::Count => (args, call.order_within.as_slice()),
+            AggregateForm::Plain | AggregateForm::Count | AggregateForm::WholePartition => {
+                (args, call.order_within.as_slice())
+            }
         };
         let known = args.clone();
         let args: Vec<_> = match &filter {
@@ -182,13 +185,13 @@ impl Resolver<'_> {
     fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Error {
         let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
         match env.clause {
-            "GROUP BY" => analysis(
+            Clause::GroupBy => analysis(
                 "GROUP_BY_AGGREGATE",
                 "42903",
                 format!("Aggregate functions are not allowed in GROUP BY, but found {shown}."),
             )
             .param("sqlExpr", shown),
-            "filter" => analysis(
+            Clause::Where => analysis(
                 "INVALID_WHERE_CONDITION",
                 "42903",
                 format!(
@@ -197,17 +200,26 @@ impl Resolver<'_> {
                 ),
             )
             .param("expressionList", shown),
-            "aggregate" => analysis(
+            Clause::InnerJoin | Clause::Join => unsupported_in_operator(&shown),
+            Clause::Aggregate => analysis(
                 "NESTED_AGGREGATE_FUNCTION",
                 "42607",
                 "It is not allowed to use an aggregate function in the argument of another aggregate function. \
                  Please use the inner aggregate function in a sub-query."
                     .to_owned(),
             ),
-            clause => analysis(
+            Clause::Expression
+            | Clause::Select
+            | Clause::Having
+            | Clause::Qualify
+            | Clause::OrderBy
+            | Clause::Generator
+            | Clause::Lambda
+            | Clause::InlineTable
+            | Clause::Unpivot => analysis(
                 "UNSUPPORTED_EXPR_FOR_OPERATOR",
                 "42K0E",
-                format!("The aggregate function {name} is not allowed in {clause}: {shown}."),
+                format!("The aggregate function {name} is not allowed in {}: {shown}.", env.clause.name()),
             )
             .param("invalidExprSqls", shown),
         }

@@ -1,5 +1,6 @@
 //! Resolves names to columns: qualifiers, struct fields, the client's `df["x"]`, lateral aliases, the outer query.
 
+use crate::clause::Clause;
 use crate::errors::{
     ambiguous_dataframe_column, ambiguous_reference, foreign_dataframe_column, unresolved_column,
 };
@@ -80,7 +81,16 @@ impl Resolver<'_> {
             return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
         }
         // As in Spark, a column of the input hides an alias of the same select list.
-        in_outputs(name, plan_id, env.lateral)?.map(|seen| computed_once(seen, env)).transpose()
+        if let Some(seen) = in_outputs(name, plan_id, env.lateral)? {
+            return computed_once(seen, env).map(Some);
+        }
+        if !env.clause.finds_left_out() {
+            return Ok(None);
+        }
+        Ok(env.scope.lookup_left_out(name, plan_id).map(|FoundColumn { column, qualifier_len }| {
+            let typed = value_of(column);
+            Seen { column, typed, qualifier_len }
+        }))
     }
 
     /// Looks a name up in the directly enclosing query; as in Spark, not in further ones.
@@ -249,8 +259,8 @@ fn computed_once<'e>(seen: Seen<'e>, env: &ExprScope) -> Result<Seen<'e>> {
         return Ok(seen);
     }
     // Both are evaluated below the operator that computes the outputs, so the output's column does not exist there.
-    if matches!(env.clause, "HAVING" | "QUALIFY") {
-        let what = format!("an alias of a nondeterministic expression in {}", env.clause);
+    if matches!(env.clause, Clause::Having | Clause::Qualify) {
+        let what = format!("an alias of a nondeterministic expression in {}", env.clause.name());
         return Err(Error::unsupported(what));
     }
     let typed =

@@ -67,7 +67,7 @@ pub enum TableEntry {
 /// # async fn main() -> Result<()> {
 /// # let context = thalweg_resolver::Context {
 /// #     time_zone: "UTC".to_owned(), now_micros: Some(0), current_database: "default".to_owned(),
-/// #     user: "ada".to_owned(), settings: Default::default(), text: None, functions: Default::default(),
+/// #     user: "ada".to_owned(), text: None, functions: Default::default(),
 /// # };
 /// let query = thalweg_sql::parse_query("SELECT carrier, delay + 1 AS later FROM flights")?;
 /// let resolved = thalweg_resolver::resolve(&query, &Flights, &context).await?;
@@ -103,8 +103,6 @@ pub struct Context {
     pub user: String,
     /// The functions that the session can call.
     pub functions: Arc<FunctionRegistry>,
-    /// Session settings by full key.
-    pub settings: BTreeMap<String, String>,
     /// The text that the plan was parsed from, for positions in errors.
     pub text: Option<Arc<str>>,
 }

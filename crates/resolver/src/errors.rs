@@ -2,18 +2,23 @@
 
 use crate::scope::{Scope, ScopeColumn};
 use thalweg_common::{Error, ErrorKind};
+use thalweg_values::names::quoted;
 
 /// The largest number of columns that a message proposes.
 const PROPOSALS_MAX: usize = 5;
 
-/// Returns a name in backquotes, as in Spark's messages.
-pub(crate) fn quoted(parts: &[String]) -> String {
-    parts.iter().map(|p| format!("`{}`", p.replace('`', "``"))).collect::<Vec<_>>().join(".")
-}
-
 /// An error of the analysis.
 pub(crate) fn analysis(class: &str, sqlstate: &str, message: String) -> Error {
     Error::new(ErrorKind::Analysis, class, sqlstate, message)
+}
+
+/// A call in the condition of a join that has no place there.
+pub(crate) fn unsupported_in_operator(shown: &str) -> Error {
+    let text = format!(
+        "A query operator contains one or more unsupported expressions. Consider to rewrite it to avoid window functions, \
+         aggregate functions, and generator functions in the WHERE clause. Invalid expressions: [\"{shown}\"]"
+    );
+    analysis("UNSUPPORTED_EXPR_FOR_OPERATOR", "42K0E", text).param("invalidExprSqls", format!("\"{shown}\""))
 }
 
 /// A name that no column has.
@@ -73,14 +78,6 @@ pub(crate) fn unknown_key(name: &str, scope: &Scope) -> Error {
     let text = format!("The Spark Connect plan is invalid. {}", unknown.message());
     let class = "CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES";
     analysis(class, "56K00", text).param("colName", format!("\"{name}\""))
-}
-
-/// A name of two columns that must be unique.
-pub(crate) fn column_already_exists(name: &str) -> Error {
-    let name = quoted(&[name.to_owned()]);
-    let text =
-        format!("The column {name} already exists. Choose another name or rename the existing column.");
-    analysis("COLUMN_ALREADY_EXISTS", "42711", text).param("columnName", name)
 }
 
 /// A name that several columns have.

@@ -37,7 +37,7 @@ impl Resolver<'_> {
         };
         check_window(size, slide, start)?;
         let Some(calls) = env.calls else {
-            return Err(Error::unsupported(format!("window() in {}", env.clause)));
+            return Err(Error::unsupported(format!("window() in {}", env.clause.name())));
         };
         let event_delay = time.event_delay;
         note_time(calls, &time);
@@ -71,7 +71,11 @@ impl Resolver<'_> {
         match self.constant(expr, env)? {
             Some(ScalarValue::Utf8(Some(text))) => thalweg_values::interval::parse_interval_micros(&text),
             Some(ScalarValue::DurationMicrosecond(Some(micros))) => Ok(micros),
-            _ => Err(self.at(Error::unsupported("a window size that is no literal interval"), expr.origin)),
+            _ => Err(self.at(
+                Error::unsupported("window() with a duration that is not a literal")
+                    .hint("Write it as a text or an interval: window(time, '10 minutes')."),
+                expr.origin,
+            )),
         }
     }
 }

@@ -58,10 +58,10 @@ impl Resolver<'_> {
                 self.subquery(kind, &relation, env)
             }
             ExprNode::Star { .. } | ExprNode::Regex { .. } => {
-                let text = format!("Invalid usage of '*' in {}.", env.clause);
+                let text = format!("Invalid usage of '*' in {}.", env.clause.operator());
                 Err(analysis("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", text)
                     .param("elem", "'*'")
-                    .param("prettyName", env.clause))
+                    .param("prettyName", env.clause.operator()))
             }
             ExprNode::Parameter(marker) => self.parameter(marker, expr.origin, env),
             ExprNode::NamedArgument { name, .. } => {

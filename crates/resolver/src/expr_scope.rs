@@ -1,5 +1,6 @@
 //! Defines the scope of an expression, and the result of resolving it.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::scope::{Scope, ScopeColumn};
 use arrow::datatypes::DataType as Arrow;
@@ -158,8 +159,7 @@ pub(crate) struct ExprScope<'e> {
     pub calls: Option<&'e RefCell<Calls>>,
     pub aggregates: bool,
     pub windows: bool,
-    /// The clause, for messages.
-    pub clause: &'static str,
+    pub clause: Clause,
 }
 
 impl<'e> ExprScope<'e> {
@@ -173,7 +173,7 @@ impl<'e> ExprScope<'e> {
             calls: None,
             aggregates: false,
             windows: false,
-            clause: "expression",
+            clause: Clause::Expression,
         }
     }
 
@@ -184,7 +184,7 @@ impl<'e> ExprScope<'e> {
             windows: false,
             outputs: None,
             // Where aggregates were not allowed before, the error names that clause and not the nesting.
-            clause: if self.aggregates { "aggregate" } else { self.clause },
+            clause: if self.aggregates { Clause::Aggregate } else { self.clause },
             ..*self
         }
     }

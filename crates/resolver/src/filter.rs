@@ -4,6 +4,7 @@
 //! above, in their order, each only where all before are true. The optimizer would merge such a filter with
 //! one below it, or move it below a join; so it uses a column of a volatile function, which nothing moves past.
 
+use crate::clause::Clause;
 use crate::errors::filter_not_boolean;
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use thalweg_common::Result;
 use thalweg_functions::SpecialForm;
 use thalweg_logical::filter_below;
-use thalweg_sql::ir::{self, ExprNode, Relation, RelationNode};
+use thalweg_sql::ir::{self, ExprNode, Relation};
 use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
@@ -26,65 +27,10 @@ impl Resolver<'_> {
         condition: &ir::Expr,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        if let Some(rel) = self.filter_widened(&rel.scope, input, condition, outer)? {
-            return Ok(rel);
-        }
-        self.kept_where(rel, condition, outer)
-    }
-
-    fn kept_where(
-        &self,
-        rel: ResolvedRelation,
-        condition: &ir::Expr,
-        outer: Option<&ExprScope>,
-    ) -> Result<ResolvedRelation> {
-        let mut env = ExprScope::new(&rel.scope, outer);
-        env.clause = "filter";
+        let rel = self.input_with(input, std::iter::once(condition), outer)?;
+        let env = ExprScope { clause: Clause::Where, ..ExprScope::new(&rel.scope, outer) };
         let conjuncts = self.conjuncts(condition, &env)?;
         self.filtered(rel, conjuncts)
-    }
-
-    /// `df.select("a").filter(df.b > 1)`: names that the select below left out are looked up in its input, before
-    /// those of the enclosing query. The select then also outputs their columns, up to the filter.
-    fn filter_widened(
-        &self,
-        scope: &Scope,
-        input: &Relation,
-        condition: &ir::Expr,
-        outer: Option<&ExprScope>,
-    ) -> Result<Option<ResolvedRelation>> {
-        let mut names = vec![];
-        attributes(condition, &mut names);
-        let env = ExprScope::new(scope, None);
-        let lacks = |env: &ExprScope, name: &ir::Expr| match &name.node {
-            ExprNode::Attribute { name, plan_id } => {
-                matches!(self.seen(name, *plan_id, env), Ok(None))
-            }
-            _ => false,
-        };
-        names.retain(|name| lacks(&env, name));
-        // If a table is missing, resolution starts again with it, and a name that is not found now says nothing.
-        if names.is_empty() || self.missing.borrow().is_some() {
-            return Ok(None);
-        }
-        // The input is copied, because the select outputs the further columns for this filter alone.
-        let mut wide = input.clone();
-        let Some((below, items)) = select_below(&mut wide) else { return Ok(None) };
-        let below = self.relation(below, outer)?;
-        let env = ExprScope::new(&below.scope, None);
-        names.retain(|name| !lacks(&env, name));
-        if names.is_empty() {
-            return Ok(None);
-        }
-        // If the select cannot output them, as for aggregates, the names are looked up in the enclosing query.
-        items.extend(names);
-        let Ok(mut rel) = self.relation(&wide, outer) else { return Ok(None) };
-        let shown = scope.columns.len();
-        let columns = rel.scope.columns.clone();
-        rel = self.kept_where(rel, condition, outer)?;
-        rel.scope.columns = columns.into_iter().take(shown).collect();
-        Ok(Some(rel))
     }
 
     /// Returns the conjuncts of a condition, each a boolean.
@@ -138,7 +84,7 @@ impl Resolver<'_> {
         let varies = conjuncts.iter().any(|c| c.volatile);
         let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
         // Only then is there no row below on which the first fallible conjunct must not be evaluated.
-        let behind_nothing = !rel.excludes && plain.is_empty();
+        let nothing_excluded = !rel.excludes && plain.is_empty();
         let mut stay: Option<Expr> = None;
         for conjunct in plain {
             // As in Spark, rows that such a filter drops must not advance the watermark.
@@ -151,7 +97,7 @@ impl Resolver<'_> {
             rel = keep(rel, predicate)?;
         }
         // A conjunct without others before it excludes the same rows further down.
-        if let (true, Some(first)) = (behind_nothing && !varies, risky.first())
+        if let (true, Some(first)) = (nothing_excluded && !varies, risky.first())
             && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
         {
             (rel.plan, rel.excludes) = (plan, true);
@@ -236,32 +182,6 @@ impl Resolver<'_> {
         rel.plan = project(rel.plan.clone(), exprs)?;
         Ok(id)
     }
-}
-
-/// Returns the input and the items of a client's select below operators that keep its columns. Any other operator may
-/// change the columns and ends the search, as SQL's derived tables do.
-fn select_below(relation: &mut Relation) -> Option<(&Relation, &mut Vec<ir::Expr>)> {
-    // Only relations of a client's frames have plan ids.
-    relation.plan_id?;
-    match &mut relation.node {
-        RelationNode::Project { input, exprs } => Some((&**input, exprs)),
-        RelationNode::Filter { input, .. }
-        | RelationNode::Limit { input, .. }
-        | RelationNode::Offset { input, .. } => select_below(input),
-        _ => None,
-    }
-}
-
-/// Collects the columns of an expression, except those of its subqueries.
-fn attributes(expr: &ir::Expr, names: &mut Vec<ir::Expr>) {
-    if matches!(expr.node, ExprNode::Attribute { .. }) && !names.contains(expr) {
-        names.push(expr.clone());
-    }
-    expr.for_each_child(&mut |child| {
-        if let ir::Child::Expr(inner) = child {
-            attributes(inner, names);
-        }
-    });
 }
 
 /// Returns whether a conjunct can raise, itself or through a column it uses.

@@ -52,7 +52,10 @@ impl Resolver<'_> {
         let of = CallOf { function, call };
         match function.entry().kind() {
             Kind::Special(form) => self.special(form, of, env),
-            Kind::Lambda(form) => self.higher_order(form, of, env),
+            Kind::Lambda(form) => {
+                function.check_count(call.args.len())?;
+                self.higher_order(form, of, env)
+            }
             Kind::Scalar => self.ordinary(of, env),
             Kind::Aggregate(_) => self.aggregate_call(function, call, env),
             Kind::Window(_) => {
@@ -66,7 +69,15 @@ impl Resolver<'_> {
                 format!("The generator is not supported: nested in expressions \"{name}\"."),
             )
             .param("expression", format!("\"{name}\""))),
-            Kind::Table(_) => self.ordinary(of, env),
+            Kind::Table(_) => {
+                let text = format!(
+                    "`{name}` appears as a scalar expression here, but the function was defined as a table function. \
+                     Please update the query to move the function call into the FROM clause, or redefine `{name}` as a \
+                     scalar function instead."
+                );
+                Err(analysis("NOT_A_SCALAR_FUNCTION", "42887", text)
+                    .param("functionName", format!("`{name}`")))
+            }
         }
     }
 

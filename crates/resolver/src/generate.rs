@@ -3,6 +3,7 @@
 //! Every generator becomes one list per row, which an unnest expands: a list of values, or of structs whose
 //! fields are the generator's columns.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -10,13 +11,15 @@ use crate::function::call_name;
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
 use std::sync::Arc;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_functions::once::draws;
-use thalweg_functions::{GeneratorForm, Intervals, Kind, TableForm};
+use thalweg_functions::{Function, Generator, GeneratorForm, Intervals, Kind, TableForm};
 use thalweg_logical::GenerateNode;
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, RelationNode};
+use thalweg_sql::types::DataType;
 use thalweg_values::errors::from_datafusion;
 use thalweg_values::types::sql_name;
 
@@ -76,21 +79,23 @@ impl Resolver<'_> {
     }
 
     /// The generator that a call names.
-    fn generator_of(&self, call: &FunctionCall) -> Option<thalweg_functions::Generator> {
-        match self.called(call)?.entry().kind() {
-            Kind::Generator(generator) => Some(generator),
+    fn generator_of(&self, call: &FunctionCall) -> Option<(Function<'_>, Generator)> {
+        let function = self.called(call)?;
+        match function.entry().kind() {
+            Kind::Generator(generator) => Some((function, generator)),
             _ => None,
         }
     }
 
     fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<GeneratedColumns> {
         let name = call_name(call);
-        let unsupported = || Error::unsupported(format!("the generator {name}"));
-        let generator = self.generator_of(call).ok_or_else(unsupported)?;
+        let (function, generator) = self.generator_of(call).ok_or_else(|| not_a_table_function(&name))?;
         self.plain(&name, call)?;
         // In a select list the arguments may be aggregates; elsewhere there are none to add to.
-        let env = ExprScope { windows: false, clause: "generator", ..*env };
+        let env = ExprScope { windows: false, clause: Clause::Generator, ..*env };
         let args = self.arguments(&call.args, &env)?;
+        require_parameter(generator.form, &name, &args)?;
+        function.check_count(args.len())?;
         let id = self.new_id();
         let element = |t: &Arrow, nullable: bool| placeholder(&id, t.clone(), nullable);
         let (list, columns) = match (generator.form, args.as_slice()) {
@@ -105,7 +110,11 @@ impl Resolver<'_> {
                 | GeneratorForm::Inline
                 | GeneratorForm::Stack,
                 _,
-            ) => return Err(unsupported()),
+            ) => {
+                let what =
+                    format!("a call of {name} has a number of arguments that its entry does not allow");
+                return Err(Error::internal(what));
+            }
         };
         let outer = generator.outer;
         if !names.is_empty() && names.len() != columns.len() {
@@ -179,7 +188,7 @@ impl Resolver<'_> {
     /// `stack(n, v1, …)`: the values in `n` rows.
     fn stacked(&self, args: &[ResolvedExpr], element: &dyn Fn(&Arrow, bool) -> ResolvedExpr) -> Result<Made> {
         let rows = match args.first().map(|a| &a.expr) {
-            Some(Expr::Literal(datafusion::common::ScalarValue::Int32(Some(n)), _)) if *n > 0 => *n as usize,
+            Some(Expr::Literal(ScalarValue::Int32(Some(n)), _)) if *n > 0 => *n as usize,
             _ => return Err(Error::unsupported("stack() whose number of rows is not a positive literal")),
         };
         let values = args.get(1..).unwrap_or_default();
@@ -188,8 +197,7 @@ impl Resolver<'_> {
         for row in 0..rows {
             let mut fields = vec![];
             for col in 0..width {
-                let null =
-                    || ResolvedExpr::new(lit(datafusion::common::ScalarValue::Null), Arrow::Null, true);
+                let null = || ResolvedExpr::new(lit(ScalarValue::Null), Arrow::Null, true);
                 let mut value = values.get(row * width + col).cloned().unwrap_or_else(null);
                 // A column of the result holds every `width`-th value, so these must have a common type.
                 let peers: Vec<Arrow> =
@@ -339,17 +347,16 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.to_vec()) };
         let shown = call_name(&call);
-        let kind = self.called(&call).map(|function| function.entry().kind());
-        if kind == Some(Kind::Table(TableForm::Range)) {
-            return self.range_function(args);
-        }
-        if self.generator_of(&call).is_none() {
-            let text = format!(
-                "Could not resolve `{shown}` to a table-valued function. Please make sure that `{shown}` is defined \
-                 as a table-valued function and that all required parameters are provided correctly."
-            );
-            return Err(analysis("UNRESOLVABLE_TABLE_VALUED_FUNCTION", "42883", text)
-                .param("name", format!("`{shown}`")));
+        let function = self.called(&call).ok_or_else(|| not_a_table_function(&shown))?;
+        match function.entry().kind() {
+            Kind::Table(TableForm::Range) => {
+                function.check_count(args.len())?;
+                return self.range_function(args);
+            }
+            Kind::Generator(_) => {}
+            Kind::Scalar | Kind::Aggregate(_) | Kind::Window(_) | Kind::Lambda(_) | Kind::Special(_) => {
+                return Err(not_a_table_function(&shown));
+            }
         }
         let rel = crate::source::one_row();
         let env = ExprScope::new(&rel.scope, outer);
@@ -358,25 +365,83 @@ impl Resolver<'_> {
     }
 
     fn range_function(&self, args: &[ir::Expr]) -> Result<ResolvedRelation> {
-        let scope = Scope::default();
-        let env = ExprScope::new(&scope, None);
-        let value =
-            |e: &ir::Expr| {
-                let value = self.constant(e, &env)?.and_then(|v| v.cast_to(&Arrow::Int64).ok());
-                match value {
-                    Some(datafusion::common::ScalarValue::Int64(Some(n))) => Ok(n),
-                    _ => Err(self
-                        .at(Error::unsupported("range() of values that are not literal integers"), e.origin)),
-                }
-            };
-        let numbers = args.iter().map(value).collect::<Result<Vec<_>>>()?;
-        match numbers.as_slice() {
-            [end] => self.range(0, *end, 1),
-            [start, end] => self.range(*start, *end, 1),
-            [start, end, step] | [start, end, step, _] => self.range(*start, *end, *step),
-            _ => Err(Error::unsupported("range() with so many arguments")),
+        let number =
+            |name: &str, e: &ir::Expr| self.range_argument(name, e).map_err(|error| self.at(error, e.origin));
+        let (bounds, partitions) = args.split_at(args.len().min(3));
+        for partitions in partitions {
+            // The rows do not depend on it, but a number that Spark refuses is refused.
+            if number("4th", partitions)? < 1 {
+                let text = "Positive number of partitions required".to_owned();
+                return Err(Error::new(ErrorKind::IllegalArgument, "INVALID_PARAMETER_VALUE", "22023", text));
+            }
+        }
+        match bounds {
+            [end] => self.range(0, number("second", end)?, 1),
+            [start, end] => self.range(number("first", start)?, number("second", end)?, 1),
+            [start, end, step] => {
+                self.range(number("first", start)?, number("second", end)?, number("third", step)?)
+            }
+            _ => Err(Error::internal(
+                "a call of range has a number of arguments that its entry does not allow",
+            )),
         }
     }
+
+    /// The value of an argument of `range`, which is cast as Spark casts it.
+    fn range_argument(&self, place: &str, expr: &ir::Expr) -> Result<i64> {
+        let scope = Scope::default();
+        let env = ExprScope::new(&scope, None);
+        let to = if place == "4th" { DataType::Integer } else { DataType::Long };
+        let wanted = format!("\"{}\"", to.sql());
+        let cast = ExprNode::Cast { expr: Box::new(expr.clone()), to, mode: ir::EvalMode::Ansi };
+        match self.constant(&ir::Expr::at(cast, expr.origin), &env)? {
+            Some(ScalarValue::Int64(Some(number))) => Ok(number),
+            Some(ScalarValue::Int32(Some(number))) => Ok(number.into()),
+            Some(_) => {
+                let (shown, given) = (self.name_of(expr, &env), self.expr(expr, &env)?.type_name());
+                let text = format!(
+                    "Parameter {place} of function `range` requires the {wanted} type, however \"{shown}\" has the \
+                     type \"{given}\"."
+                );
+                Err(analysis("UNEXPECTED_INPUT_TYPE", "42K09", text)
+                    .param("paramIndex", place)
+                    .param("functionName", "`range`")
+                    .param("requiredType", wanted)
+                    .param("inputSql", format!("\"{shown}\""))
+                    .param("inputType", format!("\"{given}\"")))
+            }
+            None => Err(Error::unsupported("range() of an argument that is not a constant")),
+        }
+    }
+}
+
+/// Refuses a call without the one argument of a generator, which has a name.
+fn require_parameter(form: GeneratorForm, function: &str, args: &[ResolvedExpr]) -> Result<()> {
+    let parameter = match form {
+        GeneratorForm::Explode | GeneratorForm::PosExplode => "collection",
+        GeneratorForm::Inline => "input",
+        GeneratorForm::Stack | GeneratorForm::JsonTuple => return Ok(()),
+    };
+    if !args.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "Cannot invoke routine `{function}` because the parameter named `{parameter}` is required, but the routine call \
+         did not supply a value. Please update the routine call to supply an argument value (either positionally at \
+         index 0 or by name) and retry the query again."
+    );
+    Err(analysis("REQUIRED_PARAMETER_NOT_FOUND", "4274K", text)
+        .param("routineName", format!("`{function}`"))
+        .param("parameterName", format!("`{parameter}`"))
+        .param("index", "0"))
+}
+
+fn not_a_table_function(name: &str) -> Error {
+    let text = format!(
+        "Could not resolve `{name}` to a table-valued function. Please make sure that `{name}` is defined as a \
+         table-valued function and that all required parameters are provided correctly."
+    );
+    analysis("UNRESOLVABLE_TABLE_VALUED_FUNCTION", "42883", text).param("name", format!("`{name}`"))
 }
 
 /// A list, and the columns of its elements with their default names.

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType as Arrow;
 use thalweg_common::Result;
 use thalweg_functions::Intervals;
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::names::same_name;
 use thalweg_values::types::{interval_fields, to_arrow, to_spark};
 
 /// Returns whether a type contains an interval that has fields.
@@ -103,7 +104,7 @@ pub(crate) fn of_alternatives(common: &Arrow, all: &[&ResolvedExpr]) -> Option<D
 /// Returns the type of a struct's field, if it contains intervals.
 pub(crate) fn of_field(of: &DataType, name: &str) -> Option<DataType> {
     let DataType::Struct(fields) = of else { return None };
-    let field = fields.fields.iter().find(|f| crate::scope::same_name(&f.name, name))?;
+    let field = fields.fields.iter().find(|f| same_name(&f.name, name))?;
     Some(field.data_type.clone()).filter(holds_fields)
 }
 

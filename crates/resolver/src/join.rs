@@ -1,10 +1,11 @@
 //! Resolves joins: conditions, USING and NATURAL with Spark's output columns.
 
-use crate::errors::{analysis, quoted};
+use crate::clause::Clause;
+use crate::errors::analysis;
 use crate::expr::masked;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::filter::is_risky;
-use crate::scope::{Lookup, Scope, ScopeColumn, same_name};
+use crate::scope::{Lookup, Scope, ScopeColumn};
 use crate::unnest::refused::{correlated_to_both, scalar_in};
 use crate::unnest::subquery_of;
 use crate::{ResolvedRelation, Resolver, column, project};
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 use thalweg_common::Result;
 use thalweg_sql::ir::{self, JoinKind};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::{quoted, same_name};
 
 impl Resolver<'_> {
     pub(crate) fn join(&self, join: &ir::Join, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
@@ -29,7 +31,10 @@ impl Resolver<'_> {
         let mut both = joined_scope(&left.scope, &right.scope);
         let rights = right.scope.columns.iter().chain(&right.scope.hidden);
         both.right = rights.map(|c| c.id.clone()).collect();
-        let env = ExprScope { clause: "join condition", ..ExprScope::new(&both, outer) };
+        // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN to
+        // joins. Other kinds of join keep it in their condition.
+        let clause = if join.kind == JoinKind::Inner { Clause::InnerJoin } else { Clause::Join };
+        let env = ExprScope { clause, ..ExprScope::new(&both, outer) };
         let mut conjuncts = vec![];
         let mut pairs = vec![];
         for name in &using {
@@ -39,10 +44,7 @@ impl Resolver<'_> {
             pairs.push((l, r));
         }
         if let Some(condition) = &join.condition {
-            // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN
-            // to joins. Other kinds of join keep it in their condition.
-            let clause = if join.kind == JoinKind::Inner { "filter" } else { env.clause };
-            conjuncts.extend(self.conjuncts(condition, &ExprScope { clause, ..env })?);
+            conjuncts.extend(self.conjuncts(condition, &env)?);
         }
         let rel = self.joined(left, right, join.kind, conjuncts)?;
         match pairs.is_empty() {

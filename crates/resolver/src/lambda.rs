@@ -3,6 +3,7 @@
 //! A parameter is a column of an id of its own, which only the body knows. The functions of maps are said by those
 //! of arrays. Aggregates, windows and subqueries have no place in a body.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::function::{CallOf, exactly};
@@ -15,6 +16,7 @@ use thalweg_common::{Error, Result};
 use thalweg_functions::lambda::{Call, Lambda, LambdaKind, call};
 use thalweg_functions::{Bound, LambdaForm};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall};
+use thalweg_values::names::same_name;
 
 /// A resolved lambda.
 struct Body {
@@ -32,8 +34,7 @@ impl Resolver<'_> {
     pub(crate) fn lambda_variable(&self, name: &str) -> Result<ResolvedExpr> {
         let variables = self.lambda_variables.borrow();
         // The search goes from the innermost lambda outwards: a parameter hides those of its name around it.
-        let found =
-            variables.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, t)| t.clone());
+        let found = variables.iter().rev().find(|(n, _)| same_name(n, name)).map(|(_, t)| t.clone());
         found.ok_or_else(|| Error::unsupported(format!("the parameter {name} outside of its lambda")))
     }
 
@@ -72,7 +73,9 @@ impl Resolver<'_> {
                 Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
                 | TransformValues,
                 _,
-            ) => Err(Error::unsupported(format!("a lambda as an argument of {name}"))),
+            ) => Err(Error::internal(format!(
+                "a call of {name} has a number of arguments that its entry does not allow"
+            ))),
         }
     }
 
@@ -252,7 +255,8 @@ impl Resolver<'_> {
         }
         let before = self.lambda_variables.borrow().len();
         self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
-        let env = ExprScope { aggregates: false, windows: false, calls: None, clause: "a lambda", ..*env };
+        let env =
+            ExprScope { aggregates: false, windows: false, calls: None, clause: Clause::Lambda, ..*env };
         let typed = self.expr(body, &env);
         // The parameters are removed before an error is returned: a caller may go on after one, as `is_map` does.
         self.lambda_variables.borrow_mut().truncate(before);

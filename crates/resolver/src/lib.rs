@@ -14,7 +14,6 @@
 //!     now_micros: Some(0),
 //!     current_database: "default".to_owned(),
 //!     user: "ada".to_owned(),
-//!     settings: Default::default(),
 //!     text: None,
 //!     functions: Default::default(),
 //! };
@@ -22,14 +21,15 @@
 //! assert_eq!(resolve_expression_type(&sum, &context)?, (DataType::Long, false));
 //! # Ok::<(), thalweg_common::Error>(())
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod aggregate;
 mod aggregate_call;
 mod aggregate_columns;
 mod attribute;
 mod catalog;
+mod clause;
 mod column_copies;
+mod deduplicate;
 mod describe;
 mod errors;
 mod event_window;
@@ -41,11 +41,12 @@ mod generate;
 mod interval_fields;
 mod join;
 mod lambda;
-mod left_out;
+mod limit;
 mod literal;
 mod load;
 mod merge;
-mod missing;
+mod missing_columns;
+mod na_functions;
 mod naming;
 mod parameters;
 mod pivot;
@@ -56,13 +57,14 @@ mod resolver;
 mod scope;
 mod select;
 mod set;
+mod shared_operands;
 mod sort;
 mod source;
 mod star;
 mod subquery;
 mod union_by_name;
 mod unnest;
-mod volatile;
+mod watermark;
 mod window;
 mod window_columns;
 

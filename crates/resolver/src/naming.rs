@@ -239,7 +239,7 @@ fn in_form(form: DisplayForm, function: &str, args: &[String]) -> Option<String>
     })
 }
 
-/// `WITHIN GROUP`, `FILTER` and null treatment behind a call.
+/// `WITHIN GROUP`, `FILTER` and null treatment after a call.
 fn clauses(mut name: String, call: &FunctionCall, naming: Naming) -> String {
     let third_is_true =
         || matches!(call.args.get(2).map(|a| &a.node), Some(ExprNode::Literal(Literal::Boolean(true))));

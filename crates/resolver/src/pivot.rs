@@ -1,8 +1,9 @@
 //! Resolves PIVOT and UNPIVOT: rows to columns and back.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{self, ExprNode, FunctionCall, GroupKind, Literal, Relation, RelationNode};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::DataType as SparkType;
 
 impl Resolver<'_> {
@@ -73,7 +75,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let rel = self.relation(&unpivot.input, outer)?;
-        let env = ExprScope { clause: "UNPIVOT", ..ExprScope::new(&rel.scope, outer) };
+        let env = ExprScope { clause: Clause::Unpivot, ..ExprScope::new(&rel.scope, outer) };
         let expand = |list: &[ir::Expr]| -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
             let items = list.iter().map(|e| self.item(e, &env)).collect::<Result<Vec<_>>>()?;
             Ok(items.into_iter().flatten().collect())

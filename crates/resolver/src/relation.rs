@@ -13,9 +13,7 @@ type Outer<'a> = Option<&'a ExprScope<'a>>;
 impl Resolver<'_> {
     pub(crate) fn relation_node(&self, relation: &Relation, outer: Outer) -> Result<ResolvedRelation> {
         match &relation.node {
-            RelationNode::Table { name, options, streaming } => {
-                self.table(name, options, *streaming, relation.origin)
-            }
+            RelationNode::Table { name, options, streaming } => self.table(name, options, *streaming),
             RelationNode::View { plan, columns, qualifier } => self.view(plan, columns, qualifier),
             RelationNode::DataSource(source) => self.data_source(source),
             RelationNode::Range { start, end, step } => self.range(*start, *end, *step),
@@ -26,10 +24,11 @@ impl Resolver<'_> {
             RelationNode::SqlQuery { text, query, positional, named } => {
                 self.sql_query((text, query), (positional, named), outer)
             }
-            RelationNode::Project { .. } | RelationNode::Having { .. } | RelationNode::Qualify { .. } => {
-                self.select_relation(relation, outer)
-            }
-            RelationNode::Sort { .. } | RelationNode::Filter { .. } => self.keeping_columns(relation, outer),
+            RelationNode::Project { .. }
+            | RelationNode::Having { .. }
+            | RelationNode::Qualify { .. }
+            | RelationNode::Sort { .. } => self.select_relation(relation, outer),
+            RelationNode::Filter { input, condition } => self.filter(input, condition, outer),
             RelationNode::Aggregate(aggregate) => self.aggregate_node(relation, aggregate, outer),
             RelationNode::Limit { input, limit } => self.limit(input, Some(limit), None, outer),
             RelationNode::Offset { input, offset } => self.limit(input, None, Some(offset), outer),

@@ -1,11 +1,11 @@
 //! Resolves an unresolved relation to a plan: the entry point and the state of a resolution.
 //!
-//! Resolution itself is synchronous: the tables are loaded before it. If it needs a table that could not be loaded, it
-//! stops, the table is loaded or its error is returned with its position, and resolution starts again.
+//! Resolution itself is synchronous: the tables are loaded before it.
 
 use crate::catalog::{Catalog, Context, ResolvedQuery};
 use crate::expr_scope::{self, ExprScope};
-use crate::load::{LOADS_MAX, Loads, Request};
+use crate::load::Loads;
+use crate::missing_columns::WantedColumn;
 use crate::plan_builder::{column, project};
 use crate::scope::{Scope, ScopeColumn};
 use crate::subquery;
@@ -31,17 +31,8 @@ const RELATIONS_MAX: usize = 20_000;
 /// # Errors
 /// Spark's analysis errors (`UNRESOLVED_COLUMN`, `DATATYPE_MISMATCH`, …), with the position in `ctx.text`.
 pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) -> Result<ResolvedQuery> {
-    let mut loads = Loads::of(relation, catalog).await;
-    // Each attempt either ends or adds a table, so the number of attempts is bounded by that of tables.
-    for _ in 0..LOADS_MAX {
-        match attempt(ctx, &loads, |resolver| resolver.resolve_query(relation)) {
-            Attempt::Done(resolved) => return resolved,
-            Attempt::Missing(request, place) => {
-                loads.add(catalog, request).await.map_err(|e| e.at(place))?;
-            }
-        }
-    }
-    Err(Error::unsupported(format!("a query over more than {LOADS_MAX} tables")))
+    let loads = Loads::of(relation, catalog).await?;
+    Resolver::new(ctx, &loads).resolve_query(relation)
 }
 
 /// Returns the type and nullability of an expression without columns, such as a default or an option's value.
@@ -49,48 +40,14 @@ pub async fn resolve(relation: &Relation, catalog: &dyn Catalog, ctx: &Context) 
 /// # Errors
 /// As [`resolve`]; any column is unresolved.
 pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataType, bool)> {
-    let loads = Loads::default();
-    let of = |resolver: &Resolver| {
-        let scope = Scope::default();
-        let typed = resolver.expr(expr, &ExprScope::new(&scope, None))?;
-        Ok((typed.spark_type()?, typed.nullable))
-    };
-    match attempt(ctx, &loads, of) {
-        Attempt::Done(answer) => answer,
-        Attempt::Missing(..) => Err(Error::unsupported("a subquery in an expression without a query")),
+    let mut reads_table = false;
+    expr.for_each_table(&mut |_| reads_table = true);
+    if reads_table {
+        return Err(Error::unsupported("a subquery in an expression without a query"));
     }
-}
-
-enum Attempt<T> {
-    Done(Result<T>),
-    /// A table to load, and its position in the text.
-    Missing(Request, Option<Position>),
-}
-
-fn attempt<T>(ctx: &Context, loads: &Loads, run: impl FnOnce(&Resolver) -> Result<T>) -> Attempt<T> {
-    let resolver = Resolver {
-        ctx,
-        loads,
-        missing: RefCell::new(None),
-        next_id: Cell::new(0),
-        depth: Cell::new(0),
-        relations: Cell::new(0),
-        ctes: RefCell::new(vec![]),
-        references: RefCell::new(vec![]),
-        text: RefCell::new(ctx.text.clone()),
-        arguments: RefCell::new(None),
-        lambda_variables: RefCell::new(vec![]),
-        lambdas: RefCell::new(vec![]),
-        subqueries: RefCell::new(vec![]),
-        chance: RandomState::new(),
-        seeds: Cell::new(0),
-    };
-    let answer = run(&resolver);
-    // A missing table outweighs any answer: code that tries alternatives may have gone on after its error.
-    match resolver.missing.into_inner() {
-        Some((request, place)) => Attempt::Missing(request, place),
-        None => Attempt::Done(answer),
-    }
+    let (loads, scope) = (Loads::default(), Scope::default());
+    let typed = Resolver::new(ctx, &loads).expr(expr, &ExprScope::new(&scope, None))?;
+    Ok((typed.spark_type()?, typed.nullable))
 }
 
 /// A resolved relation: its plan, and the names of the plan's columns.
@@ -116,7 +73,6 @@ pub(crate) struct CteInSight {
 pub(crate) struct Resolver<'a> {
     pub(crate) ctx: &'a Context,
     pub(crate) loads: &'a Loads,
-    pub(crate) missing: RefCell<Option<(Request, Option<Position>)>>,
     pub(crate) next_id: Cell<u64>,
     pub(crate) depth: Cell<usize>,
     /// The number of relations so far.
@@ -124,6 +80,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) ctes: RefCell<Vec<Rc<CteInSight>>>,
     /// The relations of `WithRelations`, by plan id.
     pub(crate) references: RefCell<Vec<Rc<Relation>>>,
+    /// The columns that the filters and sorts above a relation name.
+    pub(crate) wanted: RefCell<Rc<[WantedColumn]>>,
     /// The text that origins refer to.
     pub(crate) text: RefCell<Option<Arc<str>>>,
     /// The arguments of the SQL text that is being resolved.
@@ -140,7 +98,27 @@ pub(crate) struct Resolver<'a> {
     pub(crate) seeds: Cell<u64>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(ctx: &'a Context, loads: &'a Loads) -> Self {
+        Self {
+            ctx,
+            loads,
+            next_id: Cell::new(0),
+            depth: Cell::new(0),
+            relations: Cell::new(0),
+            ctes: RefCell::new(vec![]),
+            references: RefCell::new(vec![]),
+            wanted: RefCell::default(),
+            text: RefCell::new(ctx.text.clone()),
+            arguments: RefCell::new(None),
+            lambda_variables: RefCell::new(vec![]),
+            lambdas: RefCell::new(vec![]),
+            subqueries: RefCell::new(vec![]),
+            chance: RandomState::new(),
+            seeds: Cell::new(0),
+        }
+    }
+
     fn resolve_query(&self, relation: &Relation) -> Result<ResolvedQuery> {
         let rel = self.relation(relation, None)?;
         let columns: Vec<_> = rel.scope.columns.iter().map(ScopeColumn::resolved).collect();
@@ -176,11 +154,16 @@ impl Resolver<'_> {
             );
             return Err(Error::unsupported(what));
         }
+        let wanted = self.wanted.replace(self.wanted_through(relation));
         self.depth.set(self.depth.get() + 1);
         let answer = self.relation_node(relation, outer);
         self.depth.set(self.depth.get() - 1);
+        self.wanted.replace(wanted);
         let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
-        // The depth is counted before the relation gets its own id, which is no operator away from its columns.
+        if relation.node.row_preserving_input().is_none() {
+            rel.scope.left_out.clear();
+        }
+        // The depth is counted before the relation gets its own id, which is at the distance 0 from its columns.
         rel.scope.deepen();
         if let Some(id) = relation.plan_id {
             rel.scope.mark_plan(id);

@@ -4,8 +4,10 @@
 //! Look-ups ignore case. This module knows no expressions and no plans.
 
 use crate::catalog::ResolvedColumn;
+use crate::missing_columns::LeftOutColumn;
 use std::collections::BTreeMap;
 use thalweg_sql::types::DataType;
+use thalweg_values::names::same_name;
 
 /// A visible column.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +91,8 @@ pub(crate) struct Scope {
     pub hidden: Vec<ScopeColumn>,
     /// In a join's condition, the ids of the right side's columns.
     pub right: Vec<String>,
+    /// The columns that the plan outputs only for filters and sorts above that name them.
+    pub left_out: Vec<LeftOutColumn>,
 }
 
 /// A column that a name refers to, and the number of parts of the name that are its qualifier.
@@ -104,12 +108,6 @@ pub(crate) enum Lookup<'a> {
     None,
     One(FoundColumn<'a>),
     Many(Vec<&'a ScopeColumn>),
-}
-
-/// Returns whether two names are the same in Spark, which ignores case.
-pub(crate) fn same_name(a: &str, b: &str) -> bool {
-    // Nearly all names are ASCII, for which nothing is allocated; a look-up compares with every column.
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 impl Scope {
@@ -178,9 +176,10 @@ impl Scope {
         all.filter(|c| c.qualifier_ends_with(qualifier)).collect()
     }
 
-    /// Returns the column with this id, hidden or not.
+    /// Returns the column with this id, visible or not.
     pub(crate) fn by_id(&self, id: &str) -> Option<&ScopeColumn> {
-        self.columns.iter().chain(&self.hidden).find(|c| c.id == id)
+        let left_out = self.left_out.iter().map(|l| &l.column);
+        self.columns.iter().chain(&self.hidden).chain(left_out).find(|c| c.id == id)
     }
 
     /// Marks all columns as belonging to the client's relation `plan_id`.

@@ -5,9 +5,11 @@
 //! windows, QUALIFY, generator, select list with hidden sort keys, sort, select list. Without an aggregate the
 //! generator is below the windows.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{Calls, ExprScope, Outputs, ResolvedExpr};
 use crate::generate::GeneratedColumns;
+use crate::missing_columns::LeftOutColumn;
 use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, column, project};
 use arrow::datatypes::DataType as Arrow;
@@ -85,12 +87,12 @@ impl Resolver<'_> {
         let RelationNode::Sort { input, order, .. } = &relation.node else {
             return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
         };
-        let rel = self.relation(input, outer)?;
+        let rel = self.input_with(input, order.iter().map(|o| &o.expr), outer)?;
         let mut outputs = Outputs::default();
         for c in &rel.scope.columns {
             outputs.push(c.clone(), crate::attribute::value_of(c));
         }
-        let env = ExprScope { clause: "ORDER BY", ..ExprScope::new(&rel.scope, outer) };
+        let env = ExprScope { clause: Clause::OrderBy, ..ExprScope::new(&rel.scope, outer) };
         let order = self.sort_keys(order, &outputs, &env)?;
         let hidden = rel.scope.hidden.clone();
         let mut rel = self.output(rel, ResolvedSelect { order, ..ResolvedSelect::of(outputs) })?;
@@ -103,10 +105,13 @@ impl Resolver<'_> {
     }
 
     fn select(&self, select: &Select, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
-        let input = self.relation(select.input, outer)?;
+        let input = match select.body {
+            Body::Project(_) => self.input_with(select.input, select.order.iter().map(|o| &o.expr), outer)?,
+            Body::Aggregate(_) => self.relation(select.input, outer)?,
+        };
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, "SELECT");
+        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, Clause::Select);
         let with_null_keys;
         let (list, mut grouping) = match select.body {
             Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
@@ -136,15 +141,15 @@ impl Resolver<'_> {
         // HAVING is evaluated below the windows, so it cannot use one; QUALIFY is above them.
         let having = match select.having {
             Some(condition) => {
-                self.conjuncts(condition, &ExprScope { windows: false, clause: "HAVING", ..env })?
+                self.conjuncts(condition, &ExprScope { windows: false, clause: Clause::Having, ..env })?
             }
             None => vec![],
         };
         let qualify = match select.qualify {
-            Some(condition) => self.conjuncts(condition, &ExprScope { clause: "QUALIFY", ..env })?,
+            Some(condition) => self.conjuncts(condition, &ExprScope { clause: Clause::Qualify, ..env })?,
             None => vec![],
         };
-        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: "ORDER BY", ..env })?;
+        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: Clause::OrderBy, ..env })?;
         // HAVING, or an aggregate in any clause, makes all rows one group. Only now have all clauses been resolved.
         if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
             grouping = Some(crate::aggregate::Grouping::global());
@@ -166,7 +171,7 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.windows, env.clause) = (Some(&calls), true, "SELECT");
+        (env.calls, env.windows, env.clause) = (Some(&calls), true, Clause::Select);
         let (outputs, generator) = self.select_list(items, Outputs::default(), &env)?;
         let resolved = ResolvedSelect { generator, ..ResolvedSelect::of(outputs) };
         let calls = calls.into_inner();
@@ -371,6 +376,7 @@ impl Resolver<'_> {
         let ResolvedSelect { outputs, order, .. } = resolved;
         let varies = outputs.exprs.iter().chain(order.iter().map(|(key, _)| key)).any(|e| e.volatile);
         let mut columns = outputs.scope.columns;
+        let left_out = self.left_out(&rel, &columns);
         let mut exprs = vec![];
         for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
             let computed = typed.expr != column(&c.id);
@@ -382,7 +388,13 @@ impl Resolver<'_> {
                 typed.expr.clone()
             });
         }
-        let shown = exprs.len();
+        let mut kept: Vec<&str> = columns.iter().map(|c| c.id.as_str()).collect();
+        for LeftOutColumn { column: c, .. } in &left_out {
+            if !kept.contains(&c.id.as_str()) {
+                exprs.push(column(&c.id));
+                kept.push(&c.id);
+            }
+        }
         let mut sorts = vec![];
         for (key, spec) in order {
             // A key that the list has is sorted by its column and not computed once more.
@@ -397,7 +409,7 @@ impl Resolver<'_> {
             };
             sorts.push((ResolvedExpr { expr: column(&id), ..key }, spec));
         }
-        let hidden = exprs.len() > shown;
+        let hidden = exprs.len() > kept.len();
         let mut plan = project(rel.plan, exprs)?;
         // Otherwise a sort or limit above could be moved below, and would see other numbers than those of the result.
         if varies {
@@ -405,9 +417,10 @@ impl Resolver<'_> {
         }
         let (mut plan, keyed) = self.sorted(plan, sorts)?;
         if hidden || keyed {
-            plan = project(plan, columns.iter().map(|c| column(&c.id)).collect::<Vec<_>>())?;
+            plan = project(plan, kept.into_iter().map(column).collect::<Vec<_>>())?;
         }
-        Ok(ResolvedRelation { plan, scope: Scope::new(columns), ..rel })
+        let scope = Scope { left_out, ..Scope::new(columns) };
+        Ok(ResolvedRelation { plan, scope, ..rel })
     }
 }
 
@@ -419,52 +432,31 @@ fn aggregate_list(aggregate: &ir::Aggregate) -> Vec<ir::Expr> {
 
 /// Returns the select of a relation, if it is one.
 fn peel(relation: &Relation) -> Option<Select<'_>> {
-    let below = |input: &'_ Relation| input.plan_id;
-    let mut select = match &relation.node {
-        RelationNode::Project { input, exprs } => {
-            return Some(Select {
-                input,
-                body: Body::Project(exprs),
-                having: None,
-                qualify: None,
-                order: &[],
-                plan_ids: vec![],
-            });
-        }
+    let of = |input, body| Select { input, body, having: None, qualify: None, order: &[], plan_ids: vec![] };
+    let (input, mut select) = match &relation.node {
+        RelationNode::Project { input, exprs } => return Some(of(input, Body::Project(exprs))),
         RelationNode::Aggregate(aggregate) if !matches!(aggregate.kind, ir::GroupKind::Pivot { .. }) => {
-            return Some(Select {
-                input: &aggregate.input,
-                body: Body::Aggregate(aggregate),
-                having: None,
-                qualify: None,
-                order: &[],
-                plan_ids: vec![],
-            });
+            return Some(of(&aggregate.input, Body::Aggregate(aggregate)));
         }
         // A clause belongs to the select below it only in the order of SQL: above an ORDER BY or a QUALIFY, a HAVING
         // has no select of its own.
         RelationNode::Having { input, condition } => {
             let select =
                 peel(input).filter(|s| s.having.is_none() && s.qualify.is_none() && s.order.is_empty())?;
-            Select { having: Some(condition), ..select }
+            (input, Select { having: Some(condition), ..select })
         }
         RelationNode::Qualify { input, condition } => {
             let select = peel(input).filter(|s| s.qualify.is_none() && s.order.is_empty())?;
-            Select { qualify: Some(condition), ..select }
+            (input, Select { qualify: Some(condition), ..select })
         }
         RelationNode::Sort { input, order, .. } => {
             let select = peel(input).filter(|s| s.order.is_empty())?;
-            Select { order, ..select }
+            (input, Select { order, ..select })
         }
+        // Below a clause, any other relation is its input. `relation_node` lists the relations that are selects.
         _ => return None,
     };
-    let input = match &relation.node {
-        RelationNode::Having { input, .. }
-        | RelationNode::Qualify { input, .. }
-        | RelationNode::Sort { input, .. } => Some(input),
-        _ => None,
-    };
-    select.plan_ids.extend(input.and_then(|i| below(i)));
+    select.plan_ids.extend(input.plan_id);
     Some(select)
 }
 

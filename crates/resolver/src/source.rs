@@ -1,6 +1,7 @@
 //! Resolves relations without inputs: tables, views, CTEs, files, ranges, local rows, VALUES.
 
 use crate::catalog::TableEntry;
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::errors::columns_mismatch;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
@@ -19,9 +20,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
-use thalweg_sql::ir::{self, Name, Origin, Relation};
+use thalweg_sql::ir::{self, Name, Relation, RelationNode};
 use thalweg_sql::types::{DataType, StructType};
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::{schema_to_spark, to_arrow};
 
 /// One row without columns.
@@ -41,7 +43,6 @@ impl Resolver<'_> {
         name: &Name,
         options: &ir::Options,
         streaming: bool,
-        origin: Origin,
     ) -> Result<ResolvedRelation> {
         // A CTE hides tables of its name, but not one with a qualifier, and not one that is read as a stream.
         if let [single] = name.as_slice()
@@ -51,24 +52,24 @@ impl Resolver<'_> {
             return self.cte_relation(&cte);
         }
         let request = Request::Table { name: name.clone(), options: options.clone(), streaming };
-        let entry = self.loaded(request, origin)?;
+        let entry = self.loaded(&request)?;
         self.entry(entry, name)
     }
 
     pub(crate) fn data_source(&self, source: &ir::DataSource) -> Result<ResolvedRelation> {
-        let entry = self.loaded(Request::Source(source.clone()), None)?;
+        let entry = self.loaded(&Request::Source(source.clone()))?;
         let mut rel = self.entry(entry, &vec!["source".to_owned()])?;
         rel.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
         Ok(rel)
     }
 
-    fn loaded(&self, request: Request, origin: Origin) -> Result<TableEntry> {
-        if let Some(entry) = self.loads.get(&request) {
-            return Ok(entry.clone());
+    fn loaded(&self, request: &Request) -> Result<TableEntry> {
+        match self.loads.get(request) {
+            Some(entry) => entry.clone(),
+            None => {
+                Err(Error::internal("a table that the query reads was not loaded before it was resolved"))
+            }
         }
-        *self.missing.borrow_mut() = Some((request, self.position(origin)));
-        // No user sees this error: `attempt` looks at `missing` first.
-        Err(Error::internal("a table that the query reads was not loaded before it was resolved"))
     }
 
     fn entry(&self, entry: TableEntry, name: &Name) -> Result<ResolvedRelation> {
@@ -204,7 +205,10 @@ impl Resolver<'_> {
     }
 
     fn empty_rows(&self, rows: usize) -> Result<ResolvedRelation> {
-        let count = i64::try_from(rows).map_err(|_| Error::unsupported("so many rows"))?;
+        let count = i64::try_from(rows).map_err(|_| {
+            Error::unsupported(format!("{rows} rows without columns"))
+                .hint("Use spark.range(n).select() for them.")
+        })?;
         let mut rel = self.range(0, count, 1)?;
         rel.plan = project(rel.plan, vec![])?;
         rel.scope.columns.clear();
@@ -234,7 +238,7 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let scope = Scope::default();
-        let env = ExprScope { clause: "inline table", ..ExprScope::new(&scope, outer) };
+        let env = ExprScope { clause: Clause::InlineTable, ..ExprScope::new(&scope, outer) };
         let width = rows.first().map_or(0, Vec::len);
         let mut typed_rows: Vec<Vec<ResolvedExpr>> = vec![];
         for (i, row) in rows.iter().enumerate() {
@@ -312,13 +316,13 @@ impl Resolver<'_> {
     }
 
     fn cte(&self, name: &str) -> Option<Rc<CteInSight>> {
-        self.ctes.borrow().iter().rev().find(|c| crate::scope::same_name(&c.cte.name, name)).cloned()
+        self.ctes.borrow().iter().rev().find(|c| same_name(&c.cte.name, name)).cloned()
     }
 
     fn cte_relation(&self, found: &CteInSight) -> Result<ResolvedRelation> {
         // The query of a CTE sees only those before it: its own name there is that of an outer CTE or a table, so this
         // recursion ends.
-        let behind = self.ctes.borrow_mut().split_off(found.visible);
+        let later = self.ctes.borrow_mut().split_off(found.visible);
         let now = self.seeds.get();
         let first = found.seeds.get().unwrap_or(now);
         found.seeds.set(Some(first));
@@ -326,7 +330,7 @@ impl Resolver<'_> {
         let rel = self.relation(&found.cte.query, None);
         // The count never goes back to a seed that was given out: what follows draws numbers of its own.
         self.seeds.set(now.max(self.seeds.get()));
-        self.ctes.borrow_mut().extend(behind);
+        self.ctes.borrow_mut().extend(later);
         let mut rel = rel?;
         rename(&mut rel.scope, &found.cte.columns, "a common table expression")?;
         for column in &mut rel.scope.columns {
@@ -342,10 +346,14 @@ fn renamed(schema: &arrow::datatypes::Schema, names: &[String]) -> Arc<arrow::da
     Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Returns whether a CTE reads itself, by the names in its plan.
+/// Returns whether a CTE reads itself.
 fn names_itself(cte: &ir::Cte) -> bool {
-    let wanted = cte.name.to_lowercase();
-    format!("{:?}", cte.query).to_lowercase().contains(&format!("table {{ name: [\"{wanted}\"]"))
+    let mut found = false;
+    cte.query.for_each_table(&mut |table| {
+        let is_cte = |name: &Name| matches!(name.as_slice(), [single] if same_name(single, &cte.name));
+        found |= matches!(&table.node, RelationNode::Table { name, streaming: false, .. } if is_cte(name));
+    });
+    found
 }
 
 /// Renames all columns of a scope; an empty list keeps the names.

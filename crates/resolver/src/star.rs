@@ -8,6 +8,7 @@ use arrow::datatypes::DataType as Arrow;
 use thalweg_common::{Error, Result};
 use thalweg_functions::java_regex::{Bad, JavaRegex};
 use thalweg_sql::ir::{self, ExprNode};
+use thalweg_values::names::{quoted, same_name};
 
 impl Resolver<'_> {
     /// Returns the columns of a star or a regular expression.
@@ -59,7 +60,7 @@ impl Resolver<'_> {
         for name in except {
             let before = kept.len();
             let last = name.last().cloned().unwrap_or_default();
-            kept.retain(|c| !crate::scope::same_name(&c.name, &last));
+            kept.retain(|c| !same_name(&c.name, &last));
             if kept.len() == before {
                 return Err(self.at(crate::errors::unresolved_column(name, env.scope), item.origin));
             }
@@ -113,8 +114,7 @@ fn by_pattern(pattern: &str, scope: &Scope) -> Result<Vec<ScopeColumn>> {
 }
 
 fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {
-    let columns: Vec<_> =
-        scope.columns.iter().map(|c| crate::errors::quoted(std::slice::from_ref(&c.name))).collect();
+    let columns: Vec<_> = scope.columns.iter().map(|c| quoted(std::slice::from_ref(&c.name))).collect();
     let text = format!(
         "Cannot resolve '{}.*' given input columns {}. Please check that the specified table or struct exists \
          and is accessible in the input columns.",
@@ -122,6 +122,6 @@ fn no_such_star(target: &[String], scope: &Scope) -> thalweg_common::Error {
         columns.join(", ")
     );
     analysis("CANNOT_RESOLVE_STAR_EXPAND", "42704", text)
-        .param("targetString", crate::errors::quoted(target))
+        .param("targetString", quoted(target))
         .param("columns", columns.join(", "))
 }

@@ -3,6 +3,7 @@
 //! DataFusion converts them to joins, and [`crate::unnest`] those that it cannot. IN and NOT IN are never null, as in
 //! Spark: IN is true if a row is equal, and NOT IN, which is not its negation, if no row is equal or unknown.
 
+use crate::clause::Clause;
 use crate::errors::analysis;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::function::exactly;
@@ -40,7 +41,7 @@ impl Resolver<'_> {
             let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
             return Err(Error::unsupported(what));
         }
-        let rel = self.relation(relation, Some(env))?;
+        let rel = self.wanting_nothing(|| self.relation(relation, Some(env)))?;
         refuse_inaccessible(&rel.plan)?;
         Ok(rel)
     }
@@ -81,8 +82,8 @@ impl Resolver<'_> {
             .param("number", count.to_string()));
         };
         let mut typed = crate::attribute::value_of(only);
-        if env.clause == "ORDER BY" && is_correlated(&rel.plan) {
-            return Err(scalar_in(env.clause));
+        if env.clause == Clause::OrderBy && is_correlated(&rel.plan) {
+            return Err(scalar_in(env.clause.name()));
         }
         // Without a row the value is null, so it must be nullable for DataFusion.
         let value = match is_correlated(&rel.plan) || has_one_row(&rel.plan) {
@@ -99,10 +100,10 @@ impl Resolver<'_> {
     /// EXISTS: a join if it is correlated or a predicate, otherwise a count, since DataFusion has no such join.
     fn exists(&self, plan: LogicalPlan, env: &ExprScope) -> Result<ResolvedExpr> {
         let correlated = is_correlated(&plan);
-        if correlated && env.clause == "ORDER BY" {
-            return Err(predicate_in(env.clause));
+        if correlated && env.clause == Clause::OrderBy {
+            return Err(predicate_in(env.clause.name()));
         }
-        if correlated || is_predicate(env) {
+        if correlated || env.clause.is_filter() {
             let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
             return Ok(ResolvedExpr::new(expr, Arrow::Boolean, false));
         }
@@ -163,7 +164,7 @@ impl Resolver<'_> {
     /// `value IN (subquery)` as a conjunct of its own: a semi join.
     fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &ExprScope) -> Result<ResolvedExpr> {
         let rel = self.inner_relation(relation, env)?;
-        let ([value], true) = (values, is_predicate(env) && !is_correlated(&rel.plan)) else {
+        let ([value], true) = (values, env.clause.is_filter() && !is_correlated(&rel.plan)) else {
             return self.in_subquery(values, rel, env);
         };
         if rel.scope.columns.len() != 1 {
@@ -201,7 +202,7 @@ impl Resolver<'_> {
             return self.null_in(rel, env, true);
         }
         let correlated = is_correlated(&rel.plan);
-        let joins = conjunct && is_predicate(env) && !correlated;
+        let joins = conjunct && env.clause.is_filter() && !correlated;
         if let ([value], true) = (values.as_slice(), joins)
             && is_key(value)
         {
@@ -211,7 +212,7 @@ impl Resolver<'_> {
         let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
         let equal = equality(&values, &rel, env);
         let fallible = values.iter().any(|v| v.fallible);
-        // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is no key of a join: every
+        // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is not a key of a join: every
         // pair of rows would be compared.
         if let ([value], [c], true, false) =
             (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)
@@ -381,11 +382,6 @@ fn is_correlated(plan: &LogicalPlan) -> bool {
     !outer_references(plan).is_empty()
 }
 
-/// Returns whether an expression of this clause is in a filter, where DataFusion converts EXISTS and IN to joins.
-fn is_predicate(env: &ExprScope) -> bool {
-    matches!(env.clause, "filter" | "HAVING" | "QUALIFY")
-}
-
 /// Returns whether a value can be the key of a join that handles nulls: a constant is not a key, a value that can raise
 /// would be evaluated on more rows, and a subquery would be below the join.
 fn is_key(value: &ResolvedExpr) -> bool {
@@ -412,8 +408,8 @@ impl SubqueryPlace {
         let mut subquery = ir::Expr::new(node);
         subquery.clear_origins();
         Self {
-            in_predicate: is_predicate(env),
-            in_order_by: env.clause == "ORDER BY",
+            in_predicate: env.clause.is_filter(),
+            in_order_by: env.clause == Clause::OrderBy,
             scope_ids: env.scope.columns.iter().map(|c| c.id.clone()).collect(),
             subquery,
         }

@@ -5,16 +5,18 @@
 //! maps are not changed. Common types are derived afterwards, as for every set operation.
 
 use crate::errors::columns_mismatch;
-use crate::errors::{analysis, column_already_exists, unknown_field_name};
+use crate::errors::{analysis, unknown_field_name};
 use crate::expr_scope::ResolvedExpr;
-use crate::scope::{Scope, ScopeColumn, same_name};
+use crate::scope::{Scope, ScopeColumn};
 use crate::{ResolvedRelation, Resolver, project};
 use arrow::datatypes::{DataType as Arrow, Field, FieldRef, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::errors::column_already_exists;
 use thalweg_values::errors::from_datafusion;
+use thalweg_values::names::same_name;
 use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {

@@ -1,7 +1,8 @@
 //! Resolves calls over a window of rows: partition, order and frame.
 
+use crate::clause::Clause;
 use crate::column_copies::computed_with;
-use crate::errors::analysis;
+use crate::errors::{analysis, unsupported_in_operator};
 use crate::expr::placeholder;
 use crate::expr_scope::{ExprScope, ResolvedExpr, WindowFound};
 use crate::function::call_name;
@@ -11,11 +12,11 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits, lit};
 use thalweg_common::{Error, Result};
-use thalweg_functions::BoundWindow;
+use thalweg_functions::{AggregateForm, BoundWindow, Kind};
 use thalweg_sql::ir::{self, ExprNode, FrameBound, WindowCall};
 use thalweg_sql::types::DataType;
 
-/// An offset that leads behind the last row of any partition, and whose sum with a row's number does not overflow.
+/// An offset that leads past the last row of any partition, and whose sum with a row's number does not overflow.
 const BEYOND_ALL_ROWS: u64 = 1 << 62;
 
 const WINDOW_OF_ALIAS: (&str, &str) =
@@ -24,8 +25,12 @@ const WINDOW_OF_ALIAS: (&str, &str) =
 impl Resolver<'_> {
     pub(crate) fn window(&self, call: &WindowCall, env: &ExprScope) -> Result<ResolvedExpr> {
         let Some(calls) = env.calls.filter(|_| env.windows) else {
-            let clause = if env.clause == "filter" { "WHERE" } else { env.clause };
-            if matches!(clause, "WHERE" | "HAVING") {
+            let clause = env.clause.name();
+            if matches!(env.clause, Clause::InnerJoin | Clause::Join) {
+                let shown = self.name_of(&ir::Expr::new(ExprNode::Window(Box::new(call.clone()))), env);
+                return Err(unsupported_in_operator(&shown));
+            }
+            if matches!(env.clause, Clause::Where | Clause::Having) {
                 let text = format!("It is not allowed to use window functions inside {clause} clause.");
                 let error = analysis("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "42601", text);
                 return Err(error.param("clauseName", clause));
@@ -64,14 +69,15 @@ impl Resolver<'_> {
         if !function.order_within.is_empty() {
             return Err(Error::unsupported(format!("WITHIN GROUP of {name} over a window")));
         }
-        if name == "median" && has_order_or_frame(call) {
+        let found = self.called(function);
+        let whole = found.is_some_and(|f| f.entry().kind() == Kind::Aggregate(AggregateForm::WholePartition));
+        if whole && has_order_or_frame(call) {
             let shown = self.name_of(&call.function, env);
             let text = format!("Cannot specify ORDER BY or a window frame for \"{shown}\".");
             let error = analysis("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", "42601", text);
             return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
         }
         let filter = function.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
-        let found = self.called(function);
         let args = match found {
             Some(found) => self.aggregate_arguments(found, function, env)?,
             None => self.arguments(&function.args, env)?,
@@ -267,7 +273,7 @@ impl Resolver<'_> {
                 "the frame {shown}, whose upper bound is before its lower one"
             )));
         }
-        // A frame that begins behind the last row of any partition is empty on every row.
+        // A frame that begins after the last row of any partition is empty on every row.
         let beyond = || WindowFrameBound::Following(ScalarValue::UInt64(Some(BEYOND_ALL_ROWS)));
         Ok(bounded(WindowFrameUnits::Rows, beyond(), beyond()))
     }

@@ -263,6 +263,113 @@ async fn what_a_client_sends_gives_sparks_columns_and_rows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+fn filter(input: Relation, condition: Expr, plan_id: i64) -> Relation {
+    node(RelationNode::Filter { input: Box::new(input), condition }, plan_id)
+}
+
+fn over(expr: Expr, bound: i32) -> Expr {
+    Expr::call(">", vec![expr, int(bound)])
+}
+
+/// `u` as frame 1, in frame 2 with `k` negated.
+fn negated() -> Relation {
+    let columns = vec![named(Expr::call("negative", vec![of(1, "k")]), "k")];
+    node(RelationNode::WithColumns { input: Box::new(table("u", 1)), columns }, 2)
+}
+
+/// `u` without `k`, as frame 2.
+fn without_k() -> Relation {
+    let names = vec!["k".to_owned()];
+    node(RelationNode::Drop { input: Box::new(table("u", 1)), columns: vec![], names }, 2)
+}
+
+fn sorted(input: Relation, key: Expr, plan_id: i64) -> Relation {
+    let order = vec![SortOrder { expr: key, descending: true, nulls_first: None }];
+    node(RelationNode::Sort { input: Box::new(input), order, global: true }, plan_id)
+}
+
+fn select(input: Relation, column: &str, plan_id: i64) -> Relation {
+    let exprs = vec![Expr::column(&[column])];
+    node(RelationNode::Project { input: Box::new(input), exprs }, plan_id)
+}
+
+/// The filters and sorts of columns that their inputs have left out, with Spark's answers.
+fn left_out() -> Vec<(&'static str, Relation, &'static str)> {
+    let k = || Expr::column(&["k"]);
+    let to_df = |input: Relation| {
+        let names = ["x", "y", "z"].map(str::to_owned).to_vec();
+        node(RelationNode::ToDf { input: Box::new(input), names }, 3)
+    };
+    let alias = |input: Relation| {
+        node(RelationNode::Alias { input: Box::new(input), alias: "q".into(), columns: vec![] }, 4)
+    };
+    let drop_na = |input: Relation| {
+        node(RelationNode::DropNa { input: Box::new(input), columns: vec![], min_non_nulls: None }, 4)
+    };
+    let limited = |input: Relation| node(RelationNode::Limit { input: Box::new(input), limit: int(3) }, 4);
+    vec![
+        ("replaced", filter(negated(), over(of(1, "k"), 1), 3), "-2,2,two | -2,NULL,deux | -9,4,nine"),
+        (
+            "replaced, and the new one",
+            filter(filter(negated(), over(of(1, "k"), 1), 3), over(k(), -5), 4),
+            "-2,2,two | -2,NULL,deux",
+        ),
+        ("dropped, by name", filter(without_k(), over(k(), 2), 3), "4,nine"),
+        ("dropped, sorted by name", sorted(without_k(), k(), 3), "4,nine | 2,two | NULL,deux | 1,one"),
+        (
+            "twice",
+            filter(filter(select(without_k(), "n", 3), over(k(), 1), 4), over(of(1, "a"), 2), 5),
+            "nine",
+        ),
+        ("two selects", filter(select(select(table("u", 1), "n", 2), "n", 3), over(k(), 2), 4), "nine"),
+        ("renamed", filter(to_df(table("u", 1)), over(of(1, "k"), 2), 4), "9,4,nine"),
+        ("rows dropped in between", filter(drop_na(select(table("u", 1), "a", 3)), over(k(), 1), 5), "2 | 4"),
+        (
+            "rows limited in between",
+            sorted(limited(sorted(select(table("u", 1), "n", 2), k(), 3)), of(1, "a"), 5),
+            "nine | two | deux",
+        ),
+        (
+            "the select above sees no more",
+            select(filter(without_k(), over(k(), 2), 3), "k", 4),
+            "UNRESOLVED_COLUMN",
+        ),
+        ("an alias hides it", filter(alias(without_k()), over(k(), 2), 5), "UNRESOLVED_COLUMN"),
+        (
+            "an alias hides it from frames",
+            filter(alias(without_k()), over(of(1, "k"), 2), 5),
+            "CANNOT_RESOLVE_DATAFRAME_COLUMN",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn filters_and_sorts_find_the_columns_that_their_inputs_have_left_out() {
+    let t = tables();
+    let mut wrong = vec![];
+    for (what, relation, rows) in left_out() {
+        let ordered = matches!(relation.node, RelationNode::Sort { .. });
+        let (schema, found) = answer_of(&t, &relation, ordered).await;
+        if !(found == rows || schema.is_empty() && found.contains(rows)) {
+            wrong.push(format!("{what}\n  found {found:?}\n  not   {rows:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn many_filters_of_a_replaced_column_take_one_resolution_of_each_relation() {
+    let mut relation = negated();
+    for i in 0..200 {
+        relation = filter(relation, over(of(1, "k"), i - 198), i64::from(i) + 3);
+    }
+    let (schema, rows) = answer_of(&tables(), &relation, false).await;
+    assert_eq!(
+        (schema.as_str(), rows.as_str()),
+        ("k INT NOT NULL, a INT, n STRING", "-2,2,two | -2,NULL,deux | -9,4,nine")
+    );
+}
+
 /// A chain of `withColumn` calls that adds 1 to the same column.
 fn chain(length: usize) -> Relation {
     let mut relation = table("u", 1);

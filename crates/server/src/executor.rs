@@ -164,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_nobody_waits_for_any_more_is_told_to_end() {
         let Ok(executor) = Executor::start() else { return assert_eq!("started", "failed") };
-        let (told, hears) = tokio::sync::oneshot::channel();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
         let mut run = Box::pin(executor.run(async move {
             let error = loop {
                 if let Err(error) = thalweg_common::cancel::check() {
@@ -172,11 +172,11 @@ mod tests {
                 }
                 tokio::task::yield_now().await;
             };
-            drop(told.send(error.class().to_owned()));
+            drop(sender.send(error.class().to_owned()));
             Ok(())
         }));
         assert!(futures::poll!(&mut run).is_pending());
         drop(run);
-        assert_eq!(hears.await, Ok("OPERATION_CANCELED".to_owned()));
+        assert_eq!(receiver.await, Ok("OPERATION_CANCELED".to_owned()));
     }
 }

@@ -15,7 +15,6 @@
 //! thalweg_server::serve(engine, listener, std::future::pending()).await
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod catalog;
 pub mod client;

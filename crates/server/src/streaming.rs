@@ -49,8 +49,8 @@ async fn answered(job: &JobInfo, command: Command) -> Result<Option<answer::Resu
             job.process_all_available().await?;
             None
         }
-        Command::Explain(ExplainCommand { extended: _ }) => {
-            Some(answer::ResultType::Explain(answer::ExplainResult { result: job.plan.clone() }))
+        Command::Explain(ExplainCommand { extended }) => {
+            Some(answer::ResultType::Explain(answer::ExplainResult { result: job.explain(extended) }))
         }
         Command::Exception(_) => Some(exception(query.exception().as_ref())),
         Command::AwaitTermination(AwaitTerminationCommand { timeout_ms }) => {

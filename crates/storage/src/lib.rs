@@ -19,7 +19,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod durable;
 mod durable_store;

@@ -20,9 +20,9 @@
 //! use object_store::{ObjectStore, memory::InMemory, path::Path};
 //! use std::sync::Arc;
 //! use thalweg_connector_files::csv;
-//! use thalweg_connectors::{Connector, OptionMap, ReadRequest, SinkRequest, memory::Memory};
+//! use thalweg_connectors::{Connector, OptionMap, OutputMode, ReadRequest, SinkRequest, memory::Memory};
 //! use thalweg_storage::MetadataLog;
-//! use thalweg_stream::{Checkpoint, OperatorGraph, OutputMode, QueryOptions, StreamPlan, Trigger, start};
+//! use thalweg_stream::{Checkpoint, OperatorGraph, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@
 //!     partition_by: vec![],
 //!     options: OptionMap::default(),
 //!     query_id: "query".to_owned(),
-//!     output_mode: "append".to_owned(),
+//!     output_mode: OutputMode::Append,
 //! };
 //! let sink = memory.sink(write).await?;
 //!
@@ -63,7 +63,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 mod checkpoint;
 mod clock;
@@ -88,9 +87,10 @@ pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
     AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
-    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, OutputMode, StateMeaning, StatelessStep,
-    StreamPlan, abbreviated,
+    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, StateMeaning, StatelessStep, StreamPlan,
+    abbreviated,
 };
+pub use thalweg_connectors::OutputMode;
 
 /// The number of progress reports that a query keeps, as in Spark.
 pub const RECENT_PROGRESS_MAX: usize = 100;

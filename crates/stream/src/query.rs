@@ -10,7 +10,7 @@ use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
 use crate::rt::{Credits, Dataflow, Workers};
-use crate::spec::{OperatorSpec, OutputMode, StreamPlan};
+use crate::spec::{OperatorSpec, StreamPlan};
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,6 +18,7 @@ use std::time::Duration;
 use thalweg_common::ids::Generation;
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::OutputMode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Commands that may wait for the coordinator; further callers wait for room.

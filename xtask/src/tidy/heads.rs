@@ -5,7 +5,7 @@ use super::File;
 /// The first words of indirect questions, such as "What is shared by …" and "Whether each …".
 const QUESTION_WORDS: [&str; 8] = ["How", "What", "When", "Where", "Whether", "Which", "Who", "Why"];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     files.iter().filter(|f| f.is_rust()).filter_map(complaint).collect()
 }
 

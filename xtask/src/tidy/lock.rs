@@ -7,7 +7,7 @@ use super::File;
 const ONE: &[&str] =
     &["arrow", "arrow-array", "arrow-schema", "datafusion", "parquet", "object_store", "tonic"];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let Some(lock) = files.iter().find(|f| f.path == "Cargo.lock") else {
         return vec!["Cargo.lock: is not there".to_owned()];
     };

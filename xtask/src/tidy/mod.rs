@@ -41,7 +41,7 @@ impl File {
 }
 
 /// Runs every check; `shrink` rewrites the ratchet, never with a larger number.
-pub fn run(shrink: bool) -> Outcome {
+pub(crate) fn run(shrink: bool) -> Outcome {
     let files = files()?;
     if shrink {
         size::shrink(&files)?;
@@ -71,7 +71,7 @@ pub fn run(shrink: bool) -> Outcome {
 }
 
 /// Prints how large functions are, and the shares of tests and of comments of each crate.
-pub fn sizes() -> Outcome {
+pub(crate) fn sizes() -> Outcome {
     let files = files()?;
     size::print(&files);
     shares::print(&files);

@@ -3,7 +3,7 @@
 use super::File;
 use std::collections::BTreeSet;
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let rust = || files.iter().filter(|f| f.is_rust());
     // Git lists no folders, so those that contain Rust files are taken from the paths.
     let folders: BTreeSet<&str> = rust().filter_map(|f| Some(f.path.rsplit_once('/')?.0)).collect();

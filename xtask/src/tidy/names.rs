@@ -50,7 +50,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     // The files of tidy contain the names in order to find them.
     let code = files.iter().filter(|f| f.is_rust() && !f.path.starts_with("xtask/src/tidy/"));
     code.flat_map(|f| complaints(f, &blank(&f.text))).collect()

@@ -5,7 +5,7 @@ use super::File;
 /// Written in two halves, so that this file does not find itself.
 const FOLDERS: &[(&str, &str)] = &[("/ro", "ot/"), ("/wo", "rk/"), ("/ho", "me/"), ("/Use", "rs/")];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let folders: Vec<String> = FOLDERS.iter().map(|(a, b)| format!("{a}{b}")).collect();
     let lines = files.iter().flat_map(|f| f.text.lines().enumerate().map(move |(n, line)| (f, n, line)));
     let naming = lines.filter_map(|(f, n, line)| Some((f, n, folders.iter().find(|p| starts(line, p))?)));

@@ -5,9 +5,9 @@ use crate::run::{Outcome, root};
 use std::collections::BTreeMap;
 
 /// The path of the file.
-pub const PATH: &str = "xtask/tidy.ratchet";
+pub(crate) const PATH: &str = "xtask/tidy.ratchet";
 /// Ends the name of a minimum of comments.
-pub const COMMENTS: &str = " (comments)";
+pub(crate) const COMMENTS: &str = " (comments)";
 
 const HEAD: &str = "\
 # Files and functions that are larger than tidy allows, with their lines or tokens, and the least lines of `//`
@@ -16,21 +16,21 @@ const HEAD: &str = "\
 ";
 
 /// The recorded numbers by name.
-pub type Numbers = BTreeMap<String, usize>;
+pub(crate) type Numbers = BTreeMap<String, usize>;
 
 /// Returns the numbers whose names end with `suffix`, without it.
-pub fn recorded(files: &[File], suffix: &str) -> Numbers {
+pub(crate) fn recorded(files: &[File], suffix: &str) -> Numbers {
     let all = all(files).into_iter();
     all.filter_map(|(name, number)| Some((name.strip_suffix(suffix)?.to_owned(), number))).collect()
 }
 
 /// Returns all recorded numbers.
-pub fn all(files: &[File]) -> Numbers {
+pub(crate) fn all(files: &[File]) -> Numbers {
     files.iter().find(|file| file.path == PATH).map(|file| parse(&file.text)).unwrap_or_default()
 }
 
 /// Parses the text of the file: lines of a number and a name, and comments.
-pub fn parse(text: &str) -> Numbers {
+pub(crate) fn parse(text: &str) -> Numbers {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let entry = |line: &str| {
         let (number, name) = line.split_once(' ')?;
@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Numbers {
 }
 
 /// Replaces the file.
-pub fn write(numbers: &Numbers) -> Outcome {
+pub(crate) fn write(numbers: &Numbers) -> Outcome {
     // The numbers are sorted by name, so a change of one is a change of one line.
     let lines = numbers.iter().map(|(name, number)| format!("{number} {name}\n"));
     let text = std::iter::once(HEAD.to_owned()).chain(lines).collect::<String>();

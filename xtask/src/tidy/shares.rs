@@ -27,7 +27,7 @@ impl Share {
     }
 }
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let share = share(files, FUNCTIONS);
     let is_enough = share.code == 0 || share.hundredths() >= FUNCTIONS_HUNDREDTHS_MIN;
     let (hundredths, min) = (share.hundredths(), FUNCTIONS_HUNDREDTHS_MIN);
@@ -38,7 +38,7 @@ pub fn check(files: &[File]) -> Vec<String> {
 }
 
 /// Prints the shares of all crates.
-pub fn print(files: &[File]) {
+pub(crate) fn print(files: &[File]) {
     let mut names: Vec<&str> = files.iter().filter_map(|f| crate_of(f)).collect();
     names.sort_unstable();
     names.dedup();

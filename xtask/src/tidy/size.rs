@@ -18,7 +18,7 @@ const FUNCTION_TOKENS_MAX: usize = 600;
 /// Ends the name of a size that is a number of tokens.
 const TOKENS: &str = " (tokens)";
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let mut recorded = ratchet::all(files);
     // The minimums of comments have a check of their own.
     recorded.retain(|name, _| !name.ends_with(COMMENTS));
@@ -26,7 +26,7 @@ pub fn check(files: &[File]) -> Vec<String> {
 }
 
 /// Lowers the recorded sizes to the measured ones and removes those that are within the limits.
-pub fn shrink(files: &[File]) -> Outcome {
+pub(crate) fn shrink(files: &[File]) -> Outcome {
     let measured = measure(files);
     let lowered = |(name, old): (String, usize)| match measured.get(&name) {
         Some(new) => Some((name, old.min(*new))),
@@ -36,7 +36,7 @@ pub fn shrink(files: &[File]) -> Outcome {
 }
 
 /// Prints the distribution of the sizes of functions, from which the limits were chosen.
-pub fn print(files: &[File]) {
+pub(crate) fn print(files: &[File]) {
     let measured = files.iter().filter(|f| is_measured(f));
     let all: Vec<MeasuredFunction> = measured.flat_map(|f| functions(&f.text)).collect();
     let distribution = |unit: &str, mut sizes: Vec<usize>| {

@@ -9,7 +9,7 @@ const PLACE: &str = "crates/server/src/";
 const COMMANDS: [&str; 2] = ["Command::Show", "Command::Describe"];
 const TEXTS: [&str; 2] = ["\"SHOW ", "\"DESCRIBE "];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let server = files.iter().filter(|f| f.is_rust() && f.path.starts_with(PLACE));
     server.flat_map(|f| complaints(f, &without_tests(&blank(&f.text)))).collect()
 }

@@ -3,7 +3,7 @@
 //! Line numbers do not change: every character becomes a space, and line ends are kept. There is no parser.
 
 /// Replaces comments, strings and characters by spaces.
-pub fn blank(source: &str) -> String {
+pub(crate) fn blank(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(c) = rest.chars().next() {
@@ -20,7 +20,7 @@ pub fn blank(source: &str) -> String {
 }
 
 /// Returns the string literals outside of comments, each with the number of its line from 0 and without its quotes.
-pub fn literals(source: &str) -> Vec<(usize, &str)> {
+pub(crate) fn literals(source: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let (mut rest, mut line, mut before) = (source, 0, None);
     while let Some(c) = rest.chars().next() {
@@ -37,7 +37,7 @@ pub fn literals(source: &str) -> Vec<(usize, &str)> {
 }
 
 /// Returns the length in bytes of the comment or literal at the start of `text`; 0 if there is none.
-pub fn literal_length(text: &str, before: Option<char>) -> usize {
+pub(crate) fn literal_length(text: &str, before: Option<char>) -> usize {
     let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
@@ -119,7 +119,7 @@ fn character(text: &str) -> usize {
 }
 
 /// Empties the lines of the `#[cfg(test)]` modules in blanked text.
-pub fn without_tests(blanked: &str) -> String {
+pub(crate) fn without_tests(blanked: &str) -> String {
     let mut out = blanked.to_owned();
     let mut from = 0;
     while let Some(found) = out[from..].find("#[cfg(test)]") {

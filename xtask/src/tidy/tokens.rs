@@ -15,7 +15,7 @@ const OPERATORS: &[&str] = &[
 const TEST_MODULE: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]"];
 
 /// A function with its body, from `fn` to the closing brace.
-pub struct MeasuredFunction<'a> {
+pub(crate) struct MeasuredFunction<'a> {
     pub name: &'a str,
     pub lines: usize,
     pub tokens: usize,
@@ -29,7 +29,7 @@ struct Token<'a> {
 }
 
 /// Returns the functions with a body, in their order.
-pub fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
+pub(crate) fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
     let all = tokens(source);
     let (mut found, mut at) = (Vec::new(), 0);
     while let Some(rest) = all.get(at..).filter(|rest| !rest.is_empty()) {
@@ -44,7 +44,7 @@ pub fn functions(source: &str) -> Vec<MeasuredFunction<'_>> {
 }
 
 /// Returns the number of lines with a token outside of test modules, and inside of them.
-pub fn lines(source: &str) -> (usize, usize) {
+pub(crate) fn lines(source: &str) -> (usize, usize) {
     let all = tokens(source);
     let (mut code, mut tests, mut at, mut last) = (0, 0, 0, 0);
     while let Some(rest) = all.get(at..).filter(|rest| !rest.is_empty()) {

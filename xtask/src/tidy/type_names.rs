@@ -12,18 +12,24 @@ const TABLE: &str = "xtask/src/tidy/type_names.rs";
 
 /// Names that two or more types have, and why.
 const SHARED: &[(&str, &str)] = &[
-    ("Aggregate", "Spark's relation in the IR, the functions' trait and the stream's operator"),
-    ("Call", "a lambda of `functions` and the call that its registry binds"),
-    ("Lines", "lines of a file and of a regular expression"),
-    ("Op", "an instruction of a regular expression and an arithmetic operator"),
-    ("RawRecords", "the reader of each text format, known in one file of its folder"),
-    ("Rules", "what a JSON value and what a cast accept"),
+    (
+        "Aggregate",
+        "one thing on its way: the relation of the IR, the call that is bound, the operator of a stream",
+    ),
+    ("Call", "one thing before and after: the call that the registry binds, and the bound call of lambdas"),
+    (
+        "Lines",
+        "one reads the lines of files, the other stays inside of regular expressions, which have the word from Java",
+    ),
+    ("Op", "both stay in folders that have the word for one thing: regular expressions, and arithmetic"),
+    ("RawRecords", "the same part of two formats of text, each visible in the folder of its format only"),
+    ("Rules", "both are the mode and the zone of a conversion: of JSON's values, and of a cast"),
 ];
 
 /// The keywords before the name of a type.
 const KEYWORDS: [&str; 5] = ["struct ", "enum ", "trait ", "union ", "type "];
 
-pub fn check(files: &[File]) -> Vec<String> {
+pub(crate) fn check(files: &[File]) -> Vec<String> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files.iter().filter(|f| f.is_rust() && !f.is_test()) {
         let code = without_tests(&blank(&file.text));

@@ -17,6 +17,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
 use thalweg_values::cell::CellBuilder;
 use thalweg_values::csv::{Record, Syntax};
+use thalweg_values::names::same_name;
 
 /// Reads CSV files of one schema.
 #[derive(Debug)]
@@ -70,8 +71,7 @@ impl CsvReader {
             .filter_map(|i| self.columns.schema.fields().get(i))
             .map(|f| f.name().as_str())
             .collect();
-        let same =
-            names.len() == wanted.len() && names.iter().zip(&wanted).all(|(a, b)| a.eq_ignore_ascii_case(b));
+        let same = names.len() == wanted.len() && names.iter().zip(&wanted).all(|(a, b)| same_name(a, b));
         if same {
             return Ok(());
         }

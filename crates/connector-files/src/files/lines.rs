@@ -220,7 +220,7 @@ mod tests {
         std::fs::write(&path, content).unwrap();
         let file = FileEntry { path, size_bytes: content.len() as u64, modified_us: 0, folders: vec![] };
         let split = Split { file: Arc::new(file), start: range.0, end: range.1 };
-        let mut lines = Lines::open(&split, separator, Encoding::Utf8).unwrap();
+        let mut lines = Lines::open(&split, separator, Encoding::UTF8).unwrap();
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             found.push(String::from_utf8_lossy(line).into_owned());

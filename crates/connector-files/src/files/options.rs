@@ -1,12 +1,12 @@
 //! Describes what formats of files share: how folders are written and streamed, which files are read, and how text is
 //! read and written.
 
-use crate::text::encoding;
 use thalweg_connectors::descriptor::OptionType::{
     Choice, DatetimePattern, Flag, Glob, NotBuilt, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
 };
 use thalweg_connectors::descriptor::{BatchWrite, OptionGroups, OptionSpec, StreamRead};
 use thalweg_connectors::stream::Guarantee;
+use thalweg_values::charset::Charset;
 
 /// Writes into a folder. Files are renamed into place one after the other, so a process that is killed meanwhile leaves
 /// some of them.
@@ -80,13 +80,9 @@ pub(crate) const TEXT_READ: &[OptionSpec] = &[
     ),
     OptionSpec::new("multiLine", Flag, "A record may be longer than a line.").default("false"),
     OptionSpec::new("lineSep", Text, "What ends a line; any line end by default."),
-    OptionSpec::new(
-        "encoding",
-        Choice(&encoding::NAMES),
-        "How characters are stored; see [files](files.md).",
-    )
-    .aliases(&["charset"])
-    .default("UTF-8"),
+    OptionSpec::new("encoding", Choice(&Charset::NAMES), "How characters are stored; see [files](files.md).")
+        .aliases(&["charset"])
+        .default("UTF-8"),
     OptionSpec::new("samplingRatio", Ratio, "The share of the records that types are inferred from.")
         .default("1.0"),
     OptionSpec::new("dateFormat", DatetimePattern, "How dates are written; ISO 8601 by default."),
@@ -111,7 +107,7 @@ pub(crate) const TEXT_WRITE: &[OptionSpec] = &[
     OptionSpec::new("lineSep", Text, "What ends a line.").default("\n"),
     OptionSpec::new(
         "encoding",
-        Choice(&encoding::NAMES),
+        Choice(&Charset::NAMES),
         "How characters are stored; `?` for those that it lacks.",
     )
     .aliases(&["charset"])

@@ -11,6 +11,7 @@ use datafusion::common::ScalarValue;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
 use thalweg_values::cell::{CellBuilder, TextRules};
+use thalweg_values::names::same_name;
 use thalweg_values::types::simple_name;
 use thalweg_values::types::sql_name;
 use thalweg_values::zone::Zone;
@@ -30,7 +31,7 @@ pub(crate) fn fields(files: &[FileEntry], given: Option<&Schema>, zone: Zone) ->
         return Err(conflicting(first, other));
     }
     let field = |(index, name): (usize, &&str)| {
-        let declared = given.and_then(|s| s.fields().iter().find(|f| f.name().eq_ignore_ascii_case(name)));
+        let declared = given.and_then(|s| s.fields().iter().find(|f| same_name(f.name(), name)));
         if let Some(declared) = declared {
             return Field::new(declared.name(), declared.data_type().clone(), true);
         }

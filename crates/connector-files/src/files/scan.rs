@@ -1,6 +1,6 @@
 //! Scans a folder of files as a table: splits, partitions, partition columns.
 //!
-//! A format brings how one split becomes batches ([`FileReader`]); everything else is here. The splits are dealt out in
+//! A format brings how one split becomes batches ([`FileReader`]); everything else is here. Partitions get the splits in
 //! the order of the files, so that partition `n` comes before partition `n + 1`. A reader runs on a thread that may
 //! block, and is at most [`BATCHES_AHEAD`] batches ahead of its consumer.
 
@@ -21,7 +21,8 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_values::errors::external;
+use thalweg_values::errors::{column_already_exists, external};
+use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
 
 /// The most batches that a reader is ahead of its consumer.
@@ -130,7 +131,7 @@ pub(crate) fn with_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
 
 /// Returns the columns of a schema that are not partition columns. All may be null, since files promise nothing.
 pub(crate) fn without_folders(schema: &SchemaRef, folders: &[Field]) -> SchemaRef {
-    let in_files = |f: &&Arc<Field>| !folders.iter().any(|p| p.name().eq_ignore_ascii_case(f.name()));
+    let in_files = |f: &&Arc<Field>| !folders.iter().any(|p| same_name(p.name(), f.name()));
     let fields = schema.fields().iter().filter(in_files).map(|f| f.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
@@ -140,16 +141,7 @@ pub(crate) fn check_names(schema: &Schema) -> Result<()> {
     let mut seen = HashSet::new();
     match schema.fields().iter().find(|f| !seen.insert(f.name().to_lowercase())) {
         None => Ok(()),
-        Some(field) => Err(Error::new(
-            ErrorKind::Analysis,
-            "COLUMN_ALREADY_EXISTS",
-            "42711",
-            format!(
-                "The column `{}` already exists. Choose another name or rename the existing column.",
-                field.name().to_lowercase()
-            ),
-        )
-        .param("columnName", format!("`{}`", field.name().to_lowercase()))),
+        Some(field) => Err(column_already_exists(&field.name().to_lowercase())),
     }
 }
 

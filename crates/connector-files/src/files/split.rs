@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::display::{Printer, Style};
+use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
 
 /// Splits batches of one schema by its partition columns.
@@ -45,7 +46,7 @@ impl PartitionSplitter {
     /// `UNSUPPORTED_FEATURE` for a column that the schema does not have.
     pub fn new(schema: &SchemaRef, by: &[String], zone: Zone) -> Result<Self> {
         let find = |name: &String| {
-            let column = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+            let column = schema.fields().iter().position(|f| same_name(f.name(), name));
             let refused = format!("the partition column `{name}`, which is not a column of the rows");
             column.ok_or_else(|| Error::unsupported(refused))
         };

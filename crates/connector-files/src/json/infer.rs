@@ -10,7 +10,8 @@ use crate::text::config::{Mode, is_sampled, malformed, unable_to_infer};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::Result;
+use thalweg_values::errors::column_already_exists;
 use thalweg_values::json::{
     InferRules, InferredFields, InferredType, Json, is_blank, parse, to_fields, widen_members,
 };
@@ -65,14 +66,8 @@ fn check_names(fields: &InferredFields) -> Result<()> {
     let mut lower = BTreeSet::new();
     match fields.keys().find(|name| !lower.insert(name.to_lowercase())) {
         None => Ok(()),
-        Some(name) => Err(Error::new(
-            ErrorKind::Analysis,
-            "COLUMN_ALREADY_EXISTS",
-            "42711",
-            format!("The column `{name}` already exists in another case. Choose another name or rename the existing column."),
-        )
-        .param("columnName", format!("`{name}`"))
-        .hint("Give the table a schema with the one that you want.")),
+        Some(name) => Err(column_already_exists(&name.to_lowercase())
+            .hint("Its names differ by case only. Give the table a schema with the one that you want.")),
     }
 }
 

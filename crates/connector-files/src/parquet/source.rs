@@ -13,6 +13,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
 
 const BATCH_ROWS: usize = 8192;
@@ -38,7 +39,7 @@ impl FileReader for ParquetReader {
         let wrong = |e| Error::internal(format!("a projection: {e}"));
         let wanted = Arc::new(self.schema.project(columns).map_err(wrong)?);
         check_fits(&path, &footer.schema, &wanted)?;
-        let has = |name: &str| wanted.fields().iter().any(|f| f.name().eq_ignore_ascii_case(name));
+        let has = |name: &str| wanted.fields().iter().any(|f| same_name(f.name(), name));
         // A struct is read with all of its fields: which of them are wanted is matched by name below.
         let roots: Vec<usize> = footer
             .schema
@@ -63,7 +64,7 @@ impl FileReader for ParquetReader {
     }
 
     fn can_split(&self, _file: &FileEntry) -> bool {
-        // Files of a stream are dealt out whole, so that an epoch reads them in the same order again.
+        // Files of a stream are not split, so that an epoch reads them in the same order again.
         false
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
+use thalweg_values::names::same_name;
 use thalweg_values::types::{decimal_holds, simple_name};
 
 /// Returns the schema of a table over a file of that schema, without metadata; all columns may be null.
@@ -176,7 +177,7 @@ pub(super) fn merged(a: &Schema, b: &Schema, path: &Path) -> Result<SchemaRef> {
 fn merged_fields(a: &Fields, b: &Fields) -> std::result::Result<Fields, (FieldRef, FieldRef)> {
     let mut fields: Vec<FieldRef> = a.iter().cloned().collect();
     for field in b {
-        match fields.iter_mut().find(|f| f.name().eq_ignore_ascii_case(field.name())) {
+        match fields.iter_mut().find(|f| same_name(f.name(), field.name())) {
             None => fields.push(Arc::clone(field)),
             Some(known) => {
                 let both = merged_type(known.data_type(), field.data_type());
@@ -259,7 +260,7 @@ fn fits(from: &DataType, to: &DataType) -> bool {
 /// lacks is null, but not all of it; a name in another case is not found inside a struct.
 fn evolves(file: &Fields, table: &Fields) -> bool {
     let own = |field: &FieldRef| file.iter().find(|f| f.name() == field.name());
-    let other_case = |field: &FieldRef| file.iter().any(|f| f.name().eq_ignore_ascii_case(field.name()));
+    let other_case = |field: &FieldRef| file.iter().any(|f| same_name(f.name(), field.name()));
     let held = |field: &FieldRef| match own(field) {
         Some(own) => fits(own.data_type(), field.data_type()),
         None => !other_case(field),

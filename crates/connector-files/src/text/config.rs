@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{OptionMap, ReadRequest};
 use thalweg_values::cell::TextRules;
+use thalweg_values::names::same_name;
 use thalweg_values::pattern::Pattern;
 use thalweg_values::types::sql_name;
 use thalweg_values::zone::Zone;
@@ -152,7 +153,7 @@ pub(crate) fn malformed(record: &str, place: &str) -> Error {
 
 /// Returns the position of the column for malformed records, if the schema has it. It must be a string.
 pub(crate) fn corrupt_place(schema: &SchemaRef, name: &str) -> Result<Option<usize>> {
-    let place = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+    let place = schema.fields().iter().position(|f| same_name(f.name(), name));
     match place.and_then(|p| schema.fields().get(p)).filter(|f| f.data_type() != &DataType::Utf8) {
         None => Ok(place),
         Some(field) => Err(Error::new(

@@ -1,8 +1,8 @@
 //! Decodes and encodes text files in other encodings than UTF-8, as Spark reads and writes them.
 //!
 //! The encodings are those that Spark takes by these names; any other is refused by name. Bytes that are not of the
-//! encoding become U+FFFD, and characters that it lacks `?`. A file in another encoding is read from its start, since a position in its bytes is not a
-//! position in its text.
+//! encoding become U+FFFD, and characters that it does not have `?`. A file in another encoding is read from its start,
+//! since a position in its bytes is not a position in its text.
 //!
 //! Spark cuts a file into lines before it decodes them, so it refuses encodings of JSON files, and breaks the text of
 //! CSV files, whose line ends are not those of UTF-8. Here both are refused, unless `multiLine` or `lineSep` says how
@@ -11,44 +11,28 @@
 use crate::files::lines::is_compressed;
 use std::io::{ErrorKind as Io, Read};
 use std::path::Path;
-use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_common::{Error, Result};
 use thalweg_connectors::OptionMap;
+use thalweg_values::charset::{Charset, unknown};
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// The length of the longest byte order mark.
-const MARK_BYTES: usize = 4;
-
-/// The names that Spark takes.
-pub(crate) const NAMES: [&str; 7] =
-    ["ISO-8859-1", "US-ASCII", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "UTF-8"];
-
-/// How characters are stored as bytes.
+/// How the characters of a file are stored as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Utf8,
-    Ascii,
-    Latin1,
-    Utf16 {
-        big_endian: bool,
-    },
-    /// Big-endian unless a byte order mark says otherwise.
-    Utf16Marked,
-    Utf32 {
-        big_endian: bool,
-    },
-    /// Big-endian unless a byte order mark says otherwise.
-    Utf32Marked,
-}
+pub(crate) struct Encoding(Charset);
 
 impl Encoding {
+    /// UTF-8.
+    #[cfg(test)]
+    pub(crate) const UTF8: Self = Self(Charset::Utf8);
+
     /// Reads `encoding` (or `charset`) of CSV files. The line ends of ASCII and its extensions are those of UTF-8.
     pub(crate) fn of_csv(options: &OptionMap) -> Result<Self> {
-        Self::from_options(options, &[Self::Utf8, Self::Ascii, Self::Latin1])
+        Self::from_options(options, &[Charset::Utf8, Charset::Ascii, Charset::Latin1])
     }
 
     /// Reads `encoding` (or `charset`) of JSON files, whose lines Spark finds in UTF-8 only.
     pub(crate) fn of_json(options: &OptionMap) -> Result<Self> {
-        Self::from_options(options, &[Self::Utf8])
+        Self::from_options(options, &[Charset::Utf8])
     }
 
     /// Reads `encoding` (or `charset`) of files that are written, whose lines may be in any encoding.
@@ -57,33 +41,25 @@ impl Encoding {
     }
 
     fn named(name: Option<&str>) -> Result<Self> {
-        Ok(match name.map(str::to_uppercase).as_deref() {
-            None | Some("UTF-8") => Self::Utf8,
-            Some("US-ASCII") => Self::Ascii,
-            Some("ISO-8859-1") => Self::Latin1,
-            Some("UTF-16BE") => Self::Utf16 { big_endian: true },
-            Some("UTF-16LE") => Self::Utf16 { big_endian: false },
-            Some("UTF-16") => Self::Utf16Marked,
-            Some("UTF-32") => Self::Utf32Marked,
-            Some(_) => return Err(unknown(name.unwrap_or_default())),
-        })
+        let Some(name) = name else { return Ok(Self(Charset::Utf8)) };
+        Charset::named(name).map(Self).ok_or_else(|| unknown("the options", name))
     }
 
     /// Reads the encoding; those in `with_lines` need neither `multiLine` nor `lineSep`.
-    fn from_options(options: &OptionMap, with_lines: &[Self]) -> Result<Self> {
+    fn from_options(options: &OptionMap, with_lines: &[Charset]) -> Result<Self> {
         let key = key(options);
         let encoding = Self::named(options.get(key))?;
         let is_cut = options.flag("multiLine", false)?
             // A separator is encoded without the byte order mark that the file begins with.
-            || (options.get("lineSep").is_some() && !encoding.is_marked());
-        if is_cut || with_lines.contains(&encoding) {
+            || (options.get("lineSep").is_some() && !encoding.0.is_marked());
+        if is_cut || with_lines.contains(&encoding.0) {
             return Ok(encoding);
         }
         Err(encoding.not_cut(options, key))
     }
 
     fn not_cut(self, options: &OptionMap, key: &str) -> Error {
-        let (wanted, hint) = if self.is_marked() {
+        let (wanted, hint) = if self.0.is_marked() {
             ("another encoding unless multiLine is true", "Set the option multiLine to true.")
         } else {
             ("UTF-8 unless multiLine is true or lineSep is given", "Name the line separator with lineSep.")
@@ -92,7 +68,7 @@ impl Encoding {
     }
 
     pub(crate) fn is_utf8(self) -> bool {
-        self == Self::Utf8
+        self.0 == Charset::Utf8
     }
 
     /// Whether parts of a file can be decoded and cut into records by themselves.
@@ -100,26 +76,12 @@ impl Encoding {
         self.is_utf8() && !is_compressed(path) && !multi_line
     }
 
-    /// Whether a byte order mark at the start of a file says more about the encoding.
-    fn is_marked(self) -> bool {
-        matches!(self, Self::Utf16Marked | Self::Utf32Marked)
-    }
-
-    /// The encoding of a file that starts with these bytes.
-    fn of_start(self, bytes: &[u8]) -> Self {
-        match self {
-            Self::Utf16Marked => Self::Utf16 { big_endian: !bytes.starts_with(&[0xFF, 0xFE]) },
-            Self::Utf32Marked => Self::Utf32 { big_endian: !bytes.starts_with(&[0xFF, 0xFE, 0, 0]) },
-            other => other,
-        }
-    }
-
     /// The bytes of `input` as UTF-8.
     pub(crate) fn decode(self, input: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         if self.is_utf8() {
             return input;
         }
-        Box::new(Decoder { input, encoding: self, raw: Vec::new(), text: Vec::new(), at: 0 })
+        Box::new(Decoder { input, charset: self.0, raw: Vec::new(), text: Vec::new(), at: 0 })
     }
 }
 
@@ -143,33 +105,16 @@ impl Encoder {
             return text.as_bytes();
         }
         self.bytes.clear();
-        // As in Java, UTF-16 begins with a mark and UTF-32 does not. A file without rows has no mark either.
-        if self.encoding == Encoding::Utf16Marked && !std::mem::replace(&mut self.begun, true) {
-            self.bytes.extend([0xFE, 0xFF]);
+        // A file without rows has no mark.
+        if !std::mem::replace(&mut self.begun, true) {
+            self.bytes.extend(self.encoding.0.mark());
         }
         for c in text.chars() {
-            encode_char(c, self.encoding, &mut self.bytes);
+            if !self.encoding.0.encode_char(c, &mut self.bytes) {
+                self.bytes.push(b'?');
+            }
         }
         &self.bytes
-    }
-}
-
-fn encode_char(c: char, encoding: Encoding, out: &mut Vec<u8>) {
-    let byte_up_to = |max: u8| u8::try_from(c).ok().filter(|byte| *byte <= max).unwrap_or(b'?');
-    match encoding {
-        Encoding::Ascii => out.push(byte_up_to(0x7F)),
-        Encoding::Latin1 => out.push(byte_up_to(0xFF)),
-        Encoding::Utf16 { big_endian: false } => {
-            out.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_le_bytes()));
-        }
-        Encoding::Utf16 { big_endian: true } | Encoding::Utf16Marked => {
-            out.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
-        }
-        Encoding::Utf32 { big_endian: false } => out.extend(u32::from(c).to_le_bytes()),
-        Encoding::Utf32 { big_endian: true } | Encoding::Utf32Marked => {
-            out.extend(u32::from(c).to_be_bytes())
-        }
-        Encoding::Utf8 => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
     }
 }
 
@@ -178,22 +123,9 @@ fn key(options: &OptionMap) -> &'static str {
     if options.get("encoding").is_some() { "encoding" } else { "charset" }
 }
 
-/// An encoding that Spark does not take either.
-fn unknown(charset: &str) -> Error {
-    let expected = NAMES.map(str::to_lowercase).join(", ");
-    let message = format!(
-        "The value of parameter(s) `charset` in the options is invalid: expects one of the {expected}, but got \
-         {charset}."
-    );
-    Error::new(ErrorKind::IllegalArgument, "INVALID_PARAMETER_VALUE.CHARSET", "22023", message)
-        .param("parameter", "`charset`")
-        .param("charset", charset)
-        .param("charsets", expected)
-}
-
 struct Decoder {
     input: Box<dyn Read + Send>,
-    encoding: Encoding,
+    charset: Charset,
     /// The bytes that are not decoded yet: less than a character, or than a byte order mark.
     raw: Vec<u8>,
     text: Vec<u8>,
@@ -220,69 +152,18 @@ impl Decoder {
     fn decode(&mut self, at_end: bool) {
         self.text.clear();
         self.at = 0;
-        if self.encoding.is_marked() && self.raw.len() < MARK_BYTES && !at_end {
+        if self.charset.is_marked() && self.raw.len() < Charset::MARK_BYTES && !at_end {
             return;
         }
         let raw = std::mem::take(&mut self.raw);
         let mut out = String::with_capacity(raw.len());
-        self.encoding = self.encoding.of_start(&raw);
-        let kept = match self.encoding {
-            Encoding::Utf16 { big_endian } => utf16(&raw, big_endian, at_end, &mut out),
-            Encoding::Utf32 { big_endian } => utf32(&raw, big_endian, at_end, &mut out),
-            Encoding::Ascii => {
-                let char = |b: &u8| if b.is_ascii() { char::from(*b) } else { char::REPLACEMENT_CHARACTER };
-                out.extend(raw.iter().map(char));
-                0
-            }
-            // The first 256 characters of Unicode are those of ISO-8859-1. What is marked was settled above, and UTF-8
-            // is not decoded.
-            Encoding::Latin1 | Encoding::Utf8 | Encoding::Utf16Marked | Encoding::Utf32Marked => {
-                out.extend(raw.iter().map(|b| char::from(*b)));
-                0
-            }
-        };
+        // The mark stays, as the first character of the text.
+        (self.charset, _) = self.charset.of_start(&raw);
+        let kept =
+            self.charset.decode_part(&raw, at_end, |c| out.push(c.unwrap_or(char::REPLACEMENT_CHARACTER)));
         self.raw = raw.get(raw.len() - kept..).unwrap_or_default().to_vec();
         self.text = out.into_bytes();
     }
-}
-
-/// Decodes whole characters; returns how many bytes at the end are not one yet.
-fn utf16(raw: &[u8], big_endian: bool, at_end: bool, out: &mut String) -> usize {
-    let unit = |pair: &[u8]| match pair {
-        [a, b] if big_endian => u16::from_be_bytes([*a, *b]),
-        [a, b] => u16::from_le_bytes([*a, *b]),
-        _ => 0xFFFD,
-    };
-    let mut units: Vec<u16> = raw.chunks(2).map(unit).collect();
-    let mut kept = 0;
-    if !at_end {
-        if raw.len() % 2 == 1 {
-            units.pop();
-            kept = 1;
-        }
-        // The first half of a pair waits for the second.
-        if units.last().is_some_and(|u| (0xD800..0xDC00).contains(u)) {
-            units.pop();
-            kept += 2;
-        }
-    }
-    let decoded = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
-    out.extend(decoded);
-    kept
-}
-
-/// Decodes whole characters; returns how many bytes at the end are not one yet.
-fn utf32(raw: &[u8], big_endian: bool, at_end: bool, out: &mut String) -> usize {
-    let (units, rest) = raw.as_chunks::<4>();
-    let code =
-        |unit: &[u8; 4]| if big_endian { u32::from_be_bytes(*unit) } else { u32::from_le_bytes(*unit) };
-    let decoded = units.iter().map(|unit| char::from_u32(code(unit)));
-    out.extend(decoded.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
-    if at_end && !rest.is_empty() {
-        out.push(char::REPLACEMENT_CHARACTER);
-        return 0;
-    }
-    rest.len()
 }
 
 impl Read for Decoder {

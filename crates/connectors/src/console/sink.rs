@@ -1,6 +1,6 @@
 //! Prints the rows of each epoch.
 
-use crate::connector::{Connector, SinkRequest};
+use crate::connector::{Connector, OutputMode, SinkRequest};
 use crate::descriptor::{ConnectorDescriptor, OptionSpec, OptionType, SinkTarget, StreamWrite};
 use crate::staging::Staging;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
@@ -30,7 +30,7 @@ static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
             OptionSpec::new("truncate", OptionType::Flag, "Long values are cut.").default("true"),
         ]],
         guarantee: Guarantee::AtLeastOnce,
-        output_modes: &["append", "update"],
+        output_modes: &OutputMode::ALL,
         needs_checkpoint: false,
         target: SinkTarget::Path,
     }),

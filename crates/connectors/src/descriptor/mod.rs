@@ -9,11 +9,11 @@ mod reference;
 pub use option::{OptionSpec, OptionType};
 pub use reference::reference;
 
-use crate::connector::cannot;
+use crate::connector::{OutputMode, cannot};
 use crate::options::{OptionMap, refused};
 use crate::stream::Guarantee;
 use std::fmt;
-use thalweg_common::{Error, Result};
+use thalweg_common::{Error, ErrorKind, Result};
 
 /// Groups of options, so that connectors of one family share what they have in common.
 pub type OptionGroups = &'static [&'static [OptionSpec]];
@@ -162,8 +162,8 @@ pub struct StreamWrite {
     pub options: OptionGroups,
     /// Whether rows may be written twice after a crash.
     pub guarantee: Guarantee,
-    /// The output modes that it takes: `append`, `update`.
-    pub output_modes: &'static [&'static str],
+    /// The output modes that it takes. The registry refuses the others.
+    pub output_modes: &'static [OutputMode],
     /// A query needs a checkpoint that outlives the process. A target that ends with the process needs none.
     pub needs_checkpoint: bool,
     /// What names the target.
@@ -238,6 +238,31 @@ impl ConnectorDescriptor {
             }
         }
         Ok(())
+    }
+
+    /// Refuses an output mode that the connector's sink does not take.
+    ///
+    /// # Errors
+    /// `STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE`.
+    pub fn check_output_mode(&self, mode: OutputMode) -> Result<()> {
+        let modes = self.stream_write.map_or(&[][..], |write| write.output_modes);
+        if modes.contains(&mode) {
+            return Ok(());
+        }
+        let (name, mode) = (self.name, mode.name());
+        let error = Error::new(
+            ErrorKind::Analysis,
+            "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE",
+            "42KDE",
+            format!("Data source {name} does not support {mode} output mode."),
+        );
+        let error = error.param("className", name).param("outputMode", mode);
+        Err(match modes.contains(&OutputMode::Append) {
+            true => error.hint(
+                "Use outputMode(\"append\"); with a watermark, windows are written once they are final.",
+            ),
+            false => error,
+        })
     }
 
     /// Refuses an option that a table of the format cannot keep.

@@ -146,7 +146,19 @@ impl OptionSpec {
         match self.value {
             OptionType::Flag => options.flag(key, false).map(|_| ()),
             OptionType::Count | OptionType::PositiveCount => options.count(key).map(|_| ()),
-            _ => Ok(()),
+            // A text that the operation reads in its own way.
+            OptionType::Limit
+            | OptionType::Ratio
+            | OptionType::Text
+            | OptionType::Character
+            | OptionType::DatetimePattern
+            | OptionType::Timestamp
+            | OptionType::TimeZone
+            | OptionType::Glob
+            | OptionType::Path
+            | OptionType::Choice(_)
+            | OptionType::Only(_)
+            | OptionType::NotBuilt => Ok(()),
         }
     }
 

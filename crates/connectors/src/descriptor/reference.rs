@@ -81,7 +81,7 @@ fn stream_read(read: &StreamRead) -> String {
 }
 
 fn stream_write(write: &StreamWrite) -> String {
-    let modes = write.output_modes.join(", ");
+    let modes = write.output_modes.iter().map(|mode| mode.name()).collect::<Vec<_>>().join(", ");
     let checkpoint = if write.needs_checkpoint { "needs a checkpoint" } else { "needs no checkpoint" };
     format!("Streaming writing: {}; output modes: {modes}; {checkpoint}.", guarantee(write.guarantee))
 }

@@ -1,7 +1,7 @@
 //! Finds tables in memory by the names of their queries, and reads them.
 
 use super::sink::MemorySink;
-use crate::connector::{Connector, ReadRequest, SinkRequest};
+use crate::connector::{Connector, OutputMode, ReadRequest, SinkRequest};
 use crate::descriptor::{BatchRead, ConnectorDescriptor, SinkTarget, StreamWrite, TableCapabilities};
 use crate::stream::{Commit, Guarantee, StreamSink};
 use arrow::datatypes::SchemaRef;
@@ -28,7 +28,7 @@ static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     stream_write: Some(StreamWrite {
         options: &[],
         guarantee: Guarantee::ExactlyOnce,
-        output_modes: &["append", "update"],
+        output_modes: &OutputMode::ALL,
         needs_checkpoint: false,
         target: SinkTarget::QueryName { missing: needs_name },
     }),

@@ -1,6 +1,6 @@
 //! Computes every row and keeps none, for measurements: the format `noop`.
 
-use crate::connector::{Connector, SinkRequest, WriteReport, WriteRequest};
+use crate::connector::{Connector, OutputMode, SinkRequest, WriteReport, WriteRequest};
 use crate::descriptor::{BatchWrite, ConnectorDescriptor, SinkTarget, StreamWrite};
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
@@ -17,7 +17,7 @@ static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     stream_write: Some(StreamWrite {
         options: &[],
         guarantee: Guarantee::AtLeastOnce,
-        output_modes: &["append", "update"],
+        output_modes: &OutputMode::ALL,
         needs_checkpoint: false,
         target: SinkTarget::Path,
     }),
@@ -47,7 +47,6 @@ impl Connector for Noop {
     }
 
     async fn sink(&self, _request: SinkRequest) -> Result<Arc<dyn StreamSink>> {
-        // There is nothing that a request could ask for in vain: no rows are kept in any mode.
         Ok(Arc::new(NoopSink))
     }
 }

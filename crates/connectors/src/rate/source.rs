@@ -192,7 +192,7 @@ impl StreamSource for RateSource {
         let first = PlanEnd::from_start(start)?.second * self.rows;
         let last = PlanEnd::from_offset(end)?.second * self.rows;
         let (rows, start_us) = (self.rows, self.start_us);
-        // Batches are dealt out in turn, so that each row belongs to one subtask, whatever their number.
+        // Subtasks get the batches in turn, so that each row belongs to one subtask, whatever their number.
         let starts = (first..last).step_by(usize::from(BATCH_ROWS));
         let own = starts.skip(subtask.index).step_by(subtask.parallelism.max(1));
         let batch = move |from: i64| batch(from..last.min(from + i64::from(BATCH_ROWS)), rows, start_us);

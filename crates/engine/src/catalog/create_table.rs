@@ -6,7 +6,7 @@ use super::store::{TableDefinition, TableKind, database_not_found};
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::Session;
-use crate::statement::write::{TableWrite, write_empty, write_rows};
+use crate::table_write::{TableWrite, write_empty, write_rows};
 use arrow::datatypes::Schema;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -20,6 +20,7 @@ use thalweg_sql::types::StructType;
 pub(crate) async fn create(session: &Session, table: ir::CreateTable, text: Option<Arc<str>>) -> Result<()> {
     let name = TableName::parse(&table.name, &session.current_database())?;
     check_statement(&name, &table)?;
+    let _claim = session.catalog.claim(&name).await;
     let old = session.catalog.store.get(&name);
     if let Some(old) = &old {
         if table.if_not_exists {
@@ -86,7 +87,9 @@ pub(crate) fn settle(
         }
         return Err(error);
     }
-    session.catalog.store.put(&name.database, definition)?;
+    if !session.catalog.store.put_if(&name.database, definition, old)? {
+        return Err(already_exists(name));
+    }
     // After the catalog names the new table: a crash in between leaves files, and no table without files.
     moved.map_or(Ok(()), |old| remove_files(&old.location))
 }
@@ -123,12 +126,12 @@ pub(crate) fn define(
     if let Some(rows) = rows {
         check_columns(name, table, &rows.schema())?;
     }
-    // Files do not have the schema of their table, or reading it from them costs time.
-    let schema = table
-        .schema
-        .as_ref()
-        .filter(|_| !connector.descriptor().tables.keeps_columns)
-        .map(|schema| schema.to_json());
+    // Files do not have the schema of their table, or reading it from them costs time. What is inferred from the
+    // names of folders, or from text, has other types than the query that wrote it.
+    let columns = table.schema.clone().or_else(|| rows.map(|rows| rows.schema().as_nullable()));
+    let columns = columns.map(|columns| partitioning::partitions_last(columns, &table.partition_by));
+    let schema =
+        columns.filter(|_| !connector.descriptor().tables.keeps_columns).map(|schema| schema.to_json());
     Ok(TableDefinition {
         name: name.table.clone(),
         kind,

@@ -63,16 +63,17 @@ pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool, 
         return Err(Error::unsupported(format!("DROP SCHEMA {name} CASCADE while it holds tables"))
             .hint("Drop its tables first."));
     }
-    if !tables.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Analysis,
-            "SCHEMA_NOT_EMPTY",
-            "2BP01",
-            format!("Cannot drop a schema `{name}` because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects."),
-        )
-        .param("schemaName", format!("`{name}`")));
+    // The store decides: a table may have been created since the tables were listed.
+    if catalog.store.remove_database(name)? {
+        return Ok(());
     }
-    catalog.store.remove_database(name)
+    Err(Error::new(
+        ErrorKind::Analysis,
+        "SCHEMA_NOT_EMPTY",
+        "2BP01",
+        format!("Cannot drop a schema `{name}` because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects."),
+    )
+    .param("schemaName", format!("`{name}`")))
 }
 
 /// Makes a database the current one.

@@ -1,11 +1,12 @@
 //! Drops tables and views of the persistent catalog, and the files of managed tables.
 
+use super::checkpoint;
+use super::claims::NameClaim;
 use super::name::{TableName, not_found};
 use super::session::SessionCatalog;
 use super::store::{TableDefinition, TableKind};
 use super::views::drop_temporary;
 use crate::session::Session;
-use crate::statement::streaming_table;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// Drops a table or view: a managed table with its files, after its streaming query is stopped.
@@ -14,12 +15,14 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
     if drop_temporary(catalog, parts) {
         return Ok(());
     }
-    let Some((name, definition)) = lasting(catalog, parts, if_exists)? else { return Ok(()) };
+    let Some((name, definition, _claim)) = claim_lasting(catalog, parts, if_exists).await? else {
+        return Ok(());
+    };
     match definition.kind {
         TableKind::View | TableKind::External => catalog.store.remove(&name).map(|_| ()),
         TableKind::Managed | TableKind::Streaming => {
             // The query ends first: it would write to files that are being removed.
-            streaming_table::forget(session, &name).await?;
+            checkpoint::forget(session, &name).await?;
             // A crash before the files are removed leaves files without a table, and never a table without files.
             catalog.store.remove(&name)?;
             remove_files(&definition.location)
@@ -27,15 +30,17 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
     }
 }
 
-/// Returns the object of a DROP in the persistent catalog; none if it does not exist and `IF EXISTS` is given.
-pub(super) fn lasting(
+/// Returns the object of a DROP in the persistent catalog and claims its name; none if it does not exist and `IF EXISTS`
+/// is given.
+pub(super) async fn claim_lasting(
     catalog: &SessionCatalog,
     parts: &[String],
     if_exists: bool,
-) -> Result<Option<(TableName, TableDefinition)>> {
+) -> Result<Option<(TableName, TableDefinition, NameClaim)>> {
     let name = TableName::parse(parts, &catalog.database())?;
+    let claim = catalog.claim(&name).await;
     match catalog.store.get(&name) {
-        Some(definition) => Ok(Some((name, definition))),
+        Some(definition) => Ok(Some((name, definition, claim))),
         None if if_exists => Ok(None),
         None => Err(not_found(&name.qualifier())),
     }

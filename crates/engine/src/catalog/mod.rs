@@ -2,6 +2,8 @@
 //! ([`session`]), and the typed interface to both ([`CatalogProvider`]).
 
 mod change;
+pub(crate) mod checkpoint;
+mod claims;
 pub(crate) mod create_table;
 mod databases;
 mod drop_table;
@@ -12,22 +14,24 @@ mod pattern;
 mod provider;
 pub mod session;
 mod session_provider;
+mod snapshot;
 pub mod store;
-pub mod streaming_table;
-mod table_names;
 mod tables;
 mod temporary_plan;
 #[cfg(test)]
 mod tests;
+pub mod unbounded;
 mod view_catalog;
 mod view_text;
 mod views;
 
 pub use change::CatalogChange;
+pub use claims::{NameClaim, NameClaims};
 pub use info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
 pub use name::TableName;
 pub use pattern::matches_pattern;
 pub use provider::CatalogProvider;
 pub use session::SessionCatalog;
+pub(crate) use snapshot::CatalogSnapshot;
 pub use store::{CatalogStore, TableDefinition, TableKind};
-pub use streaming_table::StreamingTable;
+pub use unbounded::StreamingTable;

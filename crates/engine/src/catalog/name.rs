@@ -2,6 +2,7 @@
 
 use std::fmt;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::names::quoted;
 
 /// The name of the only catalog, which is Spark's.
 pub const CATALOG: &str = "spark_catalog";
@@ -56,9 +57,4 @@ pub fn not_found(parts: &[String]) -> Error {
         ),
     )
     .param("relationName", name)
-}
-
-/// Returns name parts in backquotes, joined by dots.
-pub fn quoted(parts: &[String]) -> String {
-    parts.iter().map(|p| format!("`{}`", p.replace('`', "``"))).collect::<Vec<_>>().join(".")
 }

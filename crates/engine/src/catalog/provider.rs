@@ -2,12 +2,13 @@
 
 use super::change::CatalogChange;
 use super::info::{ColumnInfo, DatabaseInfo, FunctionInfo, TableInfo};
-use super::name::{CATALOG, quoted};
+use super::name::CATALOG;
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{CreateTable, CreateView, Options};
+use thalweg_values::names::quoted;
 
 /// Databases, tables, views and functions by name. A [`Session`](crate::Session) is the provider that sees
 /// its own temporary views besides the persistent catalog.

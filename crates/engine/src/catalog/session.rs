@@ -2,6 +2,7 @@
 //!
 //! Implements the resolver's [`Catalog`]: converts a name or a data source to a table to scan.
 
+use super::claims::{NameClaim, NameClaims};
 use super::name::{TableName, not_found};
 use super::store::{CatalogStore, TableDefinition, TableKind};
 use super::view_text;
@@ -64,6 +65,8 @@ impl Views {
 pub struct SessionCatalog {
     /// The persistent catalog.
     pub store: Arc<CatalogStore>,
+    /// The names that statements of all sessions are changing.
+    pub claims: Arc<NameClaims>,
     /// The connectors.
     pub registry: Arc<ConnectorRegistry>,
     /// The session's settings.
@@ -80,6 +83,11 @@ impl SessionCatalog {
     /// Returns the current database.
     pub fn database(&self) -> String {
         read(&self.database).clone()
+    }
+
+    /// Waits until no other statement creates, replaces or drops the persistent object of this name.
+    pub async fn claim(&self, name: &TableName) -> NameClaim {
+        self.claims.claim(name).await
     }
 
     /// Returns the persistent table with this name.

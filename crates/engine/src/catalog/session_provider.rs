@@ -55,7 +55,7 @@ impl CatalogProvider for Session {
         views::create(self, view, text).await
     }
     async fn drop_view(&self, view: &[String], if_exists: bool) -> Result<()> {
-        views::drop(&self.catalog, view, if_exists)
+        views::drop(&self.catalog, view, if_exists).await
     }
     async fn drop_temporary_view(&self, view: &[String]) -> Result<bool> {
         Ok(views::drop_temporary(&self.catalog, view))

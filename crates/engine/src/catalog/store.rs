@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
-use thalweg_common::lock::{read, write};
+use std::sync::{Arc, Mutex, RwLock};
+use thalweg_common::lock::{lock, read, write};
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The database that always exists.
@@ -72,7 +72,10 @@ struct Contents {
 #[derive(Debug)]
 pub struct CatalogStore {
     path: PathBuf,
-    contents: RwLock<Contents>,
+    /// Held by the change that is written to the disk. Look-ups do not wait for it.
+    writer: Mutex<()>,
+    /// What is on the disk.
+    contents: RwLock<Arc<Contents>>,
 }
 
 impl CatalogStore {
@@ -86,35 +89,50 @@ impl CatalogStore {
         };
         // Sessions start in it, and a catalog of an older version may lack it.
         contents.databases.entry(DEFAULT_DATABASE.to_owned()).or_default();
-        Ok(Self { path, contents: RwLock::new(contents) })
+        Ok(Self { path, writer: Mutex::default(), contents: RwLock::new(Arc::new(contents)) })
+    }
+
+    /// Returns the contents as they are now; a change replaces them as a whole.
+    fn contents(&self) -> Arc<Contents> {
+        read(&self.contents).clone()
     }
 
     /// Returns the definition of a table.
     pub fn get(&self, name: &TableName) -> Option<TableDefinition> {
-        let contents = read(&self.contents);
+        let contents = self.contents();
         contents.databases.get(&name.database.to_lowercase())?.get(&name.table.to_lowercase()).cloned()
     }
 
     /// Returns the definitions of one database in the order of their names; none if the database does not exist.
     pub fn list(&self, database: &str) -> Option<Vec<TableDefinition>> {
-        let contents = read(&self.contents);
+        let contents = self.contents();
         Some(contents.databases.get(&database.to_lowercase())?.values().cloned().collect())
     }
 
     /// Returns the names of all databases.
     pub fn databases(&self) -> Vec<String> {
-        read(&self.contents).databases.keys().cloned().collect()
+        self.contents().databases.keys().cloned().collect()
     }
 
-    /// Adds or replaces a definition.
-    pub fn put(&self, database: &str, definition: TableDefinition) -> Result<()> {
+    /// Adds a definition, or replaces the one that the caller has read, if the catalog still has exactly `expected` under
+    /// its name; returns whether it did. Otherwise another statement has changed the name since then.
+    pub fn put_if(
+        &self,
+        database: &str,
+        definition: TableDefinition,
+        expected: Option<&TableDefinition>,
+    ) -> Result<bool> {
         self.change(|contents| {
             let tables = contents
                 .databases
                 .get_mut(&database.to_lowercase())
                 .ok_or_else(|| database_not_found(database))?;
-            tables.insert(definition.name.to_lowercase(), definition);
-            Ok(())
+            let key = definition.name.to_lowercase();
+            let same = tables.get(&key) == expected;
+            if same {
+                tables.insert(key, definition);
+            }
+            Ok(same)
         })
     }
 
@@ -137,22 +155,31 @@ impl CatalogStore {
         })
     }
 
-    /// Removes a database with its tables.
-    pub fn remove_database(&self, database: &str) -> Result<()> {
+    /// Removes a database that has no tables; returns whether it did.
+    pub fn remove_database(&self, database: &str) -> Result<bool> {
         self.change(|contents| {
-            let removed = contents.databases.remove(&database.to_lowercase());
-            removed.map(|_| ()).ok_or_else(|| database_not_found(database))
+            let key = database.to_lowercase();
+            let tables = contents.databases.get(&key).ok_or_else(|| database_not_found(database))?;
+            let is_empty = tables.is_empty();
+            if is_empty {
+                contents.databases.remove(&key);
+            }
+            Ok(is_empty)
         })
     }
 
     fn change<T>(&self, edit: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
-        let mut contents = write(&self.contents);
+        // One change after another: each begins with what the one before it has published.
+        let _writer = lock(&self.writer);
         // The edit is made on a copy, so an edit or a write that fails leaves the old contents in use.
-        let mut next = contents.clone();
+        let mut next = Contents::clone(&self.contents());
         let answer = edit(&mut next)?;
+        if next == *self.contents() {
+            return Ok(answer);
+        }
         // Written before it is used: what a session sees is on the disk.
         self.save(&next).map_err(|e| unwritable(&self.path, &e))?;
-        *contents = next;
+        *write(&self.contents) = Arc::new(next);
         Ok(answer)
     }
 
@@ -226,12 +253,51 @@ mod tests {
     #[test]
     fn what_was_put_is_there_after_opening_again() {
         let dir = tempfile::tempdir().unwrap();
-        CatalogStore::open(dir.path()).unwrap().put("default", definition("Flights")).unwrap();
+        let store = CatalogStore::open(dir.path()).unwrap();
+        assert!(store.put_if("default", definition("Flights"), None).unwrap());
         let again = CatalogStore::open(dir.path()).unwrap();
         let name = TableName { database: "DEFAULT".into(), table: "flights".into() };
         assert_eq!(again.get(&name), Some(definition("Flights")));
         again.remove(&name).unwrap();
         assert_eq!(again.remove(&name).unwrap_err().class(), "TABLE_OR_VIEW_NOT_FOUND");
+    }
+
+    #[test]
+    fn a_definition_is_put_only_in_the_place_of_the_one_that_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = CatalogStore::open(dir.path()).unwrap();
+        let [first, second] =
+            ["one", "two"].map(|text| TableDefinition { comment: Some(text.into()), ..definition("t") });
+        let name = TableName { database: "default".into(), table: "T".into() };
+        for (put, expected, done) in [
+            (&first, Some(&second), false),
+            (&first, None, true),
+            (&second, None, false),
+            (&second, Some(&second), false),
+            (&second, Some(&first), true),
+            (&first, Some(&first), false),
+        ] {
+            let before = store.get(&name);
+            assert_eq!(store.put_if("DEFAULT", put.clone(), expected).unwrap(), done, "{put:?} {expected:?}");
+            assert_eq!(store.get(&name), if done { Some(put.clone()) } else { before });
+        }
+        assert!(!store.remove_database("default").unwrap());
+        assert_eq!(store.put_if("other", first, None).unwrap_err().class(), "SCHEMA_NOT_FOUND");
+    }
+
+    #[test]
+    fn look_ups_do_not_wait_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = CatalogStore::open(dir.path()).unwrap();
+        store
+            .change(|contents| {
+                contents.databases.insert("lab".into(), BTreeMap::new());
+                // While a change is being made, a look-up returns what is on the disk.
+                assert_eq!(store.databases(), ["default"]);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(store.databases(), ["default", "lab"]);
     }
 
     #[test]

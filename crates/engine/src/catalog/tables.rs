@@ -8,6 +8,7 @@ use super::store::{TableDefinition, TableKind, database_not_found};
 use crate::session::Session;
 use thalweg_common::Result;
 use thalweg_sql::ir;
+use thalweg_values::names::same_name;
 
 /// Returns the tables and views of a database that match the pattern, then the temporary views.
 pub(super) fn list(
@@ -49,8 +50,7 @@ pub(super) async fn columns(session: &Session, parts: &[String]) -> Result<Vec<C
     let lasting = session.catalog.temporary(parts).is_none().then(|| session.catalog.definition(parts));
     if let Some(Ok((_, definition))) = lasting {
         for column in &mut columns {
-            column.is_partition =
-                definition.partition_by.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+            column.is_partition = definition.partition_by.iter().any(|name| same_name(name, &column.name));
         }
     }
     Ok(columns)

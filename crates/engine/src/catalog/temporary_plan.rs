@@ -5,7 +5,6 @@
 //! become the next version of this view.
 
 use super::session::{SessionCatalog, TemporaryView};
-use super::table_names::for_each_table;
 use crate::session::VIEWS_DEEP_MAX;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::{Name, Relation, RelationNode};
@@ -13,7 +12,7 @@ use thalweg_sql::ir::{Name, Relation, RelationNode};
 /// Adds the current database to the names of persistent tables and views that have none.
 pub(super) async fn qualify(catalog: &SessionCatalog, plan: &mut Relation) -> Result<()> {
     let mut names: Vec<Name> = vec![];
-    for_each_table(plan, &mut |table| {
+    plan.for_each_table(&mut |table| {
         if let RelationNode::Table { name, .. } = &table.node
             && name.len() == 1
             && catalog.temporary(name).is_none()
@@ -30,7 +29,7 @@ pub(super) async fn qualify(catalog: &SessionCatalog, plan: &mut Relation) -> Re
         }
     }
     let database = catalog.database();
-    for_each_table(plan, &mut |table| {
+    plan.for_each_table_mut(&mut |table| {
         if let RelationNode::Table { name, .. } = &mut table.node
             && persistent.contains(name)
         {
@@ -50,7 +49,7 @@ pub(super) fn inline(catalog: &SessionCatalog, plan: &mut Relation) -> Result<()
 
 fn inline_at(catalog: &SessionCatalog, plan: &mut Relation, depth: usize) -> Result<()> {
     let mut outcome = Ok(());
-    for_each_table(plan, &mut |table| {
+    plan.for_each_table_mut(&mut |table| {
         let RelationNode::Table { name, .. } = &table.node else { return };
         if outcome.is_ok()
             && let Some(view) = catalog.temporary(name)

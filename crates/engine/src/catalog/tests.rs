@@ -3,6 +3,8 @@
 
 use super::{CatalogChange, CatalogProvider, TableInfo};
 use crate::{Engine, EngineConfig, Session};
+use futures::poll;
+use std::pin::pin;
 use std::sync::Arc;
 use tempfile::TempDir;
 use thalweg_common::Result;
@@ -176,10 +178,58 @@ async fn what_is_dropped_is_of_the_kind_asked_for() {
 }
 
 #[tokio::test]
+async fn one_of_two_sessions_creates_a_table() {
+    for (first, second, expected) in [
+        ("CREATE TABLE t AS SELECT 1 AS a", "CREATE TABLE t AS SELECT 2 AS a", "done, exists"),
+        ("CREATE TABLE t (a INT)", "CREATE TABLE t (a INT)", "done, exists"),
+        (
+            "CREATE TABLE t USING parquet AS SELECT 1 AS a",
+            "CREATE TABLE IF NOT EXISTS T USING parquet AS SELECT 2 AS a",
+            "done, done",
+        ),
+        ("CREATE TABLE t USING parquet AS SELECT 1 AS a", "CREATE VIEW t AS SELECT 2 AS a", "done, exists"),
+        ("CREATE VIEW t AS SELECT 2 AS a", "CREATE VIEW t AS SELECT 2 AS a", "done, exists"),
+        ("DROP TABLE gone", "DROP TABLE gone", "done, missing"),
+    ] {
+        let (_folder, engine, one) = session().await;
+        one.sql("CREATE TABLE gone (a INT)").await.unwrap();
+        let other = engine.new_session("bob", "2");
+        let table = |table: &str| super::TableName { database: "default".into(), table: table.into() };
+        // Both statements start before either may look the name up.
+        let claims = [engine.claims.claim(&table("t")).await, engine.claims.claim(&table("gone")).await];
+        let (mut a, mut b) = (pin!(one.sql(first)), pin!(other.sql(second)));
+        assert!(poll!(&mut a).is_pending() && poll!(&mut b).is_pending(), "{first}; {second}");
+        drop(claims);
+        let (a, b) = tokio::join!(a, b);
+        let short = |answer: Result<Vec<_>>| match answer {
+            Ok(_) => "done".to_owned(),
+            Err(e) if e.class() == "TABLE_OR_VIEW_ALREADY_EXISTS" => "exists".to_owned(),
+            Err(e) if e.class() == "TABLE_OR_VIEW_NOT_FOUND" => "missing".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        assert_eq!(format!("{}, {}", short(a), short(b)), expected, "{first}; {second}");
+        if first.contains("SELECT") {
+            let outputs = one.sql("SELECT * FROM t").await.unwrap();
+            let rows = outputs.into_iter().next().unwrap().collect().await.unwrap();
+            assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1, "{first}; {second}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn functions_are_found_in_any_case() {
     let (_folder, _engine, session) = session().await;
     let catalog: &dyn CatalogProvider = &*session;
-    for (function, expected) in [("UPPER", "upper"), ("upper", "upper"), ("no_such", "UNRESOLVED_ROUTINE")] {
+    for (function, expected) in [
+        ("UPPER", "upper"),
+        ("upper", "upper"),
+        ("builtin.upper", "upper"),
+        ("system.builtin.upper", "upper"),
+        ("session.upper", "UNRESOLVED_ROUTINE"),
+        ("default.upper", "UNRESOLVED_ROUTINE"),
+        ("spark_catalog.default.upper", "UNRESOLVED_ROUTINE"),
+        ("no_such", "UNRESOLVED_ROUTINE"),
+    ] {
         let found = line(catalog.get_function(&name(function)).await, |f| f.name);
         assert_eq!(found, expected, "{function}");
     }

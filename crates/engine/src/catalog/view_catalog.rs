@@ -3,15 +3,15 @@
 //! The query is resolved with it, so that exactly the names that the resolver looks up are refused, also those inside of
 //! other views. A name that means a common table expression is not looked up.
 
-use super::name::{TableName, quoted};
+use super::name::TableName;
 use super::session::{GLOBAL_TEMP, SessionCatalog};
-use super::table_names::for_each_table;
 use async_trait::async_trait;
 use std::sync::Mutex;
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_resolver::{Catalog, TableEntry};
 use thalweg_sql::ir::{self, Name, RelationNode};
+use thalweg_values::names::{quoted, same_name};
 
 /// The view that is created.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,9 +66,7 @@ impl<'c> ViewCatalog<'c> {
         if is_temporary && let NewView::Persistent(view) = &self.view {
             return Err(temporary_reference(view, name));
         }
-        let same = |a: &Name, b: &Name| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_lowercase() == b.to_lowercase())
-        };
+        let same = |a: &Name, b: &Name| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_name(a, b));
         if self.replaces && same(&found.parts(), &self.view.parts()) {
             return Err(self.recursive(name));
         }
@@ -108,10 +106,10 @@ impl Catalog for ViewCatalog<'_> {
             // It ends with the process, as a temporary view does.
             return Err(temporary_reference(view, name));
         }
-        let mut entry = self.catalog.table(name, options, streaming).await?;
-        if let TableEntry::View { plan, .. } = &mut entry {
+        let entry = self.catalog.table(name, options, streaming).await?;
+        if let TableEntry::View { plan, .. } = &entry {
             let mut names = vec![];
-            for_each_table(plan, &mut |table| {
+            plan.for_each_table(&mut |table| {
                 if let RelationNode::Table { name, .. } = &table.node {
                     names.push(name.clone());
                 }

@@ -2,7 +2,6 @@
 
 use super::name::TableName;
 use super::store::TableDefinition;
-use super::table_names::for_each_table;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::{Relation, RelationNode};
 
@@ -23,7 +22,7 @@ pub(super) fn plan(name: &TableName, definition: &TableDefinition) -> Result<Rel
         .caused_by(e)
     })?;
     let database = if definition.database.is_empty() { &name.database } else { &definition.database };
-    for_each_table(&mut plan, &mut |table| {
+    plan.for_each_table_mut(&mut |table| {
         // A name with a database means the same table in every session.
         if let RelationNode::Table { name, .. } = &mut table.node
             && name.len() == 1

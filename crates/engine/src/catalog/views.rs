@@ -1,7 +1,7 @@
 //! Creates and drops views. Temporary views store their plan, persistent views store their text.
 
 use super::create_table::already_exists;
-use super::drop_table::lasting;
+use super::drop_table::claim_lasting;
 use super::name::TableName;
 use super::session::{GLOBAL_TEMP, SessionCatalog, TemporaryView, Views};
 use super::store::{TableDefinition, TableKind};
@@ -37,7 +37,7 @@ pub(super) async fn create(session: &Session, view: ir::CreateView, text: Option
     if view.temporary || view.global {
         return create_temporary(&session.catalog, view);
     }
-    create_lasting(&session.catalog, view)
+    create_lasting(&session.catalog, view).await
 }
 
 /// Refuses two columns of one name. A DataFrame may have them, and so may its view.
@@ -80,10 +80,11 @@ fn create_temporary(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()
     .param("relationName", format!("`{name}`")))
 }
 
-fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {
+async fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> {
     let name = TableName::parse(&view.name, &catalog.database())?;
+    let _claim = catalog.claim(&name).await;
     let there = catalog.store.get(&name);
-    if let Some(there) = there {
+    if let Some(there) = &there {
         if view.if_not_exists {
             return Ok(());
         }
@@ -108,17 +109,19 @@ fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Result<()> 
         database: catalog.database(),
         stopped: false,
     };
-    catalog.store.put(&name.database, definition)?;
-    Ok(())
+    match catalog.store.put_if(&name.database, definition, there.as_ref())? {
+        true => Ok(()),
+        false => Err(already_exists(&name)),
+    }
 }
 
 /// Drops a view, temporary or persistent.
-pub(super) fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
+pub(super) async fn drop(catalog: &SessionCatalog, parts: &[String], if_exists: bool) -> Result<()> {
     // A temporary view hides a persistent one, so it is the one that the name means.
     if drop_temporary(catalog, parts) {
         return Ok(());
     }
-    let Some((name, definition)) = lasting(catalog, parts, if_exists)? else {
+    let Some((name, definition, _claim)) = claim_lasting(catalog, parts, if_exists).await? else {
         return Ok(());
     };
     if definition.kind != TableKind::View {

@@ -114,7 +114,7 @@ impl SessionConfig {
             matches!(table::find(key), SettingLookup::Setting(setting) if setting.effect == Effect::Fixed);
         match self.set(key, value) {
             Err(error) if !changes_answers => {
-                Ok(Some(format!("Failed to set {key} to {value} due to {}", told(&error))))
+                Ok(Some(format!("Failed to set {key} to {value} due to {}", with_hint(&error))))
             }
             other => other,
         }
@@ -235,7 +235,7 @@ fn unknown(key: &str) -> Error {
 }
 
 /// Returns an error with its hint on one line.
-fn told(error: &Error) -> String {
+fn with_hint(error: &Error) -> String {
     let hint = error.hint_text().map(|hint| format!(" {hint}")).unwrap_or_default();
     format!("{error}{hint}")
 }

@@ -33,32 +33,44 @@ pub(crate) async fn text(
     sql: Option<Arc<str>>,
 ) -> Result<String> {
     let resolved = session.resolve(query, sql).await?;
-    let physical =
-        if resolved.streaming { streaming(&resolved) } else { physical(session, &resolved).await? };
-    if matches!(mode, ir::ExplainMode::Simple | ir::ExplainMode::Formatted) {
-        return Ok(format!("== Physical Plan ==\n{physical}\n"));
+    let analyzed = resolved.plan.display_indent().to_string();
+    let extended = !matches!(mode, ir::ExplainMode::Simple | ir::ExplainMode::Formatted);
+    if resolved.streaming {
+        return Ok(streaming(&analyzed, extended));
     }
-    let optimized = if resolved.streaming {
-        // A stream is lowered from the resolved plan: the optimizer does not run.
-        resolved.plan.display_indent().to_string()
-    } else {
-        let state = session.engine()?.runtime.state(session.plan_options(true));
-        let bounded = crate::batch::without_watermarks(resolved.plan.clone())?;
-        state.optimize(&bounded).map_err(from_datafusion)?.display_indent().to_string()
-    };
-    Ok(format!(
-        "== Analyzed Logical Plan ==\n{}\n\n== Optimized Logical Plan ==\n{optimized}\n\n== Physical Plan ==\n{physical}\n",
-        resolved.plan.display_indent(),
-    ))
+    let physical = physical(session, &resolved).await?;
+    if !extended {
+        return Ok(simple_text(&physical));
+    }
+    let state = session.engine()?.runtime.state(session.plan_options(true));
+    let bounded = crate::batch::without_watermarks(resolved.plan)?;
+    let optimized = state.optimize(&bounded).map_err(from_datafusion)?.display_indent().to_string();
+    Ok(extended_text(&analyzed, &optimized, &physical))
+}
+
+/// Returns the plans of a stream from the text of its resolved plan, from which it is lowered: the optimizer does not run.
+pub(crate) fn streaming(plan: &str, extended: bool) -> String {
+    let physical = format!("StreamingQuery\n{plan}");
+    match extended {
+        true => extended_text(plan, plan, &physical),
+        false => simple_text(&physical),
+    }
+}
+
+fn simple_text(physical: &str) -> String {
+    format!("== Physical Plan ==\n{physical}\n")
+}
+
+fn extended_text(analyzed: &str, optimized: &str, physical: &str) -> String {
+    format!(
+        "== Analyzed Logical Plan ==\n{analyzed}\n\n== Optimized Logical Plan ==\n{optimized}\n\n{}",
+        simple_text(physical)
+    )
 }
 
 async fn physical(session: &Session, resolved: &ResolvedQuery) -> Result<String> {
     let (_, plan) = session.engine()?.runtime.physical(&resolved.plan, session.plan_options(true)).await?;
     Ok(displayable(plan.as_ref()).indent(false).to_string().trim_end().to_owned())
-}
-
-fn streaming(resolved: &ResolvedQuery) -> String {
-    format!("StreamingQuery\n{}", resolved.plan.display_indent())
 }
 
 /// Returns the files that a plan reads, each once, in the order of its scans.

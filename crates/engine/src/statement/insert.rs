@@ -2,27 +2,28 @@
 //! store assignment, then appends the rows or replaces all rows.
 
 use super::store_assignment;
-use super::write::{TableWrite, write_rows};
 use super::write_target::{self, Writer};
-use crate::catalog::create_table;
-use crate::catalog::name::quoted;
+use crate::catalog::{CatalogSnapshot, create_table};
 use crate::column_names;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
+use crate::table_write::{TableWrite, write_rows};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::WriteMode;
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructType};
+use thalweg_values::names::{quoted, same_name};
 
 /// Runs an INSERT.
 pub(super) async fn run(session: &Session, insert: ir::Insert, text: Option<Arc<str>>) -> Result<Output> {
-    run_with(session, insert, vec![], text).await
+    run_with(session, &CatalogSnapshot::new(&session.catalog), insert, vec![], text).await
 }
 
 /// Runs an INSERT with options of the writer.
 pub(super) async fn run_with(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     insert: ir::Insert,
     options: ir::Options,
     text: Option<Arc<str>>,
@@ -32,19 +33,19 @@ pub(super) async fn run_with(
     write_target::check(session, &insert.table, writer)?;
     let (name, definition) = session.catalog.definition(&insert.table)?;
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
-    let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
+    let target = session.resolve_in(snapshot, &ir::Relation::new(node), None).await?.schema();
     if !create_table::capabilities(session, &definition)?.keeps_columns {
         // A catalog of an older version may have tables that cannot be partitioned as they were defined.
         partitioning::check(&definition.partition_by, &target, Target::Table(&name))?;
     }
-    let given = session.resolve(&insert.query, text.clone()).await?.schema();
+    let given = session.resolve_in(snapshot, &insert.query, text.clone()).await?.schema();
     // The names are checked before the types, as in Spark: a missing column has no type to complain about.
     let names = names(&insert, &given, &target)?;
     // A connector that fits rows casts them as a query would; the others take what is safe to take.
     if !create_table::capabilities(session, &definition)?.fits_rows {
         store_assignment::check(&name, &names, &given, &target)?;
     }
-    let resolved = session.resolve(&fit(&insert, names, &target), text).await?;
+    let resolved = session.resolve_in(snapshot, &fit(&insert, names, &target), text).await?;
     let mode = if insert.overwrite { WriteMode::Overwrite } else { WriteMode::Append };
     write_rows(session, &definition, TableWrite { options, ..TableWrite::new(mode) }, resolved).await?;
     Ok(Output::nothing())
@@ -53,12 +54,13 @@ pub(super) async fn run_with(
 /// Appends rows by column name: the query must have exactly the table's columns.
 pub(super) async fn append_by_name(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     insert: ir::Insert,
     options: ir::Options,
 ) -> Result<Output> {
     let node = ir::RelationNode::Table { name: insert.table.clone(), options: vec![], streaming: false };
-    let target = session.resolve(&ir::Relation::new(node), None).await?.schema();
-    let given = session.resolve(&insert.query, None).await?.schema();
+    let target = session.resolve_in(snapshot, &ir::Relation::new(node), None).await?.schema();
+    let given = session.resolve_in(snapshot, &insert.query, None).await?.schema();
     // These two have no names of their own in Spark.
     let legacy = |class: &str, message: String| Error::new(ErrorKind::Analysis, class, "42000", message);
     if given.fields.len() != target.fields.len() {
@@ -70,18 +72,18 @@ pub(super) async fn append_by_name(
         );
         return Err(legacy("_LEGACY_ERROR_TEMP_1161", message));
     }
-    let is_there = |name: &str| given.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let is_there = |name: &str| given.fields.iter().any(|f| same_name(&f.name, name));
     if let Some(field) = target.fields.iter().find(|f| !is_there(&f.name)) {
         let names: Vec<_> = given.fields.iter().map(|f| f.name.as_str()).collect();
         let message = format!("Cannot resolve '{}' given input columns: [{}].", field.name, names.join(", "));
         return Err(legacy("_LEGACY_ERROR_TEMP_1162", message));
     }
-    run_with(session, insert, options, None).await
+    run_with(session, snapshot, insert, options, None).await
 }
 
 /// Returns the table's columns for the query's columns, in their order.
 fn names(insert: &ir::Insert, given: &StructType, target: &StructType) -> Result<Vec<String>> {
-    let is_there = |name: &String| target.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let is_there = |name: &String| target.fields.iter().any(|f| same_name(&f.name, name));
     let of = |schema: &StructType| schema.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
     if insert.by_name {
         let names = of(given);
@@ -131,7 +133,7 @@ fn unknown(name: &str, target: &StructType) -> Error {
 fn fit(insert: &ir::Insert, names: Vec<String>, target: &StructType) -> ir::Relation {
     // By position: the columns of the query may have any names, or the same one twice.
     let renamed = ir::RelationNode::ToDf { input: insert.query.clone(), names: names.clone() };
-    let missing = target.fields.iter().filter(|f| !names.iter().any(|n| n.eq_ignore_ascii_case(&f.name)));
+    let missing = target.fields.iter().filter(|f| !names.iter().any(|n| same_name(n, &f.name)));
     let nulls: Vec<ir::Expr> = missing
         .map(|f| {
             let null = ir::Expr::new(ir::ExprNode::Literal(ir::Literal::Null(f.data_type.clone())));

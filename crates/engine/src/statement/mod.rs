@@ -8,7 +8,7 @@ mod show;
 mod store_assignment;
 pub(crate) mod stream;
 pub(crate) mod streaming_table;
-pub(crate) mod write;
+mod write;
 mod write_target;
 
 use crate::catalog::CatalogProvider;

@@ -6,6 +6,7 @@
 use crate::catalog::TableName;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::types::{DataType, StructType};
+use thalweg_values::names::same_name;
 
 /// Refuses the first column of `given` that the column of `target` with the name in `names` cannot store.
 pub(super) fn check(
@@ -16,7 +17,7 @@ pub(super) fn check(
 ) -> Result<()> {
     for (name, field) in names.iter().zip(&given.fields) {
         // The names were checked before the types, so each has a column.
-        let Some(own) = target.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)) else { continue };
+        let Some(own) = target.fields.iter().find(|f| same_name(&f.name, name)) else { continue };
         if !takes(&own.data_type, &field.data_type) {
             let shown = |t: &DataType| format!("\"{}\"", t.to_string().to_uppercase());
             let (from, to) = (shown(&field.data_type), shown(&own.data_type));

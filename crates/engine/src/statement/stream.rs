@@ -180,7 +180,7 @@ pub(crate) async fn launch(
             options: OptionMap::new(request.options.clone()),
             query_id: id.clone(),
             time_zone: session.config().time_zone(),
-            output_mode: output_mode.name().to_owned(),
+            output_mode,
         })
         .await?;
     let plan = StreamPlan { graph, sink, output_mode };

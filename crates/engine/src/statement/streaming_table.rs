@@ -4,19 +4,18 @@
 //! server; otherwise (`thalweg sql`) the statement processes the available input, closes all windows and returns.
 
 use super::stream::{JobRequest, launch};
+use crate::catalog::checkpoint::checkpoint;
 use crate::catalog::create_table::{already_exists, define};
 use crate::catalog::{CatalogProvider, TableDefinition, TableKind, TableName};
 use crate::engine::Engine;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
-use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::Guarantee;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::durable::write_failed;
 use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries that resume with the server.
@@ -28,15 +27,21 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
     let Some(text) = table.text.clone() else {
         return Err(Error::unsupported("a streaming table without a query"));
     };
-    let definition = match session.catalog.store.get(&name) {
+    let claim = session.catalog.claim(&name).await;
+    let old = session.catalog.store.get(&name);
+    let definition = match &old {
         None => define_streaming(session, &name, &table, text)?,
-        Some(there) => adopt(session, &name, &table, there, &text)?,
+        Some(there) => adopt(session, &name, &table, there.clone(), &text)?,
     };
     let resolved = resolve(session, &definition).await?;
     partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(&name))?;
-    session.catalog.store.put(&name.database, definition.clone())?;
+    if !session.catalog.store.put_if(&name.database, definition.clone(), old.as_ref())? {
+        return Err(already_exists(&name));
+    }
     // Put into the catalog before: a server that is killed now resumes the query.
     let query = run(session, &name, &definition, &resolved).await?;
+    // The query runs, so a statement that drops the table finds and stops it.
+    drop(claim);
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
     if !session.engine()?.config.resume_jobs {
         // Without a server nothing would run the query after the statement.
@@ -107,12 +112,6 @@ async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Reso
     .hint("Read its source with FROM STREAM name."))
 }
 
-fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
-    // The place follows from the table's name alone, so that the same statement finds the checkpoint again.
-    let root = session.engine()?.config.data_dir.join("checkpoints");
-    Ok(root.join(name.database.to_lowercase()).join(name.table.to_lowercase()))
-}
-
 async fn run(
     session: &Session,
     name: &TableName,
@@ -166,24 +165,12 @@ async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefini
 pub(crate) fn stopped(session: &Session, database: &str, table: &str) -> Result<()> {
     let name = TableName { database: database.to_owned(), table: table.to_owned() };
     match session.catalog.store.get(&name) {
-        Some(mut definition) if definition.kind == TableKind::Streaming => {
-            definition.stopped = true;
-            session.catalog.store.put(database, definition)
+        Some(old) if old.kind == TableKind::Streaming => {
+            let definition = TableDefinition { stopped: true, ..old.clone() };
+            // A table that was dropped, replaced or stated again since then is not the one that was stopped.
+            session.catalog.store.put_if(database, definition, Some(&old)).map(|_| ())
         }
         _ => Ok(()),
-    }
-}
-
-/// Stops the query of a table that is about to be dropped, and removes its checkpoint.
-pub(crate) async fn forget(session: &Session, name: &TableName) -> Result<()> {
-    let checkpoint = checkpoint(session, name)?;
-    if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
-        job.query.stop().await?;
-    }
-    // A new table of that name must not continue where the dropped one ended.
-    match std::fs::remove_dir_all(&checkpoint) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -208,7 +195,10 @@ pub(crate) async fn create_target(
         query: None,
         text: None,
     };
+    let _claim = session.catalog.claim(&name).await;
     let definition = define(session, &name, &table, None)?;
-    session.catalog.store.put(&name.database, definition.clone())?;
+    if !session.catalog.store.put_if(&name.database, definition.clone(), None)? {
+        return Err(already_exists(&name));
+    }
     Ok((name, definition))
 }

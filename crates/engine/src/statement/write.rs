@@ -1,15 +1,11 @@
 //! `df.write`: writes a bounded result to files or a table in one commit.
 
 use super::write_target::{self, Writer};
-use crate::batch;
 use crate::catalog::name::TableName;
-use crate::catalog::{TableDefinition, TableKind, create_table};
-use crate::column_names;
+use crate::catalog::{CatalogSnapshot, TableDefinition, TableKind, create_table};
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session};
-use arrow::datatypes::SchemaRef;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
+use crate::table_write::{TableWrite, commit, streaming_input, with_settings, write_rows};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::{OptionMap, WriteMode, WriteRequest};
 use thalweg_resolver::ResolvedQuery;
@@ -17,7 +13,8 @@ use thalweg_sql::ir;
 
 /// Runs a batch write.
 pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
-    let resolved = session.resolve(&write.input, None).await?;
+    let snapshot = CatalogSnapshot::new(&session.catalog);
+    let resolved = session.resolve_in(&snapshot, &write.input, None).await?;
     if resolved.streaming {
         return Err(streaming_input());
     }
@@ -26,8 +23,8 @@ pub(crate) async fn run(session: &Session, write: ir::Write) -> Result<Output> {
         return Err(Error::unsupported("sortBy without bucketBy"));
     }
     match write.target.clone() {
-        ir::WriteTarget::Table(name) => save_as_table(session, write, &name, resolved).await,
-        ir::WriteTarget::Insert(name) => insert_into(session, write, name).await,
+        ir::WriteTarget::Table(name) => save_as_table(session, &snapshot, write, &name, resolved).await,
+        ir::WriteTarget::Insert(name) => insert_into(session, &snapshot, write, name).await,
         ir::WriteTarget::Path(path) => save(session, write, path, resolved).await,
         ir::WriteTarget::None => save(session, write, String::new(), resolved).await,
     }
@@ -58,17 +55,21 @@ async fn save(session: &Session, write: ir::Write, path: String, resolved: Resol
 
 async fn save_as_table(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     write: ir::Write,
     parts: &ir::Name,
     resolved: ResolvedQuery,
 ) -> Result<Output> {
     let name = TableName::parse(parts, &session.current_database())?;
+    let claim = session.catalog.claim(&name).await;
     let old = session.catalog.store.get(&name);
     match (&old, write.mode) {
         (Some(_), ir::SaveMode::ErrorIfExists) => return Err(create_table::already_exists(&name)),
         (Some(_), ir::SaveMode::Ignore) => return Ok(Output::nothing()),
         (Some(there), ir::SaveMode::Append) => {
-            return append_to_table(session, write, (&name, there), resolved).await;
+            // The table stays what it is, so other statements need not wait for the rows.
+            drop(claim);
+            return append_to_table(session, snapshot, write, (&name, there), resolved).await;
         }
         // The query of the table continues to write to it, so the table cannot be replaced.
         (Some(there), ir::SaveMode::Overwrite) if there.kind == TableKind::Streaming => {
@@ -111,6 +112,7 @@ async fn save_as_table(
 /// `saveAsTable` in mode append: appends by name to the existing table.
 async fn append_to_table(
     session: &Session,
+    snapshot: &CatalogSnapshot<'_>,
     write: ir::Write,
     (name, there): (&TableName, &TableDefinition),
     resolved: ResolvedQuery,
@@ -148,30 +150,15 @@ async fn append_to_table(
         overwrite: false,
         by_name: true,
     };
-    super::insert::append_by_name(session, insert, write.options).await
+    super::insert::append_by_name(session, snapshot, insert, write.options).await
 }
 
-/// The options of a write, with the values of the session's settings where neither they nor the table have one.
-fn with_settings(
+async fn insert_into(
     session: &Session,
-    format: &str,
-    kept: &ir::Options,
-    mut options: ir::Options,
-) -> Result<ir::Options> {
-    let connector = session.catalog.registry.get(format)?;
-    let groups = connector.descriptor().batch_write.map(|write| write.options).unwrap_or_default();
-    for spec in groups.iter().flat_map(|group| *group) {
-        let Some(setting) = spec.setting else { continue };
-        // What the table keeps was chosen for it, so it counts before a setting of the session.
-        if !kept.iter().chain(&options).any(|(key, _)| spec.is_named(key)) {
-            let value = session.config().get_option(setting);
-            options.extend(value.map(|value| (spec.name.to_owned(), value)));
-        }
-    }
-    Ok(options)
-}
-
-async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Result<Output> {
+    snapshot: &CatalogSnapshot<'_>,
+    write: ir::Write,
+    table: ir::Name,
+) -> Result<Output> {
     if !write.partition_by.is_empty() {
         let message = format!(
             "partitionBy() cannot be used with insertInto(). Partition columns for table {} are determined by \
@@ -183,89 +170,7 @@ async fn insert_into(session: &Session, write: ir::Write, table: ir::Name) -> Re
     }
     let overwrite = write.mode == ir::SaveMode::Overwrite;
     let insert = ir::Insert { table, columns: vec![], query: write.input, overwrite, by_name: false };
-    super::insert::run_with(session, insert, write.options, None).await
-}
-
-/// The parameters of a write to a persistent table.
-pub(crate) struct TableWrite {
-    pub mode: WriteMode,
-    /// Whether an overwrite gives the table the columns and partitioning of the rows.
-    pub replace: bool,
-    /// Options of this write, beyond the table's own.
-    pub options: ir::Options,
-    /// The partitioning that the write requires, if any.
-    pub partition_by: Option<Vec<String>>,
-}
-
-impl TableWrite {
-    /// Creates the parameters of a write that does not change the table's columns.
-    pub(crate) fn new(mode: WriteMode) -> Self {
-        Self { mode, replace: false, options: vec![], partition_by: None }
-    }
-}
-
-/// Writes a result to the files of a persistent table.
-pub(crate) async fn write_rows(
-    session: &Session,
-    definition: &TableDefinition,
-    how: TableWrite,
-    resolved: ResolvedQuery,
-) -> Result<()> {
-    commit(session, &definition.format, request_for(session, definition, how)?, resolved).await
-}
-
-/// Creates an empty table with a schema.
-pub(crate) async fn write_empty(
-    session: &Session,
-    definition: &TableDefinition,
-    replace: bool,
-    schema: SchemaRef,
-) -> Result<()> {
-    let connector = session.catalog.registry.get(&definition.format)?;
-    let how = TableWrite { replace, ..TableWrite::new(WriteMode::Overwrite) };
-    connector.create_table(request_for(session, definition, how)?, schema).await
-}
-
-fn request_for(session: &Session, definition: &TableDefinition, how: TableWrite) -> Result<WriteRequest> {
-    let options = with_settings(session, &definition.format, &definition.options, how.options)?;
-    Ok(WriteRequest {
-        path: definition.location.clone(),
-        mode: how.mode,
-        partition_by: how.partition_by.unwrap_or_else(|| definition.partition_by.clone()),
-        replace: how.replace,
-        options: OptionMap::of_table(&definition.options, options),
-        time_zone: session.config().time_zone(),
-    })
-}
-
-async fn commit(
-    session: &Session,
-    format: &str,
-    request: WriteRequest,
-    resolved: ResolvedQuery,
-) -> Result<()> {
-    if resolved.streaming {
-        return Err(streaming_input());
-    }
-    let connector = session.catalog.registry.get(format)?;
-    // Files find columns by name, and a name of two columns would lose one.
-    column_names::check_unique(resolved.columns.iter().map(|c| &c.name))?;
-    let schema = batch::named_schema(&resolved);
-    // The rows are computed while they are written, so a large result is never in memory as a whole.
-    let rows = session.engine()?.runtime.run(&resolved.plan, session.plan_options(true)).await?;
-    let rows = batch::named(rows, schema.clone()).map(|b| b.map_err(thalweg_values::errors::external));
-    let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
-    connector.write(request, rows).await.map(|_| ())
-}
-
-fn streaming_input() -> Error {
-    Error::new(
-        ErrorKind::Analysis,
-        "CALL_ON_STREAMING_DATASET_UNSUPPORTED",
-        "42KDE",
-        "The method write can not be called on streaming Dataset/DataFrame.",
-    )
-    .param("methodName", "write")
+    super::insert::run_with(session, snapshot, insert, write.options, None).await
 }
 
 fn mode_of(mode: ir::SaveMode) -> WriteMode {

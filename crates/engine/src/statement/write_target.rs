@@ -1,9 +1,9 @@
 //! Refuses to write rows into a view, with the error that Spark has for each way to write.
 
 use crate::catalog::TableKind;
-use crate::catalog::name::quoted;
 use crate::session::Session;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::names::quoted;
 
 /// A way to write rows into an existing table.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use thalweg_sql::ir::{Child, Expr, ExprNode, Relation, RelationNode, Statement};
 const SYNTAX: &[&str] = &["!=", "<>", "CASE"];
 
 /// Lists the files below a folder that end so.
-pub fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+pub(crate) fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of tests") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -43,7 +43,7 @@ fn collect(relation: &Relation, called: &mut BTreeSet<String>) {
 }
 
 /// Shows everything in a relation, and itself.
-pub fn for_each_child<'a>(relation: &'a Relation, see: &mut dyn FnMut(&Child<'a>)) {
+pub(crate) fn for_each_child<'a>(relation: &'a Relation, see: &mut dyn FnMut(&Child<'a>)) {
     let mut rest = vec![Child::Relation(relation)];
     while let Some(child) = rest.pop() {
         see(&child);
@@ -55,7 +55,7 @@ pub fn for_each_child<'a>(relation: &'a Relation, see: &mut dyn FnMut(&Child<'a>
 }
 
 /// Collects from the text of a query. Not all statements of a test can be parsed, some on purpose.
-pub fn collect_sql(sql: &str, called: &mut BTreeSet<String>) {
+pub(crate) fn collect_sql(sql: &str, called: &mut BTreeSet<String>) {
     if let Ok(Statement::Query(relation)) = thalweg_sql::parse_statement(sql) {
         collect(&relation, called);
         called.extend(SYNTAX.iter().filter(|name| sql.contains(*name)).map(|name| name.to_ascii_lowercase()));

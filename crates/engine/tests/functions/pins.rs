@@ -125,7 +125,7 @@ fn read_lines(file: &str) -> Vec<String> {
 }
 
 /// Holds lines against those of a file, whose lines may go on after a tab; `UPDATE_EXPECT=1` writes them.
-pub fn expect_lines(file: &str, head: &str, lines: &[String]) {
+pub(crate) fn expect_lines(file: &str, head: &str, lines: &[String]) {
     let written = read_lines(file);
     let begins =
         |line: &str, with: &str| line.strip_prefix(with).is_some_and(|r| r.is_empty() || r.starts_with('\t'));

@@ -11,7 +11,7 @@ use thalweg_functions::{FunctionRegistry, Kind as FunctionKind};
 use thalweg_sql::ir::{Child, Expr, ExprNode, Relation, RelationNode, Statement};
 
 /// Names that the resolver knows by itself: they take lambdas or stand for columns of windows.
-pub const RESOLVED: &[&str] = &[
+pub(crate) const RESOLVED: &[&str] = &[
     "aggregate",
     "exists",
     "filter",
@@ -28,7 +28,7 @@ pub const RESOLVED: &[&str] = &[
 
 /// What a call does with rows, which decides the shapes that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Scalar,
     Generator,
     Aggregate,
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 /// A call over a table of literals.
-pub struct Query {
+pub(crate) struct Query {
     /// The file's name and the call.
     pub place: String,
     /// `SELECT call FROM t`.
@@ -55,7 +55,7 @@ pub struct Query {
 
 impl Query {
     /// Whether the answer is the value of one row, and rows differ: those of several partitions have no order.
-    pub fn depends_on_order(&self) -> bool {
+    pub(crate) fn depends_on_order(&self) -> bool {
         let of_one_row = |(name, _): &(String, bool)| ONE_ROW.contains(&name.as_str());
         self.names.iter().any(of_one_row)
             && !self.over_t.contains("IGNORE NULLS")
@@ -67,7 +67,7 @@ impl Query {
 const ONE_ROW: &[&str] = &["any_value", "first", "first_value", "last", "last_value"];
 
 /// Reads all queries of that form.
-pub fn read_all() -> Vec<Query> {
+pub(crate) fn read_all() -> Vec<Query> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/slt/functions/edges");
     let mut paths = vec![];
     files(&folder, "slt", &mut paths);
@@ -106,7 +106,7 @@ fn table(values: &str) -> Option<(Vec<Vec<Expr>>, Vec<String>)> {
 }
 
 /// The relation of a query.
-pub fn parse(sql: &str) -> Option<Relation> {
+pub(crate) fn parse(sql: &str) -> Option<Relation> {
     match thalweg_sql::parse_statement(sql) {
         Ok(Statement::Query(relation)) => Some(relation),
         _ => None,
@@ -114,7 +114,7 @@ pub fn parse(sql: &str) -> Option<Relation> {
 }
 
 /// The text of a row, white space being one blank.
-pub fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -22,7 +22,7 @@ use thalweg_values::types::interval_fields;
 type Lines = Vec<String>;
 
 /// The shapes that calls of a kind run in.
-pub fn of_kind(kind: Kind) -> &'static [&'static str] {
+pub(crate) fn of_kind(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Scalar => &["constants", "columns", "nulls", "slices", "batches"],
         Kind::Generator => &["constants", "nulls", "slices", "batches"],
@@ -34,7 +34,7 @@ pub fn of_kind(kind: Kind) -> &'static [&'static str] {
 }
 
 /// The rows of a query as a batch, and what makes other shapes of them.
-pub struct Shapes<'a> {
+pub(crate) struct Shapes<'a> {
     session: &'a Session,
     query: &'a Query,
     batch: RecordBatch,
@@ -42,7 +42,7 @@ pub struct Shapes<'a> {
 }
 
 impl<'a> Shapes<'a> {
-    pub async fn new(session: &'a Session, query: &'a Query) -> Result<Self, Error> {
+    pub(crate) async fn new(session: &'a Session, query: &'a Query) -> Result<Self, Error> {
         let relation = parse(&query.values).expect("a table");
         let output = session.query_with(&relation, None, true).await?;
         let schema = output.schema.clone();
@@ -52,7 +52,7 @@ impl<'a> Shapes<'a> {
     }
 
     /// The answer over a shape, and what is expected of it.
-    pub async fn run(&self, shape: &str) -> Result<(Lines, Lines), Error> {
+    pub(crate) async fn run(&self, shape: &str) -> Result<(Lines, Lines), Error> {
         let expected = self.query.expected.clone();
         let got = match (shape, self.query.kind) {
             ("constants", _) => self.constants().await?,

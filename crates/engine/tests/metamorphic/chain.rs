@@ -16,7 +16,7 @@ const PART: usize = 6;
 const KEEPS_ALL: &str = "SELECT * FROM {in} WHERE a IS NULL OR a IS NOT NULL";
 
 /// The same query with a whole chain and with its parts.
-pub struct Chain {
+pub(crate) struct Chain {
     pub whole: String,
     pub parts: String,
 }
@@ -35,7 +35,7 @@ struct Columns {
 }
 
 /// Returns a random chain.
-pub fn chain(generator: &mut Generator<'_>) -> Chain {
+pub(crate) fn chain(generator: &mut Generator<'_>) -> Chain {
     let base = base(generator);
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let mut columns = Columns { names, last: "a".to_owned() };

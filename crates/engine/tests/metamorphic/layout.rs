@@ -8,7 +8,7 @@ use thalweg_engine::{Engine, EngineConfig, Session};
 
 /// How a table's rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// A view of literals.
     Memory,
     /// One Parquet file.
@@ -24,7 +24,7 @@ pub enum Layout {
 }
 
 /// All layouts.
-pub const LAYOUTS: [Layout; 6] =
+pub(crate) const LAYOUTS: [Layout; 6] =
     [Layout::Memory, Layout::OneFile, Layout::ManyFiles, Layout::LackingColumns, Layout::Json, Layout::Delta];
 
 impl Layout {
@@ -49,7 +49,7 @@ impl Layout {
 }
 
 /// An engine with two tables in every layout, and a session for each number of partitions.
-pub struct World {
+pub(crate) struct World {
     seed: u64,
     sessions: Vec<(usize, Arc<Session>)>,
     statements: Vec<(Layout, String)>,
@@ -58,7 +58,7 @@ pub struct World {
 }
 
 impl World {
-    pub async fn make(seed: u64, random: &mut Rng) -> Self {
+    pub(crate) async fn make(seed: u64, random: &mut Rng) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut config = EngineConfig::new(folder.path());
         config.resume_jobs = false;
@@ -90,18 +90,18 @@ impl World {
         Self { seed, sessions, statements, _engine: engine, _folder: folder }
     }
 
-    pub fn session(&self, partitions: usize) -> &Session {
+    pub(crate) fn session(&self, partitions: usize) -> &Session {
         &self.sessions.iter().find(|(n, _)| *n == partitions).expect("a session").1
     }
 
     /// The query over the tables of a layout: `{t}` and `{u}` stand for them.
-    pub fn over(&self, template: &str, layout: Layout) -> String {
+    pub(crate) fn over(&self, template: &str, layout: Layout) -> String {
         let name = |table: &str| format!("{table}_{}", layout.suffix());
         template.replace("{t}", &name("t")).replace("{u}", &name("u"))
     }
 
     /// What makes a failure happen again.
-    pub fn reproduction(&self, template: &str, layout: Layout) -> String {
+    pub(crate) fn reproduction(&self, template: &str, layout: Layout) -> String {
         let of = |l: &Layout| *l == layout || *l == Layout::Memory;
         let statements = self.statements.iter().filter(|(l, _)| of(l)).map(|(_, s)| format!("{s};\n"));
         format!(

@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 3;
 
 /// The kinds of values that expressions are generated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnKind {
+pub(crate) enum ColumnKind {
     Integer,
     Text,
     Double,
@@ -58,29 +58,29 @@ impl ColumnKind {
 }
 
 /// Makes queries from a seeded source of chance.
-pub struct Generator<'r> {
+pub(crate) struct Generator<'r> {
     random: &'r mut Rng,
     /// Whether predicates may hold `IN (subquery)`.
     memberships: bool,
 }
 
 impl<'r> Generator<'r> {
-    pub fn new(random: &'r mut Rng) -> Self {
+    pub(crate) fn new(random: &'r mut Rng) -> Self {
         Self { random, memberships: true }
     }
 
     /// One of these.
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.random.usize(0..from.len())]
     }
 
     /// True once in `n` times.
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.random.usize(0..n) == 0
     }
 
     /// A query.
-    pub fn query(&mut self) -> String {
+    pub(crate) fn query(&mut self) -> String {
         match self.random.usize(0..12) {
             10 | 11 => self.bounds(),
             0 => self.plain(),
@@ -98,7 +98,7 @@ impl<'r> Generator<'r> {
     ///
     /// The predicate holds no `IN (subquery)`: in Spark that is never null but at the top of a WHERE, so the parts
     /// would not be the whole.
-    pub fn partitioned(&mut self) -> (String, [String; 3]) {
+    pub(crate) fn partitioned(&mut self) -> (String, [String; 3]) {
         let (list, from, sides): (String, String, &[&str]) = match self.one_in(3) {
             true => ("x.a, x.c, y.b, y.d, y.f".to_owned(), self.join(), &["x.", "y."]),
             false => (self.list(&[""], 3), "{t}".to_owned(), &[""]),
@@ -263,7 +263,7 @@ impl<'r> Generator<'r> {
     }
 
     /// A clause with a predicate, or nothing.
-    pub fn clause(&mut self, word: &str, sides: &[&str]) -> String {
+    pub(crate) fn clause(&mut self, word: &str, sides: &[&str]) -> String {
         match self.one_in(3) {
             true => String::new(),
             false => format!(" {word} {}", self.predicate(sides, DEPTH_MAX)),
@@ -319,7 +319,7 @@ impl<'r> Generator<'r> {
     }
 
     /// An expression of a kind.
-    pub fn of(&mut self, kind: ColumnKind, sides: &[&str], depth: usize) -> String {
+    pub(crate) fn of(&mut self, kind: ColumnKind, sides: &[&str], depth: usize) -> String {
         if depth == 0 || self.one_in(2) {
             return self.column(kind, sides);
         }

@@ -12,7 +12,7 @@ const SHOWN_MAX: usize = 40;
 
 /// What came back: rows in no order, or the class of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer(Result<Vec<String>, String>);
+pub(crate) struct Answer(Result<Vec<String>, String>);
 
 impl Default for Answer {
     fn default() -> Self {
@@ -21,17 +21,17 @@ impl Default for Answer {
 }
 
 impl Answer {
-    pub fn is_error(&self) -> bool {
+    pub(crate) fn is_error(&self) -> bool {
         self.0.is_err()
     }
 
     /// Whether it is an error that no query may end in.
-    pub fn is_internal_error(&self) -> bool {
+    pub(crate) fn is_internal_error(&self) -> bool {
         self.0.as_ref().is_err_and(|error| error.contains("INTERNAL_ERROR"))
     }
 
     /// The rows of both; an error of either.
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         let both = self.0.and_then(|mut rows| {
             rows.extend(other.0?);
             rows.sort();
@@ -54,9 +54,9 @@ impl fmt::Display for Answer {
 }
 
 /// Runs one query.
-pub async fn answer(session: &Session, text: &str, optimize: bool) -> Answer {
+pub(crate) async fn answer(session: &Session, text: &str, optimize: bool) -> Answer {
     let mut rows = collect(session, text, optimize).await.map_err(|e| match e.class() {
-        // Internal errors differ in what is wrong, so they are told apart by their text.
+        // Internal errors differ in what is wrong, so they are compared by their text.
         "INTERNAL_ERROR" => e.to_string(),
         class => class.to_owned(),
     });
@@ -67,7 +67,7 @@ pub async fn answer(session: &Session, text: &str, optimize: bool) -> Answer {
 }
 
 /// Returns the physical plan of a query as text.
-pub async fn plan(session: &Session, text: String) -> String {
+pub(crate) async fn plan(session: &Session, text: String) -> String {
     let Ok(Statement::Query(relation)) = thalweg_sql::parse_statement(&text) else {
         panic!("not a query: {text}")
     };

@@ -6,7 +6,7 @@
 use fastrand::Rng;
 
 /// A column: its name, its type in SQL, and the literals that its values are drawn from.
-pub struct Column {
+pub(crate) struct Column {
     pub name: &'static str,
     pub sql_type: &'static str,
     domain: &'static [&'static str],
@@ -14,7 +14,7 @@ pub struct Column {
 
 /// The columns that both tables have. Doubles are multiples of a quarter, so that their sums are exact in any
 /// order; the long strings share a prefix that is longer than what Parquet's statistics keep.
-pub const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "a",
         sql_type: "BIGINT",
@@ -66,25 +66,25 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 /// Rows that are stored together, each a list of literals.
-pub struct Block {
+pub(crate) struct Block {
     pub rows: Vec<Vec<&'static str>>,
     /// Whether the block holds only NULLs in the column of that index.
     pub nulls_only: Vec<bool>,
 }
 
 /// A table's rows.
-pub struct Table {
+pub(crate) struct Table {
     pub blocks: Vec<Block>,
 }
 
 impl Table {
     /// A table of up to six blocks of up to twelve rows; one block in eight is empty.
-    pub fn random(random: &mut Rng) -> Self {
+    pub(crate) fn random(random: &mut Rng) -> Self {
         let blocks = random.usize(1..=6);
         Self { blocks: (0..blocks).map(|_| block(random)).collect() }
     }
 
-    pub fn rows(&self) -> impl Iterator<Item = &Vec<&'static str>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Vec<&'static str>> {
         self.blocks.iter().flat_map(|b| &b.rows)
     }
 }
@@ -103,13 +103,16 @@ fn block(random: &mut Rng) -> Block {
 }
 
 /// Returns the definition of the columns that `keep` accepts, for CREATE TABLE.
-pub fn definition(keep: impl Fn(usize) -> bool) -> String {
+pub(crate) fn definition(keep: impl Fn(usize) -> bool) -> String {
     let kept = COLUMNS.iter().enumerate().filter(|(i, _)| keep(*i));
     kept.map(|(_, c)| format!("{} {}", c.name, c.sql_type)).collect::<Vec<_>>().join(", ")
 }
 
 /// A query that yields these rows with the columns' types.
-pub fn select<'r>(rows: impl Iterator<Item = &'r Vec<&'static str>>, keep: impl Fn(usize) -> bool) -> String {
+pub(crate) fn select<'r>(
+    rows: impl Iterator<Item = &'r Vec<&'static str>>,
+    keep: impl Fn(usize) -> bool,
+) -> String {
     let indices: Vec<usize> = (0..COLUMNS.len()).filter(|i| keep(*i)).collect();
     let row = |r: &Vec<&'static str>| {
         let cells: Vec<&str> = indices.iter().map(|i| r[*i]).collect();

@@ -16,7 +16,7 @@ mod statistics;
 
 use crate::binding::{Arg, BoundAggregate};
 use crate::coerce::as_arg;
-use crate::errors::{not_constant, unexpected_type};
+use crate::errors::{failed_preparation, not_constant, not_double_literal, unexpected_type};
 use crate::kernel::{Batch, Kernel};
 use crate::registry::{
     AggregateForm, Defaults, Display, DisplayForm, Entry, Intervals, MANY, NullClause, SpecialForm,
@@ -38,6 +38,7 @@ pub(crate) use call::Aggregate;
 pub use call::AggregateCall;
 pub(crate) use cancellable::windowed;
 use min_max_by::Extreme;
+use statistics::Percentile;
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["count"], 0, MANY, count).read_as(AggregateForm::Count).shown(DisplayForm::Count).doc(
@@ -97,7 +98,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         .nulls(NullClause::Hidden)
         .doc(
             "value[, ignoreNulls]",
-            "Returns the value of some row.",
+            "Returns the value of any row.",
             &["SELECT any_value(v) FROM VALUES (5), (5) AS t(v)"],
         ),
     Entry::aggregate(&["last", "last_value"], 1, 2, |a| first_or_last(a, df::first_last::last_value_udaf()))
@@ -163,7 +164,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::aggregate(&["regr_intercept"], 2, 2, |a| over_doubles(a, df::regr::regr_intercept_udaf())).doc(
         "y, x",
-        "Returns where the line of a linear regression meets x = 0.",
+        "Returns the intercept of the line of a linear regression.",
         &["SELECT regr_intercept(y, x) FROM VALUES (1, 1), (2, 2), (3, 3) AS t(y, x)"],
     ),
     Entry::aggregate(&["regr_r2"], 2, 2, |a| over_doubles(a, df::regr::regr_r2_udaf())).doc(
@@ -209,7 +210,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::aggregate(&["bool_or", "some", "any"], 1, 1, |a| booleans(a, df::bool_and_or::bool_or_udaf()))
         .doc(
             "condition",
-            "Returns whether a condition holds in some row.",
+            "Returns whether a condition holds in at least one row.",
             &["SELECT bool_or(v) FROM VALUES (true), (false) AS t(v)"],
         ),
     Entry::aggregate(&["bit_and"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_and_udaf())).doc(
@@ -219,7 +220,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::aggregate(&["bit_or"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_or_udaf())).doc(
         "number",
-        "Returns the bits that some integer has.",
+        "Returns the bits that at least one integer has.",
         &["SELECT bit_or(v) FROM VALUES (4), (1) AS t(v)"],
     ),
     Entry::aggregate(&["bit_xor"], 1, 1, |a| bits(a, df::bit_and_or_xor::bit_xor_udaf())).doc(
@@ -234,7 +235,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     Entry::aggregate(&["bitmap_or_agg"], 1, 1, |a| bitmap::merged(a, Bits::Or)).doc(
         "bitmap",
-        "Returns a bitmap of 4,096 bytes with the bits that some bitmap has.",
+        "Returns a bitmap of 4,096 bytes with the bits that at least one bitmap has.",
         &["SELECT hex(substring(bitmap_or_agg(v), 1, 2)) FROM VALUES (X'10'), (X'0201') AS t(v)"],
     ),
     Entry::aggregate(&["bitmap_and_agg"], 1, 1, |a| bitmap::merged(a, Bits::And)).doc(
@@ -242,9 +243,9 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns a bitmap of 4,096 bytes with the bits that all bitmaps have.",
         &["SELECT hex(substring(bitmap_and_agg(v), 1, 2)) FROM VALUES (X'F0'), (X'7001') AS t(v)"],
     ),
-    Entry::aggregate(&["approx_count_distinct"], 1, 2, approx_count_distinct).doc(
-        "value[, error]",
-        "Estimates the number of different values.",
+    Entry::aggregate(&["approx_count_distinct"], 1, 2, approx_count_distinct).display(Display::first_arguments(1)).doc(
+        "value[, relativeSD]",
+        "Estimates the number of different values, up to a relative standard deviation, which is 0.05 by default.",
         &["SELECT approx_count_distinct(v) FROM VALUES (1), (1), (2) AS t(v)"],
     ),
     Entry::aggregate(&["collect_list", "array_agg"], 1, 1, collect::list).nulls(NullClause::ShownIfRespected).doc(
@@ -262,7 +263,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the most frequent value.",
         &["SELECT mode(v) FROM VALUES (1), (2), (2) AS t(v)"],
     ),
-    Entry::aggregate(&["median"], 1, 1, statistics::median).doc(
+    Entry::aggregate(&["median"], 1, 1, statistics::median).read_as(AggregateForm::WholePartition).doc(
         "number",
         "Returns the median.",
         &["SELECT median(v) FROM VALUES (1), (2), (4), (9) AS t(v)"],
@@ -271,17 +272,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         .defaults(&[Defaults { given: 2, shown: &["1"] }])
         .doc(
             "number, fraction",
-            "Returns the value below which a fraction of the values lies, between two values if need be.",
+            "Returns the value below which a fraction of the values lies, interpolated between two values if necessary.",
             &["SELECT percentile(v, 0.25) FROM VALUES (0), (10) AS t(v)"],
         ),
-    Entry::aggregate(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, "percentile_cont"))
+    Entry::aggregate(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, Percentile::Continuous))
         .read_as(AggregateForm::InverseDistribution)
         .doc(
             "fraction",
-            "Does as `percentile`, by an order: `percentile_cont(f) WITHIN GROUP (ORDER BY v)`.",
+            "Works like `percentile`, over an order: `percentile_cont(f) WITHIN GROUP (ORDER BY v)`.",
             &["SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM VALUES (0), (10) AS t(v)"],
         ),
-    Entry::aggregate(&["percentile_disc"], 3, 3, |a| statistics::within_group(a, "percentile_disc"))
+    Entry::aggregate(&["percentile_disc"], 3, 3, |a| statistics::within_group(a, Percentile::Discrete))
         .read_as(AggregateForm::InverseDistribution)
         .doc(
             "fraction",
@@ -503,15 +504,21 @@ fn bits(a: Aggregate, udaf: Arc<AggregateUDF>) -> Result<BoundAggregate> {
     Ok(a.of(udaf, t, true))
 }
 
-/// Binds `approx_count_distinct`, by HyperLogLog or, for types that it does not take, exactly.
+/// The relative standard deviation of DataFusion's HyperLogLog: 1.04 / √m with m = 2^14 registers.
+const SKETCH_DEVIATION: f64 = 1.04 / 128.0;
+
+/// The relative standard deviation of Spark's smallest sketch, of 2^4 registers: 1.106 / 2^1.5. Spark refuses a call
+/// that allows this or more.
+const DEVIATION_MAX: f64 = 0.391_030;
+
+/// Binds `approx_count_distinct(value [, deviation])`: by HyperLogLog if its deviation is allowed and it takes the
+/// type, otherwise exactly.
 fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
-    // The argument for the relative error is not used. DataFusion's HyperLogLog has 2^14 registers and with them a
-    // standard error of 0.8 %, less than Spark's default of 5 %.
+    let allowed = allowed_deviation(&a)?;
     a.args.truncate(1);
     let t = a.type_of(0);
-    // The sketch hashes raw bytes, in which equal floats can differ, and does not take nested types. They are
-    // counted exactly.
-    if is_nested(&t) || is_float(&t) || t == DataType::Boolean {
+    // The sketch hashes raw bytes, in which equal floats can differ, and does not take nested types.
+    if allowed < SKETCH_DEVIATION || is_nested(&t) || is_float(&t) || t == DataType::Boolean {
         a.as_key(0);
         a.call.distinct = true;
         return Ok(a.of(df::count::count_udaf(), DataType::Int64, false));
@@ -520,6 +527,22 @@ fn approx_count_distinct(mut a: Aggregate) -> Result<BoundAggregate> {
     made.raw_type = DataType::UInt64;
     made.finish = Some(|e| Expr::Cast(Cast::new(Box::new(e), DataType::Int64)));
     Ok(made)
+}
+
+/// Returns the relative standard deviation that a call of `approx_count_distinct` allows, which is 5 % by default.
+fn allowed_deviation(a: &Aggregate) -> Result<f64> {
+    let Some(arg) = a.args.get(1) else { return Ok(0.05) };
+    let deviation = match arg.literal() {
+        Some(ScalarValue::Float64(Some(value))) => *value,
+        Some(ScalarValue::Decimal128(Some(digits), _, scale)) => {
+            *digits as f64 / 10_f64.powi(i32::from(*scale))
+        }
+        _ => return Err(not_double_literal()),
+    };
+    if deviation > 0.0 && deviation < DEVIATION_MAX {
+        return Ok(deviation);
+    }
+    Err(failed_preparation(a.name).hint(format!("The deviation is above 0 and below {DEVIATION_MAX}.")))
 }
 
 /// Binds `listagg(text [, delimiter])`. Nulls are skipped; a null delimiter is the empty text.

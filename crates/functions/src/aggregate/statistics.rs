@@ -1,14 +1,18 @@
 //! Computes percentiles, modes and higher moments from all values of a group.
 //!
-//! `percentile_approx` returns an element of the group as in Spark, and here always the exact one, so its accuracy
-//! has no effect.
+//! `percentile_approx` returns an element of the group as in Spark, and here always the exact one, which is as near as
+//! any accuracy asks for.
 
 use super::Aggregate;
-use super::collect::{Collecting, as_list};
+use super::collect::{Collecting, Finish, as_list};
 use crate::binding::BoundAggregate;
-use crate::errors::{bad_value, from_arrow, from_datafusion, not_constant, unexpected_type};
+use crate::coerce::constant_of;
+use crate::errors::{
+    bad_value, from_arrow, from_datafusion, not_constant, unexpected_null, unexpected_type,
+    value_out_of_range,
+};
 use crate::params::KernelParams;
-use crate::types::{array_with, is_datetime, is_interval, is_numeric, is_string};
+use crate::types::{array_with, is_datetime, is_integral, is_interval, is_numeric, is_string};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, UInt64Array, new_null_array};
 use arrow::compute::{SortOptions, sort, take};
 use arrow::datatypes::{DataType, Float64Type};
@@ -88,7 +92,7 @@ struct LeastMode(bool);
 
 /// Returns the fractions of a constant argument as bits, and whether they were an array.
 fn fractions(a: &Aggregate) -> Result<(Vec<u64>, bool)> {
-    let value = a.args.get(1).and_then(crate::coerce::constant_of);
+    let value = a.args.get(1).and_then(constant_of);
     let refused = || not_constant(a.name, "percentage", "DOUBLE");
     let (array, many) = match &value {
         None => return Err(refused()),
@@ -125,14 +129,26 @@ pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     bound(a, collecting)
 }
 
+/// How a percentile over an order is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Percentile {
+    /// Between two values if the fraction lies between them.
+    Continuous,
+    /// Always one of the values.
+    Discrete,
+}
+
 /// Binds `percentile_cont(p)` and `percentile_disc(p)`. The resolver passes the value that the group is ordered by,
 /// the fraction, and whether the order is descending.
-pub(super) fn within_group(mut a: Aggregate, name: &'static str) -> Result<BoundAggregate> {
+pub(super) fn within_group(mut a: Aggregate, percentile: Percentile) -> Result<BoundAggregate> {
     let falls = a.args.get(2).and_then(|x| x.literal()) == Some(&ScalarValue::Boolean(Some(true)));
     as_double(&mut a)?;
     let (bits, many) = fractions(&a)?;
     let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
-    let finish = if name == "percentile_cont" { interpolated } else { element };
+    let (name, finish): (_, Finish) = match percentile {
+        Percentile::Continuous => ("percentile_cont", interpolated),
+        Percentile::Discrete => ("percentile_disc", element),
+    };
     let mut collecting = Collecting::new(name, DataType::Float64, returns, finish);
     collecting.params = KernelParams::new(Fractions { bits, descending: falls });
     bound(a, collecting)
@@ -192,10 +208,29 @@ pub(super) fn percentile_approx(mut a: Aggregate) -> Result<BoundAggregate> {
         return Err(unexpected_type(a.name, 0, "NUMERIC", &t));
     }
     let (bits, many) = fractions(&a)?;
+    check_accuracy(&a)?;
     let returns = if many { array_with(t.clone(), false) } else { t.clone() };
     let mut collecting = Collecting::new("percentile_approx", t, returns, element);
     collecting.params = KernelParams::new(Fractions { bits, descending: false });
     bound(a, collecting)
+}
+
+/// Refuses an accuracy that Spark refuses: the third argument is a constant whole number from 1 to the largest INT.
+fn check_accuracy(a: &Aggregate) -> Result<()> {
+    let Some(arg) = a.args.get(2) else { return Ok(()) };
+    if !is_integral(&arg.data_type) && arg.data_type != DataType::Null {
+        return Err(unexpected_type(a.name, 2, "INTEGRAL", &arg.data_type));
+    }
+    let refused = || not_constant(a.name, "accuracy", "BIGINT");
+    let value = constant_of(arg).ok_or_else(refused)?;
+    match value.cast_to(&DataType::Int64).map_err(from_datafusion)? {
+        ScalarValue::Int64(None) => Err(unexpected_null(a.name, "accuracy")),
+        ScalarValue::Int64(Some(n)) if !(1..=i64::from(i32::MAX)).contains(&n) => {
+            Err(value_out_of_range(a.name, "accuracy", "(0, 2147483647]", &format!("{n}L")))
+        }
+        ScalarValue::Int64(Some(_)) => Ok(()),
+        _ => Err(refused()),
+    }
 }
 
 /// Computes discrete percentiles, which are elements of the group; null without values.

@@ -30,11 +30,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Subtracts numbers, dates, times or intervals.",
         &["SELECT 7 - 2, DATE '2024-03-01' - DATE '2024-02-28'"],
     ),
-    Entry::bind(&["*"], 2, 2, |c| number_or_time(c, Op::Multiply))
+    Entry::bind(&["*"], 2, 2, |c| ansi(c, Arithmetic::Multiply))
         .shown(DisplayForm::Infix("*"))
         .intervals(Intervals::AllFields)
         .doc("left, right", "Multiplies numbers, or an interval by a number.", &["SELECT 6 * 7"]),
-    Entry::bind(&["/"], 2, 2, |c| number_or_time(c, Op::Divide))
+    Entry::bind(&["/"], 2, 2, |c| ansi(c, Arithmetic::Divide))
         .shown(DisplayForm::Infix("/"))
         .intervals(Intervals::AllFields)
         .doc(
@@ -42,42 +42,42 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Divides as decimals or floating-point numbers; division by zero raises an error.",
             &["SELECT 7 / 2"],
         ),
-    Entry::bind(&["%", "mod"], 2, 2, |c| number_or_time(c, Op::Remainder))
+    Entry::bind(&["%", "mod"], 2, 2, |c| ansi(c, Arithmetic::Remainder))
         .display(Display::form_of(DisplayForm::Infix("%"), &["%"]))
         .doc(
             "left, right",
             "Returns the remainder of a division, with the sign of the dividend.",
             &["SELECT -7 % 3, mod(7, 3)"],
         ),
-    Entry::bind(&["pmod"], 2, 2, |c| number_or_time(c, Op::Pmod)).doc(
+    Entry::bind(&["pmod"], 2, 2, |c| ansi(c, Arithmetic::Pmod)).doc(
         "left, right",
         "Returns the remainder of a division, which is not negative for a positive divisor.",
         &["SELECT pmod(-7, 3)"],
     ),
-    Entry::bind(&["div"], 2, 2, |c| number_or_time(c, Op::IntegralDivide))
+    Entry::bind(&["div"], 2, 2, |c| ansi(c, Arithmetic::IntegralDivide))
         .shown(DisplayForm::Infix("div"))
         .doc("left, right", "Returns the whole part of a quotient.", &["SELECT 7 div 2"]),
-    Entry::bind(&["try_add"], 2, 2, |c| number_or_time(c, Op::TryAdd)).doc(
+    Entry::bind(&["try_add"], 2, 2, |c| tries(c, Arithmetic::Add)).doc(
         "left, right",
         "Adds, and returns null instead of an overflow.",
         &["SELECT try_add(2147483647, 1)"],
     ),
-    Entry::bind(&["try_subtract"], 2, 2, |c| number_or_time(c, Op::TrySubtract)).doc(
+    Entry::bind(&["try_subtract"], 2, 2, |c| tries(c, Arithmetic::Subtract)).doc(
         "left, right",
         "Subtracts, and returns null instead of an overflow.",
         &["SELECT try_subtract(5, 3)"],
     ),
-    Entry::bind(&["try_multiply"], 2, 2, |c| number_or_time(c, Op::TryMultiply)).doc(
+    Entry::bind(&["try_multiply"], 2, 2, |c| tries(c, Arithmetic::Multiply)).doc(
         "left, right",
         "Multiplies, and returns null instead of an overflow.",
         &["SELECT try_multiply(1000000000, 10)"],
     ),
-    Entry::bind(&["try_divide"], 2, 2, |c| number_or_time(c, Op::TryDivide)).doc(
+    Entry::bind(&["try_divide"], 2, 2, |c| tries(c, Arithmetic::Divide)).doc(
         "left, right",
         "Divides, and returns null for division by zero.",
         &["SELECT try_divide(3, 2), try_divide(1, 0)"],
     ),
-    Entry::bind(&["try_mod"], 2, 2, |c| number_or_time(c, Op::TryRemainder)).doc(
+    Entry::bind(&["try_mod"], 2, 2, |c| tries(c, Arithmetic::Remainder)).doc(
         "left, right",
         "Returns the remainder, or null for division by zero.",
         &["SELECT try_mod(7, 0)"],
@@ -99,9 +99,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// A binary arithmetic operator.
+/// What a binary arithmetic operator computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+pub(super) enum Arithmetic {
     Add,
     Subtract,
     Multiply,
@@ -109,56 +109,62 @@ pub(super) enum Op {
     Remainder,
     Pmod,
     IntegralDivide,
-    TryAdd,
-    TrySubtract,
-    TryMultiply,
-    TryDivide,
-    TryRemainder,
+}
+
+impl Arithmetic {
+    /// The operator as a user writes it.
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Remainder => "%",
+            Self::Pmod => "pmod",
+            Self::IntegralDivide => "div",
+        }
+    }
+
+    /// Whether the operator divides. Spark declares every division nullable, although ANSI mode raises for a divisor
+    /// of zero.
+    fn divides(self) -> bool {
+        match self {
+            Self::Add | Self::Subtract | Self::Multiply => false,
+            Self::Divide | Self::Remainder | Self::Pmod | Self::IntegralDivide => true,
+        }
+    }
+}
+
+/// A binary arithmetic operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Op {
+    base: Arithmetic,
+    /// Whether a result that does not fit is null.
+    tries: bool,
 }
 
 impl Op {
-    /// The operator that computes, without its `try_`.
-    pub(super) fn base(self) -> Op {
-        match self {
-            Op::TryAdd => Op::Add,
-            Op::TrySubtract => Op::Subtract,
-            Op::TryMultiply => Op::Multiply,
-            Op::TryDivide => Op::Divide,
-            Op::TryRemainder => Op::Remainder,
-            other => other,
-        }
-    }
-    /// Returns whether a result that does not fit is null.
-    pub(super) fn tries(self) -> bool {
-        self.base() != self
-    }
-    /// The operator as a user writes it.
-    pub(super) fn symbol(self) -> &'static str {
-        match self.base() {
-            Op::Add => "+",
-            Op::Subtract => "-",
-            Op::Multiply => "*",
-            Op::Divide => "/",
-            Op::Remainder => "%",
-            Op::Pmod => "pmod",
-            _ => "div",
-        }
-    }
     fn nulls(self) -> Nulls {
-        match self {
-            // Spark declares every division nullable, although ANSI mode raises for a divisor of zero.
-            Op::Add | Op::Subtract | Op::Multiply => Nulls::Args,
-            _ => Nulls::Always,
-        }
+        if self.tries || self.base.divides() { Nulls::Always } else { Nulls::Args }
     }
+}
+
+/// An operator that raises an error for a result that does not fit.
+fn ansi(call: Call, base: Arithmetic) -> Result<Bound> {
+    number_or_time(call, Op { base, tries: false })
+}
+
+/// An operator that returns null for a result that does not fit.
+fn tries(call: Call, base: Arithmetic) -> Result<Bound> {
+    number_or_time(call, Op { base, tries: true })
 }
 
 fn add(call: Call) -> Result<Bound> {
-    if call.args.len() == 1 { positive(call) } else { number_or_time(call, Op::Add) }
+    if call.args.len() == 1 { positive(call) } else { ansi(call, Arithmetic::Add) }
 }
 
 fn subtract(call: Call) -> Result<Bound> {
-    if call.args.len() == 1 { negative(call) } else { number_or_time(call, Op::Subtract) }
+    if call.args.len() == 1 { negative(call) } else { ansi(call, Arithmetic::Subtract) }
 }
 
 /// Binds a binary operator: coerces numbers, and passes dates, times and intervals to `temporal`.
@@ -167,7 +173,7 @@ fn number_or_time(call: Call, op: Op) -> Result<Bound> {
     let temporal = |t: &DataType| is_datetime(t) || is_interval(t);
     let [left, right] = call.take()?;
     if temporal(&left.data_type) || temporal(&right.data_type) {
-        return temporal::bind(op.symbol(), op.tries(), left, right, ctx);
+        return temporal::bind(op.base.symbol(), op.tries, left, right, ctx);
     }
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     let number = |t: &DataType| is_numeric(t) || is_string(t) || t == &DataType::Null;
@@ -176,16 +182,18 @@ fn number_or_time(call: Call, op: Op) -> Result<Bound> {
     }
     // A text beside a number is cast to the number's type. For two texts Spark has no type to choose.
     if is_string(&l) && is_string(&r) {
-        return Err(wrong_operand(op.symbol(), "\"NUMERIC\"", &l));
+        return Err(wrong_operand(op.base.symbol(), "\"NUMERIC\"", &l));
     }
-    if op.base() == Op::IntegralDivide && (is_float(&l) || is_float(&r)) {
+    if op.base == Arithmetic::IntegralDivide && (is_float(&l) || is_float(&r)) {
         // Spark gives integers beside a floating-point number no common type for `div`, and casts all others to it.
         return Err(match is_integral(&l) || is_integral(&r) {
-            true => different_types(op.symbol(), &l, &r),
-            false => wrong_operand(op.symbol(), INTEGRAL_DIVIDE_TYPES, if is_float(&l) { &l } else { &r }),
+            true => different_types(op.base.symbol(), &l, &r),
+            false => {
+                wrong_operand(op.base.symbol(), INTEGRAL_DIVIDE_TYPES, if is_float(&l) { &l } else { &r })
+            }
         });
     }
-    let wanted = operand_types(op, &left, &right).ok_or_else(|| different_types(op.symbol(), &l, &r))?;
+    let wanted = operand_types(op, &left, &right).ok_or_else(|| different_types(op.base.symbol(), &l, &r))?;
     let left = to_type(left, &wanted.0, ctx)?;
     let right = to_type(right, &wanted.1, ctx)?;
     Ok(compute(op, left, right))
@@ -196,7 +204,11 @@ const INTEGRAL_DIVIDE_TYPES: &str =
     "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
 
 fn different_or_wrong(op: Op, l: &DataType, r: &DataType) -> thalweg_common::Error {
-    if l == r { wrong_operand(op.symbol(), "\"NUMERIC\"", l) } else { different_types(op.symbol(), l, r) }
+    if l == r {
+        wrong_operand(op.base.symbol(), "\"NUMERIC\"", l)
+    } else {
+        different_types(op.base.symbol(), l, r)
+    }
 }
 
 /// Returns the types that the operands are cast to, or `None` if they have no common one.
@@ -208,12 +220,12 @@ fn operand_types(op: Op, left: &Arg, right: &Arg) -> Option<(DataType, DataType)
         return Some((as_decimal(left)?, as_decimal(right)?));
     }
     // A bare NULL is a DOUBLE in arithmetic, and a BIGINT for `div`.
-    let both = match (common_type(&[l.clone(), r.clone()])?, op.base()) {
-        (DataType::Null, Op::IntegralDivide) => DataType::Int64,
+    let both = match (common_type(&[l.clone(), r.clone()])?, op.base) {
+        (DataType::Null, Arithmetic::IntegralDivide) => DataType::Int64,
         (DataType::Null, _) => DataType::Float64,
-        (t, Op::IntegralDivide) if is_integral(&t) => DataType::Int64,
+        (t, Arithmetic::IntegralDivide) if is_integral(&t) => DataType::Int64,
         // `/` of integers is a division of doubles in Spark; `div` is the integral one.
-        (t, Op::Divide) if !is_decimal(&t) => DataType::Float64,
+        (t, Arithmetic::Divide) if !is_decimal(&t) => DataType::Float64,
         (t, _) => t,
     };
     Some((both.clone(), both))
@@ -240,35 +252,42 @@ pub(super) fn as_decimal(arg: &Arg) -> Option<DataType> {
 fn compute(op: Op, left: Arg, right: Arg) -> Bound {
     let (l, r) = (left.data_type.clone(), right.data_type.clone());
     if let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) = (&l, &r) {
-        let returns = decimal_result(op, (i32::from(*p1), i32::from(*s1)), (i32::from(*p2), i32::from(*s2)));
-        return checked(op, returns, decimals::run_of(op), left, right);
+        let returns =
+            decimal_result(op.base, (i32::from(*p1), i32::from(*s1)), (i32::from(*p2), i32::from(*s2)));
+        return checked(op, returns, decimals::run_of(op.base), left, right);
     }
     // IEEE arithmetic cannot fail: the answers are infinity and NaN in both systems.
-    if is_float(&l) && matches!(op.base(), Op::Add | Op::Subtract | Op::Multiply) {
-        return native(op, left, right);
+    if let Some(operator) = native_operator(op.base).filter(|_| is_float(&l)) {
+        return native(op, operator, left, right);
     }
-    let returns = if op.base() == Op::IntegralDivide { DataType::Int64 } else { l };
-    checked(op, returns, integers::run_of(op), left, right)
+    let returns = if op.base == Arithmetic::IntegralDivide { DataType::Int64 } else { l };
+    checked(op, returns, integers::run_of(op.base), left, right)
 }
 
-/// Set if a result that does not fit is null.
+/// Set if a result that does not fit is null. The kernels of an operator that tries and of one that does not differ in
+/// this parameter alone.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Tries(bool);
+pub(super) struct Tries(pub bool);
 
 /// Calls a checked kernel, which raises errors or returns null for functions that try.
 fn checked(op: Op, returns: DataType, (name, run): (&'static str, Run), left: Arg, right: Arg) -> Bound {
-    let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries());
-    kernel.params(Tries(op.tries())).call(vec![left, right])
+    let kernel = Kernel::new(name, returns, run).nulls(op.nulls()).fallible(!op.tries);
+    kernel.params(Tries(op.tries)).call(vec![left, right])
+}
+
+/// Returns DataFusion's own operator, for those that never raise on floating-point numbers.
+fn native_operator(base: Arithmetic) -> Option<Operator> {
+    match base {
+        Arithmetic::Add => Some(Operator::Plus),
+        Arithmetic::Subtract => Some(Operator::Minus),
+        Arithmetic::Multiply => Some(Operator::Multiply),
+        Arithmetic::Divide | Arithmetic::Remainder | Arithmetic::Pmod | Arithmetic::IntegralDivide => None,
+    }
 }
 
 /// Makes DataFusion's own operator.
-fn native(op: Op, left: Arg, right: Arg) -> Bound {
-    let operator = match op.base() {
-        Op::Add => Operator::Plus,
-        Op::Subtract => Operator::Minus,
-        _ => Operator::Multiply,
-    };
-    let nullable = op.tries() || left.nullable || right.nullable;
+fn native(op: Op, operator: Operator, left: Arg, right: Arg) -> Bound {
+    let nullable = op.tries || left.nullable || right.nullable;
     let data_type = left.data_type;
     let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(left.expr), operator, Box::new(right.expr)));
     Bound { expr, data_type, nullable, fallible: false }
@@ -276,22 +295,22 @@ fn native(op: Op, left: Arg, right: Arg) -> Bound {
 
 /// Returns the result type of decimal arithmetic, by Spark's (Hive's) rules, which `decimal_adjusted` limits to 38
 /// digits.
-fn decimal_result(op: Op, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
-    match op.base() {
-        Op::Add | Op::Subtract => {
+fn decimal_result(op: Arithmetic, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
+    match op {
+        Arithmetic::Add | Arithmetic::Subtract => {
             let scale = s1.max(s2);
             decimal_adjusted((p1 - s1).max(p2 - s2) + scale + 1, scale)
         }
-        Op::Multiply => decimal_adjusted(p1 + p2 + 1, s1 + s2),
-        Op::Divide => {
+        Arithmetic::Multiply => decimal_adjusted(p1 + p2 + 1, s1 + s2),
+        Arithmetic::Divide => {
             let scale = (s1 + p2 + 1).max(6);
             decimal_adjusted(p1 - s1 + s2 + scale, scale)
         }
-        Op::Remainder | Op::Pmod => {
+        Arithmetic::Remainder | Arithmetic::Pmod => {
             let scale = s1.max(s2);
             decimal_adjusted((p1 - s1).min(p2 - s2) + scale, scale)
         }
-        _ => DataType::Int64,
+        Arithmetic::IntegralDivide => DataType::Int64,
     }
 }
 

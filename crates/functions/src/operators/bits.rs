@@ -41,7 +41,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .doc("number, bits", "Moves bits to the right and keeps the sign.", &["SELECT -16 >> 2"]),
     Entry::bind(&[">>>", "shiftrightunsigned"], 2, 2, |c| shift(c, "shiftrightunsigned", right_unsigned))
         .display(Display::form_of(DisplayForm::Infix(">>>"), &[">>>"]))
-        .doc("number, bits", "Moves bits to the right and fills up with zeros.", &["SELECT -1 >>> 28"]),
+        .doc("number, bits", "Moves bits to the right and fills with zeros.", &["SELECT -1 >>> 28"]),
     Entry::bind(&["bit_count"], 1, 1, bit_count).doc(
         "number",
         "Counts the bits that are set.",

@@ -6,7 +6,7 @@
 use crate::binding::{Arg, BindContext, Bound};
 use crate::coerce::{as_arg, coerce_all, common_type, to_type};
 use crate::errors::{data_diff_types, different_types, from_arrow, wrong_operand};
-use crate::kernel::{Batch, Kernel};
+use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::operators::key::{key, normal};
 use crate::registry::{Call, Display, DisplayForm, Entry, MANY, SpecialForm};
 use crate::types::{is_decimal, is_float, is_nested};
@@ -173,17 +173,17 @@ fn is_column(arg: &Arg) -> bool {
 
 /// Compares arrays and structs with kernels.
 fn nested(operator: Operator, left: Arg, right: Arg) -> Result<Bound> {
-    type Test = (&'static str, crate::kernel::Run);
-    let (name, run): Test = match operator {
-        Operator::Eq => ("nested_eq", |b| ordered(b, |o| o.is_eq())),
-        Operator::NotEq => ("nested_ne", |b| ordered(b, |o| o.is_ne())),
-        Operator::Lt => ("nested_lt", |b| ordered(b, |o| o.is_lt())),
-        Operator::LtEq => ("nested_le", |b| ordered(b, |o| o.is_le())),
-        Operator::Gt => ("nested_gt", |b| ordered(b, |o| o.is_gt())),
-        Operator::GtEq => ("nested_ge", |b| ordered(b, |o| o.is_ge())),
-        _ => ("nested_same", same),
+    // Only the last one compares nulls too, and is never null.
+    type Test = (&'static str, Run, Nulls);
+    let (name, run, nulls): Test = match operator {
+        Operator::Eq => ("nested_eq", |b| ordered(b, |o| o.is_eq()), Nulls::Args),
+        Operator::NotEq => ("nested_ne", |b| ordered(b, |o| o.is_ne()), Nulls::Args),
+        Operator::Lt => ("nested_lt", |b| ordered(b, |o| o.is_lt()), Nulls::Args),
+        Operator::LtEq => ("nested_le", |b| ordered(b, |o| o.is_le()), Nulls::Args),
+        Operator::Gt => ("nested_gt", |b| ordered(b, |o| o.is_gt()), Nulls::Args),
+        Operator::GtEq => ("nested_ge", |b| ordered(b, |o| o.is_ge()), Nulls::Args),
+        _ => ("nested_same", same, Nulls::Never),
     };
-    let nulls = if name == "nested_same" { crate::kernel::Nulls::Never } else { crate::kernel::Nulls::Args };
     Ok(Kernel::new(name, DataType::Boolean, run).nulls(nulls).call(vec![left, right]))
 }
 

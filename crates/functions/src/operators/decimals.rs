@@ -4,7 +4,7 @@
 //! Otherwise, and for all divisions, the exact result is computed in 256 bits and rounded half away from zero to the
 //! result's scale.
 
-use super::arithmetic::Op;
+use super::arithmetic::{Arithmetic, Tries};
 use crate::cast::{exceeds, pow10};
 use crate::errors::{decimal_out_of_range, divide_by_zero, overflow, remainder_by_zero};
 use crate::kernel::{Batch, Run};
@@ -19,20 +19,15 @@ use thalweg_values::types::sql_name;
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
 
 /// Returns the kernel of an operator and its name. Kernels are compared by name, so each operator needs its own.
-pub(super) fn run_of(op: Op) -> (&'static str, Run) {
+pub(super) fn run_of(op: Arithmetic) -> (&'static str, Run) {
     match op {
-        Op::Add => ("decimal_add", |b| run(b, Op::Add)),
-        Op::Subtract => ("decimal_subtract", |b| run(b, Op::Subtract)),
-        Op::Multiply => ("decimal_multiply", |b| run(b, Op::Multiply)),
-        Op::Divide => ("decimal_divide", |b| run(b, Op::Divide)),
-        Op::Remainder => ("decimal_remainder", |b| run(b, Op::Remainder)),
-        Op::Pmod => ("decimal_pmod", |b| run(b, Op::Pmod)),
-        Op::IntegralDivide => ("decimal_integral_divide", |b| integral_divide(b)),
-        Op::TryAdd => ("try_decimal_add", |b| run(b, Op::TryAdd)),
-        Op::TrySubtract => ("try_decimal_subtract", |b| run(b, Op::TrySubtract)),
-        Op::TryMultiply => ("try_decimal_multiply", |b| run(b, Op::TryMultiply)),
-        Op::TryDivide => ("try_decimal_divide", |b| run(b, Op::TryDivide)),
-        Op::TryRemainder => ("try_decimal_remainder", |b| run(b, Op::TryRemainder)),
+        Arithmetic::Add => ("decimal_add", |b| run(b, Arithmetic::Add)),
+        Arithmetic::Subtract => ("decimal_subtract", |b| run(b, Arithmetic::Subtract)),
+        Arithmetic::Multiply => ("decimal_multiply", |b| run(b, Arithmetic::Multiply)),
+        Arithmetic::Divide => ("decimal_divide", |b| run(b, Arithmetic::Divide)),
+        Arithmetic::Remainder => ("decimal_remainder", |b| run(b, Arithmetic::Remainder)),
+        Arithmetic::Pmod => ("decimal_pmod", |b| run(b, Arithmetic::Pmod)),
+        Arithmetic::IntegralDivide => ("decimal_integral_divide", |b| integral_divide(b)),
     }
 }
 
@@ -50,18 +45,18 @@ fn digits(t: &DataType) -> Result<(u8, i8)> {
 
 /// Computes an operator on two columns of decimals, at the scale of the result type. A result that does not fit
 /// is an error, or null for functions that try.
-fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
+fn run(b: &Batch, op: Arithmetic) -> Result<ArrayRef> {
     let (_, s1) = digits(&b.type_of(0)?)?;
     let (_, s2) = digits(&b.type_of(1)?)?;
     let (p, s) = b.returned_digits()?;
     // Spark reduces the scale of results that would need more than 38 digits. Arrow keeps it or fails.
     let kernel = match op {
-        Op::Add | Op::TryAdd => Some(numeric::add as Checked).filter(|_| s == s1.max(s2)),
-        Op::Subtract | Op::TrySubtract => Some(numeric::sub as Checked).filter(|_| s == s1.max(s2)),
-        Op::Multiply | Op::TryMultiply => {
+        Arithmetic::Add => Some(numeric::add as Checked).filter(|_| s == s1.max(s2)),
+        Arithmetic::Subtract => Some(numeric::sub as Checked).filter(|_| s == s1.max(s2)),
+        Arithmetic::Multiply => {
             Some(numeric::mul as Checked).filter(|_| i16::from(s) == i16::from(s1) + i16::from(s2))
         }
-        Op::Divide | Op::TryDivide | Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide => None,
+        Arithmetic::Divide | Arithmetic::Remainder | Arithmetic::Pmod | Arithmetic::IntegralDivide => None,
     };
     if let Some(kernel) = kernel
         && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
@@ -74,16 +69,17 @@ fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
     }
     let scales = Scales { left: s1, right: s2, result: s };
     let (left, right) = (b.prims::<Decimal128Type>(0)?, b.prims::<Decimal128Type>(1)?);
+    let Tries(tries) = *b.params()?;
     b.build::<Decimal128Type>(|row| {
         let (Some(l), Some(r)) = (left.get(row), right.get(row)) else { return Ok(None) };
         let made = match apply(op, l, r, scales) {
             Ok(v) => v,
-            Err(_) if op.tries() => return Ok(None),
+            Err(_) if tries => return Ok(None),
             Err(error) => return Err(error),
         };
         match made.to_i128().filter(|v| !exceeds(*v, p)) {
             Some(v) => Ok(Some(v)),
-            None if op.tries() => Ok(None),
+            None if tries => Ok(None),
             None => Err(out_of_range(made, p, s)),
         }
     })
@@ -106,36 +102,36 @@ struct Scales {
 ///
 /// A sum cannot overflow: 128 bits times 10^38 (127 bits) have 255 bits with the sign. Nor can the product of 2 × 128
 /// bits.
-fn apply(op: Op, l: i128, r: i128, scales: Scales) -> Result<i256> {
+fn apply(op: Arithmetic, l: i128, r: i128, scales: Scales) -> Result<i256> {
     let common = scales.left.max(scales.right);
     let wide = |v: i128, from: i8| times(i256::from_i128(v), common - from);
     match op {
-        Op::Add | Op::TryAdd => {
+        Arithmetic::Add => {
             Ok(round(wide(l, scales.left)?.wrapping_add(wide(r, scales.right)?), common - scales.result))
         }
-        Op::Subtract | Op::TrySubtract => {
+        Arithmetic::Subtract => {
             Ok(round(wide(l, scales.left)?.wrapping_sub(wide(r, scales.right)?), common - scales.result))
         }
-        Op::Multiply | Op::TryMultiply => {
+        Arithmetic::Multiply => {
             let product = i256::from_i128(l).wrapping_mul(i256::from_i128(r));
             Ok(round(product, scales.left + scales.right - scales.result))
         }
-        Op::Divide | Op::TryDivide if r == 0 => Err(divide_by_zero()),
-        Op::Divide | Op::TryDivide => {
+        Arithmetic::Divide if r == 0 => Err(divide_by_zero()),
+        Arithmetic::Divide => {
             // The dividend is scaled up first, so that the integral quotient has the scale of the result.
             // This may overflow for operands of 38 digits, which Spark reports too.
             let shift = scales.result + scales.right - scales.left;
             divide_half_up(times(i256::from_i128(l), shift)?, i256::from_i128(r))
         }
         // `integral_divide` has a kernel of its own.
-        Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide if r == 0 => {
+        Arithmetic::Remainder | Arithmetic::Pmod | Arithmetic::IntegralDivide if r == 0 => {
             Err(remainder_by_zero())
         }
-        Op::Remainder | Op::TryRemainder | Op::Pmod | Op::IntegralDivide => {
+        Arithmetic::Remainder | Arithmetic::Pmod | Arithmetic::IntegralDivide => {
             let (l, r) = (wide(l, scales.left)?, wide(r, scales.right)?);
             let rest = remainder(l, r)?;
             // `pmod` adds the divisor once; for a negative divisor the result stays negative, as in Spark.
-            let positive = op == Op::Pmod && rest < i256::ZERO;
+            let positive = op == Arithmetic::Pmod && rest < i256::ZERO;
             let rest = if positive { remainder(rest.wrapping_add(r), r)? } else { rest };
             Ok(round(rest, common - scales.result))
         }

@@ -3,7 +3,7 @@
 //! Arrow's checked kernels run first. Only if one fails, the rows are computed one by one, to find the row that the
 //! error shows, or to put a null there.
 
-use super::arithmetic::Op;
+use super::arithmetic::{Arithmetic, Tries};
 use crate::errors::{divide_by_zero, overflow, remainder_by_zero, small_overflow};
 use crate::kernel::{Batch, Run, arrow};
 use ::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Datum, PrimitiveArray, PrimitiveBuilder};
@@ -21,38 +21,25 @@ use thalweg_values::types::sql_name;
 type Checked = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ::arrow::error::ArrowError>;
 
 /// Returns the kernel of an operator and its name. Kernels are compared by name, so each operator needs its own.
-pub(super) fn run_of(op: Op) -> (&'static str, Run) {
+pub(super) fn run_of(op: Arithmetic) -> (&'static str, Run) {
     match op {
-        Op::Add => ("add", |b| run(b, Op::Add)),
-        Op::Subtract => ("subtract", |b| run(b, Op::Subtract)),
-        Op::Multiply => ("multiply", |b| run(b, Op::Multiply)),
-        Op::Divide => ("divide", |b| run(b, Op::Divide)),
-        Op::Remainder => ("remainder", |b| run(b, Op::Remainder)),
-        Op::Pmod => ("pmod", |b| run(b, Op::Pmod)),
-        Op::IntegralDivide => ("integral_divide", |b| run(b, Op::IntegralDivide)),
-        Op::TryAdd => ("try_add", |b| run(b, Op::TryAdd)),
-        Op::TrySubtract => ("try_subtract", |b| run(b, Op::TrySubtract)),
-        Op::TryMultiply => ("try_multiply", |b| run(b, Op::TryMultiply)),
-        Op::TryDivide => ("try_divide", |b| run(b, Op::TryDivide)),
-        Op::TryRemainder => ("try_remainder", |b| run(b, Op::TryRemainder)),
+        Arithmetic::Add => ("add", |b| run(b, Arithmetic::Add)),
+        Arithmetic::Subtract => ("subtract", |b| run(b, Arithmetic::Subtract)),
+        Arithmetic::Multiply => ("multiply", |b| run(b, Arithmetic::Multiply)),
+        Arithmetic::Divide => ("divide", |b| run(b, Arithmetic::Divide)),
+        Arithmetic::Remainder => ("remainder", |b| run(b, Arithmetic::Remainder)),
+        Arithmetic::Pmod => ("pmod", |b| run(b, Arithmetic::Pmod)),
+        Arithmetic::IntegralDivide => ("integral_divide", |b| run(b, Arithmetic::IntegralDivide)),
     }
 }
 
 /// Computes an operator on two columns of one type.
-fn run(b: &Batch, op: Op) -> Result<ArrayRef> {
+fn run(b: &Batch, op: Arithmetic) -> Result<ArrayRef> {
     let checked = match op {
-        Op::Add => Some(numeric::add as Checked),
-        Op::Subtract => Some(numeric::sub as Checked),
-        Op::Multiply => Some(numeric::mul as Checked),
-        Op::Divide
-        | Op::Remainder
-        | Op::Pmod
-        | Op::IntegralDivide
-        | Op::TryAdd
-        | Op::TrySubtract
-        | Op::TryMultiply
-        | Op::TryDivide
-        | Op::TryRemainder => None,
+        Arithmetic::Add => Some(numeric::add as Checked),
+        Arithmetic::Subtract => Some(numeric::sub as Checked),
+        Arithmetic::Multiply => Some(numeric::mul as Checked),
+        Arithmetic::Divide | Arithmetic::Remainder | Arithmetic::Pmod | Arithmetic::IntegralDivide => None,
     };
     if let Some(kernel) = checked
         && let Ok(done) = kernel(b.datum(0)?.as_ref(), b.datum(1)?.as_ref())
@@ -88,11 +75,12 @@ enum Fault {
 }
 
 /// Computes row by row, for operators without a kernel in Arrow and to find the row that fails.
-fn rows<T: ArrowPrimitiveType>(b: &Batch, op: Op) -> Result<ArrayRef>
+fn rows<T: ArrowPrimitiveType>(b: &Batch, op: Arithmetic) -> Result<ArrayRef>
 where
     T::Native: ArrowNativeTypeOp,
 {
     let (left, right) = (b.prims::<T>(0)?, b.prims::<T>(1)?);
+    let Tries(tries) = *b.params()?;
     let mut builder = PrimitiveBuilder::<T>::with_capacity(b.rows);
     for row in 0..b.rows {
         let (Some(l), Some(r)) = (left.get(row), right.get(row)) else {
@@ -101,8 +89,10 @@ where
         };
         match apply(op, l, r) {
             Ok(v) => builder.append_value(v),
-            Err(_) if op.tries() => builder.append_null(),
-            Err(Fault::Zero) if matches!(op, Op::Remainder | Op::Pmod) => return Err(remainder_by_zero()),
+            Err(_) if tries => builder.append_null(),
+            Err(Fault::Zero) if matches!(op, Arithmetic::Remainder | Arithmetic::Pmod) => {
+                return Err(remainder_by_zero());
+            }
             Err(Fault::Zero) => return Err(divide_by_zero()),
             Err(Fault::Overflow) => return Err(overflow_of::<T>(op, l, r)),
         }
@@ -111,24 +101,24 @@ where
 }
 
 /// Computes one value.
-fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
+fn apply<N: ArrowNativeTypeOp>(op: Arithmetic, l: N, r: N) -> Result<N, Fault> {
     let no_zero = |r: N| if r.is_zero() { Err(Fault::Zero) } else { Ok(()) };
     let minus_one = N::ZERO.sub_wrapping(N::ONE);
     match op {
-        Op::Add | Op::TryAdd => l.add_checked(r).map_err(|_| Fault::Overflow),
-        Op::Subtract | Op::TrySubtract => l.sub_checked(r).map_err(|_| Fault::Overflow),
-        Op::Multiply | Op::TryMultiply => l.mul_checked(r).map_err(|_| Fault::Overflow),
-        Op::Divide | Op::IntegralDivide | Op::TryDivide => {
+        Arithmetic::Add => l.add_checked(r).map_err(|_| Fault::Overflow),
+        Arithmetic::Subtract => l.sub_checked(r).map_err(|_| Fault::Overflow),
+        Arithmetic::Multiply => l.mul_checked(r).map_err(|_| Fault::Overflow),
+        Arithmetic::Divide | Arithmetic::IntegralDivide => {
             no_zero(r)?;
             l.div_checked(r).map_err(|_| Fault::Overflow)
         }
         // The least integer % -1 is 0 in Java, but Arrow's remainder reports an overflow for it, since the quotient
         // does not fit.
-        Op::Remainder | Op::TryRemainder => {
+        Arithmetic::Remainder => {
             no_zero(r)?;
             Ok(if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) })
         }
-        Op::Pmod => {
+        Arithmetic::Pmod => {
             no_zero(r)?;
             let rest = if r == minus_one && l.mod_checked(r).is_err() { N::ZERO } else { l.mod_wrapping(r) };
             // In Java -0.0 is not less than 0, but in Arrow's total order it is. Adding 0 makes it +0.
@@ -139,18 +129,21 @@ fn apply<N: ArrowNativeTypeOp>(op: Op, l: N, r: N) -> Result<N, Fault> {
 }
 
 /// Returns Spark's error for an overflow. For TINYINT and SMALLINT it shows the operands.
-fn overflow_of<T: ArrowPrimitiveType>(op: Op, l: T::Native, r: T::Native) -> Error {
+fn overflow_of<T: ArrowPrimitiveType>(op: Arithmetic, l: T::Native, r: T::Native) -> Error {
     let try_function = match op {
-        Op::Add => "try_add",
-        Op::Subtract => "try_subtract",
-        Op::Multiply => "try_multiply",
-        _ => "try_divide",
+        Arithmetic::Add => "try_add",
+        Arithmetic::Subtract => "try_subtract",
+        Arithmetic::Multiply => "try_multiply",
+        // A division overflows for the least integer divided by -1 only; a remainder does not.
+        Arithmetic::Divide | Arithmetic::IntegralDivide | Arithmetic::Remainder | Arithmetic::Pmod => {
+            "try_divide"
+        }
     };
     match T::DATA_TYPE {
         DataType::Int8 | DataType::Int16 => {
             small_overflow(&format!("{l:?}S"), op.symbol(), &format!("{r:?}S"), try_function)
         }
-        DataType::Int64 if op == Op::IntegralDivide => {
+        DataType::Int64 if op == Arithmetic::IntegralDivide => {
             overflow("Overflow in integral divide", Some(try_function))
         }
         DataType::Int64 => overflow("long overflow", Some(try_function)),

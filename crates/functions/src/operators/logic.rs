@@ -56,12 +56,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["nanvl"], 2, 2, nanvl).doc(
         "number, other",
-        "Returns the first number unless it is NaN, and the second one then.",
+        "Returns the first number, or the second one if the first is NaN.",
         &["SELECT nanvl(double('NaN'), 1.0)"],
     ),
     Entry::bind(&["when", "case"], 2, MANY, when).shown(DisplayForm::Case).doc(
         "condition, value, ...",
-        "Returns the value after the first condition that holds, the last value if none does.",
+        "Returns the value after the first condition that holds, or the last value if no condition holds.",
         &[
             "SELECT CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END",
             "SELECT CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END",
@@ -72,7 +72,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .unlisted(&["case of"]),
     Entry::bind(&["if"], 3, 3, when).shown(DisplayForm::If).doc(
         "condition, then, otherwise",
-        "Returns one of two values, by a condition.",
+        "Returns the second value if a condition holds, otherwise the third one.",
         &["SELECT if(1 < 2, 'yes', 'no')"],
     ),
     Entry::bind(&["coalesce"], 1, MANY, coalesce).doc(
@@ -87,7 +87,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["nvl2"], 3, 3, nvl2).doc(
         "value, present, absent",
-        "Returns one of two values, by whether the first one is null.",
+        "Returns the second value if the first one is not null, otherwise the third one.",
         &["SELECT nvl2(1, 'present', 'absent')"],
     ),
     Entry::bind(&["nullif"], 2, 2, nullif).intervals(Intervals::First).doc(

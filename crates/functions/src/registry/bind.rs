@@ -45,6 +45,14 @@ impl<'a> Function<'a> {
         self.entry.listed_names().any(|name| name.eq_ignore_ascii_case(self.name))
     }
 
+    /// Refuses a number of arguments that the function does not take.
+    ///
+    /// # Errors
+    /// `WRONG_NUM_ARGS`.
+    pub fn check_count(&self, actual: usize) -> Result<()> {
+        self.entry.check_count(self.name, actual)
+    }
+
     /// Binds a call that returns a value for each row.
     ///
     /// # Errors
@@ -63,7 +71,11 @@ impl<'a> Function<'a> {
             }
             (Binding::Scalar(bind), _) => bind(call(args)?),
             (Binding::Plain(plain), _) => self.bind_plain(*plain, call(args)?),
-            (Binding::Resolver | Binding::Aggregate(_) | Binding::Window(_), _) => Err(unknown(self.name)),
+            (Binding::Resolver, _) => {
+                self.check_count(args.len())?;
+                Err(unknown(self.name))
+            }
+            (Binding::Aggregate(_) | Binding::Window(_), _) => Err(unknown(self.name)),
         }
     }
 

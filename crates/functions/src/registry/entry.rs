@@ -366,21 +366,25 @@ impl Entry {
         self.facts.min = self.facts.max - n;
         self
     }
-    /// The function can raise.
+    /// The function can raise. Only for [`Entry::plain`]: a function that binds itself marks its kernel.
     pub(crate) const fn fallible(mut self) -> Self {
-        if let Binding::Plain(mut plain) = self.facts.binding {
-            plain.fallible = true;
-            self.facts.binding = Binding::Plain(plain);
-        }
+        self.plain_facts().fallible = true;
         self
     }
-    /// The function makes nulls itself.
+    /// The function makes nulls itself. Only for [`Entry::plain`]: a function that binds itself marks its kernel.
     pub(crate) const fn nullable(mut self) -> Self {
-        if let Binding::Plain(mut plain) = self.facts.binding {
-            plain.nulls = Nulls::Always;
-            self.facts.binding = Binding::Plain(plain);
-        }
+        self.plain_facts().nulls = Nulls::Always;
         self
+    }
+    /// The facts that an entry of fixed types has. Entries are constants, so another entry does not compile.
+    #[allow(clippy::panic, reason = "only the compiler evaluates it")]
+    const fn plain_facts(&mut self) -> &mut Plain {
+        match &mut self.facts.binding {
+            Binding::Plain(plain) => plain,
+            Binding::Resolver | Binding::Scalar(_) | Binding::Aggregate(_) | Binding::Window(_) => {
+                panic!("only an entry of fixed types is marked: mark the kernel instead")
+            }
+        }
     }
     /// Names that Spark understands and does not list.
     pub(crate) const fn unlisted(mut self, names: &'static [&'static str]) -> Self {
@@ -457,13 +461,6 @@ impl Entry {
     /// The least and the greatest number of arguments; none: there is no greatest.
     pub fn arity(&self) -> (usize, Option<usize>) {
         (self.facts.min, (self.facts.max != MANY).then_some(self.facts.max))
-    }
-    /// Whether a call can raise, where that does not depend on the arguments.
-    pub fn can_fail(&self) -> Option<bool> {
-        match self.facts.binding {
-            Binding::Plain(plain) => Some(plain.fallible),
-            Binding::Resolver | Binding::Scalar(_) | Binding::Aggregate(_) | Binding::Window(_) => None,
-        }
     }
     /// How calls are shown.
     pub fn shown_as(&self) -> Display {

@@ -30,6 +30,8 @@ pub enum AggregateForm {
     Count,
     /// The ordered value comes from `WITHIN GROUP (ORDER BY value)`.
     InverseDistribution,
+    /// `median`: over a window it takes neither ORDER BY nor a frame.
+    WholePartition,
 }
 
 /// What a window function depends on, which its frame and the name of its column show.

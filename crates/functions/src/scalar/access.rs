@@ -17,6 +17,7 @@ use ::arrow::datatypes::{DataType, Field, Int32Type};
 use std::sync::Arc;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::names::same_name;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["get"], 2, 2, |c| index(c, "get", get, false)).doc(
@@ -31,7 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["try_element_at"], 2, 2, |c| element_at(c, true)).doc(
         "collection, key",
-        "Does as `element_at`, and returns null where there is no element.",
+        "Works like `element_at`, but returns null if there is no such element.",
         &["SELECT try_element_at(array('a', 'b'), 9)"],
     ),
 ];
@@ -71,7 +72,7 @@ fn pick(kernel: Kernel, i: usize, nullable: bool, arg: Arg) -> Bound {
 
 /// Finds a field by name, without case.
 fn find<'a>(fields: &'a ::arrow::datatypes::Fields, name: &str) -> Result<(usize, &'a Arc<Field>)> {
-    let mut found = fields.iter().enumerate().filter(|(_, f)| f.name().eq_ignore_ascii_case(name));
+    let mut found = fields.iter().enumerate().filter(|(_, f)| same_name(f.name(), name));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => {

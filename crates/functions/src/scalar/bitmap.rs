@@ -13,7 +13,7 @@ use thalweg_common::Result;
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["bitmap_bit_position"], &[Ty::Long], Ty::Long, |b| each(b, bit_position)).doc(
         "number",
-        "Returns the place of a number's bit in the bitmap of its bucket.",
+        "Returns the position of a number's bit in the bitmap of its bucket.",
         &["SELECT bitmap_bit_position(32769), bitmap_bit_position(-3)"],
     ),
     Entry::plain(&["bitmap_bucket_number"], &[Ty::Long], Ty::Long, |b| each(b, bucket_number)).doc(
@@ -23,7 +23,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["bitmap_count"], 1, 1, count).doc(
         "bitmap",
-        "Returns how many bits of a bitmap are set.",
+        "Returns the number of bits of a bitmap that are set.",
         &["SELECT bitmap_count(X'0107')"],
     ),
 ];

@@ -36,9 +36,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Returns one less than `exp`, exact near 0.",
         &["SELECT expm1(0)"],
     ),
-    double(&["ln"], &[], |b| each(b, |x| (x > 0.0 || x.is_nan()).then(|| x.ln()))).doc(
+    double(&["ln"], &[], ln).doc(
         "number",
-        "Returns the natural logarithm; null where there is none.",
+        "Returns the natural logarithm; null for zero and negative numbers.",
         &["SELECT ln(1), ln(0)"],
     ),
     double(&["log2"], &["log2"], |b| {
@@ -158,8 +158,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// Computes natural logarithms; null where there is none.
+pub(super) fn ln(b: &Batch) -> Result<ArrayRef> {
+    each(b, |x| (x > 0.0 || x.is_nan()).then(|| x.ln()))
+}
+
 /// Applies a function to each value.
-pub(super) fn each(b: &Batch, f: fn(f64) -> Option<f64>) -> Result<ArrayRef> {
+fn each(b: &Batch, f: fn(f64) -> Option<f64>) -> Result<ArrayRef> {
     let x = b.prims::<Float64Type>(0)?;
     b.build::<Float64Type>(|i| Ok(x.get(i).and_then(f)))
 }

@@ -9,6 +9,7 @@ use ::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray,
 use ::arrow::datatypes::{DataType, Field, FieldRef};
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::names::same_name;
 
 /// Converts a value to `to`, which differs from its type in the fields of structs only. Fields are found by name.
 pub fn with_fields(arg: Arg, to: &DataType) -> Bound {
@@ -110,11 +111,6 @@ fn convert_fields(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         // Types that differ only in nullability.
         _ => Ok(arrow(::arrow::compute::cast(array, to))?),
     }
-}
-
-fn same_name(a: &str, b: &str) -> bool {
-    // As in Spark, names are compared without case in all alphabets.
-    a.to_lowercase() == b.to_lowercase()
 }
 
 #[cfg(test)]

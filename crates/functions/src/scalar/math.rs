@@ -3,7 +3,7 @@
 //! Decimals are rounded exactly, half away from zero (`round`) or half to even (`bround`). Doubles are rounded as
 //! their shortest decimal text, which is what Java's `BigDecimal` sees.
 
-use super::doubles::each;
+use super::doubles::ln;
 use crate::binding::Bound;
 use crate::cast::{exceeds, pow10};
 use crate::coerce::coerce_all;
@@ -59,14 +59,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         .display(Display::capitals_of_one(&["ceil"]))
         .doc(
             "number[, digits]",
-            "Rounds up, to whole numbers or to so many digits after the point.",
+            "Rounds up, to whole numbers or to the given number of digits after the decimal point.",
             &["SELECT ceil(1.2), ceil(1.234, 2)"],
         ),
     Entry::bind(&["floor"], 1, 2, |c| ceil_or_floor(c, Mode::Down))
         .display(Display::capitals_of_one(&["floor"]))
         .doc(
             "number[, digits]",
-            "Rounds down, to whole numbers or to so many digits after the point.",
+            "Rounds down, to whole numbers or to the given number of digits after the decimal point.",
             &["SELECT floor(-1.2), floor(1.239, 2)"],
         ),
     Entry::bind(&["round"], 1, 2, |c| round(c, Mode::HalfUp))
@@ -102,7 +102,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .nullable()
         .doc(
             "value, low, high, count",
-            "Returns which of so many equal intervals between two bounds a value lies in.",
+            "Returns the number of the bucket that contains a value, if the range between two bounds is divided into buckets of equal width.",
             &["SELECT width_bucket(5.3, 0.2, 10.6, 5)"],
         ),
 ];
@@ -128,7 +128,7 @@ fn log(mut call: Call) -> Result<Bound> {
     call.coerce(0, &DataType::Float64)?;
     call.coerce(1, &DataType::Float64)?;
     let (name, run): (_, Run) = match call.args.len() {
-        1 => ("ln", |b| each(b, |x| (x > 0.0 || x.is_nan()).then(|| x.ln()))),
+        1 => ("ln", ln),
         _ => ("log_base", |b| {
             let (base, x) = (b.prims::<Float64Type>(0)?, b.prims::<Float64Type>(1)?);
             b.build::<Float64Type>(|i| {

@@ -12,7 +12,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["version"], 0, 0, version).doc(
         "",
-        "Returns the version of Spark whose answers are given.",
+        "Returns the version of Spark whose behaviour the engine has.",
         &["SELECT version() LIKE '4.2%'"],
     ),
     Entry::bind(&["raise_error"], 1, 1, raise_error)

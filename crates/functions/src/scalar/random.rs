@@ -26,17 +26,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         .display(Display::names(&[("random", "rand")]))
         .doc(
             "[seed]",
-            "Draws a number from 0 to below 1 for each row.",
+            "Returns a random number from 0 (inclusive) to 1 (exclusive) for each row.",
             &["SELECT rand() >= 0 AND rand() < 1"],
         ),
     Entry::bind(&["randn"], 0, 1, |c| seeded(c, RandomKind::Normal)).doc(
         "[seed]",
-        "Draws a number of the standard normal distribution for each row.",
+        "Returns a random number of the standard normal distribution for each row.",
         &["SELECT abs(randn()) < 100"],
     ),
     Entry::bind(&["uuid"], 0, 1, |c| seeded(c, RandomKind::Uuid)).doc(
         "[seed]",
-        "Draws a random UUID for each row.",
+        "Returns a random UUID for each row.",
         &["SELECT length(uuid())"],
     ),
     Entry::bind(&["monotonically_increasing_id"], 0, 0, |_| Ok(call(RandomKind::Number, 0))).doc(

@@ -17,12 +17,12 @@ use thalweg_values::types::decimal_holds;
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["uniform"], 2, 3, uniform).doc(
         "min, max[, seed]",
-        "Draws a number of a range for each row, of the wider type of its two ends.",
+        "Returns a random number between two bounds for each row, of the wider type of both.",
         &["SELECT uniform(10, 20, 0), uniform(0D, 1D, 0)"],
     ),
     Entry::bind(&["randstr"], 1, 2, randstr).doc(
         "length[, seed]",
-        "Draws a text of so many letters and digits for each row.",
+        "Returns a random text of letters and digits with the given length for each row.",
         &["SELECT randstr(5, 0)"],
     ),
 ];

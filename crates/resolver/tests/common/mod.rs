@@ -11,7 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_resolver::{Catalog, Context, ResolvedQuery, TableEntry, resolve};
@@ -19,7 +19,7 @@ use thalweg_sql::ir;
 
 /// Tables and views by name.
 #[derive(Default)]
-pub struct Tables {
+pub(crate) struct Tables {
     pub entries: HashMap<String, TableEntry>,
 }
 
@@ -43,14 +43,14 @@ impl Catalog for Tables {
 }
 
 impl Tables {
-    pub fn add(&mut self, name: &str, provider: Arc<dyn TableProvider>) {
+    pub(crate) fn add(&mut self, name: &str, provider: Arc<dyn TableProvider>) {
         let schema = thalweg_values::types::schema_to_spark(provider.schema().fields()).unwrap();
         let qualifier = ["spark_catalog", "default", name].map(str::to_owned).to_vec();
         let entry = TableEntry::Table { provider, schema, streaming: false, qualifier };
         self.entries.insert(name.to_owned(), entry);
     }
 
-    pub fn add_columns(&mut self, name: &str, columns: Vec<(&str, ArrayRef, bool)>) {
+    pub(crate) fn add_columns(&mut self, name: &str, columns: Vec<(&str, ArrayRef, bool)>) {
         let fields: Vec<Field> =
             columns.iter().map(|(n, a, nullable)| Field::new(*n, a.data_type().clone(), *nullable)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -59,28 +59,28 @@ impl Tables {
         self.add(name, Arc::new(MemTable::try_new(schema, vec![vec![batch]]).unwrap()));
     }
 
-    pub fn add_view(&mut self, name: &str, text: &str) {
+    pub(crate) fn add_view(&mut self, name: &str, text: &str) {
         let plan = Box::new(thalweg_sql::parse_query(text).unwrap());
         let entry = TableEntry::View { plan, columns: vec![], qualifier: vec![name.to_owned()] };
         self.entries.insert(name.to_owned(), entry);
     }
 }
 
-pub fn ints(values: &[Option<i32>]) -> ArrayRef {
+pub(crate) fn ints(values: &[Option<i32>]) -> ArrayRef {
     Arc::new(Int32Array::from(values.to_vec()))
 }
-pub fn longs(values: &[Option<i64>]) -> ArrayRef {
+pub(crate) fn longs(values: &[Option<i64>]) -> ArrayRef {
     Arc::new(Int64Array::from(values.to_vec()))
 }
-pub fn doubles(values: &[Option<f64>]) -> ArrayRef {
+pub(crate) fn doubles(values: &[Option<f64>]) -> ArrayRef {
     Arc::new(Float64Array::from(values.to_vec()))
 }
-pub fn texts(values: &[Option<&str>]) -> ArrayRef {
+pub(crate) fn texts(values: &[Option<&str>]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
 /// `t(a INT, b INT, s STRING, x DOUBLE)` and `u(k INT NOT NULL, a INT, n STRING)`.
-pub fn tables() -> Tables {
+pub(crate) fn tables() -> Tables {
     let mut tables = Tables::default();
     tables.add_columns(
         "t",
@@ -102,25 +102,24 @@ pub fn tables() -> Tables {
     tables
 }
 
-pub fn context(text: &str) -> Context {
+pub(crate) fn context(text: &str) -> Context {
     Context {
         time_zone: "UTC".into(),
         now_micros: Some(1_700_000_000_000_000),
         current_database: "default".into(),
         user: "tester".into(),
         functions: Arc::default(),
-        settings: BTreeMap::new(),
         text: Some(text.into()),
     }
 }
 
-pub async fn resolved(tables: &Tables, text: &str) -> Result<ResolvedQuery> {
+pub(crate) async fn resolved(tables: &Tables, text: &str) -> Result<ResolvedQuery> {
     let relation = thalweg_sql::parse_query(text)?;
     resolve(&relation, tables, &context(text)).await
 }
 
 /// DataFusion's own coercion must find nothing to do (a union may widen the nullability of an input).
-pub fn assert_coercion_free(plan: &LogicalPlan) {
+pub(crate) fn assert_coercion_free(plan: &LogicalPlan) {
     let config = thalweg_physical::session_config();
     let coerced = TypeCoercion::new().analyze(plan.clone(), config.options()).unwrap();
     // It also writes `NOT (x IN ..)` as `x NOT IN ..`; what it must not do is add a cast.
@@ -142,11 +141,15 @@ fn session(optimised: bool) -> SessionContext {
     SessionContext::new_with_state(state)
 }
 
-pub async fn rows(plan: &LogicalPlan, optimised: bool) -> Result<Vec<String>, String> {
+pub(crate) async fn rows(plan: &LogicalPlan, optimised: bool) -> Result<Vec<String>, String> {
     rows_of(plan, optimised, ",").await
 }
 
-pub async fn rows_of(plan: &LogicalPlan, optimised: bool, between: &str) -> Result<Vec<String>, String> {
+pub(crate) async fn rows_of(
+    plan: &LogicalPlan,
+    optimised: bool,
+    between: &str,
+) -> Result<Vec<String>, String> {
     let context = session(optimised);
     let run = async { context.execute_logical_plan(plan.clone()).await?.collect().await };
     let batches = run.await.map_err(|e| error_text(&e))?;
@@ -172,7 +175,7 @@ fn error_text(error: &datafusion::error::DataFusionError) -> String {
 }
 
 /// The plans of a query, for a failure's message.
-pub async fn explained(plan: &LogicalPlan) -> String {
+pub(crate) async fn explained(plan: &LogicalPlan) -> String {
     let plain = session(false).state().create_physical_plan(plan).await.unwrap();
     let plain = datafusion::physical_plan::displayable(plain.as_ref()).indent(false).to_string();
     let context = session(true);
@@ -186,7 +189,7 @@ pub async fn explained(plan: &LogicalPlan) -> String {
     )
 }
 
-pub fn schema_text(resolved: &ResolvedQuery) -> String {
+pub(crate) fn schema_text(resolved: &ResolvedQuery) -> String {
     let field = |c: &thalweg_resolver::ResolvedColumn| {
         let not_null = if c.nullable { "" } else { " NOT NULL" };
         format!("{} {}{not_null}", c.name, c.data_type.sql())
@@ -195,7 +198,7 @@ pub fn schema_text(resolved: &ResolvedQuery) -> String {
 }
 
 /// Runs a query both ways: its schema and its rows, or its error.
-pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
+pub(crate) async fn answer(tables: &Tables, text: &str) -> (String, String) {
     match thalweg_sql::parse_query(text) {
         Ok(relation) => answer_in(tables, &relation, text, text.to_lowercase().contains("order by")).await,
         Err(e) => (String::new(), e.to_string()),
@@ -203,7 +206,7 @@ pub async fn answer(tables: &Tables, text: &str) -> (String, String) {
 }
 
 /// As [`answer`], of a relation that has no text.
-pub async fn answer_of(tables: &Tables, relation: &ir::Relation, ordered: bool) -> (String, String) {
+pub(crate) async fn answer_of(tables: &Tables, relation: &ir::Relation, ordered: bool) -> (String, String) {
     answer_in(tables, relation, "", ordered).await
 }
 
@@ -233,7 +236,7 @@ async fn answer_in(tables: &Tables, relation: &ir::Relation, text: &str, ordered
 }
 
 /// One query, its schema and its rows (sorted unless it sorts).
-pub async fn check(tables: &Tables, text: &str, schema: &str, rows: &str) {
+pub(crate) async fn check(tables: &Tables, text: &str, schema: &str, rows: &str) {
     let (found_schema, found_rows) = answer(tables, text).await;
     assert_eq!((found_schema.as_str(), found_rows.as_str()), (schema, rows), "{text}");
 }

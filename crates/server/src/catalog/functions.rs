@@ -6,6 +6,7 @@ use spark_connect_proto as pb;
 use thalweg_common::Result;
 use thalweg_engine::Output;
 use thalweg_engine::catalog::{CatalogProvider, FunctionInfo};
+use thalweg_sql::ir::Name;
 
 fn answer(catalog: &dyn CatalogProvider, all: Vec<FunctionInfo>) -> Result<Output> {
     let texts = |text: fn(&FunctionInfo) -> Option<String>| all.iter().map(text).collect::<Vec<_>>();
@@ -22,17 +23,30 @@ fn answer(catalog: &dyn CatalogProvider, all: Vec<FunctionInfo>) -> Result<Outpu
 }
 
 pub(super) async fn list(catalog: &dyn CatalogProvider, call: pb::ListFunctions) -> Result<Output> {
-    // Functions are in no database, so the name of one selects nothing.
-    let pb::ListFunctions { db_name: _, pattern } = call;
+    let pb::ListFunctions { db_name, pattern } = call;
+    // Functions are in no database: those of a database are all functions, and those of a missing one an error.
+    if let Some(database) = db_name {
+        catalog.get_database(&identifier(&database)?).await?;
+    }
     answer(catalog, catalog.list_functions(pattern.as_deref()).await?)
 }
 
 pub(super) async fn get(catalog: &dyn CatalogProvider, call: pb::GetFunction) -> Result<Output> {
-    let pb::GetFunction { function_name, db_name: _ } = call;
-    answer(catalog, vec![catalog.get_function(&identifier(&function_name)?).await?])
+    let pb::GetFunction { function_name, db_name } = call;
+    let name = name_in(catalog, function_name, db_name)?;
+    answer(catalog, vec![catalog.get_function(&name).await?])
 }
 
 pub(super) async fn exists(catalog: &dyn CatalogProvider, call: pb::FunctionExists) -> Result<Output> {
-    let pb::FunctionExists { function_name, db_name: _ } = call;
-    ResultTable::flag(catalog.function_exists(&identifier(&function_name)?).await?)
+    let pb::FunctionExists { function_name, db_name } = call;
+    let name = name_in(catalog, function_name, db_name)?;
+    ResultTable::flag(catalog.function_exists(&name).await?)
+}
+
+/// Returns the name of a function; beside a database the name is taken whole.
+fn name_in(catalog: &dyn CatalogProvider, function: String, database: Option<String>) -> Result<Name> {
+    match database {
+        Some(database) => Ok(vec![catalog.name().to_owned(), database, function]),
+        None => identifier(&function),
+    }
 }

@@ -9,6 +9,7 @@ use spark_connect_proto::expression::literal::{self as wire, LiteralType};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir::Literal;
 use thalweg_sql::types::{DataType, StructField, StructType};
+use thalweg_values::errors::decimal_precision;
 
 /// The largest number of digits of a decimal.
 const MAX_PRECISION: i64 = 38;
@@ -16,9 +17,9 @@ const MAX_PRECISION: i64 = 38;
 /// Converts a literal.
 pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
     let pb::expression::Literal { data_type, literal_type } = proto;
-    let told = data_type.map(types::from_proto).transpose()?;
+    let declared = data_type.map(types::from_proto).transpose()?;
     match required(literal_type, "Literal.literal_type")? {
-        LiteralType::Null(inner) => null(told, inner),
+        LiteralType::Null(inner) => null(declared, inner),
         LiteralType::Binary(bytes) => Ok(Literal::Binary(bytes.to_vec())),
         LiteralType::Boolean(value) => Ok(Literal::Boolean(value)),
         LiteralType::Byte(value) => Ok(Literal::Byte(narrow(value)?)),
@@ -35,11 +36,11 @@ pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
         LiteralType::CalendarInterval(wire::CalendarInterval { months, days, microseconds }) => {
             Ok(Literal::CalendarInterval { months, days, micros: microseconds })
         }
-        LiteralType::YearMonthInterval(months) => year_month(told, months),
-        LiteralType::DayTimeInterval(micros) => day_time(told, micros),
-        LiteralType::Array(array) => array_literal(told, array),
-        LiteralType::Map(map) => map_literal(told, map),
-        LiteralType::Struct(fields) => struct_literal(told, fields),
+        LiteralType::YearMonthInterval(months) => year_month(declared, months),
+        LiteralType::DayTimeInterval(micros) => day_time(declared, micros),
+        LiteralType::Array(array) => array_literal(declared, array),
+        LiteralType::Map(map) => map_literal(declared, map),
+        LiteralType::Struct(fields) => struct_literal(declared, fields),
         LiteralType::SpecializedArray(array) => specialized(array),
         LiteralType::Time(_) => Err(Error::unsupported("literals of the type TIME")),
         LiteralType::TimestampNtzNanos(_) | LiteralType::TimestampLtzNanos(_) => {
@@ -48,10 +49,10 @@ pub(crate) fn literal(proto: pb::expression::Literal) -> Result<Literal> {
     }
 }
 
-fn null(told: Option<DataType>, inner: pb::DataType) -> Result<Literal> {
+fn null(declared: Option<DataType>, inner: pb::DataType) -> Result<Literal> {
     let pb::DataType { kind } = inner;
-    match (told, kind) {
-        (Some(told), _) => Ok(Literal::Null(told)),
+    match (declared, kind) {
+        (Some(declared), _) => Ok(Literal::Null(declared)),
         (None, None) => Ok(Literal::Null(DataType::Null)),
         (None, kind) => Ok(Literal::Null(types::from_proto(pb::DataType { kind })?)),
     }
@@ -66,13 +67,13 @@ fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let wire::Decimal { value, precision, scale } = proto;
     let (digits, exponent) =
         parse_decimal(&value).ok_or_else(|| invalid(format!("'{value}' is not a decimal literal.")))?;
-    let told = |n: Option<i32>| n.map_or(0, |n| i64::from(n.max(0)));
+    let given = |n: Option<i32>| n.map_or(0, |n| i64::from(n.max(0)));
     // A larger scale only adds zeros, a smaller one would round.
-    let scale = exponent.max(told(scale));
+    let scale = exponent.max(given(scale));
     let written = digits.trim_start_matches(['-', '0']).len() as i64;
     // Zeros that fill the value up to its scale count as digits; those of a zero do not.
     let filled = if written == 0 { 1 } else { written.saturating_add(scale - exponent) };
-    let precision = filled.max(scale).max(told(precision));
+    let precision = filled.max(scale).max(given(precision));
     let exact = || {
         let zeros = usize::try_from(scale - exponent).ok().filter(|_| written > 0).unwrap_or(0);
         format!("{digits}{}", "0".repeat(zeros)).parse::<i128>().ok()
@@ -80,15 +81,8 @@ fn decimal_literal(proto: wire::Decimal) -> Result<Literal> {
     let fitting = (precision <= MAX_PRECISION).then(exact).flatten();
     match (fitting, u8::try_from(precision), i8::try_from(scale)) {
         (Some(unscaled), Ok(precision), Ok(scale)) => Ok(Literal::Decimal { unscaled, precision, scale }),
-        _ => Err(too_precise(precision)),
+        _ => Err(decimal_precision(ErrorKind::Arithmetic, precision)),
     }
-}
-
-fn too_precise(precision: i64) -> Error {
-    let text = format!("Decimal precision {precision} exceeds max precision {MAX_PRECISION}.");
-    Error::new(ErrorKind::Arithmetic, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
-        .param("precision", precision.to_string())
-        .param("maxPrecision", MAX_PRECISION.to_string())
 }
 
 /// Returns the digits with their sign, and the scale, of a text such as `-12.30` or `1.5E+3`.
@@ -108,8 +102,8 @@ fn parse_decimal(text: &str) -> Option<(String, i64)> {
     is_number.then(|| (format!("{sign}{digits}"), fraction.len() as i64 - exponent))
 }
 
-fn year_month(told: Option<DataType>, months: i32) -> Result<Literal> {
-    match told {
+fn year_month(declared: Option<DataType>, months: i32) -> Result<Literal> {
+    match declared {
         Some(DataType::YearMonthInterval { start, end }) => {
             Ok(Literal::YearMonthInterval { months, start, end })
         }
@@ -118,16 +112,16 @@ fn year_month(told: Option<DataType>, months: i32) -> Result<Literal> {
     }
 }
 
-fn day_time(told: Option<DataType>, micros: i64) -> Result<Literal> {
-    match told {
+fn day_time(declared: Option<DataType>, micros: i64) -> Result<Literal> {
+    match declared {
         Some(DataType::DayTimeInterval { start, end }) => Ok(Literal::DayTimeInterval { micros, start, end }),
         None => Ok(Literal::DayTimeInterval { micros, start: 0, end: 3 }),
         Some(other) => Err(of_another_type("An interval of microseconds", &other)),
     }
 }
 
-fn of_another_type(literal: &str, told: &DataType) -> Error {
-    invalid(format!("{literal} has {} as its data type.", told.sql()))
+fn of_another_type(literal: &str, declared: &DataType) -> Error {
+    invalid(format!("{literal} has {} as its data type.", declared.sql()))
 }
 
 fn all(values: Vec<pb::expression::Literal>) -> Result<Vec<Literal>> {
@@ -135,11 +129,11 @@ fn all(values: Vec<pb::expression::Literal>) -> Result<Vec<Literal>> {
 }
 
 #[allow(deprecated)] // Older clients put the type inside.
-fn array_literal(told: Option<DataType>, proto: wire::Array) -> Result<Literal> {
+fn array_literal(declared: Option<DataType>, proto: wire::Array) -> Result<Literal> {
     let wire::Array { element_type, elements } = proto;
     let values = all(elements)?;
     let inside = element_type.map(types::from_proto).transpose()?;
-    let element = match told {
+    let element = match declared {
         Some(DataType::Array { element, contains_null: _ }) => *element,
         None => inside.unwrap_or_else(|| first_type(&values)),
         Some(other) => return Err(of_another_type("An array literal", &other)),
@@ -148,7 +142,7 @@ fn array_literal(told: Option<DataType>, proto: wire::Array) -> Result<Literal> 
 }
 
 #[allow(deprecated)] // Older clients put the types inside.
-fn map_literal(told: Option<DataType>, proto: wire::Map) -> Result<Literal> {
+fn map_literal(declared: Option<DataType>, proto: wire::Map) -> Result<Literal> {
     let wire::Map { key_type, value_type, keys, values } = proto;
     if keys.len() != values.len() {
         return Err(invalid("A map literal has not as many keys as values."));
@@ -156,7 +150,7 @@ fn map_literal(told: Option<DataType>, proto: wire::Map) -> Result<Literal> {
     let (keys, values) = (all(keys)?, all(values)?);
     let inside =
         (key_type.map(types::from_proto).transpose()?, value_type.map(types::from_proto).transpose()?);
-    let (key, value) = match told {
+    let (key, value) = match declared {
         Some(DataType::Map { key, value, value_contains_null: _ }) => (*key, *value),
         None => {
             (inside.0.unwrap_or_else(|| first_type(&keys)), inside.1.unwrap_or_else(|| first_type(&values)))
@@ -167,11 +161,11 @@ fn map_literal(told: Option<DataType>, proto: wire::Map) -> Result<Literal> {
 }
 
 #[allow(deprecated)] // Older clients put the type inside.
-fn struct_literal(told: Option<DataType>, proto: wire::Struct) -> Result<Literal> {
+fn struct_literal(declared: Option<DataType>, proto: wire::Struct) -> Result<Literal> {
     let wire::Struct { struct_type, elements } = proto;
     let values = all(elements)?;
     let inside = struct_type.map(types::from_proto).transpose()?;
-    let fields = match told.or(inside) {
+    let fields = match declared.or(inside) {
         None => numbered(&values),
         Some(DataType::Struct(fields)) => fields,
         Some(other) => return Err(of_another_type("A struct literal", &other)),

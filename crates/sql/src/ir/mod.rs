@@ -9,6 +9,8 @@ mod command;
 mod expr;
 mod literal;
 mod relation;
+mod rows;
+mod tables;
 mod visit;
 
 pub use command::*;

@@ -4,6 +4,7 @@ use super::Parser;
 use super::lexer::TokenKind;
 use crate::types::{DataType, StructField, StructType};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_values::errors::decimal_precision;
 
 impl Parser<'_> {
     /// A type.
@@ -80,13 +81,14 @@ impl Parser<'_> {
         if let Some(data_type) = DataType::decimal(precision, scale) {
             return Ok(data_type);
         }
-        Err(Error::new(
-            ErrorKind::Parse,
-            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
-            "22003",
-            format!("DECIMAL({precision},{scale}) needs a precision from 1 to {} and a scale up to the precision.", DataType::PRECISION_MAX),
-        )
-        .at(self.position(start, self.pos)))
+        let error = if precision > DataType::PRECISION_MAX {
+            decimal_precision(ErrorKind::Parse, precision)
+        } else {
+            // Spark's error for a scale has no class.
+            let text = format!("DECIMAL({precision},{scale}) needs a precision from 1 and a scale up to it.");
+            Error::new(ErrorKind::Parse, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
+        };
+        Err(error.at(self.position(start, self.pos)))
     }
 
     fn nested_type(&mut self, word: &str, start: usize) -> Result<DataType> {

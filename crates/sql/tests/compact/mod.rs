@@ -17,7 +17,7 @@ fn debug(value: impl Debug) -> String {
     format!("{value:?}").to_lowercase()
 }
 
-pub fn literal(value: &Literal) -> String {
+pub(crate) fn literal(value: &Literal) -> String {
     match value {
         Literal::Null(t) => {
             if t.simple_string() == "void" {
@@ -98,7 +98,7 @@ fn window(w: &WindowCall) -> String {
     text + ")"
 }
 
-pub fn expr(e: &Expr) -> String {
+pub(crate) fn expr(e: &Expr) -> String {
     match &e.node {
         ExprNode::Literal(l) => literal(l),
         ExprNode::Attribute { name, .. } => name.join("."),
@@ -188,7 +188,7 @@ fn leaf(r: &RelationNode) -> String {
     }
 }
 
-pub fn relation(r: &Relation) -> String {
+pub(crate) fn relation(r: &Relation) -> String {
     let (head, input) = match &r.node {
         RelationNode::Project { input, exprs: e } => (format!("project[{}]", exprs(e)), input),
         RelationNode::Filter { input, condition } => (format!("filter[{}]", expr(condition)), input),

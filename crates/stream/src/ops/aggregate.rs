@@ -18,7 +18,7 @@ use super::key_encoder::KeyEncoder;
 use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::stateless::{batch_of, boolean};
 use crate::error::other_layout;
-use crate::spec::{AggregateSpec, EventTimeKey, OutputMode};
+use crate::spec::{AggregateSpec, EventTimeKey};
 use crate::state::{
     EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group,
 };
@@ -29,6 +29,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_connectors::OutputMode;
 use thalweg_values::errors::from_arrow;
 
 /// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late

@@ -9,8 +9,9 @@ use super::operator::Operator;
 use super::stateless::Steps;
 use super::union::Union;
 use super::watermark::Watermark;
-use crate::spec::{OperatorNode, OperatorSpec, OutputMode};
+use crate::spec::{OperatorNode, OperatorSpec};
 use thalweg_common::{Error, Result};
+use thalweg_connectors::OutputMode;
 
 /// What happens to the rows of one input before they reach the operator.
 #[derive(Default)]

@@ -18,6 +18,7 @@ use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::col;
 use std::sync::Arc;
 use thalweg_common::ids::Epoch;
+use thalweg_connectors::OutputMode;
 
 const US: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 

@@ -4,11 +4,12 @@
 //! sources to the sink. So a step that is added to a query renames no state. If an operator of the same kind
 //! is added, the numbers shift, and the state is found by its [`StateMeaning`].
 
-use super::{Expiry, OperatorSpec, OutputMode};
+use super::{Expiry, OperatorSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
+use thalweg_connectors::OutputMode;
 use thalweg_connectors::stream::StreamSource;
 
 /// Identifies an operator in checkpoints and reports, such as `aggregate-0`.

@@ -14,6 +14,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use std::sync::Arc;
+use thalweg_connectors::OutputMode;
 use thalweg_connectors::stream::{StreamSink, StreamSource};
 
 /// A resolved streaming query: a graph of operators whose last one feeds the sink.
@@ -25,26 +26,6 @@ pub struct StreamPlan {
     pub sink: Arc<dyn StreamSink>,
     /// Which rows are emitted.
     pub output_mode: OutputMode,
-}
-
-/// Which rows of a result are emitted, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputMode {
-    /// A row is emitted once, when it can no longer change. An aggregate needs an [`EventTimeKey`] and an
-    /// [`OperatorSpec::Watermark`] before it, since otherwise no group closes.
-    Append,
-    /// Every group that an epoch touched is emitted with its value at the end of the epoch.
-    Update,
-}
-
-impl OutputMode {
-    /// Returns Spark's name of the mode.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Append => "append",
-            Self::Update => "update",
-        }
-    }
 }
 
 /// One operator. Rows arrive at its inputs and leave at its only output.

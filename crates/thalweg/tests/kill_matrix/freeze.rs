@@ -16,7 +16,7 @@ const HITS: [u64; 2] = [1, 3];
 const THREADS: usize = 2;
 
 /// Freezes a process at every fail point; returns the freezes that happened.
-pub fn matrix() -> Vec<String> {
+pub(crate) fn matrix() -> Vec<String> {
     let mut cases: Vec<(FailPoint, u64)> = vec![];
     for point in FailPoint::ALL {
         let once = ONCE_PER_PROCESS.contains(point);

@@ -14,17 +14,17 @@ const WINDOW: u64 = 10;
 const FILE_SPAN: u64 = 7;
 
 /// Window start in minutes, key → sum and count.
-pub type Answer = BTreeMap<(u64, String), (i64, i64)>;
+pub(crate) type Answer = BTreeMap<(u64, String), (i64, i64)>;
 
 /// The folders of one trial.
-pub struct Trial {
+pub(crate) struct Trial {
     folder: tempfile::TempDir,
     pub answer: Answer,
 }
 
 impl Trial {
     /// Writes the input files and the job for a seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let incoming = folder.path().join("incoming");
         std::fs::create_dir(&incoming).unwrap();
@@ -41,17 +41,17 @@ impl Trial {
     }
 
     /// Returns the data directory of one machine.
-    pub fn data_dir(&self, machine: &str) -> PathBuf {
+    pub(crate) fn data_dir(&self, machine: &str) -> PathBuf {
         self.folder.path().join(machine)
     }
 
     /// Returns a folder that all machines share.
-    pub fn shared(&self, name: &str) -> PathBuf {
+    pub(crate) fn shared(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Lets several machines use the same checkpoints.
-    pub fn share_checkpoints(&self, machines: &[&str]) {
+    pub(crate) fn share_checkpoints(&self, machines: &[&str]) {
         let shared = self.shared("checkpoints");
         std::fs::create_dir_all(&shared).unwrap();
         for machine in machines {
@@ -61,7 +61,7 @@ impl Trial {
     }
 
     /// Returns the file of a script.
-    pub fn script(&self, name: &str) -> PathBuf {
+    pub(crate) fn script(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.sql"))
     }
 
@@ -84,7 +84,7 @@ impl Trial {
 
     /// Compares the rows of `csv`, the output of the read script, with the expected rows; the error says what
     /// differs.
-    pub fn verify(&self, csv: &str) -> Result<(), String> {
+    pub(crate) fn verify(&self, csv: &str) -> Result<(), String> {
         let mut found = Answer::new();
         for line in csv.lines().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
@@ -107,7 +107,7 @@ impl Trial {
     }
 
     /// Panics unless the rows of `csv` are the expected ones.
-    pub fn check(&self, csv: &str, context: &str) {
+    pub(crate) fn check(&self, csv: &str, context: &str) {
         self.verify(csv).unwrap_or_else(|fault| panic!("{context}: {fault}"));
     }
 }

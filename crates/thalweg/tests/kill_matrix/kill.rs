@@ -14,7 +14,7 @@ use thalweg_common::fail_point::FailPoint;
 use thalweg_common::lock::lock;
 
 /// Fail points that a process hits once, before its first epoch.
-pub const ONCE_PER_PROCESS: [FailPoint; 5] = [
+pub(crate) const ONCE_PER_PROCESS: [FailPoint; 5] = [
     FailPoint::GenerationClaim,
     FailPoint::GenerationClaimed,
     FailPoint::SinkFence,
@@ -31,17 +31,17 @@ const ATTEMPTS_MAX: u32 = 3;
 
 /// Kills per fail point.
 #[derive(Default)]
-pub struct KillCounts {
+pub(crate) struct KillCounts {
     kills: BTreeMap<&'static str, usize>,
     trials: usize,
 }
 
 impl KillCounts {
-    pub fn kills(&self) -> usize {
+    pub(crate) fn kills(&self) -> usize {
         self.kills.values().sum()
     }
 
-    pub fn never_reached(&self) -> Vec<&'static str> {
+    pub(crate) fn never_reached(&self) -> Vec<&'static str> {
         FailPoint::ALL.iter().map(|e| e.name()).filter(|n| !self.kills.contains_key(n)).collect()
     }
 
@@ -76,7 +76,7 @@ fn hits(point: FailPoint) -> [u64; 3] {
 }
 
 /// Runs the trials of all seeds.
-pub fn matrix() -> KillCounts {
+pub(crate) fn matrix() -> KillCounts {
     let total = Mutex::new(KillCounts::default());
     let seeds = std::env::var("TEST_SEEDS").map_or(SEEDS, |n| n.parse().unwrap());
     std::thread::scope(|scope| {

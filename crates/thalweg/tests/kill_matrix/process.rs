@@ -8,14 +8,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 const SIGKILL: i32 = 9;
 
 /// How a process ended.
-pub enum ProcessEnd {
+pub(crate) enum ProcessEnd {
     Killed,
     Done(String),
     Failed(String),
 }
 
 /// A running process, which is killed when this is dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
@@ -28,7 +28,7 @@ impl Drop for Process {
 
 impl Process {
     /// Starts a script of the trial on one of its machines, with a fault.
-    pub fn start(trial: &Trial, machine: &str, script: &str, fault: Option<&str>) -> Self {
+    pub(crate) fn start(trial: &Trial, machine: &str, script: &str, fault: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
         command.args(["sql", "--format", "csv", "--data-dir"]).arg(trial.data_dir(machine));
         command.arg("-f").arg(trial.script(script));
@@ -37,7 +37,7 @@ impl Process {
     }
 
     /// Starts any command with a fault.
-    pub fn spawn(mut command: Command, fault: Option<&str>) -> Self {
+    pub(crate) fn spawn(mut command: Command, fault: Option<&str>) -> Self {
         command.env_remove("THALWEG_FAULT");
         if let Some(fault) = fault {
             command.env("THALWEG_FAULT", fault);
@@ -47,7 +47,7 @@ impl Process {
     }
 
     /// Waits for the end. The output fits into a pipe, so reading one pipe after the other cannot block.
-    pub fn end(mut self) -> ProcessEnd {
+    pub(crate) fn end(mut self) -> ProcessEnd {
         let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -60,7 +60,7 @@ impl Process {
     }
 
     /// Waits until the process has frozen itself; returns `None` if it ended before.
-    pub fn frozen(mut self) -> Option<Self> {
+    pub(crate) fn frozen(mut self) -> Option<Self> {
         let mut talk = BufReader::new(self.child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.starts_with("thalweg: stopping at") {
@@ -79,7 +79,7 @@ impl Process {
     }
 
     /// Lets a frozen process continue.
-    pub fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         let pid = self.child.id().to_string();
         let kill = Command::new("sh").args(["-c", "kill -CONT \"$1\"", "sh", &pid]).status().unwrap();
         assert!(kill.success());
@@ -92,7 +92,7 @@ fn state(stat: &str) -> char {
 }
 
 /// Runs the read script on a machine and returns its rows.
-pub fn read(trial: &Trial, machine: &str) -> String {
+pub(crate) fn read(trial: &Trial, machine: &str) -> String {
     match Process::start(trial, machine, "read", None).end() {
         ProcessEnd::Done(rows) => rows,
         ProcessEnd::Killed => panic!("the reader was killed"),

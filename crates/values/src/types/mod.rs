@@ -114,6 +114,46 @@ pub struct StructField {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl DataType {
+    /// Returns the same type in which every part may be null.
+    #[must_use]
+    pub fn as_nullable(&self) -> Self {
+        match self {
+            Self::Array { element, .. } => {
+                Self::Array { element: Box::new(element.as_nullable()), contains_null: true }
+            }
+            Self::Map { key, value, .. } => Self::Map {
+                key: Box::new(key.as_nullable()),
+                value: Box::new(value.as_nullable()),
+                value_contains_null: true,
+            },
+            Self::Struct(fields) => Self::Struct(fields.as_nullable()),
+            leaf => leaf.clone(),
+        }
+    }
+}
+
+impl StructType {
+    /// Returns the same fields, which may be null, and so may every part of them. Tables that a query fills have these
+    /// columns, as in Spark.
+    ///
+    /// ```
+    /// use thalweg_values::types::{DataType, StructField, StructType};
+    ///
+    /// let counted = StructType { fields: vec![StructField::new("n", DataType::Long, false)] };
+    /// assert!(counted.as_nullable().fields[0].nullable);
+    /// ```
+    #[must_use]
+    pub fn as_nullable(&self) -> Self {
+        let nullable = |f: &StructField| StructField {
+            data_type: f.data_type.as_nullable(),
+            nullable: true,
+            ..f.clone()
+        };
+        Self { fields: self.fields.iter().map(nullable).collect() }
+    }
+}
+
 impl StructField {
     /// Creates a field without metadata.
     pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {

@@ -43,7 +43,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["array_position"], 2, 2, |c| search(c, "array_position", DataType::Int64, position)).doc(
         "array, value",
-        "Returns the first position of an element, counted from 1; 0 if there is none.",
+        "Returns the position of the first occurrence of an element, counted from 1; 0 if there is no occurrence.",
         &["SELECT array_position(array('a', 'b'), 'b')"],
     ),
     Entry::bind(&["array_remove"], 2, 2, remove).doc(
@@ -63,7 +63,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["array_join"], 2, 3, array_join).doc(
         "array, delimiter[, null]",
-        "Joins texts, with a text in the place of nulls if one is given.",
+        "Joins texts, with a replacement for nulls if one is given.",
         &["SELECT array_join(array('a', NULL, 'b'), '-', '?')"],
     ),
     Entry::bind(&["array_compact"], 1, 1, compact).doc(
@@ -83,7 +83,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["array_repeat"], 2, 2, array_repeat).doc(
         "value, count",
-        "Makes an array of so many times the value.",
+        "Makes an array that repeats a value a given number of times.",
         &["SELECT array_repeat('a', 3)"],
     ),
     Entry::bind(&["sort_array"], 1, 2, sort_array)

@@ -4,13 +4,14 @@
 //! builds the result, for every element type. Elements are compared by Arrow's comparators on normalized values:
 //! nulls first, NaN greatest.
 
+mod array_insert;
+mod arrays_zip;
 mod build;
 mod list;
 mod map;
 pub(crate) mod positions;
 mod sequence;
 mod set;
-mod zip;
 
 use crate::kernel::{Batch, arrow};
 use crate::registry::Entry;
@@ -26,8 +27,15 @@ use thalweg_values::types::sql_name;
 pub(crate) use list::concat;
 
 /// All entries of this family.
-pub(super) const FAMILIES: &[&[Entry]] =
-    &[build::ENTRIES, list::ENTRIES, map::ENTRIES, sequence::ENTRIES, set::ENTRIES, zip::ENTRIES];
+pub(super) const FAMILIES: &[&[Entry]] = &[
+    build::ENTRIES,
+    list::ENTRIES,
+    map::ENTRIES,
+    sequence::ENTRIES,
+    set::ENTRIES,
+    array_insert::ENTRIES,
+    arrays_zip::ENTRIES,
+];
 
 /// Returns the range of a row's elements in the child array.
 fn range_of(list: &ListArray, row: usize) -> Range<usize> {

@@ -55,7 +55,7 @@ fn sequence(call: Call) -> Result<Bound> {
         return Err(unexpected_type("sequence", 0, "INTEGRAL, DATE or TIMESTAMP", &common));
     }
     let kernel = Kernel::new("sequence", array_with(common, false), run).fallible(true);
-    Ok(kernel.params(InZone(zone.into())).call(taken))
+    Ok(kernel.large_lists().params(InZone(zone.into())).call(taken))
 }
 
 /// The length of a step: microseconds, or units of integers, and months.

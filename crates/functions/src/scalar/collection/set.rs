@@ -35,7 +35,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["array_except"], 2, 2, |c| pair(c, "array_except", |b| combine(b, Keep::LeftOnly))).doc(
         "left, right",
-        "Returns the elements of the left array that the right one lacks, each once.",
+        "Returns the elements of the left array that the right one does not have, each once.",
         &["SELECT array_except(array(1, 2, 2), array(2, 3))"],
     ),
     Entry::bind(&["arrays_overlap"], 2, 2, arrays_overlap).doc(

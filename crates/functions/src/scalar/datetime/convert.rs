@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["try_to_date"], 1, 2, |c| to_date(c, true)).doc(
         "value[, format]",
-        "Does as `to_date`, and returns null for a text that is not a date.",
+        "Works like `to_date`, but returns null for a text that is not a date.",
         &["SELECT try_to_date('not a date')"],
     ),
     Entry::bind(&["to_timestamp", "to_timestamp_ltz"], 1, 2, |c| to_timestamp(c, timestamp(), false)).doc(
@@ -41,7 +41,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["try_to_timestamp"], 1, 2, |c| to_timestamp(c, timestamp(), true)).doc(
         "value[, format]",
-        "Does as `to_timestamp`, and returns null for a text that is not a time.",
+        "Works like `to_timestamp`, but returns null for a text that is not a timestamp.",
         &["SELECT try_to_timestamp('not a time')"],
     ),
     Entry::bind(&["unix_timestamp", "to_unix_timestamp"], 0, 2, unix_timestamp)

@@ -39,12 +39,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::bind(&["try_make_timestamp", "try_make_timestamp_ltz"], 6, 7, |c| make_time(c, timestamp(), true))
         .doc(
             "year, month, day, hour, minute, second[, zone]",
-            "Makes a timestamp, or null for fields that are none.",
+            "Makes a timestamp, or null for fields that are not valid.",
             &["SELECT try_make_timestamp(2024, 13, 1, 0, 0, 0)"],
         ),
     Entry::bind(&["try_make_timestamp_ntz"], 6, 6, |c| make_time(c, TIMESTAMP_NTZ, true)).doc(
         "year, month, day, hour, minute, second",
-        "Makes a timestamp without time zone, or null for fields that are none.",
+        "Makes a timestamp without time zone, or null for fields that are not valid.",
         &["SELECT try_make_timestamp_ntz(2024, 2, 30, 0, 0, 0)"],
     ),
     Entry::bind(&["make_dt_interval"], 0, 4, make_dt_interval).intervals(Intervals::AllFields).doc(
@@ -145,7 +145,8 @@ fn make_time(mut call: Call, returns: DataType, tries: bool) -> Result<Bound> {
     let zone = if returns == TIMESTAMP_NTZ { "UTC" } else { call.ctx.time_zone };
     let run: Run = if tries { |b| time_made(b, true) } else { |b| time_made(b, false) };
     let name = if tries { "try_make_timestamp" } else { "make_timestamp" };
-    let kernel = zoned(name, returns, run, zone).fallible(!tries);
+    // A function that tries raises too, for a timestamp beyond 64 bits.
+    let kernel = zoned(name, returns, run, zone).fallible(true);
     Ok(kernel.nulls(if tries { Nulls::Always } else { Nulls::Args }).call(call.args))
 }
 

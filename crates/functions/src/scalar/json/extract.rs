@@ -16,7 +16,7 @@ use thalweg_values::json::{Json, Lenience, parse};
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::plain(&["get_json_object"], &[Ty::Text, Ty::Text], Ty::Text, get).nullable().doc(
         "text, path",
-        "Returns what a path such as `$.a[0]` finds in a JSON text.",
+        "Returns the value at a path such as `$.a[0]` in a JSON text.",
         &["SELECT get_json_object('{\"a\":[1,2]}', '$.a[1]')"],
     ),
     Entry::plain(&["json_array_length"], &[Ty::Text], Ty::Int, length).nullable().doc(

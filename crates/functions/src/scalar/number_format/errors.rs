@@ -76,14 +76,6 @@ pub(super) fn mismatch(format: &str, input: &str) -> Error {
         .param("inputType", "\"STRING\"")
 }
 
-/// `[DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION]`: a format of more digits than a decimal has.
-pub(super) fn too_many_digits(precision: usize) -> Error {
-    let text = format!("Decimal precision {precision} exceeds max precision 38.");
-    Error::new(ErrorKind::Arithmetic, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", text)
-        .param("precision", precision.to_string())
-        .param("maxPrecision", "38")
-}
-
 /// `[NON_FOLDABLE_ARGUMENT]`: the format of a binary is not a constant text.
 pub(super) fn format_not_constant(function: &str, actual: &DataType) -> Error {
     let actual = quoted(actual);

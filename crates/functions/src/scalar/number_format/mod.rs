@@ -19,9 +19,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use errors::{format_not_constant, mismatch, too_many_digits};
+use errors::{format_not_constant, mismatch};
 use format::NumberFormat;
-use thalweg_common::Result;
+use thalweg_common::{ErrorKind, Result};
+use thalweg_values::errors::decimal_precision;
 use thalweg_values::types::{exact_digits, sql_name};
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -32,7 +33,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["try_to_number"], 2, 2, |c| to_number(c, true)).doc(
         "text, format",
-        "Does as `to_number`, and returns null for a text that does not match the format.",
+        "Works like `to_number`, but returns null for a text that does not match the format.",
         &["SELECT try_to_number('12-', '99MI'), try_to_number('x', '99')"],
     ),
     Entry::bind(&["to_char", "to_varchar"], 2, 2, to_char)
@@ -67,7 +68,7 @@ fn to_number(mut call: Call, tries: bool) -> Result<Bound> {
     let (precision, scale) = format.size();
     let returns = match (u8::try_from(precision), i8::try_from(scale)) {
         (Ok(precision @ 1..=38), Ok(scale)) => DataType::Decimal128(precision, scale),
-        _ => return Err(too_many_digits(precision)),
+        _ => return Err(decimal_precision(ErrorKind::Arithmetic, precision)),
     };
     call.args.truncate(1);
     let (name, nulls) = if tries { ("try_to_number", Nulls::Always) } else { ("to_number", Nulls::Args) };

@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["try_to_binary"], 1, 2, |c| to_binary(c, true)).doc(
         "text[, format]",
-        "Does as `to_binary`, and returns null for what can't be converted.",
+        "Works like `to_binary`, but returns null for a text that can't be converted.",
         &["SELECT try_to_binary('not hex')"],
     ),
 ];

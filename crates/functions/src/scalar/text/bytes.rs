@@ -2,19 +2,23 @@
 
 use crate::binding::{Arg, Bound};
 use crate::coerce::{as_arg, to_type};
-use crate::errors::{bad_value_of, malformed_coding};
+use crate::errors::malformed_coding;
 use crate::kernel::{Batch, Kernel, Nulls, Run};
 use crate::operators::compare::compare_args;
 use crate::registry::{Call, Entry, MANY, Ty};
 use crate::types::{is_decimal, is_integral};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Int64Type};
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, Operator, ScalarUDF};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_values::charset::{Charset, unknown};
 
 /// The sentence about `decode`, which is too long for the table.
 const DECODE_DOC: &str = "Decodes bytes by a character set, or returns the result after the first candidate that \
@@ -28,7 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::plain(&["unhex"], &[Ty::Text], Ty::Bytes, unhex).nullable().doc(
         "digits",
-        "Reads hexadecimal digits as bytes; null if they are none.",
+        "Reads hexadecimal digits as bytes; null if the text contains other characters.",
         &["SELECT unhex('4142')"],
     ),
     Entry::plain(&["bin"], &[Ty::Long], Ty::Text, bin).doc(
@@ -38,7 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["base64"], 1, 1, |c| of_bytes(c, "base64", DataType::Utf8, base64)).doc(
         "bytes",
-        "Writes bytes in Base64.",
+        "Writes bytes in Base64, in lines of 76 characters.",
         &["SELECT base64('hello')"],
     ),
     Entry::plain(&["unbase64"], &[Ty::Text], Ty::Bytes, unbase64).fallible().doc(
@@ -157,26 +161,28 @@ fn bin(b: &Batch) -> Result<ArrayRef> {
     b.build_text(|i| Ok(n.get(i).map(|n| format!("{n:b}"))))
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// The standard alphabet. As in Java, the bits of a last digit that are part of no byte have no meaning.
+const fn base64_engine(padding: DecodePaddingMode) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&alphabet::STANDARD, config.with_decode_padding_mode(padding))
+}
+
+const PADDED: GeneralPurpose = base64_engine(DecodePaddingMode::RequireCanonical);
+const NOT_PADDED: GeneralPurpose = base64_engine(DecodePaddingMode::RequireNone);
+
+/// The number of digits in a line of MIME.
+const LINE_DIGITS: usize = 76;
 
 fn base64(b: &Batch) -> Result<ArrayRef> {
     let bytes = b.bytes(0)?;
     b.build_text(|i| Ok(bytes.get(i).map(to_base64)))
 }
 
+/// Writes bytes in lines of MIME, as `spark.sql.chunkBase64String.enabled` has them.
 fn to_base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        // Up to three bytes, left-aligned in 24 bits.
-        let bits = group.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - group.len()));
-        for i in 0..4 {
-            let six = (bits >> (18 - 6 * i)) as usize & 63;
-            let digit = ALPHABET.get(six).copied().unwrap_or(b'=');
-            // n bytes have n + 1 digits; the rest is padding.
-            out.push(if i <= group.len() { char::from(digit) } else { '=' });
-        }
-    }
-    out
+    let digits = PADDED.encode(bytes);
+    let lines: Vec<Cow<str>> = digits.as_bytes().chunks(LINE_DIGITS).map(String::from_utf8_lossy).collect();
+    lines.join("\r\n")
 }
 
 fn unbase64(b: &Batch) -> Result<ArrayRef> {
@@ -208,53 +214,19 @@ fn bad_base64(text: &str) -> thalweg_common::Error {
 /// Decodes Base64; `None` if the padding or the number of digits is wrong. White space is ignored.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let body: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    let padding = body.iter().rev().take_while(|b| **b == b'=').count();
-    let digits = body.get(..body.len() - padding)?;
-    // A last group of one digit has only six bits, which are not a byte. Padding may be missing, but not be
-    // incomplete.
-    if padding > 2 || digits.len() % 4 == 1 || (padding > 0 && !body.len().is_multiple_of(4)) {
-        return None;
-    }
-    let mut out = Vec::with_capacity(digits.len() * 3 / 4);
-    for group in digits.chunks(4) {
-        let mut bits = 0u32;
-        for digit in group {
-            bits = bits << 6 | u32::try_from(ALPHABET.iter().position(|a| a == digit)?).ok()?;
-        }
-        bits <<= 6 * (4 - group.len());
-        let bytes = bits.to_be_bytes();
-        out.extend_from_slice(bytes.get(1..group.len())?);
-    }
-    Some(out)
+    // Padding may be missing, but not be incomplete.
+    let engine = if body.ends_with(b"=") { PADDED } else { NOT_PADDED };
+    engine.decode(body).ok()
 }
 
 /// Computes `encode`: the bytes of a text in a character set, which must have all of its characters.
 fn encode(b: &Batch) -> Result<ArrayRef> {
     let (text, charset) = (b.strings(0)?, b.strings(1)?);
     b.build_bytes(|i| {
-        let Some((s, charset)) = text.get(i).zip(charset.get(i)) else { return Ok(None) };
-        let single = |limit: u32| {
-            let byte = |c| u8::try_from(u32::from(c)).ok().filter(|b| u32::from(*b) < limit);
-            let bytes: Option<Vec<u8>> = s.chars().map(byte).collect();
-            bytes.ok_or_else(|| malformed_coding("encode", charset))
-        };
-        let wide = |order: fn(u16) -> [u8; 2]| s.encode_utf16().flat_map(order).collect::<Vec<u8>>();
-        Ok(Some(match charset.to_ascii_uppercase().as_str() {
-            "UTF-8" => s.as_bytes().to_vec(),
-            "US-ASCII" => single(128)?,
-            "ISO-8859-1" => single(256)?,
-            "UTF-16BE" => wide(u16::to_be_bytes),
-            "UTF-16LE" => wide(u16::to_le_bytes),
-            "UTF-16" => [vec![0xFE, 0xFF], wide(u16::to_be_bytes)].concat(),
-            "UTF-32" => s.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
-            _ => return Err(bad_charset("encode", charset)),
-        }))
+        let Some((s, name)) = text.get(i).zip(charset.get(i)) else { return Ok(None) };
+        let charset = Charset::named(name).ok_or_else(|| unknown("`encode`", name))?;
+        charset.encode(s).map(Some).ok_or_else(|| malformed_coding("encode", name))
     })
-}
-
-fn bad_charset(function: &str, charset: &str) -> thalweg_common::Error {
-    let expected = "one of the iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8";
-    bad_value_of("INVALID_PARAMETER_VALUE.CHARSET", [function, "charset"], expected, charset)
 }
 
 /// Binds `decode(binary, charset)` or `decode(value, search, result, .. [, default])`.
@@ -306,35 +278,8 @@ fn decode_bytes(mut call: Call) -> Result<Bound> {
 fn decoded(b: &Batch) -> Result<ArrayRef> {
     let (bytes, charset) = (b.bytes(0)?, b.strings(1)?);
     b.build_text(|i| {
-        let Some((s, charset)) = bytes.get(i).zip(charset.get(i)) else { return Ok(None) };
-        let wide = |s: &[u8], order: fn([u8; 2]) -> u16| {
-            let units: Vec<u16> = s.chunks_exact(2).filter_map(|p| p.try_into().ok().map(order)).collect();
-            String::from_utf16(&units).ok().filter(|_| s.len().is_multiple_of(2))
-        };
-        let text = match charset.to_ascii_uppercase().as_str() {
-            "UTF-8" => String::from_utf8(s.to_vec()).ok(),
-            "US-ASCII" => s.is_ascii().then(|| s.iter().map(|b| char::from(*b)).collect()),
-            "ISO-8859-1" => Some(s.iter().map(|b| char::from(*b)).collect()),
-            "UTF-16BE" => wide(s, u16::from_be_bytes),
-            "UTF-16LE" => wide(s, u16::from_le_bytes),
-            // A byte order mark is optional; without it the order is big-endian.
-            "UTF-16" => match s {
-                [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
-                [0xFE, 0xFF, rest @ ..] | rest => wide(rest, u16::from_be_bytes),
-            },
-            "UTF-32" => utf32(s),
-            _ => return Err(bad_charset("decode", charset)),
-        };
-        text.map(Some).ok_or_else(|| malformed_coding("decode", charset))
+        let Some((s, name)) = bytes.get(i).zip(charset.get(i)) else { return Ok(None) };
+        let charset = Charset::named(name).ok_or_else(|| unknown("`decode`", name))?;
+        charset.decode(s).map(Some).ok_or_else(|| malformed_coding("decode", name))
     })
-}
-
-/// Decodes UTF-32, big-endian unless a byte order mark says otherwise.
-fn utf32(bytes: &[u8]) -> Option<String> {
-    let (rest, order): (_, fn([u8; 4]) -> u32) = match bytes {
-        [0xFF, 0xFE, 0, 0, rest @ ..] => (rest, u32::from_le_bytes),
-        [0, 0, 0xFE, 0xFF, rest @ ..] | rest => (rest, u32::from_be_bytes),
-    };
-    let characters = rest.chunks(4).map(|four| char::from_u32(order(four.try_into().ok()?)));
-    characters.collect()
 }

@@ -99,34 +99,34 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::plain(&["translate"], &[Ty::Text, Ty::Text, Ty::Text], Ty::Text, translate).doc(
         "text, characters, by",
-        "Replaces single characters by those at the same places.",
+        "Replaces single characters by those at the same positions of another text.",
         &["SELECT translate('banana', 'an', 'xy')"],
     ),
-    Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat).doc(
+    Entry::plain(&["repeat"], &[Ty::Text, Ty::Int], Ty::Text, repeat).fallible().doc(
         "text, count",
         "Repeats a text.",
         &["SELECT repeat('ab', 3)"],
     ),
     Entry::plain(&["space"], &[Ty::Int], Ty::Text, space).doc(
         "count",
-        "Returns so many spaces.",
+        "Returns a text of the given number of spaces.",
         &["SELECT length(space(3))"],
     ),
     Entry::bind(&["lpad"], 2, 3, |c| padding(c, true)).defaults(&[Defaults { given: 2, shown: &[" "] }]).doc(
         "value, length[, fill]",
-        "Fills up at the start to a length, and cuts what is longer.",
+        "Pads a text or binary at the start to a length, and truncates a longer one.",
         &["SELECT lpad('7', 3, '0')"],
     ),
     Entry::bind(&["rpad"], 2, 3, |c| padding(c, false))
         .defaults(&[Defaults { given: 2, shown: &[" "] }])
         .doc(
             "value, length[, fill]",
-            "Fills up at the end to a length, and cuts what is longer.",
+            "Pads a text or binary at the end to a length, and truncates a longer one.",
             &["SELECT rpad('7', 3, '.')"],
         ),
     Entry::bind(&["overlay"], 3, 4, bind_overlay).defaults(&[Defaults { given: 3, shown: &["-1"] }]).doc(
         "value, by, start[, length]",
-        "Replaces a part from a place on.",
+        "Replaces a part of a text from a position on.",
         &["SELECT overlay('banana' PLACING 'XY' FROM 2 FOR 3)"],
     ),
     Entry::plain(&["split_part"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, split_part).fallible().doc(
@@ -136,7 +136,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::plain(&["substring_index"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Text, substring_index).doc(
         "text, delimiter, count",
-        "Returns what comes before so many delimiters, counted from the end if negative.",
+        "Returns the part of a text before the given number of delimiters, which are counted from the end if the number is negative.",
         &["SELECT substring_index('a.b.c', '.', 2)"],
     ),
     Entry::bind(&["elt"], 2, MANY, elt).doc(

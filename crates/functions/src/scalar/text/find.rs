@@ -14,7 +14,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Returns the number of characters of a text, of bytes of a binary.",
         &["SELECT length('Käse')"],
     ),
-    Entry::bind(&["octet_length"], 1, 1, |c| bytes(c, "octet_length", |b| size(b, 1))).doc(
+    Entry::bind(&["octet_length"], 1, 1, octet_length).doc(
         "value",
         "Returns the number of bytes.",
         &["SELECT octet_length('Käse')"],
@@ -31,7 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::plain(&["instr"], &[Ty::Text, Ty::Text], Ty::Int, instr).doc(
         "text, part",
-        "Returns the first place of a part, counted from 1; 0 if there is none.",
+        "Returns the position of the first occurrence of a part, counted from 1; 0 if there is no occurrence.",
         &["SELECT instr('banana', 'na')"],
     ),
     Entry::plain(&["locate", "position"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, locate)
@@ -39,27 +39,27 @@ pub(super) const ENTRIES: &[Entry] = &[
         .defaults(&[Defaults { given: 2, shown: &["1"] }])
         .doc(
             "part, text[, start]",
-            "Returns the first place of a part from a start on, counted from 1; 0 if there is none.",
+            "Returns the position of the first occurrence of a part at or after a start, counted from 1; 0 if there is no occurrence.",
             &["SELECT locate('na', 'banana', 4)"],
         ),
     Entry::bind(&["startswith"], 2, 2, |c| test(c, "startswith")).doc(
         "value, start",
-        "Returns whether a text or binary starts so.",
+        "Returns whether a text or binary starts with another one.",
         &["SELECT startswith('banana', 'ban')"],
     ),
     Entry::bind(&["endswith"], 2, 2, |c| test(c, "endswith")).doc(
         "value, end",
-        "Returns whether a text or binary ends so.",
+        "Returns whether a text or binary ends with another one.",
         &["SELECT endswith('banana', 'na')"],
     ),
     Entry::bind(&["contains"], 2, 2, |c| test(c, "contains")).doc(
         "value, part",
-        "Returns whether a text or binary has such a part.",
+        "Returns whether a text or binary contains another one.",
         &["SELECT contains('banana', 'nan')"],
     ),
     Entry::plain(&["find_in_set"], &[Ty::Text, Ty::Text], Ty::Int, find_in_set).doc(
         "text, list",
-        "Returns the place of a text in a list with commas, counted from 1; 0 if it is not there.",
+        "Returns the position of a text in a list with commas, counted from 1; 0 if the list does not have it.",
         &["SELECT find_in_set('b', 'a,b,c')"],
     ),
     Entry::plain(&["levenshtein"], &[Ty::Text, Ty::Text, Ty::Int], Ty::Int, levenshtein).optional(1).doc(
@@ -72,7 +72,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 /// Binds `length`: characters of a text, bytes of a binary.
 fn length(mut call: Call) -> Result<Bound> {
     if call.type_of(0) == DataType::Binary {
-        return bytes(call, "octet_length", |b| size(b, 1));
+        return octet_length(call);
     }
     call.coerce(0, &DataType::Utf8)?;
     let kernel = Kernel::new("length", DataType::Int32, |b| {
@@ -80,6 +80,10 @@ fn length(mut call: Call) -> Result<Bound> {
         b.build::<Int32Type>(|i| Ok(text.get(i).map(|s| chars(s) as i32)))
     });
     Ok(kernel.call(call.args))
+}
+
+fn octet_length(call: Call) -> Result<Bound> {
+    bytes(call, "octet_length", |b| size(b, 1))
 }
 
 fn bytes(mut call: Call, name: &'static str, run: crate::kernel::Run) -> Result<Bound> {

@@ -22,7 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["format_number"], 2, 2, format_number).doc(
         "number, format",
-        "Formats a number with so many digits after the point, or by a pattern.",
+        "Formats a number with the given number of digits after the decimal point, or by a pattern.",
         &["SELECT format_number(12345.678, 2)"],
     ),
 ];

@@ -20,7 +20,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["ilike"], 2, 3, |c| like(c, true)).doc(
         "text, pattern[, escape]",
-        "Returns whether a text matches a pattern of `%` and `_`, whatever the case.",
+        "Returns whether a text matches a pattern of `%` and `_`, ignoring case.",
         &["SELECT 'Banana' ILIKE 'B_N%'"],
     ),
 ];

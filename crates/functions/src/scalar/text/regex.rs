@@ -50,7 +50,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .defaults(&[Defaults { given: 2, shown: &["0"] }])
         .doc(
             "text, pattern[, group]",
-            "Returns the place of the first match, counted from 1; 0 without a match.",
+            "Returns the position of the first match, counted from 1; 0 if there is no match.",
             &["SELECT regexp_instr('banana', 'na')"],
         ),
     Entry::plain(&["regexp_substr"], &[Ty::Text, Ty::Text], Ty::Text, regexp_substr)
@@ -68,7 +68,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::bind(&["split"], 2, 3, split).defaults(&[Defaults { given: 2, shown: &["-1"] }]).doc(
         "text, pattern[, limit]",
-        "Splits a text at the matches of a regular expression, into at most so many parts.",
+        "Splits a text at the matches of a regular expression, into at most the given number of parts.",
         &["SELECT split('a1b2c', '[0-9]', 2)"],
     ),
 ];

@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     Entry::plain(&["try_url_decode"], &[Ty::Text], Ty::Text, |b| decode(b, true)).nullable().doc(
         "text",
-        "Does as `url_decode`, and returns null for what is not encoded well.",
+        "Works like `url_decode`, but returns null for a text that is not validly encoded.",
         &["SELECT try_url_decode('%zz')"],
     ),
 ];

@@ -4,7 +4,7 @@
 
 use crate::binding::Bound;
 use crate::errors::invalid_utf8;
-use crate::kernel::{Batch, Kernel, Nulls, Run};
+use crate::kernel::{Batch, Kernel, Nulls};
 use crate::registry::{Call, Entry, Ty};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
@@ -21,17 +21,24 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Returns whether a number's digits pass the Luhn check.",
         &["SELECT luhn_check('79927398713')"],
     ),
-    Entry::bind(&["is_valid_utf8"], 1, 1, |c| of_bytes(c, ("is_valid_utf8", DataType::Boolean), is_valid))
-        .doc("value", "Returns whether the bytes are valid UTF-8.", &["SELECT is_valid_utf8('abc')"]),
-    Entry::bind(&["make_valid_utf8"], 1, 1, |c| of_bytes(c, ("make_valid_utf8", DataType::Utf8), make_valid))
-        .doc("value", "Replaces bytes that are not valid UTF-8.", &["SELECT make_valid_utf8('abc')"]),
-    Entry::bind(&["validate_utf8"], 1, 1, |c| of_bytes(c, ("validate_utf8", DataType::Utf8), validate)).doc(
+    Entry::bind(&["is_valid_utf8"], 1, 1, |c| {
+        of_bytes(c, Kernel::new("is_valid_utf8", DataType::Boolean, is_valid))
+    })
+    .doc("value", "Returns whether the bytes are valid UTF-8.", &["SELECT is_valid_utf8('abc')"]),
+    Entry::bind(&["make_valid_utf8"], 1, 1, |c| {
+        of_bytes(c, Kernel::new("make_valid_utf8", DataType::Utf8, make_valid))
+    })
+    .doc("value", "Replaces bytes that are not valid UTF-8.", &["SELECT make_valid_utf8('abc')"]),
+    Entry::bind(&["validate_utf8"], 1, 1, |c| {
+        of_bytes(c, Kernel::new("validate_utf8", DataType::Utf8, validate).fallible(true))
+    })
+    .doc(
         "value",
         "Returns the text, and raises an error if it is not valid UTF-8.",
         &["SELECT validate_utf8('abc')"],
     ),
     Entry::bind(&["try_validate_utf8"], 1, 1, |c| {
-        of_bytes(c, ("try_validate_utf8", DataType::Utf8), try_validate)
+        of_bytes(c, Kernel::new("try_validate_utf8", DataType::Utf8, try_validate).nulls(Nulls::Always))
     })
     .doc(
         "value",
@@ -41,13 +48,12 @@ pub(super) const ENTRIES: &[Entry] = &[
 ];
 
 /// Binds a function of a text or a binary, whose kernel gets bytes.
-fn of_bytes(mut call: Call, (name, returns): (&'static str, DataType), run: Run) -> Result<Bound> {
+fn of_bytes(mut call: Call, kernel: Kernel) -> Result<Bound> {
     if call.type_of(0) != DataType::Binary {
         call.coerce(0, &DataType::Utf8)?;
         call.coerce(0, &DataType::Binary)?;
     }
-    let nulls = if name == "try_validate_utf8" { Nulls::Always } else { Nulls::Args };
-    Ok(Kernel::new(name, returns, run).nulls(nulls).fallible(name == "validate_utf8").call(call.args))
+    Ok(kernel.call(call.args))
 }
 
 fn is_valid(b: &Batch) -> Result<ArrayRef> {

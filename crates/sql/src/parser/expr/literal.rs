@@ -5,6 +5,7 @@ use super::literal_interval::parse_interval_text;
 use crate::ir::{Expr, ExprNode, Literal};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::datetime;
+use thalweg_values::errors::decimal_precision;
 use thalweg_values::zone::Zone;
 
 /// Spark's largest decimal.
@@ -149,17 +150,13 @@ fn out_of_range(text: &str, name: &str, low: &str, high: &str) -> Error {
 fn decimal(text: &str) -> Result<Literal> {
     let (mantissa, exponent) = text.split_once('E').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let too_long = || {
-        Error::new(
-            ErrorKind::Parse,
-            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
-            "22003",
-            format!("The decimal literal {text} exceeds the maximum precision {DECIMAL_DIGITS_MAX}."),
-        )
-    };
-    let exponent: i64 = exponent.parse().map_err(|_| too_long())?;
     let mut digits = format!("{whole}{fraction}");
-    let mut scale = i64::try_from(fraction.len()).map_err(|_| too_long())?.saturating_sub(exponent);
+    // An exponent beyond 64 bits is one that no decimal has.
+    let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let mut scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+    scale = scale.saturating_sub(exponent.parse().unwrap_or(beyond));
+    let needed = needed_precision(&digits, scale);
+    let too_long = || decimal_precision(ErrorKind::Parse, needed);
     if scale < 0 {
         let zeros = usize::try_from(-scale).ok().filter(|z| *z <= DECIMAL_DIGITS_MAX).ok_or_else(too_long)?;
         digits.push_str(&"0".repeat(zeros));
@@ -168,7 +165,7 @@ fn decimal(text: &str) -> Result<Literal> {
     let unscaled: i128 = digits.parse().map_err(|_| too_long())?;
     let significant = unscaled.unsigned_abs().to_string().len();
     let scale = usize::try_from(scale).map_err(|_| too_long())?;
-    // 0.05 has one significant digit, but needs two behind the point.
+    // 0.05 has one significant digit, but needs two after the point.
     let precision = significant.max(scale);
     if precision > DECIMAL_DIGITS_MAX {
         return Err(too_long());
@@ -178,6 +175,12 @@ fn decimal(text: &str) -> Result<Literal> {
         precision: u8::try_from(precision).map_err(|_| too_long())?,
         scale: i8::try_from(scale).map_err(|_| too_long())?,
     })
+}
+
+/// Returns the precision of a decimal of these digits, with zeros for a negative scale.
+fn needed_precision(digits: &str, scale: i64) -> i64 {
+    let significant = i64::try_from(digits.trim_start_matches(['-', '0']).len()).unwrap_or(i64::MAX);
+    if scale < 0 { significant.saturating_sub(scale) } else { significant.max(scale) }
 }
 
 #[cfg(test)]
@@ -222,6 +225,8 @@ mod tests {
             ("1e999", "INVALID_NUMERIC_LITERAL_RANGE"),
             ("9223372036854775808L", "INVALID_NUMERIC_LITERAL_RANGE"),
             ("1e39BD", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"),
+            ("1e-39BD", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"),
+            ("1e99999999999999999999BD", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"),
             ("123456789012345678901234567890123456789", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"),
         ] {
             assert_eq!(number_literal(text).unwrap_err().class(), class, "{text}");

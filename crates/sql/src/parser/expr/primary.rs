@@ -6,6 +6,7 @@ use super::special::special_form;
 use crate::ir::{EvalMode, Expr, ExprNode, Literal, Name, ParameterMarker, SubqueryKind};
 use crate::types::DataType;
 use thalweg_common::Result;
+use thalweg_values::names::same_name;
 
 impl Parser<'_> {
     /// An atom and the subscripts, fields and casts after it.
@@ -132,7 +133,7 @@ impl Parser<'_> {
     fn column(&self, name: Name, start: usize) -> Expr {
         // A parameter hides a column of its name, which the parser does not know.
         let parameter =
-            name.first().filter(|first| self.lambda_parameters.iter().any(|p| p.eq_ignore_ascii_case(first)));
+            name.first().filter(|first| self.lambda_parameters.iter().any(|p| same_name(p, first)));
         let Some(parameter) = parameter else {
             return self.expr_at(ExprNode::Attribute { name, plan_id: None }, start);
         };

@@ -62,6 +62,10 @@ fn or_none(arg: Arg, ctx: &BindContext) -> Result<Arg> {
 fn run(b: &Batch) -> Result<ArrayRef> {
     let texts = b.strings(0)?;
     let languages = if b.len() > 1 { Some(b.strings(1)?) } else { None };
+    if b.len() > 2 {
+        // No country changes where the sentences and words of a language end; its column must be readable.
+        b.strings(2)?;
+    }
     let chars = Chars::shared()?;
     let (mut words, mut word_counts, mut sentence_counts, mut valid) =
         (StringBuilder::new(), vec![], vec![], vec![]);

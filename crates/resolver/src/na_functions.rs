@@ -1,6 +1,6 @@
 //! Resolves `na.fill`, `na.drop` and `na.replace`.
 
-use crate::errors::{quoted, unresolved_column};
+use crate::errors::unresolved_column;
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::scope::{Scope, ScopeColumn};
 use crate::select::ListItem;
@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_sql::ir;
+use thalweg_values::names::quoted;
 
 /// A value that a method refers to.
 struct Named {
@@ -124,7 +125,10 @@ impl Resolver<'_> {
                         Some(Box::new(lit(0_i64))),
                     ))
                 };
-                let least = i64::try_from(least).map_err(|_| Error::unsupported("so many columns"))?;
+                let least = i64::try_from(least).map_err(|_| {
+                    Error::unsupported(format!("na.drop() of rows with fewer than {least} values"))
+                        .hint("Give a threshold up to the number of columns.")
+                })?;
                 let sum = present.into_iter().map(one).reduce(|a, b| a + b).unwrap_or_else(|| lit(0_i64));
                 Some(sum.gt_eq(lit(least)))
             }

@@ -1,0 +1,27 @@
+//! Finds and removes the checkpoints of streaming tables.
+
+use super::name::TableName;
+use crate::session::Session;
+use std::path::PathBuf;
+use thalweg_common::Result;
+use thalweg_storage::durable::write_failed;
+
+/// Returns the folder of the checkpoint of a streaming table.
+pub(crate) fn checkpoint(session: &Session, name: &TableName) -> Result<PathBuf> {
+    // The place follows from the table's name alone, so that the same statement finds the checkpoint again.
+    let root = session.engine()?.config.data_dir.join("checkpoints");
+    Ok(root.join(name.database.to_lowercase()).join(name.table.to_lowercase()))
+}
+
+/// Stops the query of a table that is about to be dropped, and removes its checkpoint.
+pub(super) async fn forget(session: &Session, name: &TableName) -> Result<()> {
+    let checkpoint = checkpoint(session, name)?;
+    if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
+        job.query.stop().await?;
+    }
+    // A new table of that name must not continue where the dropped one ended.
+    match std::fs::remove_dir_all(&checkpoint) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
