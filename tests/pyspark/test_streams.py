@@ -308,3 +308,37 @@ def test_columns_that_a_stream_cannot_be_partitioned_by(spark, tmp_path):
                 start()
             assert caught.value.getCondition() == condition
     assert not spark.catalog.tableExists("partitioned_stream")
+
+
+def test_unions_duplicates_and_windows_of_windows(spark, tmp_path):
+    rows = [("a", "2024-01-01T00:00:01", 1), ("a", "2024-01-01T00:00:01", 1), ("b", "2024-01-01T00:00:12", 2)]
+    late = [("c", "2024-01-01T00:00:23", 4), ("a", "2024-01-01T00:02:00", 8)]
+    for name, part in (("one", rows), ("two", late)):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [json.dumps({"k": k, "t": t, "v": v}) for k, t, v in part]
+        (folder / "a.json").write_text("\n".join(lines) + "\n")
+
+    def read(name):
+        return spark.readStream.schema("k string, t timestamp, v long").json(str(tmp_path / name))
+
+    def run(df, name):
+        query = df.writeStream.format("memory").queryName(name).trigger(availableNow=True).start()
+        query.awaitTermination()
+        return spark.table(name), query.lastProgress
+
+    both = read("one").union(read("two"))
+    table, progress = run(both, "both")
+    assert table.count() == 5 and len(progress.sources) == 2
+    table, progress = run(both.dropDuplicates(["k"]), "keys")
+    assert sorted(r.k for r in table.collect()) == ["a", "b", "c"]
+    assert progress.stateOperators[0].operatorName == "dedupe"
+    marked = both.withWatermark("t", "5 seconds")
+    within, _ = run(marked.dropDuplicatesWithinWatermark(["k", "t"]), "within")
+    assert within.count() == 4
+    small = marked.dropDuplicates(["k", "t"]).groupBy(F.window("t", "10 seconds")).agg(F.sum("v").alias("s"))
+    large = small.groupBy(F.window(F.window_time("window"), "20 seconds")).agg(F.sum("s").alias("s"))
+    table, progress = run(large, "large")
+    assert sorted(r.s for r in table.collect()) == [3, 4]
+    names = [operator.operatorName for operator in progress.stateOperators]
+    assert names == ["dedupe", "stateStoreSave", "stateStoreSave"]

@@ -33,7 +33,7 @@ number_id!(
     Epoch
 );
 number_id!(
-    /// A run of a streaming query over its checkpoint. Counts from 1; a higher generation fences all lower
-    /// ones.
+    /// A run of a streaming query over its checkpoint: a count from 1 in the upper 32 bits, and a random number, by
+    /// which the runs over two copies of a checkpoint differ. A higher generation fences all lower ones.
     Generation
 );

@@ -163,10 +163,13 @@ async fn commit(log: &Log, plan: &Plan, adds: &[Value], commit: &mut MarkedCommi
         let head = log.load(&ids).await?;
         let mut actions = first_actions(log, plan, &head, commit).await?;
         actions.extend(adds.iter().cloned());
-        let version = head.next();
-        if commit.attempt(version, actions).await? == Attempt::Committed {
-            log.checkpoint_if_due(version).await;
-            return Ok(());
+        match commit.attempt(&head, actions).await? {
+            Attempt::Committed => {
+                log.checkpoint_if_due(head.next()).await;
+                return Ok(());
+            }
+            Attempt::Beneath => return Err(commit.uncertain(&head)),
+            Attempt::Lost => {}
         }
     }
     Err(busy(log))

@@ -7,7 +7,7 @@
 //! itself decides: the entry of that version has the mark, or it does not. An entry that has it is synced before it
 //! counts as committed.
 
-use crate::log::{Log, commit_info};
+use crate::log::{Head, Log, commit_info};
 use serde_json::Value;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
@@ -24,6 +24,9 @@ pub(crate) enum Attempt {
     Committed,
     /// The version is another writer's.
     Lost,
+    /// The entry was created in a log that is no longer the one of the head: a checkpoint of another writer may have
+    /// come before it, and then no reader reads it.
+    Beneath,
 }
 
 /// The commit of one write, in all its attempts.
@@ -50,18 +53,19 @@ impl MarkedCommit {
         self.may_be_in_log
     }
 
-    /// Creates the version with these actions, which begin with [`MarkedCommit::info`].
+    /// Creates the version after `head` with these actions, which begin with [`MarkedCommit::info`].
     ///
     /// # Errors
     /// The version was not created, or it was and could not be read or synced; [`MarkedCommit::may_be_in_log`]
     /// distinguishes these. The caller must not try again after an error.
-    pub(crate) async fn attempt(&mut self, version: i64, actions: Vec<Value>) -> Result<Attempt> {
+    pub(crate) async fn attempt(&mut self, head: &Head, actions: Vec<Value>) -> Result<Attempt> {
+        let version = head.next();
         // Set before the entry is created: from here on a caller that is dropped or fails leaves the question open.
         self.may_be_in_log = true;
         let log = self.log.clone();
         let answer = blocking(move || log.create(version, &actions)).await;
         if matches!(answer, Ok(true)) {
-            return Ok(Attempt::Committed);
+            return self.created(head).await;
         }
         let (log, mark) = (self.log.clone(), self.mark.clone());
         let is_own = match blocking(move || log.has_mark(version, &mark)).await {
@@ -76,7 +80,31 @@ impl MarkedCommit {
         // The first sync may be what failed. Nothing may rest on an entry that a loss of power takes away.
         let log = self.log.clone();
         blocking(move || log.sync()).await.map_err(|e| e.hint(self.unsure(version)))?;
-        Ok(Attempt::Committed)
+        self.created(head).await
+    }
+
+    async fn created(&self, head: &Head) -> Result<Attempt> {
+        let (log, before) = (self.log.clone(), head.clone());
+        let current = blocking(move || log.is_current(&before)).await;
+        let current = current.map_err(|e| e.hint(self.unsure(head.next())))?;
+        Ok(if current { Attempt::Committed } else { Attempt::Beneath })
+    }
+
+    /// Removes the entry of a commit that was beneath a checkpoint.
+    pub(crate) async fn remove_beneath(&self, head: &Head) -> Result<()> {
+        let (log, mark, version) = (self.log.clone(), self.mark.clone(), head.next());
+        blocking(move || log.remove_entry(version, &mark)).await
+    }
+
+    /// The error of a write that cannot find out whether its entry is read.
+    pub(crate) fn uncertain(&self, head: &Head) -> Error {
+        Error::new(
+            ErrorKind::Runtime,
+            "DELTA_LOG_CHANGED",
+            "40000",
+            format!("Another writer cleaned the log of {} while rows were committed.", uri(&self.log.root)),
+        )
+        .hint(self.unsure(head.next()))
     }
 
     fn unsure(&self, version: i64) -> String {

@@ -70,6 +70,11 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
+    /// The id of the table.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.metadata.get("id").and_then(Value::as_str)
+    }
+
     /// Reads the definition of a snapshot.
     pub(crate) fn of(snapshot: &EagerSnapshot) -> Result<Self> {
         let value =

@@ -38,10 +38,13 @@
 //! # }
 //! ```
 
+mod anchor;
 mod batch;
 mod commit;
 mod definition;
 mod descriptor;
+#[cfg(test)]
+mod foreign_writer_tests;
 mod history;
 mod log;
 #[cfg(test)]

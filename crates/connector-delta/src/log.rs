@@ -5,8 +5,9 @@
 //! has to [`Log::advance`] and to check again. Entries are created whole, durable and once, and never changed or
 //! deleted here.
 
+use crate::anchor::{Anchor, check_same_table};
 use crate::definition::{Definition, actions, unsupported_feature};
-use crate::versions::{LogFile, Versions, incomplete};
+use crate::versions::{LogFile, Versions, empty, incomplete};
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub(crate) struct Head {
     /// The newest version; none if there is no table yet.
     pub version: Option<i64>,
     pub definition: Option<Definition>,
+    /// Identifies the entry of `version`.
+    pub anchor: Anchor,
     pub epoch: Option<i64>,
     pub generation: Option<i64>,
     pub committer: Option<i64>,
@@ -108,8 +111,13 @@ impl Log {
             return Ok(None);
         }
         // Before the library reads it: a log without its first version would pass for no table.
-        if let Some(missing) = self.versions().missing(version) {
+        let versions = self.versions();
+        if let Some(missing) = versions.missing(version) {
             return Err(incomplete(self, missing));
+        }
+        let is_empty = |v: &u64| i64::try_from(*v).is_ok_and(|v| self.is_empty(v));
+        if let Some(version) = versions.needed(version).find(is_empty) {
+            return Err(empty(self, version));
         }
         let mut table = self.table()?;
         let loaded = match version {
@@ -152,6 +160,7 @@ impl Log {
             return Ok(Head {
                 version: None,
                 definition: None,
+                anchor: Anchor::of(None),
                 epoch: None,
                 generation: None,
                 committer: None,
@@ -169,6 +178,7 @@ impl Log {
         Ok(Head {
             version: Some(version),
             definition: Some(Definition::of(snapshot)?),
+            anchor: Anchor::of(self.entry(version)?.as_deref()),
             // -1 is written by a fence before the first epoch.
             epoch: at(0).filter(|e| *e >= 0),
             generation: at(1),
@@ -181,18 +191,28 @@ impl Log {
         Ok(table.snapshot().map_err(|e| self.failed("read", &e))?.snapshot())
     }
 
-    /// Reads the entries after `head`.
+    /// Reads the entries after `head`, or the whole log if it is no longer the one of `head`.
+    ///
+    /// # Errors
+    /// `STREAM_SINK_LOST_COMMITS` if the table was deleted, replaced or set back.
     pub(crate) async fn advance(&self, head: Head, ids: &AppIds) -> Result<Head> {
+        if !self.is_current(&head)? {
+            return self.reload(&head, ids).await;
+        }
         let mut head = head;
         // Ends at the first version that does not exist: versions have no gaps.
         while let Some(entry) = self.entry(head.next())? {
+            if entry.is_empty() {
+                return Err(empty(self, head.next().unsigned_abs()));
+            }
             let path = self.entry_path(head.next());
             let actions = actions(&entry, &path)?;
             // The snapshot checks changes of columns and features, so it is loaded anew for these rare entries.
             if actions.iter().any(|a| a.get("metaData").is_some() || a.get("protocol").is_some()) {
-                return self.load(ids).await;
+                return self.reload(&head, ids).await;
             }
             head.version = Some(head.next());
+            head.anchor = Anchor::of(Some(&entry));
             for txn in actions.iter().filter_map(|a| a.get("txn")) {
                 take_transaction(&mut head, txn, ids);
             }
@@ -200,11 +220,21 @@ impl Log {
         Ok(head)
     }
 
+    /// Reads the newest state of the table of `head`.
+    pub(crate) async fn reload(&self, head: &Head, ids: &AppIds) -> Result<Head> {
+        let new = self.load(ids).await?;
+        check_same_table(self, head, &new)?;
+        Ok(new)
+    }
+
     /// Creates an entry with these actions; false if there is one of that version. An error does not mean that the
     /// entry was not created: [`MarkedCommit`](crate::commit::MarkedCommit) finds that out.
     pub(crate) fn create(&self, version: i64, actions: &[Value]) -> Result<bool> {
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
-        durable::make_folder(&self.root.join(FOLDER))?;
+        // Only the first version makes the folder: a later one in a new folder would be no table.
+        if version == 0 {
+            durable::make_folder(&self.root.join(FOLDER))?;
+        }
         self.steps.create(&self.entry_path(version), lines.join("\n").as_bytes())
     }
 
@@ -225,14 +255,33 @@ impl Log {
         }
     }
 
-    fn entry(&self, version: i64) -> Result<Option<Vec<u8>>> {
-        let path = self.entry_path(version);
-        match std::fs::read(&path) {
+    /// Whether the entry of a version is there and has no byte.
+    fn is_empty(&self, version: i64) -> bool {
+        std::fs::metadata(self.entry_path(version)).is_ok_and(|file| file.len() == 0)
+    }
+
+    /// Reads the entry of a version, if it is there.
+    pub(crate) fn entry(&self, version: i64) -> Result<Option<Vec<u8>>> {
+        self.bytes(&self.entry_path(version))
+    }
+
+    /// Reads a file, if it is there.
+    pub(crate) fn bytes(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match std::fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),
             // Below a file there is no entry either: the error to report is that of the write.
             Err(e) if matches!(e.kind(), Io::NotFound | Io::NotADirectory) => Ok(None),
-            Err(e) => Err(read_failed(&path, &e)),
+            Err(e) => Err(read_failed(path, &e)),
         }
+    }
+
+    /// Deletes an entry with that mark, which no reader reads because a checkpoint is newer.
+    pub(crate) fn remove_entry(&self, version: i64, mark: &str) -> Result<()> {
+        if self.has_mark(version, mark)? {
+            // If it stays, only a reader of that very version would see it.
+            let _ = std::fs::remove_file(self.entry_path(version));
+        }
+        Ok(())
     }
 
     /// Whether the entry of that version has that mark.

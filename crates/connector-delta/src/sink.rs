@@ -103,7 +103,7 @@ impl DeltaSink {
         mut head: Head,
         generation: Generation,
         commit: &mut MarkedCommit,
-    ) -> Result<Option<Fenced>> {
+    ) -> Result<Option<Head>> {
         if let Some(highest) = head.generation.filter(|g| *g > as_version(generation)) {
             return Err(self.fenced_by(highest, generation));
         }
@@ -113,13 +113,36 @@ impl DeltaSink {
         actions.extend(changes);
         actions.push(transaction(&self.ids.epoch, head.epoch.unwrap_or(-1))?);
         actions.push(transaction(&self.ids.generation, as_version(generation))?);
-        if commit.attempt(head.next(), actions).await? == Attempt::Lost {
-            return Ok(None);
+        match commit.attempt(&head, actions).await? {
+            Attempt::Lost => Ok(None),
+            Attempt::Beneath => {
+                let is_in = |new: &Head| new.generation >= Some(as_version(generation));
+                self.after_beneath(&head, commit, is_in).await
+            }
+            Attempt::Committed => {
+                head.version = Some(head.next());
+                head.anchor = self.log.anchor(&head)?;
+                head.definition = Some(definition);
+                head.generation = Some(as_version(generation));
+                Ok(Some(head))
+            }
         }
-        head.version = Some(head.next());
-        head.definition = Some(definition);
-        head.generation = Some(as_version(generation));
-        Ok(Some(Fenced { generation, head }))
+    }
+
+    /// Reads the table again after an entry was created in a log that has changed meanwhile. Returns the new state if
+    /// the entry is a part of it, and removes the entry otherwise.
+    async fn after_beneath(
+        &self,
+        head: &Head,
+        commit: &MarkedCommit,
+        is_in: impl Fn(&Head) -> bool + Send,
+    ) -> Result<Option<Head>> {
+        let new = self.log.reload(head, &self.ids).await?;
+        if is_in(&new) {
+            return Ok(Some(new));
+        }
+        commit.remove_beneath(head).await?;
+        Ok(None)
     }
 
     /// Refuses to commit `epoch` after `head` if another generation fenced, or the epoch is committed already.
@@ -206,10 +229,10 @@ impl StreamSink for DeltaSink {
                 continue;
             };
             hit(FailPoint::SinkFenced);
-            let last = fenced.head.epoch.and_then(|e| u64::try_from(e).ok());
+            let last = fenced.epoch.and_then(|e| u64::try_from(e).ok());
             // A transaction of that name without a committer is not of this sink; no generation has the number 0.
-            let committer = fenced.head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
-            *self.state() = Some(fenced);
+            let committer = fenced.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
+            *self.state() = Some(Fenced { generation, head: fenced });
             return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
         }
         Err(busy(&self.log))
@@ -256,10 +279,21 @@ impl StreamSink for DeltaSink {
             }
             let actions = self.commit_actions(epoch, generation, &adds, &commit)?;
             hit(FailPoint::SinkCommit);
-            if commit.attempt(head.next(), actions).await? == Attempt::Committed {
+            let wanted = (Some(as_epoch(epoch)?), Some(as_version(generation)));
+            let committed = match commit.attempt(&head, actions).await? {
+                Attempt::Lost => None,
+                Attempt::Beneath => {
+                    self.after_beneath(&head, &commit, |new| (new.epoch, new.committer) == wanted).await?
+                }
+                Attempt::Committed => {
+                    head.version = Some(head.next());
+                    head.anchor = self.log.anchor(&head)?;
+                    (head.epoch, head.committer) = wanted;
+                    Some(head.clone())
+                }
+            };
+            if let Some(head) = committed {
                 hit(FailPoint::SinkCommitted);
-                head.version = Some(head.next());
-                (head.epoch, head.committer) = (Some(as_epoch(epoch)?), Some(as_version(generation)));
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
                 *self.state() = Some(Fenced { generation, head });
                 // A checkpoint takes as long as the table is large, and the next epoch does not need it.

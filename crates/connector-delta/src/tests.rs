@@ -257,6 +257,32 @@ async fn a_log_without_one_of_its_versions_is_refused_by_its_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_without_a_byte_is_refused_and_not_taken_for_a_version_without_rows() {
+    for emptied in [1, 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let stream = sink(&path, OutputMode::Append).await.unwrap();
+        stream.fence(Generation(1)).await.unwrap();
+        for n in ["1", "2"] {
+            write(&path, WriteMode::Append, ("n int", &[&[n]]), (&[], &[])).await.unwrap();
+        }
+        let entry = path.join(format!("_delta_log/{emptied:020}.json"));
+        let held = std::fs::read(&entry).unwrap();
+        std::fs::write(&entry, "").unwrap();
+        let read_error = connector().table(read(&path, None, &[])).await.map(|_| ()).unwrap_err();
+        let write_error =
+            write(&path, WriteMode::Append, ("n int", &[&["3"]]), (&[], &[])).await.unwrap_err();
+        let sink_error = stream.commit(Epoch(0), vec![]).await.unwrap_err();
+        for error in [read_error, write_error, sink_error] {
+            assert_eq!(error.class(), "DELTA_LOG_CORRUPT");
+            assert!(error.message().contains("it is empty"), "{error}");
+        }
+        std::fs::write(&entry, held).unwrap();
+        assert_eq!(numbers(&path).await, ["1", "2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_are_fitted_by_name_and_by_widening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t");

@@ -1,7 +1,8 @@
 //! Finds the versions of a log by the names of its files, and a version that is missing among them.
 
-use crate::log::{FOLDER, Log};
+use crate::log::{FOLDER, Log, corrupt};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use thalweg_common::{Error, ErrorKind};
 use thalweg_storage::path::uri;
 
@@ -47,12 +48,25 @@ impl FromIterator<LogFile> for Versions {
 }
 
 impl Versions {
-    /// Returns the first version without entry that a reader of `wanted`, or of the newest version, needs.
-    pub(crate) fn missing(&self, wanted: Option<u64>) -> Option<u64> {
-        let wanted = wanted.or_else(|| self.entries.last().copied())?;
+    /// Returns the versions whose entries a reader of `wanted`, or of the newest version, needs.
+    pub(crate) fn needed(&self, wanted: Option<u64>) -> Range<u64> {
+        let Some(wanted) = wanted.or_else(|| self.entries.last().copied()) else { return 0..0 };
         let begin = self.checkpoints.range(..=wanted).next_back().map_or(0, |checkpoint| checkpoint + 1);
-        (begin..=wanted).find(|version| !self.entries.contains(version))
+        begin..wanted + 1
     }
+
+    /// Returns the first of these versions without an entry.
+    pub(crate) fn missing(&self, wanted: Option<u64>) -> Option<u64> {
+        self.needed(wanted).find(|version| !self.entries.contains(version))
+    }
+}
+
+/// Returns the error for an entry without a byte, which is what a loss of power may leave of one that was not synced. Taken
+/// for a version without actions it would hide the rows of that version.
+pub(crate) fn empty(log: &Log, version: u64) -> Error {
+    corrupt(&log.root.join(FOLDER).join(format!("{version:020}.json")), &"it is empty").hint(
+        "Bring the file back from a copy of the table, or delete it if it is the newest one and its rows may be lost.",
+    )
 }
 
 /// Returns the error for a log without the entry of a version that readers need.

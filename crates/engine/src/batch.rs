@@ -134,7 +134,8 @@ pub(crate) fn without_watermarks(plan: LogicalPlan) -> Result<LogicalPlan> {
         Some(
             LogicalExtension::Generate(_)
             | LogicalExtension::SequentialProjection(_)
-            | LogicalExtension::ComputeOnce(_),
+            | LogicalExtension::ComputeOnce(_)
+            | LogicalExtension::Deduplicate(_),
         )
         | None => Ok(Transformed::no(node)),
     };

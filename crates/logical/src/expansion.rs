@@ -99,7 +99,12 @@ impl ExpandedSizes {
                 Some(LogicalExtension::SequentialProjection(_) | LogicalExtension::ComputeOnce(_)) => {
                     self.stop(node.schema());
                 }
-                Some(LogicalExtension::Generate(_) | LogicalExtension::Watermark(_)) | None => {}
+                Some(
+                    LogicalExtension::Generate(_)
+                    | LogicalExtension::Watermark(_)
+                    | LogicalExtension::Deduplicate(_),
+                )
+                | None => {}
             },
         }
     }

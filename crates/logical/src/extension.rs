@@ -2,7 +2,7 @@
 //!
 //! A planner or a lowering matches on it, so a new node does not compile until each of them handles it.
 
-use crate::{ComputeOnceNode, GenerateNode, SequentialProjectionNode, WatermarkNode};
+use crate::{ComputeOnceNode, DeduplicateNode, GenerateNode, SequentialProjectionNode, WatermarkNode};
 use datafusion::common::{DFSchema, Result, internal_datafusion_err};
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 
@@ -27,6 +27,8 @@ pub enum LogicalExtension<'n> {
     ComputeOnce(&'n ComputeOnceNode),
     /// An event time and how late its rows may be.
     Watermark(&'n WatermarkNode),
+    /// The first row of each key of a stream.
+    Deduplicate(&'n DeduplicateNode),
 }
 
 impl<'n> LogicalExtension<'n> {
@@ -37,7 +39,8 @@ impl<'n> LogicalExtension<'n> {
         let sequential = || node.downcast_ref().map(Self::SequentialProjection);
         let compute_once = || node.downcast_ref().map(Self::ComputeOnce);
         let watermark = || node.downcast_ref().map(Self::Watermark);
-        generate().or_else(sequential).or_else(compute_once).or_else(watermark)
+        let deduplicate = || node.downcast_ref().map(Self::Deduplicate);
+        generate().or_else(sequential).or_else(compute_once).or_else(watermark).or_else(deduplicate)
     }
 
     /// Returns the node at the top of a plan, if it is one of this crate.

@@ -18,6 +18,7 @@
 
 mod barrier;
 mod compute_once;
+mod deduplicate;
 mod expansion;
 mod extension;
 mod generate;
@@ -29,6 +30,7 @@ mod watermark;
 
 pub use barrier::{OPTIMIZATION_BARRIER, optimization_barrier};
 pub use compute_once::{ComputeOnceNode, compute_once};
+pub use deduplicate::DeduplicateNode;
 pub use expansion::bound_expansion;
 pub use extension::LogicalExtension;
 pub use generate::GenerateNode;

@@ -107,7 +107,14 @@ pub fn filter_below(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<Logic
 fn leads_to_watermark(plan: &LogicalPlan) -> bool {
     match (plan, LogicalExtension::at(plan)) {
         (_, Some(LogicalExtension::Watermark(_))) => true,
-        (_, Some(LogicalExtension::ComputeOnce(_) | LogicalExtension::SequentialProjection(_))) => false,
+        (
+            _,
+            Some(
+                LogicalExtension::ComputeOnce(_)
+                | LogicalExtension::SequentialProjection(_)
+                | LogicalExtension::Deduplicate(_),
+            ),
+        ) => false,
         (_, Some(LogicalExtension::Generate(_)))
         | (LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_), None) => {
             plan.inputs().into_iter().all(leads_to_watermark)
@@ -147,11 +154,13 @@ fn pushed(plan: &LogicalPlan, predicate: &Expr) -> Result<Option<LogicalPlan>> {
             Some(LogicalExtension::Generate(generate)) if !names(predicate).contains(&generate.column) => {
                 predicate.clone()
             }
-            // Nothing moves below rows that are computed once, and the columns of a chain are not known here.
+            // Nothing moves below rows that are computed once, and the columns of a chain are not known here. Below a
+            // deduplication a filter could let another row be the first of its key.
             Some(
                 LogicalExtension::Generate(_)
                 | LogicalExtension::ComputeOnce(_)
-                | LogicalExtension::SequentialProjection(_),
+                | LogicalExtension::SequentialProjection(_)
+                | LogicalExtension::Deduplicate(_),
             )
             | None => return Ok(None),
         },

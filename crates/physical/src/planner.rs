@@ -61,6 +61,8 @@ impl ExtensionPlanner for Planner {
             LogicalExtension::ComputeOnce(_) => OptimizationBarrier::LASTING.above(input),
             // An event time has no meaning for bounded rows.
             LogicalExtension::Watermark(_) => input,
+            // Only a stream has it, and its source has refused the batch.
+            LogicalExtension::Deduplicate(_) => return Ok(None),
         };
         Ok(Some(plan))
     }

@@ -1,10 +1,11 @@
 //! Resolves `dropDuplicates`: one row of each group of equal rows, or of equal values of some columns.
 
-use crate::errors::unknown_key;
+use crate::errors::{analysis, unknown_key};
 use crate::expr_scope::{ExprScope, ResolvedExpr};
 use crate::{ResolvedRelation, Resolver, column};
 use arrow::datatypes::DataType as Arrow;
-use datafusion::logical_expr::lit;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, lit};
+use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_sql::ir::Relation;
 use thalweg_values::names::same_name;
@@ -17,11 +18,11 @@ impl Resolver<'_> {
         within: bool,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        if within {
-            return Err(Error::unsupported("dropDuplicatesWithinWatermark"));
-        }
         let rel = self.relation(input, outer)?;
-        if columns.is_empty() {
+        if within && !rel.streaming {
+            return Err(within_a_batch());
+        }
+        if columns.is_empty() && !within {
             return self.distinct(rel);
         }
         let mut keys = vec![];
@@ -34,10 +35,28 @@ impl Resolver<'_> {
                 return Err(unknown_key(name, &rel.scope));
             }
         }
+        if rel.streaming {
+            return Ok(first_of_keys(rel, keys, within));
+        }
         // As in Spark, any row of equal keys may be the one that stays, so the numbers need no order.
         let (rel, number) = self.row_numbers(rel, keys)?;
         let first = column(&number).eq(lit(1_i32));
         let first = self.filtered(rel, vec![ResolvedExpr::new(first, Arrow::Boolean, false)])?;
         Ok(first)
     }
+}
+
+/// The first row of each key of a stream; of each row if there are no keys.
+fn first_of_keys(mut rel: ResolvedRelation, keys: Vec<Expr>, within_watermark: bool) -> ResolvedRelation {
+    let all = rel.scope.columns.iter().map(|c| crate::attribute::value_of(c).key());
+    let keys = if keys.is_empty() { all.collect() } else { keys };
+    let node = thalweg_logical::DeduplicateNode { input: rel.plan, keys, within_watermark };
+    rel.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    rel
+}
+
+/// `dropDuplicatesWithinWatermark` of bounded rows.
+fn within_a_batch() -> Error {
+    let text = "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets";
+    analysis("_LEGACY_ERROR_TEMP_3102", "0A000", text.to_owned()).hint("Use dropDuplicates.")
 }

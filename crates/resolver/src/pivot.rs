@@ -93,14 +93,24 @@ impl Resolver<'_> {
         let common = thalweg_functions::common_type(&types).ok_or_else(|| mismatch(&types))?;
         let value_type = ResolvedExpr::new(lit(ScalarValue::Null), common.clone(), true).spark_type()?;
         let nullable = values.iter().any(|(_, v)| v.nullable);
-        let mut columns: Vec<ScopeColumn> =
-            ids.iter().map(|(c, _)| ScopeColumn { id: self.new_id(), ..c.clone() }).collect();
-        columns.push(ScopeColumn::new(self.new_id(), &unpivot.variable_column, SparkType::String, false));
-        columns.push(ScopeColumn::new(self.new_id(), &unpivot.value_column, value_type, nullable));
+        let value_column = ScopeColumn::new(self.new_id(), &unpivot.value_column, value_type, nullable);
+        let columns = self.unpivoted_columns(&ids, &unpivot.variable_column, value_column);
         let values = values.into_iter().map(|(c, value)| Ok((c, self.coerced(value, &common)?)));
         let plan = unpivoted(&rel.plan, &ids, values.collect::<Result<_>>()?, &columns)?;
         let visible = columns.iter().map(|c| column(&c.id)).collect::<Vec<Expr>>();
         Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..rel })
+    }
+
+    /// The ids with new identities, the column of names, and the column of values.
+    fn unpivoted_columns(
+        &self,
+        ids: &[(ScopeColumn, ResolvedExpr)],
+        names: &str,
+        values: ScopeColumn,
+    ) -> Vec<ScopeColumn> {
+        let ids = ids.iter().map(|(c, _)| ScopeColumn { id: self.new_id(), ..c.clone() });
+        let names = ScopeColumn::new(self.new_id(), names, SparkType::String, false);
+        ids.chain([names, values]).collect()
     }
 
     /// A pivot's value and the name it gives to columns.

@@ -112,21 +112,14 @@ impl Resolver<'_> {
         let calls = RefCell::new(Calls::default());
         let mut env = ExprScope::new(&input.scope, outer);
         (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, Clause::Select);
+        let (list, mut grouping) = self.list_and_grouping(&select.body, &env)?;
         let with_null_keys;
-        let (list, mut grouping) = match select.body {
-            Body::Project(items) => (items.iter().cloned().map(ListItem::Expr).collect(), None),
-            Body::Aggregate(aggregate) => {
-                let list = aggregate_list(aggregate);
-                let mut grouping = self.grouping_keys(aggregate, &list, &env)?;
-                if grouping.sets.is_some() {
-                    // Resolved again, because the types of nested values say whether a part of them may be null.
-                    with_null_keys = grouping.scope_with_null_keys(&input.scope);
-                    env.scope = &with_null_keys;
-                    grouping = self.grouping_keys(aggregate, &list, &env)?;
-                }
-                (list.into_iter().map(ListItem::Expr).collect::<Vec<_>>(), Some(grouping))
-            }
-        };
+        if let Some(sets) = grouping.as_ref().filter(|g| g.sets.is_some()) {
+            // Resolved again, because the types of nested values say whether a part of them may be null.
+            with_null_keys = sets.scope_with_null_keys(&input.scope);
+            env.scope = &with_null_keys;
+            grouping = self.list_and_grouping(&select.body, &env)?.1;
+        }
         let mut lateral = Outputs::default();
         if let Some(grouping) = &grouping {
             grouping.name_windows(&mut lateral);
@@ -160,6 +153,22 @@ impl Resolver<'_> {
         }
         let calls = calls.into_inner();
         self.assembled(input, Parts { resolved, calls, grouping })
+    }
+
+    /// Returns the items of a select list, and the keys if it is grouped.
+    fn list_and_grouping(
+        &self,
+        body: &Body<'_>,
+        env: &ExprScope,
+    ) -> Result<(Vec<ListItem>, Option<crate::aggregate::Grouping>)> {
+        match body {
+            Body::Project(items) => Ok((items.iter().cloned().map(ListItem::Expr).collect(), None)),
+            Body::Aggregate(aggregate) => {
+                let list = aggregate_list(aggregate);
+                let grouping = self.grouping_keys(aggregate, &list, env)?;
+                Ok((list.into_iter().map(ListItem::Expr).collect(), Some(grouping)))
+            }
+        }
     }
 
     /// Resolves a select of these items over an input, without other clauses.

@@ -93,8 +93,10 @@ impl Resolver<'_> {
             c.guarded = l.guarded || r.guarded || lv.fallible || rv.fallible;
             c.plan_ids.clone_from(&l.plan_ids);
             c.qualifier.clone_from(&l.qualifier);
-            lefts.push(lv.expr.alias(&id));
-            rights.push(rv.expr.alias(&id));
+            // As in Spark, the first side says which column is the event time.
+            c.event_delay = l.event_delay;
+            lefts.push(crate::select::marked(lv.expr, &id, l.event_delay));
+            rights.push(crate::select::marked(rv.expr, &id, l.event_delay));
             columns.push(c);
         }
         let side = |rel: ResolvedRelation, exprs: Vec<Expr>| -> Result<ResolvedRelation> {

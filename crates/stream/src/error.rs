@@ -3,6 +3,7 @@
 //! The class is Spark's where Spark has one; otherwise its name begins with `STREAM_` or `CHECKPOINT_`.
 
 use crate::machine::ProtocolError;
+use crate::spec::OperatorId;
 use thalweg_common::{Error, ErrorKind};
 
 fn runtime(class: &str, state: &str, message: String) -> Error {
@@ -27,16 +28,40 @@ pub(crate) fn corrupt(path: &str, why: &str) -> Error {
         .hint("Restore the file from a backup, or start the query with a new checkpointLocation.")
 }
 
-/// The checkpoint belongs to a query with different state.
-pub(crate) fn incompatible(stored: &str, mine: &str) -> Error {
-    runtime(
-        "STREAM_STATE_INCOMPATIBLE",
-        "42K03",
-        format!(
-            "The checkpoint belongs to another query: it was written for {stored}, but this query is {mine}."
-        ),
-    )
-    .hint("Start the changed query with a new checkpointLocation.")
+/// The checkpoint belongs to another query, with another id.
+pub(crate) fn other_query(stored: &str, mine: &str) -> Error {
+    let what = format!("it was written for the query {stored}, but this query is {mine}");
+    other_state(&what)
+}
+
+/// The state of an operator has another meaning than the one in the checkpoint.
+pub(crate) fn incompatible(operator: &OperatorId, differences: &str) -> Error {
+    other_state(&format!("the state of the operator {operator} differs: {differences}"))
+        .param("operator", operator.to_string())
+        .param("differences", differences)
+}
+
+/// The checkpoint has state that no operator of the query uses.
+pub(crate) fn state_without_operator(operator: &OperatorId) -> Error {
+    other_state(&format!("it has state of the operator {operator}, which this query does not have"))
+        .param("operator", operator.to_string())
+}
+
+/// The checkpoint has the position of a source that the query does not have.
+pub(crate) fn other_sources(source: &OperatorId, sources: usize) -> Error {
+    let what = format!("it has the position of {source}, but this query has {sources} sources");
+    other_state(&what).param("operator", source.to_string())
+}
+
+/// The state has other types than this version of the operator.
+pub(crate) fn other_layout() -> Error {
+    other_state("an earlier version wrote the state of an aggregate with other types")
+}
+
+fn other_state(why: &str) -> Error {
+    let text = format!("The checkpoint belongs to another query: {why}.");
+    runtime("STREAM_STATE_INCOMPATIBLE", "42K03", text)
+        .hint("Start the changed query with a new checkpointLocation.")
 }
 
 /// A drained query, which has closed all its windows, found new input.
@@ -74,7 +99,10 @@ pub(crate) fn protocol_error(why: &ProtocolError) -> Error {
         }
         ProtocolError::ManifestMissing(epoch, generation) => {
             let manifest = format!("the manifest of epoch {epoch} and generation {generation}");
-            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist"))
+            corrupt("manifests", &format!("{manifest}, which the sink has committed, does not exist")).hint(
+                "A run over another copy of this checkpoint may have written to the target. Continue with that \
+                 copy, restore the file from a backup, or start the query with a new checkpointLocation.",
+            )
         }
         ProtocolError::OutOfOrder(what) => {
             Error::internal(format!("a streaming query performed the step '{what}' out of order"))

@@ -22,7 +22,7 @@
 //! use thalweg_connector_files::csv;
 //! use thalweg_connectors::{Connector, OptionMap, OutputMode, ReadRequest, SinkRequest, memory::Memory};
 //! use thalweg_storage::MetadataLog;
-//! use thalweg_stream::{Checkpoint, QueryOptions, StreamPlan, Trigger, start};
+//! use thalweg_stream::{Checkpoint, OperatorGraph, QueryOptions, StreamPlan, Trigger, start};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,8 +51,8 @@
 //! };
 //! let sink = memory.sink(write).await?;
 //!
-//! let (operators, output_mode, fingerprint) = (vec![], OutputMode::Append, String::new());
-//! let plan = StreamPlan { source, operators, sink, output_mode, fingerprint };
+//! let graph = OperatorGraph::chain(source, vec![]);
+//! let plan = StreamPlan { graph, sink, output_mode: OutputMode::Append };
 //! let checkpoint = Checkpoint { store, prefix: Path::from("numbers") };
 //! let options = QueryOptions { trigger: Trigger::AvailableNow, ..QueryOptions::new("query", "run", checkpoint) };
 //! let query = start(plan, options).await?;
@@ -86,8 +86,9 @@ pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
-    AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, StatelessStep,
-    StreamPlan,
+    AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
+    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, StateMeaning, StatelessStep, StreamPlan,
+    abbreviated,
 };
 pub use thalweg_connectors::OutputMode;
 

@@ -9,8 +9,8 @@ use crate::coord::{Coordinator, GenerationContext, QueryCommand, recover};
 use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
-use crate::rt::{Credits, DataflowSpec, Workers};
-use crate::spec::StreamPlan;
+use crate::rt::{Credits, Dataflow, Workers};
+use crate::spec::{OperatorSpec, StreamPlan};
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,6 +18,7 @@ use std::time::Duration;
 use thalweg_common::ids::Generation;
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::OutputMode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Commands that may wait for the coordinator; further callers wait for room.
@@ -94,15 +95,13 @@ pub(crate) async fn start_with(
     if options.workers == 0 || options.workers > WORKERS_MAX {
         return Err(invalid("workers", &options.workers.to_string()));
     }
-    let dataflow = DataflowSpec::new(&plan.operators, plan.output_mode, options.workers)?
-        .bounded(options.rows_per_chunk_max, options.bytes_in_flight_max);
-    if dataflow.drains() && !(dataflow.closes_by_watermark() && dataflow.watermark_delay_us().is_some()) {
-        return Err(unsupported("append output of an aggregation that no watermark closes"));
-    }
+    check(&plan)?;
+    let bounds = (options.rows_per_chunk_max, options.bytes_in_flight_max);
+    let dataflow = Dataflow::new(plan.graph.clone(), plan.output_mode, options.workers, bounds);
     // The id is in the checkpoint, so that a query keeps it over restarts.
     let owner = identify(&options.checkpoint, &options.id).await?;
     if owner != options.id {
-        return Err(crate::error::incompatible(&owner, &options.id));
+        return Err(crate::error::other_query(&owner, &options.id));
     }
     let files = CheckpointFiles::new(&options.checkpoint);
     let credits = Credits::new(options.bytes_in_flight_max);
@@ -134,6 +133,28 @@ pub(crate) async fn start_with(
         Coordinator::new(Arc::new(context), Arc::clone(&shared), recovered, workers, commands_rx);
     tokio::spawn(supervise(coordinator, Arc::clone(&shared)));
     Ok(StreamingQuery { shared })
+}
+
+/// Refuses plans whose rows would never be emitted, or of which a part would not run.
+fn check(plan: &StreamPlan) -> Result<()> {
+    let graph = &plan.graph;
+    graph.check()?;
+    let is_watermark = |o: &OperatorSpec| matches!(o, OperatorSpec::Watermark { .. });
+    let is_aggregate = |o: &OperatorSpec| matches!(o, OperatorSpec::Aggregate(_));
+    if graph.has_above(is_watermark, OperatorSpec::is_stateful) {
+        // Its event times depend on the watermark that closes the state below.
+        return Err(unsupported("a watermark after an aggregation"));
+    }
+    if plan.output_mode == OutputMode::Update && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {
+        // A row that replaces an earlier one would be counted twice by the operator above.
+        return Err(unsupported("a stateful operator over an aggregation with the output mode update"));
+    }
+    let mut held = graph.nodes().iter().filter(|n| n.spec.holds_rows_back(plan.output_mode));
+    let has_watermark = graph.watermarks().next().is_some();
+    if held.any(|n| !n.spec.closes_by_watermark() || !has_watermark) {
+        return Err(unsupported("append output of an aggregation that no watermark closes"));
+    }
+    Ok(())
 }
 
 /// Records the end of a query, even if the coordinator panics.

@@ -21,7 +21,6 @@ const SHARED: &[(&str, &str)] = &[
         "Lines",
         "one reads the lines of files, the other stays inside of regular expressions, which have the word from Java",
     ),
-    ("Op", "both stay in folders that have the word for one thing: regular expressions, and arithmetic"),
     ("RawRecords", "the same part of two formats of text, each visible in the folder of its format only"),
     ("Rules", "both are the mode and the zone of a conversion: of JSON's values, and of a cast"),
 ];

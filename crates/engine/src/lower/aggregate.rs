@@ -1,7 +1,7 @@
 //! Lowers a streaming aggregation: its grouping keys, its mergeable aggregates, and the event-time key that
 //! closes groups.
 
-use super::{Lowering, arrow_schema, unsupported};
+use super::{Lowering, Rows, arrow_schema, unsupported};
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
@@ -13,11 +13,11 @@ use thalweg_stream::{
 };
 use thalweg_values::errors::from_datafusion;
 
+/// Must change when an accumulator gives its state of the same types another meaning.
+const STATE_VERSION: u32 = 1;
+
 impl Lowering<'_> {
-    pub(super) fn aggregate(&mut self, node: &Aggregate) -> Result<()> {
-        if self.operators.iter().any(|o| matches!(o, OperatorSpec::Aggregate(_))) {
-            return Err(unsupported::second_aggregation());
-        }
+    pub(super) fn aggregate(&mut self, rows: Rows, node: &Aggregate) -> Result<Rows> {
         // A row would belong to several groups, each with a state of its own.
         if let Some(Expr::GroupingSet(_)) = node.group_expr.first() {
             return Err(unsupported::grouping_sets());
@@ -31,16 +31,21 @@ impl Lowering<'_> {
         }
         let group = node.group_expr.iter().map(|e| self.physical(e, input)).collect::<Result<Vec<_>>>()?;
         let aggregates = node.aggr_expr.iter().map(|e| self.call(e, node)).collect::<Result<Vec<_>>>()?;
+        let keys = rows.meaning.texts(&node.group_expr, input)?;
+        let calls = rows.meaning.texts(&node.aggr_expr, input)?;
         // The state has these keys and values; a changed query could not read it.
-        self.fingerprint.push(fingerprint(node));
-        self.operators.push(OperatorSpec::Aggregate(AggregateSpec {
-            group,
-            aggregates,
-            event_time,
-            input_schema: arrow_schema(input),
-            output_schema,
-        }));
-        Ok(())
+        let meaning = rows
+            .meaning
+            .of_state(&self.session)
+            .with("the grouping keys", keys.join(", "))
+            .with("the aggregates", calls.join(", "))
+            .with("the layout of the state", layout(&aggregates)?)
+            .with_format_1(fingerprint_of_format_1(node));
+        let input_schema = arrow_schema(input);
+        let spec = AggregateSpec { group, aggregates, event_time, input_schema, output_schema };
+        let operator = self.graph.operator(OperatorSpec::Aggregate(spec), vec![rows.operator], meaning);
+        let columns = keys.into_iter().chain(calls).collect();
+        Ok(Rows { operator, meaning: rows.meaning.with_columns(columns) })
     }
 
     fn call(&self, expr: &Expr, node: &Aggregate) -> Result<AggregateFunctionCall> {
@@ -71,7 +76,18 @@ fn event_time_key<'a>(group: impl Iterator<Item = &'a Arc<Field>>) -> Option<Eve
     })
 }
 
-fn fingerprint(node: &Aggregate) -> String {
+/// The types of the state of each aggregate, with the version of its meaning.
+fn layout(aggregates: &[AggregateFunctionCall]) -> Result<String> {
+    let of = |call: &AggregateFunctionCall| {
+        let fields = call.function.state_fields().map_err(from_datafusion)?;
+        Ok(fields.iter().map(|f| f.data_type().to_string()).collect::<Vec<_>>().join(" "))
+    };
+    let types = aggregates.iter().map(of).collect::<Result<Vec<_>>>()?;
+    Ok(format!("{} in version {STATE_VERSION}", types.join(", ")))
+}
+
+/// Identifies the state of a query in checkpoints of format 1.
+fn fingerprint_of_format_1(node: &Aggregate) -> String {
     let group: Vec<_> = node.group_expr.iter().map(ToString::to_string).collect();
     let aggregates: Vec<_> = node.aggr_expr.iter().map(ToString::to_string).collect();
     let types: Vec<_> = node.schema.fields().iter().map(|f| f.data_type().to_string()).collect();

@@ -1,10 +1,15 @@
-//! Lowers a resolved plan with an unbounded input to the operators of a streaming query.
+//! Lowers a resolved plan with unbounded inputs to the graph of operators of a streaming query.
 //!
-//! The plan is visited from the scan upwards; each node becomes a step or an operator. A node or expression
+//! The plan is visited from the scans upwards; each node becomes a step or an operator. A node or expression
 //! that the streaming engine does not support is an error that names it, with Spark's class and text.
 
 mod aggregate;
+mod deduplicate;
+mod graph;
+mod meaning;
 mod unsupported;
+
+pub(crate) use graph::LoweredStream;
 
 use crate::catalog::StreamingTable;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -13,15 +18,16 @@ use datafusion::common::DFSchema;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, TableScan, Union};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use meaning::RowMeaning;
 use std::any::Any;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::{Connector, ReadRequest};
-use thalweg_logical::{GenerateNode, LogicalExtension};
+use thalweg_logical::{GenerateNode, LogicalExtension, WatermarkNode};
 use thalweg_resolver::ResolvedQuery;
-use thalweg_stream::{OperatorSpec, OutputMode, StatelessStep};
+use thalweg_stream::{OperatorSpec, OutputMode, StateMeaning, StatelessStep};
 use thalweg_values::errors::from_datafusion;
 
 /// The source of a streaming query.
@@ -31,104 +37,150 @@ pub(crate) struct StreamInput {
     pub request: ReadRequest,
 }
 
-/// A lowered streaming query, without its sink.
-#[derive(Debug)]
-pub(crate) struct LoweredStream {
-    pub input: StreamInput,
-    pub operators: Vec<OperatorSpec>,
-    /// Describes everything that the state depends on. A query with another fingerprint cannot use the
-    /// checkpoint.
-    pub fingerprint: String,
+impl StreamInput {
+    /// The source in the meaning of state: the format and where it reads.
+    fn name(&self) -> String {
+        format!("{}[{}]", self.connector.descriptor().name, self.request.paths.join(", "))
+    }
 }
 
-/// The operators lowered so far, from the source upwards.
+/// The graph lowered so far, from the sources upwards.
 struct Lowering<'a> {
     state: &'a SessionState,
     mode: OutputMode,
-    operators: Vec<OperatorSpec>,
-    fingerprint: Vec<String>,
+    session: StateMeaning,
+    graph: LoweredStream,
 }
 
-/// Lowers a resolved streaming plan; the last step gives the columns the names that the user chose.
+/// The rows of a plan node: the operator that emits them, and what they mean.
+struct Rows {
+    operator: usize,
+    meaning: RowMeaning,
+}
+
+/// Lowers a resolved streaming plan; the last step gives the columns the names that the user chose. `session`
+/// is the part of the session's settings on which state depends.
 pub(crate) fn lower(
     resolved: &ResolvedQuery,
     state: &SessionState,
     mode: OutputMode,
+    session: StateMeaning,
 ) -> Result<LoweredStream> {
-    let mut lowering = Lowering { state, mode, operators: vec![], fingerprint: vec![] };
-    let input = lowering.node(&resolved.plan)?;
+    let mut lowering = Lowering { state, mode, session, graph: LoweredStream::default() };
+    let rows = lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);
     // The sink sees the users' names; everything before it uses ids.
     let exprs = resolved.plan.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
-    lowering.project(&exprs, resolved.plan.schema(), schema)?;
-    Ok(LoweredStream { input, operators: lowering.operators, fingerprint: lowering.fingerprint.join("\n") })
+    lowering.project(rows, &exprs, resolved.plan.schema(), schema)?;
+    Ok(lowering.graph)
 }
 
 impl Lowering<'_> {
-    /// Lowers a node after its input; returns the source at the bottom.
-    fn node(&mut self, plan: &LogicalPlan) -> Result<StreamInput> {
+    /// Lowers a node after its inputs.
+    fn node(&mut self, plan: &LogicalPlan) -> Result<Rows> {
         if let LogicalPlan::TableScan(scan) = plan {
             return self.scan(scan);
         }
-        // All operators of a stream have one input.
+        if let LogicalPlan::Union(union) = plan {
+            return self.union(union);
+        }
+        // All other operators of a stream have one input.
         let inputs = plan.inputs();
         let [input] = inputs.as_slice() else { return Err(unsupported::operator(plan)) };
-        let source = self.node(input)?;
+        let rows = self.node(input)?;
         match plan {
-            LogicalPlan::SubqueryAlias(_) => {}
-            LogicalPlan::Projection(p) => self.project(&p.expr, p.input.schema(), arrow_schema(&p.schema))?,
-            LogicalPlan::Filter(f) => {
-                let condition = self.physical(&f.predicate, f.input.schema())?;
-                self.step(StatelessStep::Filter(condition));
+            LogicalPlan::SubqueryAlias(_) => Ok(rows),
+            LogicalPlan::Projection(p) => {
+                self.project(rows, &p.expr, p.input.schema(), arrow_schema(&p.schema))
             }
-            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate)?,
-            LogicalPlan::Extension(e) => self.extension(LogicalExtension::of(e.node.as_ref()), plan)?,
-            other => return Err(unsupported::operator(other)),
+            LogicalPlan::Filter(f) => self.filter(rows, &f.predicate, f.input.schema()),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate),
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let keys: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+                self.deduplicate(rows, &keys, input.schema(), false)
+            }
+            LogicalPlan::Extension(e) => self.extension(rows, LogicalExtension::of(e.node.as_ref()), plan),
+            other => Err(unsupported::operator(other)),
         }
-        Ok(source)
     }
 
-    fn scan(&mut self, scan: &TableScan) -> Result<StreamInput> {
+    fn scan(&mut self, scan: &TableScan) -> Result<Rows> {
         let provider = source_as_provider(&scan.source).map_err(from_datafusion)?;
         let any: &dyn Any = provider.as_ref();
         let table = any
             .downcast_ref::<StreamingTable>()
             .ok_or_else(|| unsupported::static_input(&scan.table_name))?;
+        let input = StreamInput { connector: table.connector.clone(), request: table.request.clone() };
+        let whole = table.schema();
+        let columns = whole.fields().iter().map(|f| f.name().clone());
+        let mut rows = Rows {
+            meaning: RowMeaning::of_source(input.name(), columns),
+            operator: self.graph.source(input),
+        };
         if let Some(projection) = &scan.projection {
             // The connector returns all columns, so the projection of the scan is a step.
-            let whole = DFSchema::try_from(table.schema().as_ref().clone()).map_err(from_datafusion)?;
+            let whole = DFSchema::try_from(whole.as_ref().clone()).map_err(from_datafusion)?;
             let columns = whole.columns();
             let kept = projection
                 .iter()
                 .filter_map(|i| columns.get(*i).cloned())
                 .map(Expr::Column)
                 .collect::<Vec<_>>();
-            self.project(&kept, &whole, arrow_schema(&scan.projected_schema))?;
+            rows = self.project(rows, &kept, &whole, arrow_schema(&scan.projected_schema))?;
         }
         // A stream is read without filters, so those that are part of the scan are steps as well.
         for filter in &scan.filters {
-            let condition = self.physical(filter, &scan.projected_schema)?;
-            self.step(StatelessStep::Filter(condition));
+            rows = self.filter(rows, filter, &scan.projected_schema)?;
         }
-        Ok(StreamInput { connector: table.connector.clone(), request: table.request.clone() })
+        Ok(rows)
     }
 
-    fn project(&mut self, exprs: &[Expr], input: &DFSchema, schema: SchemaRef) -> Result<()> {
+    fn union(&mut self, union: &Union) -> Result<Rows> {
+        let mut operators = vec![];
+        let mut meaning: Option<RowMeaning> = None;
+        let schema = arrow_schema(&union.schema);
+        for input in &union.inputs {
+            let rows = self.node(input)?;
+            // The columns of the inputs have other names, and may have another nullability.
+            let exprs = input.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
+            let rows = self.project(rows, &exprs, input.schema(), Arc::clone(&schema))?;
+            operators.push(rows.operator);
+            meaning = Some(match meaning {
+                None => rows.meaning,
+                Some(before) => before.union(rows.meaning),
+            });
+        }
+        let operator = self.graph.operator(OperatorSpec::Union, operators, StateMeaning::default());
+        Ok(Rows { operator, meaning: meaning.unwrap_or_default() })
+    }
+
+    fn filter(&mut self, rows: Rows, predicate: &Expr, input: &DFSchema) -> Result<Rows> {
+        let step = StatelessStep::Filter(self.physical(predicate, input)?);
+        let text = rows.meaning.text(predicate, input)?;
+        Ok(Rows { operator: self.graph.step(rows.operator, step), meaning: rows.meaning.passing(text) })
+    }
+
+    fn project(&mut self, rows: Rows, exprs: &[Expr], input: &DFSchema, schema: SchemaRef) -> Result<Rows> {
         if let Some(expr) = exprs.iter().find(|e| unsupported::is_subquery(e)) {
             return Err(unsupported::subquery(expr));
         }
+        let columns = rows.meaning.texts(exprs, input)?;
         let exprs = exprs.iter().map(|e| self.physical(e, input)).collect::<Result<Vec<_>>>()?;
-        self.step(StatelessStep::Project { exprs, schema });
-        Ok(())
+        let operator = self.graph.step(rows.operator, StatelessStep::Project { exprs, schema });
+        Ok(Rows { operator, meaning: rows.meaning.with_columns(columns) })
     }
 
-    fn extension(&mut self, node: Option<LogicalExtension<'_>>, plan: &LogicalPlan) -> Result<()> {
+    fn extension(
+        &mut self,
+        rows: Rows,
+        node: Option<LogicalExtension<'_>>,
+        plan: &LogicalPlan,
+    ) -> Result<Rows> {
         match node {
-            Some(LogicalExtension::Generate(generate)) => self.generate(generate, plan),
-            Some(LogicalExtension::Watermark(node)) => {
-                let (column, delay_us) = (node.index(), node.delay_micros);
-                self.step(StatelessStep::Watermark { column, delay_us });
-                Ok(())
+            Some(LogicalExtension::Generate(generate)) => self.generate(rows, generate, plan),
+            Some(LogicalExtension::Watermark(node)) => Ok(self.watermark(rows, node)),
+            Some(LogicalExtension::Deduplicate(node)) => {
+                self.deduplicate(rows, &node.keys, node.input.schema(), node.within_watermark)
             }
             // The resolver puts neither into the plan of a stream.
             Some(LogicalExtension::SequentialProjection(_) | LogicalExtension::ComputeOnce(_)) | None => {
@@ -137,27 +189,29 @@ impl Lowering<'_> {
         }
     }
 
-    fn generate(&mut self, generate: &GenerateNode, plan: &LogicalPlan) -> Result<()> {
+    fn watermark(&mut self, rows: Rows, node: &WatermarkNode) -> Rows {
+        let (column, delay_us) = (node.index(), node.delay_micros);
+        let spec = OperatorSpec::Watermark { column, delay_us };
+        let operator = self.graph.operator(spec, vec![rows.operator], StateMeaning::default());
+        let text = format!("watermark on {} less {delay_us} us", rows.meaning.column(column));
+        Rows { operator, meaning: rows.meaning.passing(text) }
+    }
+
+    fn generate(&mut self, rows: Rows, generate: &GenerateNode, plan: &LogicalPlan) -> Result<Rows> {
         if generate.outer {
             return Err(unsupported::outer_generator());
         }
-        self.step(StatelessStep::Unnest { column: generate.index(), schema: arrow_schema(plan.schema()) });
-        Ok(())
+        let column = generate.index();
+        let step = StatelessStep::Unnest { column, schema: arrow_schema(plan.schema()) };
+        let text = format!("each element of {}", rows.meaning.column(column));
+        let meaning = rows.meaning.with_column(column, |c| format!("element of {c}")).passing(text);
+        Ok(Rows { operator: self.graph.step(rows.operator, step), meaning })
     }
 
     fn physical(&self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
         unsupported::check_replayable(expr)?;
         create_physical_expr(expr, input, self.state.execution_props(), &PhysicalPlanningContext::default())
             .map_err(from_datafusion)
-    }
-
-    fn step(&mut self, step: StatelessStep) {
-        match self.operators.last_mut() {
-            Some(OperatorSpec::Stateless(steps)) => steps.push(step),
-            Some(OperatorSpec::Aggregate(_)) | None => {
-                self.operators.push(OperatorSpec::Stateless(vec![step]));
-            }
-        }
     }
 }
 

@@ -48,9 +48,15 @@ pub(super) fn operator(plan: &LogicalPlan) -> Error {
     refused(what)
 }
 
-/// An aggregation over the groups of another one.
-pub(super) fn second_aggregation() -> Error {
-    refused("A second aggregation")
+/// A deduplication that forgets keys, of rows without an event time.
+pub(super) fn deduplication_without_watermark() -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "_LEGACY_ERROR_TEMP_3102",
+        "0A000",
+        "dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark.",
+    )
+    .hint("Call withWatermark before.")
 }
 
 /// Several groupings of the same rows.

@@ -15,7 +15,9 @@ use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_storage::{DurableStore, MetadataLog, path};
-use thalweg_stream::{Checkpoint, OutputMode, QueryOptions, StreamPlan, StreamingQuery, Trigger};
+use thalweg_stream::{
+    Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, Trigger,
+};
 
 /// The description of a streaming query, from SQL or from a client.
 #[derive(Debug, Clone)]
@@ -156,7 +158,8 @@ pub(crate) async fn launch(
     let engine = session.engine()?;
     let output_mode = mode_of(request.output_mode)?;
     // Lowered before anything is stopped or written: a query that is not supported changes nothing.
-    let lowered = lower::lower(resolved, &engine.runtime.state(session.plan_options(true)), output_mode)?;
+    let state = engine.runtime.state(session.plan_options(true));
+    let lowered = lower::lower(resolved, &state, output_mode, settings_of_state(session))?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
     // Two runs on one checkpoint would fence each other; the newer one wins, as in Spark.
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
@@ -166,10 +169,8 @@ pub(crate) async fn launch(
     let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
     // The checkpoint has the id: the sink knows by it which commits are of this query.
     let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
-    // A query has one source, and room for more is left in the names.
-    let log = MetadataLog::new(store.clone(), StorePath::from("sources/0"));
-    let table = &lowered.input;
-    let source = table.connector.source(table.request.clone(), log).await?;
+    let log = |source: usize| MetadataLog::new(store.clone(), StorePath::from(format!("sources/{source}")));
+    let graph = lowered.open(log).await?;
     let sink = engine.registry.get(&request.format)?;
     let sink = sink
         .sink(SinkRequest {
@@ -182,13 +183,7 @@ pub(crate) async fn launch(
             output_mode,
         })
         .await?;
-    let plan = StreamPlan {
-        source,
-        operators: lowered.operators,
-        sink,
-        output_mode,
-        fingerprint: lowered.fingerprint,
-    };
+    let plan = StreamPlan { graph, sink, output_mode };
     let options = QueryOptions {
         name: request.name.clone(),
         trigger: request.trigger,
@@ -209,6 +204,12 @@ pub(crate) async fn launch(
         plan: resolved.plan.display_indent().to_string(),
     });
     Ok(query)
+}
+
+/// The settings on which the results of expressions depend: state that was computed under others means something
+/// else.
+fn settings_of_state(session: &Session) -> StateMeaning {
+    StateMeaning::default().with("the session time zone", session.config().time_zone())
 }
 
 /// Removes the temporary checkpoint of a query after its end. Those of a killed process are removed

@@ -6,22 +6,26 @@
 //! plans/<epoch>                 what an epoch reads, its watermark and processing time; created once
 //! manifests/<epoch>-<g>         the files that hold the state after the epoch; one per generation
 //! commits/<epoch>               the generation that committed the epoch; created once
-//! state/<op>/<epoch>-<g>-…      rows of state (a delta or a base)
+//! state/<op>/<name>/<epoch>-<g>-…   rows of one state of an operator (a delta or a base)
 //! sources/…                     the source's own log; read and written by the source
 //! ```
 //!
 //! Small objects are *sealed*: their first line is a checksum of the rest, so that reading a torn or edited
 //! file is an error that names it. Nothing here decides what happens next; see [`crate::machine`].
 
+mod format_1;
 mod records;
 mod sealed;
 
+pub(crate) use format_1::FINGERPRINT as FINGERPRINT_OF_FORMAT_1;
 pub(crate) use records::{
-    CommitRecord, EpochPlan, FileRef, GenerationRecord, MANIFEST_FORMAT, Manifest, Metadata, OperatorFiles,
+    CommitRecord, EpochPlan, FORMAT, FileRef, GenerationRecord, Manifest, Metadata, OperatorState,
+    SourceRange, StateFiles,
 };
 
 use crate::error::corrupt;
 use crate::options::Checkpoint;
+use crate::spec::OperatorId;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -111,6 +115,32 @@ impl CheckpointFiles {
         }
     }
 
+    /// Reads the manifest of a commit, if it exists.
+    pub(crate) async fn manifest(&self, commit: Commit) -> Result<Option<Manifest>> {
+        self.read_format::<Manifest, format_1::ManifestFormat1>(&manifest_name(commit)).await
+    }
+
+    /// Reads the plan of an epoch, if it exists.
+    pub(crate) async fn plan(&self, epoch: Epoch) -> Result<Option<EpochPlan>> {
+        self.read_format::<EpochPlan, format_1::PlanFormat1>(&plan_name(epoch)).await
+    }
+
+    /// Reads a record of the format that it names. Plans of format 1 name none.
+    async fn read_format<T, Old>(&self, name: &str) -> Result<Option<T>>
+    where
+        T: DeserializeOwned + From<Old>,
+        Old: DeserializeOwned,
+    {
+        let Some(record) = self.read::<serde_json::Value>(name).await? else { return Ok(None) };
+        let format = record.get("format").map_or(Some(1), serde_json::Value::as_u64);
+        let decoded = match format.and_then(|f| u32::try_from(f).ok()) {
+            Some(1) => serde_json::from_value::<Old>(record).map(T::from),
+            Some(FORMAT) => serde_json::from_value(record),
+            _ => return Err(corrupt(name, "it has a format that this version does not read")),
+        };
+        decoded.map(Some).map_err(|e| corrupt(name, &e.to_string()))
+    }
+
     /// Creates a sealed record, or returns the one that exists.
     pub(crate) async fn create<T>(&self, name: &str, record: &T) -> Result<CreateOutcome<T>>
     where
@@ -195,8 +225,8 @@ pub(crate) fn commit_name(e: Epoch) -> String {
     format!("commits/{:020}", e.0)
 }
 /// Returns the name of a state file; `kind` is `delta` or `base`.
-pub(crate) fn state_name(operator: usize, c: Commit, kind: &str) -> String {
-    format!("state/{operator}/{:020}-{:020}-{kind}.arrow.zst", c.epoch.0, c.generation.0)
+pub(crate) fn state_name((operator, state): (&OperatorId, &str), c: Commit, kind: &str) -> String {
+    format!("state/{operator}/{state}/{:020}-{:020}-{kind}.arrow.zst", c.epoch.0, c.generation.0)
 }
 
 fn file_name(name: &str) -> &str {

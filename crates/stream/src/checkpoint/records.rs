@@ -1,14 +1,16 @@
 //! Defines the records of a checkpoint, which are stored as JSON.
 //!
 //! A new field needs a default, so that older checkpoints can still be read. Any other change needs a new
-//! [`MANIFEST_FORMAT`].
+//! [`FORMAT`], and a reader of the old one (see [`super::format_1`]).
 
+use crate::spec::{OperatorId, StateMeaning};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Commit, Offset, Staged};
 
-/// The format number of manifests and state files.
-pub(crate) const MANIFEST_FORMAT: u32 = 1;
+/// The format number of plans, manifests and state files.
+pub(crate) const FORMAT: u32 = 2;
 
 /// The query that a checkpoint belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +30,10 @@ pub(crate) struct GenerationRecord {
 /// replay of the epoch gives the same result. Times are microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct EpochPlan {
+    pub format: u32,
     pub epoch: Epoch,
     pub generation: Generation,
-    pub start: Option<Offset>,
-    pub end: Option<Offset>,
-    /// Whether there is data between start and end. Without data the epoch only advances the watermark.
-    pub reads: bool,
+    pub sources: BTreeMap<OperatorId, SourceRange>,
     /// Groups up to this time are closed at the end of the epoch. 0 before the first event time was observed,
     /// `i64::MAX` if the query is drained.
     pub watermark_us: i64,
@@ -45,21 +45,40 @@ pub(crate) struct EpochPlan {
     pub last: bool,
 }
 
+impl EpochPlan {
+    /// Returns where the sources stand after the epoch.
+    pub(crate) fn ends(&self) -> BTreeMap<OperatorId, Offset> {
+        let end = |(id, range): (&OperatorId, &SourceRange)| Some((id.clone(), range.end.clone()?));
+        self.sources.iter().filter_map(end).collect()
+    }
+}
+
+/// What an epoch reads from one source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SourceRange {
+    pub start: Option<Offset>,
+    pub end: Option<Offset>,
+    /// Whether there is data between start and end. Without data in any source the epoch only advances the
+    /// watermark.
+    pub reads: bool,
+}
+
 /// The state after an epoch, and the position from which the next epoch continues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub format: u32,
     pub epoch: Epoch,
     pub generation: Generation,
-    pub fingerprint: String,
     /// Identifies the hash that assigns keys to key groups; see [`crate::state::KEY_HASH`].
     pub key_hash: String,
-    pub offset: Option<Offset>,
+    /// Where each source stands; a source that has read nothing is absent.
+    pub offsets: BTreeMap<OperatorId, Offset>,
     pub watermark_us: i64,
-    /// The greatest event time that was observed, in whole milliseconds.
-    pub event_time_max_ms: Option<i64>,
+    /// The greatest event time that each watermark has observed, in whole milliseconds.
+    pub event_times_max_ms: BTreeMap<OperatorId, i64>,
     pub last: bool,
-    pub operators: Vec<OperatorFiles>,
+    /// The stateful operators.
+    pub operators: BTreeMap<OperatorId, OperatorState>,
     /// What the sink commits with the epoch.
     pub staged: Vec<Staged>,
 }
@@ -68,16 +87,29 @@ impl Manifest {
     pub(crate) fn commit(&self) -> Commit {
         Commit { epoch: self.epoch, generation: self.generation }
     }
+
+    /// All state files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
+        self.operators.values().flat_map(|o| o.states.values()).flat_map(StateFiles::all)
+    }
 }
 
-/// The files of one operator's state: the base, if there is one, then all deltas in order.
+/// The state of one operator.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OperatorFiles {
+pub(crate) struct OperatorState {
+    pub meaning: StateMeaning,
+    /// The files of each named state.
+    pub states: BTreeMap<String, StateFiles>,
+}
+
+/// The files of one named state: the base, if there is one, then all deltas in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StateFiles {
     pub base: Option<FileRef>,
     pub deltas: Vec<FileRef>,
 }
 
-impl OperatorFiles {
+impl StateFiles {
     pub(crate) fn all(&self) -> impl Iterator<Item = &FileRef> {
         self.base.iter().chain(&self.deltas)
     }

@@ -1,22 +1,25 @@
-//! Reads one worker's share of an epoch from the source and sends it to the worker.
+//! Reads one worker's share of one source in an epoch and sends it to the worker.
 //!
-//! One task runs per worker and epoch. Credits bound the bytes, and the inbox of the worker bounds the
+//! One task runs per worker, source and epoch. Credits bound the bytes, and the inbox of the worker bounds the
 //! chunks.
 
 use super::{GenerationContext, TaskDone};
 use crate::checkpoint::EpochPlan;
-use crate::rt::{EpochDescriptor, Inbox, WorkerCommand};
+use crate::ops::EpochDescriptor;
+use crate::rt::{Inbox, WorkerCommand};
+use crate::spec::OperatorId;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::stream::Subtask;
+use thalweg_connectors::stream::{StreamSource, Subtask};
 
-/// Starts an epoch on one worker, sends it the worker's share of the rows, and ends the epoch.
+/// Starts an epoch of a source on one worker, sends it the worker's share of the rows, and ends the epoch.
 pub(crate) async fn feed(
     context: Arc<GenerationContext>,
     inbox: Inbox,
-    plan: EpochPlan,
+    plan: Arc<EpochPlan>,
+    (id, source): (OperatorId, Arc<dyn StreamSource>),
     subtask: Subtask,
 ) -> Result<TaskDone> {
     let descriptor = EpochDescriptor {
@@ -29,8 +32,10 @@ pub(crate) async fn feed(
         return Ok(TaskDone::Fed);
     }
     // An epoch without new data still runs: its watermark closes groups.
-    if let (true, Some(end)) = (plan.reads, &plan.end) {
-        let mut rows = context.plan.source.read(plan.start.as_ref(), end, subtask).await?;
+    if let Some(range) = plan.sources.get(&id).filter(|r| r.reads)
+        && let Some(end) = &range.end
+    {
+        let mut rows = source.read(range.start.as_ref(), end, subtask).await?;
         while let Some(batch) = rows.try_next().await? {
             if !send_batch(&context, &inbox, batch).await? {
                 return Ok(TaskDone::Fed);

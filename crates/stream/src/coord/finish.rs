@@ -9,18 +9,18 @@ use crate::checkpoint::{
     CommitRecord, CreateOutcome, FileRef, Manifest, commit_name, manifest_name, sha256, state_name,
 };
 use crate::error::{corrupt, fenced};
+use crate::ops::StateDeltas;
 use crate::rt::OutputChunkId;
+use crate::spec::OperatorId;
 use crate::state::encode;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::{Commit, Offset, Staged};
-
-/// Number of the stateful operator. A query has at most one, the aggregate.
-pub(crate) const OPERATOR: usize = 0;
 
 /// Output rows of one worker.
 pub(crate) struct OutputChunk {
@@ -42,29 +42,33 @@ pub(crate) async fn stage(context: Arc<GenerationContext>, chunk: OutputChunk) -
     Ok(TaskDone::Staged { epoch, id, staged, rows: count })
 }
 
-/// Writes the state changes of an epoch as a delta file.
+/// Writes the state changes of an epoch: a delta file for each state that has changed.
 pub(crate) async fn snapshot(
     context: Arc<GenerationContext>,
     epoch: Epoch,
-    delta: Vec<RecordBatch>,
+    deltas: BTreeMap<usize, StateDeltas>,
 ) -> Result<TaskDone> {
-    let rows: usize = delta.iter().map(RecordBatch::num_rows).sum();
-    let file = match rows {
-        // An epoch that changes no state needs no file, and the manifest names none.
-        0 => None,
-        _ => {
+    let commit = Commit { epoch, generation: context.generation };
+    let mut files = Vec::new();
+    for (node, of_states) in deltas {
+        let Some(operator) = context.plan.graph.nodes().get(node) else { continue };
+        for (state, delta) in of_states {
+            let rows: usize = delta.iter().map(RecordBatch::num_rows).sum();
+            // An epoch that changes no state needs no file, and the manifest names none.
+            if rows == 0 {
+                continue;
+            }
             context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
             // Encoding a large delta would keep the coordinator and other queries from running.
             let bytes = spawn_blocking(move || encode(&delta)).await?;
-            let commit = Commit { epoch, generation: context.generation };
             // The name contains the generation, so a fenced run cannot overwrite the file of its successor.
-            let name = state_name(OPERATOR, commit, "delta");
+            let name = state_name((&operator.id, state), commit, "delta");
             let file = write_state(&context, name, bytes, rows as u64).await?;
             context.hooks.hit(FailPoint::SnapshotWritten, epoch).await?;
-            Some(file)
+            files.push(((operator.id.clone(), state.to_owned()), file));
         }
-    };
-    Ok(TaskDone::Snapshot { epoch, file })
+    }
+    Ok(TaskDone::Snapshot { epoch, files })
 }
 
 /// Writes a state file; returns its name, size and checksum for the manifest.
@@ -124,11 +128,11 @@ pub(crate) async fn commit(
     Ok(TaskDone::Committed { epoch, accepted })
 }
 
-/// Writes the commit record, then lets the source release the input of the epoch.
+/// Writes the commit record, then lets the sources release the input of the epoch.
 pub(crate) async fn record(
     context: Arc<GenerationContext>,
     epoch: Epoch,
-    end: Option<Offset>,
+    ends: BTreeMap<OperatorId, Offset>,
 ) -> Result<TaskDone> {
     // Created and not overwritten: if another generation has recorded the epoch, this one has to end.
     let mine = CommitRecord { generation: context.generation };
@@ -138,8 +142,12 @@ pub(crate) async fn record(
     };
     context.hooks.hit(FailPoint::CommitRecorded, epoch).await?;
     // A run that was overtaken must not release input that its successor may still read.
-    if let (true, Some(end)) = (by == mine, end) {
-        context.plan.source.release(&end).await?;
+    if by == mine {
+        for (id, source) in context.plan.graph.sources() {
+            if let Some(end) = ends.get(id) {
+                source.release(end).await?;
+            }
+        }
     }
     Ok(TaskDone::Recorded { epoch, by: by.generation })
 }

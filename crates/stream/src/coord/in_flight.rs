@@ -1,10 +1,9 @@
 //! Tracks an epoch between its plan and its commit: what workers and tasks have reported of it.
 
-use super::PlannedEpoch;
-use crate::checkpoint::FileRef;
-use crate::ops::EventTimes;
-use crate::rt::{OutputChunkId, StateReport};
-use arrow::record_batch::RecordBatch;
+use super::{PlannedEpoch, SnapshotFiles};
+use crate::ops::{EventTimes, StateDeltas, StateReport};
+use crate::rt::OutputChunkId;
+use crate::spec::{OperatorGraph, OperatorId};
 use std::collections::BTreeMap;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Staged;
@@ -14,8 +13,8 @@ use thalweg_connectors::stream::Staged;
 pub(crate) enum SnapshotStatus {
     Waiting,
     Writing,
-    /// `None` if no state changed.
-    Written(Option<FileRef>),
+    /// No files if no state changed.
+    Written(SnapshotFiles),
 }
 
 /// When an epoch reached each phase, in microseconds since 1970.
@@ -30,25 +29,43 @@ pub(crate) struct PhaseTimes {
     pub processed_us: i64,
 }
 
+/// How many reports of each kind an epoch gets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExpectedReports {
+    workers: usize,
+    /// Sources and watermarks of all workers.
+    reads: usize,
+    /// Stateful operators of all workers.
+    states: usize,
+}
+
+impl ExpectedReports {
+    pub(crate) fn of(graph: &OperatorGraph, workers: usize) -> Self {
+        let reads = workers * (graph.sources().count() + graph.watermarks().count());
+        Self { workers, reads, states: workers * graph.stateful().count() }
+    }
+}
+
 /// An epoch that is planned and not yet committed.
 #[derive(Debug)]
 pub(crate) struct InFlightEpoch {
     pub planned: PlannedEpoch,
-    workers: usize,
-    stateful: bool,
+    expected: ExpectedReports,
     pub phases: PhaseTimes,
-    pub rows: u64,
-    pub times: EventTimes,
-    /// The greatest event time of all epochs up to this one.
-    pub event_time_max_ms: Option<i64>,
-    workers_read: usize,
+    /// Rows that were read, by source. Sources are nodes of the graph, as all operators here.
+    pub rows: BTreeMap<usize, u64>,
+    /// Event times by watermark.
+    pub times: BTreeMap<usize, EventTimes>,
+    /// The greatest event times of all epochs up to this one.
+    pub event_times_max_ms: BTreeMap<OperatorId, i64>,
+    reads: usize,
     workers_closed: usize,
     /// Chunks of output that the workers have announced.
     chunks: usize,
     pub staged: BTreeMap<OutputChunkId, Option<Staged>>,
     pub rows_out: u64,
-    /// State changes by worker.
-    pub state: BTreeMap<usize, StateReport>,
+    /// State changes by operator and worker.
+    pub state: BTreeMap<(usize, usize), StateReport>,
     pub snapshot: SnapshotStatus,
 }
 
@@ -56,8 +73,7 @@ impl InFlightEpoch {
     /// Starts to track an epoch that was triggered at `triggered_us` and started at `started_us`.
     pub(crate) fn new(
         planned: PlannedEpoch,
-        workers: usize,
-        stateful: bool,
+        expected: ExpectedReports,
         (triggered_us, started_us): (i64, i64),
     ) -> Self {
         let phases = PhaseTimes {
@@ -69,13 +85,12 @@ impl InFlightEpoch {
         };
         Self {
             planned,
-            workers,
-            stateful,
+            expected,
             phases,
-            rows: 0,
-            times: EventTimes::default(),
-            event_time_max_ms: None,
-            workers_read: 0,
+            rows: BTreeMap::new(),
+            times: BTreeMap::new(),
+            event_times_max_ms: BTreeMap::new(),
+            reads: 0,
             workers_closed: 0,
             chunks: 0,
             staged: BTreeMap::new(),
@@ -89,17 +104,27 @@ impl InFlightEpoch {
         self.planned.plan.epoch
     }
 
-    /// Records that one worker has read its share of the input.
-    pub(crate) fn worker_read(&mut self, rows: u64, times: &EventTimes) {
+    /// Records that one worker has read its share of a source.
+    pub(crate) fn worker_read(&mut self, source: usize, rows: u64) {
         // Every worker reads a part of each epoch, if only an empty one.
-        self.workers_read += 1;
-        self.rows += rows;
-        self.times.merge(times);
+        self.reads += 1;
+        *self.rows.entry(source).or_default() += rows;
     }
 
-    /// Returns whether all rows have passed the sources, so that the event times are complete.
+    /// Records what a watermark has observed on one worker.
+    pub(crate) fn worker_observed(&mut self, watermark: usize, times: &EventTimes) {
+        self.reads += 1;
+        self.times.entry(watermark).or_default().merge(times);
+    }
+
+    /// Returns whether all rows have passed the sources and watermarks, so that the event times are complete.
     pub(crate) fn is_read(&self) -> bool {
-        self.workers_read == self.workers
+        self.reads == self.expected.reads
+    }
+
+    /// Returns the number of rows that all sources have read.
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.rows.values().sum()
     }
 
     /// Records that one worker has closed the epoch after it sent `chunks` chunks of output.
@@ -111,22 +136,32 @@ impl InFlightEpoch {
 
     /// Returns whether all state changes are known, so that the snapshot can be written.
     pub(crate) fn is_state_known(&self) -> bool {
-        // Without state there is nothing to wait for but the event times, which the manifest contains.
-        if self.stateful { self.state.len() == self.workers } else { self.is_read() }
+        // The manifest contains the event times as well.
+        self.is_read() && self.state.len() == self.expected.states
     }
 
     /// Returns whether everything that the manifest names is durable.
     pub(crate) fn is_processed(&self) -> bool {
         // A worker that has closed sends no more output, so the number of chunks is final.
-        self.workers_closed == self.workers
+        self.workers_closed == self.expected.workers
             && self.staged.len() == self.chunks
             && matches!(self.snapshot, SnapshotStatus::Written(_))
     }
 
-    /// Takes the state changes of all workers. Workers own ascending ranges of key groups, so the order of
-    /// workers is the order of key groups.
-    pub(crate) fn take_delta(&mut self) -> Vec<RecordBatch> {
-        self.state.values_mut().flat_map(|s| std::mem::take(&mut s.delta)).collect()
+    /// Takes the state changes of all workers, by operator. Workers own ascending ranges of key groups, so the
+    /// order of workers is the order of key groups.
+    pub(crate) fn take_deltas(&mut self) -> BTreeMap<usize, StateDeltas> {
+        let mut all: BTreeMap<usize, StateDeltas> = BTreeMap::new();
+        for ((operator, _), report) in &mut self.state {
+            let of = all.entry(*operator).or_default();
+            for (name, rows) in std::mem::take(&mut report.deltas) {
+                match of.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, before)) => before.extend(rows),
+                    None => of.push((name, rows)),
+                }
+            }
+        }
+        all
     }
 
     /// Returns what the sink commits, in the order of workers.

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! recover     claims a generation, fences the sink, restores the state
+//! state_match finds the stored state of each operator
 //! planner     plans an epoch durably
 //! feed        reads the source and fills the inboxes of the workers
 //! in_flight   tracks an epoch between plan and commit
 //! finish      writes snapshot and manifest, stages and commits output
 //! maintenance compacts state and deletes garbage
 //! progress    converts a committed epoch to the reported progress
-//! run         the loop that decides what starts next
+//! run         the loop that decides what starts next, and what it does with what it receives
 //! ```
 //!
 //! One task makes all decisions; I/O runs in other tasks, which return a [`TaskDone`]. Each step of the
@@ -23,6 +24,7 @@ mod planner;
 mod progress;
 mod recover;
 mod run;
+mod state_match;
 
 pub(crate) use recover::recover;
 pub(crate) use run::{Coordinator, QueryCommand};
@@ -32,11 +34,12 @@ pub(crate) const STAGES_MAX: usize = 16;
 /// Callers of `process_all_available` that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 1024;
 
-use crate::checkpoint::{CheckpointFiles, EpochPlan, FileRef, OperatorFiles};
+use crate::checkpoint::{CheckpointFiles, EpochPlan, FileRef, StateFiles};
 use crate::options::QueryOptions;
-use crate::rt::{Credits, DataflowSpec, OutputChunkId};
-use crate::spec::StreamPlan;
+use crate::rt::{Credits, Dataflow, OutputChunkId};
+use crate::spec::{OperatorId, StreamPlan};
 use crate::test_hooks::TestHooks;
+use std::collections::BTreeMap;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Guarantee, Offset, Staged};
 
@@ -53,7 +56,7 @@ pub(crate) struct GenerationContext {
     pub options: QueryOptions,
     pub files: CheckpointFiles,
     pub hooks: TestHooks,
-    pub dataflow: DataflowSpec,
+    pub dataflow: Dataflow,
     pub credits: Credits,
     pub generation: Generation,
 }
@@ -68,24 +71,36 @@ impl GenerationContext {
 /// The position from which the next epoch continues.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamPosition {
-    pub offset: Option<Offset>,
+    /// Where each source stands; a source that has read nothing is absent.
+    pub offsets: BTreeMap<OperatorId, Offset>,
     pub watermark_us: i64,
-    pub event_time_max_ms: Option<i64>,
+    /// The greatest event time that each watermark has observed.
+    pub event_times_max_ms: BTreeMap<OperatorId, i64>,
     /// Whether the query was drained, so that all windows are closed for good.
     pub last: bool,
 }
 
 impl Default for StreamPosition {
     fn default() -> Self {
-        Self { offset: None, watermark_us: NO_WATERMARK, event_time_max_ms: None, last: false }
+        Self {
+            offsets: BTreeMap::new(),
+            watermark_us: NO_WATERMARK,
+            event_times_max_ms: BTreeMap::new(),
+            last: false,
+        }
     }
 }
+
+/// Names a state: the operator that keeps it, and the operator's name of it.
+pub(crate) type StateName = (OperatorId, String);
+/// The delta files of an epoch.
+pub(crate) type SnapshotFiles = Vec<(StateName, FileRef)>;
 
 /// The result of a task.
 #[derive(Debug)]
 pub(crate) enum TaskDone {
     Planned(planner::PlanOutcome),
-    /// A worker has got its share of an epoch.
+    /// A worker has got its share of one source in an epoch.
     Fed,
     Staged {
         epoch: Epoch,
@@ -95,7 +110,7 @@ pub(crate) enum TaskDone {
     },
     Snapshot {
         epoch: Epoch,
-        file: Option<FileRef>,
+        files: SnapshotFiles,
     },
     Manifest(Epoch),
     Committed {
@@ -107,7 +122,8 @@ pub(crate) enum TaskDone {
         by: Generation,
     },
     Compacted {
-        replaced: OperatorFiles,
+        of: StateName,
+        replaced: StateFiles,
         base: Option<FileRef>,
     },
     Collected,
@@ -117,8 +133,8 @@ pub(crate) enum TaskDone {
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedEpoch {
     pub plan: EpochPlan,
-    /// The newest offset of the source when the epoch was planned.
-    pub latest: Option<Offset>,
+    /// The newest offset of each source when the epoch was planned.
+    pub latest: BTreeMap<OperatorId, Offset>,
     pub plan_ms: u64,
     pub write_ms: u64,
 }

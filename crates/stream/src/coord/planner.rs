@@ -6,8 +6,10 @@
 
 use super::recover::check_newest_generation;
 use super::{DRAINED, GenerationContext, PlannedEpoch, StreamPosition, TaskDone};
-use crate::checkpoint::{CreateOutcome, EpochPlan, plan_name};
+use crate::checkpoint::{CreateOutcome, EpochPlan, FORMAT, SourceRange, plan_name};
 use crate::error::{corrupt, drained};
+use crate::spec::OperatorId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
@@ -36,7 +38,7 @@ pub(crate) struct PlanRequest {
 #[derive(Debug)]
 pub(crate) enum PlanOutcome {
     Planned(PlannedEpoch),
-    /// The source has no new data, and the watermark has not advanced.
+    /// No source has new data, and the watermark has not advanced.
     NothingNew,
 }
 
@@ -47,20 +49,22 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     }
     if request.freeze {
         // Before the plan is made, so that the plan cannot contain what arrives after it.
-        context.plan.source.freeze().await?;
+        for (_, source) in context.plan.graph.sources() {
+            source.freeze().await?;
+        }
     }
     let name = plan_name(request.epoch);
     // Reading first is cheaper than a source that lists its input and loses the race to create the plan.
     if request.may_exist
-        && let Some(plan) = context.files.read(&name).await?
+        && let Some(plan) = context.files.plan(request.epoch).await?
     {
         return adopt(&context, &request, plan, (0, 0)).await;
     }
     let began_us = context.options.clock.now_us();
-    let end = context.plan.source.plan(request.position.offset.as_ref()).await?;
+    let sources = ranges(&context, &request.position.offsets).await?;
     let planned_us = context.options.clock.now_us();
     // Nothing is written for an idle source, so that it does not fill the checkpoint.
-    let Some(proposal) = propose(&context, &request, end)? else {
+    let Some(proposal) = propose(&context, &request, sources)? else {
         return Ok(TaskDone::Planned(PlanOutcome::NothingNew));
     };
     context.hooks.hit(FailPoint::PlanWrite, request.epoch).await?;
@@ -74,30 +78,44 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     adopt(&context, &request, plan, took_ms).await
 }
 
+/// Asks each source how far it goes.
+async fn ranges(
+    context: &GenerationContext,
+    offsets: &BTreeMap<OperatorId, Offset>,
+) -> Result<BTreeMap<OperatorId, SourceRange>> {
+    let mut ranges = BTreeMap::new();
+    for (id, source) in context.plan.graph.sources() {
+        let start = offsets.get(id).cloned();
+        let end = source.plan(start.as_ref()).await?;
+        let reads = end.is_some();
+        ranges.insert(id.clone(), SourceRange { end: end.or_else(|| start.clone()), start, reads });
+    }
+    Ok(ranges)
+}
+
 /// Computes the plan that this generation would write; `None` if there is nothing to do.
 fn propose(
     context: &GenerationContext,
     request: &PlanRequest,
-    end: Option<Offset>,
+    sources: BTreeMap<OperatorId, SourceRange>,
 ) -> Result<Option<EpochPlan>> {
     let position = &request.position;
-    let reads = end.is_some();
+    let reads = sources.values().any(|s| s.reads);
     if position.last {
         // The windows are closed for good, so later rows could not be counted any more.
         return if reads { Err(drained()) } else { Ok(None) };
     }
     // As in Spark, an epoch without data follows a watermark that advanced, so that it closes groups.
-    let advanced = request.watermark_us > position.watermark_us && context.dataflow.closes_by_watermark();
+    let advanced = request.watermark_us > position.watermark_us && context.plan.graph.closes_by_watermark();
     let last = !reads && !advanced && request.drain;
     if !reads && !advanced && !last {
         return Ok(None);
     }
     Ok(Some(EpochPlan {
+        format: FORMAT,
         epoch: request.epoch,
         generation: context.generation,
-        start: position.offset.clone(),
-        end: end.or_else(|| position.offset.clone()),
-        reads,
+        sources,
         watermark_us: if last { DRAINED } else { request.watermark_us },
         // Rows are late by the watermark of the epoch before: their groups are closed and gone.
         late_us: position.watermark_us,
@@ -113,11 +131,19 @@ async fn adopt(
     plan: EpochPlan,
     (plan_ms, write_ms): (u64, u64),
 ) -> Result<TaskDone> {
-    if plan.epoch != request.epoch || plan.start != request.position.offset {
+    let begins =
+        |(id, range): (&OperatorId, &SourceRange)| range.start.as_ref() == request.position.offsets.get(id);
+    if plan.epoch != request.epoch
+        || plan.sources.len() != context.plan.graph.sources().count()
+        || !plan.sources.iter().all(begins)
+    {
         return Err(corrupt(&plan_name(request.epoch), "it does not begin where the previous epoch ended"));
     }
     // For the progress only, and after the plan: it must not influence what is read.
-    let latest = context.plan.source.latest().await?;
+    let mut latest = BTreeMap::new();
+    for (id, source) in context.plan.graph.sources() {
+        latest.extend(source.latest().await?.map(|offset| (id.clone(), offset)));
+    }
     Ok(TaskDone::Planned(PlanOutcome::Planned(PlannedEpoch { plan, latest, plan_ms, write_ms })))
 }
 

@@ -3,16 +3,14 @@
 use super::in_flight::InFlightEpoch;
 use super::planner::ms;
 use super::{DRAINED, GenerationContext, NO_WATERMARK};
+use crate::ops::{EventTimes, StateReport};
 use crate::progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress};
-use crate::rt::StateReport;
+use crate::spec::{OperatorGraph, OperatorId, OperatorNode};
 use crate::state::KEY_GROUPS;
 use chrono::{DateTime, SecondsFormat};
 use std::collections::BTreeMap;
-use thalweg_connectors::stream::Guarantee;
-
-/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
-/// rows after it has grouped them.
-const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
+use std::sync::Arc;
+use thalweg_connectors::stream::{Guarantee, StreamSource};
 
 /// Builds the progress of an epoch that was committed at `now_us`; the previous epoch was triggered at
 /// `previous_triggered_us`.
@@ -24,8 +22,9 @@ pub(crate) fn progress(
 ) -> Progress {
     let duration = ms(now_us - epoch.phases.triggered_us);
     // An epoch within a millisecond has no rate; infinity is not JSON.
-    let rate = |per_ms: u64| if per_ms == 0 { 0.0 } else { epoch.rows as f64 * 1000.0 / per_ms as f64 };
-    let input_rate = previous_triggered_us.map_or(0.0, |before| rate(ms(epoch.phases.triggered_us - before)));
+    let rate = |rows: u64, per_ms: u64| if per_ms == 0 { 0.0 } else { rows as f64 * 1000.0 / per_ms as f64 };
+    let since = previous_triggered_us.map_or(0, |before| ms(epoch.phases.triggered_us - before));
+    let rows = epoch.rows_read();
     Progress {
         id: context.options.id.clone(),
         run_id: context.options.run_id.clone(),
@@ -33,28 +32,48 @@ pub(crate) fn progress(
         timestamp: iso(epoch.phases.triggered_us / 1000),
         batch_id: epoch.epoch().0,
         batch_duration: duration,
-        num_input_rows: epoch.rows,
-        input_rows_per_second: input_rate,
-        processed_rows_per_second: rate(duration),
+        num_input_rows: rows,
+        input_rows_per_second: rate(rows, since),
+        processed_rows_per_second: rate(rows, duration),
         duration_ms: durations(epoch, duration, now_us),
         event_time: event_time(context, epoch),
         state_operators: state_operators(context, epoch),
-        sources: vec![SourceProgress {
-            description: context.plan.source.description(),
-            start_offset: epoch.planned.plan.start.clone(),
-            end_offset: epoch.planned.plan.end.clone(),
-            latest_offset: epoch.planned.latest.clone(),
-            num_input_rows: epoch.rows,
-            input_rows_per_second: input_rate,
-            processed_rows_per_second: rate(duration),
-            guarantee: name_of(context.plan.source.guarantee()),
-        }],
+        sources: sources(context, epoch, &|rows| (rate(rows, since), rate(rows, duration))),
         sink: SinkProgress {
             description: context.plan.sink.description(),
             num_output_rows: epoch.rows_out,
             guarantee: name_of(context.plan.sink.guarantee()),
         },
     }
+}
+
+/// `rates` gives the rows per second since the previous trigger, and of the epoch's duration.
+fn sources(
+    context: &GenerationContext,
+    epoch: &InFlightEpoch,
+    rates: &dyn Fn(u64) -> (f64, f64),
+) -> Vec<SourceProgress> {
+    let of = |(id, source): (&OperatorId, &Arc<dyn StreamSource>)| {
+        let range = epoch.planned.plan.sources.get(id).cloned().unwrap_or_default();
+        let node = index_of(&context.plan.graph, id);
+        let rows = node.and_then(|node| epoch.rows.get(&node)).copied().unwrap_or(0);
+        let (input_rate, processed_rate) = rates(rows);
+        SourceProgress {
+            description: source.description(),
+            start_offset: range.start,
+            end_offset: range.end,
+            latest_offset: epoch.planned.latest.get(id).cloned(),
+            num_input_rows: rows,
+            input_rows_per_second: input_rate,
+            processed_rows_per_second: processed_rate,
+            guarantee: name_of(source.guarantee()),
+        }
+    };
+    context.plan.graph.sources().map(of).collect()
+}
+
+fn index_of(graph: &OperatorGraph, id: &OperatorId) -> Option<usize> {
+    graph.nodes().iter().position(|n| n.id == *id)
 }
 
 /// Computes the durations of the phases under Spark's names.
@@ -70,11 +89,12 @@ fn durations(epoch: &InFlightEpoch, all: u64, now_us: i64) -> BTreeMap<String, u
 }
 
 fn event_time(context: &GenerationContext, epoch: &InFlightEpoch) -> BTreeMap<String, String> {
-    if context.dataflow.watermark_delay_us().is_none() {
+    if context.plan.graph.watermarks().next().is_none() {
         return BTreeMap::new();
     }
     let mut times = BTreeMap::from([("watermark".to_owned(), watermark(epoch))]);
-    let seen = &epoch.times;
+    let mut seen = EventTimes::default();
+    epoch.times.values().for_each(|of_one| seen.merge(of_one));
     if seen.count > 0 {
         let avg = i64::try_from(seen.sum_ms.div_euclid(i128::from(seen.count))).unwrap_or(i64::MAX);
         for (name, at) in [("avg", avg), ("max", seen.max_ms), ("min", seen.min_ms)] {
@@ -92,16 +112,28 @@ fn watermark(epoch: &InFlightEpoch) -> String {
 }
 
 fn state_operators(context: &GenerationContext, epoch: &InFlightEpoch) -> Vec<StateOperatorProgress> {
-    if !context.dataflow.is_stateful() {
-        return Vec::new();
+    let nodes = context.plan.graph.nodes().iter().enumerate();
+    let stateful = nodes.filter(|(_, node)| node.spec.is_stateful());
+    stateful.map(|(index, node)| state_operator(context, epoch, (index, node))).collect()
+}
+
+fn state_operator(
+    context: &GenerationContext,
+    epoch: &InFlightEpoch,
+    (index, node): (usize, &OperatorNode),
+) -> StateOperatorProgress {
+    let of_workers = epoch.state.range((index, 0)..(index + 1, 0)).map(|(_, report)| report);
+    let sum = |of: fn(&StateReport) -> u64| of_workers.clone().map(of).sum::<u64>();
+    let mut custom_metrics = BTreeMap::new();
+    for (name, value) in of_workers.clone().flat_map(|report| &report.metrics) {
+        *custom_metrics.entry((*name).to_owned()).or_default() += value;
     }
-    let sum = |of: fn(&StateReport) -> u64| epoch.state.values().map(of).sum::<u64>();
-    vec![StateOperatorProgress {
-        operator_name: "stateStoreSave".to_owned(),
+    StateOperatorProgress {
+        operator_name: node.spec.state_operator_name().to_owned(),
         num_rows_total: sum(|s| s.rows_total),
         num_rows_updated: sum(|s| s.rows_updated),
         num_rows_removed: sum(|s| s.rows_removed),
-        num_rows_dropped_by_watermark: sum(|s| s.groups_late),
+        num_rows_dropped_by_watermark: sum(|s| s.rows_dropped_by_watermark),
         // Operators do not read the clock, so updates and removals are measured as one phase.
         all_updates_time_ms: ms(epoch.phases.state_known_us - epoch.phases.started_us),
         all_removals_time_ms: 0,
@@ -109,8 +141,8 @@ fn state_operators(context: &GenerationContext, epoch: &InFlightEpoch) -> Vec<St
         memory_used_bytes: sum(|s| s.memory_bytes),
         num_shuffle_partitions: KEY_GROUPS as u64,
         num_state_store_instances: context.options.workers as u64,
-        custom_metrics: BTreeMap::from([(INPUT_ROWS_LATE.to_owned(), sum(|s| s.rows_late))]),
-    }]
+        custom_metrics,
+    }
 }
 
 fn name_of(guarantee: Guarantee) -> &'static str {

@@ -3,15 +3,17 @@
 //! The sink is fenced before it reports its last commit. In the opposite order an older run could commit
 //! between the report and the fence, and this run would process that epoch again.
 
+use super::state_match::match_states;
 use super::{GenerationContext, NO_WATERMARK, StreamPosition};
 use crate::checkpoint::{
-    CLAIMS_MAX, CreateOutcome, GenerationRecord, MANIFEST_FORMAT, Manifest, OperatorFiles, generation_name,
-    manifest_name,
+    CLAIMS_MAX, CreateOutcome, GenerationRecord, Manifest, OperatorState, generation_name, manifest_name,
 };
-use crate::error::{corrupt, fenced, incompatible, protocol_error};
+use crate::error::{corrupt, fenced, other_sources, protocol_error};
 use crate::machine::Machine;
+use crate::rt::RestoredState;
+use crate::spec::OperatorId;
 use crate::state::{KEY_HASH, decode};
-use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::{Epoch, Generation};
@@ -21,8 +23,9 @@ use thalweg_connectors::stream::Commit;
 pub(crate) struct Recovered {
     pub machine: Machine,
     pub position: StreamPosition,
-    pub state_files: OperatorFiles,
-    pub state: Vec<RecordBatch>,
+    /// The operators that keep state, with their files.
+    pub operators: BTreeMap<OperatorId, OperatorState>,
+    pub state: RestoredState,
     /// Plans up to this epoch may exist; they are adopted.
     pub newest_plan: Option<Epoch>,
 }
@@ -38,24 +41,39 @@ pub(crate) async fn recover(context: &mut GenerationContext) -> Result<Recovered
         Some(commit) => Some(manifest(context, &mut machine, commit).await?),
         None => None,
     };
-    let (position, state_files) = manifest.map(resume_from).unwrap_or_default();
-    let mut state = Vec::new();
-    for file in state_files.all() {
-        let bytes = context.files.state_file(file).await?;
-        let batches = decode(&bytes).map_err(|e| corrupt(&file.path, e.message()))?;
-        state.extend(batches);
-    }
+    let (position, stored) = manifest.map(resume_from).unwrap_or_default();
+    let operators = match_states(&context.plan.graph, stored)?;
+    let state = state(context, &operators).await?;
     machine.restored(true).map_err(|why| protocol_error(&why))?;
     context.hooks.hit(FailPoint::StateRestored, machine.next_plan()).await?;
     let newest_plan = context.files.newest_plan().await?;
-    Ok(Recovered { machine, position, state_files, state, newest_plan })
+    Ok(Recovered { machine, position, operators, state, newest_plan })
+}
+
+/// Reads the state of all operators.
+async fn state(
+    context: &GenerationContext,
+    operators: &BTreeMap<OperatorId, OperatorState>,
+) -> Result<RestoredState> {
+    let mut restored = RestoredState::new();
+    for (index, node) in context.plan.graph.nodes().iter().enumerate() {
+        for (name, files) in operators.get(&node.id).into_iter().flat_map(|o| &o.states) {
+            for file in files.all() {
+                let bytes = context.files.state_file(file).await?;
+                let batches = decode(&bytes).map_err(|e| corrupt(&file.path, e.message()))?;
+                restored.entry(index).or_default().extend(batches.into_iter().map(|b| (name.clone(), b)));
+            }
+        }
+    }
+    Ok(restored)
 }
 
 /// Claims the next free generation number by creating its object.
 async fn claim(context: &mut GenerationContext, machine: &mut Machine) -> Result<()> {
     for _ in 0..CLAIMS_MAX {
         let existing = context.files.generations().await?;
-        machine.listed(&existing).map_err(|why| protocol_error(&why))?;
+        let tag = uuid::Uuid::new_v4().as_u64_pair().0 as u32;
+        machine.listed(&existing, tag).map_err(|why| protocol_error(&why))?;
         let record = GenerationRecord {
             run_id: context.options.run_id.clone(),
             nonce: uuid::Uuid::new_v4().to_string(),
@@ -93,31 +111,29 @@ async fn fence(context: &GenerationContext, machine: &mut Machine) -> Result<Opt
 /// Reads the manifest of a commit and checks that this query can restore it.
 async fn manifest(context: &GenerationContext, machine: &mut Machine, commit: Commit) -> Result<Manifest> {
     let name = manifest_name(commit);
-    let Some(found) = context.files.read::<Manifest>(&name).await? else {
+    let Some(found) = context.files.manifest(commit).await? else {
         return Err(machine.restored(false).map_or_else(|why| protocol_error(&why), |()| fenced()));
     };
-    if found.commit() != commit || found.format != MANIFEST_FORMAT || found.key_hash != KEY_HASH {
-        let why = format!(
-            "it has format {} and key hash {}, which this version does not read",
-            found.format, found.key_hash
-        );
+    if found.commit() != commit || found.key_hash != KEY_HASH {
+        let why = format!("it has the key hash {}, which this version does not read", found.key_hash);
         return Err(corrupt(&name, &why));
     }
-    if found.fingerprint != context.plan.fingerprint {
-        return Err(incompatible(&found.fingerprint, &context.plan.fingerprint));
+    let known = |id: &&OperatorId| context.plan.graph.sources().any(|(mine, _)| mine == *id);
+    if let Some(gone) = found.offsets.keys().find(|id| !known(id)) {
+        return Err(other_sources(gone, context.plan.graph.sources().count()));
     }
     Ok(found)
 }
 
-/// Returns where the next epoch continues, and the files of the state before it.
-fn resume_from(manifest: Manifest) -> (StreamPosition, OperatorFiles) {
+/// Returns where the next epoch continues, and the state before it.
+fn resume_from(manifest: Manifest) -> (StreamPosition, BTreeMap<OperatorId, OperatorState>) {
     let position = StreamPosition {
-        offset: manifest.offset,
+        offsets: manifest.offsets,
         watermark_us: manifest.watermark_us.max(NO_WATERMARK),
-        event_time_max_ms: manifest.event_time_max_ms,
+        event_times_max_ms: manifest.event_times_max_ms,
         last: manifest.last,
     };
-    (position, manifest.operators.into_iter().next().unwrap_or_default())
+    (position, manifest.operators)
 }
 
 /// Fails with `STREAM_FENCED` if a higher generation was claimed.

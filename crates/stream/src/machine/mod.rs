@@ -164,10 +164,10 @@ impl Machine {
         Err(why)
     }
 
-    /// Reports the generations that exist.
-    pub(crate) fn listed(&mut self, existing: &[Generation]) -> Transition {
+    /// Reports the generations that exist, with the random tag of the next one.
+    pub(crate) fn listed(&mut self, existing: &[Generation], tag: u32) -> Transition {
         self.require(ProtocolAction::ListGenerations, "list")?;
-        self.generation = next_generation(existing);
+        self.generation = next_generation(existing, tag);
         self.phase = Phase::Claim;
         Ok(())
     }

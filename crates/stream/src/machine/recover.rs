@@ -6,9 +6,18 @@ use super::ProtocolError;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::Commit;
 
-/// Returns the number after the highest existing one; the first generation is 1.
-pub(crate) fn next_generation(existing: &[Generation]) -> Generation {
-    existing.iter().max().copied().unwrap_or_default().next()
+/// Bits of a generation below its count.
+const TAG_BITS: u32 = 32;
+
+/// Returns the generation after the highest existing one: its count, then `tag`, which is random.
+///
+/// A copy of a checkpoint counts the same generations as the original. With different tags the sink tells them apart:
+/// the higher one fences the lower one, and neither restores a manifest of the other.
+pub(crate) fn next_generation(existing: &[Generation], tag: u32) -> Generation {
+    // Generations without a tag were counted from 1.
+    let count = |g: &Generation| if g.0 >> TAG_BITS == 0 { g.0 } else { g.0 >> TAG_BITS };
+    let next = existing.iter().map(count).max().unwrap_or(0) + 1;
+    Generation((next << TAG_BITS) | u64::from(tag))
 }
 
 /// What a generation knows after it has fenced the sink.
@@ -115,7 +124,14 @@ mod tests {
 
     #[test]
     fn a_generation_is_one_more_than_any_other() {
-        assert_eq!(next_generation(&[]), Generation(1));
-        assert_eq!(next_generation(&[Generation(2), Generation(7), Generation(3)]), Generation(8));
+        let tagged = |count: u64, tag: u64| Generation((count << 32) | tag);
+        assert_eq!(next_generation(&[], 5), tagged(1, 5));
+        assert_eq!(
+            next_generation(&[tagged(2, 9), tagged(7, u64::from(u32::MAX)), tagged(3, 0)], 0),
+            tagged(8, 0)
+        );
+        // Checkpoints of earlier versions have generations without a tag.
+        assert_eq!(next_generation(&[Generation(2), Generation(7), Generation(3)], 1), tagged(8, 1));
+        assert!(next_generation(&[Generation(7)], 0) > Generation(7));
     }
 }

@@ -3,8 +3,8 @@
 //! During an epoch its rows are accumulated in the partial states of their groups. When the epoch closes, the
 //! stored states of exactly these groups are merged with the partial ones, and the watermark closes the panes
 //! that it reached. The results are the rows to emit and the state changes to make durable. What always
-//! holds: the cost is proportional to the groups touched and closed, and after [`Aggregate::close`] the table
-//! is the state at the end of that epoch.
+//! holds: the cost is proportional to the groups touched and closed, and after the close of an epoch the
+//! table is the state at the end of that epoch.
 //!
 //! Late rows are dropped and counted. By Spark's rule a row is late if the event time of its group is at or
 //! below the watermark of the previous epoch. Late groups are counted too, since Spark drops rows after it
@@ -12,14 +12,19 @@
 //! unnested), retraction.
 
 use super::accumulate::{MergeableAggregate, PartialState};
-use super::aggregate_input::{AggregateInputLayout, KeyEncoder};
+use super::aggregate_input::AggregateInputLayout;
+use super::event_time::event_times;
+use super::key_encoder::KeyEncoder;
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::stateless::{batch_of, boolean};
-use crate::error::unsupported;
-use crate::spec::{AggregateSpec, EventTimeKey, EventTimeKind};
-use crate::state::{NEVER, RowCodec, StateLayout, StateRow, StateTable, key_group, owner};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use crate::error::other_layout;
+use crate::spec::{AggregateSpec, EventTimeKey};
+use crate::state::{
+    EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group,
+};
+use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
-use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,20 +32,11 @@ use thalweg_common::{Error, Result};
 use thalweg_connectors::OutputMode;
 use thalweg_values::errors::from_arrow;
 
-/// The results of one worker at the end of an epoch.
-#[derive(Debug, Default)]
-pub(crate) struct ClosedEpoch {
-    pub emit: Option<RecordBatch>,
-    /// Upserts and tombstones, in the layout of state files.
-    pub delta: Vec<RecordBatch>,
-    pub rows_total: u64,
-    pub rows_updated: u64,
-    pub rows_removed: u64,
-    /// Late groups of the epoch, and the number of their rows.
-    pub groups_late: u64,
-    pub rows_late: u64,
-    pub memory_bytes: u64,
-}
+/// Number of late input rows. Spark's `numRowsDroppedByWatermark` counts late groups, since Spark drops late
+/// rows after it has grouped them.
+const INPUT_ROWS_LATE: &str = "numInputRowsDroppedByWatermark";
+/// The name of the only state of an aggregate.
+const GROUPS: &str = "groups";
 
 /// The groups of an aggregate that one worker owns.
 pub(crate) struct Aggregate {
@@ -54,6 +50,8 @@ pub(crate) struct Aggregate {
     state_layout: StateLayout,
     table: StateTable,
     groups: EpochGroups,
+    late_us: i64,
+    watermark_us: i64,
 }
 
 /// The groups that the running epoch has touched.
@@ -103,36 +101,19 @@ impl Aggregate {
             event_time: spec.event_time,
             output: Arc::clone(&spec.output_schema),
             mode,
-            keys: KeyEncoder::new(input)?,
+            keys: KeyEncoder::new(&input.key_types())?,
             state_layout: StateLayout::new(&input.key_types(), &states),
             state_codec: RowCodec::new(&states)?,
             table: StateTable::default(),
             input: input.clone(),
+            late_us: i64::MIN,
+            watermark_us: i64::MIN,
         })
     }
 
-    /// Restores the groups that this worker owns from a batch of a state file. Files must come oldest first.
-    pub(crate) fn restore(&mut self, batch: &RecordBatch, worker: usize, workers: usize) -> Result<()> {
-        let columns = self.state_layout.keys(batch);
-        let panes = self.panes(&columns, batch.num_rows())?;
-        let keys = self.keys.encode(&columns, batch.num_rows())?;
-        let states = self.state_codec.encode(&self.state_layout.states(batch), batch.num_rows())?;
-        let live = self.state_layout.live(batch)?;
-        for (row, (pane, key)) in panes.into_iter().zip(keys.iter()).enumerate() {
-            // All workers read all files: their number may differ from that of the run that wrote them.
-            if owner(key_group(key), workers) != worker {
-                continue;
-            }
-            match live.value(row) {
-                true => self.table.put(pane, key, states.get(row)),
-                false => self.table.remove(pane, key),
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds an input batch to the running epoch. Rows whose group closes at `late_us` or before are late.
-    pub(crate) fn update(&mut self, batch: &RecordBatch, late_us: i64) -> Result<()> {
+    /// Adds an input batch to the running epoch.
+    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
+        let late_us = self.late_us;
         let mut panes = self.panes(batch.columns(), batch.num_rows())?;
         // Keys without an event time never close, so none of them is late.
         let is_late = |pane: &i64| *pane <= late_us && *pane != NEVER;
@@ -161,43 +142,6 @@ impl Aggregate {
             partial.update(arguments, filter.as_ref(), &of, groups)?;
         }
         Ok(())
-    }
-
-    /// Closes the running epoch with its watermark.
-    pub(crate) fn close(&mut self, watermark_us: i64) -> Result<ClosedEpoch> {
-        // The next epoch starts empty even if closing this one fails.
-        let touched = std::mem::replace(&mut self.groups, EpochGroups::new(&self.functions)?);
-        let (groups_late, rows_late) = (touched.late.len() as u64, touched.rows_late);
-        let partial = touched.partials.into_iter().map(PartialState::finish).collect::<Result<Vec<_>>>()?;
-        let (states, known) = self.merge(&touched.keys, partial)?;
-        let encoded = self.state_codec.encode(&states.concat(), touched.keys.len())?;
-        for ((pane, key), state) in touched.keys.iter().zip(encoded.iter()) {
-            self.table.put(*pane, key, state);
-        }
-        // After the merge: a group may get its last rows in the epoch that closes it.
-        let closed = self.table.close(watermark_us);
-        let emit = match self.mode {
-            OutputMode::Append => self.emit_closed(&closed)?,
-            OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
-        };
-        // A group that closes in this epoch needs no state in the file.
-        let open = touched.keys.iter().enumerate().filter(|(_, (pane, _))| *pane > watermark_us);
-        let upserts = open.map(|(i, (_, key))| (key.as_ref(), encoded.get(i))).collect();
-        // A group that was opened in this epoch is in no state file, so closing it needs no tombstone.
-        let fresh: HashSet<&[u8]> =
-            touched.keys.iter().zip(&known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
-        let gone: Vec<&[u8]> = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
-        Ok(ClosedEpoch {
-            emit,
-            // As in Spark, a group that is touched and closed in the same epoch counts.
-            rows_updated: touched.keys.len() as u64,
-            rows_removed: closed.len() as u64,
-            delta: self.delta(upserts, gone)?,
-            rows_total: self.table.rows() as u64,
-            groups_late,
-            rows_late,
-            memory_bytes: self.table.bytes() as u64,
-        })
     }
 
     /// Merges the partial states of touched groups with the stored ones. Returns the states per function, and
@@ -251,44 +195,98 @@ impl Aggregate {
         batch_of(&self.output, columns, rows).map(Some)
     }
 
-    /// Builds the state changes: a batch of upserts and a batch of tombstones, each sorted by key group.
-    fn delta(&self, mut upserts: Vec<(&[u8], &[u8])>, mut gone: Vec<&[u8]>) -> Result<Vec<RecordBatch>> {
-        // Sorted by group, so that a file has the ranges of the workers one after another.
-        upserts.sort_unstable_by_key(|(key, _)| (key_group(key), *key));
-        gone.sort_unstable_by_key(|key| (key_group(key), *key));
-        let mut delta = Vec::new();
-        if !upserts.is_empty() {
-            let groups = upserts.iter().map(|(key, _)| key_group(key)).collect();
-            let keys = self.keys.columns(upserts.iter().map(|(key, _)| *key))?;
-            let states = self.state_codec.decode(upserts.iter().map(|(_, state)| *state))?;
-            delta.push(self.state_layout.batch(groups, keys, Some(states))?);
-        }
-        if !gone.is_empty() {
-            let groups = gone.iter().map(|key| key_group(key)).collect();
-            let keys = self.keys.columns(gone)?;
-            delta.push(self.state_layout.batch(groups, keys, None)?);
-        }
-        Ok(delta)
+    /// Builds the state changes: the touched groups that stay open, and tombstones of those that are closed. `known` says
+    /// which of the touched groups were stored before.
+    fn delta(
+        &self,
+        touched: &[(i64, Arc<[u8]>)],
+        (states, known): (&EncodedRows, &[bool]),
+        closed: &[StateRow],
+    ) -> Result<Vec<RecordBatch>> {
+        // A group that closes in this epoch needs no state in the file.
+        let open = touched.iter().enumerate().filter(|(_, (pane, _))| *pane > self.watermark_us);
+        let upserts = open.map(|(i, (_, key))| (key.as_ref(), states.get(i))).collect();
+        // A group that was opened in this epoch is in no state file, so closing it needs no tombstone.
+        let fresh: HashSet<&[u8]> =
+            touched.iter().zip(known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
+        let gone = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
+        let format =
+            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
+        format.delta(upserts, gone)
     }
 
     /// Returns the event time at which the group of each row closes.
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
         // Without an event time only a drain closes groups.
         let Some(key) = self.event_time else { return Ok(vec![NEVER; rows]) };
-        let column = groups
-            .get(key.group_index)
-            .ok_or_else(|| unsupported("an event time that is not a grouping column"))?;
-        let times = match key.kind {
-            EventTimeKind::Instant => column,
-            EventTimeKind::WindowEnd => {
-                let window = column.as_struct_opt().and_then(|s| s.columns().get(1));
-                window.ok_or_else(|| unsupported("a window without an end"))?
-            }
+        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.unwrap_or(NEVER)).collect())
+    }
+}
+
+impl Operator for Aggregate {
+    fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
+        (self.late_us, self.watermark_us) = (epoch.late_us, epoch.watermark_us);
+        Ok(())
+    }
+
+    fn process(&mut self, _input: usize, rows: RecordBatch, _output: &mut EmittedRows) -> Result<()> {
+        self.update(&rows)
+    }
+
+    fn close_epoch(&mut self, output: &mut EmittedRows) -> Result<EpochReport> {
+        let watermark_us = self.watermark_us;
+        // The next epoch starts empty even if closing this one fails.
+        let touched = std::mem::replace(&mut self.groups, EpochGroups::new(&self.functions)?);
+        let (groups_late, rows_late) = (touched.late.len() as u64, touched.rows_late);
+        let partial = touched.partials.into_iter().map(PartialState::finish).collect::<Result<Vec<_>>>()?;
+        let (states, known) = self.merge(&touched.keys, partial)?;
+        let encoded = self.state_codec.encode(&states.concat(), touched.keys.len())?;
+        for ((pane, key), state) in touched.keys.iter().zip(encoded.iter()) {
+            self.table.put(*pane, key, state);
+        }
+        // After the merge: a group may get its last rows in the epoch that closes it.
+        let closed = self.table.close(watermark_us);
+        let emit = match self.mode {
+            OutputMode::Append => self.emit_closed(&closed)?,
+            OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
         };
-        let times = times.as_primitive_opt::<TimestampMicrosecondType>();
-        let times = times.ok_or_else(|| unsupported("an event time that is not a timestamp"))?;
-        Ok((0..rows)
-            .map(|i| if column.is_null(i) || times.is_null(i) { NEVER } else { times.value(i) })
-            .collect())
+        emit.into_iter().for_each(|rows| output.emit(rows));
+        let delta = self.delta(&touched.keys, (&encoded, &known), &closed)?;
+        let state = StateReport {
+            // As in Spark, a group that is touched and closed in the same epoch counts.
+            rows_updated: touched.keys.len() as u64,
+            rows_removed: closed.len() as u64,
+            deltas: vec![(GROUPS, delta)],
+            rows_total: self.table.rows() as u64,
+            rows_dropped_by_watermark: groups_late,
+            memory_bytes: self.table.bytes() as u64,
+            metrics: vec![(INPUT_ROWS_LATE, rows_late)],
+        };
+        Ok(EpochReport { state: Some(state), ..EpochReport::default() })
+    }
+
+    fn restore(&mut self, state: &str, batch: &RecordBatch, owned: KeyRange) -> Result<()> {
+        if state != GROUPS {
+            return Err(Error::internal(format!("the state '{state}' of an aggregate, which has {GROUPS}")));
+        }
+        if !self.state_layout.is_of(batch) {
+            return Err(other_layout());
+        }
+        let columns = self.state_layout.keys(batch);
+        let panes = self.panes(&columns, batch.num_rows())?;
+        let keys = self.keys.encode(&columns, batch.num_rows())?;
+        let states = self.state_codec.encode(&self.state_layout.states(batch), batch.num_rows())?;
+        let live = self.state_layout.live(batch)?;
+        for (row, (pane, key)) in panes.into_iter().zip(keys.iter()).enumerate() {
+            // All workers read all files: their number may differ from that of the run that wrote them.
+            if !owned.contains(key_group(key)) {
+                continue;
+            }
+            match live.value(row) {
+                true => self.table.put(pane, key, states.get(row)),
+                false => self.table.remove(pane, key),
+            }
+        }
+        Ok(())
     }
 }

@@ -1,58 +1,25 @@
-//! Applies stateless steps to a batch: filter, project, unnest, and observe the event time.
+//! Applies stateless steps to a batch: filter, project, unnest.
 //!
-//! A batch gives at most one batch, and rows keep their order. What is kept between batches belongs to the
-//! running epoch: its processing time, and the event times observed, which the runtime takes when the epoch
-//! has been read.
+//! A batch gives at most one batch, and rows keep their order. What is kept between batches is the processing
+//! time of the running epoch.
 
+use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use super::processing_time::EpochTimeExprs;
 use crate::error::unsupported;
 use crate::spec::StatelessStep;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::compute::{filter_record_batch, take};
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::errors::{from_arrow, from_datafusion};
 
-const US_PER_MS: i64 = 1000;
-
-/// The event times of an epoch, in whole milliseconds as Spark counts them.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct EventTimes {
-    pub count: u64,
-    pub sum_ms: i128,
-    /// Least and greatest; undefined while `count` is 0.
-    pub min_ms: i64,
-    pub max_ms: i64,
-}
-
-impl EventTimes {
-    fn observe(&mut self, us: i64) {
-        let ms = us.div_euclid(US_PER_MS);
-        self.merge(&Self { count: 1, sum_ms: i128::from(ms), min_ms: ms, max_ms: ms });
-    }
-
-    /// Adds the event times that another worker observed.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        if other.count == 0 {
-            return;
-        }
-        // The bounds of no event time are no bounds.
-        let fresh = self.count == 0;
-        self.min_ms = if fresh { other.min_ms } else { self.min_ms.min(other.min_ms) };
-        self.max_ms = if fresh { other.max_ms } else { self.max_ms.max(other.max_ms) };
-        self.count += other.count;
-        self.sum_ms += other.sum_ms;
-    }
-}
-
 /// A sequence of steps on one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
     steps: Vec<(StatelessStep, EpochTimeExprs)>,
-    times: EventTimes,
 }
 
 impl Steps {
@@ -61,20 +28,15 @@ impl Steps {
             let exprs = match &step {
                 StatelessStep::Filter(predicate) => vec![Arc::clone(predicate)],
                 StatelessStep::Project { exprs, .. } => exprs.clone(),
-                StatelessStep::Unnest { .. } | StatelessStep::Watermark { .. } => vec![],
+                StatelessStep::Unnest { .. } => vec![],
             };
             (step, EpochTimeExprs::new(exprs))
         };
-        Self { steps: steps.into_iter().map(bindable).collect(), times: EventTimes::default() }
-    }
-
-    /// Starts an epoch.
-    pub(crate) fn start_epoch(&mut self, processing_time_us: i64) -> Result<()> {
-        self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.start_epoch(processing_time_us))
+        Self { steps: steps.into_iter().map(bindable).collect() }
     }
 
     /// Applies all steps to a batch; returns `None` if no row is left.
-    pub(crate) fn apply(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+    fn apply(&self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let mut batch = batch;
         for (step, exprs) in &self.steps {
             // An expression over no rows may still fail on its constants, which no row asks for.
@@ -85,18 +47,24 @@ impl Steps {
                 StatelessStep::Filter(_) => exprs.exprs().iter().try_fold(batch, |b, e| filter(&b, e))?,
                 StatelessStep::Project { schema, .. } => project(&batch, exprs.exprs(), schema)?,
                 StatelessStep::Unnest { column, schema } => unnest(&batch, *column, schema)?,
-                StatelessStep::Watermark { column, .. } => {
-                    observe(&mut self.times, &batch, *column)?;
-                    batch
-                }
             };
         }
         Ok((batch.num_rows() > 0).then_some(batch))
     }
+}
 
-    /// Takes the event times that were observed since the last call.
-    pub(crate) fn take_times(&mut self) -> EventTimes {
-        std::mem::take(&mut self.times)
+impl Operator for Steps {
+    fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
+        self.steps.iter_mut().try_for_each(|(_, exprs)| exprs.start_epoch(epoch.processing_time_us))
+    }
+
+    fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
+        self.apply(rows)?.into_iter().for_each(|rows| output.emit(rows));
+        Ok(())
+    }
+
+    fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
+        Ok(EpochReport::default())
     }
 }
 
@@ -147,14 +115,4 @@ fn unnest(batch: &RecordBatch, column: usize, schema: &SchemaRef) -> Result<Reco
     };
     let columns = batch.columns().iter().enumerate().map(pick).collect::<Result<Vec<_>, _>>();
     batch_of(schema, columns.map_err(from_arrow)?, rows.len())
-}
-
-fn observe(times: &mut EventTimes, batch: &RecordBatch, column: usize) -> Result<()> {
-    let found = batch.columns().get(column).ok_or_else(|| unsupported("a watermark without its column"))?;
-    let DataType::Timestamp(TimeUnit::Microsecond, _) = found.data_type() else {
-        return Err(unsupported("a watermark on a column that is not a timestamp"));
-    };
-    let column = found.as_primitive::<TimestampMicrosecondType>();
-    column.iter().flatten().for_each(|us| times.observe(us));
-    Ok(())
 }

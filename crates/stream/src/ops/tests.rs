@@ -1,8 +1,13 @@
 //! Tests the operators without a runtime.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{Aggregate, AggregateInput, Steps};
+use super::aggregate::Aggregate;
+use super::aggregate_input::aggregate_input;
+use super::evaluate::Evaluate;
+use super::stateless::Steps;
+use super::{EmittedRows, EpochDescriptor, Operator, StateReport};
 use crate::spec::*;
+use crate::state::KeyRange;
 use arrow::array::*;
 use arrow::datatypes::*;
 use arrow::record_batch::RecordBatch;
@@ -12,6 +17,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::col;
 use std::sync::Arc;
+use thalweg_common::ids::Epoch;
 use thalweg_connectors::OutputMode;
 
 const US: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -65,10 +71,46 @@ fn spec(grouped: bool) -> AggregateSpec {
     }
 }
 
-fn build(spec: &AggregateSpec, mode: OutputMode) -> (AggregateInput, Aggregate) {
-    let input = AggregateInput::new(spec).unwrap();
-    let aggregate = Aggregate::new(spec, input.layout(), mode).unwrap();
+fn build(spec: &AggregateSpec, mode: OutputMode) -> (Evaluate, Aggregate) {
+    let (input, layout) = aggregate_input(spec).unwrap();
+    let aggregate = Aggregate::new(spec, &layout, mode).unwrap();
     (input, aggregate)
+}
+
+fn epoch(late_us: i64, watermark_us: i64) -> EpochDescriptor {
+    EpochDescriptor { epoch: Epoch(0), watermark_us, late_us, processing_time_us: 0 }
+}
+
+/// Processes rows, which are late up to `late_us`.
+fn update((prepare, aggregate): &mut (Evaluate, Aggregate), rows: RecordBatch, late_us: i64) {
+    let mut output = EmittedRows::default();
+    prepare.process(0, rows, &mut output).unwrap();
+    aggregate.start_epoch(&epoch(late_us, i64::MIN)).unwrap();
+    for rows in output.take() {
+        aggregate.process(0, rows, &mut output).unwrap();
+    }
+    assert!(output.take().is_empty(), "an aggregate emits nothing before its epoch closes");
+}
+
+/// What closing an epoch gives.
+struct Closed {
+    emit: Option<RecordBatch>,
+    state: StateReport,
+}
+
+impl Closed {
+    fn delta(&self) -> Vec<RecordBatch> {
+        self.state.deltas.iter().flat_map(|(_, rows)| rows.clone()).collect()
+    }
+}
+
+fn close(aggregate: &mut Aggregate, watermark_us: i64) -> Closed {
+    let mut output = EmittedRows::default();
+    aggregate.start_epoch(&epoch(i64::MIN, watermark_us)).unwrap();
+    let state = aggregate.close_epoch(&mut output).unwrap().state.unwrap();
+    let mut emitted = output.take();
+    assert!(emitted.len() <= 1);
+    Closed { emit: emitted.pop(), state }
 }
 
 /// (window end, sum, count, distinct) of emitted rows.
@@ -82,11 +124,11 @@ fn numbers(batch: &Option<RecordBatch>) -> Vec<(i64, i64, i64, i64)> {
 
 #[test]
 fn windows_close_in_order_and_a_null_window_only_at_the_end() {
-    let (evaluate, mut aggregate) = build(&spec(true), OutputMode::Append);
+    let mut built = build(&spec(true), OutputMode::Append);
     let input = rows(&[(Some(20), Some(1)), (Some(10), Some(5)), (None, Some(7)), (Some(10), Some(5))]);
-    aggregate.update(&evaluate.apply(&input).unwrap(), i64::MIN).unwrap();
-    let first = aggregate.close(9).unwrap();
-    assert_eq!((numbers(&first.emit), first.rows_total, first.delta.len()), (vec![], 3, 1));
+    update(&mut built, input, i64::MIN);
+    let first = close(&mut built.1, 9);
+    assert_eq!((numbers(&first.emit), first.state.rows_total, first.delta().len()), (vec![], 3, 1));
     let late = rows(&[
         (Some(10), None),
         (Some(20), Some(2)),
@@ -95,34 +137,37 @@ fn windows_close_in_order_and_a_null_window_only_at_the_end() {
         (Some(8), Some(1)),
         (None, Some(1)),
     ]);
-    aggregate.update(&evaluate.apply(&late).unwrap(), 9).unwrap();
-    let second = aggregate.close(10).unwrap();
+    update(&mut built, late, 9);
+    let second = close(&mut built.1, 10);
     assert_eq!(numbers(&second.emit), [(10, 10, 2, 1)]);
-    assert_eq!((second.rows_late, second.groups_late), (3, 2), "Spark counts late groups");
+    let second = second.state;
+    assert_eq!(second.rows_dropped_by_watermark, 2, "Spark counts late groups");
+    assert_eq!(second.metrics, [("numInputRowsDroppedByWatermark", 3)]);
     // The group that the epoch touched and closed was updated too.
     assert_eq!((second.rows_updated, second.rows_removed, second.rows_total), (3, 1, 2));
-    let last = aggregate.close(i64::MAX).unwrap();
+    let last = close(&mut built.1, i64::MAX);
     assert_eq!(numbers(&last.emit), [(20, 3, 2, 2), (-1, 8, 2, 2)]);
-    assert_eq!((last.rows_total, last.memory_bytes), (0, 0));
+    assert_eq!((last.state.rows_total, last.state.memory_bytes), (0, 0));
 }
 
 #[test]
 fn what_was_written_restores_to_the_same_state_whatever_the_number_of_workers() {
-    let (evaluate, mut whole) = build(&spec(true), OutputMode::Append);
+    let mut whole = build(&spec(true), OutputMode::Append);
     let mut files = Vec::new();
     for (end, watermark) in [(10, 0), (20, 0), (10, 10), (30, 10), (20, 20)] {
         let input = rows(&[(Some(end + 5), Some(end)), (Some(end), Some(1)), (None, Some(3))]);
-        whole.update(&evaluate.apply(&input).unwrap(), i64::MIN).unwrap();
-        files.extend(whole.close(watermark).unwrap().delta);
+        update(&mut whole, input, i64::MIN);
+        files.extend(close(&mut whole.1, watermark).delta());
     }
-    let expect = numbers(&whole.close(i64::MAX).unwrap().emit);
+    let expect = numbers(&close(&mut whole.1, i64::MAX).emit);
     assert!(expect.len() > 3);
     for workers in [1, 2, 5] {
         let mut got = Vec::new();
         for worker in 0..workers {
             let (_, mut restored) = build(&spec(true), OutputMode::Append);
-            files.iter().for_each(|f| restored.restore(f, worker, workers).unwrap());
-            got.extend(numbers(&restored.close(i64::MAX).unwrap().emit));
+            let owned = KeyRange::of(worker, workers);
+            files.iter().for_each(|f| restored.restore("groups", f, owned).unwrap());
+            got.extend(numbers(&close(&mut restored, i64::MAX).emit));
         }
         let by_time = |r: &(i64, i64, i64, i64)| if r.0 < 0 { i64::MAX } else { r.0 };
         got.sort_by_key(by_time);
@@ -132,17 +177,16 @@ fn what_was_written_restores_to_the_same_state_whatever_the_number_of_workers() 
 
 #[test]
 fn one_global_group_has_the_empty_key() {
-    let (evaluate, mut aggregate) = build(&spec(false), OutputMode::Update);
+    let mut built = build(&spec(false), OutputMode::Update);
     let mut sums = Vec::new();
     for v in [1, 2, 3] {
-        let input = evaluate.apply(&rows(&[(None, Some(v)), (None, Some(v))])).unwrap();
-        aggregate.update(&input, i64::MIN).unwrap();
-        let closed = aggregate.close(i64::MIN).unwrap();
-        let emit = closed.emit.unwrap();
-        sums.push((emit.column(0).as_primitive::<Int64Type>().value(0), emit.num_rows(), closed.rows_total));
+        update(&mut built, rows(&[(None, Some(v)), (None, Some(v))]), i64::MIN);
+        let closed = close(&mut built.1, i64::MIN);
+        let (emit, total) = (closed.emit.unwrap(), closed.state.rows_total);
+        sums.push((emit.column(0).as_primitive::<Int64Type>().value(0), emit.num_rows(), total));
     }
     assert_eq!(sums, [(2, 1, 1), (6, 1, 1), (12, 1, 1)]);
-    assert!(aggregate.close(i64::MIN).unwrap().emit.is_none(), "nothing touched, nothing sent");
+    assert!(close(&mut built.1, i64::MIN).emit.is_none(), "nothing touched, nothing sent");
 }
 
 #[test]
@@ -170,8 +214,9 @@ fn unnest_drops_null_and_empty_lists_also_in_a_slice() {
     ]));
     let input = RecordBatch::try_new(Arc::new(nested), vec![Arc::new(lists), Arc::new(names)]).unwrap();
     let mut steps = Steps::new(vec![StatelessStep::Unnest { column: 0, schema: flat }]);
-    let out = steps.apply(input.slice(1, 4)).unwrap().unwrap();
-    let text = pretty_format_batches(&[out]).unwrap().to_string();
+    let mut output = EmittedRows::default();
+    steps.process(0, input.slice(1, 4), &mut output).unwrap();
+    let text = pretty_format_batches(&output.take()).unwrap().to_string();
     let cells: Vec<Vec<&str>> = text
         .lines()
         .skip(3)
@@ -179,5 +224,6 @@ fn unnest_drops_null_and_empty_lists_also_in_a_slice() {
         .map(|l| l.split('|').map(str::trim).collect())
         .collect();
     assert_eq!(cells, [["", "1", "a", ""], ["", "", "a", ""], ["", "3", "d", ""]]);
-    assert!(steps.apply(input.slice(2, 2)).unwrap().is_none(), "only null and empty lists");
+    steps.process(0, input.slice(2, 2), &mut output).unwrap();
+    assert!(output.take().is_empty(), "only null and empty lists");
 }

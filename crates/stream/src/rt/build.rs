@@ -1,35 +1,33 @@
-//! Converts the operators of a plan to a timely dataflow, which is the same on every worker.
+//! Converts the graph of a plan to a timely dataflow, which is the same on every worker.
 
-use super::aggregate::aggregate;
+use super::WorkerCommand;
 use super::chunk::Chunk;
 use super::exchange::KeyDistributor;
+use super::operator::{Inputs, operator};
 use super::sink::sink;
 use super::source::{SourceState, source};
 use super::workers::Reporter;
-use super::{EpochDescriptor, WorkerCommand};
-use crate::error::unsupported;
-use crate::ops::{Aggregate, AggregateInput, KeyEncoder, Steps};
-use crate::spec::{AggregateSpec, OperatorSpec, StatelessStep};
+use crate::ops::{self, BuiltInput, BuiltOperator, EpochDescriptor};
+use crate::spec::{OperatorGraph, OperatorNode, OperatorSpec};
+use crate::state::KeyRange;
 use arrow::record_batch::RecordBatch;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::OutputMode;
-use timely::dataflow::Stream;
-use timely::dataflow::channels::pact::DistributorPact;
+use timely::dataflow::channels::pact::{DistributorPact, Pipeline};
+use timely::dataflow::{Scope, Stream};
 use timely::scheduling::{Activator, SyncActivator};
 use timely::worker::Worker;
 use tokio::sync::mpsc;
 
-/// The operators of a query in the shape that the runtime can build: stateless steps, at most one aggregate,
-/// and stateless steps after it.
+/// What all workers of a query run.
 #[derive(Debug, Clone)]
-pub(crate) struct DataflowSpec {
-    before: Vec<StatelessStep>,
-    aggregate: Option<AggregateSpec>,
-    after: Vec<StatelessStep>,
+pub(crate) struct Dataflow {
+    graph: Arc<OperatorGraph>,
     mode: OutputMode,
     workers: usize,
     rows_per_chunk: usize,
@@ -37,18 +35,15 @@ pub(crate) struct DataflowSpec {
     output_chunk_bytes: usize,
 }
 
-/// The operators of one worker.
-pub(crate) struct Operators {
-    pub before: Steps,
-    pub keyed: Option<(AggregateInput, Aggregate)>,
-    pub after: Steps,
-    pub context: OperatorContext,
-}
+/// The state to start from: for each node, its batches with the name of their state, oldest first.
+pub(crate) type RestoredState = BTreeMap<usize, Vec<(String, RecordBatch)>>;
 
 /// What the operators of a worker need to know of the worker and of the bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OperatorContext {
     pub worker: usize,
+    /// The epoch with which the generation starts.
+    pub first: Epoch,
     pub rows_per_chunk: usize,
     pub output_chunk_bytes: usize,
 }
@@ -84,111 +79,112 @@ impl EpochTable {
     }
 }
 
-impl DataflowSpec {
-    /// # Errors
-    /// `UNSUPPORTED_FEATURE` if there is more than one aggregate or watermark, or a watermark after the aggregate.
-    pub(crate) fn new(operators: &[OperatorSpec], mode: OutputMode, workers: usize) -> Result<Self> {
-        let (mut before, mut after, mut aggregate) = (Vec::new(), Vec::new(), None);
-        for operator in operators {
-            match operator {
-                OperatorSpec::Stateless(steps) if aggregate.is_none() => before.extend(steps.iter().cloned()),
-                OperatorSpec::Stateless(steps) => after.extend(steps.iter().cloned()),
-                OperatorSpec::Aggregate(spec) if aggregate.is_none() => aggregate = Some(spec.clone()),
-                OperatorSpec::Aggregate(_) => return Err(unsupported("more than one aggregation")),
+impl Dataflow {
+    /// An output chunk is a quarter of a worker's share of the credits: rows that wait for the sink hold their
+    /// credits, and with larger chunks they could hold all of them while a source waits for some.
+    pub(crate) fn new(
+        graph: OperatorGraph,
+        mode: OutputMode,
+        workers: usize,
+        (rows_per_chunk, bytes_in_flight): (usize, usize),
+    ) -> Self {
+        Self {
+            graph: Arc::new(graph),
+            mode,
+            workers,
+            rows_per_chunk: rows_per_chunk.max(1),
+            output_chunk_bytes: (bytes_in_flight / (4 * workers)).max(1),
+        }
+    }
+
+    pub(super) fn sources(&self) -> usize {
+        self.graph.sources().count()
+    }
+
+    /// Creates the operators of a worker, with the state that the worker owns; `None` for a source.
+    pub(super) fn operators(
+        &self,
+        worker: usize,
+        restored: &RestoredState,
+    ) -> Result<Vec<Option<BuiltOperator>>> {
+        let owned = KeyRange::of(worker, self.workers);
+        let build = |(index, node): (usize, &OperatorNode)| {
+            if let OperatorSpec::Source(_) = node.spec {
+                return Ok(None);
             }
-        }
-        let watermark = |s: &&StatelessStep| matches!(s, StatelessStep::Watermark { .. });
-        if after.iter().any(|s| watermark(&s)) {
-            return Err(unsupported("a watermark after an aggregation"));
-        }
-        if before.iter().filter(watermark).count() > 1 {
-            return Err(unsupported("more than one watermark"));
-        }
-        let (rows_per_chunk, output_chunk_bytes) = (usize::MAX, usize::MAX);
-        Ok(Self { before, aggregate, after, mode, workers, rows_per_chunk, output_chunk_bytes })
-    }
-
-    /// Sets the bounds of chunks and of output chunks. An output chunk is a quarter of a worker's share of
-    /// the credits: rows that wait for the sink hold their credits, and with larger chunks they could hold
-    /// all of them while the source waits for some.
-    pub(crate) fn bounded(mut self, rows_per_chunk: usize, bytes_in_flight: usize) -> Self {
-        self.rows_per_chunk = rows_per_chunk.max(1);
-        self.output_chunk_bytes = (bytes_in_flight / (4 * self.workers)).max(1);
-        self
-    }
-
-    pub(crate) fn is_stateful(&self) -> bool {
-        self.aggregate.is_some()
-    }
-
-    /// Returns whether a higher watermark closes groups.
-    pub(crate) fn closes_by_watermark(&self) -> bool {
-        self.aggregate.as_ref().is_some_and(|a| a.event_time.is_some())
-    }
-
-    /// Returns whether draining emits rows. In update mode every value was emitted already.
-    pub(crate) fn drains(&self) -> bool {
-        self.is_stateful() && self.mode == OutputMode::Append
-    }
-
-    /// Returns the delay of the watermark, if there is one.
-    pub(crate) fn watermark_delay_us(&self) -> Option<i64> {
-        self.before.iter().find_map(|s| match s {
-            StatelessStep::Watermark { delay_us, .. } => Some(*delay_us),
-            StatelessStep::Filter(_) | StatelessStep::Project { .. } | StatelessStep::Unnest { .. } => None,
-        })
-    }
-
-    /// Creates the operators of a worker, with the state that the worker owns.
-    pub(super) fn operators(&self, worker: usize, restored: &[RecordBatch]) -> Result<Operators> {
-        let keyed = match &self.aggregate {
-            None => None,
-            Some(spec) => {
-                let input = AggregateInput::new(spec)?;
-                let mut aggregate = Aggregate::new(spec, input.layout(), self.mode)?;
-                restored.iter().try_for_each(|b| aggregate.restore(b, worker, self.workers))?;
-                Some((input, aggregate))
+            let mut built = ops::build(node, self.mode)?;
+            for (state, rows) in restored.get(&index).into_iter().flatten() {
+                built.operator.restore(state, rows, owned)?;
             }
+            Ok(Some(built))
         };
+        self.graph.nodes().iter().enumerate().map(build).collect()
+    }
+
+    pub(super) fn context(&self, worker: usize, first: Epoch) -> OperatorContext {
         let (rows_per_chunk, output_chunk_bytes) = (self.rows_per_chunk, self.output_chunk_bytes);
-        Ok(Operators {
-            before: Steps::new(self.before.clone()),
-            keyed,
-            after: Steps::new(self.after.clone()),
-            context: OperatorContext { worker, rows_per_chunk, output_chunk_bytes },
-        })
+        OperatorContext { worker, first, rows_per_chunk, output_chunk_bytes }
     }
 }
 
-/// Builds the dataflow; returns the activator of its source.
+/// Builds the dataflow with one inbox per source; returns the activators of the sources.
 pub(super) fn build(
     worker: &mut Worker,
-    operators: Operators,
-    first: Epoch,
-    inbox: mpsc::Receiver<WorkerCommand>,
+    dataflow: &Dataflow,
+    (operators, context): (Vec<Option<BuiltOperator>>, OperatorContext),
+    inboxes: Vec<mpsc::Receiver<WorkerCommand>>,
     reporter: &Reporter,
-) -> Result<SyncActivator> {
-    let Operators { before, keyed, after, context } = operators;
+) -> Result<Vec<SyncActivator>> {
+    let mut activators = Vec::new();
     let epochs = EpochTable::default();
-    let mut activator = None;
-    let keys = keyed.as_ref().map(|(input, _)| KeyEncoder::new(input.layout())).transpose()?;
-    let (aggregate_input, keyed) = match keyed.zip(keys) {
-        Some(((input, aggregate), keys)) => (Some(input), Some((aggregate, keys))),
-        None => (None, None),
-    };
+    let lost = || Error::internal("an operator of a streaming query lost an input");
     worker.dataflow::<u64, _, _>(|scope| {
-        let state = SourceState { inbox, steps: before, aggregate_input, epochs: epochs.clone() };
-        let rows = source(scope, first, state, reporter.clone(), &mut activator);
-        let rows: Stream<'_, u64, Chunk> = match keyed {
-            Some((keyed, keys)) => {
-                let distributor = KeyDistributor { keys, reporter: reporter.clone() };
-                let pact = DistributorPact(|_| distributor);
-                aggregate(rows, pact, (keyed, after, context), &epochs, (first, reporter.clone()))
-            }
-            None => rows,
-        };
-        sink(rows, (first, context), epochs, reporter.clone());
-    });
-    // The source registers its activator when the dataflow is built, which timely does at once.
-    activator.ok_or_else(|| Error::internal("the source of a streaming query has no activator"))
+        let mut streams: Vec<Stream<'_, u64, Chunk>> = Vec::new();
+        let mut inboxes = inboxes.into_iter();
+        for (index, (node, built)) in dataflow.graph.nodes().iter().zip(operators).enumerate() {
+            let rows = match built {
+                None => {
+                    let inbox = inboxes.next().ok_or_else(lost)?;
+                    let state = SourceState { node: index, inbox, epochs: epochs.clone() };
+                    source(scope, context.first, state, reporter.clone(), &mut activators)
+                }
+                Some(BuiltOperator { inputs: built, operator: this }) => {
+                    let mut inputs = Inputs::new(node.id.to_string(), scope);
+                    for (input, from) in built.into_iter().zip(&node.inputs) {
+                        let rows = streams.get(from.0).ok_or_else(lost)?.clone();
+                        add_input(&mut inputs, scope, (rows, input), (context, &epochs, reporter));
+                    }
+                    operator(inputs, (this, Some(index)), context, &epochs, reporter)
+                }
+            };
+            streams.push(rows);
+        }
+        let rows = streams.pop().ok_or_else(lost)?;
+        sink(rows, context, epochs, reporter.clone());
+        Ok(activators)
+    })
+}
+
+/// Connects an input: rows are prepared on the worker that has them, then exchanged.
+fn add_input<'scope>(
+    inputs: &mut Inputs<'scope>,
+    scope: Scope<'scope, u64>,
+    (rows, input): (Stream<'scope, u64, Chunk>, BuiltInput),
+    (context, epochs, reporter): (OperatorContext, &EpochTable, &Reporter),
+) {
+    let rows = match input.prepare {
+        None => rows,
+        Some(prepare) => {
+            let mut local = Inputs::new("prepare".to_owned(), scope);
+            local.add(rows, Pipeline);
+            operator(local, (prepare, None), context, epochs, reporter)
+        }
+    };
+    match input.keys {
+        None => inputs.add(rows, Pipeline),
+        Some(keys) => {
+            let distributor = KeyDistributor { keys, reporter: reporter.clone() };
+            inputs.add(rows, DistributorPact(|_| distributor));
+        }
+    }
 }

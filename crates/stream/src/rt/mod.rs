@@ -7,23 +7,23 @@
 //! tolerance is not here: a failed set of workers is dropped, and the next generation starts from the
 //! checkpoint.
 //!
-//! The dataflow of a worker: source with the first stateless steps → exchange by key → aggregate with the
-//! last stateless steps → sink. Without an aggregate: source → sink.
+//! The dataflow of a worker has one timely operator per node of the graph, and one before each exchange by
+//! key. The last is the sink.
 
-mod aggregate;
 mod build;
 mod chunk;
 mod exchange;
+mod operator;
 mod sink;
 mod source;
 mod workers;
 
-pub(crate) use build::DataflowSpec;
+pub(crate) use build::{Dataflow, RestoredState};
 pub(crate) use chunk::Credits;
 pub(crate) use workers::{Inbox, Workers};
 
 use crate::WORKERS_MAX;
-use crate::ops::EventTimes;
+use crate::ops::{EpochDescriptor, EventTimes, StateReport};
 use arrow::record_batch::RecordBatch;
 use chunk::Permit;
 use std::sync::Arc;
@@ -37,16 +37,7 @@ pub(crate) const INBOX_MAX: usize = 64;
 /// start before the coordinator receives anything.
 pub(crate) const REPORTS_MAX: usize = 4 * WORKERS_MAX;
 
-/// What determines an epoch, as far as workers need it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EpochDescriptor {
-    pub epoch: Epoch,
-    pub watermark_us: i64,
-    pub late_us: i64,
-    pub processing_time_us: i64,
-}
-
-/// A command to one worker.
+/// A command to one source on one worker.
 #[derive(Debug)]
 pub(crate) enum WorkerCommand {
     /// Start the epoch. Epochs start in order.
@@ -55,19 +46,6 @@ pub(crate) enum WorkerCommand {
     Rows(RecordBatch, Arc<Permit>),
     /// The epoch that was started last has no more rows for this worker.
     EndEpoch,
-}
-
-/// What one stateful operator of one worker did in an epoch.
-#[derive(Debug, Default)]
-pub(crate) struct StateReport {
-    pub delta: Vec<RecordBatch>,
-    pub rows_total: u64,
-    pub rows_updated: u64,
-    pub rows_removed: u64,
-    /// Late groups, and the number of their rows.
-    pub groups_late: u64,
-    pub rows_late: u64,
-    pub memory_bytes: u64,
 }
 
 /// Identifies a chunk of output within an epoch. Ordered by worker, then by number.
@@ -81,12 +59,14 @@ pub(crate) struct OutputChunkId {
 /// A report of one worker to the coordinator.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// All rows of the epoch have passed the source.
-    Read { epoch: Epoch, rows: u64, times: EventTimes },
+    /// All rows of the epoch have passed the source, which is a node of the graph.
+    Read { epoch: Epoch, node: usize, rows: u64 },
+    /// All rows of the epoch have passed an operator that observes event times.
+    Observed { epoch: Epoch, node: usize, times: EventTimes },
     /// Rows for the sink. The permits are held until the rows are staged.
     Output { epoch: Epoch, id: OutputChunkId, rows: Vec<RecordBatch>, permits: Vec<Arc<Permit>> },
-    /// The state changes of the epoch.
-    State { epoch: Epoch, worker: usize, state: StateReport },
+    /// What a stateful operator did in the epoch.
+    State { epoch: Epoch, worker: usize, node: usize, state: StateReport },
     /// The worker has closed the epoch after it reported this many chunks of output.
     Closed { epoch: Epoch, chunks: usize },
     /// The worker cannot continue.

@@ -51,13 +51,13 @@ impl PendingOutput {
 
 pub(super) fn sink(
     rows: Stream<'_, u64, Chunk>,
-    (first, context): (Epoch, OperatorContext),
+    context: OperatorContext,
     epochs: EpochTable,
     reporter: Reporter,
 ) {
     let mut pending: BTreeMap<u64, PendingOutput> = BTreeMap::new();
     rows.unary_frontier::<NoopBuilder<Chunk>, _, _, _>(Pipeline, "sink", |mut capability, _| {
-        capability.downgrade(&first.0);
+        capability.downgrade(&context.first.0);
         move |(input, frontier), _output| {
             input.for_each(|time, chunk| {
                 let output = pending.entry(*time.time()).or_default();

@@ -4,9 +4,8 @@
 //! peers of a worker that panics would wait for it for ever, so the panic is caught and reported, and a flag
 //! stops the whole set: every worker checks the flag between two steps.
 
-use super::build::{DataflowSpec, build};
+use super::build::{Dataflow, RestoredState, build};
 use super::{INBOX_MAX, REPORTS_MAX, Report, WorkerCommand};
-use arrow::record_batch::RecordBatch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +59,7 @@ impl Reporter {
     }
 }
 
-/// Sends commands to one worker.
+/// Sends commands to one source on one worker.
 #[derive(Clone)]
 pub(crate) struct Inbox {
     commands: mpsc::Sender<WorkerCommand>,
@@ -79,33 +78,31 @@ impl Inbox {
 
 /// The workers of one generation. Dropping them stops them without waiting.
 pub(crate) struct Workers {
-    pub inboxes: Vec<Inbox>,
+    /// By worker, then by source in the order of the graph.
+    pub inboxes: Vec<Vec<Inbox>>,
     reporter: Reporter,
     threads: Vec<JoinHandle<()>>,
 }
-
-/// The state to start from: the batches of the manifest's files, oldest first.
-pub(crate) type RestoredState = Arc<Vec<RecordBatch>>;
 
 impl Workers {
     /// Starts `count` workers that continue with the epoch `first`. Returns when all have restored their
     /// state.
     pub(crate) async fn start(
-        dataflow: DataflowSpec,
+        dataflow: Dataflow,
         count: usize,
         first: Epoch,
-        restored: RestoredState,
+        restored: Arc<RestoredState>,
     ) -> Result<(Self, mpsc::Receiver<Report>)> {
         let (reports, reports_rx) = mpsc::channel(REPORTS_MAX);
         let reporter = Reporter { reports, stop: Arc::new(AtomicBool::new(false)) };
         let mut set = Self { inboxes: Vec::new(), reporter: reporter.clone(), threads: Vec::new() };
-        let mut starting = Vec::new();
+        let mut starting: Vec<(Vec<_>, _)> = Vec::new();
         let peers = ProcessBuilder::new_typed_vector(count, Hooks::default().refill, None);
         for (index, peer) in peers.into_iter().enumerate() {
-            let (commands, inbox) = mpsc::channel(INBOX_MAX);
+            let (commands, inboxes) = (0..dataflow.sources()).map(|_| mpsc::channel(INBOX_MAX)).unzip();
             let (started, on_started) = oneshot::channel();
             let (dataflow, restored) = (dataflow.clone(), Arc::clone(&restored));
-            let start = WorkerStart { index, first, dataflow, restored, inbox, started };
+            let start = WorkerStart { index, first, dataflow, restored, inboxes, started };
             // If one does not start, dropping the set stops those that did.
             let thread = spawn(peer, start, reporter.clone())?;
             set.threads.push(thread);
@@ -113,8 +110,9 @@ impl Workers {
         }
         for (commands, on_started) in starting {
             let not_started = |_| Error::internal("a worker of a streaming query did not start");
-            let source = on_started.await.map_err(not_started)??;
-            set.inboxes.push(Inbox { commands, source: Arc::new(source) });
+            let sources = on_started.await.map_err(not_started)??;
+            let inbox = |(commands, source)| Inbox { commands, source: Arc::new(source) };
+            set.inboxes.push(commands.into_iter().zip(sources).map(inbox).collect());
         }
         Ok((set, reports_rx))
     }
@@ -146,11 +144,12 @@ impl Drop for Workers {
 struct WorkerStart {
     index: usize,
     first: Epoch,
-    dataflow: DataflowSpec,
-    restored: RestoredState,
-    inbox: mpsc::Receiver<WorkerCommand>,
-    /// Gets the activator of the source when the state is restored.
-    started: oneshot::Sender<Result<SyncActivator>>,
+    dataflow: Dataflow,
+    restored: Arc<RestoredState>,
+    /// One per source.
+    inboxes: Vec<mpsc::Receiver<WorkerCommand>>,
+    /// Gets the activators of the sources when the state is restored.
+    started: oneshot::Sender<Result<Vec<SyncActivator>>>,
 }
 
 fn spawn(peer: ProcessBuilder, start: WorkerStart, reporter: Reporter) -> Result<JoinHandle<()>> {
@@ -182,8 +181,9 @@ fn run(peer: ProcessBuilder, start: WorkerStart, reporter: &Reporter) {
     };
     // All workers share the batches, which can be dropped as soon as the last one has restored its state.
     drop(start.restored);
-    let activator = build(&mut worker, operators, start.first, start.inbox, reporter);
-    let _ = start.started.send(activator);
+    let context = start.dataflow.context(start.index, start.first);
+    let activators = build(&mut worker, &start.dataflow, (operators, context), start.inboxes, reporter);
+    let _ = start.started.send(activators);
     // Checked between two steps, so a set stops after at most one step of each worker.
     while !reporter.is_stopping() {
         worker.step_or_park(Some(PARK_MAX));

@@ -5,7 +5,7 @@
 
 use super::codec::RowCodec;
 use super::snapshot::{StateLayout, decode, encode};
-use crate::checkpoint::OperatorFiles;
+use crate::checkpoint::StateFiles;
 use arrow::array::Array;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
@@ -20,7 +20,7 @@ const DELTAS_MIN: usize = 4;
 
 /// Returns whether restoring from `files` has become expensive: there are many deltas, or they are larger
 /// than the base.
-pub(crate) fn wants_compaction(files: &OperatorFiles) -> bool {
+pub(crate) fn wants_compaction(files: &StateFiles) -> bool {
     let base = files.base.as_ref().map_or(0, |f| f.bytes);
     let deltas: u64 = files.deltas.iter().map(|f| f.bytes).sum();
     files.deltas.len() >= DELTAS_MAX || (files.deltas.len() > DELTAS_MIN && base > 0 && deltas > base)

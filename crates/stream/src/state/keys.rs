@@ -34,6 +34,24 @@ fn mix(word: u64) -> u64 {
     x ^ (x >> 33)
 }
 
+/// The key groups that one worker owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyRange {
+    worker: usize,
+    workers: usize,
+}
+
+impl KeyRange {
+    /// The range of `worker` among `workers`.
+    pub(crate) fn of(worker: usize, workers: usize) -> Self {
+        Self { worker, workers }
+    }
+
+    pub(crate) fn contains(self, group: u8) -> bool {
+        owner(group, self.workers) == self.worker
+    }
+}
+
 /// Returns the worker that owns a key group.
 pub(crate) fn owner(group: u8, workers: usize) -> usize {
     usize::from(group) * workers / KEY_GROUPS

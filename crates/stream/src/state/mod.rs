@@ -8,12 +8,16 @@
 
 mod codec;
 mod compact;
+mod delta;
+mod expiry;
 mod keys;
 mod snapshot;
 mod table;
 
 pub(crate) use codec::{EncodedRows, RowCodec};
 pub(crate) use compact::{compact, wants_compaction};
-pub(crate) use keys::{KEY_GROUPS, KEY_HASH, key_group, owner};
+pub(crate) use delta::StateFormat;
+pub(crate) use expiry::ExpiringKeys;
+pub(crate) use keys::{KEY_GROUPS, KEY_HASH, KeyRange, key_group, owner};
 pub(crate) use snapshot::{StateLayout, decode, encode};
 pub(crate) use table::{NEVER, StateRow, StateTable};

@@ -64,6 +64,14 @@ impl StateLayout {
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(from_arrow)
     }
 
+    /// Returns whether a batch has the columns of this layout. Their nullability does not matter.
+    pub(crate) fn is_of(&self, batch: &RecordBatch) -> bool {
+        let theirs = batch.schema();
+        let same = |(a, b): (&Arc<Field>, &Arc<Field>)| a.data_type().equals_datatype(b.data_type());
+        self.schema.fields().len() == theirs.fields().len()
+            && self.schema.fields().iter().zip(theirs.fields()).all(same)
+    }
+
     pub(crate) fn groups<'a>(&self, batch: &'a RecordBatch) -> Result<&'a UInt8Array> {
         column(batch, 0)
     }

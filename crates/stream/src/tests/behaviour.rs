@@ -257,24 +257,13 @@ async fn few_credits_do_not_block_a_query() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unsupported_plans_are_refused_at_the_start() {
     let env = TestEnv::new(&rows(1, 3), &[]);
-    let watermark = StatelessStep::Watermark { column: 1, delay_us: 0 };
+    let watermark = || OperatorSpec::Watermark { column: 1, delay_us: 0 };
     let grouped = || OperatorSpec::Aggregate(aggregate(true));
     let no_time = AggregateSpec { event_time: None, ..aggregate(true) };
     let cases: BTreeMap<&str, Vec<OperatorSpec>> = BTreeMap::from([
-        ("more than one aggregation", vec![grouped(), grouped()]),
-        (
-            "a watermark after an aggregation",
-            vec![grouped(), OperatorSpec::Stateless(vec![watermark.clone()])],
-        ),
-        (
-            "more than one watermark",
-            vec![OperatorSpec::Stateless(vec![watermark.clone(), watermark.clone()])],
-        ),
+        ("a watermark after an aggregation", vec![grouped(), watermark()]),
         ("no watermark closes", vec![grouped()]),
-        (
-            "append output of an aggregation",
-            vec![OperatorSpec::Stateless(vec![watermark]), OperatorSpec::Aggregate(no_time)],
-        ),
+        ("append output of an aggregation", vec![watermark(), OperatorSpec::Aggregate(no_time)]),
     ]);
     for (text, operators) in cases {
         let error = env.start(&RunOptions::new(operators)).await.unwrap_err();

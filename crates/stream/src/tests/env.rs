@@ -5,9 +5,10 @@ use crate::injected_bugs::InjectedBugs;
 use crate::query::start_with;
 use crate::test_hooks::{FailPointProbe, TestHooks};
 use crate::{
-    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
-    QueryOptions, StatelessStep, StreamPlan, StreamingQuery, Trigger,
+    AggregateFunctionCall, AggregateSpec, Checkpoint, EventTimeKey, EventTimeKind, OperatorGraph,
+    OperatorSpec, OutputMode, QueryOptions, StateMeaning, StatelessStep, StreamPlan, StreamingQuery, Trigger,
 };
+use crate::{DeduplicateSpec, Expiry};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
@@ -99,7 +100,7 @@ pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
 /// Operators of a windowed count with a watermark of `delay` seconds.
 pub(crate) fn windowed(delay: i64) -> Vec<OperatorSpec> {
     vec![
-        OperatorSpec::Stateless(vec![StatelessStep::Watermark { column: 1, delay_us: delay * SECOND }]),
+        OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND },
         OperatorSpec::Aggregate(aggregate(true)),
     ]
 }
@@ -125,8 +126,52 @@ pub(crate) fn sliding(delay: i64) -> Vec<OperatorSpec> {
         schema: Arc::new(Schema::new(fields)),
     };
     let unnest = StatelessStep::Unnest { column: 3, schema: input_schema() };
-    let watermark = StatelessStep::Watermark { column: 1, delay_us: delay * SECOND };
-    vec![OperatorSpec::Stateless(vec![watermark, project, unnest]), OperatorSpec::Aggregate(aggregate(true))]
+    let watermark = OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND };
+    let steps = OperatorSpec::Stateless(vec![project, unnest]);
+    vec![watermark, steps, OperatorSpec::Aggregate(aggregate(true))]
+}
+
+/// Operators that pass the first row of each key and window, or of each key for `forget` seconds of event time.
+pub(crate) fn deduplicated(delay: i64, forget: Option<i64>) -> Vec<OperatorSpec> {
+    let (keys, expiry) = match forget {
+        None => (vec![expr("k"), expr("w")], Expiry::Key(1)),
+        Some(seconds) => (vec![expr("k")], Expiry::After { column: 1, delay_us: seconds * SECOND }),
+    };
+    let spec = DeduplicateSpec { keys, event_time: Some(1), expiry, schema: input_schema() };
+    vec![OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND }, OperatorSpec::Deduplicate(spec)]
+}
+
+/// Operators that sum windows of [`WINDOW`] and then sum these in windows of twice the length.
+pub(crate) fn two_windows(delay: i64) -> Vec<OperatorSpec> {
+    let first = aggregate(true);
+    let schema = Arc::clone(&first.output_schema);
+    let column = |name: &str| col(name, &schema).unwrap();
+    let long = lit(2 * WINDOW * SECOND);
+    let number = |left, operator, right| binary(left, operator, right, &schema).unwrap();
+    // The end of the long window that contains the last microsecond of the short one.
+    let last = number(cast(column("w"), &schema, DataType::Int64).unwrap(), Operator::Minus, lit(1i64));
+    let before = number(last, Operator::Divide, Arc::clone(&long));
+    let end = number(number(before, Operator::Plus, lit(1i64)), Operator::Multiply, long);
+    let sum = |name: &str| AggregateFunctionCall {
+        function: Arc::new(
+            AggregateExprBuilder::new(sum_udaf(), vec![column(name)])
+                .schema(Arc::clone(&schema))
+                .alias(name)
+                .build()
+                .unwrap(),
+        ),
+        filter: None,
+    };
+    let second = AggregateSpec {
+        group: vec![cast(end, &schema, time()).unwrap(), column("k")],
+        aggregates: vec![sum("sum"), sum("count")],
+        event_time: first.event_time,
+        input_schema: Arc::clone(&schema),
+        output_schema: Arc::new(schema.project(&[0, 1, 2, 3]).unwrap()),
+    };
+    let mut operators = windowed(delay);
+    operators.push(OperatorSpec::Aggregate(second));
+    operators
 }
 
 /// Result rows: (window end in seconds, key) → (sum, count).
@@ -159,6 +204,8 @@ pub(crate) fn decode(batch: &RecordBatch) -> Vec<((i64, String), (i64, i64))> {
 pub(crate) struct TestEnv {
     pub store: Arc<dyn ObjectStore>,
     pub source: Arc<TestSource>,
+    /// Further sources, whose rows are united with those of the first.
+    pub more: Vec<Arc<TestSource>>,
     pub target: Arc<Target>,
     pub clock: Arc<ManualStreamClock>,
 }
@@ -206,6 +253,7 @@ impl TestEnv {
         Self {
             store: Arc::new(InMemory::new()),
             source: Arc::new(TestSource::new(batch(rows), epoch_rows.to_vec())),
+            more: vec![],
             target: Arc::default(),
             clock: Arc::default(),
         }
@@ -213,13 +261,9 @@ impl TestEnv {
 
     pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
-        let plan = StreamPlan {
-            source: Arc::clone(&self.source) as Arc<dyn StreamSource>,
-            operators: run.operators.clone(),
-            sink: Arc::new(sink),
-            output_mode: run.mode,
-            fingerprint: run.fingerprint.clone(),
-        };
+        let meaning = StateMeaning::default().with("query", &run.fingerprint).with_format_1(&run.fingerprint);
+        let graph = self.graph(&run.operators, &meaning);
+        let plan = StreamPlan { graph, sink: Arc::new(sink), output_mode: run.mode };
         let checkpoint = Checkpoint { store: Arc::clone(&self.store), prefix: Path::from("q") };
         let options = QueryOptions {
             trigger: run.trigger,
@@ -231,6 +275,23 @@ impl TestEnv {
             ..QueryOptions::new("the-query", "a-run", checkpoint)
         };
         start_with(plan, options, TestHooks { injected: run.injected, probe: run.probe.clone() }).await
+    }
+
+    fn graph(&self, operators: &[OperatorSpec], meaning: &StateMeaning) -> OperatorGraph {
+        let mut graph = OperatorGraph::default();
+        let none = StateMeaning::default;
+        let mut source = |s: &Arc<TestSource>| {
+            graph.add(OperatorSpec::Source(Arc::clone(s) as Arc<dyn StreamSource>), vec![], none())
+        };
+        let mut last = source(&self.source);
+        let more: Vec<_> = self.more.iter().map(source).collect();
+        if !more.is_empty() {
+            last = graph.add(OperatorSpec::Union, [last].into_iter().chain(more).collect(), none());
+        }
+        for operator in operators {
+            last = graph.add(operator.clone(), vec![last], meaning.clone());
+        }
+        graph
     }
 
     /// Runs one generation until it ends.
@@ -251,6 +312,18 @@ impl TestEnv {
             }
         }
         Ok(answer)
+    }
+
+    /// Returns the visible rows of a query that passes rows of the input: key, event time in seconds, value.
+    pub(crate) fn passed(&self) -> Vec<InputRow> {
+        let rows = |b: &RecordBatch| -> Vec<InputRow> {
+            let keys = b.column(0).as_string::<i32>();
+            let times = b.column(1).as_primitive::<TimestampMicrosecondType>();
+            let values = b.column(2).as_primitive::<Int64Type>();
+            let row = |i: usize| (keys.value(i).to_owned(), times.value(i) / SECOND, values.value(i));
+            (0..b.num_rows()).map(row).collect()
+        };
+        self.target.epochs().iter().flat_map(|(_, b)| b.iter().flat_map(rows).collect::<Vec<_>>()).collect()
     }
 
     /// Returns the visible values of a query without an aggregate, in order.

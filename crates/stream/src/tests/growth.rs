@@ -2,7 +2,7 @@
 
 use super::behaviour::row;
 use super::env::*;
-use crate::checkpoint::{CheckpointFiles, Manifest, manifest_name};
+use crate::checkpoint::{CheckpointFiles, Manifest};
 use crate::{Checkpoint, OperatorSpec, OutputMode};
 use object_store::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ async fn newest_manifest(env: &TestEnv) -> Manifest {
     let checkpoint = Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") };
     let files = CheckpointFiles::new(&checkpoint);
     let newest = files.manifests().await.unwrap().into_iter().max_by_key(|m| m.epoch).unwrap();
-    files.read(&manifest_name(newest)).await.unwrap().unwrap()
+    files.manifest(newest).await.unwrap().unwrap()
 }
 
 async fn bytes_of_state(env: &TestEnv) -> usize {
@@ -57,8 +57,8 @@ async fn a_long_run_keeps_few_files_and_restores_from_them() {
     env.run(&run).await.unwrap();
     let manifest = newest_manifest(&env).await;
     assert_eq!(manifest.epoch.0, 149);
-    let chain = &manifest.operators[0];
-    assert!(chain.base.is_some() && chain.all().count() < 50, "{} files", chain.all().count());
+    let groups = manifest.operators.values().next().and_then(|o| o.states.get("groups")).unwrap();
+    assert!(groups.base.is_some() && groups.all().count() < 50, "{} files", groups.all().count());
     let checkpoint = Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") };
     for folder in ["manifests", "plans", "commits"] {
         let count = CheckpointFiles::new(&checkpoint).list(folder).await.unwrap().len();

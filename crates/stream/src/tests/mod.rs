@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod behaviour;
+mod copies;
 mod disk;
 mod env;
+mod formats;
+mod graph;
 mod growth;
 mod kill;
 mod pressure;

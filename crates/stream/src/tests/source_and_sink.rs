@@ -142,6 +142,10 @@ impl Target {
     pub(crate) fn unfenced_commits(&self) -> usize {
         lock(&self.inner).unfenced_commits
     }
+    /// Sets the last commit, as another process left it.
+    pub(crate) fn set_last(&self, commit: Commit) {
+        lock(&self.inner).last = Some(commit);
+    }
     /// Forgets all commits, as if the table had been replaced.
     pub(crate) fn forget(&self) {
         lock(&self.inner).last = None;

@@ -5,20 +5,23 @@
 //! tasks, commands of handles, and the clock. Waiting for anything else could stop the workers, which wait
 //! for room in the queue of reports.
 
-use super::finish::OutputChunk;
-use super::in_flight::{InFlightEpoch, SnapshotStatus};
+mod events;
+
+use super::in_flight::{ExpectedReports, InFlightEpoch, SnapshotStatus};
+use super::maintenance::{Compaction, Maintenance};
 use super::planner::{PlanOutcome, PlanRequest, ms};
 use super::recover::Recovered;
 use super::{
-    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, StreamPosition, TaskDone, WAITERS_MAX, feed,
-    finish, maintenance, planner, progress,
+    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, SnapshotFiles, StateName, StreamPosition,
+    TaskDone, WAITERS_MAX, feed, finish, maintenance, planner, progress,
 };
-use crate::checkpoint::{FileRef, MANIFEST_FORMAT, Manifest, OperatorFiles};
+use crate::checkpoint::{FORMAT, FileRef, Manifest, OperatorState, StateFiles};
 use crate::error::{protocol_error, too_many_waiters};
 use crate::machine::{Machine, ProtocolAction};
 use crate::options::Trigger;
 use crate::query::Shared;
 use crate::rt::{Report, Workers};
+use crate::spec::OperatorId;
 use crate::state::{KEY_HASH, wants_compaction};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,15 +59,6 @@ enum Ending {
     Now,
 }
 
-/// Progress of compaction and garbage collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Maintenance {
-    Idle,
-    Busy,
-    /// A new base is written; the manifest of this epoch or a later one will name it.
-    BaseWritten(Epoch),
-}
-
 /// Runs one generation of a query.
 pub(crate) struct Coordinator {
     context: Arc<GenerationContext>,
@@ -73,16 +67,16 @@ pub(crate) struct Coordinator {
     workers: Workers,
     reports: mpsc::Receiver<Report>,
     commands: mpsc::Receiver<QueryCommand>,
-    /// Running tasks. Their number is bounded: a feed per worker and epoch in flight, [`STAGES_MAX`] stages,
-    /// a snapshot per epoch in flight, one plan, one step of a commit, and one of maintenance.
+    /// Running tasks. Their number is bounded: a feed per worker, source and epoch in flight, [`STAGES_MAX`] stages,
+    /// a snapshot per epoch in flight, one plan, one step of a commit, and two of maintenance.
     tasks: JoinSet<Result<TaskDone>>,
     /// Chunks of output that are being staged.
     stages: usize,
     /// Where the newest planned epoch ends.
     position: StreamPosition,
     in_flight: BTreeMap<Epoch, InFlightEpoch>,
-    /// The files that the next manifest names.
-    state_files: OperatorFiles,
+    /// The state that the next manifest names.
+    operators: BTreeMap<OperatorId, OperatorState>,
     /// Plans up to this epoch may exist.
     newest_plan: Option<Epoch>,
     planning: bool,
@@ -127,7 +121,7 @@ impl Coordinator {
             drain: finite && context.options.drain_at_end,
             machine: recovered.machine,
             position: recovered.position,
-            state_files: recovered.state_files,
+            operators: recovered.operators,
             newest_plan: recovered.newest_plan,
             tasks: JoinSet::new(),
             stages: 0,
@@ -139,7 +133,7 @@ impl Coordinator {
             finite,
             plan_may_end_query: finite,
             ending: Ending::No,
-            maintenance: Maintenance::Idle,
+            maintenance: Maintenance::default(),
             epochs_planned: 0,
             // The first epoch does not wait for the interval, as in Spark.
             due_us: now,
@@ -201,7 +195,7 @@ impl Coordinator {
             Ending::Now => true,
             // A running maintenance task writes to the checkpoint, which the next run may already read.
             Ending::AfterInFlight => {
-                self.in_flight.is_empty() && !self.planning && self.maintenance != Maintenance::Busy
+                self.in_flight.is_empty() && !self.planning && !self.maintenance.is_running()
             }
         }
     }
@@ -242,7 +236,7 @@ impl Coordinator {
             may_exist: self.newest_plan.is_some_and(|newest| epoch <= newest),
             // The end stays fixed until the next request to fix it, so one request is enough.
             freeze: std::mem::take(&mut self.freeze),
-            drain: self.drain && self.context.dataflow.drains(),
+            drain: self.drain && self.context.plan.graph.drains(self.context.plan.output_mode),
             check_generation,
         };
         self.planning = true;
@@ -255,16 +249,17 @@ impl Coordinator {
         self.tasks.spawn(planner::plan(Arc::clone(&self.context), request));
     }
 
-    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay.
-    /// It never decreases.
+    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay; the
+    /// least of several watermarks. It never decreases.
     fn watermark(&self) -> i64 {
-        let delay = self.context.dataflow.watermark_delay_us();
-        let observed = self.position.event_time_max_ms.zip(delay);
-        let watermark =
-            observed.map(|(max_ms, delay_us)| max_ms.saturating_mul(1000).saturating_sub(delay_us));
+        let observed = self.context.plan.graph.watermarks().map(|(id, delay_us)| {
+            let max_ms = self.position.event_times_max_ms.get(id);
+            // Without an event time the watermark holds back the others.
+            max_ms.map_or(NO_WATERMARK, |max| max.saturating_mul(1000).saturating_sub(delay_us))
+        });
         // A watermark that decreased would reopen groups that are already emitted and removed.
         let least = self.position.watermark_us.max(NO_WATERMARK);
-        watermark.map_or(least, |w| w.max(least))
+        observed.min().map_or(least, |w| w.max(least))
     }
 
     /// Returns when the plan after the one at `now` is due: at the next multiple of the interval, as in
@@ -286,8 +281,8 @@ impl Coordinator {
                 // Snapshots of two epochs may be written at once; they are different files.
                 in_flight.snapshot = SnapshotStatus::Writing;
                 in_flight.phases.state_known_us = now;
-                let delta = in_flight.take_delta();
-                self.tasks.spawn(finish::snapshot(Arc::clone(&self.context), in_flight.epoch(), delta));
+                let deltas = in_flight.take_deltas();
+                self.tasks.spawn(finish::snapshot(Arc::clone(&self.context), in_flight.epoch(), deltas));
             }
         }
     }
@@ -317,26 +312,26 @@ impl Coordinator {
     }
 
     fn manifest(&mut self, epoch: Epoch) -> Result<Manifest> {
-        let mut files = vec![self.snapshot_of(epoch)];
+        let mut files = self.snapshot_of(epoch);
         if self.context.hooks.injected.mix_epochs() {
-            files.push(self.snapshot_of(epoch.next()));
+            files.extend(self.snapshot_of(epoch.next()));
         }
-        // The list grows in the order of the epochs, in which a recovery applies the files.
-        self.state_files.deltas.extend(files.into_iter().flatten());
+        for ((operator, state), file) in files {
+            // The list grows in the order of the epochs, in which a recovery applies the files.
+            self.state_files((operator, state)).deltas.push(file);
+        }
         let generation = self.machine.generation();
-        let fingerprint = self.context.plan.fingerprint.clone();
-        let operators = vec![self.state_files.clone()];
+        let operators = self.operators.clone();
         let in_flight = self.in_flight_epoch(epoch)?;
         let plan = in_flight.planned.plan.clone();
         Ok(Manifest {
-            format: MANIFEST_FORMAT,
+            format: FORMAT,
             epoch,
             generation,
-            fingerprint,
             key_hash: KEY_HASH.to_owned(),
-            offset: plan.end,
+            offsets: plan.ends(),
             watermark_us: plan.watermark_us,
-            event_time_max_ms: in_flight.event_time_max_ms,
+            event_times_max_ms: in_flight.event_times_max_ms.clone(),
             last: plan.last,
             staged: in_flight.staged(),
             operators,
@@ -351,96 +346,20 @@ impl Coordinator {
         is_injected(InjectedBug::MixEpochs) && (self.planning || unwritten)
     }
 
-    fn snapshot_of(&self, epoch: Epoch) -> Option<FileRef> {
-        match &self.in_flight.get(&epoch)?.snapshot {
-            SnapshotStatus::Written(file) => file.clone(),
-            SnapshotStatus::Waiting | SnapshotStatus::Writing => None,
+    fn snapshot_of(&self, epoch: Epoch) -> SnapshotFiles {
+        match self.in_flight.get(&epoch).map(|e| &e.snapshot) {
+            Some(SnapshotStatus::Written(files)) => files.clone(),
+            Some(SnapshotStatus::Waiting | SnapshotStatus::Writing) | None => SnapshotFiles::new(),
         }
+    }
+
+    fn state_files(&mut self, (operator, state): StateName) -> &mut StateFiles {
+        self.operators.entry(operator).or_default().states.entry(state).or_default()
     }
 
     fn in_flight_epoch(&mut self, epoch: Epoch) -> Result<&mut InFlightEpoch> {
         let unknown = || Error::internal(format!("a report about epoch {epoch}, which is not in flight"));
         self.in_flight.get_mut(&epoch).ok_or_else(unknown)
-    }
-
-    /// Handles a report of a worker.
-    fn on_report(&mut self, report: Report) -> Result<()> {
-        match report {
-            Report::Read { epoch, rows, times } => {
-                self.in_flight_epoch(epoch)?.worker_read(rows, &times);
-                self.observe_event_times(epoch)?;
-            }
-            Report::Output { epoch, id, rows, permits } => {
-                let stage = finish::stage(Arc::clone(&self.context), OutputChunk { epoch, id, rows });
-                self.stages += 1;
-                self.tasks.spawn(async move {
-                    let done = stage.await;
-                    // The credits bound the bytes inside the query, and these rows are inside until staged.
-                    drop(permits);
-                    done
-                });
-            }
-            Report::State { epoch, worker, state } => {
-                self.in_flight_epoch(epoch)?.state.insert(worker, state);
-            }
-            Report::Closed { epoch, chunks } => self.in_flight_epoch(epoch)?.worker_closed(chunks),
-            Report::Failed(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Makes the event times of an epoch count for the next watermark once the epoch is read by all workers.
-    fn observe_event_times(&mut self, epoch: Epoch) -> Result<()> {
-        // A part of the rows would give a lower watermark, which another number of workers would not give.
-        let before = self.position.event_time_max_ms;
-        let in_flight = self.in_flight_epoch(epoch)?;
-        if !in_flight.is_read() {
-            return Ok(());
-        }
-        let observed = (in_flight.times.count > 0).then_some(in_flight.times.max_ms);
-        // Kept with the epoch too: its manifest must not contain the times of epochs that are read after it.
-        in_flight.event_time_max_ms = before.max(observed);
-        self.position.event_time_max_ms = in_flight.event_time_max_ms;
-        Ok(())
-    }
-
-    /// Handles the result of a task.
-    fn on_task_done(&mut self, done: TaskDone) -> Result<()> {
-        match done {
-            TaskDone::Planned(outcome) => self.on_planned(outcome)?,
-            TaskDone::Fed => {}
-            TaskDone::Staged { epoch, id, staged, rows } => {
-                // One stage less lets the loop receive reports again.
-                self.stages -= 1;
-                let in_flight = self.in_flight_epoch(epoch)?;
-                in_flight.staged.insert(id, staged);
-                in_flight.rows_out += rows;
-            }
-            TaskDone::Snapshot { epoch, file } => {
-                let now = self.now();
-                let in_flight = self.in_flight_epoch(epoch)?;
-                in_flight.snapshot = SnapshotStatus::Written(file);
-                in_flight.phases.snapshot_written_us = now;
-            }
-            TaskDone::Manifest(epoch) => {
-                self.machine.manifest_written(epoch).map_err(|why| protocol_error(&why))?;
-                let staged = self.in_flight_epoch(epoch)?.staged();
-                self.tasks.spawn(finish::commit(Arc::clone(&self.context), epoch, staged));
-            }
-            TaskDone::Committed { epoch, accepted } => {
-                self.machine.committed(epoch, accepted).map_err(|why| protocol_error(&why))?;
-                // The source may forget its input only after the commit is recorded.
-                let end = self.in_flight_epoch(epoch)?.planned.plan.end.clone();
-                self.tasks.spawn(finish::record(Arc::clone(&self.context), epoch, end));
-            }
-            TaskDone::Recorded { epoch, by } => {
-                self.machine.recorded(epoch, by).map_err(|why| protocol_error(&why))?;
-                self.on_recorded(epoch);
-            }
-            TaskDone::Compacted { replaced, base } => self.on_compacted(&replaced, base),
-            TaskDone::Collected => self.maintenance = Maintenance::Idle,
-        }
-        Ok(())
     }
 
     fn on_planned(&mut self, outcome: PlanOutcome) -> Result<()> {
@@ -483,7 +402,7 @@ impl Coordinator {
 
     fn start_epoch(&mut self, planned: PlannedEpoch) {
         let plan = planned.plan.clone();
-        self.position.offset.clone_from(&plan.end);
+        self.position.offsets = plan.ends();
         self.position.watermark_us = plan.watermark_us;
         self.position.last = plan.last;
         self.epochs_planned += 1;
@@ -493,13 +412,19 @@ impl Coordinator {
         }
         self.shared.set_status("Processing new data", true, true);
         let parallelism = self.context.options.workers;
-        for (index, inbox) in self.workers.inboxes.iter().enumerate() {
+        let shared = Arc::new(plan.clone());
+        for (index, inboxes) in self.workers.inboxes.iter().enumerate() {
             let subtask = Subtask { index, parallelism };
-            self.tasks.spawn(feed::feed(Arc::clone(&self.context), inbox.clone(), plan.clone(), subtask));
+            for (inbox, (id, source)) in inboxes.iter().zip(self.context.plan.graph.sources()) {
+                let source = (id.clone(), Arc::clone(source));
+                let (context, plan) = (Arc::clone(&self.context), Arc::clone(&shared));
+                self.tasks.spawn(feed::feed(context, inbox.clone(), plan, source, subtask));
+            }
         }
         // From here the clock is only reported: no result depends on it.
         let times = (self.triggered_us, self.now());
-        let in_flight = InFlightEpoch::new(planned, parallelism, self.context.dataflow.is_stateful(), times);
+        let expected = ExpectedReports::of(&self.context.plan.graph, parallelism);
+        let in_flight = InFlightEpoch::new(planned, expected, times);
         self.in_flight.insert(plan.epoch, in_flight);
     }
 
@@ -510,7 +435,7 @@ impl Coordinator {
         let progress = progress::progress(&self.context, &in_flight, self.previous_triggered_us, self.now());
         tracing::debug!(
             epoch = epoch.0,
-            rows = in_flight.rows,
+            rows = in_flight.rows_read(),
             took_ms = ms(self.now() - in_flight.phases.triggered_us),
             "epoch committed"
         );
@@ -522,37 +447,43 @@ impl Coordinator {
         self.start_maintenance(epoch);
     }
 
-    /// Starts a compaction or a garbage collection after `epoch` if one is due and none is running.
+    /// Starts a compaction and a garbage collection after `epoch` if they are due and not running. Neither waits
+    /// for the other: a compaction may take longer than many epochs.
     fn start_maintenance(&mut self, epoch: Epoch) {
-        if let Maintenance::BaseWritten(named) = self.maintenance
-            && epoch >= named
+        self.maintenance.on_recorded(epoch);
+        if self.maintenance.may_compact()
+            && let Some((of, files)) = self.state_to_compact()
         {
-            self.maintenance = Maintenance::Idle;
+            let base = maintenance::base_name(&self.context, epoch, &of);
+            self.maintenance.compaction = Compaction::Running(base.clone());
+            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), base, (of, files)));
         }
-        // A base that no manifest names yet would look like garbage.
-        if self.maintenance != Maintenance::Idle {
-            return;
+        // After the compaction is noted: its base has the epoch up to which this collects.
+        if !self.maintenance.collecting && maintenance::collects_after(epoch) {
+            self.maintenance.collecting = true;
+            let spared = self.maintenance.base().cloned();
+            self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch, spared));
         }
-        if wants_compaction(&self.state_files) {
-            self.maintenance = Maintenance::Busy;
-            // The files of now: deltas of later epochs are not in the base.
-            let files = self.state_files.clone();
-            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), epoch, files));
-        } else if epoch.0 % maintenance::COLLECT_EVERY == maintenance::COLLECT_EVERY - 1 {
-            self.maintenance = Maintenance::Busy;
-            self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch));
-        }
+    }
+
+    /// Returns a state that is expensive to restore, with its files of now: deltas of later epochs are not in the
+    /// base.
+    fn state_to_compact(&self) -> Option<(StateName, StateFiles)> {
+        let states = self.operators.iter().flat_map(|(id, o)| o.states.iter().map(move |s| (id, s)));
+        let (id, (state, files)) = states.into_iter().find(|(_, (_, files))| wants_compaction(files))?;
+        Some(((id.clone(), state.clone()), files.clone()))
     }
 
     /// Lets the next manifest name the new base instead of the files that it replaces. Deltas that were
     /// written since the compaction started stay.
-    fn on_compacted(&mut self, replaced: &OperatorFiles, base: Option<FileRef>) {
-        self.state_files.base = base;
-        self.state_files.deltas.drain(..replaced.deltas.len().min(self.state_files.deltas.len()));
+    fn on_compacted(&mut self, of: StateName, replaced: &StateFiles, base: Option<FileRef>) {
+        let files = self.state_files(of);
+        files.base = base;
+        files.deltas.drain(..replaced.deltas.len().min(files.deltas.len()));
         // A manifest that is being written was built before and names the old files.
         let manifest_in_progress = self.committing;
         let next = self.in_flight.keys().next().copied().unwrap_or(self.machine.next_plan());
-        self.maintenance = Maintenance::BaseWritten(if manifest_in_progress { next.next() } else { next });
+        self.maintenance.on_compacted(if manifest_in_progress { next.next() } else { next });
     }
 
     /// Adds a waiter for everything that is available now. Waiters whose client has gone away make room.

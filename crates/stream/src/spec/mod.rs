@@ -1,10 +1,14 @@
 //! Defines what a streaming query computes: its operators, resolved and bound to schemas.
 //!
 //! The engine converts a resolved query to a [`StreamPlan`], and the runtime builds a dataflow of it on every
-//! worker. What always holds: expressions are bound to the output schema of the previous operator, they are
+//! worker. What always holds: expressions are bound to the output schema of the operator before, they are
 //! deterministic, and none reads the clock: a call of
 //! [`PROCESSING_TIME`](thalweg_common::clock::PROCESSING_TIME) is replaced by the processing time of the
 //! epoch. Not here: names, SQL, optimisation, and connectors by name.
+
+mod graph;
+
+pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning, abbreviated};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -13,29 +17,37 @@ use std::sync::Arc;
 use thalweg_connectors::OutputMode;
 use thalweg_connectors::stream::{StreamSink, StreamSource};
 
-/// A resolved streaming query: one source, operators in sequence, one sink.
+/// A resolved streaming query: a graph of operators whose last one feeds the sink.
 #[derive(Debug, Clone)]
 pub struct StreamPlan {
-    /// Where the rows come from.
-    pub source: Arc<dyn StreamSource>,
-    /// The operators, in the order in which rows pass them. At most one is an [`OperatorSpec::Aggregate`].
-    pub operators: Vec<OperatorSpec>,
-    /// Where the rows go.
+    /// The operators, sources included.
+    pub graph: OperatorGraph,
+    /// Where the rows of the last operator go.
     pub sink: Arc<dyn StreamSink>,
     /// Which rows are emitted.
     pub output_mode: OutputMode,
-    /// Identifies the state of the query (groups, aggregates, their types). It is stored in the checkpoint; a
-    /// query with another fingerprint fails with `STREAM_STATE_INCOMPATIBLE`.
-    pub fingerprint: String,
 }
 
-/// One operator.
+/// One operator. Rows arrive at its inputs and leave at its only output.
 #[derive(Debug, Clone)]
 pub enum OperatorSpec {
-    /// Steps that process each row on its own.
+    /// Reads rows; has no input.
+    Source(Arc<dyn StreamSource>),
+    /// Steps that process each row on its own; one input.
     Stateless(Vec<StatelessStep>),
-    /// A grouped aggregate, which keeps its groups in state.
+    /// Observes the event time of a `Timestamp(Microsecond)` column; rows pass unchanged. One input.
+    Watermark {
+        /// Index of the column.
+        column: usize,
+        /// The delay in microseconds.
+        delay_us: i64,
+    },
+    /// Passes the rows of all inputs, which have the same columns.
+    Union,
+    /// A grouped aggregate, which keeps its groups in state. One input.
     Aggregate(AggregateSpec),
+    /// Drops rows whose key has been seen; keeps the keys in state. One input.
+    Deduplicate(DeduplicateSpec),
 }
 
 /// One stateless step.
@@ -58,15 +70,6 @@ pub enum StatelessStep {
         /// The output columns.
         schema: SchemaRef,
     },
-    /// Observes the event time of a `Timestamp(Microsecond)` column. The watermark of an epoch is the
-    /// greatest event time of all earlier epochs (in whole milliseconds, as in Spark) less the delay. Rows
-    /// pass unchanged. At most one per plan, and before the aggregate.
-    Watermark {
-        /// Index of the column.
-        column: usize,
-        /// The delay in microseconds.
-        delay_us: i64,
-    },
 }
 
 /// A grouped aggregate.
@@ -82,6 +85,35 @@ pub struct AggregateSpec {
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
     pub output_schema: SchemaRef,
+}
+
+/// A deduplication.
+#[derive(Debug, Clone)]
+pub struct DeduplicateSpec {
+    /// The expressions over the rows whose values identify a row.
+    pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// The event-time column of the rows, by which a row may be late.
+    pub event_time: Option<usize>,
+    /// When a key is forgotten.
+    pub expiry: Expiry,
+    /// The columns of the rows.
+    pub schema: SchemaRef,
+}
+
+/// When the watermark lets a key of a deduplication expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// No watermark reaches the key.
+    Never,
+    /// At the event time that is the key with this number: later rows of the same time are late.
+    Key(usize),
+    /// A delay after the event time of the first row of the key.
+    After {
+        /// Index of the event-time column of the rows.
+        column: usize,
+        /// The delay in microseconds.
+        delay_us: i64,
+    },
 }
 
 /// One aggregate function over a group, with its `FILTER (WHERE ..)` if it has one.

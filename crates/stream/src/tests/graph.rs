@@ -1,0 +1,133 @@
+//! Tests graphs with several sources and several stateful operators.
+
+use super::behaviour::{row, rows};
+use super::env::*;
+use super::kill::Kill;
+use super::source_and_sink::TestSource;
+use std::sync::Arc;
+
+/// Splits the rows between three sources, whose epochs are of different lengths.
+fn three_sources(all: &[InputRow], seed: u64) -> TestEnv {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut shares: [Vec<InputRow>; 3] = Default::default();
+    all.iter().for_each(|row| shares[random.usize(0..3)].push(row.clone()));
+    let [first, second, third] = shares;
+    let mut env = TestEnv::new(&first, &[7, 1, 20, 3]);
+    env.more = vec![
+        Arc::new(TestSource::new(batch(&second), vec![1; 10])),
+        Arc::new(TestSource::new(batch(&third), vec![4, 30])),
+    ];
+    env
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_union_of_sources_gives_the_batch_answer_whatever_kills_it() {
+    for seed in 0..20 {
+        let all = rows(seed, 90);
+        // The sources are at different times, so the rows are out of order by as much as the epochs differ.
+        let delay = 100;
+        let env = three_sources(&all, seed);
+        run_with_kills(&env, windowed(delay), seed).await;
+        assert_eq!(env.answer().unwrap(), expect(&all), "seed {seed}");
+    }
+}
+
+/// Runs a query until it completes, killing it at random.
+async fn run_with_kills(env: &TestEnv, operators: Vec<crate::OperatorSpec>, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..6 {
+        let probe = Kill::new(None, random.usize(3..60));
+        let workers = random.usize(1..4);
+        let run = RunOptions { probe: Some(probe), ..RunOptions::new(operators.clone()).workers(workers) };
+        match env.run(&run).await {
+            Err(error) => assert_eq!(error.class(), "KILLED", "seed {seed}: {error}"),
+            Ok(_) => break,
+        }
+    }
+    env.run(&RunOptions::new(operators).workers(2)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_windows_in_a_chain_give_the_batch_answer_whatever_kills_them() {
+    for seed in 0..20 {
+        let all = rows(seed, 120);
+        let mut twice = Answer::new();
+        for ((end, key), (sum, count)) in expect(&all) {
+            let long = ((end - 1).div_euclid(2 * WINDOW) + 1) * 2 * WINDOW;
+            let slot = twice.entry((long, key)).or_default();
+            *slot = (slot.0 + sum, slot.1 + count);
+        }
+        let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        run_with_kills(&env, two_windows(5), seed).await;
+        assert_eq!(env.answer().unwrap(), twice, "seed {seed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_row_of_each_key_and_window_passes_whatever_kills_the_query() {
+    for seed in 0..20 {
+        // The first watermark is 1970, by which a row of that very second is late.
+        let all: Vec<InputRow> = rows(seed, 120).into_iter().map(|(k, t, v)| (k, t + 1, v)).collect();
+        let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        run_with_kills(&env, deduplicated(5, None), seed).await;
+        let passed = env.passed();
+        let mut keys: Vec<(String, i64)> =
+            passed.iter().map(|(k, t, _)| (k.clone(), t.div_euclid(WINDOW))).collect();
+        keys.sort_unstable();
+        let mut expected: Vec<_> = all.iter().map(|(k, t, _)| (k.clone(), t.div_euclid(WINDOW))).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(keys, expected, "seed {seed}");
+        assert!(passed.iter().all(|row| all.contains(row)), "seed {seed}");
+    }
+}
+
+/// A key is forgotten when the watermark has passed the event time of its first row by the delay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_passes_again_after_its_delay_and_late_rows_do_not_pass() {
+    let all = [
+        row("a", 100, 1),
+        row("a", 103, 2),
+        row("b", 108, 3),
+        // The watermark is 103, and the key "a" is kept until 105.
+        row("a", 109, 4),
+        // The watermark is 104, and the key "b" is kept until 113.
+        row("b", 120, 5),
+        // The watermark of 115 removes both keys, after the rows of its epoch.
+        row("b", 121, 6),
+        // Late: the watermark of the epoch before is 115.
+        row("c", 110, 7),
+        row("a", 122, 8),
+    ];
+    let env = TestEnv::new(&all, &[1; 8]);
+    let run = RunOptions { drain: false, ..RunOptions::new(deduplicated(5, Some(5))) };
+    let query = env.run(&run).await.unwrap();
+    let passed: Vec<i64> = env.passed().iter().map(|row| row.2).collect();
+    assert_eq!(passed, [1, 3, 8]);
+    let state = |name: &str| -> u64 {
+        query.recent_progress().iter().map(|p| p.state_operators[0].custom_metrics[name]).sum()
+    };
+    assert_eq!(state("numDroppedDuplicateRows"), 4);
+    let dropped = |p: &crate::Progress| p.state_operators[0].num_rows_dropped_by_watermark;
+    assert_eq!(query.recent_progress().iter().map(dropped).sum::<u64>(), 1);
+    let last = &query.last_progress().unwrap().state_operators[0];
+    assert_eq!((last.operator_name.as_str(), last.num_rows_total), ("dedupeWithinWatermark", 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_progress_has_every_source_and_a_source_more_or_less_is_refused() {
+    let all = rows(5, 60);
+    let mut env = three_sources(&all, 5);
+    let query = env.run(&RunOptions { drain: false, ..RunOptions::new(windowed(5)) }).await.unwrap();
+    let progress = query.recent_progress();
+    let read: Vec<u64> =
+        (0..3).map(|source| progress.iter().map(|p| p.sources[source].num_input_rows).sum()).collect();
+    assert!(read.iter().all(|rows| *rows > 5), "{read:?}");
+    assert_eq!(read.iter().sum::<u64>(), 60);
+    let removed = env.more.pop();
+    let error = env.run(&RunOptions::new(windowed(5))).await.unwrap_err();
+    assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
+    assert!(error.message().contains("source-2"), "{error}");
+    env.more.extend(removed);
+    env.run(&RunOptions::new(windowed(5))).await.unwrap();
+}
