@@ -9,7 +9,17 @@ use thalweg_sql::ir;
 
 /// `DESCRIBE TABLE`.
 pub(super) async fn table(session: &Session, name: &[String], extended: bool) -> Result<Output> {
-    let mut lines: Vec<_> = session.list_columns(name).await?.into_iter().map(column_line).collect();
+    let columns = session.list_columns(name).await?;
+    let partitions: Vec<_> = columns.iter().filter(|c| c.is_partition).cloned().map(column_line).collect();
+    let mut lines: Vec<_> = columns.into_iter().map(column_line).collect();
+    if !partitions.is_empty() {
+        let head = |name: &str, data_type: &str, comment: &str| {
+            (name.to_owned(), data_type.to_owned(), Some(comment.to_owned()))
+        };
+        lines.push(head("# Partition Information", "", ""));
+        lines.push(head("# col_name", "data_type", "comment"));
+        lines.extend(partitions);
+    }
     // A table that is named by its path has columns and is not in the catalog.
     if extended && let Ok(table) = session.get_table(name).await {
         lines.extend(detail_lines(session.name(), table));

@@ -21,7 +21,8 @@ impl Parser<'_> {
         if is_query || self.eat("QUERY") || self.is_symbol("(") {
             return Ok(Command::DescribeQuery { query: Box::new(self.query()?) });
         }
-        let others = ["FUNCTION", "DATABASE", "SCHEMA", "NAMESPACE", "CATALOG", "PROCEDURE"];
+        let others =
+            ["FUNCTION", "DATABASE", "SCHEMA", "NAMESPACE", "CATALOG", "PROCEDURE", "HISTORY", "DETAIL"];
         // By itself or before a point each of these words is the name of a table.
         let named = !self.is_symbol_at(self.pos + 1, ".") && self.pos + 1 < self.stop;
         if self.is_any_word(&others) && named {
