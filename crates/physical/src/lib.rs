@@ -17,6 +17,7 @@
 //! ```
 
 mod barrier;
+mod first_rows;
 mod interrupt;
 mod keep_sorts;
 mod null_safe;

@@ -4,6 +4,7 @@
 //! A rule that a new version adds runs only after such a review: an unknown name is left out.
 
 use crate::barrier::RemoveOptimizationBarriers;
+use crate::first_rows::LimitInOrder;
 use crate::keep_sorts::KeepSorts;
 use crate::null_safe::PlainEquijoins;
 use crate::pushdown::{OptimizationBarrierProjectionPushdown, OptimizationBarrierPushdown};
@@ -113,7 +114,8 @@ const REMOVES_SORTS: &str = "EnsureRequirements";
 type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The physical optimizer's rules in DataFusion's order: four of them in forms that respect guards and limits, one of
-/// ours before the rule that removes sorts, and at the end the one that removes the barriers of the others.
+/// ours before the rule that removes sorts, and at the end those that remove the barriers of the others and give limits an
+/// order.
 pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
     let guarded = |rule: PhysicalRule| -> PhysicalRule {
         match rule.name() {
@@ -129,6 +131,8 @@ pub fn physical_optimizer_rules() -> Vec<PhysicalRule> {
         rules.insert(at, Arc::new(KeepSorts));
     }
     rules.push(Arc::new(RemoveOptimizationBarriers));
+    // Last: no rule knows that its rows are in an order.
+    rules.push(Arc::new(LimitInOrder));
     rules
 }
 
