@@ -178,6 +178,13 @@ impl Hash for Kernel {
     }
 }
 
+/// Describes what a call computes beyond its name and arguments, such as a pattern that was compiled; nothing for
+/// functions without such parameters and for those of DataFusion.
+pub fn parameters(call: &ScalarFunction) -> Option<String> {
+    let kernel = call.func.inner().downcast_ref::<Kernel>()?;
+    (kernel.params != KernelParams::default()).then(|| format!("{} by {:?}", kernel.name, kernel.params))
+}
+
 impl ScalarUDFImpl for Kernel {
     fn name(&self) -> &str {
         self.name

@@ -52,7 +52,7 @@ pub use cast::{
 };
 pub use coerce::{common_type, implicit_cast};
 pub use event_window::{sliding_windows, tumbling_window, window_struct_type, window_time};
-pub use kernel::located;
+pub use kernel::{located, parameters};
 pub use operators::key::key;
 pub use registry::{
     AggregateArgs, AggregateForm, Display, DisplayForm, Doc, Entry, Function, FunctionRegistry, Generator,

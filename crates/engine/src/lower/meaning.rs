@@ -34,17 +34,27 @@ impl RowMeaning {
 
     /// Describes an expression over rows with this meaning.
     pub(super) fn text(&self, expr: &Expr, input: &DFSchema) -> Result<String> {
-        let described = expr.clone().transform(|e| {
-            let Expr::Column(column) = &e else { return Ok(Transformed::no(e)) };
-            let place = input.index_of_column(column)?;
-            let text = self.columns.get(place).cloned().unwrap_or_default();
-            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
+        let mut parameters = vec![];
+        let described = expr.clone().transform(|e| match e {
+            Expr::Column(column) => {
+                let place = input.index_of_column(&column)?;
+                let text = self.columns.get(place).cloned().unwrap_or_default();
+                Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
+            }
+            // The name of a column is an id of this start.
+            Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
+            Expr::ScalarFunction(call) => {
+                // The number of digits of `round`, for one, is not among its arguments any more.
+                parameters.extend(thalweg_functions::parameters(&call));
+                Ok(Transformed::no(Expr::ScalarFunction(call)))
+            }
+            other => Ok(Transformed::no(other)),
         });
         let described = described.data().map_err(from_datafusion)?;
         let data_type =
             datafusion::logical_expr::ExprSchemable::get_type(expr, input).map_err(from_datafusion)?;
         Ok(thalweg_stream::abbreviated(
-            &format!("{}: {data_type}", described.unalias_nested().data),
+            &[vec![format!("{described}: {data_type}")], parameters].concat().join(", "),
             TEXT_MAX,
         ))
     }
