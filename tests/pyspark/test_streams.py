@@ -342,3 +342,23 @@ def test_unions_duplicates_and_windows_of_windows(spark, tmp_path):
     assert sorted(r.s for r in table.collect()) == [3, 4]
     names = [operator.operatorName for operator in progress.stateOperators]
     assert names == ["dedupe", "stateStoreSave", "stateStoreSave"]
+
+
+def test_state_is_recognised_by_what_functions_compute(spark, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.json").write_text('{"k": "a", "t": "2024-01-01T00:00:01", "v": 1}\n')
+
+    def run(name, size="10 seconds", digits=1, columns="k string, t timestamp, v long"):
+        events = spark.readStream.schema(columns).json(str(folder)).withWatermark("t", "5 seconds")
+        sums = events.groupBy(F.window("t", size)).agg(F.sum(F.round(F.col("v") / 3, digits)).alias("s"))
+        checkpoint = str(tmp_path / f"checkpoint-{name}")
+        writer = sums.writeStream.format("delta").option("checkpointLocation", checkpoint)
+        writer.trigger(availableNow=True).start(str(tmp_path / name)).awaitTermination()
+
+    run("same")
+    # A column in front changes the places of the others, and nothing that the state means.
+    run("same", columns="new int, k string, t timestamp, v long")
+    for change, part in (({"size": "20 seconds"}, "grouping keys"), ({"digits": 2}, "aggregates")):
+        with pytest.raises(PySparkException, match=f"STREAM_STATE_INCOMPATIBLE.*{part}"):
+            run("same", **change)
