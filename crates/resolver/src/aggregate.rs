@@ -41,7 +41,7 @@ struct Key {
     id: String,
     /// The id of the column that the aggregate groups by.
     below: String,
-    typed: ResolvedExpr,
+    resolved: ResolvedExpr,
     is_window: bool,
 }
 
@@ -54,10 +54,10 @@ impl Grouping {
     /// Makes an event-time window available to the select list as `window`.
     pub(crate) fn name_windows(&self, outputs: &mut Outputs) {
         for key in self.keys.iter().filter(|k| k.is_window) {
-            let Ok(data_type) = key.typed.spark_type() else { continue };
+            let Ok(data_type) = key.resolved.spark_type() else { continue };
             let mut column = ScopeColumn::new(key.id.clone(), "window", data_type, false);
-            crate::select::mark_event_time(&mut column, &key.typed);
-            outputs.push(column, key.typed.clone());
+            crate::select::mark_event_time(&mut column, &key.resolved);
+            outputs.push(column, key.resolved.clone());
         }
     }
 }
@@ -67,17 +67,18 @@ impl Resolver<'_> {
         &self,
         aggregate: &ir::Aggregate,
         list: &[ir::Expr],
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Grouping> {
         // The clause selects the error class: an aggregate in a key is GROUP_BY_AGGREGATE in Spark.
-        let env = ExprScope { aggregates: false, windows: false, clause: Clause::GroupBy, ..*env };
+        let expr_scope =
+            ExprScope { aggregates: false, windows: false, clause: Clause::GroupBy, ..*expr_scope };
         let mut grouping = Grouping::global();
         if matches!(aggregate.kind, GroupKind::All) {
-            return self.all_keys(list, &env);
+            return self.all_keys(list, &expr_scope);
         }
         let mut indexes = vec![];
         for expr in &aggregate.grouping {
-            indexes.push(self.key(expr, list, &env, &mut grouping)?);
+            indexes.push(self.key(expr, list, &expr_scope, &mut grouping)?);
         }
         grouping.sets = match &aggregate.kind {
             GroupKind::Rollup => {
@@ -87,7 +88,7 @@ impl Resolver<'_> {
             GroupKind::Sets(sets) => {
                 let mut resolved = vec![];
                 for set in sets {
-                    let keys = set.iter().map(|e| self.key(e, list, &env, &mut grouping));
+                    let keys = set.iter().map(|e| self.key(e, list, &expr_scope, &mut grouping));
                     resolved.push(keys.collect::<Result<Vec<_>>>()?);
                 }
                 if resolved.is_empty() {
@@ -101,12 +102,12 @@ impl Resolver<'_> {
     }
 
     /// Returns the keys of `GROUP BY ALL`: the items of the select list without aggregates; or a column named `all`.
-    fn all_keys(&self, list: &[ir::Expr], env: &ExprScope) -> Result<Grouping> {
+    fn all_keys(&self, list: &[ir::Expr], expr_scope: &ExprScope) -> Result<Grouping> {
         let mut grouping = Grouping::global();
         // The parser knows no columns, so it cannot tell the keyword from a column of this name, which Spark prefers.
-        if self.seen(&["all".to_owned()], None, env)?.is_some() {
+        if self.seen(&["all".to_owned()], None, expr_scope)?.is_some() {
             let named = ExprNode::Attribute { name: vec!["all".to_owned()], plan_id: None };
-            self.key(&ir::Expr::new(named), list, env, &mut grouping)?;
+            self.key(&ir::Expr::new(named), list, expr_scope, &mut grouping)?;
             return Ok(grouping);
         }
         // The unresolved items are searched: a resolved aggregate is an ordinary column that stands for its result.
@@ -114,8 +115,8 @@ impl Resolver<'_> {
             // A generator is above the groups, so its arguments are keys. Constants are none: they make no groups.
             if let Some(call) = self.generator_call(item) {
                 for arg in call.args.iter().filter(|arg| self.aggregate_in(arg).is_none()) {
-                    if self.expr(arg, env)?.expr.any_column_refs() {
-                        self.key_of_item(arg, env, &mut grouping)?;
+                    if self.expr(arg, expr_scope)?.expr.any_column_refs() {
+                        self.key_of_item(arg, expr_scope, &mut grouping)?;
                     }
                 }
                 continue;
@@ -124,12 +125,12 @@ impl Resolver<'_> {
                 continue;
             }
             if matches!(item.node, ExprNode::Star { .. } | ExprNode::Regex { .. }) {
-                for c in self.star(item, env)? {
+                for c in self.star(item, expr_scope)? {
                     self.add_key(crate::attribute::value_of(&c), false, &mut grouping);
                 }
                 continue;
             }
-            self.key_of_item(item, env, &mut grouping)?;
+            self.key_of_item(item, expr_scope, &mut grouping)?;
         }
         grouping.inferred = true;
         Ok(grouping)
@@ -140,49 +141,49 @@ impl Resolver<'_> {
         &self,
         expr: &ir::Expr,
         list: &[ir::Expr],
-        env: &ExprScope,
+        expr_scope: &ExprScope,
         grouping: &mut Grouping,
     ) -> Result<usize> {
-        let item = self.key_item(expr, list, env)?;
-        self.key_of_item(item, env, grouping)
+        let item = self.key_item(expr, list, expr_scope)?;
+        self.key_of_item(item, expr_scope, grouping)
     }
 
-    fn key_of_item(&self, item: &ir::Expr, env: &ExprScope, grouping: &mut Grouping) -> Result<usize> {
+    fn key_of_item(&self, item: &ir::Expr, expr_scope: &ExprScope, grouping: &mut Grouping) -> Result<usize> {
         let inner = match &item.node {
             ExprNode::Alias { expr, .. } => expr.as_ref(),
             _ => item,
         };
-        let typed = self.expr(inner, env)?;
-        if matches!(typed.data_type, Arrow::Map(_, _)) {
-            let name = self.name_of(inner, env);
+        let resolved = self.expr(inner, expr_scope)?;
+        if matches!(resolved.data_type, Arrow::Map(_, _)) {
+            let name = self.name_of(inner, expr_scope);
             let text = format!(
                 "The expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is \
                  not an orderable data type.",
-                typed.type_name()
+                resolved.type_name()
             );
             return Err(analysis("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822", text));
         }
-        if typed.volatile {
+        if resolved.volatile {
             return Err(Error::unsupported("a nondeterministic expression as a grouping key"));
         }
         let is_window = matches!(&inner.node, ExprNode::Function(call) if self.special_form(call) == Some(SpecialForm::Window));
-        Ok(self.add_key(typed, is_window, grouping))
+        Ok(self.add_key(resolved, is_window, grouping))
     }
 
     /// Adds a key unless it exists, and returns its index.
-    fn add_key(&self, typed: ResolvedExpr, is_window: bool, grouping: &mut Grouping) -> usize {
+    fn add_key(&self, resolved: ResolvedExpr, is_window: bool, grouping: &mut Grouping) -> usize {
         // Grouping sets refer to keys by their index, so a key that several sets have must have one index.
-        if let Some(at) = grouping.keys.iter().position(|k| k.typed.expr == typed.expr) {
+        if let Some(at) = grouping.keys.iter().position(|k| k.resolved.expr == resolved.expr) {
             return at;
         }
-        let id = match &typed.expr {
+        let id = match &resolved.expr {
             Expr::Column(c) => c.name.clone(),
             _ => self.new_id(),
         };
         // Aggregates use the unchanged float, so its key is another column.
-        let is_own = typed.key() == typed.expr || typed.expr != column(&id);
+        let is_own = resolved.key() == resolved.expr || resolved.expr != column(&id);
         let below = if is_own { id.clone() } else { self.new_id() };
-        grouping.keys.push(Key { id, below, typed, is_window });
+        grouping.keys.push(Key { id, below, resolved, is_window });
         grouping.keys.len() - 1
     }
 
@@ -190,7 +191,7 @@ impl Resolver<'_> {
         &self,
         expr: &'l ir::Expr,
         list: &'l [ir::Expr],
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<&'l ir::Expr> {
         match &expr.node {
             // Only an integer literal by itself is a position: `1 + 0` is a constant key.
@@ -207,7 +208,8 @@ impl Resolver<'_> {
                 let [single] = name.as_slice() else { return Ok(expr) };
                 // As in Spark, a column of the input has priority over an alias of the select list. An ambiguous name
                 // is an error and no reason to look for an alias.
-                let in_input = self.seen(name, None, &ExprScope { lateral: None, outputs: None, ..*env });
+                let in_input =
+                    self.seen(name, None, &ExprScope { lateral: None, outputs: None, ..*expr_scope });
                 if matches!(in_input, Ok(None)) {
                     let named = |e: &&ir::Expr| match &e.node {
                         ExprNode::Alias { names, .. } => names.iter().any(|n| same_name(n, single)),
@@ -239,7 +241,7 @@ impl Resolver<'_> {
     /// Adds the aggregate below a select list and rewrites the list, HAVING, ORDER BY and windows over it.
     pub(crate) fn aggregate(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         grouping: Grouping,
         calls: &mut Calls,
         resolved: &mut ResolvedSelect,
@@ -251,25 +253,25 @@ impl Resolver<'_> {
             grouped: !grouping.keys.is_empty() || grouping.sets.is_some(),
             // These are not columns of the input: the operators above the aggregate add them.
             allowed: ids_above(calls, resolved),
-            scope: &rel.scope,
+            scope: &relation.scope,
         };
         // Without keys, only a select list of aggregates alone has a grouping.
         let of_list = |e: Error| match grouping.inferred && grouping.keys.is_empty() {
             true if e.class() == "MISSING_GROUP_BY" => no_keys_in_list(),
             _ => e,
         };
-        for (c, typed) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
-            typed.expr = regroup.expr(typed.expr.clone()).map_err(of_list)?;
-            refuse_ungrouped(&typed.expr, &c.name)?;
+        for (c, value) in resolved.outputs.scope.columns.iter_mut().zip(&mut resolved.outputs.exprs) {
+            value.expr = regroup.expr(value.expr.clone()).map_err(of_list)?;
+            refuse_ungrouped(&value.expr, &c.name)?;
             // A set that leaves a key out makes it null, and so may be whatever is computed from it.
-            if grouping.sets.is_some() && typed.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
-                typed.nullable = true;
+            if grouping.sets.is_some() && value.expr.column_refs().iter().any(|r| grouping.has(&r.name)) {
+                value.nullable = true;
                 c.nullable = true;
             }
         }
         let clauses = resolved.having.iter_mut().chain(&mut resolved.qualify);
-        for typed in clauses.chain(resolved.order.iter_mut().map(|(t, _)| t)) {
-            typed.expr = regroup.expr(typed.expr.clone())?;
+        for value in clauses.chain(resolved.order.iter_mut().map(|(t, _)| t)) {
+            value.expr = regroup.expr(value.expr.clone())?;
         }
         for found in &mut calls.windows {
             // A column in these parts is the error of the inferred keys; one in the arguments of an aggregate remains
@@ -285,15 +287,15 @@ impl Resolver<'_> {
         for (_, drawn) in &mut calls.drawn {
             *drawn = regroup.expr(drawn.clone())?;
         }
-        rel.plan = self.grouped(rel.plan, &grouping, calls)?;
+        relation.plan = self.grouped(relation.plan, &grouping, calls)?;
         // A predicate on a key may still move below, so whether computing the key can raise is kept.
         let keys = grouping.keys.iter().map(|k| {
             let mut column = ScopeColumn::new(k.id.clone(), "key", DataType::Null, true);
-            column.guarded = rel.excludes && crate::filter::is_risky(&k.typed, &rel.scope);
+            column.guarded = relation.excludes && crate::filter::is_risky(&k.resolved, &relation.scope);
             column
         });
-        rel.scope = Scope::new(keys.collect());
-        Ok(rel)
+        relation.scope = Scope::new(keys.collect());
+        Ok(relation)
     }
 
     /// Refuses outer columns where Spark does: in keys, in aggregates and in a select list over them.
@@ -307,7 +309,7 @@ impl Resolver<'_> {
         }
         let outputs = resolved.outputs.scope.columns.iter().zip(&resolved.outputs.exprs);
         let outer =
-            outputs.map(|(c, e)| (c.name.as_str(), e)).chain(grouping.keys.iter().map(|k| ("", &k.typed)));
+            outputs.map(|(c, e)| (c.name.as_str(), e)).chain(grouping.keys.iter().map(|k| ("", &k.resolved)));
         match outer.into_iter().find(|(_, e)| e.expr.contains_outer()) {
             Some((name, _)) => Err(correlated_reference(name)),
             None => Ok(()),
@@ -334,7 +336,7 @@ impl Resolver<'_> {
             exprs.push(
                 match grouping.sets.as_ref().is_some_and(|sets| !sets.iter().flatten().any(|k| *k == i)) {
                     // No set has the key, so it is null in all of them.
-                    true => lit(ScalarValue::try_new_null(&key.typed.data_type).map_err(from_datafusion)?)
+                    true => lit(ScalarValue::try_new_null(&key.resolved.data_type).map_err(from_datafusion)?)
                         .alias(&key.id),
                     false => key.output(),
                 },
@@ -369,7 +371,7 @@ impl Resolver<'_> {
 impl Key {
     /// Returns whether the key is computed, not a column of the input.
     fn is_computed(&self) -> bool {
-        self.typed.expr != column(&self.below)
+        self.resolved.expr != column(&self.below)
     }
 
     /// Returns the key above the aggregate.
@@ -391,7 +393,7 @@ impl Grouping {
     /// Returns the scope of a select list over grouping sets: a set that leaves a key out makes its columns null.
     pub(crate) fn scope_with_null_keys(&self, scope: &Scope) -> Scope {
         let of_keys: Vec<String> =
-            self.keys.iter().flat_map(|k| k.typed.expr.column_refs()).map(|c| c.name.clone()).collect();
+            self.keys.iter().flat_map(|k| k.resolved.expr.column_refs()).map(|c| c.name.clone()).collect();
         let mut scope = scope.clone();
         for column in scope.columns.iter_mut().chain(&mut scope.hidden) {
             column.nullable |= of_keys.contains(&column.id);
@@ -436,13 +438,13 @@ fn keys_below(input: LogicalPlan, grouping: &Grouping) -> Result<LogicalPlan> {
         return Ok(input);
     }
     let mut exprs: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-    exprs.extend(computed.iter().map(|k| marked(k.typed.key(), &k.below, k.typed.event_delay)));
+    exprs.extend(computed.iter().map(|k| marked(k.resolved.key(), &k.below, k.resolved.event_delay)));
     project(input, exprs)
 }
 
 /// `grouping(k)` and `grouping_id(..)` from the bits that the aggregate outputs: 1 where a set leaves a key out.
 fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggregate) -> Result<Expr> {
-    let all: Vec<Expr> = grouping.keys.iter().map(|k| k.typed.expr.clone()).collect();
+    let all: Vec<Expr> = grouping.keys.iter().map(|k| k.resolved.expr.clone()).collect();
     let keys = found.keys.as_ref().unwrap_or(&all);
     if !found.single && keys != &all {
         let text = "Columns of grouping_id() do not match the grouping columns.";
@@ -464,7 +466,7 @@ fn grouping_value(found: &GroupingFound, grouping: &Grouping, aggregate: &Aggreg
     let id = id.cast_to(&Arrow::Int64, &aggregate.schema).map_err(from_datafusion)?;
     let mut value: Option<Expr> = None;
     for key in keys {
-        let Some(below) = grouping.keys.iter().find(|k| &k.typed.expr == key).map(|k| column(&k.below))
+        let Some(below) = grouping.keys.iter().find(|k| &k.resolved.expr == key).map(|k| column(&k.below))
         else {
             let text = "Column of grouping() can't be found in the grouping columns.";
             return Err(analysis("GROUPING_COLUMN_MISMATCH", "42803", text.to_owned()));
@@ -514,7 +516,7 @@ impl Regroup<'_> {
         // looked at.
         let rewritten = expr.transform_down(|e| {
             let may_be_key = self.literals || !matches!(e, Expr::Literal(..));
-            if let Some(key) = self.keys.iter().find(|k| may_be_key && k.typed.expr == e) {
+            if let Some(key) = self.keys.iter().find(|k| may_be_key && k.resolved.expr == e) {
                 return Ok(Transformed::new(column(&key.id), true, TreeNodeRecursion::Jump));
             }
             match &e {

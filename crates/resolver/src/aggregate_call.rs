@@ -22,15 +22,16 @@ impl Resolver<'_> {
         &self,
         function: Function,
         call: &FunctionCall,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        let Some(calls) = env.calls.filter(|_| env.aggregates) else {
-            return Err(self.misplaced_aggregate(function.name(), call, env));
+        let Some(calls) = expr_scope.calls.filter(|_| expr_scope.aggregates) else {
+            return Err(self.misplaced_aggregate(function.name(), call, expr_scope));
         };
         self.null_clause(function, call)?;
-        let (bound, spark) = self.without_aliases(env.inside_aggregate(), AGGREGATE_OF_ALIAS, |env| {
-            self.bound_aggregate(function, call, env)
-        })?;
+        let (bound, spark) =
+            self.without_aliases(expr_scope.inside_aggregate(), AGGREGATE_OF_ALIAS, |expr_scope| {
+                self.bound_aggregate(function, call, expr_scope)
+            })?;
         // The calls are borrowed only now: an event-time window among the arguments has added to them.
         let mut calls = calls.borrow_mut();
         // Equal calls share one column, so that HAVING and ORDER BY use the aggregate of the select list.
@@ -56,13 +57,13 @@ impl Resolver<'_> {
     /// error says so, in the words of `what`.
     pub(crate) fn without_aliases<T>(
         &self,
-        env: ExprScope,
+        expr_scope: ExprScope,
         what: (&'static str, &'static str),
         resolve: impl Fn(&ExprScope) -> Result<T>,
     ) -> Result<T> {
-        let resolved = resolve(&ExprScope { lateral: None, ..env });
+        let resolved = resolve(&ExprScope { lateral: None, ..expr_scope });
         // The second attempt only finds out whether an alias is what the first one lacked; its result is not used.
-        if env.lateral.is_none() || resolved.is_ok() || resolve(&env).is_err() {
+        if expr_scope.lateral.is_none() || resolved.is_ok() || resolve(&expr_scope).is_err() {
             return resolved;
         }
         let (class, place) = what;
@@ -76,11 +77,11 @@ impl Resolver<'_> {
         &self,
         function: Function,
         call: &FunctionCall,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<(BoundAggregate, Option<DataType>)> {
-        let filter = call.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
+        let filter = call.filter.as_deref().map(|f| self.filter_clause(f, expr_scope)).transpose()?;
         if let (Some(ResolvedExpr { volatile: true, .. }), Some(filter)) = (&filter, &call.filter) {
-            let shown = self.name_of(filter, env);
+            let shown = self.name_of(filter, expr_scope);
             let text = format!(
                 "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a deterministic FILTER \
                  expression."
@@ -88,9 +89,9 @@ impl Resolver<'_> {
             let error = analysis("INVALID_AGGREGATE_FILTER.NON_DETERMINISTIC", "42903", text);
             return Err(self.at(error.param("filterExpr", format!("\"{shown}\"")), filter.origin));
         }
-        let args = self.aggregate_arguments(function, call, env)?;
+        let args = self.aggregate_arguments(function, call, expr_scope)?;
         if args.iter().any(|a| a.volatile) {
-            let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
+            let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), expr_scope);
             let text = format!(
                 "Non-deterministic expression \"{shown}\" should not appear in the arguments of an aggregate function."
             );
@@ -99,7 +100,7 @@ impl Resolver<'_> {
         }
         let (args, order_within) = match form_of(function) {
             AggregateForm::InverseDistribution => {
-                (self.ordered_set(function.name(), &call.order_within, args, env)?, &[][..])
+                (self.ordered_set(function.name(), &call.order_within, args, expr_scope)?, &[][..])
             }
             AggregateForm::Plain | AggregateForm::Count | AggregateForm::WholePartition => {
                 (args, call.order_within.as_slice())
@@ -110,11 +111,11 @@ impl Resolver<'_> {
             Some(filter) => args.into_iter().map(|a| only_where(&filter.expr, a)).collect(),
             None => args,
         };
-        let order_types = order_within.iter().map(|key| Ok(self.expr(&key.expr, env)?.data_type));
+        let order_types = order_within.iter().map(|key| Ok(self.expr(&key.expr, expr_scope)?.data_type));
         let clauses = AggregateCall {
             distinct: call.distinct,
             filter: filter.map(|f| f.expr),
-            order_by: self.orders(order_within, env)?,
+            order_by: self.orders(order_within, expr_scope)?,
             order_types: order_types.collect::<Result<_>>()?,
             ignore_nulls: call.ignore_nulls,
         };
@@ -126,9 +127,9 @@ impl Resolver<'_> {
     }
 
     /// The condition of a FILTER clause, over a window too.
-    pub(crate) fn filter_clause(&self, filter: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    pub(crate) fn filter_clause(&self, filter: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         if let Some(found) = self.aggregate_in(filter) {
-            let (shown, aggregate) = (self.name_of(filter, env), self.name_of(found, env));
+            let (shown, aggregate) = (self.name_of(filter, expr_scope), self.name_of(found, expr_scope));
             let text = format!(
                 "The FILTER expression \"{shown}\" in an aggregate function is invalid. Expected a FILTER expression \
                  without an aggregation, but found \"{aggregate}\"."
@@ -138,7 +139,7 @@ impl Resolver<'_> {
                 .param("aggExpr", format!("\"{aggregate}\""));
             return Err(self.at(error, filter.origin));
         }
-        self.predicate(filter, env)
+        self.predicate(filter, expr_scope)
     }
 
     /// The arguments of an aggregate, over a window too: for `count` a star stands for none.
@@ -146,7 +147,7 @@ impl Resolver<'_> {
         &self,
         function: Function,
         call: &FunctionCall,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Vec<ResolvedExpr>> {
         match call.args.as_slice() {
             // With DISTINCT the star stands for all columns, since combinations of their values are counted.
@@ -155,7 +156,7 @@ impl Resolver<'_> {
             {
                 Ok(vec![])
             }
-            args => self.arguments(args, env),
+            args => self.arguments(args, expr_scope),
         }
     }
 
@@ -165,7 +166,7 @@ impl Resolver<'_> {
         name: &str,
         order: &[ir::SortOrder],
         mut args: Vec<ResolvedExpr>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Vec<ResolvedExpr>> {
         let [key] = order else {
             let (class, what) = match order {
@@ -177,14 +178,14 @@ impl Resolver<'_> {
             );
             return Err(analysis(class, "42K0K", text).param("funcName", format!("`{name}`")));
         };
-        args.insert(0, self.expr(&key.expr, env)?);
+        args.insert(0, self.expr(&key.expr, expr_scope)?);
         args.push(ResolvedExpr::new(lit(key.descending), Arrow::Boolean, false));
         Ok(args)
     }
 
-    fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, env: &ExprScope) -> Error {
-        let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), env);
-        match env.clause {
+    fn misplaced_aggregate(&self, name: &str, call: &FunctionCall, expr_scope: &ExprScope) -> Error {
+        let shown = self.name_of(&ir::Expr::new(ExprNode::Function(call.clone())), expr_scope);
+        match expr_scope.clause {
             Clause::GroupBy => analysis(
                 "GROUP_BY_AGGREGATE",
                 "42903",
@@ -219,21 +220,21 @@ impl Resolver<'_> {
             | Clause::Unpivot => analysis(
                 "UNSUPPORTED_EXPR_FOR_OPERATOR",
                 "42K0E",
-                format!("The aggregate function {name} is not allowed in {}: {shown}.", env.clause.name()),
+                format!("The aggregate function {name} is not allowed in {}: {shown}.", expr_scope.clause.name()),
             )
             .param("invalidExprSqls", shown),
         }
     }
 
     /// The keys of an ordering, nulls as Spark places them.
-    pub(crate) fn orders(&self, order: &[ir::SortOrder], env: &ExprScope) -> Result<Vec<Sort>> {
+    pub(crate) fn orders(&self, order: &[ir::SortOrder], expr_scope: &ExprScope) -> Result<Vec<Sort>> {
         order
             .iter()
             .map(|key| {
                 // In Spark a null is less than every value unless the query says otherwise; DataFusion's default is the
                 // opposite.
                 let nulls_first = key.nulls_first.unwrap_or(!key.descending);
-                Ok(Sort::new(self.expr(&key.expr, env)?.key(), !key.descending, nulls_first))
+                Ok(Sort::new(self.expr(&key.expr, expr_scope)?.key(), !key.descending, nulls_first))
             })
             .collect()
     }

@@ -22,7 +22,7 @@ use thalweg_values::types::to_arrow;
 /// A resolved name: the column's scope entry, its value, and the parts that name fields in it.
 pub(crate) struct Seen<'e> {
     pub column: &'e ScopeColumn,
-    pub typed: ResolvedExpr,
+    pub resolved: ResolvedExpr,
     /// The number of parts of the name that are the qualifier.
     pub qualifier_len: usize,
 }
@@ -33,22 +33,22 @@ impl Resolver<'_> {
         &self,
         name: &[String],
         plan_id: Option<i64>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        if let Some(function) = self.bare_call(name, plan_id, env) {
+        if let Some(function) = self.bare_call(name, plan_id, expr_scope) {
             return self.applied_to(function, vec![]);
         }
-        let seen = match self.seen(name, plan_id, env)? {
+        let seen = match self.seen(name, plan_id, expr_scope)? {
             Some(seen) => Some(seen),
             // A column of the query itself hides one of the query around it.
-            None => self.seen_outside(name, plan_id, env)?,
+            None => self.seen_outside(name, plan_id, expr_scope)?,
         };
-        let Some(seen) = seen else { return Err(self.unresolved(name, plan_id, env)) };
-        let mut typed = seen.typed;
+        let Some(seen) = seen else { return Err(self.unresolved(name, plan_id, expr_scope)) };
+        let mut resolved = seen.resolved;
         for field in name.iter().skip(seen.qualifier_len + 1) {
-            typed = self.field(typed, field)?;
+            resolved = self.field(resolved, field)?;
         }
-        Ok(typed)
+        Ok(resolved)
     }
 
     /// Returns the function that a name calls: columns have priority over it, aliases of the same select list do not.
@@ -56,11 +56,11 @@ impl Resolver<'_> {
         &self,
         name: &[String],
         plan_id: Option<i64>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Option<Function<'static>> {
         let ([name], None) = (name, plan_id) else { return None };
         let function = FunctionRegistry::built_in(name).filter(|f| f.entry().is_called_bare(f.name()))?;
-        let columns = ExprScope { lateral: None, ..*env };
+        let columns = ExprScope { lateral: None, ..*expr_scope };
         let seen = self.seen(std::slice::from_ref(name), None, &columns);
         // An ambiguous column remains an error: it is not a call.
         matches!(seen, Ok(None)).then_some(function)
@@ -71,25 +71,25 @@ impl Resolver<'_> {
         &self,
         name: &[String],
         plan_id: Option<i64>,
-        env: &ExprScope<'e>,
+        expr_scope: &ExprScope<'e>,
     ) -> Result<Option<Seen<'e>>> {
-        if let Some(seen) = in_outputs(name, plan_id, env.outputs)? {
-            return computed_once(seen, env).map(Some);
+        if let Some(seen) = in_outputs(name, plan_id, expr_scope.outputs)? {
+            return computed_once(seen, expr_scope).map(Some);
         }
-        if let Some(found) = in_scope(name, plan_id, env.scope)? {
-            let typed = value_of(found.column);
-            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+        if let Some(found) = in_scope(name, plan_id, expr_scope.scope)? {
+            let resolved = value_of(found.column);
+            return Ok(Some(Seen { column: found.column, resolved, qualifier_len: found.qualifier_len }));
         }
         // As in Spark, a column of the input hides an alias of the same select list.
-        if let Some(seen) = in_outputs(name, plan_id, env.lateral)? {
-            return computed_once(seen, env).map(Some);
+        if let Some(seen) = in_outputs(name, plan_id, expr_scope.lateral)? {
+            return computed_once(seen, expr_scope).map(Some);
         }
-        if !env.clause.finds_left_out() {
+        if !expr_scope.clause.finds_left_out() {
             return Ok(None);
         }
-        Ok(env.scope.lookup_left_out(name, plan_id).map(|FoundColumn { column, qualifier_len }| {
-            let typed = value_of(column);
-            Seen { column, typed, qualifier_len }
+        Ok(expr_scope.scope.lookup_left_out(name, plan_id).map(|FoundColumn { column, qualifier_len }| {
+            let resolved = value_of(column);
+            Seen { column, resolved, qualifier_len }
         }))
     }
 
@@ -98,27 +98,27 @@ impl Resolver<'_> {
         &self,
         name: &[String],
         plan_id: Option<i64>,
-        env: &ExprScope<'e>,
+        expr_scope: &ExprScope<'e>,
     ) -> Result<Option<Seen<'e>>> {
-        let Some(outer) = env.outer else { return Ok(None) };
+        let Some(outer) = expr_scope.outer else { return Ok(None) };
         if let Some(found) = in_scope(name, plan_id, outer.scope)? {
-            let mut typed = value_of(found.column);
-            let field = Field::new(&found.column.id, typed.data_type.clone(), typed.nullable);
-            typed.expr =
+            let mut resolved = value_of(found.column);
+            let field = Field::new(&found.column.id, resolved.data_type.clone(), resolved.nullable);
+            resolved.expr =
                 Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(&found.column.id));
-            return Ok(Some(Seen { column: found.column, typed, qualifier_len: found.qualifier_len }));
+            return Ok(Some(Seen { column: found.column, resolved, qualifier_len: found.qualifier_len }));
         }
         Ok(None)
     }
 
-    fn unresolved(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> Error {
+    fn unresolved(&self, name: &[String], plan_id: Option<i64>, expr_scope: &ExprScope) -> Error {
         if plan_id.is_some() {
             return foreign_dataframe_column(name);
         }
-        match env.outputs {
+        match expr_scope.outputs {
             // A SELECT without FROM has no input whose columns could be proposed.
-            Some(outputs) if env.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),
-            _ => unresolved_column(name, env.scope),
+            Some(outputs) if expr_scope.scope.columns.is_empty() => unresolved_column(name, &outputs.scope),
+            _ => unresolved_column(name, expr_scope.scope),
         }
     }
 
@@ -138,39 +138,44 @@ impl Resolver<'_> {
     }
 
     /// Returns the number of parts of a name that are its qualifier, which Spark leaves out of column names.
-    pub(crate) fn qualifier_len(&self, name: &[String], plan_id: Option<i64>, env: &ExprScope) -> usize {
-        let mut at = Some(env);
+    pub(crate) fn qualifier_len(
+        &self,
+        name: &[String],
+        plan_id: Option<i64>,
+        expr_scope: &ExprScope,
+    ) -> usize {
+        let mut at = Some(expr_scope);
         // The loop ends at the outermost query, which has no `outer`.
-        while let Some(env) = at {
-            if let Ok(Some(seen)) = self.seen(name, plan_id, env) {
+        while let Some(expr_scope) = at {
+            if let Ok(Some(seen)) = self.seen(name, plan_id, expr_scope) {
                 return seen.qualifier_len;
             }
-            at = env.outer;
+            at = expr_scope.outer;
         }
         name.len().saturating_sub(1)
     }
 
     /// Returns the name of a column of this expression.
-    pub(crate) fn name_of(&self, expr: &ir::Expr, env: &ExprScope) -> String {
-        if let Some(written_out) = self.distinct_without_star(expr, env) {
-            return self.name_of(&written_out, env);
+    pub(crate) fn name_of(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> String {
+        if let Some(written_out) = self.distinct_without_star(expr, expr_scope) {
+            return self.name_of(&written_out, expr_scope);
         }
-        self.named_in(env, |naming| name_of(expr, naming))
+        self.named_in(expr_scope, |naming| name_of(expr, naming))
     }
 
     /// Returns a frame as it is shown in names.
-    pub(crate) fn frame_name_of(&self, frame: &ir::WindowFrame, env: &ExprScope) -> String {
-        self.named_in(env, |naming| frame_name(frame, naming))
+    pub(crate) fn frame_name_of(&self, frame: &ir::WindowFrame, expr_scope: &ExprScope) -> String {
+        self.named_in(expr_scope, |naming| frame_name(frame, naming))
     }
 
-    fn named_in(&self, env: &ExprScope, name: impl FnOnce(Naming) -> String) -> String {
-        let qualifier = |name: &[String], plan_id| match self.bare_call(name, plan_id, env) {
+    fn named_in(&self, expr_scope: &ExprScope, name: impl FnOnce(Naming) -> String) -> String {
+        let qualifier = |name: &[String], plan_id| match self.bare_call(name, plan_id, expr_scope) {
             // A function that is called without parentheses is named as a call with them.
             Some(_) => None,
-            None => Some(self.qualifier_len(name, plan_id, env)),
+            None => Some(self.qualifier_len(name, plan_id, expr_scope)),
         };
-        let is_map = |expr: &ir::Expr| self.is_map(expr, env);
-        let integer = |expr: &ir::Expr| match self.constant(expr, env) {
+        let is_map = |expr: &ir::Expr| self.is_map(expr, expr_scope);
+        let integer = |expr: &ir::Expr| match self.constant(expr, expr_scope) {
             Ok(Some(ScalarValue::Int32(value))) => value.map(i64::from),
             Ok(Some(ScalarValue::Int64(value))) => value,
             Ok(_) | Err(_) => None,
@@ -181,21 +186,21 @@ impl Resolver<'_> {
 
     /// Returns whether an expression is a map, which Spark shows with its keys in square brackets. A subquery is not
     /// looked into: it would be resolved once more for each level of names around it.
-    fn is_map(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+    fn is_map(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> bool {
         if holds_subquery(expr) {
             return false;
         }
         // The expression is resolved for its type alone, so the calls that are found must not become operators of the
         // plan.
         let calls = RefCell::new(Calls::default());
-        let apart = ExprScope { calls: env.calls.map(|_| &calls), ..*env };
-        self.expr(expr, &apart).is_ok_and(|typed| matches!(typed.data_type, Arrow::Map(..)))
+        let apart = ExprScope { calls: expr_scope.calls.map(|_| &calls), ..*expr_scope };
+        self.expr(expr, &apart).is_ok_and(|resolved| matches!(resolved.data_type, Arrow::Map(..)))
     }
 }
 
 impl Resolver<'_> {
     /// Replaces the star of `count(DISTINCT *)` by its columns.
-    fn distinct_without_star(&self, expr: &ir::Expr, env: &ExprScope) -> Option<ir::Expr> {
+    fn distinct_without_star(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Option<ir::Expr> {
         let ir::ExprNode::Function(call) = &expr.node else { return None };
         let is_star = |e: &ir::Expr| matches!(e.node, ir::ExprNode::Star { .. });
         if !call.distinct || !call.args.iter().any(is_star) {
@@ -205,7 +210,8 @@ impl Resolver<'_> {
         let mut args = vec![];
         for arg in std::mem::take(&mut call.args) {
             match is_star(&arg) {
-                true => args.extend(self.star(&arg, env).ok()?.iter().map(|c| ir::Expr::column(&[&c.name]))),
+                true => args
+                    .extend(self.star(&arg, expr_scope).ok()?.iter().map(|c| ir::Expr::column(&[&c.name]))),
                 false => args.push(arg),
             }
         }
@@ -229,12 +235,12 @@ fn holds_subquery(expr: &ir::Expr) -> bool {
 
 /// Returns the value of a column of the scope.
 pub(crate) fn value_of(c: &ScopeColumn) -> ResolvedExpr {
-    let mut typed = ResolvedExpr::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
-    typed.event_delay = c.event_delay;
+    let mut resolved = ResolvedExpr::new(column(&c.id), to_arrow(&c.data_type), c.nullable);
+    resolved.event_delay = c.event_delay;
     if crate::interval_fields::holds_fields(&c.data_type) {
-        typed.spark = Some(c.data_type.clone());
+        resolved.spark = Some(c.data_type.clone());
     }
-    typed
+    resolved
 }
 
 fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Result<Option<FoundColumn<'e>>> {
@@ -254,18 +260,18 @@ fn in_scope<'e>(name: &[String], plan_id: Option<i64>, scope: &'e Scope) -> Resu
 }
 
 /// Returns the definition of an output, or its column if it is volatile: see `output`.
-fn computed_once<'e>(seen: Seen<'e>, env: &ExprScope) -> Result<Seen<'e>> {
-    if !seen.typed.volatile {
+fn computed_once<'e>(seen: Seen<'e>, expr_scope: &ExprScope) -> Result<Seen<'e>> {
+    if !seen.resolved.volatile {
         return Ok(seen);
     }
     // Both are evaluated below the operator that computes the outputs, so the output's column does not exist there.
-    if matches!(env.clause, Clause::Having | Clause::Qualify) {
-        let what = format!("an alias of a nondeterministic expression in {}", env.clause.name());
+    if matches!(expr_scope.clause, Clause::Having | Clause::Qualify) {
+        let what = format!("an alias of a nondeterministic expression in {}", expr_scope.clause.name());
         return Err(Error::unsupported(what));
     }
-    let typed =
-        ResolvedExpr { expr: column(&seen.column.id), volatile: false, fallible: false, ..seen.typed };
-    Ok(Seen { typed, ..seen })
+    let resolved =
+        ResolvedExpr { expr: column(&seen.column.id), volatile: false, fallible: false, ..seen.resolved };
+    Ok(Seen { resolved, ..seen })
 }
 
 fn in_outputs<'e>(
@@ -291,6 +297,6 @@ fn in_outputs<'e>(
             (*column, 0)
         }
     };
-    let typed = outputs.definition(&column.id).cloned();
-    Ok(typed.map(|typed| Seen { column, typed, qualifier_len }))
+    let resolved = outputs.definition(&column.id).cloned();
+    Ok(resolved.map(|resolved| Seen { column, resolved, qualifier_len }))
 }

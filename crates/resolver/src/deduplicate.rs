@@ -18,41 +18,45 @@ impl Resolver<'_> {
         within: bool,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        if within && !rel.streaming {
+        let relation = self.relation(input, outer)?;
+        if within && !relation.streaming {
             return Err(within_a_batch());
         }
         if columns.is_empty() && !within {
-            return self.distinct(rel);
+            return self.distinct(relation);
         }
         let mut keys = vec![];
         for name in columns {
             // Here a name with dots is one column's whole name; it selects all columns with this name.
             let before = keys.len();
-            let named = rel.scope.columns.iter().filter(|c| same_name(&c.name, name));
+            let named = relation.scope.columns.iter().filter(|c| same_name(&c.name, name));
             keys.extend(named.map(|c| crate::attribute::value_of(c).key()));
             if keys.len() == before {
-                return Err(unknown_key(name, &rel.scope));
+                return Err(unknown_key(name, &relation.scope));
             }
         }
-        if rel.streaming {
-            return Ok(first_of_keys(rel, keys, within));
+        if relation.streaming {
+            return Ok(first_of_keys(relation, keys, within));
         }
         // As in Spark, any row of equal keys may be the one that stays, so the numbers need no order.
-        let (rel, number) = self.row_numbers(rel, keys)?;
+        let (relation, number) = self.row_numbers(relation, keys)?;
         let first = column(&number).eq(lit(1_i32));
-        let first = self.filtered(rel, vec![ResolvedExpr::new(first, Arrow::Boolean, false)])?;
+        let first = self.filtered(relation, vec![ResolvedExpr::new(first, Arrow::Boolean, false)])?;
         Ok(first)
     }
 }
 
 /// The first row of each key of a stream; of each row if there are no keys.
-fn first_of_keys(mut rel: ResolvedRelation, keys: Vec<Expr>, within_watermark: bool) -> ResolvedRelation {
-    let all = rel.scope.columns.iter().map(|c| crate::attribute::value_of(c).key());
+fn first_of_keys(
+    mut relation: ResolvedRelation,
+    keys: Vec<Expr>,
+    within_watermark: bool,
+) -> ResolvedRelation {
+    let all = relation.scope.columns.iter().map(|c| crate::attribute::value_of(c).key());
     let keys = if keys.is_empty() { all.collect() } else { keys };
-    let node = thalweg_logical::DeduplicateNode { input: rel.plan, keys, within_watermark };
-    rel.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-    rel
+    let node = thalweg_logical::DeduplicateNode { input: relation.plan, keys, within_watermark };
+    relation.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    relation
 }
 
 /// `dropDuplicatesWithinWatermark` of bounded rows.

@@ -159,17 +159,17 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<Vec<(ir::Name, DataType)>> {
         let scope = self.relation(input, outer)?.scope;
-        let env = ExprScope::new(&scope, outer);
+        let expr_scope = ExprScope::new(&scope, outer);
         let chosen: Vec<_> = match columns {
             [] => scope.columns.iter().map(|c| (vec![c.name.clone()], c.data_type.clone())).collect(),
             _ => {
-                let typed = |name: &ir::Name| {
-                    if self.seen(name, None, &env)?.is_none() {
+                let resolved = |name: &ir::Name| {
+                    if self.seen(name, None, &expr_scope)?.is_none() {
                         return Err(unresolved_column(name, &scope));
                     }
-                    Ok((name.clone(), self.attribute(name, None, &env)?.spark_type()?))
+                    Ok((name.clone(), self.attribute(name, None, &expr_scope)?.spark_type()?))
                 };
-                columns.iter().map(typed).collect::<Result<_>>()?
+                columns.iter().map(resolved).collect::<Result<_>>()?
             }
         };
         let chosen: Vec<_> = chosen.into_iter().filter(|(_, data_type)| is_described(data_type)).collect();

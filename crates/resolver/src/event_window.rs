@@ -18,17 +18,17 @@ impl Resolver<'_> {
         &self,
         time: &ir::Expr,
         sizes: &[ir::Expr],
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
         // The window is computed below the aggregate that groups by it, so its time cannot contain an aggregate.
-        let time = self.expr(time, &env.inside_aggregate())?;
+        let time = self.expr(time, &expr_scope.inside_aggregate())?;
         let time = match time.data_type {
             Arrow::Timestamp(_, _) => time,
             // As in Spark, a window of windows takes the last instant of each.
             Arrow::Struct(_) => self.window_time(time)?,
             _ => self.coerced(time, &to_arrow(&DataType::Timestamp))?,
         };
-        let sizes = sizes.iter().map(|s| self.interval(s, env)).collect::<Result<Vec<_>>>()?;
+        let sizes = sizes.iter().map(|s| self.interval(s, expr_scope)).collect::<Result<Vec<_>>>()?;
         let (size, slide, start) = match sizes.as_slice() {
             [size] => (*size, *size, 0),
             [size, slide] => (*size, *slide, 0),
@@ -36,8 +36,8 @@ impl Resolver<'_> {
             _ => return Err(Error::unsupported("window() with more than four arguments")),
         };
         check_window(size, slide, start)?;
-        let Some(calls) = env.calls else {
-            return Err(Error::unsupported(format!("window() in {}", env.clause.name())));
+        let Some(calls) = expr_scope.calls else {
+            return Err(Error::unsupported(format!("window() in {}", expr_scope.clause.name())));
         };
         let event_delay = time.event_delay;
         note_time(calls, &time);
@@ -67,8 +67,8 @@ impl Resolver<'_> {
     }
 
     /// An interval's length in microseconds: a literal interval or its text.
-    fn interval(&self, expr: &ir::Expr, env: &ExprScope) -> Result<i64> {
-        match self.constant(expr, env)? {
+    fn interval(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<i64> {
+        match self.constant(expr, expr_scope)? {
             Some(ScalarValue::Utf8(Some(text))) => thalweg_values::interval::parse_interval_micros(&text),
             Some(ScalarValue::DurationMicrosecond(Some(micros))) => Ok(micros),
             _ => Err(self.at(

@@ -23,47 +23,47 @@ use thalweg_values::types::to_arrow;
 
 impl Resolver<'_> {
     /// Resolves an expression.
-    pub(crate) fn expr(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    pub(crate) fn expr(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         // Resolution has no await at which a cancelled query could end.
         thalweg_common::cancel::check()?;
-        let typed = self.expr_node(expr, env).map_err(|e| self.at(e, expr.origin))?;
-        self.located(typed, expr.origin)
+        let resolved = self.expr_node(expr, expr_scope).map_err(|e| self.at(e, expr.origin))?;
+        self.located(resolved, expr.origin)
     }
 
     /// Adds the place in the statement to an expression that can raise at run time.
-    fn located(&self, typed: ResolvedExpr, origin: Origin) -> Result<ResolvedExpr> {
-        if !typed.fallible {
-            return Ok(typed);
+    fn located(&self, resolved: ResolvedExpr, origin: Origin) -> Result<ResolvedExpr> {
+        if !resolved.fallible {
+            return Ok(resolved);
         }
-        let Some(place) = self.position(origin) else { return Ok(typed) };
-        Ok(ResolvedExpr { expr: thalweg_functions::located(typed.expr, &Arc::new(place))?, ..typed })
+        let Some(place) = self.position(origin) else { return Ok(resolved) };
+        Ok(ResolvedExpr { expr: thalweg_functions::located(resolved.expr, &Arc::new(place))?, ..resolved })
     }
 
-    fn expr_node(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn expr_node(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         match &expr.node {
             ExprNode::Literal(literal) => self.literal(literal),
-            ExprNode::Attribute { name, plan_id } => self.attribute(name, *plan_id, env),
-            ExprNode::Function(call) => self.function(call, env),
-            ExprNode::Window(call) => self.window(call, env),
+            ExprNode::Attribute { name, plan_id } => self.attribute(name, *plan_id, expr_scope),
+            ExprNode::Function(call) => self.function(call, expr_scope),
+            ExprNode::Window(call) => self.window(call, expr_scope),
             ExprNode::Cast { expr, to, mode } => {
-                let typed = self.expr(expr, env)?;
-                self.cast(typed, to, *mode)
+                let resolved = self.expr(expr, expr_scope)?;
+                self.cast(resolved, to, *mode)
             }
             // Only select lists and struct() use the name of an item, and they read it before they resolve the value.
-            ExprNode::Alias { expr, .. } => self.expr(expr, env),
-            ExprNode::Extract { child, extraction } => self.extract(child, extraction, env),
-            ExprNode::Subquery { kind, relation } => self.subquery(kind, relation, env),
+            ExprNode::Alias { expr, .. } => self.expr(expr, expr_scope),
+            ExprNode::Extract { child, extraction } => self.extract(child, extraction, expr_scope),
+            ExprNode::Subquery { kind, relation } => self.subquery(kind, relation, expr_scope),
             ExprNode::SubqueryReference { kind, plan_id } => {
                 let relation = self.reference(*plan_id)?;
-                self.subquery(kind, &relation, env)
+                self.subquery(kind, &relation, expr_scope)
             }
             ExprNode::Star { .. } | ExprNode::Regex { .. } => {
-                let text = format!("Invalid usage of '*' in {}.", env.clause.operator());
+                let text = format!("Invalid usage of '*' in {}.", expr_scope.clause.operator());
                 Err(analysis("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", text)
                     .param("elem", "'*'")
-                    .param("prettyName", env.clause.operator()))
+                    .param("prettyName", expr_scope.clause.operator()))
             }
-            ExprNode::Parameter(marker) => self.parameter(marker, expr.origin, env),
+            ExprNode::Parameter(marker) => self.parameter(marker, expr.origin, expr_scope),
             ExprNode::NamedArgument { name, .. } => {
                 Err(Error::unsupported(format!("a named argument ({name} => …) of this function")))
             }
@@ -82,17 +82,17 @@ impl Resolver<'_> {
         }
         let scalar = to_scalar(literal)?;
         let nullable = scalar.is_null();
-        let mut typed = ResolvedExpr::new(Expr::Literal(scalar, None), to_arrow(&data_type), nullable);
+        let mut resolved = ResolvedExpr::new(Expr::Literal(scalar, None), to_arrow(&data_type), nullable);
         if matches!(data_type, DataType::DayTimeInterval { .. } | DataType::YearMonthInterval { .. }) {
-            typed.spark = Some(data_type);
+            resolved.spark = Some(data_type);
         }
-        Ok(typed)
+        Ok(resolved)
     }
 
     /// `CAST` and `TRY_CAST`.
     pub(crate) fn cast(
         &self,
-        typed: ResolvedExpr,
+        resolved: ResolvedExpr,
         to: &DataType,
         mode: ir::EvalMode,
     ) -> Result<ResolvedExpr> {
@@ -100,14 +100,14 @@ impl Resolver<'_> {
             ir::EvalMode::Ansi => CastMode::Ansi,
             ir::EvalMode::Try => CastMode::Try,
         };
-        let mut cast = self.once(vec![typed], |args| {
-            let [typed] = exactly(args)?;
+        let mut cast = self.once(vec![resolved], |args| {
+            let [resolved] = exactly(args)?;
             // A cast of an interval depends on its fields, which are not in Arrow's type.
-            let bound = match self.cast_interval(&typed, to, mode)? {
+            let bound = match self.cast_interval(&resolved, to, mode)? {
                 Some(bound) => bound,
-                None => thalweg_functions::cast(typed.arg(), &to_arrow(to), mode, &self.binding())?,
+                None => thalweg_functions::cast(resolved.arg(), &to_arrow(to), mode, &self.binding())?,
             };
-            Ok(self.finished(bound, &[typed]))
+            Ok(self.finished(bound, &[resolved]))
         })?;
         if crate::interval_fields::holds_fields(to) {
             cast.spark = Some(to.clone());
@@ -116,35 +116,40 @@ impl Resolver<'_> {
     }
 
     /// Casts a value to the type it is stored or compared as; returns it unchanged if it has the type.
-    pub(crate) fn coerced(&self, typed: ResolvedExpr, to: &Arrow) -> Result<ResolvedExpr> {
-        if &typed.data_type == to {
-            return Ok(typed);
+    pub(crate) fn coerced(&self, resolved: ResolvedExpr, to: &Arrow) -> Result<ResolvedExpr> {
+        if &resolved.data_type == to {
+            return Ok(resolved);
         }
-        self.once(vec![typed], |args| {
-            let [typed] = exactly(args)?;
-            let bound = thalweg_functions::implicit_cast(typed.arg(), to, &self.binding())?;
-            Ok(self.finished(bound, &[typed]))
+        self.once(vec![resolved], |args| {
+            let [resolved] = exactly(args)?;
+            let bound = thalweg_functions::implicit_cast(resolved.arg(), to, &self.binding())?;
+            Ok(self.finished(bound, &[resolved]))
         })
     }
 
-    fn extract(&self, child: &ir::Expr, extraction: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let of = self.expr(child, env)?;
+    fn extract(
+        &self,
+        child: &ir::Expr,
+        extraction: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let of = self.expr(child, expr_scope)?;
         let is_struct = matches!(of.data_type, Arrow::Struct(_));
         match &extraction.node {
             ExprNode::Literal(Literal::String(name)) if is_struct => self.field(of, name),
             _ => {
-                let key = self.expr(extraction, env)?;
+                let key = self.expr(extraction, expr_scope)?;
                 self.once(vec![of, key], |args| {
                     let [of, key] = exactly(args)?;
                     let bound = thalweg_functions::extract(of.arg(), key.arg(), &self.binding())?;
                     let args = [of, key];
-                    let mut typed = self.finished(bound, &args);
-                    typed.spark = crate::interval_fields::of_call(
+                    let mut resolved = self.finished(bound, &args);
+                    resolved.spark = crate::interval_fields::of_call(
                         thalweg_functions::Intervals::Widest,
-                        &typed.data_type,
+                        &resolved.data_type,
                         &args,
                     );
-                    Ok(typed)
+                    Ok(resolved)
                 })
             }
         }
@@ -163,13 +168,13 @@ impl Resolver<'_> {
 
     /// Returns a function's result, guarded against the optimizer, and computed now if it is constant.
     pub(crate) fn finished(&self, bound: Bound, args: &[ResolvedExpr]) -> ResolvedExpr {
-        let mut typed = ResolvedExpr::of_bound(bound, args);
-        if typed.fallible {
+        let mut resolved = ResolvedExpr::of_bound(bound, args);
+        if resolved.fallible {
             // The guard comes before folding, since a constant that raises is not folded and needs the guard.
-            typed.expr = guarded(typed.expr);
-            typed = folded(typed);
+            resolved.expr = guarded(resolved.expr);
+            resolved = folded(resolved);
         }
-        typed
+        resolved
     }
 
     /// `left AND right` as Spark evaluates it: the right side only where the left is not false.
@@ -211,15 +216,15 @@ impl Resolver<'_> {
     }
 
     /// Returns the value of a literal expression, such as a limit or an interval.
-    pub(crate) fn constant(&self, expr: &ir::Expr, env: &ExprScope) -> Result<Option<ScalarValue>> {
-        let typed = self.expr(expr, env)?;
-        if let Expr::Literal(value, _) = &typed.expr {
+    pub(crate) fn constant(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<Option<ScalarValue>> {
+        let resolved = self.expr(expr, expr_scope)?;
+        if let Expr::Literal(value, _) = &resolved.expr {
             return Ok(Some(value.clone()));
         }
-        if !is_constant(&typed.expr) {
+        if !is_constant(&resolved.expr) {
             return Ok(None);
         }
-        evaluate(&typed.expr).map(Some).map_err(from_datafusion)
+        evaluate(&resolved.expr).map(Some).map_err(from_datafusion)
     }
 }
 
@@ -270,18 +275,18 @@ fn is_constant(expr: &Expr) -> bool {
 }
 
 /// Computes a constant that could raise but does not, so that it needs no guards; one that raises stays.
-fn folded(typed: ResolvedExpr) -> ResolvedExpr {
-    if !is_constant(&typed.expr) {
-        return typed;
+fn folded(resolved: ResolvedExpr) -> ResolvedExpr {
+    if !is_constant(&resolved.expr) {
+        return resolved;
     }
-    match evaluate(&typed.expr) {
-        Ok(value) if value.data_type() == typed.data_type => {
+    match evaluate(&resolved.expr) {
+        Ok(value) if value.data_type() == resolved.data_type => {
             // In Spark the type is nullable if the value could have been null.
-            let nullable = typed.nullable || value.is_null();
-            ResolvedExpr { expr: Expr::Literal(value, None), nullable, fallible: false, ..typed }
+            let nullable = resolved.nullable || value.is_null();
+            ResolvedExpr { expr: Expr::Literal(value, None), nullable, fallible: false, ..resolved }
         }
         // A constant that raises stays: the branch that has it may be evaluated on no row.
-        _ => typed,
+        _ => resolved,
     }
 }
 

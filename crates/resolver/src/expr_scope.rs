@@ -76,14 +76,14 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn push(&mut self, column: ScopeColumn, typed: ResolvedExpr) {
+    pub(crate) fn push(&mut self, column: ScopeColumn, resolved: ResolvedExpr) {
         self.scope.columns.push(column);
-        self.exprs.push(typed);
+        self.exprs.push(resolved);
     }
 
     /// Returns the ids of the volatile outputs, which others use as columns.
     pub(crate) fn varying(&self) -> Vec<String> {
-        let varying = self.scope.columns.iter().zip(&self.exprs).filter(|(_, typed)| typed.volatile);
+        let varying = self.scope.columns.iter().zip(&self.exprs).filter(|(_, resolved)| resolved.volatile);
         varying.map(|(c, _)| c.id.clone()).collect()
     }
 

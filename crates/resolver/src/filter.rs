@@ -27,17 +27,21 @@ impl Resolver<'_> {
         condition: &ir::Expr,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.input_with(input, std::iter::once(condition), outer)?;
-        let env = ExprScope { clause: Clause::Where, ..ExprScope::new(&rel.scope, outer) };
-        let conjuncts = self.conjuncts(condition, &env)?;
-        self.filtered(rel, conjuncts)
+        let relation = self.input_with(input, std::iter::once(condition), outer)?;
+        let expr_scope = ExprScope { clause: Clause::Where, ..ExprScope::new(&relation.scope, outer) };
+        let conjuncts = self.conjuncts(condition, &expr_scope)?;
+        self.filtered(relation, conjuncts)
     }
 
     /// Returns the conjuncts of a condition, each a boolean.
-    pub(crate) fn conjuncts(&self, condition: &ir::Expr, env: &ExprScope) -> Result<Vec<ResolvedExpr>> {
+    pub(crate) fn conjuncts(
+        &self,
+        condition: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<Vec<ResolvedExpr>> {
         let mut parts = vec![];
         self.split(condition, &mut parts);
-        parts.into_iter().map(|part| self.conjunct(part, env)).collect()
+        parts.into_iter().map(|part| self.conjunct(part, expr_scope)).collect()
     }
 
     /// The parts between the ANDs at the top of a condition, from left to right.
@@ -53,24 +57,24 @@ impl Resolver<'_> {
         parts.push(condition);
     }
 
-    fn conjunct(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn conjunct(&self, condition: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         // DataFusion joins by IN only if it is a conjunct by itself.
-        match self.membership_conjunct(condition, env)? {
-            Some(typed) => Ok(typed),
-            None => self.predicate(condition, env),
+        match self.membership_conjunct(condition, expr_scope)? {
+            Some(resolved) => Ok(resolved),
+            None => self.predicate(condition, expr_scope),
         }
     }
 
     /// A boolean expression.
-    pub(crate) fn predicate(&self, condition: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let typed = self.expr(condition, env)?;
-        match typed.data_type {
-            Arrow::Boolean => Ok(typed),
+    pub(crate) fn predicate(&self, condition: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let resolved = self.expr(condition, expr_scope)?;
+        match resolved.data_type {
+            Arrow::Boolean => Ok(resolved),
             // A NULL without a type is the null of BOOLEAN, to which Spark casts it.
             Arrow::Null => Ok(ResolvedExpr::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
             _ => {
-                let name = self.name_of(condition, env);
-                Err(self.at(filter_not_boolean(&name, &typed.type_name()), condition.origin))
+                let name = self.name_of(condition, expr_scope);
+                Err(self.at(filter_not_boolean(&name, &resolved.type_name()), condition.origin))
             }
         }
     }
@@ -78,41 +82,41 @@ impl Resolver<'_> {
     /// Returns the rows for which all conjuncts are true.
     pub(crate) fn filtered(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         conjuncts: Vec<ResolvedExpr>,
     ) -> Result<ResolvedRelation> {
         let varies = conjuncts.iter().any(|c| c.volatile);
-        let (mut risky, plain) = self.in_two(conjuncts, &rel.scope);
+        let (mut risky, plain) = self.in_two(conjuncts, &relation.scope);
         // Only then is there no row below on which the first fallible conjunct must not be evaluated.
-        let nothing_excluded = !rel.excludes && plain.is_empty();
+        let nothing_excluded = !relation.excludes && plain.is_empty();
         let mut stay: Option<Expr> = None;
         for conjunct in plain {
             // As in Spark, rows that such a filter drops must not advance the watermark.
-            match filter_below(&rel.plan, &conjunct.expr).map_err(from_datafusion)? {
-                Some(plan) => (rel.plan, rel.excludes) = (plan, true),
+            match filter_below(&relation.plan, &conjunct.expr).map_err(from_datafusion)? {
+                Some(plan) => (relation.plan, relation.excludes) = (plan, true),
                 None => stay = Some(stay.map_or(conjunct.expr.clone(), |s| s.and(conjunct.expr))),
             }
         }
         if let Some(predicate) = stay {
-            rel = keep(rel, predicate)?;
+            relation = keep(relation, predicate)?;
         }
         // A conjunct without others before it excludes the same rows further down.
         if let (true, Some(first)) = (nothing_excluded && !varies, risky.first())
-            && let Some(plan) = filter_below(&rel.plan, &first.expr).map_err(from_datafusion)?
+            && let Some(plan) = filter_below(&relation.plan, &first.expr).map_err(from_datafusion)?
         {
-            (rel.plan, rel.excludes) = (plan, true);
+            (relation.plan, relation.excludes) = (plan, true);
             risky.remove(0);
         }
-        let guarded = rel.excludes;
+        let guarded = relation.excludes;
         if risky.is_empty() {
-            return Ok(rel);
+            return Ok(relation);
         }
         // A copy of a volatile conjunct in the guard of the next one would draw another number.
         if varies {
-            return self.filtered_in_turn(rel, risky);
+            return self.filtered_in_turn(relation, risky);
         }
         // If no row is excluded below, the predicate is correct wherever the optimizer moves it.
-        let barrier = if guarded { Some(self.barrier(&mut rel)?) } else { None };
+        let barrier = if guarded { Some(self.barrier(&mut relation)?) } else { None };
         let mut earlier: Option<Expr> = barrier.map(|id| column(&id));
         let mut predicate: Option<Expr> = None;
         for conjunct in risky {
@@ -125,8 +129,8 @@ impl Resolver<'_> {
             predicate = Some(predicate.map_or(part.clone(), |p| p.and(part)));
         }
         match predicate {
-            Some(predicate) => keep(rel, predicate),
-            None => Ok(rel),
+            Some(predicate) => keep(relation, predicate),
+            None => Ok(relation),
         }
     }
 
@@ -146,26 +150,27 @@ impl Resolver<'_> {
     /// Returns the rows for which all conjuncts are true, each evaluated once, where those before it are true.
     fn filtered_in_turn(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         conjuncts: Vec<ResolvedExpr>,
     ) -> Result<ResolvedRelation> {
         let mut before: Option<String> = None;
         // This node fixes the rows that draw numbers: no filter or limit from above moves below it.
-        rel.plan = self.compute_once(rel.plan, rel.streaming);
+        relation.plan = self.compute_once(relation.plan, relation.streaming);
         for conjunct in conjuncts {
             let id = self.new_id();
             let guarded = match &before {
                 Some(guard) => masked(column(guard), conjunct.expr, false),
                 None => conjunct.expr,
             };
-            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            let mut exprs: Vec<Expr> =
+                relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.push(guarded.alias(&id));
-            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
+            relation.plan = self.compute_once(project(relation.plan, exprs)?, relation.streaming);
             before = Some(id);
         }
         match before {
-            Some(id) => keep(rel, column(&id)),
-            None => Ok(rel),
+            Some(id) => keep(relation, column(&id)),
+            None => Ok(relation),
         }
     }
 
@@ -175,11 +180,11 @@ impl Resolver<'_> {
     }
 
     /// Adds a column that is true on every row and that no predicate can pass; returns its id.
-    pub(crate) fn barrier(&self, rel: &mut ResolvedRelation) -> Result<String> {
+    pub(crate) fn barrier(&self, relation: &mut ResolvedRelation) -> Result<String> {
         let id = self.new_id();
-        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        let mut exprs: Vec<Expr> = relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
         exprs.push(thalweg_logical::optimization_barrier().alias(&id));
-        rel.plan = project(rel.plan.clone(), exprs)?;
+        relation.plan = project(relation.plan.clone(), exprs)?;
         Ok(id)
     }
 }
@@ -192,8 +197,8 @@ pub(crate) fn is_risky(conjunct: &ResolvedExpr, scope: &Scope) -> bool {
     conjunct.fallible || names_guarded()
 }
 
-fn keep(mut rel: ResolvedRelation, predicate: Expr) -> Result<ResolvedRelation> {
-    rel.plan = crate::filtered(rel.plan, predicate)?;
-    rel.excludes = true;
-    Ok(rel)
+fn keep(mut relation: ResolvedRelation, predicate: Expr) -> Result<ResolvedRelation> {
+    relation.plan = crate::filtered(relation.plan, predicate)?;
+    relation.excludes = true;
+    Ok(relation)
 }

@@ -41,23 +41,23 @@ impl Resolver<'_> {
         }
     }
 
-    pub(crate) fn function(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
+    pub(crate) fn function(&self, call: &FunctionCall, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         let Some(function) = self.called(call) else {
             let name = call_name(call);
             self.without_lambda(&name, call)?;
-            self.arguments(&call.args, env)?;
+            self.arguments(&call.args, expr_scope)?;
             return Err(thalweg_functions::unknown(&name));
         };
         let name = function.name();
         let of = CallOf { function, call };
         match function.entry().kind() {
-            Kind::Special(form) => self.special(form, of, env),
+            Kind::Special(form) => self.special(form, of, expr_scope),
             Kind::Lambda(form) => {
                 function.check_count(call.args.len())?;
-                self.higher_order(form, of, env)
+                self.higher_order(form, of, expr_scope)
             }
-            Kind::Scalar => self.ordinary(of, env),
-            Kind::Aggregate(_) => self.aggregate_call(function, call, env),
+            Kind::Scalar => self.ordinary(of, expr_scope),
+            Kind::Aggregate(_) => self.aggregate_call(function, call, expr_scope),
             Kind::Window(_) => {
                 let text = format!("Window function {name} requires an OVER clause.");
                 Err(analysis("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", text)
@@ -82,7 +82,7 @@ impl Resolver<'_> {
     }
 
     /// A call whose arguments are read here, if their number is the form's; any other is an ordinary one.
-    fn special(&self, form: SpecialForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn special(&self, form: SpecialForm, of: CallOf, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         use SpecialForm::{
             And, ArraysZip, Between, CaseOf, Cast, Equal, FromCsv, FromJson, Grouping, GroupingId, Not, Or,
             Struct, TypeOf, Window, WindowTime,
@@ -91,35 +91,39 @@ impl Resolver<'_> {
         self.plain(of.function.name(), call)?;
         match (form, call.args.as_slice()) {
             (And, [left, right]) => {
-                self.and(self.boolean(left, "and", env)?, self.boolean(right, "and", env)?)
+                self.and(self.boolean(left, "and", expr_scope)?, self.boolean(right, "and", expr_scope)?)
             }
-            (Or, [left, right]) => self.or(self.boolean(left, "or", env)?, self.boolean(right, "or", env)?),
+            (Or, [left, right]) => {
+                self.or(self.boolean(left, "or", expr_scope)?, self.boolean(right, "or", expr_scope)?)
+            }
             // NOT IN over a subquery is not the negation of IN, so NOT is resolved together with what is below it.
-            (Not, [argument]) => match self.not_over_in(argument, env)? {
-                Some(typed) => Ok(typed),
-                None => self.ordinary(of, env),
+            (Not, [argument]) => match self.not_over_in(argument, expr_scope)? {
+                Some(resolved) => Ok(resolved),
+                None => self.ordinary(of, expr_scope),
             },
             // As Spark does, which simplifies this before it looks for subqueries.
             (Equal, [side, other] | [other, side]) if is_false(other) && self.holds_membership(side)? => {
-                self.function(&FunctionCall::new("not", vec![side.clone()]), env)
+                self.function(&FunctionCall::new("not", vec![side.clone()]), expr_scope)
             }
-            (Between, [value, low, high]) => {
-                self.between(self.expr(value, env)?, self.expr(low, env)?, self.expr(high, env)?)
-            }
-            (CaseOf, [value, branches @ ..]) => self.case_of(value, branches, env),
-            (TypeOf, [arg]) => self.type_of(of, arg, env),
-            (Window, [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, env),
-            (WindowTime, [window]) => self.window_time(self.expr(window, env)?),
-            (Grouping, [_]) => self.grouping(of, true, env),
-            (GroupingId, _) => self.grouping(of, false, env),
-            (Struct, _) => self.struct_of(call, env),
-            (ArraysZip, _) => self.zip_of(call, env),
-            (FromJson | FromCsv, [_, schema, ..]) => self.read_by_schema(of, schema, env),
+            (Between, [value, low, high]) => self.between(
+                self.expr(value, expr_scope)?,
+                self.expr(low, expr_scope)?,
+                self.expr(high, expr_scope)?,
+            ),
+            (CaseOf, [value, branches @ ..]) => self.case_of(value, branches, expr_scope),
+            (TypeOf, [arg]) => self.type_of(of, arg, expr_scope),
+            (Window, [time, rest @ ..]) if !rest.is_empty() => self.event_window(time, rest, expr_scope),
+            (WindowTime, [window]) => self.window_time(self.expr(window, expr_scope)?),
+            (Grouping, [_]) => self.grouping(of, true, expr_scope),
+            (GroupingId, _) => self.grouping(of, false, expr_scope),
+            (Struct, _) => self.struct_of(call, expr_scope),
+            (ArraysZip, _) => self.zip_of(call, expr_scope),
+            (FromJson | FromCsv, [_, schema, ..]) => self.read_by_schema(of, schema, expr_scope),
             (
                 And | Or | Not | Equal | Between | CaseOf | Cast | TypeOf | Window | WindowTime | Grouping
                 | FromCsv | FromJson,
                 _,
-            ) => self.ordinary(of, env),
+            ) => self.ordinary(of, expr_scope),
         }
     }
 
@@ -136,9 +140,14 @@ impl Resolver<'_> {
     }
 
     /// `CASE value WHEN c1 THEN v1 …`: the value is compared in turn, and evaluated once.
-    fn case_of(&self, value: &ir::Expr, branches: &[ir::Expr], env: &ExprScope) -> Result<ResolvedExpr> {
-        let mut args = vec![self.expr(value, env)?];
-        args.extend(self.arguments(branches, env)?);
+    fn case_of(
+        &self,
+        value: &ir::Expr,
+        branches: &[ir::Expr],
+        expr_scope: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let mut args = vec![self.expr(value, expr_scope)?];
+        args.extend(self.arguments(branches, expr_scope)?);
         self.once(args, |args| {
             let mut args = args.into_iter();
             let Some(value) = args.next() else {
@@ -159,9 +168,9 @@ impl Resolver<'_> {
     }
 
     /// A call of resolved arguments.
-    fn ordinary(&self, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn ordinary(&self, of: CallOf, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         self.without_lambda(of.function.name(), of.call)?;
-        let args = self.arguments(&of.call.args, env)?;
+        let args = self.arguments(&of.call.args, expr_scope)?;
         self.applied_to(of.function, args)
     }
 
@@ -190,16 +199,16 @@ impl Resolver<'_> {
         self.once(args, |args| {
             let given = args.iter().map(ResolvedExpr::arg).collect();
             let bound = function.bind_scalar(given, &self.binding())?;
-            let mut typed = self.finished(bound, &args);
-            typed.spark = interval_fields::of_call(fields, &typed.data_type, &args);
-            Ok(typed)
+            let mut resolved = self.finished(bound, &args);
+            resolved.spark = interval_fields::of_call(fields, &resolved.data_type, &args);
+            Ok(resolved)
         })
     }
 
     /// `typeof(value)`, by Spark's type where Arrow's says less.
-    fn type_of(&self, of: CallOf, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn type_of(&self, of: CallOf, arg: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         self.without_lambda(of.function.name(), of.call)?;
-        let args = self.arguments(std::slice::from_ref(arg), env)?;
+        let args = self.arguments(std::slice::from_ref(arg), expr_scope)?;
         match args.as_slice() {
             [ResolvedExpr { spark: Some(spark), .. }] => Ok(crate::expr::text(&spark.to_string())),
             _ => self.applied_to(of.function, args),
@@ -227,35 +236,35 @@ impl Resolver<'_> {
     }
 
     /// Arguments in order; a star stands for the columns in sight.
-    pub(crate) fn arguments(&self, args: &[ir::Expr], env: &ExprScope) -> Result<Vec<ResolvedExpr>> {
+    pub(crate) fn arguments(&self, args: &[ir::Expr], expr_scope: &ExprScope) -> Result<Vec<ResolvedExpr>> {
         let mut all = vec![];
         for arg in args {
             match &arg.node {
                 ExprNode::Star { .. } => {
-                    let columns = self.star(arg, env)?;
+                    let columns = self.star(arg, expr_scope)?;
                     all.extend(columns.iter().map(crate::attribute::value_of));
                 }
-                _ => all.push(self.expr(arg, env)?),
+                _ => all.push(self.expr(arg, expr_scope)?),
             }
         }
         Ok(all)
     }
 
-    fn boolean(&self, arg: &ir::Expr, operator: &str, env: &ExprScope) -> Result<ResolvedExpr> {
-        let typed = self.expr(arg, env)?;
-        match typed.data_type {
-            Arrow::Boolean => Ok(typed),
+    fn boolean(&self, arg: &ir::Expr, operator: &str, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let resolved = self.expr(arg, expr_scope)?;
+        match resolved.data_type {
+            Arrow::Boolean => Ok(resolved),
             Arrow::Null => Ok(ResolvedExpr::new(lit(ScalarValue::Boolean(None)), Arrow::Boolean, true)),
             _ => {
-                let name = self.name_of(arg, env);
+                let name = self.name_of(arg, expr_scope);
                 let text = format!(
                     "Cannot resolve \"{operator}\" due to data type mismatch: The operand \"{name}\" has the type \
                      \"{}\", however \"BOOLEAN\" is required.",
-                    typed.type_name()
+                    resolved.type_name()
                 );
                 let error = analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text)
                     .param("inputSql", format!("\"{name}\""))
-                    .param("inputType", format!("\"{}\"", typed.type_name()))
+                    .param("inputType", format!("\"{}\"", resolved.type_name()))
                     .param("requiredType", "\"BOOLEAN\"");
                 Err(self.at(error, arg.origin))
             }
@@ -263,12 +272,12 @@ impl Resolver<'_> {
     }
 
     /// `struct(a, b AS x)`: fields are named as columns would be.
-    fn struct_of(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn struct_of(&self, call: &FunctionCall, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         let mut args = vec![];
         let name_arg = |name: &str| ResolvedExpr::new(lit(name), Arrow::Utf8, false);
         for (i, arg) in call.args.iter().enumerate() {
             if matches!(arg.node, ExprNode::Star { .. }) {
-                for column in self.star(arg, env)? {
+                for column in self.star(arg, expr_scope)? {
                     args.push(name_arg(&column.name));
                     args.push(crate::attribute::value_of(&column));
                 }
@@ -280,13 +289,13 @@ impl Resolver<'_> {
                 _ => format!("col{}", i + 1),
             };
             args.push(name_arg(&name));
-            args.push(self.expr(arg, env)?);
+            args.push(self.expr(arg, expr_scope)?);
         }
         self.scalar("named_struct", args)
     }
 
     /// `arrays_zip(a, b)`: fields are named as the columns that they come from, or by their place.
-    fn zip_of(&self, call: &FunctionCall, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn zip_of(&self, call: &FunctionCall, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         let mut args = vec![];
         for (i, arg) in call.args.iter().enumerate() {
             let name = match &arg.node {
@@ -296,17 +305,17 @@ impl Resolver<'_> {
                 _ => i.to_string(),
             };
             args.push(ResolvedExpr::new(lit(name), Arrow::Utf8, false));
-            args.push(self.expr(arg, env)?);
+            args.push(self.expr(arg, expr_scope)?);
         }
         self.scalar("arrays_zip", args)
     }
 
     /// The constant text of a schema.
-    fn schema_text(&self, schema: &ir::Expr, env: &ExprScope) -> Result<String> {
-        if let Some(ScalarValue::Utf8(Some(ddl))) = self.constant(schema, env)? {
+    fn schema_text(&self, schema: &ir::Expr, expr_scope: &ExprScope) -> Result<String> {
+        if let Some(ScalarValue::Utf8(Some(ddl))) = self.constant(schema, expr_scope)? {
             return Ok(ddl);
         }
-        let name = self.name_of(schema, env);
+        let name = self.name_of(schema, expr_scope);
         let text = format!(
             "The input schema \"{name}\" is not a valid schema string. The input expression must be string literal and \
              not null."
@@ -316,8 +325,8 @@ impl Resolver<'_> {
     }
 
     /// `from_json(text, schema)` or `from_csv`: the function takes the schema as the type of a null.
-    fn read_by_schema(&self, of: CallOf, schema: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let ddl = self.schema_text(schema, env)?;
+    fn read_by_schema(&self, of: CallOf, schema: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let ddl = self.schema_text(schema, expr_scope)?;
         let data_type = match ddl.trim_start().starts_with('{') {
             true => thalweg_sql::types::data_type_from_json(&ddl)?,
             false => thalweg_sql::types::parse_type_or_schema(&ddl)?,
@@ -329,19 +338,19 @@ impl Resolver<'_> {
             return Err(self.at(not_a_struct(&ddl, &data_type.sql()), schema.origin));
         }
         let null = ScalarValue::try_new_null(&arrow).map_err(from_datafusion)?;
-        let [text, _, options @ ..] = of.call.args.as_slice() else { return self.ordinary(of, env) };
-        let mut args = vec![self.expr(text, env)?, ResolvedExpr::new(lit(null), arrow, true)];
-        args.extend(self.arguments(options, env)?);
+        let [text, _, options @ ..] = of.call.args.as_slice() else { return self.ordinary(of, expr_scope) };
+        let mut args = vec![self.expr(text, expr_scope)?, ResolvedExpr::new(lit(null), arrow, true)];
+        args.extend(self.arguments(options, expr_scope)?);
         self.applied_to(of.function, args)
     }
 
-    fn grouping(&self, of: CallOf, single: bool, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn grouping(&self, of: CallOf, single: bool, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         let (name, call) = (of.function.name(), of.call);
-        let Some(calls) = env.calls.filter(|_| env.aggregates) else {
+        let Some(calls) = expr_scope.calls.filter(|_| expr_scope.aggregates) else {
             let text = format!("{name}() can only be used with GroupingSets/Cube/Rollup.");
             return Err(analysis("UNSUPPORTED_GROUPING_EXPRESSION", "42K0E", text));
         };
-        let inside = env.inside_aggregate();
+        let inside = expr_scope.inside_aggregate();
         let keys = call.args.iter().map(|a| Ok(self.expr(a, &inside)?.expr)).collect::<Result<Vec<_>>>()?;
         let id = self.new_id();
         let keys = if keys.is_empty() { None } else { Some(keys) };

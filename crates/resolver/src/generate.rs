@@ -57,13 +57,17 @@ impl GeneratedColumns {
 
 impl Resolver<'_> {
     /// Resolves a select item that is a generator; none if it is not one.
-    pub(crate) fn generator(&self, item: &ir::Expr, env: &ExprScope) -> Result<Option<GeneratedColumns>> {
+    pub(crate) fn generator(
+        &self,
+        item: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<Option<GeneratedColumns>> {
         let Some(call) = self.generator_call(item) else { return Ok(None) };
         let names = match &item.node {
             ExprNode::Alias { names, .. } => names.as_slice(),
             _ => &[],
         };
-        self.generated(call, names, env).map(Some).map_err(|e| self.at(e, item.origin))
+        self.generated(call, names, expr_scope).map(Some).map_err(|e| self.at(e, item.origin))
     }
 
     /// Returns the call of a select item that is a generator, with or without aliases.
@@ -87,13 +91,18 @@ impl Resolver<'_> {
         }
     }
 
-    fn generated(&self, call: &FunctionCall, names: &[String], env: &ExprScope) -> Result<GeneratedColumns> {
+    fn generated(
+        &self,
+        call: &FunctionCall,
+        names: &[String],
+        expr_scope: &ExprScope,
+    ) -> Result<GeneratedColumns> {
         let name = call_name(call);
         let (function, generator) = self.generator_of(call).ok_or_else(|| not_a_table_function(&name))?;
         self.plain(&name, call)?;
         // In a select list the arguments may be aggregates; elsewhere there are none to add to.
-        let env = ExprScope { windows: false, clause: Clause::Generator, ..*env };
-        let args = self.arguments(&call.args, &env)?;
+        let expr_scope = ExprScope { windows: false, clause: Clause::Generator, ..*expr_scope };
+        let args = self.arguments(&call.args, &expr_scope)?;
         require_parameter(generator.form, &name, &args)?;
         function.check_count(args.len())?;
         let id = self.new_id();
@@ -128,12 +137,12 @@ impl Resolver<'_> {
                 .param("aliasesSize", columns.len().to_string())
                 .param("aliasesNames", names.join(",")));
         }
-        let made = columns.into_iter().enumerate().map(|(i, (default, typed))| {
+        let made = columns.into_iter().enumerate().map(|(i, (default, resolved))| {
             let name = names.get(i).cloned().unwrap_or(default);
             // With OUTER a row without elements is kept, and its generated columns are null.
-            let nullable = typed.nullable || outer;
-            let c = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, nullable);
-            Ok((c, ResolvedExpr { nullable, ..typed }))
+            let nullable = resolved.nullable || outer;
+            let c = ScopeColumn::new(self.new_id(), name, resolved.spark_type()?, nullable);
+            Ok((c, ResolvedExpr { nullable, ..resolved }))
         });
         Ok(GeneratedColumns { id: id.clone(), list, outer, columns: made.collect::<Result<_>>()? })
     }
@@ -248,18 +257,18 @@ impl Resolver<'_> {
     /// Adds the generator's unnest above its input.
     pub(crate) fn generate(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         generator: GeneratedColumns,
     ) -> Result<ResolvedRelation> {
         let varies = draws(&generator.list);
-        rel.plan = self.expanded(rel.plan, &generator.id, generator.list, generator.outer)?;
+        relation.plan = self.expanded(relation.plan, &generator.id, generator.list, generator.outer)?;
         // A filter from above that moved below would change which rows draw numbers for the list.
         if varies {
-            rel.plan = self.compute_once(rel.plan, rel.streaming);
+            relation.plan = self.compute_once(relation.plan, relation.streaming);
         }
         // Without OUTER a row without elements is dropped.
-        rel.excludes = true;
-        Ok(rel)
+        relation.excludes = true;
+        Ok(relation)
     }
 
     /// Returns the rows of `plan` with each element of `list` as the column `id`; rows without elements are dropped,
@@ -287,33 +296,34 @@ impl Resolver<'_> {
         let ExprNode::Function(call) = &generator.node else {
             return Err(Error::unsupported("LATERAL VIEW of an expression that is not a generator"));
         };
-        let rel = self.relation(input, outer)?;
-        let env = ExprScope::new(&rel.scope, outer);
-        let mut generated = self.generated(call, columns, &env).map_err(|e| self.at(e, generator.origin))?;
+        let relation = self.relation(input, outer)?;
+        let expr_scope = ExprScope::new(&relation.scope, outer);
+        let mut generated =
+            self.generated(call, columns, &expr_scope).map_err(|e| self.at(e, generator.origin))?;
         generated.outer |= keep;
-        self.beside(rel, generated, alias.as_deref())
+        self.beside(relation, generated, alias.as_deref())
     }
 
     /// The input's columns and the generator's.
     fn beside(
         &self,
-        rel: ResolvedRelation,
+        relation: ResolvedRelation,
         generator: GeneratedColumns,
         alias: Option<&str>,
     ) -> Result<ResolvedRelation> {
         let made = generator.columns();
         let outer = generator.outer;
-        let mut rel = self.generate(rel, generator)?;
+        let mut relation = self.generate(relation, generator)?;
         let mut exprs: Vec<Expr> =
-            rel.scope.columns.iter().chain(&rel.scope.hidden).map(|c| column(&c.id)).collect();
-        for (mut c, typed) in made {
-            exprs.push(typed.expr.alias(&c.id));
+            relation.scope.columns.iter().chain(&relation.scope.hidden).map(|c| column(&c.id)).collect();
+        for (mut c, resolved) in made {
+            exprs.push(resolved.expr.alias(&c.id));
             c.nullable |= outer;
             c.qualifier = alias.map(|a| vec![a.to_owned()]).unwrap_or_default();
-            rel.scope.columns.push(c);
+            relation.scope.columns.push(c);
         }
-        rel.plan = project(rel.plan, exprs)?;
-        Ok(rel)
+        relation.plan = project(relation.plan, exprs)?;
+        Ok(relation)
     }
 
     /// A lateral join: of a generator only.
@@ -330,12 +340,12 @@ impl Resolver<'_> {
             (ir::JoinKind::LeftOuter, None) => true,
             _ => return Err(Error::unsupported("a lateral join with a condition")),
         };
-        let rel = self.relation(&join.left, outer)?;
-        let env = ExprScope::new(&rel.scope, outer);
+        let relation = self.relation(&join.left, outer)?;
+        let expr_scope = ExprScope::new(&relation.scope, outer);
         let call = FunctionCall { name: name.clone(), ..FunctionCall::new("", args.clone()) };
-        let mut generated = self.generated(&call, names, &env)?;
+        let mut generated = self.generated(&call, names, &expr_scope)?;
         generated.outer |= outer_join;
-        self.beside(rel, generated, alias)
+        self.beside(relation, generated, alias)
     }
 
     /// A function in FROM: `range(..)` or a generator over constants.
@@ -358,10 +368,10 @@ impl Resolver<'_> {
                 return Err(not_a_table_function(&shown));
             }
         }
-        let rel = crate::source::one_row();
-        let env = ExprScope::new(&rel.scope, outer);
-        let generated = self.generated(&call, &[], &env)?;
-        self.beside(rel, generated, None)
+        let relation = crate::source::one_row();
+        let expr_scope = ExprScope::new(&relation.scope, outer);
+        let generated = self.generated(&call, &[], &expr_scope)?;
+        self.beside(relation, generated, None)
     }
 
     fn range_function(&self, args: &[ir::Expr]) -> Result<ResolvedRelation> {
@@ -390,15 +400,16 @@ impl Resolver<'_> {
     /// The value of an argument of `range`, which is cast as Spark casts it.
     fn range_argument(&self, place: &str, expr: &ir::Expr) -> Result<i64> {
         let scope = Scope::default();
-        let env = ExprScope::new(&scope, None);
+        let expr_scope = ExprScope::new(&scope, None);
         let to = if place == "4th" { DataType::Integer } else { DataType::Long };
         let wanted = format!("\"{}\"", to.sql());
         let cast = ExprNode::Cast { expr: Box::new(expr.clone()), to, mode: ir::EvalMode::Ansi };
-        match self.constant(&ir::Expr::at(cast, expr.origin), &env)? {
+        match self.constant(&ir::Expr::at(cast, expr.origin), &expr_scope)? {
             Some(ScalarValue::Int64(Some(number))) => Ok(number),
             Some(ScalarValue::Int32(Some(number))) => Ok(number.into()),
             Some(_) => {
-                let (shown, given) = (self.name_of(expr, &env), self.expr(expr, &env)?.type_name());
+                let (shown, given) =
+                    (self.name_of(expr, &expr_scope), self.expr(expr, &expr_scope)?.type_name());
                 let text = format!(
                     "Parameter {place} of function `range` requires the {wanted} type, however \"{shown}\" has the \
                      type \"{given}\"."

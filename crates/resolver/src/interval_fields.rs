@@ -197,24 +197,24 @@ impl Resolver<'_> {
     }
 
     /// Converts the intervals in a value to strings.
-    fn with_texts(&self, typed: ResolvedExpr) -> ResolvedExpr {
-        let Some(spark) = typed.spark_type().ok().filter(holds_fields) else { return typed };
-        let bound = thalweg_functions::intervals_to_texts(typed.arg(), &interval_fields(&spark));
-        self.finished(bound, &[typed])
+    fn with_texts(&self, resolved: ResolvedExpr) -> ResolvedExpr {
+        let Some(spark) = resolved.spark_type().ok().filter(holds_fields) else { return resolved };
+        let bound = thalweg_functions::intervals_to_texts(resolved.arg(), &interval_fields(&spark));
+        self.finished(bound, &[resolved])
     }
 
     /// A cast from or to an interval; none for any other.
     pub(crate) fn cast_interval(
         &self,
-        typed: &ResolvedExpr,
+        resolved: &ResolvedExpr,
         to: &DataType,
         mode: thalweg_functions::CastMode,
     ) -> Result<Option<thalweg_functions::Bound>> {
         use thalweg_functions::{interval_cut, interval_from_long, interval_from_text, interval_to_long};
-        let (from, arg) = (typed.spark_type()?, typed.arg());
+        let (from, arg) = (resolved.spark_type()?, resolved.arg());
         let layout = to_arrow(to);
         if *to == DataType::String && holds_fields(&from) {
-            let texts = self.with_texts(typed.clone());
+            let texts = self.with_texts(resolved.clone());
             return thalweg_functions::cast(texts.arg(), &layout, mode, &self.binding()).map(Some);
         }
         Ok(Some(match (fields_of(Some(&from)), fields_of(Some(to))) {
@@ -222,13 +222,13 @@ impl Resolver<'_> {
                 let long = ResolvedExpr::of_bound(interval_to_long(arg, fields)?, &[]);
                 thalweg_functions::cast(long.arg(), &layout, mode, &self.binding())?
             }
-            (None, Some(fields)) if typed.data_type == Arrow::Utf8 => {
+            (None, Some(fields)) if resolved.data_type == Arrow::Utf8 => {
                 interval_from_text(arg, &layout, fields, mode)
             }
-            (None, Some(fields)) if typed.data_type != Arrow::Null => {
+            (None, Some(fields)) if resolved.data_type != Arrow::Null => {
                 interval_from_long(arg, &layout, fields)?
             }
-            (Some(_), Some(fields)) if typed.data_type == layout => interval_cut(arg, fields),
+            (Some(_), Some(fields)) if resolved.data_type == layout => interval_cut(arg, fields),
             _ => return Ok(None),
         }))
     }

@@ -34,7 +34,7 @@ impl Resolver<'_> {
         // A conjunct with a subquery becomes a filter above an inner join, where DataFusion converts EXISTS and IN to
         // joins. Other kinds of join keep it in their condition.
         let clause = if join.kind == JoinKind::Inner { Clause::InnerJoin } else { Clause::Join };
-        let env = ExprScope { clause, ..ExprScope::new(&both, outer) };
+        let expr_scope = ExprScope { clause, ..ExprScope::new(&both, outer) };
         let mut conjuncts = vec![];
         let mut pairs = vec![];
         for name in &using {
@@ -44,12 +44,12 @@ impl Resolver<'_> {
             pairs.push((l, r));
         }
         if let Some(condition) = &join.condition {
-            conjuncts.extend(self.conjuncts(condition, &env)?);
+            conjuncts.extend(self.conjuncts(condition, &expr_scope)?);
         }
-        let rel = self.joined(left, right, join.kind, conjuncts)?;
+        let relation = self.joined(left, right, join.kind, conjuncts)?;
         match pairs.is_empty() {
-            true => Ok(rel),
-            false => self.using_output(rel, join.kind, &pairs),
+            true => Ok(relation),
+            false => self.using_output(relation, join.kind, &pairs),
         }
     }
 
@@ -103,22 +103,22 @@ impl Resolver<'_> {
             false => builder.join_on(right.plan, join_type(kind), on),
         };
         let plan = plan.and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?;
-        let rel = ResolvedRelation { plan, scope, streaming, excludes: true };
-        self.filtered(rel, above)
+        let relation = ResolvedRelation { plan, scope, streaming, excludes: true };
+        self.filtered(relation, above)
     }
 
     /// Returns Spark's columns of a join with USING: the keys once, then the rest; the other side's keys stay in scope.
     fn using_output(
         &self,
-        rel: ResolvedRelation,
+        relation: ResolvedRelation,
         kind: JoinKind,
         pairs: &[(ScopeColumn, ScopeColumn)],
     ) -> Result<ResolvedRelation> {
         if matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
-            return Ok(keys_first(rel, pairs));
+            return Ok(keys_first(relation, pairs));
         }
         // The pairs were found before the join, which may have made their columns nullable.
-        let current = |c: &ScopeColumn| rel.scope.by_id(&c.id).cloned().unwrap_or_else(|| c.clone());
+        let current = |c: &ScopeColumn| relation.scope.by_id(&c.id).cloned().unwrap_or_else(|| c.clone());
         let (mut keys, mut hidden, mut computed) = (vec![], vec![], vec![]);
         for (l, r) in pairs {
             let (l, r) = (current(l), current(r));
@@ -149,29 +149,29 @@ impl Resolver<'_> {
         // A key that the select list of a side repeats is still one key.
         let same = |a: &ScopeColumn, b: &ScopeColumn| a.identity() == b.identity();
         let is_key = |c: &ScopeColumn| pairs.iter().any(|(l, r)| same(l, c) || same(r, c));
-        let rest = rel.scope.columns.iter().filter(|c| !is_key(c)).cloned();
+        let rest = relation.scope.columns.iter().filter(|c| !is_key(c)).cloned();
         let columns = keys.into_iter().chain(rest).collect();
         let plan = match computed.is_empty() {
-            true => rel.plan,
+            true => relation.plan,
             false => {
-                let kept = rel.plan.schema().columns().into_iter().map(Expr::Column).chain(computed);
-                project(rel.plan.clone(), kept.collect::<Vec<_>>())?
+                let kept = relation.plan.schema().columns().into_iter().map(Expr::Column).chain(computed);
+                project(relation.plan.clone(), kept.collect::<Vec<_>>())?
             }
         };
-        hidden.extend(rel.scope.hidden);
-        Ok(ResolvedRelation { plan, scope: Scope { hidden, ..Scope::new(columns) }, ..rel })
+        hidden.extend(relation.scope.hidden);
+        Ok(ResolvedRelation { plan, scope: Scope { hidden, ..Scope::new(columns) }, ..relation })
     }
 }
 
 /// Moves the keys of the left side before its other columns.
-fn keys_first(mut rel: ResolvedRelation, pairs: &[(ScopeColumn, ScopeColumn)]) -> ResolvedRelation {
+fn keys_first(mut relation: ResolvedRelation, pairs: &[(ScopeColumn, ScopeColumn)]) -> ResolvedRelation {
     let at = |c: &ScopeColumn| pairs.iter().position(|(l, _)| l.id == c.id).unwrap_or(pairs.len());
     let repeats_key =
         |c: &ScopeColumn| pairs.iter().any(|(l, _)| l.id != c.id && l.identity() == c.identity());
-    rel.scope.columns.retain(|c| !repeats_key(c));
+    relation.scope.columns.retain(|c| !repeats_key(c));
     // The sort is stable: the keys in the order of USING, then the other columns in their own.
-    rel.scope.columns.sort_by_key(at);
-    rel
+    relation.scope.columns.sort_by_key(at);
+    relation
 }
 
 pub(crate) fn holds_subquery(expr: &Expr) -> bool {

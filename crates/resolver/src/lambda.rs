@@ -21,7 +21,7 @@ use thalweg_values::names::same_name;
 /// A resolved lambda.
 struct Body {
     lambda: Lambda,
-    typed: ResolvedExpr,
+    resolved: ResolvedExpr,
 }
 
 /// Whether a call has a lambda.
@@ -38,37 +38,45 @@ impl Resolver<'_> {
         found.ok_or_else(|| Error::unsupported(format!("the parameter {name} outside of its lambda")))
     }
 
-    pub(crate) fn higher_order(&self, form: LambdaForm, of: CallOf, env: &ExprScope) -> Result<ResolvedExpr> {
+    pub(crate) fn higher_order(
+        &self,
+        form: LambdaForm,
+        of: CallOf,
+        expr_scope: &ExprScope,
+    ) -> Result<ResolvedExpr> {
         use LambdaForm::{
             Exists, Filter, Fold, ForAll, MapFilter, Transform, TransformKeys, TransformValues, ZipWith,
         };
         let (name, call) = (of.function.name(), of.call);
         self.plain(name, call)?;
         match (form, call.args.as_slice()) {
-            (Transform, [list, f]) => self.transform(list, f, env),
+            (Transform, [list, f]) => self.transform(list, f, expr_scope),
             (Filter, [list, f]) => {
-                let list = self.list_argument(name, list, env)?;
-                let body = self.predicate_body(name, f, vec![element(&list), place()], env)?;
+                let list = self.list_argument(name, list, expr_scope)?;
+                let body = self.predicate_body(name, f, vec![element(&list), place()], expr_scope)?;
                 let (returns, nullable) = (list.data_type.clone(), list.nullable);
                 Ok(self.applied(LambdaKind::Filter, vec![list], vec![body], (returns, nullable)))
             }
             (Exists | ForAll, [list, f]) => {
                 let kind = if form == Exists { LambdaKind::Exists } else { LambdaKind::ForAll };
-                let list = self.list_argument(name, list, env)?;
-                let body = self.predicate_body(name, f, vec![element(&list)], env)?;
-                let nullable = list.nullable || body.typed.nullable;
+                let list = self.list_argument(name, list, expr_scope)?;
+                let body = self.predicate_body(name, f, vec![element(&list)], expr_scope)?;
+                let nullable = list.nullable || body.resolved.nullable;
                 Ok(self.applied(kind, vec![list], vec![body], (Arrow::Boolean, nullable)))
             }
             (Fold, [list, start, merge, finish @ ..]) if finish.len() < 2 => {
-                self.fold(name, [list, start, merge], finish.first(), env)
+                self.fold(name, [list, start, merge], finish.first(), expr_scope)
             }
             (ZipWith, [left, right, f]) => {
-                let sides = [self.list_argument(name, left, env)?, self.list_argument(name, right, env)?];
-                self.zipped(sides, f, env)
+                let sides = [
+                    self.list_argument(name, left, expr_scope)?,
+                    self.list_argument(name, right, expr_scope)?,
+                ];
+                self.zipped(sides, f, expr_scope)
             }
-            (MapFilter, [map, f]) => self.map_filter(name, map, f, env),
-            (TransformKeys, [map, f]) => self.over_map(map, f, env, |_, values, made| [made, values]),
-            (TransformValues, [map, f]) => self.over_map(map, f, env, |keys, _, made| [keys, made]),
+            (MapFilter, [map, f]) => self.map_filter(name, map, f, expr_scope),
+            (TransformKeys, [map, f]) => self.over_map(map, f, expr_scope, |_, values, made| [made, values]),
+            (TransformValues, [map, f]) => self.over_map(map, f, expr_scope, |keys, _, made| [keys, made]),
             (
                 Transform | Filter | Exists | ForAll | Fold | ZipWith | MapFilter | TransformKeys
                 | TransformValues,
@@ -79,20 +87,20 @@ impl Resolver<'_> {
         }
     }
 
-    fn transform(&self, list: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let list = self.list_argument("transform", list, env)?;
-        let body = self.body(f, vec![element(&list), place()], 1, env)?;
+    fn transform(&self, list: &ir::Expr, f: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let list = self.list_argument("transform", list, expr_scope)?;
+        let body = self.body(f, vec![element(&list), place()], 1, expr_scope)?;
         let nullable = list.nullable;
-        let returns = list_of(&body.typed);
+        let returns = list_of(&body.resolved);
         Ok(self.applied(LambdaKind::Transform, vec![list], vec![body], (returns, nullable)))
     }
 
-    fn zipped(&self, sides: [ResolvedExpr; 2], f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn zipped(&self, sides: [ResolvedExpr; 2], f: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         // The shorter array is filled up with nulls.
         let values = sides.iter().map(|s| ResolvedExpr { nullable: true, ..element(s) }).collect();
-        let body = self.body(f, values, 2, env)?;
+        let body = self.body(f, values, 2, expr_scope)?;
         let nullable = sides.iter().any(|s| s.nullable);
-        let returns = list_of(&body.typed);
+        let returns = list_of(&body.resolved);
         Ok(self.applied(LambdaKind::Zip, sides.to_vec(), vec![body], (returns, nullable)))
     }
 
@@ -101,46 +109,52 @@ impl Resolver<'_> {
         name: &str,
         [list, start, merge]: [&ir::Expr; 3],
         finish: Option<&ir::Expr>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        let list = self.list_argument(name, list, env)?;
-        let start = self.expr(start, env)?;
+        let list = self.list_argument(name, list, expr_scope)?;
+        let start = self.expr(start, expr_scope)?;
         // The start may be no null, but a step may return one.
         let state = ResolvedExpr { nullable: true, event_delay: None, fallible: false, ..start.clone() };
-        let step = self.body(merge, vec![state.clone(), element(&list)], 2, env)?;
-        if step.typed.data_type != start.data_type {
+        let step = self.body(merge, vec![state.clone(), element(&list)], 2, expr_scope)?;
+        if step.resolved.data_type != start.data_type {
             let text = format!(
                 "Cannot resolve \"{name}\" due to data type mismatch: The third parameter requires the \"{}\" type, however \
                  the lambda function has the type \"{}\".",
                 start.type_name(),
-                step.typed.type_name()
+                step.resolved.type_name()
             );
             return Err(
                 self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), merge.origin)
             );
         }
         let last = match finish {
-            Some(finish) => self.body(finish, vec![state], 1, env)?,
+            Some(finish) => self.body(finish, vec![state], 1, expr_scope)?,
             None => {
                 let id = self.new_id();
-                let typed = ResolvedExpr { expr: column(&id), ..state };
-                Body { lambda: Lambda { parameters: vec![id], body: typed.expr.clone() }, typed }
+                let resolved = ResolvedExpr { expr: column(&id), ..state };
+                Body { lambda: Lambda { parameters: vec![id], body: resolved.expr.clone() }, resolved }
             }
         };
-        let returns = last.typed.data_type.clone();
+        let returns = last.resolved.data_type.clone();
         Ok(self.applied(LambdaKind::Fold, vec![list, start], vec![step, last], (returns, true)))
     }
 
-    fn map_filter(&self, name: &str, map: &ir::Expr, f: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let map = self.expr(map, env)?;
+    fn map_filter(
+        &self,
+        name: &str,
+        map: &ir::Expr,
+        f: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let map = self.expr(map, expr_scope)?;
         let entries = self.scalar("map_entries", vec![map])?;
         let id = self.new_id();
         // One parameter stands for the entry, whose fields are the key and the value, so the entries are filtered as an
         // array.
         let entry = ResolvedExpr { expr: column(&id), ..element(&entries) };
         let sides = vec![self.field(entry.clone(), "key")?, self.field(entry, "value")?];
-        let mut body = self.bound_body(f, sides, 2, env)?;
-        self.require_boolean(name, f, &body.typed)?;
+        let mut body = self.bound_body(f, sides, 2, expr_scope)?;
+        self.require_boolean(name, f, &body.resolved)?;
         body.lambda.parameters = vec![id];
         let (returns, nullable) = (entries.data_type.clone(), entries.nullable);
         let kept = self.applied(LambdaKind::Filter, vec![entries], vec![body], (returns, nullable));
@@ -152,29 +166,29 @@ impl Resolver<'_> {
         &self,
         map: &ir::Expr,
         f: &ir::Expr,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
         sides: fn(ResolvedExpr, ResolvedExpr, ResolvedExpr) -> [ResolvedExpr; 2],
     ) -> Result<ResolvedExpr> {
         // The map occurs twice, for its keys and for its values.
-        self.once(vec![self.expr(map, env)?], |args| {
+        self.once(vec![self.expr(map, expr_scope)?], |args| {
             let [map] = exactly(args)?;
             let keys = self.scalar("map_keys", vec![map.clone()])?;
             let values = self.scalar("map_values", vec![map])?;
-            let made = self.zipped([keys.clone(), values.clone()], f, env)?;
+            let made = self.zipped([keys.clone(), values.clone()], f, expr_scope)?;
             self.scalar("map_from_arrays", sides(keys, values, made).to_vec())
         })
     }
 
-    fn list_argument(&self, name: &str, arg: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let typed = self.expr(arg, env)?;
-        if matches!(typed.data_type, Arrow::List(_)) {
-            return Ok(typed);
+    fn list_argument(&self, name: &str, arg: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let resolved = self.expr(arg, expr_scope)?;
+        if matches!(resolved.data_type, Arrow::List(_)) {
+            return Ok(resolved);
         }
         let text = format!(
             "Cannot resolve \"{name}\" due to data type mismatch: The first parameter requires the \"ARRAY\" type, \
              however \"{}\" has the type \"{}\".",
-            self.name_of(arg, env),
-            typed.type_name()
+            self.name_of(arg, expr_scope),
+            resolved.type_name()
         );
         Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), arg.origin))
     }
@@ -184,27 +198,33 @@ impl Resolver<'_> {
         name: &str,
         f: &ir::Expr,
         values: Vec<ResolvedExpr>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Body> {
-        let body = self.body(f, values, 1, env)?;
-        self.require_boolean(name, f, &body.typed)?;
+        let body = self.body(f, values, 1, expr_scope)?;
+        self.require_boolean(name, f, &body.resolved)?;
         Ok(body)
     }
 
-    fn require_boolean(&self, name: &str, f: &ir::Expr, typed: &ResolvedExpr) -> Result<()> {
-        if typed.data_type == Arrow::Boolean {
+    fn require_boolean(&self, name: &str, f: &ir::Expr, resolved: &ResolvedExpr) -> Result<()> {
+        if resolved.data_type == Arrow::Boolean {
             return Ok(());
         }
         let text = format!(
             "Cannot resolve \"{name}\" due to data type mismatch: The second parameter requires the \"BOOLEAN\" type, \
              however the lambda function has the type \"{}\".",
-            typed.type_name()
+            resolved.type_name()
         );
         Err(self.at(analysis("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text), f.origin))
     }
 
     /// A lambda over values of these types, each a column of a new id; at least `min` of them are named.
-    fn body(&self, f: &ir::Expr, values: Vec<ResolvedExpr>, min: usize, env: &ExprScope) -> Result<Body> {
+    fn body(
+        &self,
+        f: &ir::Expr,
+        values: Vec<ResolvedExpr>,
+        min: usize,
+        expr_scope: &ExprScope,
+    ) -> Result<Body> {
         let ids = self.parameter_ids(f, values.len());
         let columns = values.into_iter().zip(&ids).map(|(v, id)| ResolvedExpr {
             expr: column(id),
@@ -213,7 +233,7 @@ impl Resolver<'_> {
             event_delay: None,
             ..v
         });
-        let mut body = self.bound_body(f, columns.collect(), min, env)?;
+        let mut body = self.bound_body(f, columns.collect(), min, expr_scope)?;
         body.lambda.parameters = ids;
         Ok(body)
     }
@@ -238,7 +258,7 @@ impl Resolver<'_> {
         f: &ir::Expr,
         values: Vec<ResolvedExpr>,
         min: usize,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Body> {
         let ExprNode::Lambda { parameters, body } = &f.node else {
             return Err(self.at(Error::unsupported("a function in the place of a lambda"), f.origin));
@@ -255,20 +275,25 @@ impl Resolver<'_> {
         }
         let before = self.lambda_variables.borrow().len();
         self.lambda_variables.borrow_mut().extend(parameters.iter().cloned().zip(values));
-        let env =
-            ExprScope { aggregates: false, windows: false, calls: None, clause: Clause::Lambda, ..*env };
-        let typed = self.expr(body, &env);
+        let expr_scope = ExprScope {
+            aggregates: false,
+            windows: false,
+            calls: None,
+            clause: Clause::Lambda,
+            ..*expr_scope
+        };
+        let resolved = self.expr(body, &expr_scope);
         // The parameters are removed before an error is returned: a caller may go on after one, as `is_map` does.
         self.lambda_variables.borrow_mut().truncate(before);
-        let typed = typed?;
+        let resolved = resolved?;
         // The optimizer does not see a body, so nothing would convert a subquery in it to a join.
-        if typed.expr.exists(|e| Ok(is_foreign(e))).unwrap_or(true) {
+        if resolved.expr.exists(|e| Ok(is_foreign(e))).unwrap_or(true) {
             return Err(self.at(
                 Error::unsupported("a subquery, or a column of the query around, in a lambda"),
                 f.origin,
             ));
         }
-        Ok(Body { lambda: Lambda { parameters: vec![], body: typed.expr.clone() }, typed })
+        Ok(Body { lambda: Lambda { parameters: vec![], body: resolved.expr.clone() }, resolved })
     }
 
     /// The call, of that type and nullability.
@@ -280,7 +305,7 @@ impl Resolver<'_> {
         of: (Arrow, bool),
     ) -> ResolvedExpr {
         let (returns, nullable) = of;
-        let fallible = bodies.iter().any(|b| b.typed.fallible);
+        let fallible = bodies.iter().any(|b| b.resolved.fallible);
         let expr = call(Call {
             kind,
             args: args.iter().map(|a| a.expr.clone()).collect(),

@@ -20,22 +20,22 @@ impl Resolver<'_> {
         offset: Option<&ir::Expr>,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let mut rel = self.relation(input, outer)?;
+        let mut relation = self.relation(input, outer)?;
         let value = |e: Option<&ir::Expr>, name: &str| e.map(|e| self.row_count(e, name)).transpose();
         let (fetch, skip) = (value(limit, "limit")?, value(offset, "offset")?);
-        if fetch == Some(0) && !rel.streaming {
+        if fetch == Some(0) && !relation.streaming {
             // No row is needed, so none is computed; DataFusion's sort for the first rows requires
             // at least one.
-            let schema = Arc::clone(rel.plan.schema());
-            rel.plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema });
-            return Ok(rel);
+            let schema = Arc::clone(relation.plan.schema());
+            relation.plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema });
+            return Ok(relation);
         }
-        rel.plan = LogicalPlan::Limit(Limit {
+        relation.plan = LogicalPlan::Limit(Limit {
             skip: skip.map(|n| Box::new(lit(n))),
             fetch: fetch.map(|n| Box::new(lit(n))),
-            input: Arc::new(rel.plan),
+            input: Arc::new(relation.plan),
         });
-        Ok(rel)
+        Ok(relation)
     }
 
     fn row_count(&self, expr: &ir::Expr, name: &str) -> Result<i64> {
@@ -70,31 +70,31 @@ impl Resolver<'_> {
         limit: usize,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let limit = i64::try_from(limit)
             .map_err(|_| Error::unsupported("tail() of more than 9223372036854775807 rows"))?;
-        let (mut rel, number) = self.row_numbers(rel, vec![])?;
-        let count = self.row_count_column(&mut rel)?;
+        let (mut relation, number) = self.row_numbers(relation, vec![])?;
+        let count = self.row_count_column(&mut relation)?;
         let number = Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(column(&number)), Arrow::Int64));
         // The difference is negative for fewer rows than `limit`, and every row stays.
         let keep = number.gt(column(&count) - lit(limit));
-        self.filtered(rel, vec![ResolvedExpr::new(keep, Arrow::Boolean, false)])
+        self.filtered(relation, vec![ResolvedExpr::new(keep, Arrow::Boolean, false)])
     }
 
     /// Adds the number of all rows to each row; returns its id.
-    fn row_count_column(&self, rel: &mut ResolvedRelation) -> Result<String> {
+    fn row_count_column(&self, relation: &mut ResolvedRelation) -> Result<String> {
         let bound = thalweg_functions::bind_window("count", vec![], None, &self.binding())?;
         let mut function = bound.function;
         function.params.window_frame = crate::window::whole_partition();
         let window = Expr::from(function);
         let raw = column(&window.schema_name().to_string());
-        let before = rel.plan.schema().columns();
-        let plan = datafusion::logical_expr::LogicalPlanBuilder::window_plan(rel.plan.clone(), [window])
+        let before = relation.plan.schema().columns();
+        let plan = datafusion::logical_expr::LogicalPlanBuilder::window_plan(relation.plan.clone(), [window])
             .map_err(from_datafusion)?;
         let id = self.new_id();
         let value = bound.finish.map_or(raw.clone(), |finish| finish(raw)).alias(&id);
         let exprs = before.into_iter().map(Expr::Column).chain([value]);
-        rel.plan = crate::project(plan, exprs.collect::<Vec<_>>())?;
+        relation.plan = crate::project(plan, exprs.collect::<Vec<_>>())?;
         Ok(id)
     }
 }

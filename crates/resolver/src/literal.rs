@@ -131,8 +131,9 @@ fn map(key: &DataType, value: &DataType, entries: &[(Literal, Literal)]) -> Resu
     };
     let (keys, values): (Vec<_>, Vec<_>) = entries.iter().map(|(k, v)| (k, v)).unzip();
     let columns = fields.iter().zip([keys, values]).map(|(field, values)| {
-        let typed = values.into_iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
-        column(field, typed)
+        let resolved =
+            values.into_iter().map(|v| as_type(v, field.data_type())).collect::<Result<Vec<_>>>()?;
+        column(field, resolved)
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let rows = StructArray::try_new(fields, columns, None).map_err(|e| from_datafusion(e.into()))?;

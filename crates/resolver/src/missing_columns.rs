@@ -45,9 +45,9 @@ impl Resolver<'_> {
         let mut wanted = self.wanted.borrow().to_vec();
         exprs.for_each(|e| add_columns(e, &mut wanted));
         let before = self.wanted.replace(wanted.into());
-        let rel = self.relation(input, outer);
+        let relation = self.relation(input, outer);
         self.wanted.replace(before);
-        rel
+        relation
     }
 
     /// Returns the wanted columns that the input of a relation can provide.

@@ -16,7 +16,7 @@ use thalweg_values::names::quoted;
 struct Named {
     /// The identity of its column; none for a field of a struct.
     id: Option<String>,
-    typed: ResolvedExpr,
+    resolved: ResolvedExpr,
 }
 
 impl Named {
@@ -31,17 +31,17 @@ impl Resolver<'_> {
         if names.is_empty() {
             let whole = |c: &ScopeColumn| Named {
                 id: Some(c.identity().to_owned()),
-                typed: crate::attribute::value_of(c),
+                resolved: crate::attribute::value_of(c),
             };
             return Ok(scope.columns.iter().map(whole).collect());
         }
-        let env = ExprScope::new(scope, None);
+        let expr_scope = ExprScope::new(scope, None);
         let named = |name: &ir::Name| {
-            let seen = self.seen(name, None, &env)?.ok_or_else(|| unresolved_column(name, scope))?;
+            let seen = self.seen(name, None, &expr_scope)?.ok_or_else(|| unresolved_column(name, scope))?;
             let is_column = name.len() == seen.qualifier_len + 1;
             Ok(Named {
                 id: is_column.then(|| seen.column.identity().to_owned()),
-                typed: self.attribute(name, None, &env)?,
+                resolved: self.attribute(name, None, &expr_scope)?,
             })
         };
         names.iter().map(named).collect()
@@ -55,44 +55,47 @@ impl Resolver<'_> {
         values: &[ir::Expr],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let empty = Scope::default();
-        let env = ExprScope::new(&empty, None);
-        let values = values.iter().map(|v| self.expr(v, &env)).collect::<Result<Vec<_>>>()?;
-        let named = self.named_values(columns, &rel.scope)?;
+        let expr_scope = ExprScope::new(&empty, None);
+        let values = values.iter().map(|v| self.expr(v, &expr_scope)).collect::<Result<Vec<_>>>()?;
+        let named = self.named_values(columns, &relation.scope)?;
         let value_for = |c: &ScopeColumn| {
             let at = named.iter().position(|n| n.is(c))?;
             if values.len() == 1 { values.first() } else { values.get(at) }
         };
         let mut list = vec![];
-        for c in &rel.scope.columns {
-            let typed = crate::attribute::value_of(c);
+        for c in &relation.scope.columns {
+            let resolved = crate::attribute::value_of(c);
             // One value for all columns fills those of its kind; a value for one column is cast to its type.
-            let fits = |v: &&ResolvedExpr| values.len() > 1 || same_kind(&v.data_type, &typed.data_type);
+            let fits = |v: &&ResolvedExpr| values.len() > 1 || same_kind(&v.data_type, &resolved.data_type);
             list.push(match value_for(c).filter(fits) {
                 None => ListItem::column(c),
                 Some(value) => {
                     // A value that cannot be cast to the column's type fills nothing.
                     let value = self.cast(value.clone(), &c.data_type, ir::EvalMode::Try)?;
                     // NaN counts as missing in floating-point columns.
-                    let typed = match typed.data_type {
+                    let resolved = match resolved.data_type {
                         Arrow::Float32 | Arrow::Float64 => {
                             let null = ResolvedExpr::new(
                                 lit(datafusion::common::ScalarValue::Null),
                                 Arrow::Null,
                                 true,
                             );
-                            self.scalar("nanvl", vec![typed.clone(), self.coerced(null, &typed.data_type)?])?
+                            self.scalar(
+                                "nanvl",
+                                vec![resolved.clone(), self.coerced(null, &resolved.data_type)?],
+                            )?
                         }
-                        _ => typed,
+                        _ => resolved,
                     };
-                    let filled = self.scalar("coalesce", vec![typed, value])?;
+                    let filled = self.scalar("coalesce", vec![resolved, value])?;
                     let made = ScopeColumn { id: self.new_id(), nullable: filled.nullable, ..c.clone() };
                     ListItem::Made(Box::new((made, filled)))
                 }
             });
         }
-        self.select_items(rel, &list, None)
+        self.select_items(relation, &list, None)
     }
 
     pub(crate) fn drop_missing(
@@ -102,14 +105,14 @@ impl Resolver<'_> {
         min_non_nulls: Option<usize>,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        let named = self.named_values(columns, &rel.scope)?;
+        let relation = self.relation(input, outer)?;
+        let named = self.named_values(columns, &relation.scope)?;
         let mut present = vec![];
-        for Named { typed, .. } in named {
-            let not_null = typed.expr.clone().is_not_null();
-            present.push(match typed.data_type {
+        for Named { resolved, .. } in named {
+            let not_null = resolved.expr.clone().is_not_null();
+            present.push(match resolved.data_type {
                 Arrow::Float32 | Arrow::Float64 => {
-                    let nan = self.scalar("isnan", vec![typed])?;
+                    let nan = self.scalar("isnan", vec![resolved])?;
                     not_null.and(Expr::Not(Box::new(nan.expr)))
                 }
                 _ => not_null,
@@ -134,23 +137,23 @@ impl Resolver<'_> {
             }
         };
         let conjuncts = condition.map(|c| ResolvedExpr::new(c, Arrow::Boolean, false));
-        self.filtered(rel, conjuncts.into_iter().collect())
+        self.filtered(relation, conjuncts.into_iter().collect())
     }
 
     /// Replaces values in columns of the values' kind.
     pub(crate) fn replace(
         &self,
-        rel: ResolvedRelation,
+        relation: ResolvedRelation,
         columns: &[ir::Name],
         replacements: &[(ir::Expr, ir::Expr)],
     ) -> Result<ResolvedRelation> {
         let empty = Scope::default();
-        let env = ExprScope::new(&empty, None);
+        let expr_scope = ExprScope::new(&empty, None);
         let pairs = replacements
             .iter()
-            .map(|(old, new)| Ok((self.expr(old, &env)?, self.expr(new, &env)?)))
+            .map(|(old, new)| Ok((self.expr(old, &expr_scope)?, self.expr(new, &expr_scope)?)))
             .collect::<Result<Vec<_>>>()?;
-        let named = self.named_values(columns, &rel.scope)?;
+        let named = self.named_values(columns, &relation.scope)?;
         if let Some((_, name)) = named.iter().zip(columns).find(|(n, _)| n.id.is_none()) {
             let text = format!("The replace function does not support nested column {}.", quoted(name));
             return Err(Error::new(
@@ -162,9 +165,9 @@ impl Resolver<'_> {
             .param("colName", quoted(name)));
         }
         let mut list = vec![];
-        for c in &rel.scope.columns {
-            let typed = crate::attribute::value_of(c);
-            let fits = pairs.iter().all(|(old, _)| same_kind(&old.data_type, &typed.data_type));
+        for c in &relation.scope.columns {
+            let resolved = crate::attribute::value_of(c);
+            let fits = pairs.iter().all(|(old, _)| same_kind(&old.data_type, &resolved.data_type));
             if !fits || !named.iter().any(|n| n.is(c)) {
                 list.push(ListItem::column(c));
                 continue;
@@ -176,17 +179,17 @@ impl Resolver<'_> {
                 let new = self.cast(new.clone(), &c.data_type, ir::EvalMode::Ansi)?;
                 nullable |= new.nullable;
                 // The comparison is null-safe, since the value to replace may be a null.
-                let equal = self.scalar("<=>", vec![typed.clone(), old])?;
+                let equal = self.scalar("<=>", vec![resolved.clone(), old])?;
                 branches.push((Box::new(equal.expr), Box::new(new.expr)));
             }
-            let replaced = Expr::Case(Case::new(None, branches, Some(Box::new(typed.expr))));
+            let replaced = Expr::Case(Case::new(None, branches, Some(Box::new(resolved.expr))));
             let made = ScopeColumn { id: self.new_id(), nullable, ..c.clone() };
             list.push(ListItem::Made(Box::new((
                 made,
-                ResolvedExpr::new(replaced, typed.data_type, nullable),
+                ResolvedExpr::new(replaced, resolved.data_type, nullable),
             ))));
         }
-        self.select_items(rel, &list, None)
+        self.select_items(relation, &list, None)
     }
 }
 

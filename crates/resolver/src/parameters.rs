@@ -19,11 +19,11 @@ impl Resolver<'_> {
         let arguments = ir::Arguments { positional: positional.to_vec(), named: named.to_vec() };
         let text = self.text.replace(Some(text.into()));
         let arguments = self.arguments.replace(Some(Rc::new(arguments)));
-        let rel = self.relation(query, outer);
+        let relation = self.relation(query, outer);
         // The state is restored also after an error, since a caller may try another reading of the query.
         self.arguments.replace(arguments);
         self.text.replace(text);
-        rel
+        relation
     }
 
     /// Returns the argument of a marker. Arguments are constants: they cannot use columns.
@@ -31,7 +31,7 @@ impl Resolver<'_> {
         &self,
         marker: &ParameterMarker,
         origin: Origin,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
         let arguments = self.arguments.borrow().clone();
         let argument = arguments.as_deref().and_then(|a| match marker {
@@ -41,16 +41,16 @@ impl Resolver<'_> {
         let argument = argument.ok_or_else(|| unbound(marker, origin))?;
         // The scope is empty, so any column in an argument is unresolved.
         let scope = Scope::default();
-        let env = ExprScope { clause: env.clause, ..ExprScope::new(&scope, None) };
+        let expr_scope = ExprScope { clause: expr_scope.clause, ..ExprScope::new(&scope, None) };
         match &argument.node {
             // An argument is like a literal in the text, where a decimal has the digits that are written.
             ir::ExprNode::Literal(Literal::Decimal { unscaled, precision: _, scale }) => {
                 let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
                 let precision = digits.max(scale.unsigned_abs().into()).try_into().unwrap_or(u8::MAX);
                 let written = Literal::Decimal { unscaled: *unscaled, precision, scale: *scale };
-                self.expr(&ir::Expr::new(ir::ExprNode::Literal(written)), &env)
+                self.expr(&ir::Expr::new(ir::ExprNode::Literal(written)), &expr_scope)
             }
-            _ => self.expr(argument, &env),
+            _ => self.expr(argument, &expr_scope),
         }
     }
 }

@@ -74,10 +74,10 @@ impl Resolver<'_> {
         unpivot: &ir::Unpivot,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(&unpivot.input, outer)?;
-        let env = ExprScope { clause: Clause::Unpivot, ..ExprScope::new(&rel.scope, outer) };
+        let relation = self.relation(&unpivot.input, outer)?;
+        let expr_scope = ExprScope { clause: Clause::Unpivot, ..ExprScope::new(&relation.scope, outer) };
         let expand = |list: &[ir::Expr]| -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
-            let items = list.iter().map(|e| self.item(e, &env)).collect::<Result<Vec<_>>>()?;
+            let items = list.iter().map(|e| self.item(e, &expr_scope)).collect::<Result<Vec<_>>>()?;
             Ok(items.into_iter().flatten().collect())
         };
         let ids = expand(&unpivot.ids)?;
@@ -85,7 +85,7 @@ impl Resolver<'_> {
             Some(values) => expand(values)?,
             None => {
                 let is_id = |c: &ScopeColumn| ids.iter().any(|(id, _)| same_name(&id.name, &c.name));
-                let rest = rel.scope.columns.iter().filter(|c| !is_id(c));
+                let rest = relation.scope.columns.iter().filter(|c| !is_id(c));
                 rest.map(|c| (c.clone(), crate::attribute::value_of(c))).collect()
             }
         };
@@ -96,9 +96,9 @@ impl Resolver<'_> {
         let value_column = ScopeColumn::new(self.new_id(), &unpivot.value_column, value_type, nullable);
         let columns = self.unpivoted_columns(&ids, &unpivot.variable_column, value_column);
         let values = values.into_iter().map(|(c, value)| Ok((c, self.coerced(value, &common)?)));
-        let plan = unpivoted(&rel.plan, &ids, values.collect::<Result<_>>()?, &columns)?;
+        let plan = unpivoted(&relation.plan, &ids, values.collect::<Result<_>>()?, &columns)?;
         let visible = columns.iter().map(|c| column(&c.id)).collect::<Vec<Expr>>();
-        Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..rel })
+        Ok(ResolvedRelation { plan: project(plan, visible)?, scope: Scope::new(columns), ..relation })
     }
 
     /// The ids with new identities, the column of names, and the column of values.

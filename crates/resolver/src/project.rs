@@ -23,10 +23,10 @@ impl Resolver<'_> {
         exprs: &[ir::Expr],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        let env = ExprScope::new(&rel.scope, outer);
-        exprs.iter().try_for_each(|e| self.expr(e, &env).map(|_| ()))?;
-        Ok(rel)
+        let relation = self.relation(input, outer)?;
+        let expr_scope = ExprScope::new(&relation.scope, outer);
+        exprs.iter().try_for_each(|e| self.expr(e, &expr_scope).map(|_| ()))?;
+        Ok(relation)
     }
 
     pub(crate) fn alias(
@@ -36,14 +36,14 @@ impl Resolver<'_> {
         columns: &[String],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let mut rel = self.relation(input, outer)?;
-        rename(&mut rel.scope, columns, "an alias")?;
-        for c in &mut rel.scope.columns {
+        let mut relation = self.relation(input, outer)?;
+        rename(&mut relation.scope, columns, "an alias")?;
+        for c in &mut relation.scope.columns {
             c.qualifier = vec![alias.to_owned()];
         }
         // Above an alias the qualifiers of the input are not visible, so the keys that USING hides are not either.
-        rel.scope.hidden.clear();
-        Ok(rel)
+        relation.scope.hidden.clear();
+        Ok(relation)
     }
 
     pub(crate) fn with_columns(
@@ -52,7 +52,7 @@ impl Resolver<'_> {
         columns: &[ir::Expr],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let mut named = vec![];
         for item in columns {
             let ExprNode::Alias { names, .. } = &item.node else {
@@ -67,18 +67,18 @@ impl Resolver<'_> {
         // As in Spark, a name that several columns have replaces each of them.
         let new_for = |c: &ScopeColumn| named.iter().find(|(n, _)| same_name(n, &c.name));
         let mut list: Vec<ListItem> = vec![];
-        for c in &rel.scope.columns {
+        for c in &relation.scope.columns {
             list.push(match new_for(c) {
                 Some((_, item)) => ListItem::Expr((*item).clone()),
                 None => ListItem::column(c),
             });
         }
         for (name, item) in &named {
-            if !rel.scope.columns.iter().any(|c| same_name(&c.name, name)) {
+            if !relation.scope.columns.iter().any(|c| same_name(&c.name, name)) {
                 list.push(ListItem::Expr((*item).clone()));
             }
         }
-        self.select_items(rel, &list, outer)
+        self.select_items(relation, &list, outer)
     }
 
     pub(crate) fn renamed(
@@ -87,8 +87,8 @@ impl Resolver<'_> {
         renames: &[(String, String)],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        let mut columns = rel.scope.columns.clone();
+        let relation = self.relation(input, outer)?;
+        let mut columns = relation.scope.columns.clone();
         for c in &mut columns {
             for (from, to) in renames {
                 if same_name(&c.name, from) {
@@ -99,7 +99,7 @@ impl Resolver<'_> {
                 }
             }
         }
-        Ok(self.showing(rel, columns))
+        Ok(self.showing(relation, columns))
     }
 
     pub(crate) fn drop_columns(
@@ -109,15 +109,15 @@ impl Resolver<'_> {
         names: &[String],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let mut dropped = vec![];
         for item in columns {
             let ExprNode::Attribute { name, plan_id } = &item.node else {
                 return Err(Error::unsupported("drop of an expression that is not a column"));
             };
-            let env = ExprScope::new(&rel.scope, None);
+            let expr_scope = ExprScope::new(&relation.scope, None);
             // A name that does not exist is ignored, and so is a field of a struct.
-            match self.seen(name, *plan_id, &env)? {
+            match self.seen(name, *plan_id, &expr_scope)? {
                 Some(seen) if name.len() == seen.qualifier_len + 1 => {
                     dropped.push(seen.column.identity().to_owned());
                 }
@@ -125,11 +125,11 @@ impl Resolver<'_> {
                 _ => {}
             }
         }
-        let mut columns = rel.scope.columns.clone();
+        let mut columns = relation.scope.columns.clone();
         columns.retain(|c| {
             !dropped.iter().any(|d| d == c.identity()) && !names.iter().any(|n| same_name(n, &c.name))
         });
-        Ok(self.showing(rel, columns))
+        Ok(self.showing(relation, columns))
     }
 
     pub(crate) fn to_df(
@@ -138,11 +138,11 @@ impl Resolver<'_> {
         names: &[String],
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
-        if names.len() != rel.scope.columns.len() {
+        let relation = self.relation(input, outer)?;
+        if names.len() != relation.scope.columns.len() {
             let text = format!(
                 "The number of columns ({}) does not match the number of new names ({}).",
-                rel.scope.columns.len(),
+                relation.scope.columns.len(),
                 names.len()
             );
             return Err(Error::new(
@@ -152,20 +152,20 @@ impl Resolver<'_> {
                 text,
             ));
         }
-        let mut columns = rel.scope.columns.clone();
+        let mut columns = relation.scope.columns.clone();
         for (c, name) in columns.iter_mut().zip(names) {
             c.name.clone_from(name);
             c.qualifier.clear();
             c.repeats = None;
         }
-        Ok(self.showing(rel, columns))
+        Ok(self.showing(relation, columns))
     }
 
     /// Makes these columns of the plan the visible ones.
-    fn showing(&self, mut rel: ResolvedRelation, columns: Vec<ScopeColumn>) -> ResolvedRelation {
-        rel.scope.left_out = self.left_out(&rel, &columns);
-        rel.scope.columns = columns;
-        rel
+    fn showing(&self, mut relation: ResolvedRelation, columns: Vec<ScopeColumn>) -> ResolvedRelation {
+        relation.scope.left_out = self.left_out(&relation, &columns);
+        relation.scope.columns = columns;
+        relation
     }
 
     /// `df.to(schema)`: columns by name, cast where a loss is an error.
@@ -175,22 +175,22 @@ impl Resolver<'_> {
         schema: &StructType,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let mut list = vec![];
         for field in &schema.fields {
-            let found = rel.scope.columns.iter().find(|c| same_name(&c.name, &field.name));
+            let found = relation.scope.columns.iter().find(|c| same_name(&c.name, &field.name));
             let Some(found) = found else {
                 if !field.nullable {
-                    return Err(unresolved_column(std::slice::from_ref(&field.name), &rel.scope));
+                    return Err(unresolved_column(std::slice::from_ref(&field.name), &relation.scope));
                 }
                 let null = ScalarValue::try_new_null(&thalweg_values::types::to_arrow(&field.data_type));
-                let typed = ResolvedExpr::new(
+                let resolved = ResolvedExpr::new(
                     lit(null.map_err(from_datafusion)?),
                     thalweg_values::types::to_arrow(&field.data_type),
                     true,
                 );
                 let c = ScopeColumn::new(self.new_id(), &field.name, field.data_type.clone(), true);
-                list.push(ListItem::Made(Box::new((c, typed))));
+                list.push(ListItem::Made(Box::new((c, resolved))));
                 continue;
             };
             if found.nullable && !field.nullable {
@@ -199,11 +199,12 @@ impl Resolver<'_> {
                     format!("Column or field {name} is nullable while it's required to be non-nullable.");
                 return Err(analysis("NULLABLE_COLUMN_OR_FIELD", "42000", text).param("name", name));
             }
-            let typed = self.cast(crate::attribute::value_of(found), &field.data_type, ir::EvalMode::Ansi)?;
+            let resolved =
+                self.cast(crate::attribute::value_of(found), &field.data_type, ir::EvalMode::Ansi)?;
             let mut c = ScopeColumn::new(self.new_id(), &field.name, field.data_type.clone(), found.nullable);
             c.metadata.clone_from(&field.metadata);
-            list.push(ListItem::Made(Box::new((c, typed))));
+            list.push(ListItem::Made(Box::new((c, resolved))));
         }
-        self.select_items(rel, &list, outer)
+        self.select_items(relation, &list, outer)
     }
 }

@@ -46,8 +46,8 @@ pub fn resolve_expression_type(expr: &ir::Expr, ctx: &Context) -> Result<(DataTy
         return Err(Error::unsupported("a subquery in an expression without a query"));
     }
     let (loads, scope) = (Loads::default(), Scope::default());
-    let typed = Resolver::new(ctx, &loads).expr(expr, &ExprScope::new(&scope, None))?;
-    Ok((typed.spark_type()?, typed.nullable))
+    let resolved = Resolver::new(ctx, &loads).expr(expr, &ExprScope::new(&scope, None))?;
+    Ok((resolved.spark_type()?, resolved.nullable))
 }
 
 /// A resolved relation: its plan, and the names of the plan's columns.
@@ -120,20 +120,21 @@ impl<'a> Resolver<'a> {
     }
 
     fn resolve_query(&self, relation: &Relation) -> Result<ResolvedQuery> {
-        let rel = self.relation(relation, None)?;
-        let columns: Vec<_> = rel.scope.columns.iter().map(ScopeColumn::resolved).collect();
+        let resolved = self.relation(relation, None)?;
+        let columns: Vec<_> = resolved.scope.columns.iter().map(ScopeColumn::resolved).collect();
         let ids: Vec<_> = columns.iter().map(|c| c.id.as_str()).collect();
-        let shown: Vec<_> = rel.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
-        let plan = if ids == shown { rel.plan } else { project(rel.plan, ids.into_iter().map(column))? };
+        let shown: Vec<_> = resolved.plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
+        let plan =
+            if ids == shown { resolved.plan } else { project(resolved.plan, ids.into_iter().map(column))? };
         // Streams refuse subqueries, so they stay as they are for the error.
-        let plan = if rel.streaming {
+        let plan = if resolved.streaming {
             plan
         } else {
             let plan =
                 thalweg_logical::collapse_projections(self.unnested(plan)?).map_err(from_datafusion)?;
             thalweg_logical::bound_expansion(plan).map_err(from_datafusion)?
         };
-        Ok(ResolvedQuery { plan, columns, streaming: rel.streaming })
+        Ok(ResolvedQuery { plan, columns, streaming: resolved.streaming })
     }
 
     /// Resolves a relation; `outer` is the enclosing query of a correlated subquery.
@@ -159,16 +160,16 @@ impl<'a> Resolver<'a> {
         let answer = self.relation_node(relation, outer);
         self.depth.set(self.depth.get() - 1);
         self.wanted.replace(wanted);
-        let mut rel = answer.map_err(|e| self.at(e, relation.origin))?;
+        let mut resolved = answer.map_err(|e| self.at(e, relation.origin))?;
         if relation.node.row_preserving_input().is_none() {
-            rel.scope.left_out.clear();
+            resolved.scope.left_out.clear();
         }
         // The depth is counted before the relation gets its own id, which is at the distance 0 from its columns.
-        rel.scope.deepen();
+        resolved.scope.deepen();
         if let Some(id) = relation.plan_id {
-            rel.scope.mark_plan(id);
+            resolved.scope.mark_plan(id);
         }
-        Ok(rel)
+        Ok(resolved)
     }
 
     /// Creates a new opaque column id.

@@ -87,21 +87,21 @@ impl Resolver<'_> {
         let RelationNode::Sort { input, order, .. } = &relation.node else {
             return Err(analysis("INVALID_CLAUSE", "42601", "HAVING and QUALIFY need a SELECT.".to_owned()));
         };
-        let rel = self.input_with(input, order.iter().map(|o| &o.expr), outer)?;
+        let resolved = self.input_with(input, order.iter().map(|o| &o.expr), outer)?;
         let mut outputs = Outputs::default();
-        for c in &rel.scope.columns {
+        for c in &resolved.scope.columns {
             outputs.push(c.clone(), crate::attribute::value_of(c));
         }
-        let env = ExprScope { clause: Clause::OrderBy, ..ExprScope::new(&rel.scope, outer) };
-        let order = self.sort_keys(order, &outputs, &env)?;
-        let hidden = rel.scope.hidden.clone();
-        let mut rel = self.output(rel, ResolvedSelect { order, ..ResolvedSelect::of(outputs) })?;
+        let expr_scope = ExprScope { clause: Clause::OrderBy, ..ExprScope::new(&resolved.scope, outer) };
+        let order = self.sort_keys(order, &outputs, &expr_scope)?;
+        let hidden = resolved.scope.hidden.clone();
+        let mut resolved = self.output(resolved, ResolvedSelect { order, ..ResolvedSelect::of(outputs) })?;
         // A sort that projects removes the columns hidden by USING, otherwise they stay in scope.
-        rel.scope.hidden = hidden
+        resolved.scope.hidden = hidden
             .into_iter()
-            .filter(|c| rel.plan.schema().has_column_with_unqualified_name(&c.id))
+            .filter(|c| resolved.plan.schema().has_column_with_unqualified_name(&c.id))
             .collect();
-        Ok(rel)
+        Ok(resolved)
     }
 
     fn select(&self, select: &Select, outer: Option<&ExprScope>) -> Result<ResolvedRelation> {
@@ -110,39 +110,42 @@ impl Resolver<'_> {
             Body::Aggregate(_) => self.relation(select.input, outer)?,
         };
         let calls = RefCell::new(Calls::default());
-        let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.aggregates, env.windows, env.clause) = (Some(&calls), true, true, Clause::Select);
-        let (list, mut grouping) = self.list_and_grouping(&select.body, &env)?;
+        let mut expr_scope = ExprScope::new(&input.scope, outer);
+        (expr_scope.calls, expr_scope.aggregates, expr_scope.windows, expr_scope.clause) =
+            (Some(&calls), true, true, Clause::Select);
+        let (list, mut grouping) = self.list_and_grouping(&select.body, &expr_scope)?;
         let with_null_keys;
         if let Some(sets) = grouping.as_ref().filter(|g| g.sets.is_some()) {
             // Resolved again, because the types of nested values say whether a part of them may be null.
             with_null_keys = sets.scope_with_null_keys(&input.scope);
-            env.scope = &with_null_keys;
-            grouping = self.list_and_grouping(&select.body, &env)?.1;
+            expr_scope.scope = &with_null_keys;
+            grouping = self.list_and_grouping(&select.body, &expr_scope)?.1;
         }
         let mut lateral = Outputs::default();
         if let Some(grouping) = &grouping {
             grouping.name_windows(&mut lateral);
         }
-        let (mut outputs, generator) = self.select_list(&list, lateral, &env)?;
+        let (mut outputs, generator) = self.select_list(&list, lateral, &expr_scope)?;
         // The nested relations' ids, so that an outer clause may refer to the outputs by them.
         for id in &select.plan_ids {
             outputs.scope.mark_plan(*id);
             outputs.scope.deepen();
         }
-        let env = ExprScope { outputs: Some(&outputs), ..env };
+        let expr_scope = ExprScope { outputs: Some(&outputs), ..expr_scope };
         // HAVING is evaluated below the windows, so it cannot use one; QUALIFY is above them.
         let having = match select.having {
-            Some(condition) => {
-                self.conjuncts(condition, &ExprScope { windows: false, clause: Clause::Having, ..env })?
-            }
+            Some(condition) => self
+                .conjuncts(condition, &ExprScope { windows: false, clause: Clause::Having, ..expr_scope })?,
             None => vec![],
         };
         let qualify = match select.qualify {
-            Some(condition) => self.conjuncts(condition, &ExprScope { clause: Clause::Qualify, ..env })?,
+            Some(condition) => {
+                self.conjuncts(condition, &ExprScope { clause: Clause::Qualify, ..expr_scope })?
+            }
             None => vec![],
         };
-        let order = self.sort_keys(select.order, &outputs, &ExprScope { clause: Clause::OrderBy, ..env })?;
+        let order =
+            self.sort_keys(select.order, &outputs, &ExprScope { clause: Clause::OrderBy, ..expr_scope })?;
         // HAVING, or an aggregate in any clause, makes all rows one group. Only now have all clauses been resolved.
         if grouping.is_none() && (select.having.is_some() || !calls.borrow().aggregates.is_empty()) {
             grouping = Some(crate::aggregate::Grouping::global());
@@ -159,13 +162,13 @@ impl Resolver<'_> {
     fn list_and_grouping(
         &self,
         body: &Body<'_>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<(Vec<ListItem>, Option<crate::aggregate::Grouping>)> {
         match body {
             Body::Project(items) => Ok((items.iter().cloned().map(ListItem::Expr).collect(), None)),
             Body::Aggregate(aggregate) => {
                 let list = aggregate_list(aggregate);
-                let grouping = self.grouping_keys(aggregate, &list, env)?;
+                let grouping = self.grouping_keys(aggregate, &list, expr_scope)?;
                 Ok((list.into_iter().map(ListItem::Expr).collect(), Some(grouping)))
             }
         }
@@ -179,9 +182,9 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let calls = RefCell::new(Calls::default());
-        let mut env = ExprScope::new(&input.scope, outer);
-        (env.calls, env.windows, env.clause) = (Some(&calls), true, Clause::Select);
-        let (outputs, generator) = self.select_list(items, Outputs::default(), &env)?;
+        let mut expr_scope = ExprScope::new(&input.scope, outer);
+        (expr_scope.calls, expr_scope.windows, expr_scope.clause) = (Some(&calls), true, Clause::Select);
+        let (outputs, generator) = self.select_list(items, Outputs::default(), &expr_scope)?;
         let resolved = ResolvedSelect { generator, ..ResolvedSelect::of(outputs) };
         let calls = calls.into_inner();
         self.assembled(input, Parts { resolved, calls, grouping: None })
@@ -192,25 +195,25 @@ impl Resolver<'_> {
         let Parts { mut resolved, mut calls, grouping } = parts;
         require_above(&resolved.outputs, &calls, resolved.generator.as_ref())?;
         let (scope, is_grouped) = (input.scope.clone(), grouping.is_some());
-        let mut rel = self.event_windows(input, &calls)?;
+        let mut relation = self.event_windows(input, &calls)?;
         if let Some(grouping) = grouping {
-            rel = self.aggregate(rel, grouping, &mut calls, &mut resolved)?;
+            relation = self.aggregate(relation, grouping, &mut calls, &mut resolved)?;
         }
         let having = std::mem::take(&mut resolved.having);
-        rel = self.filtered(rel, having)?;
+        relation = self.filtered(relation, having)?;
         // As in Spark, windows see the generated rows, unless there are groups: then the list is generated from them.
         if let Some(generator) = resolved.generator.take_if(|_| !is_grouped) {
-            rel = self.generate(rel, generator)?;
+            relation = self.generate(relation, generator)?;
         }
-        rel = self.windows(rel, &calls)?;
+        relation = self.windows(relation, &calls)?;
         let qualify = std::mem::take(&mut resolved.qualify);
-        rel = self.filtered(rel, qualify)?;
+        relation = self.filtered(relation, qualify)?;
         if let Some(generator) = resolved.generator.take() {
-            rel = self.generate(rel, generator)?;
+            relation = self.generate(relation, generator)?;
         }
-        let mut rel = self.output(rel, resolved)?;
-        rel.scope.hidden = hidden_by_using(&scope, &rel.plan);
-        Ok(rel)
+        let mut relation = self.output(relation, resolved)?;
+        relation.scope.hidden = hidden_by_using(&scope, &relation.plan);
+        Ok(relation)
     }
 
     /// Resolves a select list; each item may use the aliases before it.
@@ -218,7 +221,7 @@ impl Resolver<'_> {
         &self,
         items: &[ListItem],
         mut lateral: Outputs,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<(Outputs, Option<GeneratedColumns>)> {
         let mut outputs = Outputs::default();
         let mut generator = None;
@@ -226,28 +229,28 @@ impl Resolver<'_> {
             let item = match item {
                 ListItem::Expr(item) => item,
                 ListItem::Made(made) => {
-                    let (column, typed) = made.as_ref().clone();
+                    let (column, resolved) = made.as_ref().clone();
                     // A column may be listed twice, but DataFusion refuses two columns of one name.
                     let id = unused(column.id, &outputs.scope, || self.new_id());
-                    outputs.push(ScopeColumn { id, ..column }, typed);
+                    outputs.push(ScopeColumn { id, ..column }, resolved);
                     continue;
                 }
             };
-            let env = ExprScope { lateral: Some(&lateral), ..*env };
-            if let Some(found) = self.generator(item, &env)? {
+            let expr_scope = ExprScope { lateral: Some(&lateral), ..*expr_scope };
+            if let Some(found) = self.generator(item, &expr_scope)? {
                 if generator.is_some() {
                     let text =
                         "The generator is not supported: only one generator allowed per SELECT clause.";
                     return Err(analysis("UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "42K0E", text.to_owned()));
                 }
-                for (column, typed) in found.columns() {
-                    outputs.push(column, typed);
+                for (column, resolved) in found.columns() {
+                    outputs.push(column, resolved);
                 }
                 generator = Some(found);
                 continue;
             }
             let is_alias = matches!(item.node, ExprNode::Alias { .. });
-            for (column, typed) in self.item(item, &env)? {
+            for (column, resolved) in self.item(item, &expr_scope)? {
                 // A column that is there already is repeated: the plan needs another name for it.
                 let column = match outputs.scope.by_id(&column.id) {
                     Some(_) => column.repeated(self.new_id()),
@@ -255,106 +258,115 @@ impl Resolver<'_> {
                 };
                 // Later items may name an alias, but not a name that was derived from an expression.
                 if is_alias {
-                    lateral.push(column.clone(), typed.clone());
+                    lateral.push(column.clone(), resolved.clone());
                 }
-                outputs.push(column, typed);
+                outputs.push(column, resolved);
             }
         }
         Ok((outputs, generator))
     }
 
     /// One item of a select list: a column, several for a star.
-    pub(crate) fn item(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
+    pub(crate) fn item(
+        &self,
+        item: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
         let value = |c: ScopeColumn| {
-            let typed = crate::attribute::value_of(&c);
-            (c, typed)
+            let resolved = crate::attribute::value_of(&c);
+            (c, resolved)
         };
         match &item.node {
             // A relation of this name has priority over a column that is a struct.
             ExprNode::Star { target: Some(target), plan_id, .. }
-                if env.scope.qualified(target).is_empty() =>
+                if expr_scope.scope.qualified(target).is_empty() =>
             {
-                self.struct_star(item, target, *plan_id, env)
+                self.struct_star(item, target, *plan_id, expr_scope)
             }
             ExprNode::Star { .. } | ExprNode::Regex { .. } => {
-                Ok(self.star(item, env)?.into_iter().map(value).collect())
+                Ok(self.star(item, expr_scope)?.into_iter().map(value).collect())
             }
             ExprNode::Alias { expr, names, metadata } => {
                 let [name] = names.as_slice() else {
                     let text = format!("The number of aliases ({}) does not match one column.", names.len());
                     return Err(analysis("NUM_COLUMNS_MISMATCH", "42826", text));
                 };
-                let (mut column, typed) = self.named(expr, name.clone(), env)?;
+                let (mut column, resolved) = self.named(expr, name.clone(), expr_scope)?;
                 if let Some(text) = metadata {
                     column.metadata = parse_metadata(text)?;
                 }
-                Ok(vec![(column, typed)])
+                Ok(vec![(column, resolved)])
             }
-            ExprNode::Attribute { name, plan_id } if self.bare_call(name, *plan_id, env).is_none() => {
-                let seen = self.seen(name, *plan_id, env).map_err(|e| self.at(e, item.origin))?;
+            ExprNode::Attribute { name, plan_id } if self.bare_call(name, *plan_id, expr_scope).is_none() => {
+                let seen = self.seen(name, *plan_id, expr_scope).map_err(|e| self.at(e, item.origin))?;
                 match seen {
                     // An unchanged column keeps its id, so that later clauses still find it.
                     Some(seen)
-                        if name.len() == seen.qualifier_len + 1 && is_column(&seen.typed, seen.column) =>
+                        if name.len() == seen.qualifier_len + 1 && is_column(&seen.resolved, seen.column) =>
                     {
                         let shown = name.last().cloned().unwrap_or_default();
                         let column = ScopeColumn { name: shown, ..seen.column.clone() };
-                        Ok(vec![(column, seen.typed)])
+                        Ok(vec![(column, seen.resolved)])
                     }
-                    _ => Ok(vec![self.named(item, name.last().cloned().unwrap_or_default(), env)?]),
+                    _ => Ok(vec![self.named(item, name.last().cloned().unwrap_or_default(), expr_scope)?]),
                 }
             }
             // A column that is only cast keeps its name.
-            ExprNode::Cast { expr, .. } if self.is_bare_column(expr, env) => {
-                Ok(vec![self.named(item, self.name_of(expr, env), env)?])
+            ExprNode::Cast { expr, .. } if self.is_bare_column(expr, expr_scope) => {
+                Ok(vec![self.named(item, self.name_of(expr, expr_scope), expr_scope)?])
             }
-            _ => Ok(vec![self.named(item, self.name_of(item, env), env)?]),
+            _ => Ok(vec![self.named(item, self.name_of(item, expr_scope), expr_scope)?]),
         }
     }
 
-    fn is_bare_column(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+    fn is_bare_column(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> bool {
         let ExprNode::Attribute { name, plan_id } = &expr.node else { return false };
-        let seen = self.seen(name, *plan_id, env);
+        let seen = self.seen(name, *plan_id, expr_scope);
         matches!(seen, Ok(Some(seen)) if name.len() == seen.qualifier_len + 1)
     }
 
     /// An expression under a name: a new column.
-    fn named(&self, expr: &ir::Expr, name: String, env: &ExprScope) -> Result<(ScopeColumn, ResolvedExpr)> {
-        let typed = self.expr(expr, env)?;
-        let mut column = ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable);
+    fn named(
+        &self,
+        expr: &ir::Expr,
+        name: String,
+        expr_scope: &ExprScope,
+    ) -> Result<(ScopeColumn, ResolvedExpr)> {
+        let resolved = self.expr(expr, expr_scope)?;
+        let mut column = ScopeColumn::new(self.new_id(), name, resolved.spark_type()?, resolved.nullable);
         if let ExprNode::Attribute { name, plan_id } = &expr.node
-            && let Some(seen) = self.seen(name, *plan_id, env)?
+            && let Some(seen) = self.seen(name, *plan_id, expr_scope)?
             && name.len() == seen.qualifier_len + 1
         {
             column.metadata.clone_from(&seen.column.metadata);
         }
-        mark_event_time(&mut column, &typed);
-        Ok((column, typed))
+        mark_event_time(&mut column, &resolved);
+        Ok((column, resolved))
     }
 
     /// Filters out rows without event time and expands sliding windows.
-    fn event_windows(&self, mut rel: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
+    fn event_windows(&self, mut relation: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
         for time in &calls.times {
             let present = ResolvedExpr::new(time.clone().is_not_null(), Arrow::Boolean, false);
-            rel = self.filtered(rel, vec![present])?;
+            relation = self.filtered(relation, vec![present])?;
         }
         for found in &calls.unnests {
-            rel.plan = self.expanded(rel.plan, &found.id, found.list.clone(), false)?;
+            relation.plan = self.expanded(relation.plan, &found.id, found.list.clone(), false)?;
             if let Some(delay) = found.event_delay {
-                let exprs = rel.plan.schema().columns().into_iter().map(|c| match c.name == found.id {
+                let exprs = relation.plan.schema().columns().into_iter().map(|c| match c.name == found.id {
                     true => marked(Expr::Column(c), &found.id, Some(delay)),
                     false => Expr::Column(c),
                 });
-                rel.plan = project(rel.plan.clone(), exprs.collect::<Vec<_>>())?;
+                relation.plan = project(relation.plan.clone(), exprs.collect::<Vec<_>>())?;
             }
         }
-        Ok(rel)
+        Ok(relation)
     }
 
     /// Computes the volatile outputs that others use, each once, as columns.
     fn named_outputs(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         resolved: &mut ResolvedSelect,
     ) -> Result<ResolvedRelation> {
         // The outputs are taken in the order of the list, since a later one may use the column of an earlier one.
@@ -366,35 +378,38 @@ impl Resolver<'_> {
             }
             let of_id = |c: &ScopeColumn| c.id == id;
             let Some(at) = resolved.outputs.scope.columns.iter().position(of_id) else { continue };
-            let Some(typed) = resolved.outputs.exprs.get_mut(at) else { continue };
-            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
-            exprs.push(typed.expr.clone().alias(&id));
-            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
-            *typed = ResolvedExpr { expr: column(&id), volatile: false, ..typed.clone() };
+            let Some(value) = resolved.outputs.exprs.get_mut(at) else { continue };
+            let mut exprs: Vec<Expr> =
+                relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            exprs.push(value.expr.clone().alias(&id));
+            relation.plan = self.compute_once(project(relation.plan, exprs)?, relation.streaming);
+            *value = ResolvedExpr { expr: column(&id), volatile: false, ..value.clone() };
         }
-        Ok(rel)
+        Ok(relation)
     }
 
     /// The select list over its input, sorted.
     pub(crate) fn output(
         &self,
-        rel: ResolvedRelation,
+        relation: ResolvedRelation,
         mut resolved: ResolvedSelect,
     ) -> Result<ResolvedRelation> {
-        let rel = self.named_outputs(rel, &mut resolved)?;
+        let relation = self.named_outputs(relation, &mut resolved)?;
         let ResolvedSelect { outputs, order, .. } = resolved;
         let varies = outputs.exprs.iter().chain(order.iter().map(|(key, _)| key)).any(|e| e.volatile);
         let mut columns = outputs.scope.columns;
-        let left_out = self.left_out(&rel, &columns);
+        let left_out = self.left_out(&relation, &columns);
         let mut exprs = vec![];
-        for (c, typed) in columns.iter_mut().zip(&outputs.exprs) {
-            let computed = typed.expr != column(&c.id);
-            // A predicate on this column may move below, where it would be computed on rows that `rel` excludes.
-            c.guarded = (computed || c.guarded) && rel.excludes && crate::filter::is_risky(typed, &rel.scope);
+        for (c, value) in columns.iter_mut().zip(&outputs.exprs) {
+            let computed = value.expr != column(&c.id);
+            // A predicate on this column may move below, where it would be computed on rows that `relation` excludes.
+            c.guarded = (computed || c.guarded)
+                && relation.excludes
+                && crate::filter::is_risky(value, &relation.scope);
             exprs.push(if computed {
-                marked(typed.expr.clone(), &c.id, typed.event_delay)
+                marked(value.expr.clone(), &c.id, value.event_delay)
             } else {
-                typed.expr.clone()
+                value.expr.clone()
             });
         }
         let mut kept: Vec<&str> = columns.iter().map(|c| c.id.as_str()).collect();
@@ -419,17 +434,17 @@ impl Resolver<'_> {
             sorts.push((ResolvedExpr { expr: column(&id), ..key }, spec));
         }
         let hidden = exprs.len() > kept.len();
-        let mut plan = project(rel.plan, exprs)?;
+        let mut plan = project(relation.plan, exprs)?;
         // Otherwise a sort or limit above could be moved below, and would see other numbers than those of the result.
         if varies {
-            plan = self.compute_once(plan, rel.streaming);
+            plan = self.compute_once(plan, relation.streaming);
         }
         let (mut plan, keyed) = self.sorted(plan, sorts)?;
         if hidden || keyed {
             plan = project(plan, kept.into_iter().map(column).collect::<Vec<_>>())?;
         }
         let scope = Scope { left_out, ..Scope::new(columns) };
-        Ok(ResolvedRelation { plan, scope, ..rel })
+        Ok(ResolvedRelation { plan, scope, ..relation })
     }
 }
 
@@ -488,7 +503,7 @@ fn require_above(outputs: &Outputs, calls: &Calls, generator: Option<&GeneratedC
 fn refuse_generated(resolved: &ResolvedSelect, calls: &Calls) -> Result<()> {
     let Some(generator) = &resolved.generator else { return Ok(()) };
     let uses = |expr: &Expr| expr.column_refs().iter().any(|c| c.name == generator.id());
-    let has = |conditions: &[ResolvedExpr]| conditions.iter().any(|typed| uses(&typed.expr));
+    let has = |conditions: &[ResolvedExpr]| conditions.iter().any(|value| uses(&value.expr));
     let clause = if has(&resolved.having) {
         "HAVING"
     } else if has(&resolved.qualify) {
@@ -506,8 +521,8 @@ fn unused(id: String, scope: &Scope, new: impl FnOnce() -> String) -> String {
     if scope.by_id(&id).is_some() { new() } else { id }
 }
 
-fn is_column(typed: &ResolvedExpr, c: &ScopeColumn) -> bool {
-    typed.expr == column(&c.id)
+fn is_column(resolved: &ResolvedExpr, c: &ScopeColumn) -> bool {
+    resolved.expr == column(&c.id)
 }
 
 /// The expression as the column `id`, marked as event time if it is.
@@ -522,9 +537,9 @@ pub(crate) fn marked(expr: Expr, id: &str, event_delay: Option<i64>) -> Expr {
 }
 
 /// Adds the delay of an event-time column to its metadata, as Spark does.
-pub(crate) fn mark_event_time(column: &mut ScopeColumn, typed: &ResolvedExpr) {
-    column.event_delay = typed.event_delay;
-    if let Some(delay) = typed.event_delay {
+pub(crate) fn mark_event_time(column: &mut ScopeColumn, resolved: &ResolvedExpr) {
+    column.event_delay = resolved.event_delay;
+    if let Some(delay) = resolved.event_delay {
         column.metadata.insert("spark.watermarkDelayMs".to_owned(), (delay / 1_000).to_string());
     }
 }

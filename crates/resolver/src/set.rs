@@ -99,11 +99,11 @@ impl Resolver<'_> {
             rights.push(crate::select::marked(rv.expr, &id, l.event_delay));
             columns.push(c);
         }
-        let side = |rel: ResolvedRelation, exprs: Vec<Expr>| -> Result<ResolvedRelation> {
+        let side = |relation: ResolvedRelation, exprs: Vec<Expr>| -> Result<ResolvedRelation> {
             Ok(ResolvedRelation {
-                plan: project(rel.plan, exprs)?,
+                plan: project(relation.plan, exprs)?,
                 scope: Scope::new(columns.clone()),
-                ..rel
+                ..relation
             })
         };
         Ok((side(left, lefts)?, side(right, rights)?))
@@ -113,13 +113,13 @@ impl Resolver<'_> {
         let inputs = vec![Arc::new(left.plan), Arc::new(right.plan)];
         let plan = LogicalPlan::Union(Union::try_new(inputs).map_err(from_datafusion)?);
         let streaming = left.streaming || right.streaming;
-        let rel = ResolvedRelation {
+        let relation = ResolvedRelation {
             plan,
             scope: left.scope,
             streaming,
             excludes: left.excludes || right.excludes,
         };
-        if all { Ok(rel) } else { self.distinct(rel) }
+        if all { Ok(relation) } else { self.distinct(relation) }
     }
 
     /// Returns the rows of the left side that the right side has (semi) or does not have (anti).
@@ -160,21 +160,21 @@ impl Resolver<'_> {
     }
 
     /// Adds each row's number among the rows equal to it.
-    fn numbered(&self, rel: ResolvedRelation) -> Result<ResolvedRelation> {
-        let keys = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
-        let (rel, _) = self.row_numbers(rel, keys)?;
-        Ok(rel)
+    fn numbered(&self, relation: ResolvedRelation) -> Result<ResolvedRelation> {
+        let keys = relation.scope.columns.iter().map(|c| column(&c.id)).collect();
+        let (relation, _) = self.row_numbers(relation, keys)?;
+        Ok(relation)
     }
 
     /// Adds a row number within equal `keys`; returns its id.
     pub(crate) fn row_numbers(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         keys: Vec<Expr>,
     ) -> Result<(ResolvedRelation, String)> {
-        let (plan, id) = self.numbered_rows(rel.plan, keys, vec![])?;
-        rel.plan = plan;
-        Ok((rel, id))
+        let (plan, id) = self.numbered_rows(relation.plan, keys, vec![])?;
+        relation.plan = plan;
+        Ok((relation, id))
     }
 
     /// Adds each row's number in this order within equal `keys`; returns its id.
@@ -205,17 +205,17 @@ impl Resolver<'_> {
     }
 
     /// Returns each row once.
-    pub(crate) fn distinct(&self, rel: ResolvedRelation) -> Result<ResolvedRelation> {
-        let mut rel = as_keys(rel)?;
-        let visible: Vec<Expr> = rel.scope.columns.iter().map(|c| column(&c.id)).collect();
+    pub(crate) fn distinct(&self, relation: ResolvedRelation) -> Result<ResolvedRelation> {
+        let mut relation = as_keys(relation)?;
+        let visible: Vec<Expr> = relation.scope.columns.iter().map(|c| column(&c.id)).collect();
         // Columns that are not visible must not make rows differ that look equal.
-        if visible.len() != rel.plan.schema().fields().len() {
-            rel.plan = project(rel.plan, visible)?;
-            rel.scope.hidden.clear();
+        if visible.len() != relation.plan.schema().fields().len() {
+            relation.plan = project(relation.plan, visible)?;
+            relation.scope.hidden.clear();
         }
-        let ids: Vec<String> = rel.scope.columns.iter().map(|c| c.id.clone()).collect();
-        let rows = crate::column_copies::keys_copied(rel.plan, &ids)?;
-        rel.plan = match ids.is_empty() || rel.streaming {
+        let ids: Vec<String> = relation.scope.columns.iter().map(|c| c.id.clone()).collect();
+        let rows = crate::column_copies::keys_copied(relation.plan, &ids)?;
+        relation.plan = match ids.is_empty() || relation.streaming {
             // An aggregate without keys has a row even for no input. Streams refuse this node under its name, DISTINCT.
             true => LogicalPlan::Distinct(Distinct::All(Arc::new(rows))),
             // An aggregate from the start, so that the optimizer sees that a join above repeats the keys.
@@ -226,23 +226,23 @@ impl Resolver<'_> {
                 )
             }
         };
-        Ok(rel)
+        Ok(relation)
     }
 }
 
 /// Returns the visible columns as keys, if one of them contains floats.
-fn as_keys(mut rel: ResolvedRelation) -> Result<ResolvedRelation> {
-    let values: Vec<ResolvedExpr> = rel.scope.columns.iter().map(crate::attribute::value_of).collect();
+fn as_keys(mut relation: ResolvedRelation) -> Result<ResolvedRelation> {
+    let values: Vec<ResolvedExpr> = relation.scope.columns.iter().map(crate::attribute::value_of).collect();
     if values.iter().all(|v| v.key() == v.expr) {
-        return Ok(rel);
+        return Ok(relation);
     }
-    let keys = values.iter().zip(&rel.scope.columns).map(|(v, c)| {
+    let keys = values.iter().zip(&relation.scope.columns).map(|(v, c)| {
         let key = v.key();
         if key == v.expr { key } else { key.alias(&c.id) }
     });
-    rel.plan = project(rel.plan, keys.collect::<Vec<_>>())?;
-    rel.scope.hidden.clear();
-    Ok(rel)
+    relation.plan = project(relation.plan, keys.collect::<Vec<_>>())?;
+    relation.scope.hidden.clear();
+    Ok(relation)
 }
 
 fn incompatible(what: &str, i: usize, left: &ResolvedExpr, right: &ResolvedExpr) -> thalweg_common::Error {

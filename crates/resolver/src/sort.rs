@@ -19,16 +19,16 @@ impl Resolver<'_> {
         &self,
         order: &[SortOrder],
         outputs: &Outputs,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Vec<(ResolvedExpr, SortOrder)>> {
         if let [all] = order
-            && self.is_all(&all.expr, env)
+            && self.is_all(&all.expr, expr_scope)
         {
             return Ok(outputs.exprs.iter().map(|e| (e.clone(), all.clone())).collect());
         }
         let mut keys = vec![];
         for key in order {
-            let typed = match &key.expr.node {
+            let resolved = match &key.expr.node {
                 // Only an integer literal by itself is a position: `ORDER BY 1 + 0` sorts by a constant.
                 ExprNode::Literal(Literal::Integer(position)) => {
                     let at = usize::try_from(*position).ok().and_then(|p| p.checked_sub(1));
@@ -37,26 +37,26 @@ impl Resolver<'_> {
                         self.at(bad_position(*position, outputs.exprs.len()), key.expr.origin)
                     })?
                 }
-                _ => self.sort_key(&key.expr, env)?,
+                _ => self.sort_key(&key.expr, expr_scope)?,
             };
-            keys.push((typed, key.clone()));
+            keys.push((resolved, key.clone()));
         }
         Ok(keys)
     }
 
-    fn sort_key(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let typed = self.expr(expr, env)?;
-        match typed.expr.contains_outer() {
-            true => Err(self.at(correlated_reference(&self.name_of(expr, env)), expr.origin)),
-            false => Ok(typed),
+    fn sort_key(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let resolved = self.expr(expr, expr_scope)?;
+        match resolved.expr.contains_outer() {
+            true => Err(self.at(correlated_reference(&self.name_of(expr, expr_scope)), expr.origin)),
+            false => Ok(resolved),
         }
     }
 
     /// Returns whether an expression is the word ALL, and not a visible column.
-    fn is_all(&self, expr: &ir::Expr, env: &ExprScope) -> bool {
+    fn is_all(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> bool {
         let ExprNode::Attribute { name, plan_id: None } = &expr.node else { return false };
         matches!(name.as_slice(), [word] if word.eq_ignore_ascii_case("all"))
-            && matches!(self.seen(name, None, env), Ok(None))
+            && matches!(self.seen(name, None, expr_scope), Ok(None))
     }
 
     /// Sorts by columns of the plan; returns whether that added columns for their canonical forms.

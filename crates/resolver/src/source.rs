@@ -58,9 +58,9 @@ impl Resolver<'_> {
 
     pub(crate) fn data_source(&self, source: &ir::DataSource) -> Result<ResolvedRelation> {
         let entry = self.loaded(&Request::Source(source.clone()))?;
-        let mut rel = self.entry(entry, &vec!["source".to_owned()])?;
-        rel.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
-        Ok(rel)
+        let mut relation = self.entry(entry, &vec!["source".to_owned()])?;
+        relation.scope.columns.iter_mut().for_each(|c| c.qualifier.clear());
+        Ok(relation)
     }
 
     fn loaded(&self, request: &Request) -> Result<TableEntry> {
@@ -76,12 +76,12 @@ impl Resolver<'_> {
         match entry {
             TableEntry::Table { provider, schema, streaming, qualifier } => {
                 let shown = name.last().map_or("table", String::as_str);
-                let mut rel = self.scan(shown, provider, &schema)?;
-                rel.streaming = streaming;
-                for column in &mut rel.scope.columns {
+                let mut relation = self.scan(shown, provider, &schema)?;
+                relation.streaming = streaming;
+                for column in &mut relation.scope.columns {
                     column.qualifier.clone_from(&qualifier);
                 }
-                Ok(rel)
+                Ok(relation)
             }
             TableEntry::View { plan, columns, qualifier } => self.view(&plan, &columns, &qualifier),
         }
@@ -97,17 +97,17 @@ impl Resolver<'_> {
         // another text.
         let hidden = self.ctes.replace(vec![]);
         let text = self.text.replace(None);
-        let rel = self.relation(plan, None);
+        let relation = self.relation(plan, None);
         self.text.replace(text);
         self.ctes.replace(hidden);
-        let mut rel = rel?;
-        rename(&mut rel.scope, columns, "a view")?;
-        for column in &mut rel.scope.columns {
+        let mut relation = relation?;
+        rename(&mut relation.scope, columns, "a view")?;
+        for column in &mut relation.scope.columns {
             column.qualifier.clone_from(qualifier);
             column.plan_ids.clear();
         }
-        rel.scope.hidden.clear();
-        Ok(rel)
+        relation.scope.hidden.clear();
+        Ok(relation)
     }
 
     /// A scan whose columns have new ids and Spark's layout.
@@ -197,10 +197,10 @@ impl Resolver<'_> {
             .collect::<Result<Vec<_>, _>>()
             .map_err(failed)?;
         let table = MemTable::try_new(unique, vec![batches]).map_err(from_datafusion)?;
-        let rel = self.scan("local", Arc::new(table), &given)?;
+        let relation = self.scan("local", Arc::new(table), &given)?;
         match schema {
-            Some(schema) => self.as_schema(rel, schema),
-            None => Ok(rel),
+            Some(schema) => self.as_schema(relation, schema),
+            None => Ok(relation),
         }
     }
 
@@ -209,19 +209,23 @@ impl Resolver<'_> {
             Error::unsupported(format!("{rows} rows without columns"))
                 .hint("Use spark.range(n).select() for them.")
         })?;
-        let mut rel = self.range(0, count, 1)?;
-        rel.plan = project(rel.plan, vec![])?;
-        rel.scope.columns.clear();
-        Ok(rel)
+        let mut relation = self.range(0, count, 1)?;
+        relation.plan = project(relation.plan, vec![])?;
+        relation.scope.columns.clear();
+        Ok(relation)
     }
 
     /// Casts and renames the columns, in order, to those of `schema`.
-    fn as_schema(&self, rel: ResolvedRelation, schema: &StructType) -> Result<ResolvedRelation> {
-        if rel.scope.columns.len() != schema.fields.len() {
-            return Err(columns_mismatch("LOCAL RELATION", schema.fields.len(), rel.scope.columns.len()));
+    fn as_schema(&self, relation: ResolvedRelation, schema: &StructType) -> Result<ResolvedRelation> {
+        if relation.scope.columns.len() != schema.fields.len() {
+            return Err(columns_mismatch(
+                "LOCAL RELATION",
+                schema.fields.len(),
+                relation.scope.columns.len(),
+            ));
         }
         let (mut columns, mut exprs) = (vec![], vec![]);
-        for (from, to) in rel.scope.columns.iter().zip(&schema.fields) {
+        for (from, to) in relation.scope.columns.iter().zip(&schema.fields) {
             let value = self.cast(crate::attribute::value_of(from), &to.data_type, ir::EvalMode::Ansi)?;
             let id = self.new_id();
             exprs.push(value.expr.alias(&id));
@@ -229,7 +233,7 @@ impl Resolver<'_> {
             column.metadata.clone_from(&to.metadata);
             columns.push(column);
         }
-        Ok(ResolvedRelation { plan: project(rel.plan, exprs)?, scope: Scope::new(columns), ..rel })
+        Ok(ResolvedRelation { plan: project(relation.plan, exprs)?, scope: Scope::new(columns), ..relation })
     }
 
     pub(crate) fn values(
@@ -238,14 +242,14 @@ impl Resolver<'_> {
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
         let scope = Scope::default();
-        let env = ExprScope { clause: Clause::InlineTable, ..ExprScope::new(&scope, outer) };
+        let expr_scope = ExprScope { clause: Clause::InlineTable, ..ExprScope::new(&scope, outer) };
         let width = rows.first().map_or(0, Vec::len);
         let mut typed_rows: Vec<Vec<ResolvedExpr>> = vec![];
         for (i, row) in rows.iter().enumerate() {
             if row.len() != width {
                 return Err(inline_width(width, row.len(), i));
             }
-            typed_rows.push(row.iter().map(|e| self.cell(e, &env)).collect::<Result<_>>()?);
+            typed_rows.push(row.iter().map(|e| self.cell(e, &expr_scope)).collect::<Result<_>>()?);
         }
         let columns = (0..width).map(|i| self.inline_column(&typed_rows, i));
         let (columns, targets): (Vec<_>, Vec<_>) = columns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
@@ -275,12 +279,12 @@ impl Resolver<'_> {
         Ok((ScopeColumn::new(self.new_id(), format!("col{}", place + 1), spark_type, nullable), target))
     }
 
-    fn cell(&self, expr: &ir::Expr, env: &ExprScope) -> Result<ResolvedExpr> {
-        let typed = self.expr(expr, env)?;
-        if !typed.expr.contains_outer() {
-            return Ok(typed);
+    fn cell(&self, expr: &ir::Expr, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let resolved = self.expr(expr, expr_scope)?;
+        if !resolved.expr.contains_outer() {
+            return Ok(resolved);
         }
-        let shown = self.name_of(expr, env);
+        let shown = self.name_of(expr, expr_scope);
         let text = format!(
             "Invalid inline table. Cannot evaluate the expression \"{shown}\" in inline table definition."
         );
@@ -310,9 +314,9 @@ impl Resolver<'_> {
                 seeds: Cell::new(None),
             }));
         }
-        let rel = self.relation(input, outer);
+        let relation = self.relation(input, outer);
         self.ctes.borrow_mut().truncate(before);
-        rel
+        relation
     }
 
     fn cte(&self, name: &str) -> Option<Rc<CteInSight>> {
@@ -327,17 +331,17 @@ impl Resolver<'_> {
         let first = found.seeds.get().unwrap_or(now);
         found.seeds.set(Some(first));
         self.seeds.set(first);
-        let rel = self.relation(&found.cte.query, None);
+        let relation = self.relation(&found.cte.query, None);
         // The count never goes back to a seed that was given out: what follows draws numbers of its own.
         self.seeds.set(now.max(self.seeds.get()));
         self.ctes.borrow_mut().extend(later);
-        let mut rel = rel?;
-        rename(&mut rel.scope, &found.cte.columns, "a common table expression")?;
-        for column in &mut rel.scope.columns {
+        let mut relation = relation?;
+        rename(&mut relation.scope, &found.cte.columns, "a common table expression")?;
+        for column in &mut relation.scope.columns {
             column.qualifier = vec![found.cte.name.clone()];
         }
-        rel.scope.hidden.clear();
-        Ok(rel)
+        relation.scope.hidden.clear();
+        Ok(relation)
     }
 }
 

@@ -12,28 +12,28 @@ use thalweg_values::names::{quoted, same_name};
 
 impl Resolver<'_> {
     /// Returns the columns of a star or a regular expression.
-    pub(crate) fn star(&self, item: &ir::Expr, env: &ExprScope) -> Result<Vec<ScopeColumn>> {
+    pub(crate) fn star(&self, item: &ir::Expr, expr_scope: &ExprScope) -> Result<Vec<ScopeColumn>> {
         let columns = match &item.node {
-            ExprNode::Star { target: None, plan_id: None, .. } => env.scope.columns.clone(),
-            ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(env.scope, *id) {
+            ExprNode::Star { target: None, plan_id: None, .. } => expr_scope.scope.columns.clone(),
+            ExprNode::Star { target: None, plan_id: Some(id), .. } => match of_plan(expr_scope.scope, *id) {
                 // If there are no columns at all, the star of a frame without columns stands for none.
-                none if none.is_empty() && !env.scope.columns.is_empty() => {
+                none if none.is_empty() && !expr_scope.scope.columns.is_empty() => {
                     return Err(foreign_dataframe_column(&["*".to_owned()]));
                 }
                 columns => columns,
             },
             ExprNode::Star { target: Some(target), .. } => {
-                let found: Vec<_> = env.scope.qualified(target).into_iter().cloned().collect();
+                let found: Vec<_> = expr_scope.scope.qualified(target).into_iter().cloned().collect();
                 if found.is_empty() {
-                    return Err(self.at(no_such_star(target, env.scope), item.origin));
+                    return Err(self.at(no_such_star(target, expr_scope.scope), item.origin));
                 }
                 found
             }
-            ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, env.scope)?,
+            ExprNode::Regex { pattern, plan_id: None } => by_pattern(pattern, expr_scope.scope)?,
             ExprNode::Regex { pattern, plan_id: Some(id) } => {
                 // `df.select(other.colRegex(..))` matches the names of all relations.
-                match of_plan(env.scope, *id) {
-                    none if none.is_empty() => by_pattern(pattern, env.scope)?,
+                match of_plan(expr_scope.scope, *id) {
+                    none if none.is_empty() => by_pattern(pattern, expr_scope.scope)?,
                     of_plan => by_pattern(pattern, &Scope::new(of_plan))?,
                 }
             }
@@ -51,7 +51,7 @@ impl Resolver<'_> {
             | ExprNode::Subquery { .. }
             | ExprNode::SubqueryReference { .. }
             | ExprNode::Parameter(_) => {
-                let what = format!("{} in the place of a star", self.name_of(item, env));
+                let what = format!("{} in the place of a star", self.name_of(item, expr_scope));
                 return Err(self.at(Error::unsupported(what), item.origin));
             }
         };
@@ -62,7 +62,7 @@ impl Resolver<'_> {
             let last = name.last().cloned().unwrap_or_default();
             kept.retain(|c| !same_name(&c.name, &last));
             if kept.len() == before {
-                return Err(self.at(crate::errors::unresolved_column(name, env.scope), item.origin));
+                return Err(self.at(crate::errors::unresolved_column(name, expr_scope.scope), item.origin));
             }
         }
         Ok(kept)
@@ -74,16 +74,16 @@ impl Resolver<'_> {
         item: &ir::Expr,
         target: &[String],
         plan_id: Option<i64>,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Vec<(ScopeColumn, ResolvedExpr)>> {
-        let of = self.attribute(target, plan_id, env);
+        let of = self.attribute(target, plan_id, expr_scope);
         let Ok(ResolvedExpr { data_type: Arrow::Struct(fields), .. }) = &of else {
-            return Err(self.at(no_such_star(target, env.scope), item.origin));
+            return Err(self.at(no_such_star(target, expr_scope.scope), item.origin));
         };
         let of = of.clone()?;
         let field = |name: &String| {
-            let typed = self.field(of.clone(), name)?;
-            Ok((ScopeColumn::new(self.new_id(), name, typed.spark_type()?, typed.nullable), typed))
+            let resolved = self.field(of.clone(), name)?;
+            Ok((ScopeColumn::new(self.new_id(), name, resolved.spark_type()?, resolved.nullable), resolved))
         };
         fields.iter().map(|f| field(f.name())).collect()
     }

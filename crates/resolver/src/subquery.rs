@@ -35,44 +35,45 @@ type Membership = (Vec<ir::Expr>, Rc<Relation>);
 
 impl Resolver<'_> {
     /// The relation of a subquery of an expression.
-    fn inner_relation(&self, relation: &Relation, env: &ExprScope) -> Result<ResolvedRelation> {
-        let around = std::iter::successors(Some(env), |e| e.outer).count();
+    fn inner_relation(&self, relation: &Relation, expr_scope: &ExprScope) -> Result<ResolvedRelation> {
+        let around = std::iter::successors(Some(expr_scope), |e| e.outer).count();
         if around > NESTED_MAX {
             let what = format!("a query of more than {NESTED_MAX} subqueries in one another");
             return Err(Error::unsupported(what));
         }
-        let rel = self.wanting_nothing(|| self.relation(relation, Some(env)))?;
-        refuse_inaccessible(&rel.plan)?;
-        Ok(rel)
+        let resolved = self.wanting_nothing(|| self.relation(relation, Some(expr_scope)))?;
+        refuse_inaccessible(&resolved.plan)?;
+        Ok(resolved)
     }
 
     pub(crate) fn subquery(
         &self,
         kind: &SubqueryKind,
         relation: &Relation,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
         // Inside of a lambda equal texts may name different parameters, so nothing is shared there.
-        let place = self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, env));
+        let place =
+            self.lambda_variables.borrow().is_empty().then(|| SubqueryPlace::of(kind, relation, expr_scope));
         let known = |(other, _): &&(SubqueryPlace, ResolvedExpr)| Some(other) == place.as_ref();
-        if let Some((_, typed)) = self.subqueries.borrow().iter().find(known) {
-            return Ok(typed.clone());
+        if let Some((_, value)) = self.subqueries.borrow().iter().find(known) {
+            return Ok(value.clone());
         }
-        let rel = self.inner_relation(relation, env)?;
-        let typed = match kind {
-            SubqueryKind::Scalar => self.scalar_subquery(rel, env),
-            SubqueryKind::Exists => self.exists(rel.plan, env),
-            SubqueryKind::In { values } => self.in_subquery(values, rel, env),
+        let resolved = self.inner_relation(relation, expr_scope)?;
+        let value = match kind {
+            SubqueryKind::Scalar => self.scalar_subquery(resolved, expr_scope),
+            SubqueryKind::Exists => self.exists(resolved.plan, expr_scope),
+            SubqueryKind::In { values } => self.in_subquery(values, resolved, expr_scope),
         }?;
-        if let Some(place) = place.filter(|_| holds_correlated(&typed.expr)) {
-            self.subqueries.borrow_mut().push((place, typed.clone()));
+        if let Some(place) = place.filter(|_| holds_correlated(&value.expr)) {
+            self.subqueries.borrow_mut().push((place, value.clone()));
         }
-        Ok(typed)
+        Ok(value)
     }
 
-    fn scalar_subquery(&self, rel: ResolvedRelation, env: &ExprScope) -> Result<ResolvedExpr> {
-        let [only] = rel.scope.columns.as_slice() else {
-            let count = rel.scope.columns.len();
+    fn scalar_subquery(&self, relation: ResolvedRelation, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let [only] = relation.scope.columns.as_slice() else {
+            let count = relation.scope.columns.len();
             let text = format!("Scalar subquery must return only one column, but got {count}.");
             return Err(analysis(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
@@ -81,29 +82,29 @@ impl Resolver<'_> {
             )
             .param("number", count.to_string()));
         };
-        let mut typed = crate::attribute::value_of(only);
-        if env.clause == Clause::OrderBy && is_correlated(&rel.plan) {
-            return Err(scalar_in(env.clause.name()));
+        let mut resolved = crate::attribute::value_of(only);
+        if expr_scope.clause == Clause::OrderBy && is_correlated(&relation.plan) {
+            return Err(scalar_in(expr_scope.clause.name()));
         }
         // Without a row the value is null, so it must be nullable for DataFusion.
-        let value = match is_correlated(&rel.plan) || has_one_row(&rel.plan) {
+        let value = match is_correlated(&relation.plan) || has_one_row(&relation.plan) {
             true => column(&only.id),
             false => at_most_one(column(&only.id), lit(1_i64)).alias(&only.id),
         };
-        let plan = project(rel.plan, [value])?;
-        typed.expr = Expr::ScalarSubquery(subquery(plan));
-        typed.nullable = true;
-        typed.event_delay = None;
-        Ok(typed)
+        let plan = project(relation.plan, [value])?;
+        resolved.expr = Expr::ScalarSubquery(subquery(plan));
+        resolved.nullable = true;
+        resolved.event_delay = None;
+        Ok(resolved)
     }
 
     /// EXISTS: a join if it is correlated or a predicate, otherwise a count, since DataFusion has no such join.
-    fn exists(&self, plan: LogicalPlan, env: &ExprScope) -> Result<ResolvedExpr> {
+    fn exists(&self, plan: LogicalPlan, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
         let correlated = is_correlated(&plan);
-        if correlated && env.clause == Clause::OrderBy {
-            return Err(predicate_in(env.clause.name()));
+        if correlated && expr_scope.clause == Clause::OrderBy {
+            return Err(predicate_in(expr_scope.clause.name()));
         }
-        if correlated || env.clause.is_filter() {
+        if correlated || expr_scope.clause.is_filter() {
             let expr = Expr::Exists(Exists { subquery: subquery(plan), negated: false });
             return Ok(ResolvedExpr::new(expr, Arrow::Boolean, false));
         }
@@ -119,65 +120,76 @@ impl Resolver<'_> {
     fn in_subquery(
         &self,
         values: &[ir::Expr],
-        rel: ResolvedRelation,
-        env: &ExprScope,
+        relation: ResolvedRelation,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        if values.len() != rel.scope.columns.len() {
+        if values.len() != relation.scope.columns.len() {
             let text = format!(
                 "The number of columns in the left hand side of an IN subquery ({}) does not match the number of \
                  columns in the output of subquery ({}).",
                 values.len(),
-                rel.scope.columns.len()
+                relation.scope.columns.len()
             );
             return Err(analysis("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH", "42K09", text));
         }
-        let values = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
-        self.values_in(values, rel, env)
+        let values = values.iter().map(|v| self.expr(v, expr_scope)).collect::<Result<Vec<_>>>()?;
+        self.values_in(values, relation, expr_scope)
     }
 
     /// Resolved values among the rows of a relation with as many columns.
     fn values_in(
         &self,
         values: Vec<ResolvedExpr>,
-        rel: ResolvedRelation,
-        env: &ExprScope,
+        relation: ResolvedRelation,
+        expr_scope: &ExprScope,
     ) -> Result<ResolvedExpr> {
-        let (values, rel) = self.comparable(values, rel)?;
-        let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
+        let (values, relation) = self.comparable(values, relation)?;
+        let nullable = values.iter().any(|v| v.nullable) || relation.scope.columns.iter().any(|c| c.nullable);
         if is_null(&values) {
-            return self.null_in(rel, env, false);
+            return self.null_in(relation, expr_scope, false);
         }
         let fallible = values.iter().any(|v| v.fallible);
-        let equal = equality(&values, &rel, env);
-        let found = self.exists(crate::filtered(rel.plan, equal)?, env)?;
+        let equal = equality(&values, &relation, expr_scope);
+        let found = self.exists(crate::filtered(relation.plan, equal)?, expr_scope)?;
         Ok(ResolvedExpr { nullable, fallible, ..found })
     }
 
     /// `NULL IN (subquery)`, which is null where there is a row, and this otherwise.
-    fn null_in(&self, rel: ResolvedRelation, env: &ExprScope, otherwise: bool) -> Result<ResolvedExpr> {
-        let any = self.exists(rel.plan, env)?.expr;
+    fn null_in(
+        &self,
+        relation: ResolvedRelation,
+        expr_scope: &ExprScope,
+        otherwise: bool,
+    ) -> Result<ResolvedExpr> {
+        let any = self.exists(relation.plan, expr_scope)?.expr;
         let null = (Box::new(any), Box::new(lit(ScalarValue::Boolean(None))));
         let expr = Case::new(Some(Box::new(lit(true))), vec![null], Some(Box::new(lit(otherwise))));
         Ok(ResolvedExpr::new(Expr::Case(expr), Arrow::Boolean, true))
     }
 
     /// `value IN (subquery)` as a conjunct of its own: a semi join.
-    fn in_conjunct(&self, values: &[ir::Expr], relation: &Relation, env: &ExprScope) -> Result<ResolvedExpr> {
-        let rel = self.inner_relation(relation, env)?;
-        let ([value], true) = (values, env.clause.is_filter() && !is_correlated(&rel.plan)) else {
-            return self.in_subquery(values, rel, env);
+    fn in_conjunct(
+        &self,
+        values: &[ir::Expr],
+        relation: &Relation,
+        expr_scope: &ExprScope,
+    ) -> Result<ResolvedExpr> {
+        let resolved = self.inner_relation(relation, expr_scope)?;
+        let ([value], true) = (values, expr_scope.clause.is_filter() && !is_correlated(&resolved.plan))
+        else {
+            return self.in_subquery(values, resolved, expr_scope);
         };
-        if rel.scope.columns.len() != 1 {
-            return self.in_subquery(values, rel, env);
+        if resolved.scope.columns.len() != 1 {
+            return self.in_subquery(values, resolved, expr_scope);
         }
-        let typed = self.expr(value, env)?;
+        let operand = self.expr(value, expr_scope)?;
         // Below a guard it would not be a conjunct any more, and a subquery in the value would be below the join.
-        if typed.fallible || holds_subquery(&typed.expr) {
-            return self.values_in(vec![typed], rel, env);
+        if operand.fallible || holds_subquery(&operand.expr) {
+            return self.values_in(vec![operand], resolved, expr_scope);
         }
-        let (typed, rel) = self.comparable(vec![typed], rel)?;
-        let [value] = exactly(typed)?;
-        let expr = InSubquery::new(Box::new(value.expr), subquery(rel.plan), false);
+        let (operand, resolved) = self.comparable(vec![operand], resolved)?;
+        let [value] = exactly(operand)?;
+        let expr = InSubquery::new(Box::new(value.expr), subquery(resolved.plan), false);
         Ok(ResolvedExpr {
             volatile: value.volatile,
             ..ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true)
@@ -188,43 +200,43 @@ impl Resolver<'_> {
     fn not_in_subquery(
         &self,
         (values, relation): Membership,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
         conjunct: bool,
     ) -> Result<ResolvedExpr> {
         let (values, relation) = (values.as_slice(), relation.as_ref());
-        let rel = self.inner_relation(relation, env)?;
-        let typed = values.iter().map(|v| self.expr(v, env)).collect::<Result<Vec<_>>>()?;
-        if typed.len() != rel.scope.columns.len() {
-            return self.in_subquery(values, rel, env);
+        let resolved = self.inner_relation(relation, expr_scope)?;
+        let operand = values.iter().map(|v| self.expr(v, expr_scope)).collect::<Result<Vec<_>>>()?;
+        if operand.len() != resolved.scope.columns.len() {
+            return self.in_subquery(values, resolved, expr_scope);
         }
-        let (values, rel) = self.comparable(typed, rel)?;
+        let (values, resolved) = self.comparable(operand, resolved)?;
         if is_null(&values) {
-            return self.null_in(rel, env, true);
+            return self.null_in(resolved, expr_scope, true);
         }
-        let correlated = is_correlated(&rel.plan);
-        let joins = conjunct && env.clause.is_filter() && !correlated;
+        let correlated = is_correlated(&resolved.plan);
+        let joins = conjunct && expr_scope.clause.is_filter() && !correlated;
         if let ([value], true) = (values.as_slice(), joins)
             && is_key(value)
         {
-            let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(rel.plan), true);
+            let expr = InSubquery::new(Box::new(value.expr.clone()), subquery(resolved.plan), true);
             return Ok(ResolvedExpr::new(Expr::InSubquery(expr), Arrow::Boolean, true));
         }
-        let nullable = values.iter().any(|v| v.nullable) || rel.scope.columns.iter().any(|c| c.nullable);
-        let equal = equality(&values, &rel, env);
+        let nullable = values.iter().any(|v| v.nullable) || resolved.scope.columns.iter().any(|c| c.nullable);
+        let equal = equality(&values, &resolved, expr_scope);
         let fallible = values.iter().any(|v| v.fallible);
         // The test is split into equality and tests for null, since `(a = b) IS NOT FALSE` is not a key of a join: every
         // pair of rows would be compared.
         if let ([value], [c], true, false) =
-            (values.as_slice(), rel.scope.columns.as_slice(), nullable, correlated)
+            (values.as_slice(), resolved.scope.columns.as_slice(), nullable, correlated)
         {
-            let unknown = self.in_is_unknown(value, &c.id, &rel.plan, env)?;
-            let found = self.exists(crate::filtered(rel.plan, equal)?, env)?.expr;
+            let unknown = self.in_is_unknown(value, &c.id, &resolved.plan, expr_scope)?;
+            let found = self.exists(crate::filtered(resolved.plan, equal)?, expr_scope)?.expr;
             let expr = Expr::Not(Box::new(found.or(unknown)));
             return Ok(ResolvedExpr { nullable, fallible, ..ResolvedExpr::new(expr, Arrow::Boolean, false) });
         }
         // NOT IN must not pass a row for which a comparison is unknown; IS NOT FALSE finds those as well.
         let against = if nullable { equal.is_not_false() } else { equal };
-        let found = self.exists(crate::filtered(rel.plan, against)?, env)?;
+        let found = self.exists(crate::filtered(resolved.plan, against)?, expr_scope)?;
         let expr = match found.expr {
             Expr::Exists(Exists { subquery, .. }) => Expr::Exists(Exists { subquery, negated: true }),
             count => Expr::Not(Box::new(count)),
@@ -238,17 +250,21 @@ impl Resolver<'_> {
         value: &ResolvedExpr,
         id: &str,
         plan: &LogicalPlan,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Expr> {
-        let null_row = self.exists(crate::filtered(plan.clone(), column(id).is_null())?, env)?;
-        let any = self.exists(plan.clone(), env)?;
+        let null_row = self.exists(crate::filtered(plan.clone(), column(id).is_null())?, expr_scope)?;
+        let any = self.exists(plan.clone(), expr_scope)?;
         Ok(value.expr.clone().is_null().and(any.expr).or(null_row.expr))
     }
 
     /// `NOT argument` where the argument holds IN over a subquery: NOT moves inward, down to the IN.
-    pub(crate) fn not_over_in(&self, argument: &ir::Expr, env: &ExprScope) -> Result<Option<ResolvedExpr>> {
+    pub(crate) fn not_over_in(
+        &self,
+        argument: &ir::Expr,
+        expr_scope: &ExprScope,
+    ) -> Result<Option<ResolvedExpr>> {
         if let Some(membership) = self.membership(argument)? {
-            return self.not_in_subquery(membership, env, false).map(Some);
+            return self.not_in_subquery(membership, expr_scope, false).map(Some);
         }
         let ExprNode::Function(call) = &argument.node else { return Ok(None) };
         if !self.holds_membership(argument)? {
@@ -267,24 +283,24 @@ impl Resolver<'_> {
             _ => return Ok(None),
         };
         // The recursion ends: each step removes a NOT or moves it one level towards the IN.
-        self.expr(&inward, env).map(Some)
+        self.expr(&inward, expr_scope).map(Some)
     }
 
     /// A conjunct that is IN over a subquery or its negation; none for others.
     pub(crate) fn membership_conjunct(
         &self,
         condition: &ir::Expr,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Option<ResolvedExpr>> {
         if let Some((values, relation)) = self.membership(condition)? {
-            return self.in_conjunct(&values, &relation, env).map(Some);
+            return self.in_conjunct(&values, &relation, expr_scope).map(Some);
         }
         let ExprNode::Function(call) = &condition.node else { return Ok(None) };
         let (Some(SpecialForm::Not), [inner]) = (self.special_form(call), call.args.as_slice()) else {
             return Ok(None);
         };
         match self.membership(inner)? {
-            Some(membership) => self.not_in_subquery(membership, env, true).map(Some),
+            Some(membership) => self.not_in_subquery(membership, expr_scope, true).map(Some),
             None => Ok(None),
         }
     }
@@ -319,11 +335,11 @@ impl Resolver<'_> {
     fn comparable(
         &self,
         values: Vec<ResolvedExpr>,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
     ) -> Result<(Vec<ResolvedExpr>, ResolvedRelation)> {
         let mut left = vec![];
         let mut exprs = vec![];
-        for (value, c) in values.into_iter().zip(&mut rel.scope.columns) {
+        for (value, c) in values.into_iter().zip(&mut relation.scope.columns) {
             let right = crate::attribute::value_of(c);
             let types = [value.data_type.clone(), right.data_type.clone()];
             let Some(common) = thalweg_functions::common_type(&types) else {
@@ -346,8 +362,8 @@ impl Resolver<'_> {
             }
             exprs.push(key.alias_if_changed(c.id.clone()).map_err(from_datafusion)?);
         }
-        rel.plan = project(rel.plan, exprs)?;
-        Ok((left, rel))
+        relation.plan = project(relation.plan, exprs)?;
+        Ok((left, relation))
     }
 
     pub(crate) fn with_relations(
@@ -358,9 +374,9 @@ impl Resolver<'_> {
     ) -> Result<ResolvedRelation> {
         let before = self.references.borrow().len();
         self.references.borrow_mut().extend(references.iter().cloned().map(Rc::new));
-        let rel = self.relation(root, outer);
+        let relation = self.relation(root, outer);
         self.references.borrow_mut().truncate(before);
-        rel
+        relation
     }
 
     /// Returns the relation with this plan id under `WithRelations`.
@@ -403,14 +419,14 @@ pub(crate) struct SubqueryPlace {
 }
 
 impl SubqueryPlace {
-    fn of(kind: &SubqueryKind, relation: &Relation, env: &ExprScope) -> Self {
+    fn of(kind: &SubqueryKind, relation: &Relation, expr_scope: &ExprScope) -> Self {
         let node = ExprNode::Subquery { kind: kind.clone(), relation: Box::new(relation.clone()) };
         let mut subquery = ir::Expr::new(node);
         subquery.clear_origins();
         Self {
-            in_predicate: env.clause.is_filter(),
-            in_order_by: env.clause == Clause::OrderBy,
-            scope_ids: env.scope.columns.iter().map(|c| c.id.clone()).collect(),
+            in_predicate: expr_scope.clause.is_filter(),
+            in_order_by: expr_scope.clause == Clause::OrderBy,
+            scope_ids: expr_scope.scope.columns.iter().map(|c| c.id.clone()).collect(),
             subquery,
         }
     }
@@ -445,19 +461,19 @@ fn subquery(plan: LogicalPlan) -> Subquery {
 }
 
 /// `values = columns` inside of the subquery, where the values' columns are those of the outer query.
-fn equality(values: &[ResolvedExpr], rel: &ResolvedRelation, env: &ExprScope) -> Expr {
-    let pairs = values.iter().zip(&rel.scope.columns);
-    let equal = pairs.map(|(v, c)| outer_of(v, env).eq(column(&c.id))).reduce(Expr::and);
+fn equality(values: &[ResolvedExpr], relation: &ResolvedRelation, expr_scope: &ExprScope) -> Expr {
+    let pairs = values.iter().zip(&relation.scope.columns);
+    let equal = pairs.map(|(v, c)| outer_of(v, expr_scope).eq(column(&c.id))).reduce(Expr::and);
     equal.unwrap_or_else(|| lit(true))
 }
 
 /// Converts a value to an outer reference of a subquery.
-fn outer_of(value: &ResolvedExpr, env: &ExprScope) -> Expr {
+fn outer_of(value: &ResolvedExpr, expr_scope: &ExprScope) -> Expr {
     use arrow::datatypes::Field;
     use datafusion::common::tree_node::{Transformed, TreeNode};
     let outer = |e: Expr| match e {
         Expr::Column(c) => {
-            let data_type = match env.scope.by_id(&c.name) {
+            let data_type = match expr_scope.scope.by_id(&c.name) {
                 Some(found) => thalweg_values::types::to_arrow(&found.data_type),
                 None => value.data_type.clone(),
             };

@@ -71,14 +71,14 @@ impl Resolver<'_> {
     /// Rebuilds the structs of the columns.
     fn with_types(
         &self,
-        mut rel: ResolvedRelation,
+        mut relation: ResolvedRelation,
         columns: Vec<(ResolvedExpr, Arrow)>,
     ) -> Result<ResolvedRelation> {
         if columns.iter().all(|(value, to)| &value.data_type == to) {
-            return Ok(rel);
+            return Ok(relation);
         }
-        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
-        for (c, (value, to)) in rel.scope.columns.iter_mut().zip(columns) {
+        let mut exprs: Vec<Expr> = relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        for (c, (value, to)) in relation.scope.columns.iter_mut().zip(columns) {
             if value.data_type == to {
                 continue;
             }
@@ -88,19 +88,19 @@ impl Resolver<'_> {
             exprs.push(laid_out.expr.alias(&id));
             c.id = id;
         }
-        rel.plan = project(rel.plan, exprs)?;
-        Ok(rel)
+        relation.plan = project(relation.plan, exprs)?;
+        Ok(relation)
     }
 
     /// Adds a column of nulls that is named and typed as `like`.
-    fn with_null(&self, mut rel: ResolvedRelation, like: &ScopeColumn) -> Result<ResolvedRelation> {
+    fn with_null(&self, mut relation: ResolvedRelation, like: &ScopeColumn) -> Result<ResolvedRelation> {
         let id = self.new_id();
         let null = ScalarValue::try_new_null(&to_arrow(&like.data_type)).map_err(from_datafusion)?;
-        let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        let mut exprs: Vec<Expr> = relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
         exprs.push(lit(null).alias(&id));
-        rel.plan = project(rel.plan, exprs)?;
-        rel.scope.columns.push(ScopeColumn::new(id, &like.name, like.data_type.clone(), true));
-        Ok(rel)
+        relation.plan = project(relation.plan, exprs)?;
+        relation.scope.columns.push(ScopeColumn::new(id, &like.name, like.data_type.clone(), true));
+        Ok(relation)
     }
 }
 

@@ -20,7 +20,7 @@ impl Resolver<'_> {
         delay: &str,
         outer: Option<&ExprScope>,
     ) -> Result<ResolvedRelation> {
-        let rel = self.relation(input, outer)?;
+        let relation = self.relation(input, outer)?;
         let delay = thalweg_values::interval::parse_interval_micros(delay)?;
         if delay < 0 {
             return Err(Error::new(
@@ -34,35 +34,35 @@ impl Resolver<'_> {
             ExprNode::Alias { expr, names, .. } => (expr.as_ref(), names.first()),
             _ => (event_time, None),
         };
-        let (mut rel, id) = match alias {
+        let (mut relation, id) = match alias {
             // `WATERMARK expr AS name`: the expression is a new column.
             Some(_) => {
-                let mut list: Vec<ListItem> = rel.scope.columns.iter().map(ListItem::column).collect();
+                let mut list: Vec<ListItem> = relation.scope.columns.iter().map(ListItem::column).collect();
                 list.push(ListItem::Expr(event_time.clone()));
-                let rel = self.select_items(rel, &list, outer)?;
-                let id = rel.scope.columns.last().map(|c| c.id.clone()).unwrap_or_default();
-                (rel, id)
+                let relation = self.select_items(relation, &list, outer)?;
+                let id = relation.scope.columns.last().map(|c| c.id.clone()).unwrap_or_default();
+                (relation, id)
             }
             None => {
-                let env = ExprScope::new(&rel.scope, outer);
-                let typed = self.expr(inner, &env)?;
-                let Expr::Column(c) = &typed.expr else {
+                let expr_scope = ExprScope::new(&relation.scope, outer);
+                let resolved = self.expr(inner, &expr_scope)?;
+                let Expr::Column(c) = &resolved.expr else {
                     return Err(Error::unsupported("a watermark on an expression that is not a column"));
                 };
                 let id = c.name.clone();
-                (rel, id)
+                (relation, id)
             }
         };
         let is_time = |c: &ScopeColumn| {
             matches!(thalweg_values::types::to_arrow(&c.data_type), Arrow::Timestamp(_, _) | Arrow::Struct(_))
         };
-        let Some(found) = rel.scope.by_id(&id).filter(|c| is_time(c)) else {
+        let Some(found) = relation.scope.by_id(&id).filter(|c| is_time(c)) else {
             let text = "The event time of a watermark must be a timestamp or a window.";
             return Err(analysis("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE", "42K09", text.to_owned()));
         };
         let mut watermarked = ResolvedExpr::new(column(&found.id), Arrow::Null, true);
         watermarked.event_delay = Some(delay);
-        for c in &mut rel.scope.columns {
+        for c in &mut relation.scope.columns {
             if c.id == id {
                 crate::select::mark_event_time(c, &watermarked);
             } else if c.event_delay.take().is_some() {
@@ -70,8 +70,9 @@ impl Resolver<'_> {
                 c.metadata.remove("spark.watermarkDelayMs");
             }
         }
-        let node = thalweg_logical::WatermarkNode::try_new(rel.plan, id, delay).map_err(from_datafusion)?;
-        rel.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Ok(rel)
+        let node =
+            thalweg_logical::WatermarkNode::try_new(relation.plan, id, delay).map_err(from_datafusion)?;
+        relation.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        Ok(relation)
     }
 }

@@ -23,14 +23,15 @@ const WINDOW_OF_ALIAS: (&str, &str) =
     ("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", "a window expression");
 
 impl Resolver<'_> {
-    pub(crate) fn window(&self, call: &WindowCall, env: &ExprScope) -> Result<ResolvedExpr> {
-        let Some(calls) = env.calls.filter(|_| env.windows) else {
-            let clause = env.clause.name();
-            if matches!(env.clause, Clause::InnerJoin | Clause::Join) {
-                let shown = self.name_of(&ir::Expr::new(ExprNode::Window(Box::new(call.clone()))), env);
+    pub(crate) fn window(&self, call: &WindowCall, expr_scope: &ExprScope) -> Result<ResolvedExpr> {
+        let Some(calls) = expr_scope.calls.filter(|_| expr_scope.windows) else {
+            let clause = expr_scope.clause.name();
+            if matches!(expr_scope.clause, Clause::InnerJoin | Clause::Join) {
+                let shown =
+                    self.name_of(&ir::Expr::new(ExprNode::Window(Box::new(call.clone()))), expr_scope);
                 return Err(unsupported_in_operator(&shown));
             }
-            if matches!(env.clause, Clause::Where | Clause::Having) {
+            if matches!(expr_scope.clause, Clause::Where | Clause::Having) {
                 let text = format!("It is not allowed to use window functions inside {clause} clause.");
                 let error = analysis("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "42601", text);
                 return Err(error.param("clauseName", clause));
@@ -39,7 +40,7 @@ impl Resolver<'_> {
             return Err(analysis("UNSUPPORTED_EXPR_FOR_WINDOW", "42P20", text));
         };
         let (window, spark, (data_type, nullable, finish)) =
-            self.without_aliases(env.inside_window(), WINDOW_OF_ALIAS, |inside| {
+            self.without_aliases(expr_scope.inside_window(), WINDOW_OF_ALIAS, |inside| {
                 let (bound, spark) = self.bound_window(call, inside)?;
                 let of = (bound.data_type.clone(), bound.nullable, bound.finish);
                 Ok((self.placed(bound, call, inside)?, spark, of))
@@ -57,7 +58,11 @@ impl Resolver<'_> {
     }
 
     /// Binds the function, and returns Spark's type of its result if Arrow's does not determine it.
-    fn bound_window(&self, call: &WindowCall, env: &ExprScope) -> Result<(BoundWindow, Option<DataType>)> {
+    fn bound_window(
+        &self,
+        call: &WindowCall,
+        expr_scope: &ExprScope,
+    ) -> Result<(BoundWindow, Option<DataType>)> {
         let ExprNode::Function(function) = &call.function.node else {
             return Err(Error::unsupported("OVER after an expression that is not a function call"));
         };
@@ -72,17 +77,17 @@ impl Resolver<'_> {
         let found = self.called(function);
         let whole = found.is_some_and(|f| f.entry().kind() == Kind::Aggregate(AggregateForm::WholePartition));
         if whole && has_order_or_frame(call) {
-            let shown = self.name_of(&call.function, env);
+            let shown = self.name_of(&call.function, expr_scope);
             let text = format!("Cannot specify ORDER BY or a window frame for \"{shown}\".");
             let error = analysis("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", "42601", text);
             return Err(self.at(error.param("aggFunc", format!("\"{shown}\"")), call.function.origin));
         }
-        let filter = function.filter.as_deref().map(|f| self.filter_clause(f, env)).transpose()?;
+        let filter = function.filter.as_deref().map(|f| self.filter_clause(f, expr_scope)).transpose()?;
         let args = match found {
-            Some(found) => self.aggregate_arguments(found, function, env)?,
-            None => self.arguments(&function.args, env)?,
+            Some(found) => self.aggregate_arguments(found, function, expr_scope)?,
+            None => self.arguments(&function.args, expr_scope)?,
         };
-        let args: Vec<ResolvedExpr> = args.into_iter().map(|a| self.drawn(a, env)).collect();
+        let args: Vec<ResolvedExpr> = args.into_iter().map(|a| self.drawn(a, expr_scope)).collect();
         let given = args.iter().map(ResolvedExpr::arg).collect();
         let found = found.ok_or_else(|| thalweg_functions::unknown(&name))?;
         self.null_clause(found, function)?;
@@ -101,31 +106,31 @@ impl Resolver<'_> {
     }
 
     /// Adds the partition, order and frame to a call.
-    fn placed(&self, bound: BoundWindow, call: &WindowCall, env: &ExprScope) -> Result<Expr> {
+    fn placed(&self, bound: BoundWindow, call: &WindowCall, expr_scope: &ExprScope) -> Result<Expr> {
         let mut function = bound.function;
         function.params.partition_by = call
             .partition
             .iter()
-            .map(|p| Ok(self.drawn(self.expr(p, env)?, env).key()))
+            .map(|p| Ok(self.drawn(self.expr(p, expr_scope)?, expr_scope).key()))
             .collect::<Result<_>>()?;
-        let keys = call.order.iter().map(|k| Ok(self.drawn(self.expr(&k.expr, env)?, env)));
+        let keys = call.order.iter().map(|k| Ok(self.drawn(self.expr(&k.expr, expr_scope)?, expr_scope)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         function.params.order_by = keys
             .iter()
             .zip(&call.order)
-            .map(|(typed, key)| {
+            .map(|(resolved, key)| {
                 let nulls_first = key.nulls_first.unwrap_or(!key.descending);
-                Sort::new(typed.key(), !key.descending, nulls_first)
+                Sort::new(resolved.key(), !key.descending, nulls_first)
             })
             .collect();
         if let (Some(frame), [key], [order], [sort]) =
             (&call.frame, keys.as_slice(), call.order.as_slice(), function.params.order_by.as_mut_slice())
             && bound.takes_frame
         {
-            sort.expr = self.in_range(frame, key, order.descending, env)?;
+            sort.expr = self.in_range(frame, key, order.descending, expr_scope)?;
         }
         function.params.window_frame = match &call.frame {
-            Some(frame) if bound.takes_frame => self.frame(frame, &keys, env)?,
+            Some(frame) if bound.takes_frame => self.frame(frame, &keys, expr_scope)?,
             Some(_) => {
                 let name = function.fun.name();
                 let text = format!("Cannot specify window frame for {name} function.");
@@ -140,11 +145,11 @@ impl Resolver<'_> {
     }
 
     /// Replaces a volatile expression by a column that is computed once for each row below the windows.
-    fn drawn(&self, typed: ResolvedExpr, env: &ExprScope) -> ResolvedExpr {
-        let Some(calls) = env.calls.filter(|_| typed.volatile) else { return typed };
+    fn drawn(&self, resolved: ResolvedExpr, expr_scope: &ExprScope) -> ResolvedExpr {
+        let Some(calls) = expr_scope.calls.filter(|_| resolved.volatile) else { return resolved };
         let id = self.new_id();
-        calls.borrow_mut().drawn.push((id.clone(), typed.expr));
-        ResolvedExpr { expr: column(&id), volatile: false, fallible: false, ..typed }
+        calls.borrow_mut().drawn.push((id.clone(), resolved.expr));
+        ResolvedExpr { expr: column(&id), volatile: false, fallible: false, ..resolved }
     }
 
     /// Returns the order key of a range frame, which raises if a bound of the frame overflows the key's type.
@@ -153,7 +158,7 @@ impl Resolver<'_> {
         frame: &ir::WindowFrame,
         key: &ResolvedExpr,
         descending: bool,
-        env: &ExprScope,
+        expr_scope: &ExprScope,
     ) -> Result<Expr> {
         let integral = matches!(key.data_type, Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64);
         // In ANSI mode Spark raises where the bound of a row overflows. DataFusion computes bounds itself, so the same
@@ -161,7 +166,7 @@ impl Resolver<'_> {
         let mut args = vec![key.key()];
         for bound in [&frame.lower, &frame.upper] {
             let FrameBound::Value(offset) = bound else { continue };
-            let value = self.constant(offset, env)?.and_then(|v| v.cast_to(&key.data_type).ok());
+            let value = self.constant(offset, expr_scope)?.and_then(|v| v.cast_to(&key.data_type).ok());
             let Some(value) = value.filter(|v| integral && !frame.rows && !v.is_null()) else { continue };
             let offset = ResolvedExpr::new(lit(value), key.data_type.clone(), false);
             let operator = if descending { "-" } else { "+" };
@@ -170,8 +175,13 @@ impl Resolver<'_> {
         Ok(if args.len() > 1 { computed_with(args) } else { key.key() })
     }
 
-    fn frame(&self, frame: &ir::WindowFrame, keys: &[ResolvedExpr], env: &ExprScope) -> Result<WindowFrame> {
-        self.check_bounds(frame, env)?;
+    fn frame(
+        &self,
+        frame: &ir::WindowFrame,
+        keys: &[ResolvedExpr],
+        expr_scope: &ExprScope,
+    ) -> Result<WindowFrame> {
+        self.check_bounds(frame, expr_scope)?;
         let target = match (frame.rows, keys) {
             (true, _) => Arrow::UInt64,
             (false, [key]) => key.data_type.clone(),
@@ -205,22 +215,25 @@ impl Resolver<'_> {
             }
         };
         let (lower, upper) =
-            (self.bound(&frame.lower, &target, env)?, self.bound(&frame.upper, &target, env)?);
+            (self.bound(&frame.lower, &target, expr_scope)?, self.bound(&frame.upper, &target, expr_scope)?);
         if is_after(&lower, &upper) {
-            return self.inverted(frame, env);
+            return self.inverted(frame, expr_scope);
         }
         let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
         Ok(bounded(units, lower, upper))
     }
 
     /// Refuses the bounds that are wrong whatever the order is, as Spark does: first their types, then their places.
-    fn check_bounds(&self, frame: &ir::WindowFrame, env: &ExprScope) -> Result<()> {
-        let shown = || self.frame_name_of(frame, env);
+    fn check_bounds(&self, frame: &ir::WindowFrame, expr_scope: &ExprScope) -> Result<()> {
+        let shown = || self.frame_name_of(frame, expr_scope);
         for (bound, location) in [(&frame.lower, "lower"), (&frame.upper, "upper")] {
             let FrameBound::Value(offset) = bound else { continue };
-            let typed = self.expr(offset, env)?;
-            if frame.rows && typed.data_type != Arrow::Int32 && self.constant(offset, env)?.is_some() {
-                let given = typed.type_name();
+            let resolved = self.expr(offset, expr_scope)?;
+            if frame.rows
+                && resolved.data_type != Arrow::Int32
+                && self.constant(offset, expr_scope)?.is_some()
+            {
+                let given = resolved.type_name();
                 let text = format!(
                     "Cannot resolve \"{}\" due to data type mismatch: The data type of the {location} bound \
                      \"{given}\" does not match the expected data type \"INT\".",
@@ -242,7 +255,7 @@ impl Resolver<'_> {
             FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
             FrameBound::UnboundedPreceding => "UNBOUNDED PRECEDING".to_owned(),
             FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
-            FrameBound::Value(offset) => self.name_of(offset, env),
+            FrameBound::Value(offset) => self.name_of(offset, expr_scope),
         });
         let text = format!(
             "Cannot resolve \"{}\" due to data type mismatch: Window frame upper bound \"{upper}\" does not follow the \
@@ -257,8 +270,8 @@ impl Resolver<'_> {
 
     /// A frame whose upper bound is before its lower one. Spark refuses it where both are offsets; otherwise it is
     /// empty, but in a RANGE frame not for a null, which DataFusion cannot say.
-    fn inverted(&self, frame: &ir::WindowFrame, env: &ExprScope) -> Result<WindowFrame> {
-        let shown = self.frame_name_of(frame, env);
+    fn inverted(&self, frame: &ir::WindowFrame, expr_scope: &ExprScope) -> Result<WindowFrame> {
+        let shown = self.frame_name_of(frame, expr_scope);
         if let (FrameBound::Value(_), FrameBound::Value(_)) = (&frame.lower, &frame.upper) {
             let text = format!(
                 "Cannot resolve \"{shown}\" due to data type mismatch: The lower bound of a window frame must be less \
@@ -278,21 +291,21 @@ impl Resolver<'_> {
         Ok(bounded(WindowFrameUnits::Rows, beyond(), beyond()))
     }
 
-    fn bound(&self, bound: &FrameBound, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
+    fn bound(&self, bound: &FrameBound, target: &Arrow, expr_scope: &ExprScope) -> Result<WindowFrameBound> {
         let none = if target == &Arrow::UInt64 { ScalarValue::UInt64(None) } else { ScalarValue::Null };
         Ok(match bound {
             FrameBound::CurrentRow => WindowFrameBound::CurrentRow,
             FrameBound::UnboundedPreceding => WindowFrameBound::Preceding(none),
             FrameBound::UnboundedFollowing => WindowFrameBound::Following(none),
-            FrameBound::Value(offset) => self.offset(offset, target, env)?,
+            FrameBound::Value(offset) => self.offset(offset, target, expr_scope)?,
         })
     }
 
     /// Returns an offset from the current row; a negative one precedes it.
-    fn offset(&self, offset: &ir::Expr, target: &Arrow, env: &ExprScope) -> Result<WindowFrameBound> {
+    fn offset(&self, offset: &ir::Expr, target: &Arrow, expr_scope: &ExprScope) -> Result<WindowFrameBound> {
         let refused =
             || self.at(Error::unsupported("a window frame whose offset is not a literal"), offset.origin);
-        let value = self.constant(offset, env)?.ok_or_else(refused)?;
+        let value = self.constant(offset, expr_scope)?.ok_or_else(refused)?;
         let whole = match &value {
             ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
             ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),

@@ -8,17 +8,18 @@ use thalweg_values::errors::from_datafusion;
 
 impl Resolver<'_> {
     /// Adds the columns of window calls.
-    pub(crate) fn windows(&self, mut rel: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
+    pub(crate) fn windows(&self, mut relation: ResolvedRelation, calls: &Calls) -> Result<ResolvedRelation> {
         if calls.windows.is_empty() {
-            return Ok(rel);
+            return Ok(relation);
         }
         if !calls.drawn.is_empty() {
-            let mut exprs: Vec<Expr> = rel.plan.schema().columns().into_iter().map(Expr::Column).collect();
+            let mut exprs: Vec<Expr> =
+                relation.plan.schema().columns().into_iter().map(Expr::Column).collect();
             exprs.extend(calls.drawn.iter().map(|(id, drawn)| drawn.clone().alias(id)));
             // All windows read the same numbers, which a filter from above must not change.
-            rel.plan = self.compute_once(project(rel.plan, exprs)?, rel.streaming);
+            relation.plan = self.compute_once(project(relation.plan, exprs)?, relation.streaming);
         }
-        let before = rel.plan.schema().columns();
+        let before = relation.plan.schema().columns();
         let mut keys = WindowKeys::default();
         let mut windows: Vec<Expr> = vec![];
         let mut distinct: Vec<Expr> = vec![];
@@ -35,7 +36,7 @@ impl Resolver<'_> {
             }
             windows.push(window);
         }
-        let input = keys.below(rel.plan)?;
+        let input = keys.below(relation.plan)?;
         let plan = LogicalPlanBuilder::window_plan(input, distinct).map_err(from_datafusion)?;
         let mut exprs: Vec<Expr> = before.into_iter().map(Expr::Column).collect();
         for (found, window) in calls.windows.iter().zip(&windows) {
@@ -43,8 +44,8 @@ impl Resolver<'_> {
             let value = found.finish.map_or(raw.clone(), |finish| finish(raw));
             exprs.push(value.alias(&found.id));
         }
-        rel.plan = project(plan, exprs)?;
-        Ok(rel)
+        relation.plan = project(plan, exprs)?;
+        Ok(relation)
     }
 }
 

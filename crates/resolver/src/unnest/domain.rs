@@ -37,11 +37,11 @@ impl Domain {
                 return Err(Error::unsupported("a subquery of this form correlated by a column of type MAP"));
             }
             let id = resolver.new_id();
-            let typed =
+            let resolved =
                 ResolvedExpr::new(Expr::Column(c.clone()), field.data_type().clone(), field.is_nullable());
-            keys.push(typed.key().alias(&id));
+            keys.push(resolved.key().alias(&id));
             names.push(c.clone());
-            types.push(typed.data_type);
+            types.push(resolved.data_type);
             ids.push(id);
         }
         let source = source(base, &names)?;
