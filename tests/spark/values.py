@@ -2,7 +2,7 @@
 
 Run with a Python that has pyspark 4.2:  python tests/spark/values.py sc://localhost:15002
 The questions are the first columns of `crates/values/tests/data/*.tsv`; the others, one for each way to ask, are
-filled in. `crates/engine/tests/values` asks Thalweg the same. The server must see the folder for temporary files.
+filled in. `crates/engine/tests/functions/values.rs` asks Thalweg the same. The server must see the folder for temporary files.
 
 A cell has `\\n`, `\\t`, `\\r` and `\\\\` for these characters. An answer is a text, `NULL`, `!CLASS` for an error, `-`
 where the question can't be asked that way. Timestamps are in America/Los_Angeles.

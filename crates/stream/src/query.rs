@@ -5,7 +5,7 @@
 
 use crate::RECENT_PROGRESS_MAX;
 use crate::checkpoint::{CheckpointFiles, CreateOutcome, Metadata};
-use crate::coord::{Coordinator, GenerationContext, QueryCommand, recover};
+use crate::coord::{Coordinator, GenerationContext, QueryCommand, RESTORED_MAX, recover, restore};
 use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
@@ -15,6 +15,7 @@ use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Generation;
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -107,11 +108,17 @@ pub(crate) async fn start_with(
     let credits = Credits::new(options.bytes_in_flight_max);
     let generation = Generation(0);
     let mut context = GenerationContext { plan, options, files, hooks, dataflow, credits, generation };
-    let mut recovered = recover(&mut context).await?;
-    let state = Arc::new(std::mem::take(&mut recovered.state));
+    let recovered = recover(&mut context).await?;
     let first = recovered.machine.next_plan();
+    let (restored, received) = (0..context.options.workers).map(|_| mpsc::channel(RESTORED_MAX)).unzip();
     // The workers restore their state before the handle is returned, so that an error of the state is one of `start`.
-    let workers = Workers::start(context.dataflow.clone(), context.options.workers, first, state).await?;
+    let (read, workers) = tokio::join!(
+        restore(&context, &recovered.operators, restored),
+        Workers::start(context.dataflow.clone(), first, received)
+    );
+    read?;
+    let workers = workers?;
+    context.hooks.hit(FailPoint::StateRestored, first).await?;
     let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
     let shared = Arc::new(Shared {
         id: context.options.id.clone(),

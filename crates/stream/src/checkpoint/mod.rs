@@ -6,7 +6,7 @@
 //! plans/<epoch>                 what an epoch reads, its watermark and processing time; created once
 //! manifests/<epoch>-<g>         the files that hold the state after the epoch; one per generation
 //! commits/<epoch>               the generation that committed the epoch; created once
-//! state/<op>/<name>/<epoch>-<g>-…   rows of one state of an operator (a delta or a base)
+//! state/<op>/<name>/<epoch>-<g>-…   rows of one state of an operator: a run of one epoch, or of several merged
 //! sources/…                     the source's own log; read and written by the source
 //! ```
 //!
@@ -16,12 +16,16 @@
 mod format_1;
 mod records;
 mod sealed;
+mod state_file;
 
 pub(crate) use format_1::FINGERPRINT as FINGERPRINT_OF_FORMAT_1;
+#[cfg(test)]
+pub(crate) use records::FileRef;
 pub(crate) use records::{
-    CommitRecord, EpochPlan, FORMAT, FileRef, GenerationRecord, Manifest, Metadata, OperatorState,
-    SourceRange, StateFiles,
+    CommitRecord, EpochPlan, FORMAT, GenerationRecord, Manifest, Metadata, OperatorState, SourceRange,
+    StateFiles, StateRun,
 };
+pub(crate) use state_file::{EncodedSegment, RunWriter, Segment, StateFile};
 
 use crate::error::corrupt;
 use crate::options::Checkpoint;
@@ -135,7 +139,8 @@ impl CheckpointFiles {
         let format = record.get("format").map_or(Some(1), serde_json::Value::as_u64);
         let decoded = match format.and_then(|f| u32::try_from(f).ok()) {
             Some(1) => serde_json::from_value::<Old>(record).map(T::from),
-            Some(FORMAT) => serde_json::from_value(record),
+            // The files of a state are read as each format has them.
+            Some(2 | FORMAT) => serde_json::from_value(record),
             _ => return Err(corrupt(name, "it has a format that this version does not read")),
         };
         decoded.map(Some).map_err(|e| corrupt(name, &e.to_string()))
@@ -191,20 +196,6 @@ impl CheckpointFiles {
     pub(crate) async fn newest_plan(&self) -> Result<Option<Epoch>> {
         Ok(self.list("plans").await?.iter().filter_map(|n| last_number(n)).max().map(Epoch))
     }
-
-    /// Reads a state file and verifies it against the size and checksum in the manifest.
-    pub(crate) async fn state_file(&self, file: &FileRef) -> Result<Bytes> {
-        let bytes = self.bytes(&file.path).await?.ok_or_else(|| corrupt(&file.path, "it does not exist"))?;
-        if bytes.len() as u64 != file.bytes {
-            let why = format!("it has {} bytes instead of {}", bytes.len(), file.bytes);
-            return Err(corrupt(&file.path, &why));
-        }
-        // The size is compared first because it is cheap and finds a torn file.
-        if sha256(&bytes) != file.sha256 {
-            return Err(corrupt(&file.path, "its checksum does not match"));
-        }
-        Ok(bytes)
-    }
 }
 
 /// Computes the checksum that sealed records and manifests contain.
@@ -224,9 +215,10 @@ pub(crate) fn manifest_name(c: Commit) -> String {
 pub(crate) fn commit_name(e: Epoch) -> String {
     format!("commits/{:020}", e.0)
 }
-/// Returns the name of a state file; `kind` is `delta` or `base`.
-pub(crate) fn state_name((operator, state): (&OperatorId, &str), c: Commit, kind: &str) -> String {
-    format!("state/{operator}/{state}/{:020}-{:020}-{kind}.arrow.zst", c.epoch.0, c.generation.0)
+/// Returns what the names of the files of a run begin with. The run of an epoch is an `epoch`, and what replaces
+/// several of them is `merged`.
+pub(crate) fn run_prefix((operator, state): (&OperatorId, &str), c: Commit, kind: &str) -> String {
+    format!("state/{operator}/{state}/{:020}-{:020}-{kind}-", c.epoch.0, c.generation.0)
 }
 
 fn file_name(name: &str) -> &str {

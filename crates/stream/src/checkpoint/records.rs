@@ -10,7 +10,7 @@ use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::stream::{Commit, Offset, Staged};
 
 /// The format number of plans, manifests and state files.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// The query that a checkpoint belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,16 +102,55 @@ pub(crate) struct OperatorState {
     pub states: BTreeMap<String, StateFiles>,
 }
 
-/// The files of one named state: the base, if there is one, then all deltas in order.
+/// The files of one named state. Restoring applies the runs in order, so that the newest row of a key counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StateFilesOfAnyFormat")]
 pub(crate) struct StateFiles {
-    pub base: Option<FileRef>,
-    pub deltas: Vec<FileRef>,
+    /// Oldest first.
+    pub runs: Vec<StateRun>,
 }
 
 impl StateFiles {
     pub(crate) fn all(&self) -> impl Iterator<Item = &FileRef> {
-        self.base.iter().chain(&self.deltas)
+        self.runs.iter().flat_map(|run| &run.files)
+    }
+}
+
+/// What an epoch changed in a state, or several such changes merged: each key once, as its state or as deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StateRun {
+    /// The key groups of each file come after those of the file before.
+    pub files: Vec<FileRef>,
+}
+
+impl StateRun {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.bytes).sum()
+    }
+
+    /// Identifies the run: names of files are used once.
+    pub(crate) fn id(&self) -> &str {
+        self.files.first().map_or("", |f| &f.path)
+    }
+}
+
+/// The files of a state as any format has them: formats 1 and 2 had a base and deltas of one file each.
+#[derive(Deserialize)]
+struct StateFilesOfAnyFormat {
+    #[serde(default)]
+    base: Option<FileRef>,
+    #[serde(default)]
+    deltas: Vec<FileRef>,
+    #[serde(default)]
+    runs: Vec<StateRun>,
+}
+
+impl From<StateFilesOfAnyFormat> for StateFiles {
+    fn from(read: StateFilesOfAnyFormat) -> Self {
+        let single = |file| StateRun { files: vec![file] };
+        let mut runs: Vec<StateRun> = read.base.into_iter().chain(read.deltas).map(single).collect();
+        runs.extend(read.runs);
+        Self { runs }
     }
 }
 
@@ -121,7 +160,11 @@ pub(crate) struct FileRef {
     pub path: String,
     pub bytes: u64,
     pub rows: u64,
+    /// Of the footer, which has the checksums of the segments; of the whole file if it has no footer.
     pub sha256: String,
+    /// 0 if the file has no footer, as in formats 1 and 2.
+    #[serde(default)]
+    pub footer_bytes: u64,
 }
 
 /// The generation that committed an epoch.

@@ -6,7 +6,7 @@
 use super::recover::check_newest_generation;
 use super::{GenerationContext, TaskDone};
 use crate::checkpoint::{
-    CommitRecord, CreateOutcome, FileRef, Manifest, commit_name, manifest_name, sha256, state_name,
+    CommitRecord, CreateOutcome, Manifest, RunWriter, commit_name, manifest_name, run_prefix,
 };
 use crate::error::{corrupt, fenced};
 use crate::ops::StateDeltas;
@@ -14,7 +14,6 @@ use crate::rt::OutputChunkId;
 use crate::spec::OperatorId;
 use crate::state::encode;
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::fail_point::FailPoint;
@@ -42,14 +41,14 @@ pub(crate) async fn stage(context: Arc<GenerationContext>, chunk: OutputChunk) -
     Ok(TaskDone::Staged { epoch, id, staged, rows: count })
 }
 
-/// Writes the state changes of an epoch: a delta file for each state that has changed.
+/// Writes the state changes of an epoch: a run for each state that has changed.
 pub(crate) async fn snapshot(
     context: Arc<GenerationContext>,
     epoch: Epoch,
     deltas: BTreeMap<usize, StateDeltas>,
 ) -> Result<TaskDone> {
     let commit = Commit { epoch, generation: context.generation };
-    let mut files = Vec::new();
+    let mut runs = Vec::new();
     for (node, of_states) in deltas {
         let Some(operator) = context.plan.graph.nodes().get(node) else { continue };
         for (state, delta) in of_states {
@@ -60,28 +59,19 @@ pub(crate) async fn snapshot(
             }
             context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
             // Encoding a large delta would keep the coordinator and other queries from running.
-            let bytes = spawn_blocking(move || encode(&delta)).await?;
+            let segments = spawn_blocking(move || encode(&delta)).await?;
             // The name contains the generation, so a fenced run cannot overwrite the file of its successor.
-            let name = state_name((&operator.id, state), commit, "delta");
-            let file = write_state(&context, name, bytes, rows as u64).await?;
+            let prefix = run_prefix((&operator.id, state), commit, "epoch");
+            let mut writer = RunWriter::new(context.files.clone(), prefix);
+            for segment in segments {
+                writer.add(segment).await?;
+            }
+            let run = writer.finish().await?;
             context.hooks.hit(FailPoint::SnapshotWritten, epoch).await?;
-            files.push(((operator.id.clone(), state.to_owned()), file));
+            runs.push(((operator.id.clone(), state.to_owned()), run));
         }
     }
-    Ok(TaskDone::Snapshot { epoch, files })
-}
-
-/// Writes a state file; returns its name, size and checksum for the manifest.
-pub(crate) async fn write_state(
-    context: &GenerationContext,
-    path: String,
-    bytes: Vec<u8>,
-    rows: u64,
-) -> Result<FileRef> {
-    // Kept in the manifest, so that a recovery notices a file that is cut off or changed.
-    let file = FileRef { bytes: bytes.len() as u64, rows, sha256: sha256(&bytes), path };
-    context.files.put(&file.path, Bytes::from(bytes)).await?;
-    Ok(file)
+    Ok(TaskDone::Snapshot { epoch, runs })
 }
 
 /// Runs CPU-bound work on a thread that may block.

@@ -1,6 +1,6 @@
 //! Tracks an epoch between its plan and its commit: what workers and tasks have reported of it.
 
-use super::{PlannedEpoch, SnapshotFiles};
+use super::{PlannedEpoch, SnapshotRuns};
 use crate::ops::{EventTimes, StateDeltas, StateReport};
 use crate::rt::OutputChunkId;
 use crate::spec::{OperatorGraph, OperatorId};
@@ -14,7 +14,7 @@ pub(crate) enum SnapshotStatus {
     Waiting,
     Writing,
     /// No files if no state changed.
-    Written(SnapshotFiles),
+    Written(SnapshotRuns),
 }
 
 /// When an epoch reached each phase, in microseconds since 1970.

@@ -1,13 +1,14 @@
 //! The coordinator: runs one generation of a query from its claim to its end.
 //!
 //! ```text
-//! recover     claims a generation, fences the sink, restores the state
+//! recover     claims a generation, fences the sink, finds what it left
+//! restore     sends the state to the workers
 //! state_match finds the stored state of each operator
 //! planner     plans an epoch durably
 //! feed        reads the source and fills the inboxes of the workers
 //! in_flight   tracks an epoch between plan and commit
 //! finish      writes snapshot and manifest, stages and commits output
-//! maintenance compacts state and deletes garbage
+//! maintenance merges state files and deletes garbage
 //! progress    converts a committed epoch to the reported progress
 //! run         the loop that decides what starts next, and what it does with what it receives
 //! ```
@@ -23,10 +24,12 @@ mod maintenance;
 mod planner;
 mod progress;
 mod recover;
+mod restore;
 mod run;
 mod state_match;
 
 pub(crate) use recover::recover;
+pub(crate) use restore::{RESTORED_MAX, restore};
 pub(crate) use run::{Coordinator, QueryCommand};
 
 /// Chunks of output that are staged at once; further ones wait in the queue of reports.
@@ -34,7 +37,7 @@ pub(crate) const STAGES_MAX: usize = 16;
 /// Callers of `process_all_available` that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 1024;
 
-use crate::checkpoint::{CheckpointFiles, EpochPlan, FileRef, StateFiles};
+use crate::checkpoint::{CheckpointFiles, EpochPlan, StateRun};
 use crate::options::QueryOptions;
 use crate::rt::{Credits, Dataflow, OutputChunkId};
 use crate::spec::{OperatorId, StreamPlan};
@@ -93,8 +96,8 @@ impl Default for StreamPosition {
 
 /// Names a state: the operator that keeps it, and the operator's name of it.
 pub(crate) type StateName = (OperatorId, String);
-/// The delta files of an epoch.
-pub(crate) type SnapshotFiles = Vec<(StateName, FileRef)>;
+/// The runs of state files of an epoch.
+pub(crate) type SnapshotRuns = Vec<(StateName, StateRun)>;
 
 /// The result of a task.
 #[derive(Debug)]
@@ -110,7 +113,7 @@ pub(crate) enum TaskDone {
     },
     Snapshot {
         epoch: Epoch,
-        files: SnapshotFiles,
+        runs: SnapshotRuns,
     },
     Manifest(Epoch),
     Committed {
@@ -121,10 +124,9 @@ pub(crate) enum TaskDone {
         epoch: Epoch,
         by: Generation,
     },
-    Compacted {
-        of: StateName,
-        replaced: StateFiles,
-        base: Option<FileRef>,
+    Merged {
+        request: maintenance::MergeRequest,
+        run: StateRun,
     },
     Collected,
 }

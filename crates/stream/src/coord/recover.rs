@@ -1,4 +1,4 @@
-//! Recovers a query from its checkpoint: claims a generation, fences the sink, and restores the state.
+//! Recovers a query from its checkpoint: claims a generation, fences the sink, and finds the state to restore.
 //!
 //! The sink is fenced before it reports its last commit. In the opposite order an older run could commit
 //! between the report and the fence, and this run would process that epoch again.
@@ -10,9 +10,8 @@ use crate::checkpoint::{
 };
 use crate::error::{corrupt, fenced, other_sources, protocol_error};
 use crate::machine::Machine;
-use crate::rt::RestoredState;
 use crate::spec::OperatorId;
-use crate::state::{KEY_HASH, decode};
+use crate::state::KEY_HASH;
 use std::collections::BTreeMap;
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
@@ -25,12 +24,11 @@ pub(crate) struct Recovered {
     pub position: StreamPosition,
     /// The operators that keep state, with their files.
     pub operators: BTreeMap<OperatorId, OperatorState>,
-    pub state: RestoredState,
     /// Plans up to this epoch may exist; they are adopted.
     pub newest_plan: Option<Epoch>,
 }
 
-/// Claims a generation for `context`, fences the sink, and restores the epoch that the sink committed last.
+/// Claims a generation for `context`, fences the sink, and finds the epoch that the sink committed last.
 pub(crate) async fn recover(context: &mut GenerationContext) -> Result<Recovered> {
     let mut machine = Machine::new(context.hooks.injected);
     claim(context, &mut machine).await?;
@@ -43,29 +41,9 @@ pub(crate) async fn recover(context: &mut GenerationContext) -> Result<Recovered
     };
     let (position, stored) = manifest.map(resume_from).unwrap_or_default();
     let operators = match_states(&context.plan.graph, stored)?;
-    let state = state(context, &operators).await?;
     machine.restored(true).map_err(|why| protocol_error(&why))?;
-    context.hooks.hit(FailPoint::StateRestored, machine.next_plan()).await?;
     let newest_plan = context.files.newest_plan().await?;
-    Ok(Recovered { machine, position, operators, state, newest_plan })
-}
-
-/// Reads the state of all operators.
-async fn state(
-    context: &GenerationContext,
-    operators: &BTreeMap<OperatorId, OperatorState>,
-) -> Result<RestoredState> {
-    let mut restored = RestoredState::new();
-    for (index, node) in context.plan.graph.nodes().iter().enumerate() {
-        for (name, files) in operators.get(&node.id).into_iter().flat_map(|o| &o.states) {
-            for file in files.all() {
-                let bytes = context.files.state_file(file).await?;
-                let batches = decode(&bytes).map_err(|e| corrupt(&file.path, e.message()))?;
-                restored.entry(index).or_default().extend(batches.into_iter().map(|b| (name.clone(), b)));
-            }
-        }
-    }
-    Ok(restored)
+    Ok(Recovered { machine, position, operators, newest_plan })
 }
 
 /// Claims the next free generation number by creating its object.

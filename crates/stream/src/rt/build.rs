@@ -35,8 +35,14 @@ pub(crate) struct Dataflow {
     output_chunk_bytes: usize,
 }
 
-/// The state to start from: for each node, its batches with the name of their state, oldest first.
-pub(crate) type RestoredState = BTreeMap<usize, Vec<(String, RecordBatch)>>;
+/// Rows of a state to start from. Those of a key come oldest first.
+#[derive(Debug)]
+pub(crate) struct RestoredRows {
+    /// The place of the operator in the graph.
+    pub node: usize,
+    pub state: String,
+    pub rows: RecordBatch,
+}
 
 /// What the operators of a worker need to know of the worker and of the bounds.
 #[derive(Debug, Clone, Copy)]
@@ -101,24 +107,26 @@ impl Dataflow {
         self.graph.sources().count()
     }
 
-    /// Creates the operators of a worker, with the state that the worker owns; `None` for a source.
+    /// Creates the operators of a worker, with the state that the worker owns; `None` for a source. Returns when
+    /// `restored` has ended.
     pub(super) fn operators(
         &self,
         worker: usize,
-        restored: &RestoredState,
+        mut restored: mpsc::Receiver<RestoredRows>,
     ) -> Result<Vec<Option<BuiltOperator>>> {
-        let owned = KeyRange::of(worker, self.workers);
-        let build = |(index, node): (usize, &OperatorNode)| {
-            if let OperatorSpec::Source(_) = node.spec {
-                return Ok(None);
-            }
-            let mut built = ops::build(node, self.mode)?;
-            for (state, rows) in restored.get(&index).into_iter().flatten() {
-                built.operator.restore(state, rows, owned)?;
-            }
-            Ok(Some(built))
+        let build = |node: &OperatorNode| match node.spec {
+            OperatorSpec::Source(_) => Ok(None),
+            _ => ops::build(node, self.mode).map(Some),
         };
-        self.graph.nodes().iter().enumerate().map(build).collect()
+        let mut all = self.graph.nodes().iter().map(build).collect::<Result<Vec<_>>>()?;
+        let owned = KeyRange::of(worker, self.workers);
+        while let Some(RestoredRows { node, state, rows }) = restored.blocking_recv() {
+            let Some(Some(built)) = all.get_mut(node) else {
+                return Err(Error::internal(format!("the state '{state}' of a source")));
+            };
+            built.operator.restore(&state, &rows, owned)?;
+        }
+        Ok(all)
     }
 
     pub(super) fn context(&self, worker: usize, first: Epoch) -> OperatorContext {

@@ -18,7 +18,7 @@ mod sink;
 mod source;
 mod workers;
 
-pub(crate) use build::{Dataflow, RestoredState};
+pub(crate) use build::{Dataflow, RestoredRows};
 pub(crate) use chunk::Credits;
 pub(crate) use workers::{Inbox, Workers};
 

@@ -4,7 +4,7 @@
 //! peers of a worker that panics would wait for it for ever, so the panic is caught and reported, and a flag
 //! stops the whole set: every worker checks the flag between two steps.
 
-use super::build::{Dataflow, RestoredState, build};
+use super::build::{Dataflow, RestoredRows, build};
 use super::{INBOX_MAX, REPORTS_MAX, Report, WorkerCommand};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -85,23 +85,22 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts `count` workers that continue with the epoch `first`. Returns when all have restored their
-    /// state.
+    /// Starts a worker per element of `restored` that continues with the epoch `first`. Returns when all have
+    /// restored what they received.
     pub(crate) async fn start(
         dataflow: Dataflow,
-        count: usize,
         first: Epoch,
-        restored: Arc<RestoredState>,
+        restored: Vec<mpsc::Receiver<RestoredRows>>,
     ) -> Result<(Self, mpsc::Receiver<Report>)> {
         let (reports, reports_rx) = mpsc::channel(REPORTS_MAX);
         let reporter = Reporter { reports, stop: Arc::new(AtomicBool::new(false)) };
         let mut set = Self { inboxes: Vec::new(), reporter: reporter.clone(), threads: Vec::new() };
         let mut starting: Vec<(Vec<_>, _)> = Vec::new();
-        let peers = ProcessBuilder::new_typed_vector(count, Hooks::default().refill, None);
-        for (index, peer) in peers.into_iter().enumerate() {
+        let peers = ProcessBuilder::new_typed_vector(restored.len(), Hooks::default().refill, None);
+        for (index, (peer, restored)) in peers.into_iter().zip(restored).enumerate() {
             let (commands, inboxes) = (0..dataflow.sources()).map(|_| mpsc::channel(INBOX_MAX)).unzip();
             let (started, on_started) = oneshot::channel();
-            let (dataflow, restored) = (dataflow.clone(), Arc::clone(&restored));
+            let dataflow = dataflow.clone();
             let start = WorkerStart { index, first, dataflow, restored, inboxes, started };
             // If one does not start, dropping the set stops those that did.
             let thread = spawn(peer, start, reporter.clone())?;
@@ -145,7 +144,7 @@ struct WorkerStart {
     index: usize,
     first: Epoch,
     dataflow: Dataflow,
-    restored: Arc<RestoredState>,
+    restored: mpsc::Receiver<RestoredRows>,
     /// One per source.
     inboxes: Vec<mpsc::Receiver<WorkerCommand>>,
     /// Gets the activators of the sources when the state is restored.
@@ -172,15 +171,13 @@ fn run(peer: ProcessBuilder, start: WorkerStart, reporter: &Reporter) {
     let timer = Some(std::time::Instant::now());
     let mut worker = Worker::new(timely::WorkerConfig::default(), Allocator::Process(peer.build()), timer);
     let index = worker.next_dataflow_index();
-    let operators = match start.dataflow.operators(start.index, &start.restored) {
+    let operators = match start.dataflow.operators(start.index, start.restored) {
         Ok(operators) => operators,
         Err(error) => {
             let _ = start.started.send(Err(error));
             return;
         }
     };
-    // All workers share the batches, which can be dropped as soon as the last one has restored its state.
-    drop(start.restored);
     let context = start.dataflow.context(start.index, start.first);
     let activators = build(&mut worker, &start.dataflow, (operators, context), start.inboxes, reporter);
     let _ = start.started.send(activators);

@@ -2,22 +2,24 @@
 //!
 //! The state of an operator is a table of key columns and state columns. In memory both are Arrow rows
 //! (bytes) in one hash table per event-time pane ([`table`]). In the checkpoint they are columns
-//! ([`snapshot`]): upserts and tombstones per epoch, which are merged into a base from time to time
-//! ([`compact`]). What always holds: the delta of an epoch contains only what the epoch touched, so its cost
+//! ([`snapshot`]), sorted by key group ([`segments`]): a run of upserts and tombstones per epoch; runs are merged from
+//! time to time ([`merge`]). What always holds: the delta of an epoch contains only what the epoch touched, so its cost
 //! does not depend on the size of the state.
 
 mod codec;
-mod compact;
 mod delta;
 mod expiry;
 mod keys;
+mod merge;
+mod segments;
 mod snapshot;
 mod table;
 
 pub(crate) use codec::{EncodedRows, RowCodec};
-pub(crate) use compact::{compact, wants_compaction};
 pub(crate) use delta::StateFormat;
 pub(crate) use expiry::ExpiringKeys;
 pub(crate) use keys::{KEY_GROUPS, KEY_HASH, KeyRange, key_group, owner};
-pub(crate) use snapshot::{StateLayout, decode, encode};
+pub(crate) use merge::{merge, runs_to_merge};
+pub(crate) use segments::{decode, encode};
+pub(crate) use snapshot::StateLayout;
 pub(crate) use table::{NEVER, StateRow, StateTable};

@@ -1,22 +1,14 @@
-//! Encodes and decodes state files: the keys that an epoch touched, with their state.
+//! Defines the columns of state files: the keys that an epoch touched, with their state.
 //!
-//! A file is an Arrow IPC stream, compressed with zstd. Its columns are the key group, whether the row is an
-//! upsert (`live`) or a tombstone (state columns are null), the key columns, and the state columns. Restoring
-//! applies base and deltas in order, so that the newest row of a key counts.
+//! The columns are the key group, whether the row is an upsert (`live`) or a tombstone (state columns are null), the
+//! key columns, and the state columns. Restoring applies runs in order, so that the newest row of a key counts.
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array, new_null_array};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::ipc::CompressionType;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
 use thalweg_values::errors::from_arrow;
-
-/// Rows per batch of a state file, which bounds the memory of decoding one.
-const ROWS_PER_BATCH: usize = 64 * 1024;
 
 /// The columns of an operator's state.
 #[derive(Debug, Clone)]
@@ -102,28 +94,4 @@ impl StateLayout {
 fn column<T: 'static>(batch: &RecordBatch, index: usize) -> Result<&T> {
     let found = batch.columns().get(index).and_then(|c| c.as_any().downcast_ref());
     found.ok_or_else(|| Error::internal(format!("column {index} of a state file has another type")))
-}
-
-/// Encodes the batches of one operator and epoch. The batches must come in the order of workers, so that the
-/// key ranges of a file ascend.
-pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
-    let first = batches.first().ok_or_else(|| Error::internal("an empty state file"))?;
-    // Workers report small batches, and each batch of a file costs a header and a dictionary of its compression.
-    let whole = concat_batches(&first.schema(), batches).map_err(from_arrow)?;
-    let options =
-        IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD)).map_err(from_arrow)?;
-    let mut writer =
-        StreamWriter::try_new_with_options(Vec::new(), &whole.schema(), options).map_err(from_arrow)?;
-    for from in (0..whole.num_rows()).step_by(ROWS_PER_BATCH) {
-        let rows = ROWS_PER_BATCH.min(whole.num_rows() - from);
-        writer.write(&whole.slice(from, rows)).map_err(from_arrow)?;
-    }
-    writer.finish().map_err(from_arrow)?;
-    writer.into_inner().map_err(from_arrow)
-}
-
-/// Decodes a file that [`encode`] produced.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
-    let reader = StreamReader::try_new(bytes, None).map_err(from_arrow)?;
-    reader.collect::<Result<_, _>>().map_err(from_arrow)
 }

@@ -40,17 +40,23 @@ async fn load(env: &TestEnv, format: &str) {
     }
 }
 
-async fn restores(format: &str, operators: Vec<crate::OperatorSpec>) -> Answer {
+/// Continues a checkpoint that `generation` wrote, and returns all windows, with those that it had committed.
+async fn restores(format: &str, generation: u64) -> Answer {
     let env = TestEnv::new(&rows(3, 90), &[3; 40]);
     load(&env, format).await;
-    env.target.set_last(Commit { epoch: Epoch(10), generation: Generation(1) });
-    env.run(&RunOptions::new(operators).workers(2)).await.unwrap();
-    env.answer().unwrap()
+    env.target.set_last(Commit { epoch: Epoch(10), generation: Generation(generation) });
+    env.run(&RunOptions::new(windowed(5)).workers(3)).await.unwrap();
+    let mut answer = env.answer().unwrap();
+    answer.extend(COMMITTED.map(|(key, value)| ((10, key.to_owned()), value)));
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkpoint_of_format_1_continues_with_its_state() {
-    let mut answer = restores("format_1", windowed(5)).await;
-    answer.extend(COMMITTED.map(|(key, value)| ((10, key.to_owned()), value)));
-    assert_eq!(answer, expect(&rows(3, 90)));
+    assert_eq!(restores("format_1", 1).await, expect(&rows(3, 90)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_of_format_2_continues_with_its_state() {
+    assert_eq!(restores("format_2", 5_639_718_846).await, expect(&rows(3, 90)));
 }

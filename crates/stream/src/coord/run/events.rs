@@ -73,10 +73,10 @@ impl Coordinator {
                 in_flight.staged.insert(id, staged);
                 in_flight.rows_out += rows;
             }
-            TaskDone::Snapshot { epoch, files } => {
+            TaskDone::Snapshot { epoch, runs } => {
                 let now = self.now();
                 let in_flight = self.in_flight_epoch(epoch)?;
-                in_flight.snapshot = SnapshotStatus::Written(files);
+                in_flight.snapshot = SnapshotStatus::Written(runs);
                 in_flight.phases.snapshot_written_us = now;
             }
             TaskDone::Manifest(epoch) => {
@@ -94,7 +94,7 @@ impl Coordinator {
                 self.machine.recorded(epoch, by).map_err(|why| protocol_error(&why))?;
                 self.on_recorded(epoch);
             }
-            TaskDone::Compacted { of, replaced, base } => self.on_compacted(of, &replaced, base),
+            TaskDone::Merged { request, run } => self.on_merged(&request, run),
             TaskDone::Collected => self.maintenance.collecting = false,
         }
         Ok(())

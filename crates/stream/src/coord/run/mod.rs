@@ -8,28 +8,28 @@
 mod events;
 
 use super::in_flight::{ExpectedReports, InFlightEpoch, SnapshotStatus};
-use super::maintenance::{Compaction, Maintenance};
+use super::maintenance::{Maintenance, MergeRequest};
 use super::planner::{PlanOutcome, PlanRequest, ms};
 use super::recover::Recovered;
 use super::{
-    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, SnapshotFiles, StateName, StreamPosition,
+    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, SnapshotRuns, StateName, StreamPosition,
     TaskDone, WAITERS_MAX, feed, finish, maintenance, planner, progress,
 };
-use crate::checkpoint::{FORMAT, FileRef, Manifest, OperatorState, StateFiles};
+use crate::checkpoint::{FORMAT, Manifest, OperatorState, StateFiles, StateRun};
 use crate::error::{protocol_error, too_many_waiters};
 use crate::machine::{Machine, ProtocolAction};
 use crate::options::Trigger;
 use crate::query::Shared;
 use crate::rt::{Report, Workers};
 use crate::spec::OperatorId;
-use crate::state::{KEY_HASH, wants_compaction};
+use crate::state::KEY_HASH;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use thalweg_common::ids::Epoch;
 use thalweg_common::injected_bug::{InjectedBug, is_injected};
 use thalweg_common::{Error, Result};
-use thalweg_connectors::stream::Subtask;
+use thalweg_connectors::stream::{Commit, Subtask};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -312,13 +312,13 @@ impl Coordinator {
     }
 
     fn manifest(&mut self, epoch: Epoch) -> Result<Manifest> {
-        let mut files = self.snapshot_of(epoch);
+        let mut runs = self.snapshot_of(epoch);
         if self.context.hooks.injected.mix_epochs() {
-            files.extend(self.snapshot_of(epoch.next()));
+            runs.extend(self.snapshot_of(epoch.next()));
         }
-        for ((operator, state), file) in files {
-            // The list grows in the order of the epochs, in which a recovery applies the files.
-            self.state_files((operator, state)).deltas.push(file);
+        for (of, run) in runs {
+            // The list grows in the order of the epochs, in which a recovery applies the runs.
+            self.state_files(of).runs.push(run);
         }
         let generation = self.machine.generation();
         let operators = self.operators.clone();
@@ -346,10 +346,10 @@ impl Coordinator {
         is_injected(InjectedBug::MixEpochs) && (self.planning || unwritten)
     }
 
-    fn snapshot_of(&self, epoch: Epoch) -> SnapshotFiles {
+    fn snapshot_of(&self, epoch: Epoch) -> SnapshotRuns {
         match self.in_flight.get(&epoch).map(|e| &e.snapshot) {
-            Some(SnapshotStatus::Written(files)) => files.clone(),
-            Some(SnapshotStatus::Waiting | SnapshotStatus::Writing) | None => SnapshotFiles::new(),
+            Some(SnapshotStatus::Written(runs)) => runs.clone(),
+            Some(SnapshotStatus::Waiting | SnapshotStatus::Writing) | None => SnapshotRuns::new(),
         }
     }
 
@@ -447,43 +447,33 @@ impl Coordinator {
         self.start_maintenance(epoch);
     }
 
-    /// Starts a compaction and a garbage collection after `epoch` if they are due and not running. Neither waits
-    /// for the other: a compaction may take longer than many epochs.
+    /// Starts a merge of state files and a garbage collection after `epoch` if they are due. Neither waits for the
+    /// other: a merge may take longer than many epochs.
     fn start_maintenance(&mut self, epoch: Epoch) {
         self.maintenance.on_recorded(epoch);
-        if self.maintenance.may_compact()
-            && let Some((of, files)) = self.state_to_compact()
-        {
-            let base = maintenance::base_name(&self.context, epoch, &of);
-            self.maintenance.compaction = Compaction::Running(base.clone());
-            self.tasks.spawn(maintenance::compact_state(Arc::clone(&self.context), base, (of, files)));
+        let states = self.operators.iter().flat_map(|(id, operator)| {
+            operator.states.iter().map(move |(state, files)| ((id.clone(), state.clone()), files))
+        });
+        let commit = Commit { epoch, generation: self.context.generation };
+        if let Some(request) = self.maintenance.start_merge(states, commit) {
+            self.tasks.spawn(maintenance::merge_runs(Arc::clone(&self.context), request));
         }
-        // After the compaction is noted: its base has the epoch up to which this collects.
+        // After the merge is noted: the names of its files have the epoch up to which this collects.
         if !self.maintenance.collecting && maintenance::collects_after(epoch) {
             self.maintenance.collecting = true;
-            let spared = self.maintenance.base().cloned();
+            let spared = self.maintenance.unnamed();
             self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch, spared));
         }
     }
 
-    /// Returns a state that is expensive to restore, with its files of now: deltas of later epochs are not in the
-    /// base.
-    fn state_to_compact(&self) -> Option<(StateName, StateFiles)> {
-        let states = self.operators.iter().flat_map(|(id, o)| o.states.iter().map(move |s| (id, s)));
-        let (id, (state, files)) = states.into_iter().find(|(_, (_, files))| wants_compaction(files))?;
-        Some(((id.clone(), state.clone()), files.clone()))
-    }
-
-    /// Lets the next manifest name the new base instead of the files that it replaces. Deltas that were
-    /// written since the compaction started stay.
-    fn on_compacted(&mut self, of: StateName, replaced: &StateFiles, base: Option<FileRef>) {
-        let files = self.state_files(of);
-        files.base = base;
-        files.deltas.drain(..replaced.deltas.len().min(files.deltas.len()));
-        // A manifest that is being written was built before and names the old files.
-        let manifest_in_progress = self.committing;
+    /// Lets the next manifest name the new run instead of those that it replaces.
+    fn on_merged(&mut self, request: &MergeRequest, run: StateRun) {
+        // A manifest that is being written was built before and names the replaced runs.
         let next = self.in_flight.keys().next().copied().unwrap_or(self.machine.next_plan());
-        self.maintenance.on_compacted(if manifest_in_progress { next.next() } else { next });
+        let named = if self.committing { next.next() } else { next };
+        let (operator, state) = request.of.clone();
+        let files = self.operators.entry(operator).or_default().states.entry(state).or_default();
+        self.maintenance.on_merged(request, run, files, named);
     }
 
     /// Adds a waiter for everything that is available now. Waiters whose client has gone away make room.
