@@ -12,6 +12,7 @@ mod formats;
 mod graph;
 mod growth;
 mod kill;
+mod late_rows;
 mod pressure;
 mod processing_time;
 mod source_and_sink;
