@@ -3,6 +3,7 @@
 
 use super::env::*;
 use super::kill::Kill;
+use crate::Trigger;
 
 const DELAY: i64 = 5;
 
@@ -83,4 +84,20 @@ async fn late_rows_are_dropped_alike_after_any_kill() {
         assert_eq!(env.answer().unwrap(), wanted, "seed {seed}");
     }
     assert!(kills > 40, "only {kills} kills");
+}
+
+/// Each run has one epoch, and no plan of the next: its watermark comes from the manifest alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_rows_are_dropped_alike_when_each_epoch_is_a_run() {
+    for seed in 0..8 {
+        let (env, wanted) = query(&mut fastrand::Rng::with_seed(seed));
+        let once = |workers| {
+            let operators = windowed(DELAY);
+            RunOptions { drain: false, trigger: Trigger::Once, ..RunOptions::new(operators).workers(workers) }
+        };
+        for run in 0..=env.source.epoch_rows.len() {
+            env.run(&once(1 + run % 3)).await.unwrap();
+        }
+        assert_eq!(env.answer().unwrap(), wanted, "seed {seed}");
+    }
 }
