@@ -59,6 +59,10 @@ fail_points! {
     SinkCommitted = "sink.committed",
     /// After the commit record is written.
     CommitRecorded = "commit.recorded",
+    /// Before the run of state files that replaces several others is written.
+    StateMerge = "state.merge",
+    /// After it is written, before a manifest names it.
+    StateMerged = "state.merged",
     /// Before an object that no manifest needs is deleted.
     GarbageCollect = "garbage.collect",
 }

@@ -53,6 +53,8 @@ struct RunMerge {
 #[derive(Debug)]
 pub(crate) struct MergeRequest {
     pub of: StateName,
+    /// The epoch after which it started.
+    epoch: Epoch,
     prefix: String,
     runs: Vec<StateRun>,
     /// Whether older runs exist, which may have the deleted keys.
@@ -89,7 +91,7 @@ impl Maintenance {
         let prefix = run_prefix((&of.0, &of.1), commit, "merged");
         let replaced = runs.iter().map(|run| run.id().to_owned()).collect();
         self.merges.push(RunMerge { of: of.clone(), replaced, prefix: prefix.clone(), named: None });
-        Some(MergeRequest { of, prefix, runs, keep_deleted })
+        Some(MergeRequest { of, epoch: commit.epoch, prefix, runs, keep_deleted })
     }
 
     /// Returns the number of the oldest runs up to the last one that is being merged.
@@ -134,8 +136,12 @@ pub(crate) fn collects_after(epoch: Epoch) -> bool {
 
 /// Writes the run that replaces others.
 pub(crate) async fn merge_runs(context: Arc<GenerationContext>, request: MergeRequest) -> Result<TaskDone> {
+    context.hooks.hit(FailPoint::StateMerge, request.epoch).await?;
     match write_merged(&context, &request).await {
-        Ok(run) => Ok(TaskDone::Merged { request, run }),
+        Ok(run) => {
+            context.hooks.hit(FailPoint::StateMerged, request.epoch).await?;
+            Ok(TaskDone::Merged { request, run })
+        }
         Err(error) => {
             // A newer generation may have deleted the files. Being fenced is then the cause to report.
             check_newest_generation(&context).await?;

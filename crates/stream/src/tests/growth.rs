@@ -2,10 +2,12 @@
 
 use super::behaviour::row;
 use super::env::*;
+use super::kill::Freeze;
 use crate::checkpoint::{CheckpointFiles, Manifest};
-use crate::{Checkpoint, OperatorSpec, OutputMode};
+use crate::{Checkpoint, OperatorSpec, OutputMode, Trigger};
 use object_store::path::Path;
 use std::sync::Arc;
+use thalweg_common::fail_point::FailPoint;
 
 async fn newest_manifest(env: &TestEnv) -> Manifest {
     let checkpoint = Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") };
@@ -105,4 +107,36 @@ async fn a_long_run_keeps_few_files_and_restores_from_them() {
     let mut last = Answer::new();
     env.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
     assert_eq!(last, expect(&more));
+}
+
+/// One merge never ends; others go on with the runs that are written meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_that_is_slower_than_any_number_of_epochs_lets_nothing_grow() {
+    let rows = super::behaviour::rows(4, 400);
+    let env = TestEnv::new(&rows, &[1; 400]);
+    let freeze = Freeze::new(FailPoint::StateMerge, 0);
+    let run = RunOptions {
+        mode: OutputMode::Update,
+        trigger: Trigger::ProcessingTime { interval: None },
+        probe: Some(freeze.clone()),
+        ..RunOptions::new(vec![OperatorSpec::Aggregate(aggregate(false))])
+    };
+    let query = env.start(&run).await.unwrap();
+    query.process_all_available().await.unwrap();
+    freeze.frozen.acquire().await.unwrap().forget();
+    let manifest = newest_manifest(&env).await;
+    assert_eq!(manifest.epoch.0, 399);
+    let runs = manifest.operators.values().next().and_then(|o| o.states.get("groups")).unwrap().runs.len();
+    assert!((6..60).contains(&runs), "{runs} runs");
+    let files = CheckpointFiles::new(&Checkpoint { store: Arc::clone(&env.store), prefix: Path::from("q") });
+    for folder in ["manifests", "plans", "commits", "state"] {
+        let count = files.list(folder).await.unwrap().len();
+        assert!(count < 100, "{count} {folder}");
+    }
+    freeze.thawed.add_permits(1);
+    query.stop().await.unwrap();
+    env.run(&RunOptions { trigger: Trigger::AvailableNow, probe: None, ..run }.workers(3)).await.unwrap();
+    let mut last = Answer::new();
+    env.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
+    assert_eq!(last, expect(&rows));
 }

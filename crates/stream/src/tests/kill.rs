@@ -57,15 +57,15 @@ impl FailPointProbe for Kill {
 
 /// Freezes a generation at the n-th hit of a fail point until it is thawed.
 #[derive(Debug)]
-struct Freeze {
+pub(crate) struct Freeze {
     point: FailPoint,
     left: AtomicUsize,
-    frozen: Semaphore,
-    thawed: Semaphore,
+    pub frozen: Semaphore,
+    pub thawed: Semaphore,
 }
 
 impl Freeze {
-    fn new(point: FailPoint, hit: usize) -> Arc<Self> {
+    pub(crate) fn new(point: FailPoint, hit: usize) -> Arc<Self> {
         let (frozen, thawed) = (Semaphore::new(0), Semaphore::new(0));
         Arc::new(Self { point, left: AtomicUsize::new(hit), frozen, thawed })
     }

@@ -22,7 +22,7 @@ pub(crate) const ONCE_PER_PROCESS: [FailPoint; 5] = [
     FailPoint::StateRestored,
 ];
 
-/// Random orders of the list of 17 fail points with 3 kills each. `TEST_SEEDS` sets another number.
+/// Random orders of the list of 19 fail points with 3 kills each. `TEST_SEEDS` sets another number.
 const SEEDS: u64 = 7;
 /// Trials that run at the same time.
 const THREADS: u64 = 2;
