@@ -11,6 +11,7 @@ mod env;
 mod formats;
 mod graph;
 mod growth;
+mod io_errors;
 mod kill;
 mod late_rows;
 mod pressure;
