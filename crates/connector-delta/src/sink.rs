@@ -25,6 +25,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::parquet::sink::ParquetSink;
 use thalweg_connectors::SinkRequest;
+use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
 use thalweg_storage::path::uri;
 use thalweg_values::zone::Zone;
@@ -43,6 +44,8 @@ pub(crate) struct DeltaSink {
     /// What is known of the log since the fence. It is not held during a commit, so that the next epoch is staged
     /// meanwhile; should two commits run at once, the log decides which of them wins a version.
     state: Mutex<Option<Fenced>>,
+    /// The checkpoints of the log that are being written.
+    background: Background,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +69,7 @@ impl DeltaSink {
             zone: Zone::named(&request.time_zone)?,
             merge_schema,
             state: Mutex::new(None),
+            background: Background::default(),
         })
     }
 
@@ -297,12 +301,16 @@ impl StreamSink for DeltaSink {
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
                 *self.state() = Some(Fenced { generation, head });
                 // A checkpoint takes as long as the table is large, and the next epoch does not need it.
-                tokio::spawn(async move { log.checkpoint_if_due(version).await });
+                self.background.spawn(async move { log.checkpoint_if_due(version).await });
                 return Ok(());
             }
             head = self.log.advance(head, &self.ids).await?;
         }
         Err(busy(&self.log))
+    }
+
+    async fn close(&self) {
+        self.background.ended().await;
     }
 }
 

@@ -132,6 +132,9 @@ pub trait StreamSource: Send + Sync + Debug {
     async fn latest(&self) -> Result<Option<Offset>>;
     /// Reports that all rows up to `end` are committed and will not be read again.
     async fn release(&self, end: &Offset) -> Result<()>;
+    /// Waits until nothing of this source runs any more. The query calls it last, after it has dropped all readers.
+    /// A source that starts threads or tasks of its own overrides it.
+    async fn close(&self) {}
 }
 
 /// The last commit of a query in a sink.
@@ -204,4 +207,7 @@ pub trait StreamSink: Send + Sync + Debug {
     /// # Errors
     /// `STREAM_FENCED` if another generation has fenced the sink or committed meanwhile. This generation then ends.
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()>;
+    /// Waits until nothing of this sink runs any more. The query calls it last. A sink that starts threads or tasks
+    /// of its own overrides it.
+    async fn close(&self) {}
 }

@@ -104,9 +104,11 @@ pub(crate) async fn start_with(
         return Err(crate::error::other_query(&owner, &options.id));
     }
     let files = CheckpointFiles::new(&options.checkpoint);
+    let effects = files.writes().clone();
     let credits = Credits::new(options.bytes_in_flight_max);
     let generation = Generation(0);
-    let mut context = GenerationContext { plan, options, files, hooks, dataflow, credits, generation };
+    let mut context =
+        GenerationContext { plan, options, files, hooks, dataflow, credits, generation, effects };
     let mut recovered = recover(&mut context).await?;
     let state = Arc::new(std::mem::take(&mut recovered.state));
     let first = recovered.machine.next_plan();
@@ -223,8 +225,9 @@ impl StreamingQuery {
         self.shared.state().error.clone()
     }
 
-    /// Stops the query. Epochs that are not committed are replayed by the next start. Returns when no thread
-    /// or task of the query is left.
+    /// Stops the query. Epochs that are not committed are replayed by the next start. A step that was begun is
+    /// finished, such as a commit in the sink. Returns when no thread or task of the query is left: nothing is written
+    /// to the sink or the checkpoint after that.
     ///
     /// # Errors
     /// None at present.

@@ -35,6 +35,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
+use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::Commit;
 use thalweg_storage::checkpoint_failed;
 
@@ -42,11 +43,12 @@ use thalweg_storage::checkpoint_failed;
 /// time, so this many failures mean that runs are started in a loop.
 pub(crate) const CLAIMS_MAX: usize = 64;
 
-/// The objects of one checkpoint.
+/// The objects of one checkpoint. A write that was begun runs to its end, also if its caller is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckpointFiles {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    writes: Background,
 }
 
 /// The result of creating an object conditionally.
@@ -60,7 +62,13 @@ pub(crate) enum CreateOutcome<T> {
 
 impl CheckpointFiles {
     pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
-        Self { store: Arc::clone(&checkpoint.store), prefix: checkpoint.prefix.clone() }
+        let (store, prefix) = (Arc::clone(&checkpoint.store), checkpoint.prefix.clone());
+        Self { store, prefix, writes: Background::default() }
+    }
+
+    /// Returns the work that counts the writes of this checkpoint.
+    pub(crate) fn writes(&self) -> &Background {
+        &self.writes
     }
 
     fn path(&self, name: &str) -> Path {
@@ -82,12 +90,15 @@ impl CheckpointFiles {
 
     /// Writes an object. The name must be used once, since an existing object would be replaced.
     pub(crate) async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
-        self.store.put(&self.path(name), bytes.into()).await.map_err(|e| self.failed("write", name, &e))?;
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        let written = self.writes.run(async move { store.put(&path, bytes.into()).await }).await?;
+        written.map_err(|e| self.failed("write", name, &e))?;
         Ok(())
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
-        match self.store.delete(&self.path(name)).await {
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        match self.writes.run(async move { store.delete(&path).await }).await? {
             // Another run may have deleted it, and a repeated delete after a lost answer finds nothing.
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(self.failed("delete", name, &e)),
@@ -149,7 +160,9 @@ impl CheckpointFiles {
         let sealed = sealed::seal(name, record)?;
         // The store decides atomically who creates the object: two runs may try at once.
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&self.path(name), sealed.clone().into(), options).await {
+        let (store, path, payload) = (Arc::clone(&self.store), self.path(name), sealed.clone());
+        let created = async move { store.put_opts(&path, payload.into(), options).await };
+        match self.writes.run(created).await? {
             Ok(_) => Ok(CreateOutcome::Created),
             Err(object_store::Error::AlreadyExists { .. }) => {
                 let there = self

@@ -39,9 +39,13 @@ use crate::options::QueryOptions;
 use crate::rt::{Credits, Dataflow, OutputChunkId};
 use crate::spec::{OperatorId, StreamPlan};
 use crate::test_hooks::TestHooks;
+use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
-use thalweg_connectors::stream::{Guarantee, Offset, Staged};
+use thalweg_connectors::background::Background;
+use thalweg_connectors::stream::{Guarantee, Offset, Staged, StreamSource};
 
 /// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower,
 /// so rows before 1970 are late from the first epoch on.
@@ -59,12 +63,54 @@ pub(crate) struct GenerationContext {
     pub dataflow: Dataflow,
     pub credits: Credits,
     pub generation: Generation,
+    /// What was begun in the sink, the sources and the checkpoint. It runs to its end, also if the task that waits for
+    /// it is aborted.
+    pub effects: Background,
 }
 
 impl GenerationContext {
     /// Returns whether the sink remembers its commits; otherwise the commit records of the checkpoint decide.
     pub(crate) fn sink_remembers(&self) -> bool {
         self.plan.sink.guarantee() == Guarantee::ExactlyOnce
+    }
+
+    /// Stages rows in the sink.
+    pub(crate) async fn stage(
+        &self,
+        epoch: Epoch,
+        chunk: usize,
+        rows: Vec<RecordBatch>,
+    ) -> Result<Option<Staged>> {
+        let sink = Arc::clone(&self.plan.sink);
+        self.effects.run(async move { sink.stage(epoch, chunk, rows).await }).await?
+    }
+
+    /// Commits an epoch in the sink.
+    pub(crate) async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
+        let sink = Arc::clone(&self.plan.sink);
+        self.effects.run(async move { sink.commit(epoch, staged).await }).await?
+    }
+
+    /// Runs a step of a source that may write to its log or to the system that it reads.
+    pub(crate) async fn source_step<T, F>(
+        &self,
+        source: &Arc<dyn StreamSource>,
+        step: impl FnOnce(Arc<dyn StreamSource>) -> F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.effects.run(step(Arc::clone(source))).await?
+    }
+
+    /// Waits until nothing of the generation can happen any more: no commit, no file, no read.
+    pub(crate) async fn close(&self) {
+        self.effects.ended().await;
+        self.plan.sink.close().await;
+        for (_, source) in self.plan.graph.sources() {
+            source.close().await;
+        }
     }
 }
 

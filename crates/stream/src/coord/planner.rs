@@ -50,7 +50,7 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     if request.freeze {
         // Before the plan is made, so that the plan cannot contain what arrives after it.
         for (_, source) in context.plan.graph.sources() {
-            source.freeze().await?;
+            context.source_step(source, |s| async move { s.freeze().await }).await?;
         }
     }
     let name = plan_name(request.epoch);
@@ -86,7 +86,8 @@ async fn ranges(
     let mut ranges = BTreeMap::new();
     for (id, source) in context.plan.graph.sources() {
         let start = offsets.get(id).cloned();
-        let end = source.plan(start.as_ref()).await?;
+        let from = start.clone();
+        let end = context.source_step(source, |s| async move { s.plan(from.as_ref()).await }).await?;
         let reads = end.is_some();
         ranges.insert(id.clone(), SourceRange { end: end.or_else(|| start.clone()), start, reads });
     }

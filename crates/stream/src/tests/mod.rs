@@ -15,3 +15,4 @@ mod kill;
 mod pressure;
 mod processing_time;
 mod source_and_sink;
+mod stop;

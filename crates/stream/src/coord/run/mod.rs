@@ -155,6 +155,8 @@ impl Coordinator {
         let outcome = self.run_loop().await;
         // Tasks end first: one of them may wait for room in the inbox of a worker that is about to stop.
         self.tasks.shutdown().await;
+        // What an aborted task has begun goes on, such as a commit on a thread that blocks.
+        self.context.close().await;
         // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be
         // joined.
         self.reports.close();
