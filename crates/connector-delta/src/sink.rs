@@ -233,13 +233,15 @@ impl StreamSink for DeltaSink {
                 continue;
             };
             hit(FailPoint::SinkFenced);
-            let last = fenced.epoch.and_then(|e| u64::try_from(e).ok());
-            // A transaction of that name without a committer is not of this sink; no generation has the number 0.
-            let committer = fenced.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
+            let last = last_commit(&fenced);
             *self.state() = Some(Fenced { generation, head: fenced });
-            return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
+            return Ok(last);
         }
         Err(busy(&self.log))
+    }
+
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(last_commit(&self.log.load(&self.ids).await?))
     }
 
     async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
@@ -312,6 +314,14 @@ impl StreamSink for DeltaSink {
     async fn close(&self) {
         self.background.ended().await;
     }
+}
+
+/// Returns the last commit of the query in a table.
+fn last_commit(head: &Head) -> Option<Commit> {
+    let epoch = Epoch(u64::try_from(head.epoch?).ok()?);
+    // A transaction of that name without a committer is not of this sink; no generation has the number 0.
+    let committer = head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
+    Some(Commit { epoch, generation: Generation(committer) })
 }
 
 /// Opens the sink of a request.

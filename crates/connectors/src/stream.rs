@@ -198,6 +198,11 @@ pub trait StreamSink: Send + Sync + Debug {
     /// Excludes every lower generation for good, then returns the last commit. A sink that does not remember
     /// commits returns `None`.
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>>;
+    /// Returns the last commit without excluding anybody, for a run that may have nothing to do; `None` if there is none
+    /// or the sink cannot tell. The answer may be outdated, so a commit must never depend on it.
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(None)
+    }
     /// Writes rows of an epoch so that a later commit is cheap and atomic; `None` if there is nothing to
     /// commit for them. `chunk` is unique among the calls for one epoch. After a crash the rows may be staged
     /// again, and what was staged before is never committed.

@@ -5,7 +5,7 @@
 
 use crate::RECENT_PROGRESS_MAX;
 use crate::checkpoint::{CheckpointFiles, CreateOutcome, Metadata};
-use crate::coord::{Coordinator, GenerationContext, QueryCommand, recover};
+use crate::coord::{Coordinator, GenerationContext, QueryCommand, is_up_to_date, recover};
 use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
@@ -49,6 +49,19 @@ struct QueryState {
 }
 
 impl Shared {
+    fn new(options: &QueryOptions, commands: mpsc::Sender<QueryCommand>) -> Self {
+        let message = "Initializing sources".to_owned();
+        let status = Status { message, is_data_available: false, is_trigger_active: false };
+        Self {
+            id: options.id.clone(),
+            run_id: options.run_id.clone(),
+            name: options.name.clone(),
+            commands,
+            state: Mutex::new(QueryState { status, progress: VecDeque::new(), error: None }),
+            ended: watch::Sender::new(false),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, QueryState> {
         lock(&self.state)
     }
@@ -78,6 +91,9 @@ impl Shared {
 /// Starts a query over its checkpoint: claims the next generation, fences the sink, restores the state of the
 /// epoch that the sink committed last, and continues from there. Returns when the recovery is done and the
 /// first epoch may start; [`StreamingQuery::exception`] reports what fails later.
+///
+/// A query that ends with its input and finds that all of it is committed ends at once and changes nothing: it claims no
+/// generation and does not fence the sink.
 ///
 /// # Errors
 /// `STREAM_FENCED` if a later start has claimed the checkpoint meanwhile, `STREAM_STATE_INCOMPATIBLE` if it
@@ -109,28 +125,17 @@ pub(crate) async fn start_with(
     let generation = Generation(0);
     let mut context =
         GenerationContext { plan, options, files, hooks, dataflow, credits, generation, effects };
+    let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
+    let shared = Arc::new(Shared::new(&context.options, commands));
+    if context.is_finite() && is_up_to_date(&context).await? {
+        shared.end(None);
+        return Ok(StreamingQuery { shared });
+    }
     let mut recovered = recover(&mut context).await?;
     let state = Arc::new(std::mem::take(&mut recovered.state));
     let first = recovered.machine.next_plan();
     // The workers restore their state before the handle is returned, so that an error of the state is one of `start`.
     let workers = Workers::start(context.dataflow.clone(), context.options.workers, first, state).await?;
-    let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
-    let shared = Arc::new(Shared {
-        id: context.options.id.clone(),
-        run_id: context.options.run_id.clone(),
-        name: context.options.name.clone(),
-        commands,
-        state: Mutex::new(QueryState {
-            status: Status {
-                message: "Initializing sources".to_owned(),
-                is_data_available: false,
-                is_trigger_active: false,
-            },
-            progress: VecDeque::new(),
-            error: None,
-        }),
-        ended: watch::Sender::new(false),
-    });
     let coordinator =
         Coordinator::new(Arc::new(context), Arc::clone(&shared), recovered, workers, commands_rx);
     tokio::spawn(supervise(coordinator, Arc::clone(&shared)));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! metadata                      id of the query; created once
-//! generations/<g>               one per run; created once, so that a number belongs to one run
+//! generations/<g>               one per run; created once, so that a number belongs to one run; the newest stays
 //! plans/<epoch>                 what an epoch reads, its watermark and processing time; created once
 //! manifests/<epoch>-<g>         the files that hold the state after the epoch; one per generation
 //! commits/<epoch>               the generation that committed the epoch; created once
@@ -184,6 +184,21 @@ impl CheckpointFiles {
     pub(crate) async fn generations(&self) -> Result<Vec<Generation>> {
         let names = self.list("generations").await?;
         Ok(names.iter().filter_map(|n| last_number(n)).map(Generation).collect())
+    }
+
+    /// Returns whether a generation above `own` was claimed. It lists these alone, and there are none or few: each run
+    /// deletes those before its own.
+    pub(crate) async fn has_newer_generation(&self, own: Generation) -> Result<bool> {
+        let folder = "generations";
+        let (under, from) = (self.path(folder), self.path(&generation_name(own)));
+        let mut newer = self.store.list_with_offset(Some(&under), &from);
+        while let Some(found) = newer.try_next().await.map_err(|e| self.failed("list", folder, &e))? {
+            // Whatever else is in the folder is no generation.
+            if last_number(found.location.as_ref()).is_some_and(|number| number > own.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads the newest commit record.

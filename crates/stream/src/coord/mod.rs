@@ -3,6 +3,7 @@
 //! ```text
 //! recover     claims a generation, fences the sink, restores the state
 //! state_match finds the stored state of each operator
+//! up_to_date  finds out whether a finite run has anything to do
 //! planner     plans an epoch durably
 //! feed        reads the source and fills the inboxes of the workers
 //! in_flight   tracks an epoch between plan and commit
@@ -25,9 +26,11 @@ mod progress;
 mod recover;
 mod run;
 mod state_match;
+mod up_to_date;
 
 pub(crate) use recover::recover;
 pub(crate) use run::{Coordinator, QueryCommand};
+pub(crate) use up_to_date::is_up_to_date;
 
 /// Chunks of output that are staged at once; further ones wait in the queue of reports.
 pub(crate) const STAGES_MAX: usize = 16;
@@ -35,9 +38,9 @@ pub(crate) const STAGES_MAX: usize = 16;
 pub(crate) const WAITERS_MAX: usize = 1024;
 
 use crate::checkpoint::{CheckpointFiles, EpochPlan, FileRef, StateFiles};
-use crate::options::QueryOptions;
+use crate::options::{QueryOptions, Trigger};
 use crate::rt::{Credits, Dataflow, OutputChunkId};
-use crate::spec::{OperatorId, StreamPlan};
+use crate::spec::{OperatorGraph, OperatorId, StreamPlan};
 use crate::test_hooks::TestHooks;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -72,6 +75,16 @@ impl GenerationContext {
     /// Returns whether the sink remembers its commits; otherwise the commit records of the checkpoint decide.
     pub(crate) fn sink_remembers(&self) -> bool {
         self.plan.sink.guarantee() == Guarantee::ExactlyOnce
+    }
+
+    /// Returns whether the query ends with the input.
+    pub(crate) fn is_finite(&self) -> bool {
+        !matches!(self.options.trigger, Trigger::ProcessingTime { .. })
+    }
+
+    /// Returns whether the end of the input closes windows that are still open.
+    pub(crate) fn drains_at_end(&self) -> bool {
+        self.is_finite() && self.options.drain_at_end && self.plan.graph.drains(self.plan.output_mode)
     }
 
     /// Stages rows in the sink.
@@ -122,8 +135,24 @@ pub(crate) struct StreamPosition {
     pub watermark_us: i64,
     /// The greatest event time that each watermark has observed.
     pub event_times_max_ms: BTreeMap<OperatorId, i64>,
+    pub processing_time_us: i64,
     /// Whether the query was drained, so that all windows are closed for good.
     pub last: bool,
+}
+
+impl StreamPosition {
+    /// Computes the watermark after this position by Spark's rule: the greatest event time of all epochs so far, less
+    /// the delay; the least of several watermarks. It never decreases.
+    pub(crate) fn watermark(&self, graph: &OperatorGraph) -> i64 {
+        let observed = graph.watermarks().map(|(id, delay_us)| {
+            let max_ms = self.event_times_max_ms.get(id);
+            // Without an event time the watermark holds back the others.
+            max_ms.map_or(NO_WATERMARK, |max| max.saturating_mul(1000).saturating_sub(delay_us))
+        });
+        // A watermark that decreased would reopen groups that are already emitted and removed.
+        let least = self.watermark_us.max(NO_WATERMARK);
+        observed.min().map_or(least, |w| w.max(least))
+    }
 }
 
 impl Default for StreamPosition {
@@ -132,6 +161,7 @@ impl Default for StreamPosition {
             offsets: BTreeMap::new(),
             watermark_us: NO_WATERMARK,
             event_times_max_ms: BTreeMap::new(),
+            processing_time_us: 0,
             last: false,
         }
     }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod behaviour;
+mod collection;
 mod copies;
 mod disk;
 mod env;
@@ -14,5 +15,6 @@ mod growth;
 mod kill;
 mod pressure;
 mod processing_time;
+mod schedule;
 mod source_and_sink;
 mod stop;

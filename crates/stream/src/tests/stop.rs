@@ -31,6 +31,9 @@ impl StreamSink for BlockingSink {
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
         self.inner.fence(generation).await
     }
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        self.inner.last_commit().await
+    }
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         self.inner.stage(epoch, chunk, rows).await
     }
