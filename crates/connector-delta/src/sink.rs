@@ -52,6 +52,8 @@ pub(crate) struct DeltaSink {
 struct Fenced {
     generation: Generation,
     head: Head,
+    /// The epoch whose commit failed, and may be in the log nevertheless.
+    uncertain: Option<Epoch>,
 }
 
 impl DeltaSink {
@@ -234,7 +236,7 @@ impl StreamSink for DeltaSink {
             };
             hit(FailPoint::SinkFenced);
             let last = last_commit(&fenced);
-            *self.state() = Some(Fenced { generation, head: fenced });
+            *self.state() = Some(Fenced { generation, head: fenced, uncertain: None });
             return Ok(last);
         }
         Err(busy(&self.log))
@@ -269,13 +271,46 @@ impl StreamSink for DeltaSink {
     }
 
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
-        let Some(Fenced { generation, head }) = self.state().clone() else {
+        let Some(fenced) = self.state().clone() else {
             return Err(Error::internal("an epoch was committed before the sink was fenced"));
         };
-        let planned = head.definition.clone();
-        let adds = adds_of(&staged)?;
         let mut commit = MarkedCommit::new(&self.log);
+        let committed = self.commit_after(fenced, epoch, &staged, &mut commit).await;
+        if committed.is_err()
+            && commit.may_be_in_log()
+            && let Some(fenced) = self.state().as_mut()
+        {
+            fenced.uncertain = Some(epoch);
+        }
+        committed
+    }
+
+    async fn close(&self) {
+        self.background.ended().await;
+    }
+}
+
+impl DeltaSink {
+    /// Commits an epoch by the version after the newest one.
+    async fn commit_after(
+        &self,
+        fenced: Fenced,
+        epoch: Epoch,
+        staged: &[Staged],
+        commit: &mut MarkedCommit,
+    ) -> Result<()> {
+        let Fenced { generation, head, uncertain } = fenced;
+        let planned = head.definition.clone();
+        let adds = adds_of(staged)?;
+        let wanted = (Some(as_epoch(epoch)?), Some(as_version(generation)));
         let mut head = self.log.advance(head, &self.ids).await?;
+        if uncertain == Some(epoch) && (head.epoch, head.committer) == wanted {
+            // The first attempt is in the log, where its sync may have failed.
+            let log = self.log.clone();
+            blocking(move || log.sync()).await?;
+            *self.state() = Some(Fenced { generation, head, uncertain: None });
+            return Ok(());
+        }
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             self.check_may_commit(&head, epoch, generation)?;
             // The rows were staged as files of the columns that the sink was fenced with.
@@ -283,13 +318,12 @@ impl StreamSink for DeltaSink {
             if !same_layout(now.as_ref(), planned.as_ref()) {
                 return Err(changed(&self.log));
             }
-            let actions = self.commit_actions(epoch, generation, &adds, &commit)?;
+            let actions = self.commit_actions(epoch, generation, &adds, commit)?;
             hit(FailPoint::SinkCommit);
-            let wanted = (Some(as_epoch(epoch)?), Some(as_version(generation)));
             let committed = match commit.attempt(&head, actions).await? {
                 Attempt::Lost => None,
                 Attempt::Beneath => {
-                    self.after_beneath(&head, &commit, |new| (new.epoch, new.committer) == wanted).await?
+                    self.after_beneath(&head, commit, |new| (new.epoch, new.committer) == wanted).await?
                 }
                 Attempt::Committed => {
                     head.version = Some(head.next());
@@ -301,7 +335,7 @@ impl StreamSink for DeltaSink {
             if let Some(head) = committed {
                 hit(FailPoint::SinkCommitted);
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
-                *self.state() = Some(Fenced { generation, head });
+                *self.state() = Some(Fenced { generation, head, uncertain: None });
                 // A checkpoint takes as long as the table is large, and the next epoch does not need it.
                 self.background.spawn(async move { log.checkpoint_if_due(version).await });
                 return Ok(());
@@ -309,10 +343,6 @@ impl StreamSink for DeltaSink {
             head = self.log.advance(head, &self.ids).await?;
         }
         Err(busy(&self.log))
-    }
-
-    async fn close(&self) {
-        self.background.ended().await;
     }
 }
 

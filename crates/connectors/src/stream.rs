@@ -207,7 +207,9 @@ pub trait StreamSink: Send + Sync + Debug {
     /// commit for them. `chunk` is unique among the calls for one epoch. After a crash the rows may be staged
     /// again, and what was staged before is never committed.
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>>;
-    /// Makes the staged rows visible, atomically with (epoch, generation).
+    /// Makes the staged rows visible, atomically with (epoch, generation). After an I/O error the query calls it again
+    /// with the same arguments: if the first call has committed and its answer was lost, the second one succeeds and
+    /// commits nothing.
     ///
     /// # Errors
     /// `STREAM_FENCED` if another generation has fenced the sink or committed meanwhile. This generation then ends.

@@ -9,6 +9,7 @@
 //! in_flight   tracks an epoch between plan and commit
 //! finish      writes snapshot and manifest, stages and commits output
 //! maintenance compacts state and deletes garbage
+//! retry       repeats a step of the sink whose failure may pass
 //! progress    converts a committed epoch to the reported progress
 //! run         the loop that decides what starts next, and what it does with what it receives
 //! ```
@@ -24,6 +25,7 @@ mod maintenance;
 mod planner;
 mod progress;
 mod recover;
+mod retry;
 mod run;
 mod state_match;
 mod up_to_date;
@@ -48,7 +50,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::background::Background;
-use thalweg_connectors::stream::{Guarantee, Offset, Staged, StreamSource};
+use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSource};
 
 /// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower,
 /// so rows before 1970 are late from the first epoch on.
@@ -94,14 +96,25 @@ impl GenerationContext {
         chunk: usize,
         rows: Vec<RecordBatch>,
     ) -> Result<Option<Staged>> {
-        let sink = Arc::clone(&self.plan.sink);
-        self.effects.run(async move { sink.stage(epoch, chunk, rows).await }).await?
+        let step = || {
+            let (sink, rows) = (Arc::clone(&self.plan.sink), rows.clone());
+            async move { self.effects.run(async move { sink.stage(epoch, chunk, rows).await }).await? }
+        };
+        retry::retry(self, "stage", step).await
     }
 
     /// Commits an epoch in the sink.
     pub(crate) async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
-        let sink = Arc::clone(&self.plan.sink);
-        self.effects.run(async move { sink.commit(epoch, staged).await }).await?
+        let step = || {
+            let (sink, staged) = (Arc::clone(&self.plan.sink), staged.clone());
+            async move { self.effects.run(async move { sink.commit(epoch, staged).await }).await? }
+        };
+        retry::retry(self, "commit", step).await
+    }
+
+    /// Fences the sink for `generation`; returns its last commit.
+    pub(crate) async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
+        retry::retry(self, "fence", || self.plan.sink.fence(generation)).await
     }
 
     /// Runs a step of a source that may write to its log or to the system that it reads.

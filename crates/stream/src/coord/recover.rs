@@ -106,7 +106,7 @@ async fn fence(context: &GenerationContext, machine: &mut Machine) -> Result<Opt
     context.hooks.hit(FailPoint::SinkFence, Epoch(0)).await?;
     let skips_fence = context.hooks.injected.skip_fence();
     let generation = if skips_fence { Generation(0) } else { context.generation };
-    let last = context.plan.sink.fence(generation).await?;
+    let last = context.fence(generation).await?;
     context.hooks.hit(FailPoint::SinkFenced, Epoch(0)).await?;
     let manifests = context.files.manifests().await?;
     match machine.fenced(context.sink_remembers(), last, &manifests) {

@@ -15,6 +15,7 @@ mod growth;
 mod kill;
 mod pressure;
 mod processing_time;
+mod retry;
 mod schedule;
 mod source_and_sink;
 mod stop;
