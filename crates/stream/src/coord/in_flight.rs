@@ -172,6 +172,13 @@ impl InFlightEpoch {
         all
     }
 
+    /// Returns the watermark from which a query goes on after this epoch, which has closed all windows: the rows of these
+    /// are late.
+    pub(crate) fn watermark_after_drain(&self) -> i64 {
+        let closed = self.state.values().filter_map(|report| report.closed_until_us).max();
+        closed.unwrap_or(i64::MIN).max(self.planned.plan.late_us)
+    }
+
     /// Returns what the sink commits, in the order of workers.
     pub(crate) fn staged(&self) -> Vec<Staged> {
         // A chunk without rows stages nothing.

@@ -104,9 +104,12 @@ pub(super) fn propose(
 ) -> Result<Option<EpochPlan>> {
     let position = &request.position;
     let reads = sources.values().any(|s| s.reads);
-    if position.last {
-        // The windows are closed for good, so later rows could not be counted any more.
-        return if reads { Err(drained()) } else { Ok(None) };
+    if position.last && !reads {
+        return Ok(None);
+    }
+    if position.last && position.watermark_us == DRAINED {
+        // Nothing says which rows are of windows that are closed, so none could be counted any more.
+        return Err(drained());
     }
     // As in Spark, an epoch without data follows a watermark that advanced, so that it closes groups.
     let advanced = request.watermark_us > position.watermark_us && context.plan.graph.closes_by_watermark();

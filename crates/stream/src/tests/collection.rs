@@ -64,11 +64,9 @@ async fn a_run_that_finds_nothing_changes_neither_checkpoint_nor_sink() {
                 );
             }
             env.source.append(&batch(&all[50..]));
-            let more = env.run(&run).await;
-            assert_eq!(
-                more.err().map(|e| e.class().to_owned()).as_deref(),
-                drain.then_some("STREAM_DRAINED")
-            );
+            // What arrives later is something to do.
+            env.run(&run).await.unwrap();
+            assert!(env.target.epochs().len() > before.1, "{guarantee:?} {drain}");
         }
     }
 }

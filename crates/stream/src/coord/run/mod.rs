@@ -329,15 +329,17 @@ impl Coordinator {
         }
         let generation = self.machine.generation();
         let operators = self.operators.clone();
+        let continues = self.context.plan.graph.continues_after_drain();
         let in_flight = self.in_flight_epoch(epoch)?;
         let plan = in_flight.planned.plan.clone();
+        let drained = plan.last && continues;
         Ok(Manifest {
             format: FORMAT,
             epoch,
             generation,
             key_hash: KEY_HASH.to_owned(),
             offsets: plan.ends(),
-            watermark_us: plan.watermark_us,
+            watermark_us: if drained { in_flight.watermark_after_drain() } else { plan.watermark_us },
             event_times_max_ms: in_flight.event_times_max_ms.clone(),
             processing_time_us: plan.processing_time_us,
             last: plan.last,
