@@ -128,6 +128,7 @@ async fn retry<T, F: Future<Output = Result<T>>>(pauses: bool, operation: impl F
 
 fn may_pass(error: &Error) -> bool {
     match error {
+        // Without an I/O error it is the answer of a server, such as one that is overloaded.
         Error::Generic { .. } => crate::durable_store::system_error(error).is_none_or(is_transient_io),
         // All others say what is wrong: a missing object, a condition that does not hold, a permission.
         _ => false,
@@ -141,12 +142,14 @@ async fn create_own(
     (payload, opts): (&PutPayload, PutOptions),
     failures: u32,
 ) -> Result<PutResult> {
+    // A replacement may be repeated as it is: the last one counts, and it is the same.
     let is_create = opts.mode == PutMode::Create;
     let done = store.put_opts(location, payload.clone(), opts).await;
     let taken = matches!(done, Err(Error::AlreadyExists { .. }));
     if !(is_create && taken && failures > 0) {
         return done;
     }
+    // Two runs never create the same bytes under one name: records contain what is unique to the run.
     let there = store.get(location).await?.bytes().await?;
     let own: Vec<u8> = payload.iter().flat_map(|part| part.to_vec()).collect();
     if there == own { Ok(PutResult { e_tag: None, version: None }) } else { done }

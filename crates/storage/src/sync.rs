@@ -137,6 +137,7 @@ mod fault {
 
     pub(super) fn before_sync(path: &Path) -> Result<()> {
         for fault in lock(&FAULTS).iter_mut().filter(|fault| path.starts_with(&fault.under)) {
+            // Before the system is asked: the effect stays visible, as after a disk that reports an error.
             if fault.left == 0 && fault.fails > 0 {
                 fault.fails -= 1;
                 fault.has_failed = true;

@@ -136,9 +136,10 @@ pub(crate) async fn start_with(
     let first = recovered.machine.next_plan();
     // The workers restore their state before the handle is returned, so that an error of the state is one of `start`.
     let workers = Workers::start(context.dataflow.clone(), context.options.workers, first, state).await?;
+    let context = Arc::new(context);
     let coordinator =
-        Coordinator::new(Arc::new(context), Arc::clone(&shared), recovered, workers, commands_rx);
-    tokio::spawn(supervise(coordinator, Arc::clone(&shared)));
+        Coordinator::new(Arc::clone(&context), Arc::clone(&shared), recovered, workers, commands_rx);
+    tokio::spawn(supervise(coordinator, context, Arc::clone(&shared)));
     Ok(StreamingQuery { shared })
 }
 
@@ -165,8 +166,10 @@ fn check(plan: &StreamPlan) -> Result<()> {
 }
 
 /// Records the end of a query, even if the coordinator panics.
-async fn supervise(coordinator: Coordinator, shared: Arc<Shared>) {
+async fn supervise(coordinator: Coordinator, context: Arc<GenerationContext>, shared: Arc<Shared>) {
     let ended = tokio::spawn(coordinator.run()).await;
+    // The coordinator has waited for this already, unless it panicked.
+    context.close().await;
     let outcome = ended.unwrap_or_else(|e| {
         Err(Error::internal(format!("the coordinator of a streaming query panicked: {e}")))
     });
