@@ -52,6 +52,8 @@ mod lost_answer_tests;
 mod schema_enforcement;
 mod sink;
 mod stage;
+#[cfg(test)]
+mod sync_tests;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::parquet::sink::ParquetSink;
 use thalweg_connectors::SinkRequest;
+use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
 use thalweg_storage::path::uri;
 use thalweg_values::zone::Zone;
@@ -43,12 +44,16 @@ pub(crate) struct DeltaSink {
     /// What is known of the log since the fence. It is not held during a commit, so that the next epoch is staged
     /// meanwhile; should two commits run at once, the log decides which of them wins a version.
     state: Mutex<Option<Fenced>>,
+    /// The checkpoints of the log that are being written.
+    background: Background,
 }
 
 #[derive(Debug, Clone)]
 struct Fenced {
     generation: Generation,
     head: Head,
+    /// The epoch whose commit failed, and may be in the log nevertheless.
+    uncertain: Option<Epoch>,
 }
 
 impl DeltaSink {
@@ -66,6 +71,7 @@ impl DeltaSink {
             zone: Zone::named(&request.time_zone)?,
             merge_schema,
             state: Mutex::new(None),
+            background: Background::default(),
         })
     }
 
@@ -229,13 +235,15 @@ impl StreamSink for DeltaSink {
                 continue;
             };
             hit(FailPoint::SinkFenced);
-            let last = fenced.epoch.and_then(|e| u64::try_from(e).ok());
-            // A transaction of that name without a committer is not of this sink; no generation has the number 0.
-            let committer = fenced.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
-            *self.state() = Some(Fenced { generation, head: fenced });
-            return Ok(last.map(|epoch| Commit { epoch: Epoch(epoch), generation: Generation(committer) }));
+            let last = last_commit(&fenced);
+            *self.state() = Some(Fenced { generation, head: fenced, uncertain: None });
+            return Ok(last);
         }
         Err(busy(&self.log))
+    }
+
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(last_commit(&self.log.load(&self.ids).await?))
     }
 
     async fn stage(&self, _epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
@@ -263,13 +271,46 @@ impl StreamSink for DeltaSink {
     }
 
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()> {
-        let Some(Fenced { generation, head }) = self.state().clone() else {
+        let Some(fenced) = self.state().clone() else {
             return Err(Error::internal("an epoch was committed before the sink was fenced"));
         };
-        let planned = head.definition.clone();
-        let adds = adds_of(&staged)?;
         let mut commit = MarkedCommit::new(&self.log);
+        let committed = self.commit_after(fenced, epoch, &staged, &mut commit).await;
+        if committed.is_err()
+            && commit.may_be_in_log()
+            && let Some(fenced) = self.state().as_mut()
+        {
+            fenced.uncertain = Some(epoch);
+        }
+        committed
+    }
+
+    async fn close(&self) {
+        self.background.ended().await;
+    }
+}
+
+impl DeltaSink {
+    /// Commits an epoch by the version after the newest one.
+    async fn commit_after(
+        &self,
+        fenced: Fenced,
+        epoch: Epoch,
+        staged: &[Staged],
+        commit: &mut MarkedCommit,
+    ) -> Result<()> {
+        let Fenced { generation, head, uncertain } = fenced;
+        let planned = head.definition.clone();
+        let adds = adds_of(staged)?;
+        let wanted = (Some(as_epoch(epoch)?), Some(as_version(generation)));
         let mut head = self.log.advance(head, &self.ids).await?;
+        if uncertain == Some(epoch) && (head.epoch, head.committer) == wanted {
+            // The first attempt is in the log, where its sync may have failed.
+            let log = self.log.clone();
+            blocking(move || log.sync()).await?;
+            *self.state() = Some(Fenced { generation, head, uncertain: None });
+            return Ok(());
+        }
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             self.check_may_commit(&head, epoch, generation)?;
             // The rows were staged as files of the columns that the sink was fenced with.
@@ -277,13 +318,12 @@ impl StreamSink for DeltaSink {
             if !same_layout(now.as_ref(), planned.as_ref()) {
                 return Err(changed(&self.log));
             }
-            let actions = self.commit_actions(epoch, generation, &adds, &commit)?;
+            let actions = self.commit_actions(epoch, generation, &adds, commit)?;
             hit(FailPoint::SinkCommit);
-            let wanted = (Some(as_epoch(epoch)?), Some(as_version(generation)));
             let committed = match commit.attempt(&head, actions).await? {
                 Attempt::Lost => None,
                 Attempt::Beneath => {
-                    self.after_beneath(&head, &commit, |new| (new.epoch, new.committer) == wanted).await?
+                    self.after_beneath(&head, commit, |new| (new.epoch, new.committer) == wanted).await?
                 }
                 Attempt::Committed => {
                     head.version = Some(head.next());
@@ -295,15 +335,23 @@ impl StreamSink for DeltaSink {
             if let Some(head) = committed {
                 hit(FailPoint::SinkCommitted);
                 let (log, version) = (self.log.clone(), head.version.unwrap_or_default());
-                *self.state() = Some(Fenced { generation, head });
+                *self.state() = Some(Fenced { generation, head, uncertain: None });
                 // A checkpoint takes as long as the table is large, and the next epoch does not need it.
-                tokio::spawn(async move { log.checkpoint_if_due(version).await });
+                self.background.spawn(async move { log.checkpoint_if_due(version).await });
                 return Ok(());
             }
             head = self.log.advance(head, &self.ids).await?;
         }
         Err(busy(&self.log))
     }
+}
+
+/// Returns the last commit of the query in a table.
+fn last_commit(head: &Head) -> Option<Commit> {
+    let epoch = Epoch(u64::try_from(head.epoch?).ok()?);
+    // A transaction of that name without a committer is not of this sink; no generation has the number 0.
+    let committer = head.committer.and_then(|g| u64::try_from(g).ok()).unwrap_or(0);
+    Some(Commit { epoch, generation: Generation(committer) })
 }
 
 /// Opens the sink of a request.

@@ -9,6 +9,7 @@
 //! connector is in a crate of its own, so that its libraries are built in parallel with the engine.
 //! [`Connector`] has an example.
 
+pub mod background;
 mod connector;
 pub mod console;
 pub mod descriptor;

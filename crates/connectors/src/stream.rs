@@ -132,6 +132,9 @@ pub trait StreamSource: Send + Sync + Debug {
     async fn latest(&self) -> Result<Option<Offset>>;
     /// Reports that all rows up to `end` are committed and will not be read again.
     async fn release(&self, end: &Offset) -> Result<()>;
+    /// Waits until nothing of this source runs any more. The query calls it last, after it has dropped all readers.
+    /// A source that starts threads or tasks of its own overrides it.
+    async fn close(&self) {}
 }
 
 /// The last commit of a query in a sink.
@@ -195,13 +198,23 @@ pub trait StreamSink: Send + Sync + Debug {
     /// Excludes every lower generation for good, then returns the last commit. A sink that does not remember
     /// commits returns `None`.
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>>;
+    /// Returns the last commit without excluding anybody, for a run that may have nothing to do; `None` if there is none
+    /// or the sink cannot tell. The answer may be outdated, so a commit must never depend on it.
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(None)
+    }
     /// Writes rows of an epoch so that a later commit is cheap and atomic; `None` if there is nothing to
     /// commit for them. `chunk` is unique among the calls for one epoch. After a crash the rows may be staged
     /// again, and what was staged before is never committed.
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>>;
-    /// Makes the staged rows visible, atomically with (epoch, generation).
+    /// Makes the staged rows visible, atomically with (epoch, generation). After an I/O error the query calls it again
+    /// with the same arguments: if the first call has committed and its answer was lost, the second one succeeds and
+    /// commits nothing.
     ///
     /// # Errors
     /// `STREAM_FENCED` if another generation has fenced the sink or committed meanwhile. This generation then ends.
     async fn commit(&self, epoch: Epoch, staged: Vec<Staged>) -> Result<()>;
+    /// Waits until nothing of this sink runs any more. The query calls it last. A sink that starts threads or tasks
+    /// of its own overrides it.
+    async fn close(&self) {}
 }

@@ -71,15 +71,29 @@ impl JobInfo {
     }
 }
 
+/// The query of a streaming table that did not resume with the engine.
+#[derive(Debug, Clone)]
+pub struct UnstartedJob {
+    /// The table, as database and name.
+    pub table: (String, String),
+    /// Why it did not start.
+    pub error: Error,
+}
+
 /// The streaming queries of a process.
 #[derive(Debug, Default)]
 pub struct Jobs {
     all: Mutex<Vec<JobInfo>>,
+    /// At most one per streaming table.
+    unstarted: Mutex<Vec<UnstartedJob>>,
 }
 
 impl Jobs {
     /// Adds a query that has just started, and removes the oldest ended ones above the limit.
     pub(crate) fn add(&self, job: JobInfo) {
+        if let Some(table) = &job.table {
+            self.remove_unstarted(table);
+        }
         let mut all = lock(&self.all);
         all.push(job);
         // Running queries are never removed, however many there are.
@@ -90,6 +104,27 @@ impl Jobs {
             surplus -= usize::from(drop);
             !drop
         });
+    }
+
+    /// Notes that the query of a table did not start.
+    pub(crate) fn add_unstarted(&self, table: (String, String), error: Error) {
+        lock(&self.unstarted).push(UnstartedJob { table, error });
+    }
+
+    /// Removes the note of a table whose query was started or is not wanted any more; returns whether there was one.
+    pub(crate) fn remove_unstarted(&self, table: &(String, String)) -> bool {
+        let mut unstarted = lock(&self.unstarted);
+        let before = unstarted.len();
+        let same = |other: &(String, String)| {
+            other.0.eq_ignore_ascii_case(&table.0) && other.1.eq_ignore_ascii_case(&table.1)
+        };
+        unstarted.retain(|job| !same(&job.table));
+        unstarted.len() < before
+    }
+
+    /// Returns the queries of streaming tables that did not resume when the engine opened, and were not started since.
+    pub fn unstarted(&self) -> Vec<UnstartedJob> {
+        lock(&self.unstarted).clone()
     }
 
     /// Returns all queries, oldest first.
@@ -157,14 +192,22 @@ impl Jobs {
             j.query.id() == id_or_name || j.query.name().is_some_and(|n| n == id_or_name) || table
         };
         // The newest run is the one that a user means.
-        all.iter().rev().find(matches).cloned().ok_or_else(|| {
-            Error::new(
-                ErrorKind::NoSuchElement,
-                "STREAMING_QUERY_NOT_FOUND",
-                "42704",
-                format!("There is no streaming query '{id_or_name}'."),
-            )
-            .hint("SHOW JOBS lists all streaming queries.")
-        })
+        all.iter().rev().find(matches).cloned().ok_or_else(|| self.not_found(id_or_name))
+    }
+
+    /// Finds the note of a query that did not start, by the name of its table.
+    pub(crate) fn find_unstarted(&self, name: &str) -> Option<UnstartedJob> {
+        self.unstarted().into_iter().find(|job| job.table.1.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns the error for a query that does not exist.
+    pub(crate) fn not_found(&self, id_or_name: &str) -> Error {
+        Error::new(
+            ErrorKind::NoSuchElement,
+            "STREAMING_QUERY_NOT_FOUND",
+            "42704",
+            format!("There is no streaming query '{id_or_name}'."),
+        )
+        .hint("SHOW JOBS lists all streaming queries.")
     }
 }

@@ -41,7 +41,7 @@ mod statement;
 mod table_write;
 
 pub use engine::{Engine, EngineConfig};
-pub use jobs::{JobInfo, Jobs, STREAM_FAILED};
+pub use jobs::{JobInfo, Jobs, STREAM_FAILED, UnstartedJob};
 pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};

@@ -3,7 +3,12 @@
 //! A file is written under a hidden name, synced, and then linked or renamed to the name that readers see; its folder
 //! is synced after that. A full disk or a folder that cannot be written is an error that names the path.
 
+#[cfg(debug_assertions)]
+pub use crate::sync::SyncFault;
+pub use crate::sync::sync_file;
+
 use crate::path::uri;
+use crate::sync::sync_folder_io;
 use std::fs::File;
 use std::io::{ErrorKind as Io, Write};
 use std::path::Path;
@@ -76,7 +81,12 @@ pub(crate) fn make_folder_io(folder: &Path) -> std::io::Result<()> {
             Err(e) if e.kind() == Io::AlreadyExists && folder.is_dir() => {}
             other => other?,
         }
-        sync_folder_io(folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Err(error) = sync_folder_io(parent) {
+            // A later try that found the folder would take it for durable. It stays if another process uses it.
+            let _ = std::fs::remove_dir(folder);
+            return Err(error);
+        }
     }
     Ok(())
 }
@@ -97,25 +107,8 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     sync_folder_io(folder).map_err(|e| write_failed(folder, &e))
 }
 
-/// Syncs a folder as [`sync_folder`] does, and returns the system's error.
-pub(crate) fn sync_folder_io(folder: &Path) -> std::io::Result<()> {
-    // A folder is opened like a file; its data are the names in it.
-    File::open(folder)?.sync_all()?;
-    #[cfg(test)]
-    SYNCED.with_borrow_mut(|all| all.push(folder.to_path_buf()));
-    Ok(())
-}
-
-#[cfg(test)]
-thread_local! {
-    static SYNCED: std::cell::RefCell<Vec<std::path::PathBuf>> = const { std::cell::RefCell::new(Vec::new()) };
-}
-
-/// The folders that this thread has synced since the last call, in order.
-#[cfg(test)]
-pub(crate) fn synced() -> Vec<std::path::PathBuf> {
-    SYNCED.take()
-}
+/// The class of a failure to write whose cause is not known to stay.
+pub(crate) const WRITE_FAILED: &str = "FAILED_WRITE_FILE";
 
 /// Returns the error for a path that cannot be written, with a hint by its cause.
 ///
@@ -133,7 +126,7 @@ pub fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
         Io::NotADirectory | Io::AlreadyExists => {
             ("PATH_NOT_WRITABLE", "42501", "A file stands where a folder should be.")
         }
-        _ => ("FAILED_WRITE_FILE", "58030", "Check that the disk is there and writable."),
+        _ => (WRITE_FAILED, "58030", "Check that the disk is there and writable."),
     };
     Error::new(ErrorKind::Runtime, class, sqlstate, format!("Failed to write {}: {cause}.", uri(path)))
         .param("path", uri(path))
@@ -144,7 +137,7 @@ pub fn write_failed(path: &Path, cause: &std::io::Error) -> Error {
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    sync_file(&file, path)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 //!
 //! Copies and uploads in parts are refused: no checkpoint needs them.
 
-use crate::durable::{make_folder, make_folder_io, sync_folder_io};
+use crate::durable::{make_folder, make_folder_io};
+use crate::sync::{sync_file, sync_folder_io};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
@@ -16,12 +17,14 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind as Io, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use thalweg_common::ErrorKind;
+use thalweg_common::lock::lock;
 
 /// The most unfinished files beside one name. Each is left by a process that died before it linked the file.
 const STAGED_MAX: usize = 1000;
@@ -31,6 +34,7 @@ const STAGED_MAX: usize = 1000;
 pub struct DurableStore {
     root: PathBuf,
     inner: LocalFileSystem,
+    folders: Arc<DurableFolders>,
 }
 
 impl DurableStore {
@@ -41,9 +45,10 @@ impl DurableStore {
     pub fn open(root: &Path) -> thalweg_common::Result<Arc<Self>> {
         let failed = |e: &io::Error| crate::durable::write_failed(root, e);
         make_folder(root)?;
-        sync_folders(root).map_err(|e| failed(&e))?;
+        let folders = DurableFolders { root: root.to_path_buf(), known: Mutex::default() };
+        sync_folders(root, &folders).map_err(|e| failed(&e))?;
         let inner = LocalFileSystem::new_with_prefix(root).map_err(|e| failed(&io::Error::other(e)))?;
-        Ok(Arc::new(Self { root: root.to_path_buf(), inner }))
+        Ok(Arc::new(Self { root: root.to_path_buf(), inner, folders: Arc::new(folders) }))
     }
 }
 
@@ -53,25 +58,56 @@ impl std::fmt::Display for DurableStore {
     }
 }
 
+/// The folders of a store whose names are durable, up to its root.
+///
+/// A folder that exists may not be durable yet: whoever made it died, or could not sync the folder above it. So the
+/// folders above are synced before the first write of this store into a folder.
+#[derive(Debug)]
+struct DurableFolders {
+    root: PathBuf,
+    /// As many as the checkpoint has states and sources.
+    known: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl DurableFolders {
+    /// Creates a folder if it does not exist, and makes its name durable.
+    fn ensure(&self, folder: &Path) -> io::Result<()> {
+        if lock(&self.known).contains(folder) {
+            return Ok(());
+        }
+        std::fs::create_dir_all(folder)?;
+        let above: Vec<_> = folder.ancestors().skip(1).take_while(|a| a.starts_with(&self.root)).collect();
+        // From the outermost on: a folder is durable only in a parent that is.
+        above.into_iter().rev().try_for_each(sync_folder_io)?;
+        lock(&self.known).insert(folder.to_owned());
+        Ok(())
+    }
+}
+
 /// Makes the names in a folder and in all folders below it durable.
-fn sync_folders(folder: &Path) -> io::Result<()> {
+fn sync_folders(folder: &Path, durable: &DurableFolders) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            sync_folders(&entry.path())?;
+            sync_folders(&entry.path(), durable)?;
         }
     }
-    sync_folder_io(folder)
+    sync_folder_io(folder)?;
+    // Known once all is synced: an error ends the opening, and the folders above come last.
+    lock(&durable.known).insert(folder.to_owned());
+    Ok(())
 }
 
 /// Writes `path` as a whole. With `new` it must not exist: if it does, the result is false and nothing changes.
-fn write(path: &Path, payload: &PutPayload, new: bool) -> io::Result<bool> {
+fn write(path: &Path, payload: &PutPayload, new: bool, folders: &DurableFolders) -> io::Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("/"));
+    folders.ensure(folder)?;
     let (mut file, staged) = stage(path, folder)?;
-    let written =
-        payload.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all()).and_then(
-            |()| if new { std::fs::hard_link(&staged, path) } else { std::fs::rename(&staged, path) },
-        );
+    let content = payload.iter().try_for_each(|part| file.write_all(part));
+    let written = content.and_then(|()| sync_file(&file, &staged)).and_then(|()| match new {
+        true => std::fs::hard_link(&staged, path),
+        false => std::fs::rename(&staged, path),
+    });
     if new || written.is_err() {
         // A file that stays has a name that no listing shows.
         let _ = std::fs::remove_file(&staged);
@@ -141,7 +177,7 @@ pub fn checkpoint_failed(
 }
 
 /// The system's error that caused an error of a store, if any.
-fn system_error(error: &Error) -> Option<&io::Error> {
+pub(crate) fn system_error(error: &Error) -> Option<&io::Error> {
     // object_store wraps it more than once, differently for each operation.
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -177,7 +213,8 @@ impl ObjectStore for DurableStore {
         };
         let path = self.inner.path_to_filesystem(location)?;
         // Syncs take milliseconds, which a thread of the runtime must not wait for.
-        let done = tokio::task::spawn_blocking(move || write(&path, &payload, new)).await;
+        let folders = Arc::clone(&self.folders);
+        let done = tokio::task::spawn_blocking(move || write(&path, &payload, new, &folders)).await;
         match done.map_err(|source| Error::JoinError { source })? {
             Ok(true) => Ok(PutResult { e_tag: None, version: None }),
             Ok(false) => Err(Error::AlreadyExists {
@@ -224,7 +261,7 @@ impl ObjectStore for DurableStore {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::durable::synced;
+    use crate::sync::SyncFault;
     use futures::TryStreamExt;
     use object_store::ObjectStoreExt;
 
@@ -251,17 +288,54 @@ mod tests {
         assert!(matches!(refused, Error::NotImplemented { .. }), "{refused}");
     }
 
+    /// A fault that never comes, which notes what is synced.
+    fn noted(dir: &Path) -> SyncFault {
+        SyncFault::new(dir, usize::MAX)
+    }
+
+    fn folders(dir: &Path) -> DurableFolders {
+        DurableFolders { root: dir.to_owned(), known: Mutex::default() }
+    }
+
     #[test]
-    fn a_write_syncs_its_folder_and_those_that_it_made_also_where_it_came_second() {
+    fn a_write_syncs_its_folder_and_those_above_it_also_where_it_came_second() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state/0/1");
         let below = |names: &[&str]| names.iter().map(|n| dir.path().join(n)).collect::<Vec<_>>();
-        synced();
-        assert!(write(&path, &"one".into(), true).unwrap());
-        assert_eq!(synced(), below(&["", "state", "state/0"]));
-        assert!(!write(&path, &"two".into(), true).unwrap());
-        assert_eq!(synced(), below(&["state/0"]));
+        let (folders, syncs) = (folders(dir.path()), noted(dir.path()));
+        assert!(write(&path, &"one".into(), true, &folders).unwrap());
+        assert_eq!(syncs.take_synced(), below(&["", "state", "state/0/1#1", "state/0"]));
+        assert!(!write(&path, &"two".into(), true, &folders).unwrap());
+        assert_eq!(syncs.take_synced(), below(&["state/0/1#1", "state/0"]));
         DurableStore::open(dir.path()).unwrap();
-        assert_eq!(synced(), below(&["state/0", "state", ""]));
+        assert_eq!(syncs.take_synced(), below(&["state/0", "state", ""]));
+    }
+
+    /// A write whose sync failed is not acknowledged, and the next one syncs everything again that it depends on.
+    #[test]
+    fn a_write_after_one_whose_sync_failed_is_durable() {
+        for (before, synced_again) in [(0, 4), (1, 4), (2, 2), (3, 2)] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state/0/1");
+            let (folders, fault) = (folders(dir.path()), SyncFault::new(dir.path(), before));
+            write(&path, &"one".into(), true, &folders).unwrap_err();
+            assert!(fault.has_failed(), "sync {before}");
+            fault.take_synced();
+            // The last sync fails after the name is there, so that the second write comes second.
+            assert_eq!(write(&path, &"one".into(), true, &folders).unwrap(), before < 3, "sync {before}");
+            let again = fault.take_synced();
+            assert_eq!((again.len(), again.last()), (synced_again, Some(&dir.path().join("state/0"))));
+        }
+    }
+
+    #[test]
+    fn a_folder_whose_name_could_not_be_synced_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let fault = SyncFault::new(dir.path(), 1);
+        let folder = dir.path().join("a/b");
+        make_folder(&folder).unwrap_err();
+        assert!(fault.has_failed() && !folder.exists());
+        make_folder(&folder).unwrap();
+        assert_eq!(fault.take_synced(), [dir.path().to_owned(), dir.path().join("a")]);
     }
 }

@@ -24,6 +24,9 @@ pub mod durable;
 mod durable_store;
 mod metadata_log;
 pub mod path;
+mod retry;
+mod sync;
 
 pub use durable_store::{DurableStore, checkpoint_failed};
 pub use metadata_log::{MetadataLog, checkpoint_corrupt};
+pub use retry::{ATTEMPTS_MAX, RetryingStore, is_transient, is_transient_io, pause_after};

@@ -64,7 +64,7 @@ fn other_state(why: &str) -> Error {
         .hint("Start the changed query with a new checkpointLocation.")
 }
 
-/// A drained query, which has closed all its windows, found new input.
+/// A drained query found new input, and its checkpoint does not say which windows it has closed.
 pub(crate) fn drained() -> Error {
     runtime(
         "STREAM_DRAINED",

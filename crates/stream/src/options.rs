@@ -81,7 +81,7 @@ impl QueryOptions {
             workers: 1,
             rows_per_chunk_max: ROWS_PER_CHUNK_DEFAULT,
             bytes_in_flight_max: BYTES_IN_FLIGHT_DEFAULT,
-            clock: Arc::new(SystemStreamClock),
+            clock: Arc::new(SystemStreamClock::default()),
         }
     }
 }

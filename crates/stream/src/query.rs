@@ -5,7 +5,9 @@
 
 use crate::RECENT_PROGRESS_MAX;
 use crate::checkpoint::{CheckpointFiles, CreateOutcome, Metadata};
-use crate::coord::{Coordinator, GenerationContext, QueryCommand, RESTORED_MAX, recover, restore};
+use crate::coord::{
+    Coordinator, GenerationContext, QueryCommand, RESTORED_MAX, is_up_to_date, recover, restore,
+};
 use crate::error::unsupported;
 use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
 use crate::progress::{Progress, Status};
@@ -50,6 +52,19 @@ struct QueryState {
 }
 
 impl Shared {
+    fn new(options: &QueryOptions, commands: mpsc::Sender<QueryCommand>) -> Self {
+        let message = "Initializing sources".to_owned();
+        let status = Status { message, is_data_available: false, is_trigger_active: false };
+        Self {
+            id: options.id.clone(),
+            run_id: options.run_id.clone(),
+            name: options.name.clone(),
+            commands,
+            state: Mutex::new(QueryState { status, progress: VecDeque::new(), error: None }),
+            ended: watch::Sender::new(false),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, QueryState> {
         lock(&self.state)
     }
@@ -80,6 +95,9 @@ impl Shared {
 /// epoch that the sink committed last, and continues from there. Returns when the recovery is done and the
 /// first epoch may start; [`StreamingQuery::exception`] reports what fails later.
 ///
+/// A query that ends with its input and finds that all of it is committed ends at once and changes nothing: it claims no
+/// generation and does not fence the sink.
+///
 /// # Errors
 /// `STREAM_FENCED` if a later start has claimed the checkpoint meanwhile, `STREAM_STATE_INCOMPATIBLE` if it
 /// belongs to another query, `STREAM_SNAPSHOT_CORRUPT` with the name of the file, `STREAM_SINK_LOST_COMMITS` if the
@@ -105,9 +123,17 @@ pub(crate) async fn start_with(
         return Err(crate::error::other_query(&owner, &options.id));
     }
     let files = CheckpointFiles::new(&options.checkpoint);
+    let effects = files.writes().clone();
     let credits = Credits::new(options.bytes_in_flight_max);
     let generation = Generation(0);
-    let mut context = GenerationContext { plan, options, files, hooks, dataflow, credits, generation };
+    let mut context =
+        GenerationContext { plan, options, files, hooks, dataflow, credits, generation, effects };
+    let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
+    let shared = Arc::new(Shared::new(&context.options, commands));
+    if context.is_finite() && is_up_to_date(&context).await? {
+        shared.end(None);
+        return Ok(StreamingQuery { shared });
+    }
     let recovered = recover(&mut context).await?;
     let first = recovered.machine.next_plan();
     let (restored, received) = (0..context.options.workers).map(|_| mpsc::channel(RESTORED_MAX)).unzip();
@@ -119,26 +145,10 @@ pub(crate) async fn start_with(
     read?;
     let workers = workers?;
     context.hooks.hit(FailPoint::StateRestored, first).await?;
-    let (commands, commands_rx) = mpsc::channel(COMMANDS_MAX);
-    let shared = Arc::new(Shared {
-        id: context.options.id.clone(),
-        run_id: context.options.run_id.clone(),
-        name: context.options.name.clone(),
-        commands,
-        state: Mutex::new(QueryState {
-            status: Status {
-                message: "Initializing sources".to_owned(),
-                is_data_available: false,
-                is_trigger_active: false,
-            },
-            progress: VecDeque::new(),
-            error: None,
-        }),
-        ended: watch::Sender::new(false),
-    });
+    let context = Arc::new(context);
     let coordinator =
-        Coordinator::new(Arc::new(context), Arc::clone(&shared), recovered, workers, commands_rx);
-    tokio::spawn(supervise(coordinator, Arc::clone(&shared)));
+        Coordinator::new(Arc::clone(&context), Arc::clone(&shared), recovered, workers, commands_rx);
+    tokio::spawn(supervise(coordinator, context, Arc::clone(&shared)));
     Ok(StreamingQuery { shared })
 }
 
@@ -165,8 +175,10 @@ fn check(plan: &StreamPlan) -> Result<()> {
 }
 
 /// Records the end of a query, even if the coordinator panics.
-async fn supervise(coordinator: Coordinator, shared: Arc<Shared>) {
+async fn supervise(coordinator: Coordinator, context: Arc<GenerationContext>, shared: Arc<Shared>) {
     let ended = tokio::spawn(coordinator.run()).await;
+    // The coordinator has waited for this already, unless it panicked.
+    context.close().await;
     let outcome = ended.unwrap_or_else(|e| {
         Err(Error::internal(format!("the coordinator of a streaming query panicked: {e}")))
     });
@@ -230,8 +242,9 @@ impl StreamingQuery {
         self.shared.state().error.clone()
     }
 
-    /// Stops the query. Epochs that are not committed are replayed by the next start. Returns when no thread
-    /// or task of the query is left.
+    /// Stops the query. Epochs that are not committed are replayed by the next start. A step that was begun is
+    /// finished, such as a commit in the sink. Returns when no thread or task of the query is left: nothing is written
+    /// to the sink or the checkpoint after that.
     ///
     /// # Errors
     /// None at present.

@@ -268,7 +268,12 @@ impl Job {
         move_files(staging, &self.target, moves)?;
         // The mark by which other systems know that the folder is complete, so it is written last.
         let success = self.target.join(SUCCESS);
-        File::create(&success).and_then(|f| f.sync_all()).map_err(|e| durable::write_failed(&success, &e))?;
+        if !success.exists() {
+            moves.created.push(success.clone());
+        }
+        File::create(&success)
+            .and_then(|file| durable::sync_file(&file, &success))
+            .map_err(|e| durable::write_failed(&success, &e))?;
         durable::sync_folder(&self.target)
     }
 }
@@ -286,20 +291,27 @@ pub(super) fn clear_aside(aside: &Path, replaced: bool) -> bool {
     aside.exists()
 }
 
-/// The renames of a write, so that they can be undone.
+/// The renames of a write and the file that it created in place, so that they can be undone.
 #[derive(Debug, Default)]
-struct Moves(Vec<(PathBuf, PathBuf)>);
+struct Moves {
+    renamed: Vec<(PathBuf, PathBuf)>,
+    created: Vec<PathBuf>,
+}
 
 impl Moves {
     fn rename(&mut self, from: PathBuf, to: PathBuf) -> Result<()> {
         durable::rename(&from, &to)?;
-        self.0.push((from, to));
+        self.renamed.push((from, to));
         Ok(())
     }
 
     /// Undoes what can be undone, the last rename first. Errors are ignored: the one that led here is reported.
     fn undo(self) {
-        for (from, to) in self.0.into_iter().rev() {
+        // First the file that says that the others are there.
+        for path in self.created {
+            let _ = std::fs::remove_file(path);
+        }
+        for (from, to) in self.renamed.into_iter().rev() {
             let _ = std::fs::rename(to, from);
         }
     }

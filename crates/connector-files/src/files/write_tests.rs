@@ -5,6 +5,7 @@ use crate::testing::{batch, connector, ddl, read, rows, write_request};
 use std::path::Path;
 use thalweg_common::Result;
 use thalweg_connectors::WriteMode;
+use thalweg_storage::durable::SyncFault;
 
 async fn write(
     format: &str,
@@ -146,6 +147,50 @@ async fn a_write_that_can_t_be_published_leaves_what_was_there() {
     write("csv", &path, WriteMode::Overwrite, new, (&[], &[])).await.unwrap();
     assert_eq!(rows("csv", read(&path, None, &[])).await, ["new"]);
     assert_eq!(names(&path).len(), 2, "{:?}", names(&path));
+}
+
+/// Writes `new` once with each sync failing; without a fault the write succeeds, which ends the loop.
+async fn with_failing_syncs(mode: WriteMode, by: &[&str], old: Option<&[&[&str]]>, new: &[&[&str]]) {
+    const COLUMNS: &str = "s string, p int";
+    for before in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let get = async || rows("parquet", read(&path, Some(ddl(COLUMNS)), &[])).await;
+        let what = format!("{mode:?} by {by:?}, sync {before}");
+        if let Some(old) = old {
+            write("parquet", &path, WriteMode::Append, (COLUMNS, old), (by, &[])).await.unwrap();
+        }
+        let fault = SyncFault::new(dir.path(), before);
+        let written = write("parquet", &path, mode, (COLUMNS, new), (by, &[])).await;
+        assert_eq!(written.is_err(), fault.has_failed(), "{what}");
+        if written.is_ok() {
+            assert!(before > 2, "{what}: few syncs");
+            return;
+        }
+        match old {
+            Some(_) => assert_eq!(get().await, ["old|1"], "{what}"),
+            None => assert!(!path.join("_SUCCESS").exists(), "{what}: says that it is complete"),
+        }
+        // The next write depends on nothing that was not synced.
+        assert_eq!(write("parquet", &path, mode, (COLUMNS, new), (by, &[])).await, Ok(1), "{what}");
+        assert!(get().await.contains(&"new|2".to_owned()), "{what}");
+        let missing = fault.never_synced().unwrap();
+        // What was there before was synced before.
+        assert!(
+            missing.iter().all(|folder| old.is_some() && folder.starts_with(dir.path())),
+            "{what}: {missing:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_sync_fails_is_not_acknowledged_and_leaves_what_was_there() {
+    let (old, new): (&[&[&str]], &[&[&str]]) = (&[&["old", "1"]], &[&["new", "2"]]);
+    for by in [&[] as &[&str], &["p"]] {
+        with_failing_syncs(WriteMode::Overwrite, by, None, new).await;
+        with_failing_syncs(WriteMode::Append, by, Some(old), new).await;
+        with_failing_syncs(WriteMode::Overwrite, by, Some(old), new).await;
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::OptionMap;
-use thalweg_storage::durable::write_failed;
+use thalweg_storage::durable::{sync_file, write_failed};
 
 /// The options of writing Parquet files. [`SinkFormat`] has an example.
 #[derive(Debug, Clone)]
@@ -141,6 +141,6 @@ impl FileSink for Writer {
         let Self { writer, path, errors } = *self;
         // Writes the last row group and the footer.
         let noted = writer.into_inner().map_err(|e| failed(&path, &errors, e))?;
-        noted.file.sync_all().map_err(|e| write_failed(&path, &e))
+        sync_file(&noted.file, &path).map_err(|e| write_failed(&path, &e))
     }
 }

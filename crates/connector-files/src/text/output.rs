@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use thalweg_common::Result;
 use thalweg_connectors::OptionMap;
-use thalweg_storage::durable::write_failed;
+use thalweg_storage::durable::{sync_file, write_failed};
 use thalweg_values::print::PrintRules;
 use thalweg_values::zone::Zone;
 
@@ -89,6 +89,6 @@ impl TextFile {
             Out::Gzip(out) => out.finish(),
         };
         let file = buffered.and_then(|b| b.into_inner().map_err(std::io::IntoInnerError::into_error));
-        file.and_then(|f| f.sync_all()).map_err(|e| write_failed(&self.path, &e))
+        file.and_then(|f| sync_file(&f, &self.path)).map_err(|e| write_failed(&self.path, &e))
     }
 }

@@ -55,6 +55,10 @@ impl StreamSink for MemorySink {
         Ok(last)
     }
 
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(self.table.state().last)
+    }
+
     async fn stage(&self, _epoch: Epoch, _chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         Ok(self.staging.stage(rows))
     }

@@ -19,6 +19,7 @@ pub(super) async fn forget(session: &Session, name: &TableName) -> Result<()> {
     if let Some(job) = session.engine()?.jobs().on_checkpoint(&checkpoint.to_string_lossy()) {
         job.query.stop().await?;
     }
+    session.engine()?.jobs().remove_unstarted(&(name.database.clone(), name.table.clone()));
     // A new table of that name must not continue where the dropped one ended.
     match std::fs::remove_dir_all(&checkpoint) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),

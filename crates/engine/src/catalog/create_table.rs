@@ -145,6 +145,8 @@ pub(crate) fn define(
         columns: vec![],
         database: session.current_database(),
         stopped: false,
+        settings: Default::default(),
+        user: None,
     })
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use thalweg_common::lock::{lock, read, write};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_storage::durable;
 
 /// The database that always exists.
 pub const DEFAULT_DATABASE: &str = "default";
@@ -58,6 +59,13 @@ pub struct TableDefinition {
     /// Whether the query of a streaming table was stopped by a user: it does not resume.
     #[serde(default)]
     pub stopped: bool,
+    /// The settings with which `text` was written, on which the rows of a streaming table depend; those that are not
+    /// here have their defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// The user who created a streaming table, which `current_user()` returns in `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +90,8 @@ impl CatalogStore {
     /// Reads the catalog of `data_dir`, or creates an empty one.
     pub fn open(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join("catalog.json");
+        // Before it is read: the sync after its last change may have failed.
+        durable::sync_folder(data_dir)?;
         let mut contents = match fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text).map_err(|e| corrupt(&path, &e))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Contents::default(),
@@ -178,22 +188,23 @@ impl CatalogStore {
             return Ok(answer);
         }
         // Written before it is used: what a session sees is on the disk.
-        self.save(&next).map_err(|e| unwritable(&self.path, &e))?;
+        self.save(&next)?;
         *write(&self.contents) = Arc::new(next);
         Ok(answer)
     }
 
-    fn save(&self, contents: &Contents) -> std::io::Result<()> {
+    fn save(&self, contents: &Contents) -> Result<()> {
+        self.replace(contents).map_err(|e| unwritable(&self.path, &e))?;
+        // The rename is an entry of the folder, which is durable only after the folder is synced.
+        durable::sync_folder(self.path.parent().unwrap_or(Path::new("/")))
+    }
+
+    fn replace(&self, contents: &Contents) -> std::io::Result<()> {
         let beside = self.path.with_extension("json.new");
         let mut file = fs::File::create(&beside)?;
         file.write_all(serde_json::to_string_pretty(contents)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        match self.path.parent() {
-            // The rename is an entry of the folder, which is durable only after the folder is synced.
-            Some(folder) => fs::File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        durable::sync_file(&file, &beside)?;
+        fs::rename(&beside, &self.path)
     }
 }
 
@@ -247,6 +258,8 @@ mod tests {
             columns: vec![],
             database: DEFAULT_DATABASE.into(),
             stopped: false,
+            settings: BTreeMap::new(),
+            user: None,
         }
     }
 
@@ -298,6 +311,34 @@ mod tests {
             })
             .unwrap();
         assert_eq!(store.databases(), ["default", "lab"]);
+    }
+
+    #[test]
+    fn a_definition_of_before_its_settings_were_kept_has_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = r#"{"databases": {"default": {"t": {"name": "t", "kind": "streaming", "format": "delta",
+            "location": "/x", "schema": null, "options": [], "partition_by": [], "comment": null,
+            "text": "SELECT 1", "columns": [], "database": "default"}}}}"#;
+        fs::write(dir.path().join("catalog.json"), old).unwrap();
+        let name = TableName { database: "default".into(), table: "t".into() };
+        let found = CatalogStore::open(dir.path()).unwrap().get(&name).unwrap();
+        assert_eq!((found.settings, found.user, found.stopped), (BTreeMap::new(), None, false));
+    }
+
+    #[test]
+    fn a_change_whose_sync_fails_is_an_error_and_is_synced_again() {
+        for before in 0..2 {
+            let dir = tempfile::tempdir().unwrap();
+            let store = CatalogStore::open(dir.path()).unwrap();
+            let fault = durable::SyncFault::new(dir.path(), before);
+            store.put_if("default", definition("t"), None).unwrap_err();
+            fault.take_synced();
+            // The sessions see what they were told; whoever opens the catalog syncs before it reads.
+            assert_eq!(store.list("default"), Some(vec![]));
+            let again = CatalogStore::open(dir.path()).unwrap();
+            assert_eq!(fault.take_synced(), [dir.path()]);
+            assert_eq!(again.list("default").unwrap().len(), before, "sync {before}");
+        }
     }
 
     #[test]

@@ -108,6 +108,8 @@ async fn create_lasting(catalog: &SessionCatalog, view: ir::CreateView) -> Resul
         columns: view.columns,
         database: catalog.database(),
         stopped: false,
+        settings: Default::default(),
+        user: None,
     };
     match catalog.store.put_if(&name.database, definition, there.as_ref())? {
         true => Ok(()),

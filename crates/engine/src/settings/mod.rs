@@ -147,6 +147,16 @@ impl SessionConfig {
         all
     }
 
+    /// Returns the settings that are set and have an effect: those on which the meaning of a query may depend. A query
+    /// that runs in other sessions is kept with them.
+    pub(crate) fn of_definition(&self) -> BTreeMap<String, String> {
+        let works =
+            |key: &str| matches!(table::find(key), SettingLookup::Setting(s) if s.effect == Effect::Works);
+        let mut all = read(&self.values).clone();
+        all.retain(|key, _| works(key));
+        all
+    }
+
     /// Returns every setting of the table with its value and its description.
     pub fn explained(&self) -> Vec<(&'static str, String, &'static str)> {
         let settings = table::all().filter(|s| !s.key.ends_with('*'));

@@ -38,6 +38,7 @@ pub(crate) async fn run(session: &Session, command: Command, text: Option<Arc<st
         Command::Write(write) => write::run(session, write).await,
         Command::WriteStream(write) => stream::start(session, write).await,
         Command::StopJob { id, drain } => stream::stop(session, &id, drain).await,
+        Command::StartJob { id } => streaming_table::start_job(session, &id).await,
         Command::ShowJobs => stream::show_jobs(session),
         Command::ShowDatabases { pattern } => show::databases(session, pattern.as_deref()).await,
         Command::ShowTables { database, pattern } => {

@@ -3,7 +3,7 @@
 use super::rows;
 use super::write_target::{self, Writer};
 use crate::batch::named_schema;
-use crate::jobs::JobInfo;
+use crate::jobs::{JobInfo, UnstartedJob};
 use crate::lower;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
@@ -14,7 +14,7 @@ use thalweg_connectors::descriptor::{SinkTarget, StreamWrite};
 use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::{DurableStore, MetadataLog, path};
+use thalweg_storage::{DurableStore, MetadataLog, RetryingStore, path};
 use thalweg_stream::{
     Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, Trigger,
 };
@@ -165,7 +165,8 @@ pub(crate) async fn launch(
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
         active.query.stop().await?;
     }
-    let store = DurableStore::open(&request.checkpoint)?;
+    // What fails for a moment must not end a query that runs for months.
+    let store = RetryingStore::new(DurableStore::open(&request.checkpoint)?);
     let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
     // The checkpoint has the id: the sink knows by it which commits are of this query.
     let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
@@ -234,7 +235,18 @@ fn mode_of(mode: ir::WriteOutputMode) -> Result<OutputMode> {
 
 /// `STOP JOB 'id' [WITH DRAIN]`: a drained job processes the available input, closes its windows, and never resumes.
 pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
-    let job = session.engine()?.jobs().find(id)?;
+    let engine = session.engine()?;
+    let found = engine.jobs().find(id);
+    if let Some(unstarted) = engine.jobs().find_unstarted(id).filter(|_| found.is_err()) {
+        if drain {
+            return Err(unstarted.error);
+        }
+        let (database, table) = &unstarted.table;
+        super::streaming_table::stopped(session, database, table)?;
+        engine.jobs().remove_unstarted(&unstarted.table);
+        return Ok(Output::nothing());
+    }
+    let job = found?;
     if drain {
         job.query.drain().await?;
     } else {
@@ -247,18 +259,26 @@ pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Out
     job.query.exception().map_or_else(|| Ok(Output::nothing()), Err)
 }
 
-/// `SHOW JOBS`.
+/// `SHOW JOBS`: all queries, and after them those that did not resume with the server.
 pub(crate) fn show_jobs(session: &Session) -> Result<Output> {
-    let jobs = session.engine()?.jobs().all();
-    let text = |f: &dyn Fn(&JobInfo) -> Option<String>| jobs.iter().map(f).collect::<Vec<_>>();
+    let engine = session.engine()?;
+    let (jobs, unstarted) = (engine.jobs().all(), engine.jobs().unstarted());
+    let text = |of_job: &dyn Fn(&JobInfo) -> Option<String>,
+                of_unstarted: &dyn Fn(&UnstartedJob) -> Option<String>| {
+        jobs.iter().map(of_job).chain(unstarted.iter().map(of_unstarted)).collect::<Vec<_>>()
+    };
+    let table = |(database, table): &(String, String)| format!("{database}.{table}");
     rows(vec![
-        ("id", text(&|j| Some(j.query.id()))),
-        ("run_id", text(&|j| Some(j.query.run_id()))),
-        ("name", text(&|j| j.query.name())),
-        ("table", text(&|j| j.table.as_ref().map(|(d, t)| format!("{d}.{t}")))),
-        ("state", text(&|j| Some(state_of(j).to_owned()))),
-        ("progress", text(&|j| j.query.last_progress().and_then(|p| serde_json::to_string(&p).ok()))),
-        ("exception", text(&|j| j.query.exception().map(|e| e.to_string()))),
+        ("id", text(&|j| Some(j.query.id()), &|_| None)),
+        ("run_id", text(&|j| Some(j.query.run_id()), &|_| None)),
+        ("name", text(&|j| j.query.name(), &|u| Some(u.table.1.clone()))),
+        ("table", text(&|j| j.table.as_ref().map(table), &|u| Some(table(&u.table)))),
+        ("state", text(&|j| Some(state_of(j).to_owned()), &|_| Some("FAILED".to_owned()))),
+        (
+            "progress",
+            text(&|j| j.query.last_progress().and_then(|p| serde_json::to_string(&p).ok()), &|_| None),
+        ),
+        ("exception", text(&|j| j.query.exception().map(|e| e.to_string()), &|u| Some(u.error.to_string()))),
     ])
 }
 

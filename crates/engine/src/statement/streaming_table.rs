@@ -18,7 +18,7 @@ use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
 use thalweg_stream::{StreamingQuery, Trigger};
 
-/// The user of queries that resume with the server.
+/// The user of queries whose definitions name none.
 const SYSTEM_USER: &str = "system";
 
 /// Runs the statement.
@@ -33,21 +33,75 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
         None => define_streaming(session, &name, &table, text)?,
         Some(there) => adopt(session, &name, &table, there.clone(), &text)?,
     };
-    let resolved = resolve(session, &definition).await?;
-    partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(&name))?;
-    if !session.catalog.store.put_if(&name.database, definition.clone(), old.as_ref())? {
-        return Err(already_exists(&name));
-    }
-    // Put into the catalog before: a server that is killed now resumes the query.
-    let query = run(session, &name, &definition, &resolved).await?;
+    let query = match &old {
+        None => start(session, &name, &definition, None).await?,
+        // An existing table keeps the settings that it was created with, whatever those of this session are.
+        Some(_) => {
+            let owner = session_of(session.engine()?.as_ref(), &definition, session.id()).await?;
+            start(&owner, &name, &definition, old.as_ref()).await?
+        }
+    };
     // The query runs, so a statement that drops the table finds and stops it.
     drop(claim);
+    started(session, &query).await
+}
+
+/// Puts the definition of a table in the place of `old`, and starts its query.
+async fn start(
+    session: &Session,
+    name: &TableName,
+    definition: &TableDefinition,
+    old: Option<&TableDefinition>,
+) -> Result<StreamingQuery> {
+    let resolved = resolve(session, definition).await?;
+    partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(name))?;
+    if !session.catalog.store.put_if(&name.database, definition.clone(), old)? {
+        return Err(already_exists(name));
+    }
+    // Put into the catalog before: a server that is killed now resumes the query.
+    run(session, name, definition, &resolved).await
+}
+
+/// Returns the result of a statement that has started a query.
+async fn started(session: &Session, query: &StreamingQuery) -> Result<Output> {
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
     if !session.engine()?.config.resume_jobs {
         // Without a server nothing would run the query after the statement.
         query.await_termination(None).await?;
     }
     Ok(Output { query: Some(info), ..Output::nothing() })
+}
+
+/// `START JOB 'name'`: starts the query of a streaming table that was stopped, has failed or did not resume, as the table
+/// defines it. A query that runs goes on.
+pub(crate) async fn start_job(session: &Session, id: &str) -> Result<Output> {
+    let engine = session.engine()?;
+    let name = table_of_job(session, id)?;
+    let claim = session.catalog.claim(&name).await;
+    let old = session.catalog.store.get(&name).filter(|table| table.kind == TableKind::Streaming);
+    let Some(old) = old else { return Err(engine.jobs().not_found(id)) };
+    let place = checkpoint(session, &name)?;
+    if let Some(running) = engine.jobs().on_checkpoint(&place.to_string_lossy()) {
+        return started(session, &running.query).await;
+    }
+    let definition = TableDefinition { stopped: false, ..old.clone() };
+    let owner = session_of(&engine, &definition, session.id()).await?;
+    let query = start(&owner, &name, &definition, Some(&old)).await?;
+    drop(claim);
+    started(session, &query).await
+}
+
+/// Finds the table whose job has this id or name, or that has this name itself.
+fn table_of_job(session: &Session, id: &str) -> Result<TableName> {
+    if let Ok(job) = session.engine()?.jobs().find(id) {
+        let (database, table) = job.table.ok_or_else(|| {
+            Error::unsupported(format!("START JOB of the query '{id}', which fills no streaming table"))
+                .hint("Start it with writeStream and the same checkpointLocation.")
+        })?;
+        return Ok(TableName { database, table });
+    }
+    let parts: Vec<String> = id.split('.').map(str::to_owned).collect();
+    TableName::parse(&parts, &session.current_database())
 }
 
 fn define_streaming(
@@ -67,6 +121,8 @@ fn define_streaming(
     }
     definition.kind = TableKind::Streaming;
     definition.text = Some(text);
+    definition.settings = session.config().of_definition();
+    definition.user = Some(session.user().to_owned());
     Ok(definition)
 }
 
@@ -93,6 +149,11 @@ fn adopt(
     }
     // Whoever states the table again wants it to be filled.
     there.stopped = false;
+    // Definitions of earlier versions do not have the settings, which are then those of this session.
+    if there.user.is_none() {
+        there.settings = session.config().of_definition();
+        there.user = Some(session.user().to_owned());
+    }
     Ok(there)
 }
 
@@ -135,8 +196,8 @@ async fn run(
     launch(session, resolved, request).await
 }
 
-/// Starts the query of every streaming table that was not stopped by a user. A query that cannot start is
-/// logged by name and does not prevent the server from starting.
+/// Starts the query of every streaming table that was not stopped by a user. A query that cannot start is logged and
+/// listed with its error, and does not prevent the server from starting.
 pub(crate) async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
     for database in engine.store.databases() {
         for definition in engine.store.list(&database).unwrap_or_default() {
@@ -146,17 +207,27 @@ pub(crate) async fn resume_all(engine: &Arc<Engine>) -> Result<()> {
             let name = TableName { database: database.clone(), table: definition.name.clone() };
             if let Err(error) = resume(engine, &name, &definition).await {
                 tracing::error!(table = %name, %error, "the query of a streaming table did not resume");
+                engine.jobs().add_unstarted((name.database, name.table), error);
             }
         }
     }
     Ok(())
 }
 
+/// Creates a session as the one that created the table was: with its settings, user and database.
+/// `id` is that of the session for which the query runs.
+async fn session_of(engine: &Engine, definition: &TableDefinition, id: &str) -> Result<Arc<Session>> {
+    // Definitions of earlier versions have no user.
+    let session = engine.new_session(definition.user.as_deref().unwrap_or(SYSTEM_USER), id);
+    for (key, value) in &definition.settings {
+        session.config().set(key, value)?;
+    }
+    session.set_current_database(std::slice::from_ref(&definition.database)).await?;
+    Ok(session)
+}
+
 async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
-    // The session that created the table is gone, and its settings with it.
-    let session = engine.new_session(SYSTEM_USER, "");
-    let database = definition.database.clone();
-    session.set_current_database(&[database]).await?;
+    let session = session_of(engine, definition, "").await?;
     let resolved = resolve(&session, definition).await?;
     run(&session, name, definition, &resolved).await.map(|_| ())
 }

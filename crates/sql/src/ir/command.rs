@@ -19,6 +19,11 @@ pub enum Command {
         /// Whether the job processes all available input and closes its windows first.
         drain: bool,
     },
+    /// `START JOB 'id'`: starts the query of a streaming table again.
+    StartJob {
+        /// The id or the name of the job, or its table.
+        id: String,
+    },
     /// `SHOW JOBS`: lists the streaming queries.
     ShowJobs,
     /// `INSERT`.

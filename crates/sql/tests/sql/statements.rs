@@ -163,6 +163,7 @@ fn small_statements() {
             "ShowFunctions { scope: User, database: Some([\"d\"]), pattern: Some(\"f\") }",
         ),
         ("SHOW JOBS;", "ShowJobs"),
+        ("START JOB 'x'", "StartJob { id: \"x\" }"),
         ("STOP JOB 'x' WITH DRAIN", "StopJob { id: \"x\", drain: true }"),
         ("STOP JOB 'x'", "StopJob { id: \"x\", drain: false }"),
         ("DESCRIBE t", "DescribeTable { name: [\"t\"], extended: false }"),

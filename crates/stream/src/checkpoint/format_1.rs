@@ -76,6 +76,7 @@ impl From<ManifestFormat1> for Manifest {
             offsets: old.offset.map(|offset| (source(), offset)).into_iter().collect(),
             watermark_us: old.watermark_us,
             event_times_max_ms: times.into_iter().collect(),
+            processing_time_us: 0,
             last: old.last,
             operators: state.map(|s| (OperatorId::new("aggregate", 0), s)).into_iter().collect(),
             staged: old.staged,

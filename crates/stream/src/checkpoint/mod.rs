@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! metadata                      id of the query; created once
-//! generations/<g>               one per run; created once, so that a number belongs to one run
+//! generations/<g>               one per run; created once, so that a number belongs to one run; the newest stays
 //! plans/<epoch>                 what an epoch reads, its watermark and processing time; created once
 //! manifests/<epoch>-<g>         the files that hold the state after the epoch; one per generation
 //! commits/<epoch>               the generation that committed the epoch; created once
@@ -39,6 +39,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_common::{Error, Result};
+use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::Commit;
 use thalweg_storage::checkpoint_failed;
 
@@ -46,11 +47,12 @@ use thalweg_storage::checkpoint_failed;
 /// time, so this many failures mean that runs are started in a loop.
 pub(crate) const CLAIMS_MAX: usize = 64;
 
-/// The objects of one checkpoint.
+/// The objects of one checkpoint. A write that was begun runs to its end, also if its caller is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckpointFiles {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    writes: Background,
 }
 
 /// The result of creating an object conditionally.
@@ -64,7 +66,13 @@ pub(crate) enum CreateOutcome<T> {
 
 impl CheckpointFiles {
     pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
-        Self { store: Arc::clone(&checkpoint.store), prefix: checkpoint.prefix.clone() }
+        let (store, prefix) = (Arc::clone(&checkpoint.store), checkpoint.prefix.clone());
+        Self { store, prefix, writes: Background::default() }
+    }
+
+    /// Returns the work that counts the writes of this checkpoint.
+    pub(crate) fn writes(&self) -> &Background {
+        &self.writes
     }
 
     fn path(&self, name: &str) -> Path {
@@ -86,12 +94,15 @@ impl CheckpointFiles {
 
     /// Writes an object. The name must be used once, since an existing object would be replaced.
     pub(crate) async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
-        self.store.put(&self.path(name), bytes.into()).await.map_err(|e| self.failed("write", name, &e))?;
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        let written = self.writes.run(async move { store.put(&path, bytes.into()).await }).await?;
+        written.map_err(|e| self.failed("write", name, &e))?;
         Ok(())
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
-        match self.store.delete(&self.path(name)).await {
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        match self.writes.run(async move { store.delete(&path).await }).await? {
             // Another run may have deleted it, and a repeated delete after a lost answer finds nothing.
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(self.failed("delete", name, &e)),
@@ -154,7 +165,9 @@ impl CheckpointFiles {
         let sealed = sealed::seal(name, record)?;
         // The store decides atomically who creates the object: two runs may try at once.
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&self.path(name), sealed.clone().into(), options).await {
+        let (store, path, payload) = (Arc::clone(&self.store), self.path(name), sealed.clone());
+        let created = async move { store.put_opts(&path, payload.into(), options).await };
+        match self.writes.run(created).await? {
             Ok(_) => Ok(CreateOutcome::Created),
             Err(object_store::Error::AlreadyExists { .. }) => {
                 let there = self
@@ -176,6 +189,21 @@ impl CheckpointFiles {
     pub(crate) async fn generations(&self) -> Result<Vec<Generation>> {
         let names = self.list("generations").await?;
         Ok(names.iter().filter_map(|n| last_number(n)).map(Generation).collect())
+    }
+
+    /// Returns whether a generation above `own` was claimed. It lists these alone, and there are none or few: each run
+    /// deletes those before its own.
+    pub(crate) async fn has_newer_generation(&self, own: Generation) -> Result<bool> {
+        let folder = "generations";
+        let (under, from) = (self.path(folder), self.path(&generation_name(own)));
+        let mut newer = self.store.list_with_offset(Some(&under), &from);
+        while let Some(found) = newer.try_next().await.map_err(|e| self.failed("list", folder, &e))? {
+            // Whatever else is in the folder is no generation.
+            if last_number(found.location.as_ref()).is_some_and(|number| number > own.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads the newest commit record.

@@ -73,9 +73,13 @@ pub(crate) struct Manifest {
     pub key_hash: String,
     /// Where each source stands; a source that has read nothing is absent.
     pub offsets: BTreeMap<OperatorId, Offset>,
+    /// The watermark from which the query goes on; `i64::MAX` if it was drained and cannot.
     pub watermark_us: i64,
     /// The greatest event time that each watermark has observed, in whole milliseconds.
     pub event_times_max_ms: BTreeMap<OperatorId, i64>,
+    /// The processing time of the epoch, which later epochs do not fall below.
+    #[serde(default)]
+    pub processing_time_us: i64,
     pub last: bool,
     /// The stateful operators.
     pub operators: BTreeMap<OperatorId, OperatorState>,

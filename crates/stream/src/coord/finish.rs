@@ -36,7 +36,7 @@ pub(crate) async fn stage(context: Arc<GenerationContext>, chunk: OutputChunk) -
     let number = id.number * context.options.workers + id.worker;
     // A crash on either side of the call leaves staged rows that no commit names.
     context.hooks.hit(FailPoint::SinkStage, epoch).await?;
-    let staged = context.plan.sink.stage(epoch, number, rows).await?;
+    let staged = context.stage(epoch, number, rows).await?;
     context.hooks.hit(FailPoint::SinkStaged, epoch).await?;
     Ok(TaskDone::Staged { epoch, id, staged, rows: count })
 }
@@ -109,7 +109,7 @@ pub(crate) async fn commit(
     if !context.sink_remembers() {
         check_newest_generation(&context).await?;
     }
-    let accepted = match context.plan.sink.commit(epoch, staged).await {
+    let accepted = match context.commit(epoch, staged).await {
         Ok(()) => true,
         Err(error) if error.class() == fenced().class() => false,
         Err(error) => return Err(error),
@@ -134,8 +134,8 @@ pub(crate) async fn record(
     // A run that was overtaken must not release input that its successor may still read.
     if by == mine {
         for (id, source) in context.plan.graph.sources() {
-            if let Some(end) = ends.get(id) {
-                source.release(end).await?;
+            if let Some(end) = ends.get(id).cloned() {
+                context.source_step(source, |s| async move { s.release(&end).await }).await?;
             }
         }
     }

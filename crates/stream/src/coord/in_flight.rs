@@ -5,6 +5,7 @@ use crate::ops::{EventTimes, StateDeltas, StateReport};
 use crate::rt::OutputChunkId;
 use crate::spec::{OperatorGraph, OperatorId};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use thalweg_common::ids::Epoch;
 use thalweg_connectors::stream::Staged;
 
@@ -17,16 +18,23 @@ pub(crate) enum SnapshotStatus {
     Written(SnapshotRuns),
 }
 
-/// When an epoch reached each phase, in microseconds since 1970.
+/// When an epoch was triggered: by the time of day, in microseconds since 1970, and by the monotonic time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TriggerTime {
+    pub wall_us: i64,
+    pub monotonic: Duration,
+}
+
+/// When an epoch reached each phase, by the monotonic time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PhaseTimes {
-    pub triggered_us: i64,
-    pub started_us: i64,
+    pub triggered: TriggerTime,
+    pub started: Duration,
     /// All workers had reported their state changes.
-    pub state_known_us: i64,
-    pub snapshot_written_us: i64,
+    pub state_known: Duration,
+    pub snapshot_written: Duration,
     /// Everything that the manifest names was durable.
-    pub processed_us: i64,
+    pub processed: Duration,
 }
 
 /// How many reports of each kind an epoch gets.
@@ -70,18 +78,18 @@ pub(crate) struct InFlightEpoch {
 }
 
 impl InFlightEpoch {
-    /// Starts to track an epoch that was triggered at `triggered_us` and started at `started_us`.
+    /// Starts to track an epoch with the times at which it was triggered and started.
     pub(crate) fn new(
         planned: PlannedEpoch,
         expected: ExpectedReports,
-        (triggered_us, started_us): (i64, i64),
+        (triggered, started): (TriggerTime, Duration),
     ) -> Self {
         let phases = PhaseTimes {
-            triggered_us,
-            started_us,
-            state_known_us: started_us,
-            snapshot_written_us: started_us,
-            processed_us: started_us,
+            triggered,
+            started,
+            state_known: started,
+            snapshot_written: started,
+            processed: started,
         };
         Self {
             planned,
@@ -162,6 +170,13 @@ impl InFlightEpoch {
             }
         }
         all
+    }
+
+    /// Returns the watermark from which a query goes on after this epoch, which has closed all windows: the rows of these
+    /// are late.
+    pub(crate) fn watermark_after_drain(&self) -> i64 {
+        let closed = self.state.values().filter_map(|report| report.closed_until_us).max();
+        closed.unwrap_or(i64::MIN).max(self.planned.plan.late_us)
     }
 
     /// Returns what the sink commits, in the order of workers.

@@ -11,6 +11,7 @@ use crate::error::{corrupt, drained};
 use crate::spec::OperatorId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
@@ -50,7 +51,7 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     if request.freeze {
         // Before the plan is made, so that the plan cannot contain what arrives after it.
         for (_, source) in context.plan.graph.sources() {
-            source.freeze().await?;
+            context.source_step(source, |s| async move { s.freeze().await }).await?;
         }
     }
     let name = plan_name(request.epoch);
@@ -60,9 +61,10 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
     {
         return adopt(&context, &request, plan, (0, 0)).await;
     }
-    let began_us = context.options.clock.now_us();
+    let clock = &context.options.clock;
+    let began = clock.monotonic();
     let sources = ranges(&context, &request.position.offsets).await?;
-    let planned_us = context.options.clock.now_us();
+    let planned = clock.monotonic();
     // Nothing is written for an idle source, so that it does not fill the checkpoint.
     let Some(proposal) = propose(&context, &request, sources)? else {
         return Ok(TaskDone::Planned(PlanOutcome::NothingNew));
@@ -74,19 +76,20 @@ pub(crate) async fn plan(context: Arc<GenerationContext>, request: PlanRequest) 
         CreateOutcome::Exists(theirs) => theirs,
     };
     context.hooks.hit(FailPoint::PlanWritten, request.epoch).await?;
-    let took_ms = (ms(planned_us - began_us), ms(context.options.clock.now_us() - planned_us));
+    let took_ms = (ms(planned.saturating_sub(began)), ms(clock.monotonic().saturating_sub(planned)));
     adopt(&context, &request, plan, took_ms).await
 }
 
 /// Asks each source how far it goes.
-async fn ranges(
+pub(super) async fn ranges(
     context: &GenerationContext,
     offsets: &BTreeMap<OperatorId, Offset>,
 ) -> Result<BTreeMap<OperatorId, SourceRange>> {
     let mut ranges = BTreeMap::new();
     for (id, source) in context.plan.graph.sources() {
         let start = offsets.get(id).cloned();
-        let end = source.plan(start.as_ref()).await?;
+        let from = start.clone();
+        let end = context.source_step(source, |s| async move { s.plan(from.as_ref()).await }).await?;
         let reads = end.is_some();
         ranges.insert(id.clone(), SourceRange { end: end.or_else(|| start.clone()), start, reads });
     }
@@ -94,16 +97,19 @@ async fn ranges(
 }
 
 /// Computes the plan that this generation would write; `None` if there is nothing to do.
-fn propose(
+pub(super) fn propose(
     context: &GenerationContext,
     request: &PlanRequest,
     sources: BTreeMap<OperatorId, SourceRange>,
 ) -> Result<Option<EpochPlan>> {
     let position = &request.position;
     let reads = sources.values().any(|s| s.reads);
-    if position.last {
-        // The windows are closed for good, so later rows could not be counted any more.
-        return if reads { Err(drained()) } else { Ok(None) };
+    if position.last && !reads {
+        return Ok(None);
+    }
+    if position.last && position.watermark_us == DRAINED {
+        // Nothing says which rows are of windows that are closed, so none could be counted any more.
+        return Err(drained());
     }
     // As in Spark, an epoch without data follows a watermark that advanced, so that it closes groups.
     let advanced = request.watermark_us > position.watermark_us && context.plan.graph.closes_by_watermark();
@@ -119,7 +125,8 @@ fn propose(
         watermark_us: if last { DRAINED } else { request.watermark_us },
         // Rows are late by the watermark of the epoch before: their groups are closed and gone.
         late_us: position.watermark_us,
-        processing_time_us: context.options.clock.now_us(),
+        // The time of day may have been set back; the time of a query goes on only.
+        processing_time_us: context.options.clock.now_us().max(position.processing_time_us),
         last,
     }))
 }
@@ -147,7 +154,7 @@ async fn adopt(
     Ok(TaskDone::Planned(PlanOutcome::Planned(PlannedEpoch { plan, latest, plan_ms, write_ms })))
 }
 
-/// Converts microseconds to whole milliseconds; 0 if the clock went backwards.
-pub(crate) fn ms(us: i64) -> u64 {
-    u64::try_from(us / 1000).unwrap_or(0)
+/// Converts a duration to whole milliseconds.
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,32 +10,33 @@ use crate::state::KEY_GROUPS;
 use chrono::{DateTime, SecondsFormat};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use thalweg_connectors::stream::{Guarantee, StreamSource};
 
-/// Builds the progress of an epoch that was committed at `now_us`; the previous epoch was triggered at
-/// `previous_triggered_us`.
+/// Builds the progress of an epoch that was committed at `now`; `previous` is when the epoch before was triggered.
 pub(crate) fn progress(
     context: &GenerationContext,
     epoch: &InFlightEpoch,
-    previous_triggered_us: Option<i64>,
-    now_us: i64,
+    previous: Option<Duration>,
+    now: Duration,
 ) -> Progress {
-    let duration = ms(now_us - epoch.phases.triggered_us);
+    let triggered = epoch.phases.triggered;
+    let duration = ms(now.saturating_sub(triggered.monotonic));
     // An epoch within a millisecond has no rate; infinity is not JSON.
     let rate = |rows: u64, per_ms: u64| if per_ms == 0 { 0.0 } else { rows as f64 * 1000.0 / per_ms as f64 };
-    let since = previous_triggered_us.map_or(0, |before| ms(epoch.phases.triggered_us - before));
+    let since = previous.map_or(0, |before| ms(triggered.monotonic.saturating_sub(before)));
     let rows = epoch.rows_read();
     Progress {
         id: context.options.id.clone(),
         run_id: context.options.run_id.clone(),
         name: context.options.name.clone(),
-        timestamp: iso(epoch.phases.triggered_us / 1000),
+        timestamp: iso(triggered.wall_us / 1000),
         batch_id: epoch.epoch().0,
         batch_duration: duration,
         num_input_rows: rows,
         input_rows_per_second: rate(rows, since),
         processed_rows_per_second: rate(rows, duration),
-        duration_ms: durations(epoch, duration, now_us),
+        duration_ms: durations(epoch, duration, now),
         event_time: event_time(context, epoch),
         state_operators: state_operators(context, epoch),
         sources: sources(context, epoch, &|rows| (rate(rows, since), rate(rows, duration))),
@@ -77,12 +78,12 @@ fn index_of(graph: &OperatorGraph, id: &OperatorId) -> Option<usize> {
 }
 
 /// Computes the durations of the phases under Spark's names.
-fn durations(epoch: &InFlightEpoch, all: u64, now_us: i64) -> BTreeMap<String, u64> {
+fn durations(epoch: &InFlightEpoch, all: u64, now: Duration) -> BTreeMap<String, u64> {
     let phases = [
         ("latestOffset", epoch.planned.plan_ms),
         ("walCommit", epoch.planned.write_ms),
-        ("addBatch", ms(epoch.phases.processed_us - epoch.phases.started_us)),
-        ("commitOffsets", ms(now_us - epoch.phases.processed_us)),
+        ("addBatch", ms(epoch.phases.processed.saturating_sub(epoch.phases.started))),
+        ("commitOffsets", ms(now.saturating_sub(epoch.phases.processed))),
         ("triggerExecution", all),
     ];
     phases.into_iter().map(|(name, ms)| (name.to_owned(), ms)).collect()
@@ -135,9 +136,9 @@ fn state_operator(
         num_rows_removed: sum(|s| s.rows_removed),
         num_rows_dropped_by_watermark: sum(|s| s.rows_dropped_by_watermark),
         // Operators do not read the clock, so updates and removals are measured as one phase.
-        all_updates_time_ms: ms(epoch.phases.state_known_us - epoch.phases.started_us),
+        all_updates_time_ms: ms(epoch.phases.state_known.saturating_sub(epoch.phases.started)),
         all_removals_time_ms: 0,
-        commit_time_ms: ms(epoch.phases.snapshot_written_us - epoch.phases.state_known_us),
+        commit_time_ms: ms(epoch.phases.snapshot_written.saturating_sub(epoch.phases.state_known)),
         memory_used_bytes: sum(|s| s.memory_bytes),
         num_shuffle_partitions: KEY_GROUPS as u64,
         num_state_store_instances: context.options.workers as u64,

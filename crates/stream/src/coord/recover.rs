@@ -58,14 +58,25 @@ async fn claim(context: &mut GenerationContext, machine: &mut Machine) -> Result
         };
         context.hooks.hit(FailPoint::GenerationClaim, Epoch(0)).await?;
         let name = generation_name(machine.generation());
-        let won = matches!(context.files.create(&name, &record).await?, CreateOutcome::Created);
+        let created = matches!(context.files.create(&name, &record).await?, CreateOutcome::Created);
+        // The name may have been free again because a later run has deleted it: then that run is found here.
+        let won = created && !context.files.has_newer_generation(machine.generation()).await?;
         machine.claimed(won).map_err(|why| protocol_error(&why))?;
         if won {
             context.generation = machine.generation();
+            delete_older(context, &existing).await?;
             return context.hooks.hit(FailPoint::GenerationClaimed, Epoch(0)).await;
         }
     }
     Err(fenced())
+}
+
+/// Deletes the generations before this one, which is the newest: a run of any of them finds this one.
+async fn delete_older(context: &GenerationContext, existing: &[Generation]) -> Result<()> {
+    for older in existing.iter().filter(|g| **g < context.generation) {
+        context.files.delete(&generation_name(*older)).await?;
+    }
+    Ok(())
 }
 
 /// Fences the sink; returns the commit to continue from.
@@ -73,7 +84,7 @@ async fn fence(context: &GenerationContext, machine: &mut Machine) -> Result<Opt
     context.hooks.hit(FailPoint::SinkFence, Epoch(0)).await?;
     let skips_fence = context.hooks.injected.skip_fence();
     let generation = if skips_fence { Generation(0) } else { context.generation };
-    let last = context.plan.sink.fence(generation).await?;
+    let last = context.fence(generation).await?;
     context.hooks.hit(FailPoint::SinkFenced, Epoch(0)).await?;
     let manifests = context.files.manifests().await?;
     match machine.fenced(context.sink_remembers(), last, &manifests) {
@@ -104,11 +115,12 @@ async fn manifest(context: &GenerationContext, machine: &mut Machine, commit: Co
 }
 
 /// Returns where the next epoch continues, and the state before it.
-fn resume_from(manifest: Manifest) -> (StreamPosition, BTreeMap<OperatorId, OperatorState>) {
+pub(super) fn resume_from(manifest: Manifest) -> (StreamPosition, BTreeMap<OperatorId, OperatorState>) {
     let position = StreamPosition {
         offsets: manifest.offsets,
         watermark_us: manifest.watermark_us.max(NO_WATERMARK),
         event_times_max_ms: manifest.event_times_max_ms,
+        processing_time_us: manifest.processing_time_us,
         last: manifest.last,
     };
     (position, manifest.operators)
@@ -119,6 +131,5 @@ fn resume_from(manifest: Manifest) -> (StreamPosition, BTreeMap<OperatorId, Oper
 /// The fence of the sink is what prevents wrong commits. This check ends a fenced run early, and it is the
 /// only protection of a sink that cannot be fenced.
 pub(crate) async fn check_newest_generation(context: &GenerationContext) -> Result<()> {
-    let newest = context.files.generations().await?.into_iter().max();
-    if newest > Some(context.generation) { Err(fenced()) } else { Ok(()) }
+    if context.files.has_newer_generation(context.generation).await? { Err(fenced()) } else { Ok(()) }
 }

@@ -122,10 +122,16 @@ impl ModelProcess {
         let _ = match action {
             ProtocolAction::ListGenerations => {
                 let all: Vec<_> = durable.generations.iter().map(|g| Generation(*g)).collect();
-                // One after the other, so that the generations plan epochs of different lengths.
-                self.machine.listed(&all, all.len() as u32)
+                // The count before, so that the generations plan epochs of different lengths.
+                let newest = all.iter().max().map_or(0, |g| g.0 >> 32);
+                self.machine.listed(&all, newest as u32)
             }
-            ProtocolAction::Claim(g) => self.machine.claimed(durable.generations.insert(g.0)),
+            ProtocolAction::Claim(g) => {
+                let won = durable.generations.insert(g.0) && durable.generations.last() == Some(&g.0);
+                // The newest run deletes the others.
+                durable.generations.retain(|other| !won || *other >= g.0);
+                self.machine.claimed(won)
+            }
             ProtocolAction::ReadRecords => {
                 let newest = durable.records.iter().next_back().map(|(e, g)| commit_of((*e, *g)));
                 self.machine.records_read(newest)

@@ -261,6 +261,8 @@ impl Operator for Aggregate {
             rows_dropped_by_watermark: groups_late,
             memory_bytes: self.table.bytes() as u64,
             metrics: vec![(INPUT_ROWS_LATE, rows_late)],
+            // Groups without an event time are written by each drain, and none of their rows is late.
+            closed_until_us: closed.iter().map(|row| row.pane).filter(|pane| *pane != NEVER).max(),
         };
         Ok(EpochReport { state: Some(state), ..EpochReport::default() })
     }

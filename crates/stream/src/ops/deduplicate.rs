@@ -99,7 +99,10 @@ impl Deduplicate {
 
 impl Operator for Deduplicate {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
-        (self.late_us, self.watermark_us) = (epoch.late_us, epoch.watermark_us);
+        // A drain closes what holds rows back. Keys stay, so that a query that goes on later still knows them.
+        let is_drain = epoch.watermark_us == i64::MAX;
+        let watermark_us = if is_drain { epoch.late_us } else { epoch.watermark_us };
+        (self.late_us, self.watermark_us) = (epoch.late_us, watermark_us);
         Ok(())
     }
 
@@ -142,6 +145,7 @@ impl Operator for Deduplicate {
             rows_dropped_by_watermark: std::mem::take(&mut self.rows_late),
             memory_bytes: self.seen.bytes() as u64,
             metrics: vec![(DUPLICATES, std::mem::take(&mut self.duplicates))],
+            closed_until_us: None,
         };
         Ok(EpochReport { state: Some(state), ..EpochReport::default() })
     }

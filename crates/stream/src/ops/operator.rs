@@ -78,4 +78,7 @@ pub(crate) struct StateReport {
     pub memory_bytes: u64,
     /// Further metrics, by the names of the report.
     pub metrics: Vec<(&'static str, u64)>,
+    /// The latest event time of what was closed and written: rows up to it can never count again. An operator that
+    /// writes nothing when it closes reports none.
+    pub closed_until_us: Option<i64>,
 }

@@ -174,6 +174,14 @@ impl OperatorGraph {
         self.nodes.iter().any(|n| n.spec.closes_by_watermark())
     }
 
+    /// Returns whether the query can go on after a drain has closed its windows: every operator with state either keeps it
+    /// or knows until when it has written.
+    pub(crate) fn continues_after_drain(&self) -> bool {
+        let continues =
+            |spec: &OperatorSpec| matches!(spec, OperatorSpec::Aggregate(_) | OperatorSpec::Deduplicate(_));
+        self.stateful().all(|node| continues(&node.spec))
+    }
+
     /// Returns whether draining emits rows.
     pub(crate) fn drains(&self, mode: OutputMode) -> bool {
         self.nodes.iter().any(|n| n.spec.holds_rows_back(mode))

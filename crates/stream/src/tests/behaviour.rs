@@ -1,10 +1,11 @@
 //! Tests queries without failures: results, triggers, watermarks, progress, handles.
 
 use super::env::*;
+use super::kill::Kill;
 use crate::{AggregateSpec, OperatorSpec, OutputMode, StatelessStep, Trigger};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
+use thalweg_common::fail_point::FailPoint;
 use thalweg_connectors::stream::Guarantee;
 
 pub(crate) fn row(k: &str, t: i64, v: i64) -> InputRow {
@@ -168,14 +169,55 @@ async fn a_running_query_processes_new_data_and_drains() {
     query.drain().await.unwrap();
     assert!(!query.is_active());
     assert_eq!(env.answer().unwrap(), expect(&all));
-    // A drained query cannot continue: new input would open windows that are closed.
     env.run(&RunOptions::new(windowed(5))).await.unwrap();
-    let again = TestEnv {
-        source: Arc::new(super::source_and_sink::TestSource::new(batch(&rows(8, 95)), vec![])),
-        ..env
-    };
-    let error = again.run(&RunOptions::new(windowed(5))).await.unwrap_err();
-    assert_eq!(error.class(), "STREAM_DRAINED");
+    assert_eq!(env.answer().unwrap(), expect(&all));
+}
+
+/// A job that runs every night over the rows of one more day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_goes_on_after_a_drain_and_rows_of_closed_windows_are_late() {
+    for workers in [1, 3] {
+        let env = TestEnv::new(&[row("a", 1, 1), row("a", 2, 1), row("b", 12, 1)], &[2; 8]);
+        let run = RunOptions::new(windowed(5)).workers(workers);
+        env.run(&run).await.unwrap();
+        let first = Answer::from([((10, "a".to_owned()), (2, 2)), ((20, "b".to_owned()), (1, 1))]);
+        assert_eq!(env.answer().unwrap(), first);
+        // The window that ends at 20 is written, so a row of it is late, and the next one is open.
+        env.source.append(&batch(&[row("c", 19, 100), row("b", 20, 2), row("b", 25, 3), row("a", 31, 4)]));
+        let query = env.run(&run).await.unwrap();
+        let late = query
+            .recent_progress()
+            .iter()
+            .map(|p| p.state_operators[0].num_rows_dropped_by_watermark)
+            .sum::<u64>();
+        assert_eq!(late, 1);
+        let mut both = first.clone();
+        both.extend([((30, "b".to_owned()), (5, 2)), ((40, "a".to_owned()), (4, 1))]);
+        assert_eq!(env.answer().unwrap(), both);
+        // Killed between two nights, and drained twice: nothing changes.
+        env.run(&run).await.unwrap();
+        env.source.append(&batch(&[row("a", 100, 1)]));
+        env.run(&RunOptions { probe: Some(Kill::new(Some(FailPoint::ManifestWritten), 0)), ..run.clone() })
+            .await
+            .unwrap_err();
+        env.run(&run).await.unwrap();
+        both.insert((110, "a".to_owned()), (1, 1));
+        assert_eq!(env.answer().unwrap(), both);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_were_seen_before_a_drain_are_still_known_after_it() {
+    let env = TestEnv::new(&[row("a", 1, 1), row("b", 12, 1)], &[2; 8]);
+    let mut operators = deduplicated(5, Some(1000));
+    operators.push(OperatorSpec::Aggregate(aggregate(true)));
+    let run = RunOptions::new(operators);
+    env.run(&run).await.unwrap();
+    env.source.append(&batch(&[row("a", 25, 1), row("c", 26, 1)]));
+    env.run(&run).await.unwrap();
+    let wanted =
+        [((10, "a".to_owned()), (1, 1)), ((20, "b".to_owned()), (1, 1)), ((30, "c".to_owned()), (1, 1))];
+    assert_eq!(env.answer().unwrap(), Answer::from(wanted));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,8 @@ use object_store::*;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use thalweg_storage::DurableStore;
+use thalweg_storage::durable::SyncFault;
 
 /// A store whose n-th write and all later ones fail, as on a full disk. Alternatively the n-th write
 /// succeeds, but its acknowledgement is lost.
@@ -83,7 +85,30 @@ async fn a_checkpoint_on_a_real_disk_survives_restarts() {
     env.run(&RunOptions::new(windowed(5)).workers(2)).await.unwrap();
     assert_eq!(env.answer().unwrap(), expect(&all));
     let taken = folder.path().join("q/generations").read_dir().unwrap().count();
-    assert_eq!(taken, 2);
+    assert_eq!(taken, 1, "generations before the newest one were not deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_fails_ends_the_run_and_the_next_one_depends_on_nothing_that_was_not_synced() {
+    for before in (0..).step_by(3) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut env = TestEnv::new(&rows(3, 40), &[9, 1, 20]);
+        let fault = SyncFault::new(folder.path(), before);
+        let mut run = async |workers| {
+            env.store = DurableStore::open(&folder.path().join("checkpoint"))?;
+            env.run(&RunOptions::new(windowed(5)).workers(workers)).await.map(drop)
+        };
+        let first = run(2).await;
+        if !fault.has_failed() {
+            first.unwrap();
+            assert!(before > 30, "only {before} syncs");
+            break;
+        }
+        first.unwrap_err();
+        run(1).await.unwrap();
+        assert_eq!(env.answer().unwrap(), expect(&rows(3, 40)), "sync {before}");
+        assert_eq!(fault.never_synced().unwrap(), Vec::<std::path::PathBuf>::new(), "sync {before}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

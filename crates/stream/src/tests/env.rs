@@ -26,7 +26,7 @@ use object_store::path::Path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors::stream::{Guarantee, StreamSource};
+use thalweg_connectors::stream::{Guarantee, StreamSink, StreamSource};
 
 /// A row of input: key, event time in seconds, value.
 pub(crate) type InputRow = (String, i64, i64);
@@ -261,9 +261,18 @@ impl TestEnv {
 
     pub(crate) async fn start(&self, run: &RunOptions) -> Result<StreamingQuery> {
         let sink = TestSink::new(&self.target, run.guarantee, run.probe.clone());
+        self.start_into(Arc::new(sink), run).await
+    }
+
+    /// Starts a query that writes to `sink`.
+    pub(crate) async fn start_into(
+        &self,
+        sink: Arc<dyn StreamSink>,
+        run: &RunOptions,
+    ) -> Result<StreamingQuery> {
         let meaning = StateMeaning::default().with("query", &run.fingerprint).with_format_1(&run.fingerprint);
         let graph = self.graph(&run.operators, &meaning);
-        let plan = StreamPlan { graph, sink: Arc::new(sink), output_mode: run.mode };
+        let plan = StreamPlan { graph, sink, output_mode: run.mode };
         let checkpoint = Checkpoint { store: Arc::clone(&self.store), prefix: Path::from("q") };
         let options = QueryOptions {
             trigger: run.trigger,

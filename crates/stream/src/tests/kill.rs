@@ -201,6 +201,9 @@ async fn injected_bugs_are_detected() {
     assert!(lost > 0, "restoring the newest manifest lost nothing with 20 seeds");
 }
 
+/// Rounds of all tasks in which the coordinator receives what has ended.
+const ROUNDS: usize = 1000;
+
 /// Delays the snapshot of epoch 2 until that of epoch 3 is written, and kills the generation when epoch 2 is
 /// committed. The next run restores epoch 2, whose state must contain nothing of epoch 3.
 #[derive(Debug)]
@@ -212,7 +215,13 @@ struct LateSnapshot {
 impl FailPointProbe for LateSnapshot {
     async fn on_hit(&self, point: FailPoint, epoch: Epoch) -> Result<()> {
         match (point, epoch.0) {
-            (FailPoint::SnapshotWritten, 2) => self.written.acquire().await.unwrap().forget(),
+            (FailPoint::SnapshotWritten, 2) => {
+                self.written.acquire().await.unwrap().forget();
+                // The other snapshot ends after its fail point, and the coordinator has to learn of it first.
+                for _ in 0..ROUNDS {
+                    tokio::task::yield_now().await;
+                }
+            }
             (FailPoint::SnapshotWritten, 3) => self.written.add_permits(1),
             (FailPoint::CommitRecorded, 2) => return Err(killed()),
             _ => {}

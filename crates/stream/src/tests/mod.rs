@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod behaviour;
+mod collection;
 mod copies;
 mod disk;
 mod env;
@@ -16,4 +17,7 @@ mod kill;
 mod late_rows;
 mod pressure;
 mod processing_time;
+mod retry;
+mod schedule;
 mod source_and_sink;
+mod stop;

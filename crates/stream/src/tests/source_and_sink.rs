@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thalweg_common::fail_point::FailPoint;
@@ -19,17 +19,25 @@ use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
 use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSink, StreamSource, Subtask};
 
-/// A clock that a test sets. Sleeping advances it, so that no test waits.
+/// A clock that a test sets: the time of day and the monotonic time, in microseconds. Sleeping advances both, so that no
+/// test waits; while the clock is stopped no sleep ends.
 #[derive(Debug, Default)]
-pub(crate) struct ManualStreamClock(pub AtomicI64);
+pub(crate) struct ManualStreamClock(pub AtomicI64, pub AtomicU64, pub AtomicBool);
 
 #[async_trait]
 impl StreamClock for ManualStreamClock {
     fn now_us(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(self.1.load(Ordering::SeqCst))
+    }
     async fn sleep(&self, duration: Duration) {
+        if self.2.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.0.fetch_add(duration.as_micros() as i64, Ordering::SeqCst);
+        self.1.fetch_add(duration.as_micros() as u64, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
 }
@@ -42,12 +50,14 @@ pub(crate) struct TestSource {
     /// The end at which the input was frozen.
     end: AtomicU64,
     pub released: AtomicU64,
+    /// How often the source was asked how far it goes.
+    pub plans: AtomicU64,
 }
 
 impl TestSource {
     pub(crate) fn new(rows: RecordBatch, epoch_rows: Vec<usize>) -> Self {
         let (end, released) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
-        Self { rows: Mutex::new(rows), epoch_rows, end, released }
+        Self { rows: Mutex::new(rows), epoch_rows, end, released, plans: AtomicU64::new(0) }
     }
 
     pub(crate) fn append(&self, more: &RecordBatch) {
@@ -82,6 +92,7 @@ impl StreamSource for TestSource {
     }
     /// An epoch ends at a sum of `epoch_rows`, so the same start has the same end.
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
+        self.plans.fetch_add(1, Ordering::SeqCst);
         let (start, available) = (position(start), self.available());
         if start >= available {
             return Ok(None);
@@ -146,6 +157,10 @@ impl Target {
     pub(crate) fn set_last(&self, commit: Commit) {
         lock(&self.inner).last = Some(commit);
     }
+    /// Returns the last commit.
+    pub(crate) fn last(&self) -> Option<Commit> {
+        lock(&self.inner).last
+    }
     /// Forgets all commits, as if the table had been replaced.
     pub(crate) fn forget(&self) {
         lock(&self.inner).last = None;
@@ -204,6 +219,9 @@ impl StreamSink for TestSink {
         }
         self.generation.store(generation.0, Ordering::SeqCst);
         Ok(inner.last)
+    }
+    async fn last_commit(&self) -> Result<Option<Commit>> {
+        Ok(lock(&self.target.inner).last)
     }
     async fn stage(&self, epoch: Epoch, chunk: usize, rows: Vec<RecordBatch>) -> Result<Option<Staged>> {
         let token = format!("{epoch}-{}-{}", self.generation.load(Ordering::SeqCst), chunk);

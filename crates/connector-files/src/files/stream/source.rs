@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::{Guarantee, Offset, StreamSource, Subtask};
 use thalweg_storage::{MetadataLog, checkpoint_corrupt, path};
 use thalweg_values::zone::Zone;
@@ -33,6 +34,8 @@ pub(crate) struct FileStreamSource {
     log: MetadataLog,
     /// Held while entries are read from the log, so that what is loaded stays one prefix of it: an async lock.
     state: Mutex<FileSourceState>,
+    /// The threads that read files.
+    readers: Background,
 }
 
 /// What the source knows of its log and of the folder.
@@ -78,6 +81,7 @@ impl FileStreamSource {
             config: args.config,
             log: args.log,
             state: Mutex::default(),
+            readers: Background::default(),
         })
     }
 
@@ -194,7 +198,9 @@ impl StreamSource for FileStreamSource {
             schema: Arc::clone(&self.schema),
         };
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let running = self.readers.running();
         tokio::task::spawn_blocking(move || {
+            let _running = running;
             for file in &mine {
                 let sent = task.read(file, &sender);
                 // Sending fails if the consumer is gone, and then nobody needs the error.
@@ -221,6 +227,10 @@ impl StreamSource for FileStreamSource {
     async fn release(&self, _end: &Offset) -> Result<()> {
         // The log distinguishes new files from those already read, so no entry can be deleted.
         Ok(())
+    }
+
+    async fn close(&self) {
+        self.readers.ended().await;
     }
 }
 

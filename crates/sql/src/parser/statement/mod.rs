@@ -33,6 +33,7 @@ fn reader<'a>(word: &str) -> Option<Reader<'a>> {
         "USE" => Parser::use_database,
         "SET" => Parser::set,
         "RESET" => Parser::reset,
+        "START" => Parser::start_job,
         "STOP" => Parser::stop_job,
         _ => return None,
     };
@@ -152,6 +153,13 @@ impl Parser<'_> {
         }
         self.advance();
         Ok(self.slice(start).to_owned())
+    }
+
+    /// `START JOB 'id'`.
+    fn start_job(&mut self) -> Result<Command> {
+        self.expect("START")?;
+        self.expect("JOB")?;
+        Ok(Command::StartJob { id: self.text()? })
     }
 
     /// `STOP JOB 'id' [WITH DRAIN]`.

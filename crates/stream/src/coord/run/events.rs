@@ -77,7 +77,7 @@ impl Coordinator {
                 let now = self.now();
                 let in_flight = self.in_flight_epoch(epoch)?;
                 in_flight.snapshot = SnapshotStatus::Written(runs);
-                in_flight.phases.snapshot_written_us = now;
+                in_flight.phases.snapshot_written = now;
             }
             TaskDone::Manifest(epoch) => {
                 self.machine.manifest_written(epoch).map_err(|why| protocol_error(&why))?;

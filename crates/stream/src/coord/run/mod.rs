@@ -7,13 +7,13 @@
 
 mod events;
 
-use super::in_flight::{ExpectedReports, InFlightEpoch, SnapshotStatus};
+use super::in_flight::{ExpectedReports, InFlightEpoch, SnapshotStatus, TriggerTime};
 use super::maintenance::{Maintenance, MergeRequest};
 use super::planner::{PlanOutcome, PlanRequest, ms};
 use super::recover::Recovered;
 use super::{
-    GenerationContext, NO_WATERMARK, PlannedEpoch, STAGES_MAX, SnapshotRuns, StateName, StreamPosition,
-    TaskDone, WAITERS_MAX, feed, finish, maintenance, planner, progress,
+    GenerationContext, PlannedEpoch, STAGES_MAX, SnapshotRuns, StateName, StreamPosition, TaskDone,
+    WAITERS_MAX, feed, finish, maintenance, planner, progress,
 };
 use crate::checkpoint::{FORMAT, Manifest, OperatorState, StateFiles, StateRun};
 use crate::error::{protocol_error, too_many_waiters};
@@ -36,7 +36,7 @@ use tokio::task::JoinSet;
 /// Delay before a source without new data is polled again. The same as Spark's `pollingDelay`.
 const POLL_DELAY: Duration = Duration::from_millis(10);
 /// Interval at which an idle query checks whether a later run has claimed the checkpoint.
-const GENERATION_CHECK_US: i64 = 1_000_000;
+const GENERATION_CHECK: Duration = Duration::from_secs(1);
 
 /// Gets a message when everything that was available is committed, or the error that prevents it.
 pub(crate) type ProcessAllWaiter = oneshot::Sender<Result<()>>;
@@ -92,18 +92,22 @@ pub(crate) struct Coordinator {
     ending: Ending,
     maintenance: Maintenance,
     epochs_planned: u64,
-    /// When the next plan is due by the trigger.
-    due_us: i64,
-    generation_checked_us: i64,
+    /// When the next plan is due by the trigger. As all times here, by the monotonic clock.
+    due: Duration,
+    /// The multiple of the trigger's interval at which it is due, by the time of day.
+    due_wall_us: Option<i64>,
+    generation_checked: Duration,
     /// When the current plan was requested.
-    triggered_us: i64,
+    triggered: TriggerTime,
     /// When the epoch that was committed last was triggered.
-    previous_triggered_us: Option<i64>,
+    previous_triggered: Option<Duration>,
     /// Waiters that the next plan will serve.
     waiters: Vec<ProcessAllWaiter>,
     /// Waiters that came before the current plan was requested: if it finds nothing new and nothing is in
     /// flight, everything they wait for is committed.
     waiters_on_plan: Vec<ProcessAllWaiter>,
+    /// Waiters whose plan found nothing new: they wait for the commit of the epoch.
+    waiters_on_commit: Vec<(Epoch, ProcessAllWaiter)>,
 }
 
 impl Coordinator {
@@ -114,8 +118,9 @@ impl Coordinator {
         (workers, reports): (Workers, mpsc::Receiver<Report>),
         commands: mpsc::Receiver<QueryCommand>,
     ) -> Self {
-        let finite = !matches!(context.options.trigger, Trigger::ProcessingTime { .. });
-        let now = context.options.clock.now_us();
+        let finite = context.is_finite();
+        let now = context.options.clock.monotonic();
+        let triggered = TriggerTime { wall_us: context.options.clock.now_us(), monotonic: now };
         Self {
             // A query without an end is drained by a command only.
             drain: finite && context.options.drain_at_end,
@@ -136,12 +141,14 @@ impl Coordinator {
             maintenance: Maintenance::default(),
             epochs_planned: 0,
             // The first epoch does not wait for the interval, as in Spark.
-            due_us: now,
-            generation_checked_us: now,
-            triggered_us: now,
-            previous_triggered_us: None,
+            due: now,
+            due_wall_us: None,
+            generation_checked: now,
+            triggered,
+            previous_triggered: None,
             waiters: Vec::new(),
             waiters_on_plan: Vec::new(),
+            waiters_on_commit: Vec::new(),
             context,
             shared,
             workers,
@@ -155,6 +162,8 @@ impl Coordinator {
         let outcome = self.run_loop().await;
         // Tasks end first: one of them may wait for room in the inbox of a worker that is about to stop.
         self.tasks.shutdown().await;
+        // What an aborted task has begun goes on, such as a commit on a thread that blocks.
+        self.context.close().await;
         // A worker may wait for room in the queue; closing the queue ends that wait, so that it can be
         // joined.
         self.reports.close();
@@ -168,7 +177,7 @@ impl Coordinator {
             if self.is_over() {
                 return Ok(());
             }
-            let wait = Duration::from_micros(u64::try_from(self.due_us - self.now()).unwrap_or(0));
+            let wait = self.due.saturating_sub(self.now());
             let clock = Arc::clone(&self.context.options.clock);
             tokio::select! {
                 // While the sink is busy with as many chunks as allowed, reports stay in their queue, and the
@@ -185,8 +194,8 @@ impl Coordinator {
         }
     }
 
-    fn now(&self) -> i64 {
-        self.context.options.clock.now_us()
+    fn now(&self) -> Duration {
+        self.context.options.clock.monotonic()
     }
 
     fn is_over(&self) -> bool {
@@ -203,7 +212,7 @@ impl Coordinator {
     /// Starts everything that may start now.
     fn advance(&mut self) -> Result<()> {
         // A waiter for all available data does not wait for the interval.
-        if self.may_plan() && (self.now() >= self.due_us || !self.waiters.is_empty()) {
+        if self.may_plan() && (self.now() >= self.due || !self.waiters.is_empty()) {
             self.start_plan();
         }
         self.start_snapshots();
@@ -224,14 +233,14 @@ impl Coordinator {
     fn start_plan(&mut self) {
         let epoch = self.machine.next_plan();
         let now = self.now();
-        let check_generation = now - self.generation_checked_us >= GENERATION_CHECK_US;
+        let check_generation = now.saturating_sub(self.generation_checked) >= GENERATION_CHECK;
         // The check is a listing of the checkpoint, so it is not made for every poll of an idle source.
         if check_generation {
-            self.generation_checked_us = now;
+            self.generation_checked = now;
         }
         let request = PlanRequest {
             epoch,
-            watermark_us: self.watermark(),
+            watermark_us: self.position.watermark(&self.context.plan.graph),
             position: self.position.clone(),
             may_exist: self.newest_plan.is_some_and(|newest| epoch <= newest),
             // The end stays fixed until the next request to fix it, so one request is enough.
@@ -241,37 +250,35 @@ impl Coordinator {
         };
         self.planning = true;
         self.plan_may_end_query = self.finite;
-        self.triggered_us = now;
+        self.triggered = TriggerTime { wall_us: self.context.options.clock.now_us(), monotonic: now };
         self.waiters_on_plan.append(&mut self.waiters);
         // Counted from the plan and not from the end of the epoch, so that a slow epoch does not shift those after
         // it.
-        self.due_us = self.next_due(now);
+        self.schedule();
         self.tasks.spawn(planner::plan(Arc::clone(&self.context), request));
     }
 
-    /// Computes the watermark by Spark's rule: the greatest event time of all epochs so far, less the delay; the
-    /// least of several watermarks. It never decreases.
-    fn watermark(&self) -> i64 {
-        let observed = self.context.plan.graph.watermarks().map(|(id, delay_us)| {
-            let max_ms = self.position.event_times_max_ms.get(id);
-            // Without an event time the watermark holds back the others.
-            max_ms.map_or(NO_WATERMARK, |max| max.saturating_mul(1000).saturating_sub(delay_us))
-        });
-        // A watermark that decreased would reopen groups that are already emitted and removed.
-        let least = self.position.watermark_us.max(NO_WATERMARK);
-        observed.min().map_or(least, |w| w.max(least))
-    }
-
-    /// Returns when the plan after the one at `now` is due: at the next multiple of the interval, as in
-    /// Spark.
-    fn next_due(&self, now: i64) -> i64 {
-        match self.context.options.trigger {
-            Trigger::ProcessingTime { interval: Some(interval) } if !interval.is_zero() && !self.finite => {
-                let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
-                (now.div_euclid(interval) + 1).saturating_mul(interval)
-            }
-            Trigger::ProcessingTime { .. } | Trigger::AvailableNow | Trigger::Once => now,
+    /// Sets when the plan after the one that starts now is due: at the next multiple of the interval by the time of
+    /// day, as in Spark. The wait until then is monotonic and never longer than two intervals, so a time of day that is
+    /// set to another time neither delays nor repeats an epoch.
+    fn schedule(&mut self) {
+        let TriggerTime { wall_us, monotonic } = self.triggered;
+        let was_due = monotonic >= self.due;
+        self.due = monotonic;
+        let Trigger::ProcessingTime { interval: Some(interval) } = self.context.options.trigger else {
+            return;
+        };
+        if interval.is_zero() || self.finite {
+            return;
         }
+        let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
+        let mut next = (wall_us.div_euclid(interval) + 1).saturating_mul(interval);
+        // The clocks differ a little in speed, so a plan may start just before the multiple at which it was due.
+        if was_due && self.due_wall_us == Some(next) {
+            next = next.saturating_add(interval);
+        }
+        self.due_wall_us = Some(next);
+        self.due += Duration::from_micros(next.saturating_sub(wall_us).unsigned_abs());
     }
 
     fn start_snapshots(&mut self) {
@@ -280,7 +287,7 @@ impl Coordinator {
             if in_flight.snapshot == SnapshotStatus::Waiting && in_flight.is_state_known() {
                 // Snapshots of two epochs may be written at once; they are different files.
                 in_flight.snapshot = SnapshotStatus::Writing;
-                in_flight.phases.state_known_us = now;
+                in_flight.phases.state_known = now;
                 let deltas = in_flight.take_deltas();
                 self.tasks.spawn(finish::snapshot(Arc::clone(&self.context), in_flight.epoch(), deltas));
             }
@@ -304,7 +311,7 @@ impl Coordinator {
         let Some(in_flight) = self.in_flight.get_mut(&epoch).filter(|f| f.is_processed()) else {
             return Ok(());
         };
-        in_flight.phases.processed_us = now;
+        in_flight.phases.processed = now;
         self.committing = true;
         let manifest = self.manifest(epoch)?;
         self.tasks.spawn(finish::manifest(Arc::clone(&self.context), manifest));
@@ -322,16 +329,19 @@ impl Coordinator {
         }
         let generation = self.machine.generation();
         let operators = self.operators.clone();
+        let continues = self.context.plan.graph.continues_after_drain();
         let in_flight = self.in_flight_epoch(epoch)?;
         let plan = in_flight.planned.plan.clone();
+        let drained = plan.last && continues;
         Ok(Manifest {
             format: FORMAT,
             epoch,
             generation,
             key_hash: KEY_HASH.to_owned(),
             offsets: plan.ends(),
-            watermark_us: plan.watermark_us,
+            watermark_us: if drained { in_flight.watermark_after_drain() } else { plan.watermark_us },
             event_times_max_ms: in_flight.event_times_max_ms.clone(),
+            processing_time_us: plan.processing_time_us,
             last: plan.last,
             staged: in_flight.staged(),
             operators,
@@ -380,23 +390,29 @@ impl Coordinator {
         if self.plan_may_end_query {
             self.ending = Ending::AfterInFlight;
         }
-        let poll_us = self.now() + i64::try_from(POLL_DELAY.as_micros()).unwrap_or(0);
         // Polling without a pause would keep a processor busy while the source has nothing.
-        self.due_us = self.due_us.max(poll_us);
-        self.notify_waiters();
+        self.due = self.due.max(self.now() + POLL_DELAY);
+        self.on_waiters_planned();
         self.shared.set_status("Waiting for data to arrive", false, !self.in_flight.is_empty());
     }
 
-    /// Notifies the waiters of the current plan if everything is committed; otherwise the next plan serves
-    /// them.
-    fn notify_waiters(&mut self) {
-        if self.in_flight.is_empty() {
-            for waiter in self.waiters_on_plan.drain(..) {
+    /// Lets the waiters of a plan that found nothing new wait for the commit of the newest epoch in flight, which has
+    /// all that they wait for. No further plan is needed for them.
+    fn on_waiters_planned(&mut self) {
+        let newest = self.in_flight.keys().next_back().copied();
+        for waiter in self.waiters_on_plan.drain(..) {
+            match newest {
+                Some(epoch) => self.waiters_on_commit.push((epoch, waiter)),
                 // Sending fails if the client has gone away, and then nobody needs the notification.
-                let _ = waiter.send(Ok(()));
+                None => drop(waiter.send(Ok(()))),
             }
-        } else {
-            self.waiters.append(&mut self.waiters_on_plan);
+        }
+    }
+
+    /// Notifies the waiters for the commit of an epoch.
+    fn on_waiters_committed(&mut self, committed: Epoch) {
+        for (_, waiter) in self.waiters_on_commit.extract_if(.., |(epoch, _)| *epoch <= committed) {
+            drop(waiter.send(Ok(())));
         }
     }
 
@@ -404,6 +420,7 @@ impl Coordinator {
         let plan = planned.plan.clone();
         self.position.offsets = plan.ends();
         self.position.watermark_us = plan.watermark_us;
+        self.position.processing_time_us = plan.processing_time_us;
         self.position.last = plan.last;
         self.epochs_planned += 1;
         // No input follows a drained window, and `once` is one epoch whatever is left.
@@ -422,7 +439,7 @@ impl Coordinator {
             }
         }
         // From here the clock is only reported: no result depends on it.
-        let times = (self.triggered_us, self.now());
+        let times = (self.triggered, self.now());
         let expected = ExpectedReports::of(&self.context.plan.graph, parallelism);
         let in_flight = InFlightEpoch::new(planned, expected, times);
         self.in_flight.insert(plan.epoch, in_flight);
@@ -432,15 +449,17 @@ impl Coordinator {
         self.committing = false;
         // The epoch counts as done only now: until the record exists a recovery may commit it again.
         let Some(in_flight) = self.in_flight.remove(&epoch) else { return };
-        let progress = progress::progress(&self.context, &in_flight, self.previous_triggered_us, self.now());
+        let (now, triggered) = (self.now(), in_flight.phases.triggered.monotonic);
+        let progress = progress::progress(&self.context, &in_flight, self.previous_triggered, now);
         tracing::debug!(
             epoch = epoch.0,
             rows = in_flight.rows_read(),
-            took_ms = ms(self.now() - in_flight.phases.triggered_us),
+            took_ms = ms(now.saturating_sub(triggered)),
             "epoch committed"
         );
-        self.previous_triggered_us = Some(in_flight.phases.triggered_us);
+        self.previous_triggered = Some(triggered);
         self.shared.add_progress(progress);
+        self.on_waiters_committed(epoch);
         if self.in_flight.is_empty() {
             self.shared.set_status("Waiting for next trigger", false, false);
         }
@@ -480,7 +499,9 @@ impl Coordinator {
     fn add_waiter(&mut self, waiter: ProcessAllWaiter) {
         self.waiters.retain(|w| !w.is_closed());
         self.waiters_on_plan.retain(|w| !w.is_closed());
-        if self.waiters.len() + self.waiters_on_plan.len() < WAITERS_MAX {
+        self.waiters_on_commit.retain(|(_, w)| !w.is_closed());
+        let waiting = self.waiters.len() + self.waiters_on_plan.len() + self.waiters_on_commit.len();
+        if waiting < WAITERS_MAX {
             self.waiters.push(waiter);
         } else {
             // The client may have gone away, and then nobody needs the error.
@@ -497,7 +518,7 @@ impl Coordinator {
             QueryCommand::Drain => {
                 (self.freeze, self.finite, self.drain) = (true, true, true);
                 // The user waits, so the interval does not count.
-                self.due_us = self.now();
+                self.due = self.now();
             }
         }
     }

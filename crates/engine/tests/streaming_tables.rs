@@ -1,0 +1,157 @@
+//! Streaming tables over restarts of the engine: their settings, jobs that do not resume, and jobs that run every night.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use futures::TryStreamExt;
+use std::path::Path;
+use std::sync::Arc;
+use thalweg_connectors_all::standard_registry;
+use thalweg_engine::{Engine, EngineConfig, Session};
+
+/// Opens the engine over the data directory of a test; with `serve` its jobs resume.
+async fn open(dir: &Path, serve: bool) -> Arc<Engine> {
+    let config = EngineConfig { resume_jobs: serve, workers: Some(2), ..EngineConfig::new(dir.join("data")) };
+    Engine::open(config, standard_registry().unwrap()).await.unwrap()
+}
+
+/// Runs statements and returns the rows of the last one, as CSV without a header.
+async fn rows(session: &Session, sql: &str) -> thalweg_common::Result<Vec<String>> {
+    let last = session.sql(sql).await?.pop().expect("a statement");
+    let batches: Vec<_> = last.rows.try_collect().await?;
+    let mut text = Vec::new();
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(false).build(&mut text);
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    drop(writer);
+    Ok(String::from_utf8(text).unwrap().lines().map(str::to_owned).collect())
+}
+
+fn write(dir: &Path, file: &str, text: &str) {
+    std::fs::create_dir_all(dir.join("in")).unwrap();
+    std::fs::write(dir.join("in").join(file), text).unwrap();
+}
+
+fn source(dir: &Path) -> String {
+    let place = dir.join("in");
+    format!("CREATE TABLE IF NOT EXISTS src (t TIMESTAMP, n INT) USING csv LOCATION '{}'", place.display())
+}
+
+/// Waits until the only job has processed its input, and stops the engine.
+async fn finish(engine: Arc<Engine>) {
+    engine.jobs().all().pop().unwrap().process_all_available().await.unwrap();
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_table_keeps_the_settings_and_the_user_with_which_it_was_created() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let job = "CREATE STREAMING TABLE out AS \
+               SELECT hour(t) AS h, t = TIMESTAMP '2013-01-01 19:00:00' AS same, current_user() AS u, n FROM STREAM src";
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    let zone = "SET spark.sql.session.timeZone = Asia/Tokyo";
+    session.sql(&format!("{zone}; {}; {job}", source(dir.path()))).await.unwrap();
+    finish(engine).await;
+    // It resumes with the server, in a session of nobody.
+    write(dir.path(), "1.csv", "2013-01-01T10:00:00Z,2\n");
+    let engine = open(dir.path(), true).await;
+    finish(engine).await;
+    // It is stated again in a session with other settings.
+    write(dir.path(), "2.csv", "2013-01-01T10:00:00Z,3\n");
+    let engine = open(dir.path(), false).await;
+    let session = engine.new_session("bob", "2");
+    session.sql(job).await.unwrap();
+    let found = rows(&session, "SELECT * FROM out ORDER BY n").await.unwrap();
+    assert_eq!(found, ["19,true,ada,1", "19,true,ada,2", "19,true,ada,3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_does_not_resume_is_listed_with_its_reason_and_started_on_demand() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    let job = "CREATE STREAMING TABLE out AS SELECT n FROM STREAM src";
+    session.sql(&format!("{}; {job}", source(dir.path()))).await.unwrap();
+    finish(engine).await;
+    // The folder of the source is gone for a while.
+    std::fs::rename(dir.path().join("in"), dir.path().join("away")).unwrap();
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    let listed = "SHOW JOBS";
+    let jobs = rows(&session, listed).await.unwrap();
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    for text in ["out,default.out,FAILED", "PATH_NOT_FOUND"] {
+        assert!(jobs[0].contains(text), "{jobs:?} does not say {text}");
+    }
+    // It still cannot start, and says why; it stays in the list.
+    let error = rows(&session, "START JOB 'out'").await.unwrap_err();
+    assert_eq!(error.class(), "PATH_NOT_FOUND");
+    assert_eq!(rows(&session, listed).await.unwrap(), jobs);
+    std::fs::rename(dir.path().join("away"), dir.path().join("in")).unwrap();
+    write(dir.path(), "1.csv", "2013-01-01T10:00:00Z,2\n");
+    session.sql("START JOB 'out'").await.unwrap();
+    // A job that runs goes on.
+    session.sql("START JOB 'default.out'").await.unwrap();
+    let jobs = rows(&session, listed).await.unwrap();
+    assert!(jobs.len() == 1 && jobs[0].contains("RUNNING"), "{jobs:?}");
+    engine.jobs().all()[0].process_all_available().await.unwrap();
+    assert_eq!(rows(&session, "SELECT n FROM out ORDER BY n").await.unwrap(), ["1", "2"]);
+    session.sql("STOP JOB 'out'").await.unwrap();
+    session.sql("START JOB 'out'").await.unwrap();
+    assert!(engine.jobs().on_checkpoint(&engine.jobs().all()[0].checkpoint).is_some());
+    assert_eq!(rows(&session, "START JOB 'nothing'").await.unwrap_err().class(), "STREAMING_QUERY_NOT_FOUND");
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_does_not_resume_can_be_stopped_and_dropped() {
+    for statement in ["STOP JOB 'out'", "DROP TABLE out"] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+        let engine = open(dir.path(), true).await;
+        let session = engine.new_session("ada", "1");
+        let job = "CREATE STREAMING TABLE out AS SELECT n FROM STREAM src";
+        session.sql(&format!("{}; {job}", source(dir.path()))).await.unwrap();
+        finish(engine).await;
+        std::fs::remove_dir_all(dir.path().join("in")).unwrap();
+        for left in [1, 0] {
+            let engine = open(dir.path(), true).await;
+            let session = engine.new_session("ada", "1");
+            assert_eq!(engine.jobs().unstarted().len(), left, "{statement}");
+            if left == 1 {
+                session.sql(statement).await.unwrap();
+                assert_eq!(engine.jobs().unstarted().len(), 0, "{statement}");
+            }
+        }
+    }
+}
+
+/// Each run reads what is there and closes all windows, as `thalweg sql` does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_runs_every_night_goes_on_with_the_rows_of_one_more_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = "CREATE STREAMING TABLE IF NOT EXISTS out AS SELECT date(window.start) AS day, sum(n) AS n \
+               FROM STREAM src WATERMARK t DELAY OF INTERVAL 1 HOUR GROUP BY window(t, '1 day')";
+    let mut wanted = vec![];
+    for day in 1..4 {
+        write(
+            dir.path(),
+            &format!("{day}.csv"),
+            &format!("2013-01-0{day}T10:00:00Z,{day}\n2013-01-0{day}T20:00:00Z,1\n"),
+        );
+        wanted.push(format!("2013-01-0{day},{}", day + 1));
+        // The second run of a night finds nothing, and changes nothing.
+        for _ in 0..2 {
+            let engine = open(dir.path(), false).await;
+            let session = engine.new_session("ada", "1");
+            session.sql(&format!("{}; {job}", source(dir.path()))).await.unwrap();
+            assert_eq!(rows(&session, "SELECT * FROM out ORDER BY day").await.unwrap(), wanted);
+        }
+    }
+    let log = std::fs::read_dir(dir.path().join("data/warehouse/default/out/_delta_log")).unwrap();
+    // Per night: the fence, the rows, what the watermark closes, and what the drain closes.
+    assert_eq!(
+        log.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json")).count(),
+        12
+    );
+}
