@@ -1,5 +1,8 @@
-//! Tests the file source: plans, replays, limits, and files that change while the stream reads.
+//! Tests the file source: plans, replays, limits, the log, and bad files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_files;
+mod long_log;
 
 use crate::testing::{connector, ddl, lines, read};
 use futures::TryStreamExt;
@@ -32,6 +35,12 @@ fn put(dir: &Path, name: &str, seconds: u64, content: &str) {
     file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
 }
 
+/// Plans with a look at the folder, as for a caller that waits for all that is available.
+async fn plan(source: &Arc<dyn StreamSource>, start: Option<&Offset>) -> Option<Offset> {
+    source.look_now();
+    source.plan(start).await.unwrap()
+}
+
 async fn rows(
     source: &Arc<dyn StreamSource>,
     start: Option<&Offset>,
@@ -50,18 +59,18 @@ async fn new_files_become_epochs_in_the_order_of_their_time() {
     let dir = tempfile::tempdir().unwrap();
     let log = log();
     let source = open(dir.path(), &log, &[]).await.unwrap();
-    assert_eq!(source.plan(None).await.unwrap(), None);
+    assert_eq!(plan(&source, None).await, None);
     put(dir.path(), "b.csv", 1, "1,b\n");
     put(dir.path(), "a.csv", 2, "2,a\n");
     put(dir.path(), "_writing.csv", 1, "9,x\n");
     put(dir.path(), ".hidden.csv", 1, "9,x\n");
-    let first = source.plan(None).await.unwrap().unwrap();
+    let first = plan(&source, None).await.unwrap();
     assert_eq!(first, json!({"logOffset": 0}));
     assert_eq!(rows(&source, None, &first, WHOLE).await, ["1|b", "2|a"]);
-    assert_eq!(source.plan(Some(&first)).await.unwrap(), None);
+    assert_eq!(plan(&source, Some(&first)).await, None);
 
     put(dir.path(), "c.csv", 1, "3,c\n");
-    let second = source.plan(Some(&first)).await.unwrap().unwrap();
+    let second = plan(&source, Some(&first)).await.unwrap();
     assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["3|c"]);
     assert_eq!(rows(&source, None, &second, WHOLE).await, ["1|b", "2|a", "3|c"]);
     let halves = [Subtask { index: 0, parallelism: 2 }, Subtask { index: 1, parallelism: 2 }];
@@ -70,9 +79,9 @@ async fn new_files_become_epochs_in_the_order_of_their_time() {
 
     // A new generation plans the same epochs again and knows what was read.
     let again = open(dir.path(), &log, &[("maxFilesPerTrigger", "1")]).await.unwrap();
-    assert_eq!(again.plan(None).await.unwrap(), Some(first.clone()));
+    assert_eq!(plan(&again, None).await, Some(first.clone()));
     assert_eq!(rows(&again, None, &first, WHOLE).await, ["1|b", "2|a"]);
-    assert_eq!(again.plan(Some(&second)).await.unwrap(), None);
+    assert_eq!(plan(&again, Some(&second)).await, None);
     assert_eq!(again.latest().await.unwrap(), Some(second));
 }
 
@@ -83,37 +92,13 @@ async fn an_epoch_takes_no_more_than_its_limit() {
         put(dir.path(), &format!("{n}.csv"), n, &format!("{n},x\n"));
     }
     let source = open(dir.path(), &log(), &[("maxFilesPerTrigger", "3")]).await.unwrap();
-    let first = source.plan(None).await.unwrap().unwrap();
+    let first = plan(&source, None).await.unwrap();
     assert_eq!(rows(&source, None, &first, WHOLE).await, ["0|x", "1|x", "2|x"]);
     source.freeze().await.unwrap();
     put(dir.path(), "5.csv", 9, "5,x\n");
-    let second = source.plan(Some(&first)).await.unwrap().unwrap();
+    let second = plan(&source, Some(&first)).await.unwrap();
     assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["3|x"]);
-    assert_eq!(source.plan(Some(&second)).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_long_log_is_summarised() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = log();
-    let source = open(dir.path(), &log, &[("maxFilesPerTrigger", "1")]).await.unwrap();
-    for n in 0..250 {
-        put(dir.path(), &format!("{n:03}.csv"), n, &format!("{n},x\n"));
-    }
-    let mut end = None;
-    for n in 0..205u64 {
-        end = source.plan(end.as_ref()).await.unwrap();
-        assert_eq!(end, Some(json!({"logOffset": n})));
-    }
-    // The entries before the summary do not exist in the copy, so reading them would fail.
-    let store = Arc::new(InMemory::new());
-    let copy = MetadataLog::new(Arc::clone(&store) as _, StorePath::from("sources/0"));
-    for n in 199..205 {
-        copy.create_or_get(n, log.get(n).await.unwrap().unwrap()).await.unwrap();
-    }
-    let again = open(dir.path(), &copy, &[]).await.unwrap();
-    let next = again.plan(end.as_ref()).await.unwrap().unwrap();
-    assert_eq!(rows(&again, end.as_ref(), &next, WHOLE).await.len(), 45);
+    assert_eq!(plan(&source, Some(&second)).await, None);
 }
 
 #[tokio::test]
@@ -123,12 +108,12 @@ async fn two_planners_agree_on_every_epoch() {
     put(dir.path(), "a.csv", 1, "1,a\n");
     let old = open(dir.path(), &log, &[]).await.unwrap();
     let new = open(dir.path(), &log, &[]).await.unwrap();
-    let planned = old.plan(None).await.unwrap().unwrap();
+    let planned = plan(&old, None).await.unwrap();
     put(dir.path(), "b.csv", 2, "2,b\n");
-    assert_eq!(new.plan(None).await.unwrap(), Some(planned.clone()));
+    assert_eq!(plan(&new, None).await, Some(planned.clone()));
     assert_eq!(rows(&new, None, &planned, WHOLE).await, ["1|a"]);
-    let next = new.plan(Some(&planned)).await.unwrap().unwrap();
-    assert_eq!(old.plan(Some(&planned)).await.unwrap(), Some(next.clone()));
+    let next = plan(&new, Some(&planned)).await.unwrap();
+    assert_eq!(plan(&old, Some(&planned)).await, Some(next.clone()));
     assert_eq!(rows(&old, Some(&planned), &next, WHOLE).await, ["2|b"]);
 }
 
@@ -147,7 +132,7 @@ async fn a_file_that_changes_or_vanishes_is_an_error_that_names_it() {
         let dir = tempfile::tempdir().unwrap();
         put(dir.path(), "a.csv", 1, "1,a\n");
         let source = open(dir.path(), &log(), &[]).await.unwrap();
-        let end = source.plan(None).await.unwrap().unwrap();
+        let end = plan(&source, None).await.unwrap();
         change(&dir.path().join("a.csv"));
         let error = source.read(None, &end, WHOLE).await.unwrap().try_collect::<Vec<_>>().await.unwrap_err();
         assert_eq!(error.class(), "STREAM_SOURCE_FILE_CHANGED");
@@ -160,12 +145,83 @@ async fn folders_give_columns_and_options_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "k=1/a.csv", 1, "1,a\n");
     let source = open(dir.path(), &log(), &[]).await.unwrap();
-    let end = source.plan(None).await.unwrap().unwrap();
+    let end = plan(&source, None).await.unwrap();
     assert_eq!(rows(&source, None, &end, WHOLE).await, ["1|a|1"]);
     let class =
         async |pairs: &[(&str, &str)]| open(dir.path(), &log(), pairs).await.unwrap_err().class().to_owned();
     assert_eq!(class(&[("maxFilesPerTrigger", "0")]).await, "INVALID_OPTION_VALUE");
     assert_eq!(class(&[("cleanSource", "delete")]).await, "INVALID_OPTION_VALUE");
-    assert_eq!(class(&[("maxFileAge", "7d")]).await, "UNSUPPORTED_OPTION");
+    assert_eq!(class(&[("sourceArchiveDir", "/x")]).await, "UNSUPPORTED_OPTION");
+    assert_eq!(class(&[("minFileAge", "soon")]).await, "INVALID_OPTION_VALUE");
+    assert_eq!(class(&[("skipFiles", "[x]")]).await, "INVALID_OPTION_VALUE");
+    let newest_first = [("maxFileAge", "7d"), ("latestFirst", "true"), ("maxFilesPerTrigger", "1")];
+    assert_eq!(class(&newest_first).await, "INVALID_OPTION_VALUE");
     assert_eq!(open(&dir.path().join("no"), &log(), &[]).await.unwrap_err().class(), "PATH_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_newest_files_come_first_if_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        put(dir.path(), &format!("{n}.csv"), n, &format!("{n},x\n"));
+    }
+    let pairs = [("maxFilesPerTrigger", "2"), ("latestFirst", "true")];
+    let source = open(dir.path(), &log(), &pairs).await.unwrap();
+    let first = plan(&source, None).await.unwrap();
+    assert_eq!(rows(&source, None, &first, WHOLE).await, ["2|x", "1|x"]);
+    let second = plan(&source, Some(&first)).await.unwrap();
+    assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["0|x"]);
+}
+
+#[tokio::test]
+async fn a_file_is_known_by_its_name_if_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "k=1/a.csv", 1, "1,a\n");
+    put(dir.path(), "k=2/a.csv", 2, "2,a\n");
+    let log = log();
+    let source =
+        open(dir.path(), &log, &[("fileNameOnly", "true"), ("maxFilesPerTrigger", "1")]).await.unwrap();
+    let first = plan(&source, None).await.unwrap();
+    assert_eq!(rows(&source, None, &first, WHOLE).await, ["1|a|1"]);
+    assert_eq!(plan(&source, Some(&first)).await, None);
+}
+
+#[tokio::test]
+async fn files_that_are_much_older_than_the_newest_one_are_left_out() {
+    const DAY: u64 = 24 * 3600;
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "a.csv", 10 * DAY, "1,a\n");
+    put(dir.path(), "old.csv", DAY, "0,old\n");
+    let log = log();
+    let source = open(dir.path(), &log, &[("maxFileAge", "7d")]).await.unwrap();
+    // As in Spark, all files of the first epoch count.
+    let first = plan(&source, None).await.unwrap();
+    assert_eq!(rows(&source, None, &first, WHOLE).await, ["0|old", "1|a"]);
+    put(dir.path(), "older.csv", 2 * DAY, "2,older\n");
+    put(dir.path(), "late.csv", 4 * DAY, "3,late\n");
+    let second = plan(&source, Some(&first)).await.unwrap();
+    assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["3|late"]);
+    assert_eq!(plan(&source, Some(&second)).await, None);
+}
+
+#[tokio::test]
+async fn all_subtasks_read_a_large_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..2_000_000).map(|n| format!("{n},some text that is not short\n")).collect();
+    assert!(lines.len() > 3 * (16 << 20));
+    put(dir.path(), "large.csv", 1, &lines);
+    put(dir.path(), "small.csv", 2, "-1,small\n");
+    let source = open(dir.path(), &log(), &[]).await.unwrap();
+    let end = plan(&source, None).await.unwrap();
+    let mut all = vec![];
+    for index in 0..2 {
+        let subtask = Subtask { index, parallelism: 2 };
+        let own = rows(&source, None, &end, subtask).await;
+        assert!(own.len() > 500_000, "{index}: {}", own.len());
+        assert_eq!(rows(&source, None, &end, subtask).await, own, "a replay has another order");
+        all.extend(own);
+    }
+    let number = |row: &String| row.split('|').next().unwrap().parse::<i64>().unwrap();
+    all.sort_by_key(number);
+    assert!(all.iter().map(number).eq(-1..2_000_000));
 }
