@@ -394,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_may_not_be_read_is_named() {
+        let denied = unreadable(Path::new("/in/k=1"), &std::io::Error::from_raw_os_error(13));
+        assert_eq!(denied.class(), "FAILED_READ_FILE.NO_HINT");
+        assert!(denied.message().contains("file:/in/k=1: Permission denied"), "{denied}");
+        assert_eq!(denied.hint_text(), Some("Check who may read it."));
+    }
+
+    #[test]
     fn a_listing_is_sorted_and_skips_what_is_not_data() {
         let files = ["b.csv", "a.csv", "_SUCCESS", ".a.crc", "_temporary/0/p.csv", "sub/c.csv"];
         check(&files, "", &[], &["a.csv", "b.csv"]);

@@ -2,8 +2,7 @@
 //! read and written.
 
 use thalweg_connectors::descriptor::OptionType::{
-    Choice, DatetimePattern, Duration, Flag, Glob, NotBuilt, Path, PositiveCount, Ratio, Text, TimeZone,
-    Timestamp,
+    Choice, DatetimePattern, Duration, Flag, Glob, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
 };
 use thalweg_connectors::descriptor::{BatchWrite, OptionGroups, OptionSpec, StreamRead};
 use thalweg_connectors::stream::Guarantee;
@@ -65,8 +64,17 @@ pub(crate) const STREAM_LISTING: &[OptionSpec] = &[
     OptionSpec::new("latestFirst", Flag, "Reads the newest files first.").default("false"),
     OptionSpec::only("modifiedBefore", "", "A stream reads what comes later, too."),
     OptionSpec::only("modifiedAfter", "", "A stream reads what comes later, too."),
-    OptionSpec::only("cleanSource", "off", "Files are never moved or deleted."),
-    OptionSpec::new("sourceArchiveDir", NotBuilt, "Files are never moved."),
+    OptionSpec::new(
+        "cleanSource",
+        Choice(&["archive", "delete", "off"]),
+        "What becomes of files whose rows are committed.",
+    )
+    .default("off"),
+    OptionSpec::new(
+        "sourceArchiveDir",
+        Path,
+        "Where `cleanSource=archive` moves files, with their whole path.",
+    ),
     OptionSpec::new("fileNameOnly", Flag, "Knows a file by its name, not by its path.").default("false"),
     OptionSpec::new(
         "maxFileAge",

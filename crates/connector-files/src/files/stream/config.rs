@@ -1,5 +1,6 @@
 //! Reads the options of a folder that is read as a stream; the options of its format are read elsewhere.
 
+use super::clean::CleanSource;
 use super::plan::ReadLimits;
 use super::seen::KeyKind;
 use crate::files::Listing;
@@ -24,6 +25,7 @@ pub(crate) struct StreamConfig {
     /// A file is read when nobody has written it for this time.
     pub min_file_age: Duration,
     pub skipped: Arc<SkippedFiles>,
+    pub clean: CleanSource,
     pub listing: Listing,
 }
 
@@ -53,6 +55,7 @@ impl StreamConfig {
             max_file_age,
             min_file_age: options.duration("minFileAge")?.unwrap_or_default(),
             skipped: Arc::new(SkippedFiles::from_options(options)?),
+            clean: CleanSource::from_options(options)?,
             listing: Listing::from_options(options, time_zone)?,
         })
     }

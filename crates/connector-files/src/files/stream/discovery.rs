@@ -1,7 +1,8 @@
 //! Finds the files of a stream's folder that were not planned yet, at the cost of what has changed.
 //!
-//! A folder is listed again only if its modification time has changed: a name that was added, renamed or removed changes
-//! it, and nothing else matters, since a file is read once. That holds for the file systems in [`keeps_folder_times`];
+//! A folder is listed again only if its time of change has changed: a name that was added, renamed or removed changes it,
+//! and nothing else matters, since a file is read once. (The modification time could be set to an earlier one, as by tar
+//! and rsync.) That holds for the file systems in [`keeps_folder_times`];
 //! a folder of another one is listed at each look. Two names that are added within [`FOLDER_TIME_STEP`] may leave the same
 //! time, so a folder is listed once more when its time is older than that. Looks that find nothing are spaced so that they
 //! take at most one part in [`IDLE_SHARE`] of a processor, but by [`IDLE_MAX`] at most.
@@ -28,13 +29,13 @@ use thalweg_common::clock::Clock;
 const IDLE_MAX: Duration = Duration::from_secs(1);
 /// Idle looks take at most one part in this many of a processor, unless [`IDLE_MAX`] is shorter.
 const IDLE_SHARE: u32 = 20;
-/// Two changes of a folder within this time may leave the same modification time: systems count it in steps of up to
+/// Two changes of a folder within this time may leave the same time: systems count it in steps of up to
 /// 10 ms.
 const FOLDER_TIME_STEP: Duration = Duration::from_millis(50);
 /// How long a file must stay as it is once it was seen to change.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Returns whether a folder's file system changes its modification time with each name that is added. Those over a
+/// Returns whether a folder's file system changes the time of a folder with each name that is added. Those over a
 /// network answer from a cache, and those over an object store have no folders.
 fn keeps_folder_times(folder: &Path) -> bool {
     // Linux's numbers of ext2 to ext4, xfs, btrfs, tmpfs, overlayfs, zfs and f2fs.
@@ -50,24 +51,29 @@ fn keeps_folder_times(folder: &Path) -> bool {
 struct Stamp {
     device: u64,
     inode: u64,
-    modified: (i64, i64),
+    /// Seconds and nanoseconds.
+    changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(folder: &Metadata) -> Self {
-        Self { device: folder.dev(), inode: folder.ino(), modified: (folder.mtime(), folder.mtime_nsec()) }
+        Self { device: folder.dev(), inode: folder.ino(), changed: (folder.ctime(), folder.ctime_nsec()) }
     }
 
-    /// Whether a name that is added after `now_us` gives the folder another modification time.
-    fn is_final_at(&self, now_us: i64) -> bool {
-        let modified_us = self.modified.0.saturating_mul(1_000_000) + self.modified.1 / 1000;
+    /// Returns when the folder is to be listed again if it is listed at `now_us`.
+    fn again_after(&self, now_us: i64) -> Again {
+        let changed_us = self.changed.0.saturating_mul(1_000_000).saturating_add(self.changed.1 / 1000);
         let step_us = i64::try_from(FOLDER_TIME_STEP.as_micros()).unwrap_or(i64::MAX);
-        // A clock that was set back makes the time one of the future, and then nothing is known.
-        now_us.saturating_sub(modified_us) > step_us
+        match now_us.saturating_sub(changed_us) {
+            // The clock was set back, and nothing is known.
+            age if age < 0 => Again::Always,
+            age if age <= step_us => Again::Once,
+            _ => Again::Never,
+        }
     }
 }
 
-/// When a folder is listed again although its modification time is the same.
+/// When a folder is listed again although its time of change is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Again {
     Never,
@@ -190,11 +196,12 @@ impl Discovery {
             };
             let stamp = Stamp::of(&now);
             // The time is read before the names: a name that is added after this counts as a change.
-            let is_final = stamp.is_final_at(look.clock.now_micros());
+            let after = stamp.again_after(look.clock.now_micros());
             let listed = self.folders.get(&folder.path).filter(|l| l.stamp == stamp);
             let again = listed.map_or(Again::Always, |listed| listed.again);
+            let is_too_early = again == Again::Once && after == Again::Once && !look.exact;
             if let Some(listed) = listed
-                && (again == Again::Never || (again == Again::Once && !is_final && !look.exact))
+                && (again == Again::Never || is_too_early)
             {
                 open.extend(listed.folders.iter().cloned());
                 continue;
@@ -202,14 +209,10 @@ impl Discovery {
             let seen = look.seen.in_folder(&folder.path);
             let children = look.config.listing.children(&folder, base, |name| seen.contains(name))?;
             outcome.found |= self.replace(&folder.path, children.files, look);
-            outcome.confirmed |= again == Again::Once;
             open.extend(children.folders.iter().cloned());
-            let again = match (keeps_folder_times(&folder.path), is_final) {
-                (false, _) => Again::Always,
-                (true, false) => Again::Once,
-                (true, true) => Again::Never,
-            };
-            self.folders.insert(folder.path, ListedFolder { stamp, again, folders: children.folders });
+            let after = if keeps_folder_times(&folder.path) { after } else { Again::Always };
+            outcome.confirmed |= again == Again::Once && after == Again::Never;
+            self.folders.insert(folder.path, ListedFolder { stamp, again: after, folders: children.folders });
         }
         Ok(())
     }
@@ -402,6 +405,20 @@ mod tests {
         assert_eq!(folder.at(13_000), ["young"]);
         std::fs::remove_file(folder.dir.path().join("young")).unwrap();
         assert_eq!(folder.at(15_000), ["ahead"]);
+    }
+
+    #[test]
+    fn a_folder_is_listed_again_until_its_time_tells_all() {
+        let step = i64::try_from(FOLDER_TIME_STEP.as_micros()).unwrap();
+        let stamp = Stamp { device: 1, inode: 2, changed: (7, 5_000) };
+        for (now_us, again) in [
+            (7_000_004, Again::Always),
+            (7_000_005, Again::Once),
+            (7_000_005 + step, Again::Once),
+            (7_000_006 + step, Again::Never),
+        ] {
+            assert_eq!(stamp.again_after(now_us), again, "{now_us}");
+        }
     }
 
     #[test]

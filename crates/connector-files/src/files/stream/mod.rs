@@ -8,6 +8,7 @@
 //! names it. The next run of the query continues the epoch with the files as they are then, so that a bad file blocks a
 //! query only until it was repaired, removed or skipped.
 
+mod clean;
 mod config;
 mod discovery;
 mod log;

@@ -1,5 +1,6 @@
 //! Implements the file source: plans epochs through its log and reads the files of an entry.
 
+use super::clean::CleanSource;
 use super::discovery::{Discovery, Look};
 use super::log::{SourceLog, missing_entry};
 use super::plan::{LogEntry, PlannedFile};
@@ -80,6 +81,7 @@ impl FileStreamSource {
     /// Creates a source over one path; nothing is listed yet.
     pub(crate) fn new(args: FileSourceArgs) -> Result<Self> {
         let path = config::single_path(&args.paths)?;
+        args.config.clean.check_outside(&path)?;
         let state = FileSourceState {
             generation: Generation(0),
             loaded: 0,
@@ -277,8 +279,21 @@ impl StreamSource for FileStreamSource {
         let mut state = self.lock().await;
         let before = std::mem::replace(&mut state.released, until);
         let forgotten_before_us = state.seen.forgotten_before_us();
+        let clean = self.config.clean.clone();
+        let committed =
+            || state.entries.range(before..until).flat_map(|(_, entry)| entry.files.iter().cloned());
+        let files: Vec<PlannedFile> =
+            if clean == CleanSource::Off { Vec::new() } else { committed().collect() };
         drop(state);
-        self.log.summarise(before..until, forgotten_before_us).await
+        self.log.summarise(before..until, forgotten_before_us).await?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        blocking(move || {
+            clean.clean(&files);
+            Ok(())
+        })
+        .await
     }
 }
 

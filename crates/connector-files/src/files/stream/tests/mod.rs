@@ -150,8 +150,15 @@ async fn folders_give_columns_and_options_are_checked() {
     let class =
         async |pairs: &[(&str, &str)]| open(dir.path(), &log(), pairs).await.unwrap_err().class().to_owned();
     assert_eq!(class(&[("maxFilesPerTrigger", "0")]).await, "INVALID_OPTION_VALUE");
-    assert_eq!(class(&[("cleanSource", "delete")]).await, "INVALID_OPTION_VALUE");
-    assert_eq!(class(&[("sourceArchiveDir", "/x")]).await, "UNSUPPORTED_OPTION");
+    for pairs in [
+        &[("cleanSource", "burn")][..],
+        &[("cleanSource", "archive")],
+        &[("sourceArchiveDir", "/archive")],
+        &[("cleanSource", "delete"), ("sourceArchiveDir", "/archive")],
+        &[("cleanSource", "archive"), ("sourceArchiveDir", &dir.path().join("below").to_string_lossy())],
+    ] {
+        assert_eq!(class(pairs).await, "INVALID_OPTION_VALUE", "{pairs:?}");
+    }
     assert_eq!(class(&[("minFileAge", "soon")]).await, "INVALID_OPTION_VALUE");
     assert_eq!(class(&[("skipFiles", "[x]")]).await, "INVALID_OPTION_VALUE");
     let newest_first = [("maxFileAge", "7d"), ("latestFirst", "true"), ("maxFilesPerTrigger", "1")];
@@ -224,4 +231,35 @@ async fn all_subtasks_read_a_large_file() {
     let number = |row: &String| row.split('|').next().unwrap().parse::<i64>().unwrap();
     all.sort_by_key(number);
     assert!(all.iter().map(number).eq(-1..2_000_000));
+}
+
+#[tokio::test]
+async fn committed_files_are_deleted_or_archived_if_asked_for() {
+    let archive = tempfile::tempdir().unwrap();
+    let folder = archive.path().to_string_lossy().into_owned();
+    let to_archive = [("cleanSource", "archive"), ("sourceArchiveDir", folder.as_str())];
+    for (pairs, is_archived) in [(&[("cleanSource", "delete")][..], false), (&to_archive, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.csv", "k/b.csv", "changed.csv"] {
+            put(dir.path(), name, 1, "1,a\n");
+        }
+        let pairs = [pairs, &[("recursiveFileLookup", "true")]].concat();
+        let source = open(dir.path(), &log(), &pairs).await.unwrap();
+        let first = plan(&source, None).await.unwrap();
+        assert_eq!(rows(&source, None, &first, WHOLE).await.len(), 3);
+        put(dir.path(), "changed.csv", 2, "not read\n");
+        put(dir.path(), "new.csv", 2, "2,b\n");
+        source.release(&first).await.unwrap();
+        let exists =
+            ["a.csv", "k/b.csv", "changed.csv", "new.csv"].map(|name| dir.path().join(name).exists());
+        assert_eq!(exists, [false, false, true, true], "{pairs:?}");
+        let archived = archive.path().join(dir.path().strip_prefix("/").unwrap());
+        let exists = ["a.csv", "k/b.csv", "changed.csv"].map(|name| archived.join(name).exists());
+        assert_eq!(exists, [is_archived, is_archived, false], "{pairs:?}");
+        // The next epochs clean theirs.
+        let second = plan(&source, Some(&first)).await.unwrap();
+        assert_eq!(rows(&source, Some(&first), &second, WHOLE).await, ["2|b"]);
+        source.release(&second).await.unwrap();
+        assert!(!dir.path().join("new.csv").exists());
+    }
 }
