@@ -362,3 +362,51 @@ def test_state_is_recognised_by_what_functions_compute(spark, tmp_path):
     for change, part in (({"size": "20 seconds"}, "grouping keys"), ({"digits": 2}, "aggregates")):
         with pytest.raises(PySparkException, match=f"STREAM_STATE_INCOMPATIBLE.*{part}"):
             run("same", **change)
+
+
+def test_bad_files_are_left_out_by_option_or_setting(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    (tmp_path / "in" / "b.json.gz").write_bytes(b"this is no gzip")
+
+    def run(name, **options):
+        df = spark.readStream.schema(SCHEMA).options(**options).json(str(tmp_path / "in"))
+        writer = df.select("k", "v").writeStream.format("memory").queryName(name)
+        query = writer.trigger(availableNow=True).start()
+        query.awaitTermination(60)
+        return rows(spark.table(name))
+
+    with pytest.raises(StreamingQueryException) as caught:
+        run("bad_files_fail")
+    assert "FAILED_READ_FILE" in str(caught.value) and "b.json.gz" in str(caught.value)
+    assert run("bad_files_option", ignoreCorruptFiles="true") == [("x", 1)]
+    assert run("bad_files_skipped", skipFiles="b.json.gz") == [("x", 1)]
+    spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
+    try:
+        assert run("bad_files_setting") == [("x", 1)]
+        assert spark.read.schema(SCHEMA).json(str(tmp_path / "in")).count() == 1
+        # The option wins.
+        with pytest.raises(StreamingQueryException):
+            run("bad_files_option_wins", ignoreCorruptFiles="false")
+    finally:
+        spark.conf.unset("spark.sql.files.ignoreCorruptFiles")
+
+
+def test_only_what_is_new_is_read_whatever_the_folder_does(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1))
+    df = source(spark, tmp_path / "in").select("k", "v")
+    query = df.writeStream.format("memory").queryName("what_is_new").start()
+    try:
+        # Each file is found at once, also where it comes in the same instant as the look at the folder.
+        for n in range(30):
+            put(tmp_path / "in", f"{n}.json", event(1, "y", n))
+            query.processAllAvailable()
+            assert spark.table("what_is_new").count() == n + 2
+        for path in (tmp_path / "in").iterdir():
+            path.unlink()
+        (tmp_path / "in").rmdir()
+        query.processAllAvailable()
+        put(tmp_path / "in", "back.json", event(2, "z", 1))
+        query.processAllAvailable()
+        assert spark.table("what_is_new").count() == 32
+    finally:
+        query.stop()

@@ -38,8 +38,6 @@ const READS: &[(&str, &str, &str)] = &[
     ("csv: enforceSchema false, other number", "CSV_HEADER_MISMATCH", "Spark has no class for it"),
     ("csv: enforceSchema false, swapped", "CSV_HEADER_MISMATCH", "Spark has no class for it"),
     ("csv: folders: modifiedAfter that is no time", "INVALID_OPTION_VALUE", "Spark has no class for it"),
-    ("csv: folders: ignoreMissingFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
-    ("csv: folders: ignoreCorruptFiles", "INVALID_OPTION_VALUE", "rows would be lost without a word"),
     ("csv: folders: a file beside", "CONFLICTING_PARTITION_COLUMN_NAMES", "Spark leaves its rows out"),
     ("parquet: int as smallint", MISMATCH, "refused: a value may not fit"),
     ("json: names by case, inferred", "COLUMN_ALREADY_EXISTS", "Spark leaves the second name's values out"),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use thalweg_common::lock::lock;
 use thalweg_common::suggest::nearest;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -96,6 +97,24 @@ impl OptionMap {
         text.parse().map(Some).map_err(|_| self.bad(key, "a number"))
     }
 
+    /// Returns the length of time that an option is, if it is given: a whole number and one of Spark's units
+    /// (`us`, `ms`, `s`, `m`, `min`, `h`, `d`), without a unit milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use thalweg_connectors::OptionMap;
+    ///
+    /// let options = OptionMap::new([("maxFileAge".to_owned(), "7d".to_owned())]);
+    /// assert_eq!(options.duration("maxFileAge"), Ok(Some(Duration::from_secs(7 * 24 * 3600))));
+    /// ```
+    ///
+    /// # Errors
+    /// `INVALID_OPTION_VALUE` for any other value.
+    pub fn duration(&self, key: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        duration(text.trim()).map(Some).ok_or_else(|| self.bad(key, "a duration such as 500ms, 30s or 7d"))
+    }
+
     /// Returns the error for a value of `key` that cannot be used: class `INVALID_OPTION_VALUE`.
     pub fn bad(&self, key: &str, wanted: &str) -> Error {
         let value = self.get(key).unwrap_or_default().to_owned();
@@ -108,6 +127,21 @@ impl OptionMap {
         .param("option", key)
         .param("value", value)
     }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_us: u64 = match unit.to_ascii_lowercase().as_str() {
+        "us" => 1,
+        "" | "ms" => 1000,
+        "s" => 1_000_000,
+        "m" | "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => return None,
+    };
+    Some(Duration::from_micros(number.parse::<u64>().ok()?.checked_mul(unit_us)?))
 }
 
 /// Returns the error for an option that the reader or writer does not have, with a hint that names the nearest.
@@ -173,6 +207,31 @@ mod tests {
         check(BatchWrite, &[], &[("Codec", "x")], "");
         check(BatchWrite, &[], &[("maxFileAge", "7d")], "The option `maxFileAge` is not supported by csv.");
         check(StreamRead, &[], &[], "Data source csv does not support streaming reading.");
+    }
+
+    #[test]
+    fn a_duration_has_one_of_spark_s_units() {
+        let cases = [
+            ("5", Some(5_000)),
+            ("5us", Some(5)),
+            ("5ms", Some(5_000)),
+            (" 5S ", Some(5_000_000)),
+            ("5m", Some(300_000_000)),
+            ("5min", Some(300_000_000)),
+            ("5h", Some(18_000_000_000)),
+            ("5d", Some(432_000_000_000)),
+            ("", None),
+            ("d", None),
+            ("-5s", None),
+            ("5 s", None),
+            ("1.5s", None),
+            ("99999999999999d", None),
+        ];
+        for (text, wanted) in cases {
+            let options = OptionMap::new([("age".to_owned(), text.to_owned())]);
+            let found = options.duration("age").ok().flatten().map(|d| d.as_micros());
+            assert_eq!(found, wanted, "{text}");
+        }
     }
 
     #[test]

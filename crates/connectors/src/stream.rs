@@ -114,6 +114,13 @@ pub trait StreamSource: Send + Sync + Debug {
     fn schema(&self) -> SchemaRef;
     /// Returns whether the source can replay rows.
     fn guarantee(&self) -> Guarantee;
+    /// Reports which generation plans and reads from now on. It has fenced the sink, so no lower one commits any more.
+    /// Called before the first plan and read.
+    async fn claim(&self, _generation: Generation) -> Result<()> {
+        Ok(())
+    }
+    /// Makes the next plan find everything that is available, also where idle plans save looking at the input.
+    fn look_now(&self) {}
     /// Fixes the end of the input: later plans never exceed what is available now (`availableNow`, drain).
     async fn freeze(&self) -> Result<()>;
     /// Determines the end of the epoch after `start` (`None`: the beginning), within the source's rate

@@ -6,7 +6,7 @@ use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connectors::descriptor::ConnectorDescriptor;
+use thalweg_connectors::descriptor::{ConnectorDescriptor, Operation};
 use thalweg_connectors::{Connector, ConnectorRegistry, OptionMap, ReadRequest};
 use thalweg_sql::ir;
 use thalweg_sql::types::{StructField, StructType};
@@ -101,6 +101,7 @@ pub(crate) async fn open(
 ) -> Result<Opened> {
     let given = request.schema.clone();
     let streaming = request.streaming;
+    let request = with_settings(connector.descriptor(), request, config);
     // Checked before the connector lists its input, which may be long.
     if streaming && given.is_none() {
         check_stream_schema(connector.descriptor(), config)?;
@@ -119,6 +120,23 @@ pub(crate) async fn open(
         None => spark_schema(&provider.schema())?,
     };
     Ok(Opened { provider, schema })
+}
+
+/// Adds the values of the session's settings that neither the options of the read nor its table have.
+fn with_settings(
+    descriptor: &ConnectorDescriptor,
+    mut request: SourceRequest,
+    config: &SessionConfig,
+) -> SourceRequest {
+    let operation = if request.streaming { Operation::StreamRead } else { Operation::BatchRead };
+    for spec in descriptor.options(operation).into_iter().flatten().flat_map(|group| *group) {
+        let is_given = request.kept.iter().chain(&request.options).any(|(key, _)| spec.is_named(key));
+        let value = spec.setting.filter(|_| !is_given).and_then(|setting| config.get_option(setting));
+        // The default is left out, so that a stream keeps no setting that its session has not.
+        let value = value.filter(|value| spec.default != Some(value.as_str()));
+        request.options.extend(value.map(|value| (spec.name.to_owned(), value)));
+    }
+    request
 }
 
 fn read_request(request: SourceRequest, config: &SessionConfig) -> Result<ReadRequest> {

@@ -1,10 +1,12 @@
 //! Keeps a durable log of numbered entries on an object store, in which a source records what it planned.
 //!
 //! An entry is created once and never changes: the first generation that creates it decides, and all others adopt it.
-//! So two generations that plan at the same time agree without communicating.
+//! So two generations that plan at the same time agree without communicating. Beside the entries a source may keep
+//! objects with names of its own, such as summaries of many entries, and it deletes what they replace.
 
 use crate::durable_store::checkpoint_failed;
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::sync::Arc;
@@ -23,13 +25,17 @@ impl MetadataLog {
         Self { store, prefix }
     }
 
-    fn path(&self, n: u64) -> Path {
-        // Of one width, so that listings are in the order of the numbers.
-        self.prefix.clone().join(format!("{n:020}"))
+    /// Returns the name of the entry `n`. All are of one width, so that names are in the order of the numbers.
+    pub fn entry_name(n: u64) -> String {
+        format!("{n:020}")
     }
 
-    fn failed(&self, verb: &str, n: u64, cause: &object_store::Error) -> Error {
-        checkpoint_failed(verb, self.path(n).as_ref(), self.store.as_ref(), cause)
+    fn path(&self, name: &str) -> Path {
+        self.prefix.clone().join(name)
+    }
+
+    fn failed(&self, verb: &str, name: &str, cause: &object_store::Error) -> Error {
+        checkpoint_failed(verb, self.path(name).as_ref(), self.store.as_ref(), cause)
     }
 
     /// Returns the entry `n`, if it exists.
@@ -37,11 +43,7 @@ impl MetadataLog {
     /// # Errors
     /// `CHECKPOINT_IO` if the store cannot be read.
     pub async fn get(&self, n: u64) -> Result<Option<Bytes>> {
-        match self.store.get(&self.path(n)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", n, &e))?)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(self.failed("read", n, &e)),
-        }
+        self.get_named(&Self::entry_name(n)).await
     }
 
     /// Creates the entry `n` and returns it; if it exists, returns the existing entry, which counts.
@@ -49,14 +51,74 @@ impl MetadataLog {
     /// # Errors
     /// `CHECKPOINT_IO` or `DISK_FULL` if the store cannot be written.
     pub async fn create_or_get(&self, n: u64, entry: Bytes) -> Result<Bytes> {
+        self.create_or_get_named(&Self::entry_name(n), entry).await
+    }
+
+    /// Returns the object with that name, if it exists.
+    ///
+    /// # Errors
+    /// `CHECKPOINT_IO` if the store cannot be read.
+    pub async fn get_named(&self, name: &str) -> Result<Option<Bytes>> {
+        match self.store.get(&self.path(name)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", name, &e))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(self.failed("read", name, &e)),
+        }
+    }
+
+    /// Creates the object with that name and returns it; if it exists, returns the existing object, which counts.
+    ///
+    /// # Errors
+    /// `CHECKPOINT_IO` or `DISK_FULL` if the store cannot be written.
+    pub async fn create_or_get_named(&self, name: &str, content: Bytes) -> Result<Bytes> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&self.path(n), entry.clone().into(), options).await {
-            Ok(_) => Ok(entry),
-            Err(object_store::Error::AlreadyExists { .. }) => self
-                .get(n)
-                .await?
-                .ok_or_else(|| Error::internal(format!("entry {} of a source's log vanished", self.path(n)))),
-            Err(e) => Err(self.failed("write", n, &e)),
+        match self.store.put_opts(&self.path(name), content.clone().into(), options).await {
+            Ok(_) => Ok(content),
+            Err(object_store::Error::AlreadyExists { .. }) => self.get_named(name).await?.ok_or_else(|| {
+                Error::internal(format!("the object {} of a source's log vanished", self.path(name)))
+            }),
+            Err(e) => Err(self.failed("write", name, &e)),
+        }
+    }
+
+    /// Returns whether the entry `n` exists.
+    ///
+    /// # Errors
+    /// `CHECKPOINT_IO` if the store cannot be read.
+    pub async fn contains(&self, n: u64) -> Result<bool> {
+        let name = Self::entry_name(n);
+        match self.store.head(&self.path(&name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(self.failed("read", &name, &e)),
+        }
+    }
+
+    /// Returns the names of all objects of the log, entries included, in order.
+    ///
+    /// # Errors
+    /// `CHECKPOINT_IO` if the store cannot be listed.
+    pub async fn names(&self) -> Result<Vec<String>> {
+        let listed: Vec<_> = self
+            .store
+            .list(Some(&self.prefix))
+            .try_collect()
+            .await
+            .map_err(|e| self.failed("list", "", &e))?;
+        let name = |meta: &object_store::ObjectMeta| meta.location.filename().map(str::to_owned);
+        let mut names: Vec<String> = listed.iter().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Deletes the object with that name, if it exists. It is for the caller to know that nobody needs it.
+    ///
+    /// # Errors
+    /// `CHECKPOINT_IO` if the store cannot be written.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        match self.store.delete(&self.path(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.failed("delete", name, &e)),
         }
     }
 }

@@ -43,12 +43,23 @@ pub fn local(text: &str) -> Result<PathBuf> {
 
 /// Returns the URI of a file with its empty authority: `file:///in/a.csv`.
 pub fn full_uri(path: &Path) -> String {
-    format!("file://{}", path.display())
+    format!("file://{}", shown(path))
 }
 
 /// Returns the URI of a file as Spark's messages show it: `file:/in/a.csv`.
+///
+/// Bytes that are not UTF-8 are shown as `\xff`, so that the file can be found.
 pub fn uri(path: &Path) -> String {
-    format!("file:{}", path.display())
+    format!("file:{}", shown(path))
+}
+
+fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
 }
 
 fn without_authority(rest: &str) -> &str {

@@ -14,6 +14,7 @@ const TABLE: &str = "xtask/src/tidy/calls.rs";
 const PLACES: &[(&str, &str)] = &[
     ("crates/common/src/clock.rs", "is the clock"),
     ("crates/common/src/lock.rs", "is where locks are taken"),
+    ("crates/connector-files/src/files/io.rs", "waits before it repeats a call of the system that failed"),
     ("crates/stream/src/rt/", "a timely worker is a plain thread that parks between activations"),
     ("crates/thalweg/tests/", "a test that waits for another process has a deadline"),
     ("xtask/src/steps.rs", "measures its steps"),

@@ -4,7 +4,8 @@
 //! columns, schema, reader. A schema that is given is taken; otherwise the format infers one from the files. Nothing
 //! here names a format. The options of a request have been checked against the format's descriptor before.
 
-use super::stream::{FileSourceArgs, FileStreamSource, StreamConfig};
+use super::stream::{FileRows, FileSourceArgs, FileStreamSource, StreamConfig};
+use super::tolerance::Tolerance;
 use super::write::{self, SinkFormat};
 use super::{FileEntry, FileReader, FileTable, Listing, partition, scan};
 use arrow::datatypes::{Field, SchemaRef};
@@ -15,6 +16,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::Result;
+use thalweg_common::clock::SystemClock;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::stream::StreamSource;
 use thalweg_connectors::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
@@ -48,8 +50,8 @@ pub(crate) trait Reading: Send + Sync + Debug {
     fn zone(&self) -> Zone;
     /// Makes a table of the files.
     fn table(&self, listed: Listed) -> Result<Arc<dyn TableProvider>> {
-        let reader = self.reader(listed.schema)?;
-        Ok(Arc::new(FileTable::new(reader, listed.files, listed.folders, self.zone())))
+        let reader = self.reader(Arc::clone(&listed.schema))?;
+        Ok(Arc::new(FileTable::new(reader, listed, self.zone())))
     }
 }
 
@@ -60,10 +62,13 @@ pub(crate) struct Listed {
     pub schema: SchemaRef,
     /// The columns of their folders.
     pub folders: Vec<Field>,
+    /// Which of the files may be left out.
+    pub tolerance: Tolerance,
 }
 
 /// Lists the files, and infers their columns unless the request has a schema. Blocks.
 fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
+    let tolerance = Tolerance::from_options(&request.options)?;
     let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
@@ -72,10 +77,28 @@ fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Resul
             scan::check_names(given)?;
             Arc::clone(given)
         }
-        None => format.infer(&files)?,
+        None => infer(format, &files, tolerance)?,
     };
     let schema = scan::without_folders(&schema, &folders);
-    Ok(Listed { files, schema, folders })
+    Ok(Listed { files, schema, folders, tolerance })
+}
+
+/// Infers the columns of the files, without those that may be left out.
+fn infer(format: &dyn Reading, files: &[FileEntry], tolerance: Tolerance) -> Result<SchemaRef> {
+    match format.infer(files) {
+        // Which file it was is not known, so each is tried alone.
+        Err(_) if tolerance.is_any() => {
+            let mut readable = Vec::new();
+            for file in files {
+                match format.infer(std::slice::from_ref(file)) {
+                    Err(e) if tolerance.leaves_out(&file.path, &e) => {}
+                    _ => readable.push(file.clone()),
+                }
+            }
+            format.infer(&readable)
+        }
+        other => other,
+    }
 }
 
 fn stream_options(format: &FileFormat, request: &ReadRequest) -> Result<(Box<dyn Reading>, StreamConfig)> {
@@ -155,14 +178,14 @@ impl Connector for FileConnector {
         let (reading, config) = stream_options(&self.0, &request)?;
         scan::blocking(move || {
             let listed = list(&request, &config.listing, reading.as_ref())?;
-            let args = FileSourceArgs {
-                paths: request.paths,
+            let rows = FileRows {
                 reader: reading.reader(listed.schema)?,
                 folders: listed.folders,
                 zone: reading.zone(),
-                config,
-                log,
+                tolerance: listed.tolerance,
             };
+            let clock = Arc::new(SystemClock::default());
+            let args = FileSourceArgs { paths: request.paths, rows, config, log, clock };
             Ok(Arc::new(FileStreamSource::new(args)?) as Arc<dyn StreamSource>)
         })
         .await

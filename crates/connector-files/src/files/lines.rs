@@ -5,11 +5,11 @@
 //! refused by name. A line longer than [`LINE_BYTES_MAX`] is an error.
 
 use super::Split;
+use super::io::FileReadAt;
 use super::list::read_failed;
 use crate::text::encoding::Encoding;
 use memchr::{memchr2, memmem};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_storage::path::uri;
@@ -182,13 +182,9 @@ fn open(path: &Path, start: u64) -> Result<Box<dyn Read + Send>> {
         return Err(Error::unsupported(format!("the compression of {}", uri(path)))
             .hint("Text files are read plain or as .gz."));
     }
-    let mut file = File::open(path).map_err(|e| read_failed(path, &e))?;
-    if extension == "gz" {
-        return Ok(Box::new(flate2::read::MultiGzDecoder::new(file)));
-    }
     // Only a file that is not compressed has a start above 0: others are not split.
-    file.seek(SeekFrom::Start(start)).map_err(|e| read_failed(path, &e))?;
-    Ok(Box::new(file))
+    let file = FileReadAt::open(path, start).map_err(|e| read_failed(path, &e))?;
+    Ok(if extension == "gz" { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 /// Returns the error for a file whose bytes cannot be read.

@@ -1,10 +1,14 @@
 //! Lists the files of a read: of paths, patterns, folders and `k=v` partition folders.
 //!
 //! A listing is sorted by path. Hidden names (`_x`, `.x`) are skipped inside folders and by patterns, but not if a path
-//! names them. A folder below a root that is not `k=v` is entered only with `recursiveFileLookup`, as in Spark.
+//! names them. A folder below a root that is not `k=v` is entered only with `recursiveFileLookup`, as in Spark. A link to
+//! a folder that contains it is not followed: its files are listed without it.
 
+use super::io::with_retries;
 use glob::Pattern;
+use std::ffi::OsStr;
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use thalweg_common::suggest::nearest;
@@ -13,8 +17,6 @@ use thalweg_connectors::OptionMap;
 use thalweg_storage::path::{local, uri};
 use thalweg_values::{datetime, zone::Zone};
 
-/// The deepest nesting of folders that a listing follows. Deeper folders are a loop of links.
-const DEPTH_MAX: usize = 64;
 /// The most alternatives that the braces of one path may expand to.
 const BRACES_MAX: usize = 1024;
 
@@ -52,7 +54,7 @@ impl FileEntry {
 
 /// Returns what happened to a file that had that size and modification time, if anything.
 pub(crate) fn change(path: &Path, size_bytes: u64, modified_us: i64) -> Option<String> {
-    match std::fs::metadata(path) {
+    match with_retries(|| std::fs::metadata(path)) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some("vanished".to_owned()),
         Err(e) => Some(e.to_string()),
         Ok(now) if (now.len(), self::modified_us(&now)) == (size_bytes, modified_us) => None,
@@ -106,52 +108,125 @@ impl Listing {
     }
 
     fn below(&self, root: &Path, found: &mut Vec<FileEntry>) -> Result<()> {
-        let metadata = std::fs::metadata(root).map_err(|e| unreadable(root, &e))?;
-        let base = self.base.as_deref().unwrap_or(root);
-        if metadata.is_dir() {
-            return self.walk(root, base, 0, found);
+        let metadata = with_retries(|| std::fs::metadata(root)).map_err(|e| unreadable(root, &e))?;
+        let base = self.base(root);
+        if !metadata.is_dir() {
+            found.extend(self.file(root, base, &metadata));
+            return Ok(());
         }
-        self.push(root, base, &metadata, found);
+        let mut open = vec![Folder::root(root.to_owned(), &metadata)];
+        // Each step lists one folder. No folder is below itself, so the steps end.
+        while let Some(folder) = open.pop() {
+            let mut children = self.children(&folder, base, |_| false)?;
+            found.append(&mut children.files);
+            open.append(&mut children.folders);
+        }
         Ok(())
     }
 
-    fn walk(&self, folder: &Path, base: &Path, depth: usize, found: &mut Vec<FileEntry>) -> Result<()> {
-        // Proves that the recursion ends, also in a loop of links.
-        if depth > DEPTH_MAX {
-            return Err(Error::internal(format!("'{}' is nested too deeply", folder.display())));
-        }
-        for child in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
-            let child = child.map_err(|e| unreadable(folder, &e))?;
-            let name = child.file_name().to_string_lossy().into_owned();
+    /// The folder below which folders are partitions.
+    pub(crate) fn base<'a>(&'a self, root: &'a Path) -> &'a Path {
+        self.base.as_deref().unwrap_or(root)
+    }
+
+    /// Lists one folder: its data files, except those whose names are known, and the folders to enter.
+    pub(crate) fn children(
+        &self,
+        folder: &Folder,
+        base: &Path,
+        is_known: impl Fn(&OsStr) -> bool,
+    ) -> Result<Children> {
+        let mut children = Children::default();
+        let failed = |e: std::io::Error| unreadable(&folder.path, &e);
+        let listed = match with_retries(|| std::fs::read_dir(&folder.path)) {
+            // It has vanished since the folder above was listed.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !folder.is_root() => return Ok(children),
+            other => other.map_err(failed)?,
+        };
+        for child in listed {
+            let child = child.map_err(failed)?;
+            let file_name = child.file_name();
+            let name = file_name.to_string_lossy();
             if is_hidden(&name) {
                 continue;
             }
+            // Most files of a stream's folder were read before, and looking at one costs a call of the system.
+            if child.file_type().is_ok_and(|t| t.is_file()) && is_known(&file_name) {
+                continue;
+            }
             let path = child.path();
-            // A file that vanishes during the listing is treated as one that vanished before it.
-            let Ok(metadata) = std::fs::metadata(&path) else { continue };
-            if !metadata.is_dir() {
-                self.push(&path, base, &metadata, found);
-            } else if self.recursive || name.contains('=') {
-                self.walk(&path, base, depth + 1, found)?;
+            let metadata = match with_retries(|| std::fs::metadata(&path)) {
+                Ok(metadata) => metadata,
+                // A file that vanishes during the listing is treated as one that vanished before it, and so is a link
+                // that leads nowhere.
+                Err(e) if leads_nowhere(&e) => continue,
+                Err(e) => return Err(unreadable(&path, &e)),
+            };
+            // To open anything else, such as a pipe, could wait for ever.
+            if metadata.is_file() {
+                children.files.extend(self.file(&path, base, &metadata).filter(|_| !is_known(&file_name)));
+            } else if metadata.is_dir() && (self.recursive || name.contains('=')) {
+                children.folders.extend(folder.child(path, &metadata));
             }
         }
-        Ok(())
+        Ok(children)
     }
 
-    fn push(&self, path: &Path, base: &Path, metadata: &Metadata, found: &mut Vec<FileEntry>) {
+    /// Describes a file, unless the options leave it out.
+    pub(crate) fn file(&self, path: &Path, base: &Path, metadata: &Metadata) -> Option<FileEntry> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         if self.filter.as_ref().is_some_and(|f| !f.matches(&name)) {
-            return;
+            return None;
         }
         let modified_us = modified_us(metadata);
         if self.before_us.is_some_and(|b| modified_us >= b) || self.after_us.is_some_and(|a| modified_us <= a)
         {
-            return;
+            return None;
         }
         // With `recursiveFileLookup` folders are no partitions, as in Spark.
         let folders = if self.recursive { Vec::new() } else { partition_folders(base, path) };
-        found.push(FileEntry { path: path.to_owned(), size_bytes: metadata.len(), modified_us, folders });
+        Some(FileEntry { path: path.to_owned(), size_bytes: metadata.len(), modified_us, folders })
     }
+}
+
+/// A folder to list.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub path: PathBuf,
+    /// Device and number of the folder and of those through which it was found.
+    way: Vec<(u64, u64)>,
+}
+
+impl Folder {
+    /// The folder that a path names.
+    pub(crate) fn root(path: PathBuf, metadata: &Metadata) -> Self {
+        Self { path, way: vec![(metadata.dev(), metadata.ino())] }
+    }
+
+    fn is_root(&self) -> bool {
+        self.way.len() == 1
+    }
+
+    /// A folder in this one; none if it is a link to this one or to one through which this one was found.
+    fn child(&self, path: PathBuf, metadata: &Metadata) -> Option<Self> {
+        let id = (metadata.dev(), metadata.ino());
+        let way = || self.way.iter().copied().chain([id]).collect();
+        (!self.way.contains(&id)).then(|| Self { path, way: way() })
+    }
+}
+
+/// What a folder contains.
+#[derive(Debug, Default)]
+pub(crate) struct Children {
+    pub files: Vec<FileEntry>,
+    pub folders: Vec<Folder>,
+}
+
+/// Whether the error is that of a path without anything at its end.
+fn leads_nowhere(error: &std::io::Error) -> bool {
+    // Linux's number of ELOOP, whose kind is not stable: a link to itself.
+    const ELOOP: i32 = 40;
+    error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(ELOOP)
 }
 
 /// Reads the instant that an option is.
@@ -203,11 +278,15 @@ fn near(path: &Path) -> Vec<String> {
         .collect()
 }
 
-fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
+pub(crate) fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
     if cause.kind() == std::io::ErrorKind::NotFound {
         return not_found(&uri(path));
     }
-    read_failed(path, cause)
+    let error = read_failed(path, cause);
+    match cause.kind() {
+        std::io::ErrorKind::PermissionDenied => error.hint("Check who may read it."),
+        _ => error,
+    }
 }
 
 /// Returns the error for a file or folder that cannot be read.
@@ -229,7 +308,7 @@ fn partition_folders(base: &Path, path: &Path) -> Vec<(String, String)> {
 }
 
 /// Returns the roots that a path names: itself, or what its pattern matches.
-fn expand(text: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn expand(text: &str) -> Result<Vec<PathBuf>> {
     let path = local(text)?;
     let shown = path.to_string_lossy().into_owned();
     // A file may have such characters in its name, and then is meant itself.
@@ -240,7 +319,15 @@ fn expand(text: &str) -> Result<Vec<PathBuf>> {
     for pattern in braces(&shown)? {
         let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
         let matches = glob::glob_with(&pattern, options).map_err(|e| bad_glob(text, &e.to_string()))?;
-        found.extend(matches.flatten().filter(|p| !named_hidden(p)));
+        for path in matches {
+            match path {
+                Ok(path) if named_hidden(&path) => {}
+                Ok(path) => found.push(path),
+                Err(e) if leads_nowhere(e.error()) => {}
+                // A folder that cannot be listed may contain what was asked for.
+                Err(e) => return Err(unreadable(e.path(), e.error())),
+            }
+        }
     }
     if found.is_empty() { Err(not_found(&uri(&path))) } else { Ok(found) }
 }
@@ -304,6 +391,14 @@ mod tests {
             Err(e) => vec![e.class().to_owned()],
         };
         assert_eq!(shown, wanted, "{path}");
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_read_is_named() {
+        let denied = unreadable(Path::new("/in/k=1"), &std::io::Error::from_raw_os_error(13));
+        assert_eq!(denied.class(), "FAILED_READ_FILE.NO_HINT");
+        assert!(denied.message().contains("file:/in/k=1: Permission denied"), "{denied}");
+        assert_eq!(denied.hint_text(), Some("Check who may read it."));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod default_tests;
 pub(crate) mod format;
+pub(crate) mod io;
 pub(crate) mod lines;
 pub mod list;
 pub(crate) mod options;
@@ -14,6 +15,7 @@ pub mod partition;
 pub mod scan;
 pub mod split;
 pub(crate) mod stream;
+pub(crate) mod tolerance;
 pub mod write;
 #[cfg(test)]
 mod write_tests;

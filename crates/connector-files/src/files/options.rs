@@ -2,7 +2,7 @@
 //! read and written.
 
 use thalweg_connectors::descriptor::OptionType::{
-    Choice, DatetimePattern, Flag, Glob, NotBuilt, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
+    Choice, DatetimePattern, Duration, Flag, Glob, Path, PositiveCount, Ratio, Text, TimeZone, Timestamp,
 };
 use thalweg_connectors::descriptor::{BatchWrite, OptionGroups, OptionSpec, StreamRead};
 use thalweg_connectors::stream::Guarantee;
@@ -25,8 +25,20 @@ const RECURSIVE: OptionSpec =
 const GLOB: OptionSpec = OptionSpec::new("pathGlobFilter", Glob, "Takes only the files whose names match.");
 const BASE: OptionSpec =
     OptionSpec::new("basePath", Path, "The folder below which folders are partitions; each path by default.");
-const MISSING: OptionSpec = OptionSpec::only("ignoreMissingFiles", "false", "Would lose rows silently.");
-const CORRUPT: OptionSpec = OptionSpec::only("ignoreCorruptFiles", "false", "Would lose rows silently.");
+const MISSING: OptionSpec = OptionSpec::new(
+    "ignoreMissingFiles",
+    Flag,
+    "Leaves out files that vanish before they are read, with a warning in the log.",
+)
+.default("false")
+.setting("spark.sql.files.ignoreMissingFiles");
+const CORRUPT: OptionSpec = OptionSpec::new(
+    "ignoreCorruptFiles",
+    Flag,
+    "Leaves out what cannot be read of files, with a warning in the log.",
+)
+.default("false")
+.setting("spark.sql.files.ignoreCorruptFiles");
 const INVALID: OptionSpec =
     OptionSpec::only("ignoreInvalidPartitionPaths", "false", "Would change what a folder means.");
 
@@ -52,9 +64,26 @@ pub(crate) const STREAM_LISTING: &[OptionSpec] = &[
     OptionSpec::new("latestFirst", Flag, "Reads the newest files first.").default("false"),
     OptionSpec::only("modifiedBefore", "", "A stream reads what comes later, too."),
     OptionSpec::only("modifiedAfter", "", "A stream reads what comes later, too."),
-    OptionSpec::only("cleanSource", "off", "Files are never moved or deleted."),
-    OptionSpec::only("fileNameOnly", "false", "A file is known by its whole path."),
-    OptionSpec::new("maxFileAge", NotBuilt, "Would leave out files silently."),
+    OptionSpec::new(
+        "cleanSource",
+        Choice(&["archive", "delete", "off"]),
+        "What becomes of files whose rows are committed.",
+    )
+    .default("off"),
+    OptionSpec::new(
+        "sourceArchiveDir",
+        Path,
+        "Where `cleanSource=archive` moves files, with their whole path.",
+    ),
+    OptionSpec::new("fileNameOnly", Flag, "Knows a file by its name, not by its path.").default("false"),
+    OptionSpec::new(
+        "maxFileAge",
+        Duration,
+        "Leaves out files that are older than the newest one by more than this, such as 7d; none by default.",
+    ),
+    OptionSpec::new("minFileAge", Duration, "Reads a file once nobody has written it for this time.")
+        .default("0ms"),
+    OptionSpec::new("skipFiles", Text, "A path or a name of files to leave out, or a JSON array of them."),
     MISSING,
     CORRUPT,
     INVALID,

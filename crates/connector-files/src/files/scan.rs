@@ -4,6 +4,8 @@
 //! the order of the files, so that partition `n` comes before partition `n + 1`. A reader runs on a thread that may
 //! block, and is at most [`BATCHES_AHEAD`] batches ahead of its consumer.
 
+use super::format::Listed;
+use super::tolerance::Tolerance;
 use super::{FileEntry, partition};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -24,6 +26,7 @@ use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_values::errors::{column_already_exists, external};
 use thalweg_values::names::same_name;
 use thalweg_values::zone::Zone;
+use tokio::sync::mpsc::Sender;
 
 /// The most batches that a reader is ahead of its consumer.
 const BATCHES_AHEAD: usize = 2;
@@ -68,19 +71,16 @@ pub(crate) struct FileTable {
     files: Vec<Arc<FileEntry>>,
     folders: Vec<Field>,
     zone: Zone,
+    tolerance: Tolerance,
     schema: SchemaRef,
 }
 
 impl FileTable {
-    /// Creates a table of `files`, whose folder columns are `folders`.
-    pub(crate) fn new(
-        reader: Arc<dyn FileReader>,
-        files: Vec<FileEntry>,
-        folders: Vec<Field>,
-        zone: Zone,
-    ) -> Self {
+    /// Creates a table of listed files.
+    pub(crate) fn new(reader: Arc<dyn FileReader>, listed: Listed, zone: Zone) -> Self {
+        let Listed { files, folders, tolerance, .. } = listed;
         let schema = with_folders(reader.schema(), &folders);
-        Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, schema }
+        Self { reader, files: files.into_iter().map(Arc::new).collect(), folders, zone, tolerance, schema }
     }
 
     /// Deals the files out to at most `count` partitions of similar sizes, in the order of the files.
@@ -239,6 +239,7 @@ impl TableProvider for FileTable {
                 columns: columns.clone(),
                 folders: self.folders.clone(),
                 zone: self.zone,
+                tolerance: self.tolerance,
                 schema: Arc::clone(&projected),
             }));
         }
@@ -249,14 +250,31 @@ impl TableProvider for FileTable {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct FilePartition {
     reader: Arc<dyn FileReader>,
     splits: Vec<Split>,
     columns: Vec<usize>,
     folders: Vec<Field>,
     zone: Zone,
+    tolerance: Tolerance,
     schema: SchemaRef,
+}
+
+impl FilePartition {
+    /// Sends the rows of one split; false if the consumer has ended, as below a limit, so that nobody needs the rest.
+    fn send(&self, split: &Split, sender: &Sender<DfResult<RecordBatch>>) -> Result<bool> {
+        let values = partition::values(&split.file, &self.folders, self.zone)?;
+        let read = || read_split(self.reader.as_ref(), split, &self.columns, &self.schema, &values);
+        for batch in unchanged(&split.file, read)? {
+            if sender.blocking_send(Ok(batch?)).is_err() {
+                return Ok(false);
+            }
+        }
+        // Also after the last row: a file that was replaced meanwhile would have given rows of both.
+        split.file.check_unchanged()?;
+        Ok(true)
+    }
 }
 
 impl PartitionStream for FilePartition {
@@ -266,23 +284,15 @@ impl PartitionStream for FilePartition {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let mut output = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), BATCHES_AHEAD);
-        let sender = output.tx();
-        let (reader, splits) = (Arc::clone(&self.reader), self.splits.clone());
-        let (columns, folders) = (self.columns.clone(), self.folders.clone());
-        let (zone, schema) = (self.zone, Arc::clone(&self.schema));
+        let (sender, partition) = (output.tx(), self.clone());
         output.spawn_blocking(move || {
-            for split in splits {
-                let values = partition::values(&split.file, &folders, zone).map_err(external)?;
-                let read = || read_split(reader.as_ref(), &split, &columns, &schema, &values);
-                for batch in unchanged(&split.file, read).map_err(external)? {
-                    // The consumer has ended, as below a limit, so nobody needs the rest.
-                    let failed = batch.is_err();
-                    if sender.blocking_send(batch.map_err(external)).is_err() || failed {
-                        return Ok(());
-                    }
+            for split in &partition.splits {
+                match partition.send(split, &sender) {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(()),
+                    Err(e) if partition.tolerance.leaves_out(&split.file.path, &e) => {}
+                    Err(e) => return Err(external(e)),
                 }
-                // Also after the last row: a file that was replaced meanwhile would have given rows of both.
-                split.file.check_unchanged().map_err(external)?;
             }
             Ok(())
         });

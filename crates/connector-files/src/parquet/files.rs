@@ -5,6 +5,7 @@
 
 use super::column_case::AnyCase;
 use super::types::{check_fits, merged, spelled_as, table_schema, without_void};
+use crate::files::io::FileReadAt;
 use crate::files::list::read_failed;
 use crate::files::{FileEntry, scan};
 use crate::text::config::unable_to_infer;
@@ -30,7 +31,6 @@ use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
 use std::any::Any;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
@@ -63,7 +63,7 @@ impl Footer {
 /// # Errors
 /// `FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER`, naming a file that is not Parquet.
 pub(crate) fn footer(path: &Path) -> Result<Footer> {
-    let file = File::open(path).map_err(|e| read_failed(path, &e))?;
+    let file = FileReadAt::open(path, 0).map_err(|e| read_failed(path, &e))?;
     let metadata =
         ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| no_footer(path, &e))?;
     let schema = instants(&metadata);

@@ -13,7 +13,7 @@ pub mod types;
 pub use descriptor::COMPRESSION;
 
 use crate::files::format::{FileConnector, FileFormat, Listed, Reading};
-use crate::files::{FileEntry, FileReader, partition};
+use crate::files::{FileEntry, FileReader, FileTable, partition, scan};
 use arrow::datatypes::SchemaRef;
 use config::ParquetConfig;
 use datafusion::catalog::TableProvider;
@@ -31,7 +31,7 @@ pub(crate) static PARQUET: FileFormat = FileFormat {
     descriptor: &descriptor::DESCRIPTOR,
     reading: |request| Ok(Box::new(ParquetConfig::from_options(&request.options, &request.time_zone)?)),
     writing: |request| Ok(Arc::new(sink::ParquetSink::from_options(&request.options)?)),
-    paths: files::paths,
+    paths: |table| files::paths(table).or_else(|| scan::paths(table)),
 };
 
 impl Reading for ParquetConfig {
@@ -49,6 +49,11 @@ impl Reading for ParquetConfig {
 
     /// Scanned by DataFusion's own source, which prunes by the files' statistics.
     fn table(&self, listed: Listed) -> Result<Arc<dyn TableProvider>> {
+        // That source ends with the first file that it cannot read.
+        if listed.tolerance.is_any() {
+            let reader = self.reader(Arc::clone(&listed.schema))?;
+            return Ok(Arc::new(FileTable::new(reader, listed, self.zone)));
+        }
         let mut data = Vec::with_capacity(listed.files.len());
         for entry in listed.files {
             let partition = partition::values(&entry, &listed.folders, self.zone)?;

@@ -1,15 +1,16 @@
-//! Reads Parquet files for streams: each as a whole, converted to the columns of the stream.
+//! Reads Parquet files, or the row groups that begin in a range of one, converted to the columns of a table.
 
 use super::files::{footer, not_parquet};
 use super::types::check_fits;
 use crate::cast::{cast, place};
+use crate::files::io::FileReadAt;
 use crate::files::{Batches, FileEntry, FileReader, Split};
 use arrow::array::new_null_array;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::fs::File;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::path::Path;
 use std::sync::Arc;
 use thalweg_common::{Error, Result};
@@ -51,9 +52,11 @@ impl FileReader for ParquetReader {
             .collect();
         let mask = ProjectionMask::roots(footer.metadata.parquet_schema(), roots);
         // The footer that was checked is used, and not read again: the file could be replaced in between.
-        let file = File::open(&path).map_err(|e| crate::files::list::read_failed(&path, &e))?;
+        let file = FileReadAt::open(&path, 0).map_err(|e| crate::files::list::read_failed(&path, &e))?;
+        let groups = row_groups(footer.metadata.metadata(), split);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata)
             .with_projection(mask)
+            .with_row_groups(groups)
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(|e| not_parquet(&path, &e))?;
@@ -64,9 +67,19 @@ impl FileReader for ParquetReader {
     }
 
     fn can_split(&self, _file: &FileEntry) -> bool {
-        // Files of a stream are not split, so that an epoch reads them in the same order again.
-        false
+        true
     }
+}
+
+/// Returns the row groups that begin in the range of a split, so that the ranges of a file yield each group once.
+fn row_groups(metadata: &ParquetMetaData, split: &Split) -> Vec<usize> {
+    let begins = |group: &RowGroupMetaData| {
+        let first = group.columns().iter().map(|c| c.byte_range().0).min();
+        // A group without columns is at the start of the file.
+        (split.start..split.end.max(split.start + 1)).contains(&first.unwrap_or(0))
+    };
+    let groups = metadata.row_groups().iter().enumerate();
+    groups.filter(|(_, group)| begins(group)).map(|(number, _)| number).collect()
 }
 
 /// Converts a batch of a file that fits to the columns of `wanted`.

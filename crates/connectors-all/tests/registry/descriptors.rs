@@ -198,9 +198,13 @@ async fn a_value_of_another_type_is_refused_by_name() {
     }
 }
 
-/// The option without which a value is refused: the records of a file in UTF-16 are found with `multiLine` only.
+/// The option without which a value is refused: the records of a file in UTF-16 are found with `multiLine` only, and an
+/// archive is in a folder.
 fn needed_with(operation: Operation, spec: &OptionSpec, value: &str) -> Option<(&'static str, &'static str)> {
     let reads = matches!(operation, Operation::BatchRead | Operation::StreamRead);
+    if (spec.name, value) == ("cleanSource", "archive") {
+        return Some(("sourceArchiveDir", "/archive"));
+    }
     (reads && spec.name == "encoding" && value != "UTF-8").then_some(("multiLine", "true"))
 }
 

@@ -26,6 +26,8 @@ pub enum OptionType {
     DatetimePattern,
     /// A point in time.
     Timestamp,
+    /// A length of time, such as `500ms`, `30s` or `7d`; milliseconds without a unit.
+    Duration,
     /// The name or offset of a time zone.
     TimeZone,
     /// A pattern of file names.
@@ -52,6 +54,7 @@ impl fmt::Display for OptionType {
             Self::Character => f.write_str("one ASCII character, or nothing"),
             Self::DatetimePattern => f.write_str("a datetime pattern"),
             Self::Timestamp => f.write_str("a timestamp"),
+            Self::Duration => f.write_str("a duration such as 30s"),
             Self::TimeZone => f.write_str("a time zone"),
             Self::Glob => f.write_str("a pattern of names"),
             Self::Path => f.write_str("a path"),
@@ -74,7 +77,7 @@ pub struct OptionSpec {
     pub value: OptionType,
     /// The value that an absent option has; none if its absence means something else.
     pub default: Option<&'static str>,
-    /// The session's setting whose value a batch write gets where neither its options nor its table have one.
+    /// The session's setting whose value a read or a batch write gets where neither its options nor its table have one.
     pub setting: Option<&'static str>,
     /// What it does, in one sentence.
     pub help: &'static str,
@@ -146,6 +149,7 @@ impl OptionSpec {
         match self.value {
             OptionType::Flag => options.flag(key, false).map(|_| ()),
             OptionType::Count | OptionType::PositiveCount => options.count(key).map(|_| ()),
+            OptionType::Duration => options.duration(key).map(|_| ()),
             // A text that the operation reads in its own way.
             OptionType::Limit
             | OptionType::Ratio

@@ -22,6 +22,8 @@ pub(super) const SETTINGS: &[SettingEntry] = &[
     works("spark.app.name", Text, Some("thalweg"), "The name of the program, which is stored and returned."),
     works("spark.sql.columnNameOfCorruptRecord", Text, Some("_corrupt_record"), "The column that takes a line which could not be read (PERMISSIVE)."),
     works("spark.sql.execution.arrow.maxRecordsPerBatch", Int, Some("10000"), "The most rows of one Arrow batch to the client, if set; else, and for 0 or less, as many as fit a message."),
+    works("spark.sql.files.ignoreCorruptFiles", Bool, Some("false"), "Whether reads of files without the option `ignoreCorruptFiles` leave out what they cannot read."),
+    works("spark.sql.files.ignoreMissingFiles", Bool, Some("false"), "Whether reads of files without the option `ignoreMissingFiles` leave out files that vanish."),
     works("spark.sql.parquet.compression.codec", PARQUET_CODECS, Some("snappy"), "How Parquet files are compressed that are written without the option `compression`."),
     works("spark.sql.session.timeZone", Zone, Some("UTC"), "The time zone of the session. The default is UTC, not the machine's zone."),
     works("spark.sql.shuffle.partitions", Positive, Some("200"), "The most partitions, that is threads, of a query, if set; else `engine.workers`, and never more than those."),

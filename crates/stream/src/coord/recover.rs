@@ -35,6 +35,9 @@ pub(crate) async fn recover(context: &mut GenerationContext) -> Result<Recovered
     let record = context.files.newest_commit().await?;
     machine.records_read(record).map_err(|why| protocol_error(&why))?;
     let from = fence(context, &mut machine).await?;
+    for (_, source) in context.plan.graph.sources() {
+        source.claim(context.generation).await?;
+    }
     let manifest = match from {
         Some(commit) => Some(manifest(context, &mut machine, commit).await?),
         None => None,

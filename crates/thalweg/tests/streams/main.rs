@@ -2,5 +2,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_files;
 mod full_disk;
 mod processing_time;

@@ -1,7 +1,6 @@
-//! Selects the files of an epoch, and encodes them as an entry of the source's log.
+//! Encodes the files of an epoch as an entry of the source's log.
 //!
-//! The selection is a pure function of the existing files, the files that were planned before, and the
-//! limits.
+//! The plan is a pure function of the files that exist, those that were planned before, and the limits.
 
 use crate::files::FileEntry;
 use bytes::Bytes;
@@ -9,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_storage::checkpoint_corrupt;
+use thalweg_storage::{checkpoint_corrupt, path};
 
 /// A file of an epoch, as it was when the epoch was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PlannedFile {
+    #[serde(with = "any_path")]
     pub path: PathBuf,
     pub size_bytes: u64,
     pub modified_us: i64,
@@ -21,18 +21,67 @@ pub(super) struct PlannedFile {
     pub folders: Vec<(String, String)>,
 }
 
-/// An entry of the log, which is one epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LogEntry {
-    pub files: Vec<PlannedFile>,
-    /// All files up to and including this entry; present in every [`SUMMARY_EVERY`]th entry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<BTreeSet<PathBuf>>,
+impl From<FileEntry> for PlannedFile {
+    fn from(file: FileEntry) -> Self {
+        let FileEntry { path, size_bytes, modified_us, folders } = file;
+        Self { path, size_bytes, modified_us, folders }
+    }
 }
 
-/// Every entry of this number contains the files of all entries before it, so that a start reads at most this
-/// many entries.
-pub(super) const SUMMARY_EVERY: u64 = 100;
+impl From<PlannedFile> for FileEntry {
+    fn from(file: PlannedFile) -> Self {
+        let PlannedFile { path, size_bytes, modified_us, folders } = file;
+        Self { path, size_bytes, modified_us, folders }
+    }
+}
+
+/// Writes a path as text, or as its bytes if it is not UTF-8, so that each file is found again.
+mod any_path {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Encoded {
+        Text(String),
+        Bytes { base64: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        let bytes = || STANDARD.encode(path.as_os_str().as_bytes());
+        let encoded = match path.to_str() {
+            Some(text) => Encoded::Text(text.to_owned()),
+            None => Encoded::Bytes { base64: bytes() },
+        };
+        encoded.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        match Encoded::deserialize(from)? {
+            Encoded::Text(text) => Ok(text.into()),
+            Encoded::Bytes { base64 } => {
+                let bytes = STANDARD.decode(base64).map_err(D::Error::custom)?;
+                Ok(OsString::from_vec(bytes).into())
+            }
+        }
+    }
+}
+
+/// An entry of the log, which is one epoch, or the amendment of one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct LogEntry {
+    pub files: Vec<PlannedFile>,
+    /// The generation that wrote it; 0 in entries of earlier versions.
+    #[serde(default)]
+    pub generation: u64,
+    /// All files up to and including this entry, in some entries of earlier versions.
+    #[serde(default, skip_serializing)]
+    pub seen: Option<BTreeSet<PathBuf>>,
+}
 
 impl LogEntry {
     pub(super) fn to_bytes(&self) -> Result<Bytes> {
@@ -49,50 +98,21 @@ impl LogEntry {
     }
 }
 
-/// Returns the last entry below `until` that contains the files of all entries before it.
-pub(super) fn last_summary(until: u64) -> Option<u64> {
-    (until / SUMMARY_EVERY * SUMMARY_EVERY).checked_sub(1)
-}
-
-/// The limits of one epoch, and the order in which it reads files.
+/// The limits of one epoch.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ReadLimits {
+pub(crate) struct ReadLimits {
     pub files_max: Option<u64>,
     pub bytes_max: Option<u64>,
-    pub latest_first: bool,
 }
 
-/// Selects the next files: those that were not read before, ordered by time and path, within the limits. A
-/// file that is larger than the limit of bytes is selected alone, since the stream could not continue
-/// otherwise.
-pub(super) fn select_files(
-    there: Vec<FileEntry>,
-    seen: &BTreeSet<PathBuf>,
-    limits: ReadLimits,
-) -> Vec<PlannedFile> {
-    let mut new: Vec<FileEntry> = there.into_iter().filter(|f| !seen.contains(&f.path)).collect();
-    // The path decides between files of one time, so that every selection has one order.
-    new.sort_by(|a, b| (a.modified_us, &a.path).cmp(&(b.modified_us, &b.path)));
-    if limits.latest_first {
-        new.reverse();
+impl ReadLimits {
+    /// Returns whether an epoch of `files` files is full before it takes one more, which makes it `bytes` large.
+    /// The first file is taken whatever its size: the stream would never pass it otherwise.
+    pub(super) fn is_full(self, files: usize, bytes: u64) -> bool {
+        files > 0
+            && (self.files_max.is_some_and(|max| files as u64 >= max)
+                || self.bytes_max.is_some_and(|max| bytes > max))
     }
-    let (mut chosen, mut bytes) = (Vec::new(), 0u64);
-    for file in new {
-        bytes = bytes.saturating_add(file.size_bytes);
-        // The first file is taken whatever its size: the stream would never pass it otherwise.
-        let full = limits.files_max.is_some_and(|max| chosen.len() as u64 >= max)
-            || limits.bytes_max.is_some_and(|max| bytes > max && !chosen.is_empty());
-        if full {
-            break;
-        }
-        chosen.push(PlannedFile {
-            path: file.path,
-            size_bytes: file.size_bytes,
-            modified_us: file.modified_us,
-            folders: file.folders,
-        });
-    }
-    chosen
 }
 
 /// Checks that a file is unchanged since it was planned.
@@ -101,8 +121,8 @@ pub(super) fn check_unchanged(planned: &PlannedFile) -> Result<()> {
     change.map_or(Ok(()), |what| Err(changed(&planned.path, &what)))
 }
 
-fn changed(path: &Path, what: &str) -> Error {
-    let shown = thalweg_storage::path::uri(path);
+fn changed(file: &Path, what: &str) -> Error {
+    let shown = path::uri(file);
     Error::new(
         ErrorKind::Runtime,
         "STREAM_SOURCE_FILE_CHANGED",
@@ -111,36 +131,63 @@ fn changed(path: &Path, what: &str) -> Error {
     )
     .param("path", shown)
     .hint(
-        "Nothing of its epoch was written. Restore the file and start the query again. Write files under a \
-         name that begins with '_' or '.' and rename them when they are complete.",
+        "Nothing of its epoch was written. Start the query again when the file is complete: the epoch then takes it as \
+         it is, or goes on without it if it is gone. To avoid this, write files under a name that begins with '_' or \
+         '.' and rename them when they are complete, or set the option minFileAge.",
     )
+}
+
+/// Adds what to do to the error of a file that cannot be read, unless the error says it.
+pub(super) fn with_remedy(error: Error, file: &Path) -> Error {
+    if error.class() == "STREAM_SOURCE_FILE_CHANGED" {
+        return error;
+    }
+    let cause = error.hint_text().map(|hint| format!("{hint} ")).unwrap_or_default();
+    let hint = format!(
+        "{cause}Nothing of its epoch was written. Repair the file {}, move it out of the folder, or name it in the \
+         option skipFiles, then start the query again.",
+        path::uri(file)
+    );
+    error.hint(hint)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
 
-    fn entry(path: &str, modified_us: i64, size_bytes: u64) -> FileEntry {
-        FileEntry { path: path.into(), size_bytes, modified_us, folders: vec![] }
-    }
-
-    fn check(limits: ReadLimits, seen: &[&str], wanted: &[&str]) {
-        let there = vec![entry("/c", 1, 10), entry("/a", 2, 10), entry("/b", 2, 30), entry("/d", 9, 5)];
-        let seen = seen.iter().map(PathBuf::from).collect();
-        let chosen: Vec<_> = select_files(there, &seen, limits).into_iter().map(|f| f.path).collect();
-        assert_eq!(chosen, wanted.iter().map(PathBuf::from).collect::<Vec<_>>(), "{limits:?} {seen:?}");
+    #[test]
+    fn a_path_that_is_not_text_is_read_as_it_was_written() {
+        for name in [&b"/in/a.csv"[..], b"/in/\xff\xfe.csv", "/in/ä".as_bytes()] {
+            let path = PathBuf::from(OsString::from_vec(name.to_vec()));
+            let file = PlannedFile { path, size_bytes: 1, modified_us: 2, folders: vec![] };
+            let entry = LogEntry { files: vec![file], generation: 3, seen: None };
+            assert_eq!(LogEntry::from_bytes(&entry.to_bytes().unwrap(), 0).unwrap(), entry);
+        }
     }
 
     #[test]
-    fn the_oldest_files_come_first_within_the_limits() {
-        let all = ReadLimits::default();
-        check(all, &[], &["/c", "/a", "/b", "/d"]);
-        check(all, &["/a", "/c"], &["/b", "/d"]);
-        check(all, &["/a", "/b", "/c", "/d"], &[]);
-        check(ReadLimits { files_max: Some(2), ..all }, &[], &["/c", "/a"]);
-        check(ReadLimits { files_max: Some(2), ..all }, &["/c"], &["/a", "/b"]);
-        check(ReadLimits { bytes_max: Some(20), ..all }, &[], &["/c", "/a"]);
-        check(ReadLimits { bytes_max: Some(20), ..all }, &["/c", "/a"], &["/b"]);
-        check(ReadLimits { latest_first: true, files_max: Some(1), ..all }, &[], &["/d"]);
+    fn entries_of_earlier_versions_are_read() {
+        let text = r#"{"files":[{"path":"/in/a","size_bytes":1,"modified_us":2,"folders":[["k","1"]]}],"seen":["/in/a"]}"#;
+        let entry = LogEntry::from_bytes(text.as_bytes(), 0).unwrap();
+        assert_eq!((entry.generation, entry.seen.map(|s| s.len())), (0, Some(1)));
+        assert_eq!(entry.files.first().map(|f| f.folders.len()), Some(1));
+    }
+
+    #[test]
+    fn the_first_file_is_taken_whatever_its_size() {
+        let limits = |files_max, bytes_max| ReadLimits { files_max, bytes_max };
+        for (limits, files, bytes, full) in [
+            (limits(None, None), 9, 99, false),
+            (limits(Some(2), None), 1, 99, false),
+            (limits(Some(2), None), 2, 99, true),
+            (limits(None, Some(20)), 1, 20, false),
+            (limits(None, Some(20)), 1, 21, true),
+            (limits(None, Some(20)), 0, 21, false),
+        ] {
+            assert_eq!(limits.is_full(files, bytes), full, "{limits:?} {files} {bytes}");
+        }
     }
 }

@@ -1,24 +1,29 @@
 //! Implements the file source: plans epochs through its log and reads the files of an entry.
 
-use super::plan::{LogEntry, PlannedFile, ReadLimits, check_unchanged, last_summary, select_files};
+use super::clean::CleanSource;
+use super::discovery::{Discovery, Look};
+use super::log::{SourceLog, missing_entry};
+use super::plan::{LogEntry, PlannedFile};
+use super::read::FileRows;
+use super::seen::SeenFiles;
 use super::{StreamConfig, config};
-use crate::files::scan::{blocking, read_split, with_folders};
-use crate::files::{FileEntry, FileReader, Split, partition};
-use arrow::datatypes::{Field, SchemaRef};
+use crate::files::scan::blocking;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
-use thalweg_common::{Error, ErrorKind, Result};
+use std::sync::atomic::{AtomicBool, Ordering};
+use thalweg_common::Result;
+use thalweg_common::clock::Clock;
+use thalweg_common::ids::Generation;
 use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::{Guarantee, Offset, StreamSource, Subtask};
 use thalweg_storage::{MetadataLog, checkpoint_corrupt, path};
-use thalweg_values::zone::Zone;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 /// Batches that are read ahead of their consumer.
 const BATCHES_AHEAD: usize = 2;
@@ -26,27 +31,35 @@ const BATCHES_AHEAD: usize = 2;
 /// A folder of files of one format as a stream.
 pub(crate) struct FileStreamSource {
     path: String,
-    reader: Arc<dyn FileReader>,
-    folders: Vec<Field>,
-    zone: Zone,
+    rows: FileRows,
     schema: SchemaRef,
     config: StreamConfig,
-    log: MetadataLog,
-    /// Held while entries are read from the log, so that what is loaded stays one prefix of it: an async lock.
-    state: Mutex<FileSourceState>,
-    /// The threads that read files.
-    readers: Background,
+    log: SourceLog,
+    clock: Arc<dyn Clock>,
+    /// Whether the next plan finds everything that is there.
+    look_now: AtomicBool,
+    /// Held while the log is read and the folder is looked at, so that all that is known belongs together: an async
+    /// lock.
+    state: Arc<Mutex<FileSourceState>>,
+    /// The threads that read, delete and move files.
+    threads: Background,
 }
 
 /// What the source knows of its log and of the folder.
-#[derive(Debug, Default)]
 struct FileSourceState {
-    /// The number of entries that were loaded.
+    generation: Generation,
+    /// The entries before this one are in `seen`.
     loaded: u64,
-    /// The files of the loaded entries.
-    seen: BTreeSet<PathBuf>,
-    /// The files that existed when the input was frozen.
-    frozen: Option<Vec<FileEntry>>,
+    seen: SeenFiles,
+    /// Entries as this generation reads them: those that are not loaded or not committed.
+    entries: BTreeMap<u64, LogEntry>,
+    /// An entry that did not exist when this generation looked for it.
+    absent: Option<u64>,
+    /// The entries before this one are committed.
+    released: u64,
+    discovery: Discovery,
+    /// Whether the files of the input are fixed.
+    frozen: bool,
 }
 
 impl fmt::Debug for FileStreamSource {
@@ -61,72 +74,108 @@ impl fmt::Debug for FileStreamSource {
 /// The arguments of a file source.
 pub(crate) struct FileSourceArgs {
     pub paths: Vec<String>,
-    pub reader: Arc<dyn FileReader>,
-    pub folders: Vec<Field>,
-    pub zone: Zone,
+    pub rows: FileRows,
     pub config: StreamConfig,
     pub log: MetadataLog,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl FileStreamSource {
     /// Creates a source over one path; nothing is listed yet.
     pub(crate) fn new(args: FileSourceArgs) -> Result<Self> {
         let path = config::single_path(&args.paths)?;
+        args.config.clean.check_outside(&path)?;
+        let state = FileSourceState {
+            generation: Generation(0),
+            loaded: 0,
+            seen: SeenFiles::new(args.config.keys),
+            entries: BTreeMap::new(),
+            absent: None,
+            released: 0,
+            discovery: Discovery::default(),
+            frozen: false,
+        };
         Ok(Self {
-            schema: with_folders(args.reader.schema(), &args.folders),
+            schema: args.rows.schema(),
             path,
-            reader: args.reader,
-            folders: args.folders,
-            zone: args.zone,
+            rows: args.rows,
+            log: SourceLog::new(args.log, args.config.keys, Arc::clone(&args.config.skipped)),
             config: args.config,
-            log: args.log,
-            state: Mutex::default(),
-            readers: Background::default(),
+            clock: args.clock,
+            look_now: AtomicBool::new(false),
+            state: Arc::new(Mutex::new(state)),
+            threads: Background::default(),
         })
-    }
-
-    async fn entry(&self, number: u64) -> Result<Option<LogEntry>> {
-        match self.log.get(number).await? {
-            Some(bytes) => LogEntry::from_bytes(&bytes, number).map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Loads the entries before `until`, all of which must exist.
     async fn load_entries(&self, state: &mut FileSourceState, until: u64) -> Result<()> {
-        // A summary replaces all entries before it, so that a start after years reads few of them.
-        if let Some(summary) = last_summary(until).filter(|c| *c > state.loaded) {
-            let entry = self.entry(summary).await?.ok_or_else(|| missing_entry(summary))?;
-            if let Some(seen) = entry.seen {
-                state.seen = seen;
-                state.loaded = summary + 1;
-            }
-        }
         while state.loaded < until {
-            let number = state.loaded;
-            let entry = self.entry(number).await?.ok_or_else(|| missing_entry(number))?;
-            state.seen.extend(entry.files.into_iter().map(|f| f.path));
-            state.loaded += 1;
+            let from = state.loaded;
+            if let Some(own) = state.entries.get(&from) {
+                state.seen.add(&own.files);
+                state.loaded += 1;
+                continue;
+            }
+            // Those before the first entry of this generation were committed before it started.
+            let first = state.entries.range(from..).next().map(|(number, _)| *number);
+            let until = first.map_or(until, |first| until.min(first));
+            self.log.load(&mut state.seen, from, until).await?;
+            state.loaded = until;
         }
+        if let Some(age) = self.config.max_file_age {
+            state.seen.forget(age);
+        }
+        let needed = state.loaded.min(state.released);
+        state.entries = state.entries.split_off(&needed);
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<FileEntry>> {
-        let (listing, path) = (self.config.listing.clone(), self.path.clone());
-        blocking(move || match listing.files(std::slice::from_ref(&path)) {
-            // A pattern may match nothing yet; a folder must exist.
-            Err(e) if e.class() == "PATH_NOT_FOUND" && path.contains(['*', '?', '[', '{']) => Ok(Vec::new()),
-            other => other,
+    /// Returns the files of an entry that is not committed, as this generation reads them; none if it does not exist.
+    async fn own_entry<'a>(
+        &self,
+        state: &'a mut FileSourceState,
+        number: u64,
+    ) -> Result<Option<&'a LogEntry>> {
+        if !state.entries.contains_key(&number) {
+            let adopted = self.log.adopt(number, state.generation.0).await?;
+            state.entries.extend(adopted.map(|entry| (number, entry)));
+        }
+        Ok(state.entries.get(&number))
+    }
+
+    /// Looks for new files on a thread that may block.
+    async fn look(
+        &self,
+        mut state: OwnedMutexGuard<FileSourceState>,
+        exact: bool,
+    ) -> Result<OwnedMutexGuard<FileSourceState>> {
+        let (path, config, clock) = (self.path.clone(), self.config.clone(), Arc::clone(&self.clock));
+        blocking(move || {
+            let FileSourceState { seen, discovery, .. } = &mut *state;
+            discovery.look(Look { path: &path, config: &config, seen, clock: clock.as_ref(), exact })?;
+            Ok(state)
         })
         .await
     }
 
-    fn limits(&self) -> ReadLimits {
-        ReadLimits {
-            files_max: self.config.files_max,
-            bytes_max: self.config.bytes_max,
-            latest_first: self.config.latest_first,
-        }
+    /// Takes the files of the next epoch on a thread that may block.
+    async fn take(
+        &self,
+        mut state: OwnedMutexGuard<FileSourceState>,
+    ) -> Result<(OwnedMutexGuard<FileSourceState>, Vec<PlannedFile>)> {
+        let (path, config, clock) = (self.path.clone(), self.config.clone(), Arc::clone(&self.clock));
+        blocking(move || {
+            let FileSourceState { seen, discovery, .. } = &mut *state;
+            let look = Look { path: &path, config: &config, seen, clock: clock.as_ref(), exact: false };
+            let files = discovery.take(config.limits, look)?;
+            Ok((state, files))
+        })
+        .await
+    }
+
+    async fn lock(&self) -> OwnedMutexGuard<FileSourceState> {
+        Arc::clone(&self.state).lock_owned().await
     }
 }
 
@@ -145,35 +194,53 @@ impl StreamSource for FileStreamSource {
         Guarantee::ExactlyOnce
     }
 
+    async fn claim(&self, generation: Generation) -> Result<()> {
+        let mut state = self.lock().await;
+        state.generation = generation;
+        // What was planned before is an entry of nobody, which this generation continues like that of another one.
+        state.entries.clear();
+        state.absent = None;
+        Ok(())
+    }
+
+    fn look_now(&self) {
+        self.look_now.store(true, Ordering::SeqCst);
+    }
+
     async fn freeze(&self) -> Result<()> {
-        let there = self.list().await?;
-        self.state.lock().await.frozen = Some(there);
+        let state = self.lock().await;
+        // Files that were read are among those that it finds before the log is loaded; the plan leaves them out.
+        self.look(state, true).await?.frozen = true;
         Ok(())
     }
 
     async fn plan(&self, start: Option<&Offset>) -> Result<Option<Offset>> {
         let next = entry_after(start)?;
-        let mut state = self.state.lock().await;
+        let mut state = self.lock().await;
         self.load_entries(&mut state, next).await?;
         // An earlier generation planned this epoch: its entry counts, whatever the folder has now.
-        if self.entry(next).await?.is_some() {
+        if state.absent != Some(next) && self.own_entry(&mut state, next).await?.is_some() {
             return Ok(Some(offset(next)));
         }
-        let there = match &state.frozen {
-            Some(files) => files.clone(),
-            None => self.list().await?,
-        };
-        let files = select_files(there, &state.seen, self.limits());
+        state.absent = Some(next);
+        let exact = self.look_now.swap(false, Ordering::SeqCst);
+        if !state.frozen && (exact || state.discovery.is_due(self.clock.as_ref())) {
+            state = self.look(state, exact).await?;
+        }
+        if state.discovery.is_empty() {
+            return Ok(None);
+        }
+        let (mut state, files) = self.take(state).await?;
         if files.is_empty() {
             return Ok(None);
         }
-        // The first run that creates the entry decides. If another one was first, its entry counts and not
-        // `files`.
-        let seen = last_summary(next + 1).filter(|c| *c == next).map(|_| {
-            let new = files.iter().map(|f| f.path.clone());
-            state.seen.iter().cloned().chain(new).collect()
-        });
-        self.log.create_or_get(next, LogEntry { files, seen }.to_bytes()?).await?;
+        // The first run that creates the entry decides. If another one was first, its entry counts and not `files`.
+        let mine = LogEntry { files, generation: state.generation.0, seen: None };
+        let entry = self.log.create(next, mine.clone()).await?;
+        if entry != mine {
+            state.discovery.give_back(mine.files, self.clock.as_ref());
+        }
+        state.entries.insert(next, entry);
         Ok(Some(offset(next)))
     }
 
@@ -185,29 +252,21 @@ impl StreamSource for FileStreamSource {
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let (first, last) = (entry_after(start)?, entry_number(end)?);
         let mut files = Vec::new();
+        let mut state = self.lock().await;
         for number in first..=last {
-            files.extend(self.entry(number).await?.ok_or_else(|| missing_entry(number))?.files);
+            let entry = self.own_entry(&mut state, number).await?;
+            files.extend(entry.ok_or_else(|| missing_entry(number))?.files.iter().cloned());
         }
-        // In the order of the entries, so that a replay reads the same rows in the same order.
-        let mine: Vec<PlannedFile> =
-            files.into_iter().skip(subtask.index).step_by(subtask.parallelism.max(1)).collect();
-        let task = FileReadTask {
-            reader: Arc::clone(&self.reader),
-            folders: self.folders.clone(),
-            zone: self.zone,
-            schema: Arc::clone(&self.schema),
-        };
+        drop(state);
+        let rows = self.rows.clone();
+        let pieces = rows.share(files, subtask);
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let running = self.readers.running();
+        let running = self.threads.running();
         tokio::task::spawn_blocking(move || {
             let _running = running;
-            for file in &mine {
-                let sent = task.read(file, &sender);
+            if let Err(e) = rows.send(&pieces, &sender) {
                 // Sending fails if the consumer is gone, and then nobody needs the error.
-                if let Err(e) = sent {
-                    let _ = sender.blocking_send(Err(e));
-                    return;
-                }
+                let _ = sender.blocking_send(Err(e));
             }
         });
         Ok(Box::pin(stream::unfold(receiver, |mut receiver| async {
@@ -216,72 +275,41 @@ impl StreamSource for FileStreamSource {
     }
 
     async fn latest(&self) -> Result<Option<Offset>> {
-        let mut state = self.state.lock().await;
-        while let Some(entry) = self.entry(state.loaded).await? {
-            state.seen.extend(entry.files.into_iter().map(|f| f.path));
-            state.loaded += 1;
+        let state = self.lock().await;
+        let mut next = state.entries.keys().next_back().map_or(0, |last| last + 1).max(state.loaded);
+        drop(state);
+        while self.log.contains(next).await? {
+            next += 1;
         }
-        Ok(state.loaded.checked_sub(1).map(offset))
+        Ok(next.checked_sub(1).map(offset))
     }
 
-    async fn release(&self, _end: &Offset) -> Result<()> {
-        // The log distinguishes new files from those already read, so no entry can be deleted.
-        Ok(())
+    async fn release(&self, end: &Offset) -> Result<()> {
+        let until = entry_number(end)? + 1;
+        let mut state = self.lock().await;
+        let before = std::mem::replace(&mut state.released, until);
+        let forgotten_before_us = state.seen.forgotten_before_us();
+        let clean = self.config.clean.clone();
+        let committed =
+            || state.entries.range(before..until).flat_map(|(_, entry)| entry.files.iter().cloned());
+        let files: Vec<PlannedFile> =
+            if clean == CleanSource::Off { Vec::new() } else { committed().collect() };
+        drop(state);
+        self.log.summarise(before..until, forgotten_before_us).await?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let running = self.threads.running();
+        blocking(move || {
+            let _running = running;
+            clean.clean(&files);
+            Ok(())
+        })
+        .await
     }
 
     async fn close(&self) {
-        self.readers.ended().await;
-    }
-}
-
-/// Reads files on a thread that may block.
-struct FileReadTask {
-    reader: Arc<dyn FileReader>,
-    folders: Vec<Field>,
-    zone: Zone,
-    schema: SchemaRef,
-}
-
-impl FileReadTask {
-    /// Sends the rows of one file. The file must be unchanged both before and after it is read, since it
-    /// could be replaced in between.
-    fn read(&self, planned: &PlannedFile, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
-        check_unchanged(planned)?;
-        let file = FileEntry {
-            path: planned.path.clone(),
-            size_bytes: planned.size_bytes,
-            modified_us: planned.modified_us,
-            folders: planned.folders.clone(),
-        };
-        let values = self.values(&file)?;
-        let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
-        let split = Split::whole(Arc::new(file));
-        // Reading a file that is being replaced can fail with any error; the change is the cause to report.
-        let change_or = |e: Error| check_unchanged(planned).err().unwrap_or(e);
-        let batches =
-            read_split(self.reader.as_ref(), &split, &columns, &self.schema, &values).map_err(change_or)?;
-        for batch in batches {
-            if sender.blocking_send(Ok(batch.map_err(change_or)?)).is_err() {
-                return Ok(());
-            }
-        }
-        check_unchanged(planned)
-    }
-
-    fn values(&self, file: &FileEntry) -> Result<Vec<datafusion::common::ScalarValue>> {
-        let names = self.folders.iter().map(|f| f.name().to_lowercase());
-        if !file.folders.iter().map(|(k, _)| k.to_lowercase()).eq(names) {
-            return Err(Error::new(
-                ErrorKind::Runtime,
-                "CONFLICTING_PARTITION_COLUMN_NAMES",
-                "KD009",
-                format!(
-                    "The partition columns of {} differ from those of the files before it.",
-                    path::uri(&file.path)
-                ),
-            ));
-        }
-        partition::values(file, &self.folders, self.zone)
+        self.threads.ended().await;
     }
 }
 
@@ -296,8 +324,4 @@ fn entry_number(offset: &Offset) -> Result<u64> {
 
 fn entry_after(start: Option<&Offset>) -> Result<u64> {
     start.map_or(Ok(0), |s| entry_number(s).map(|n| n + 1))
-}
-
-fn missing_entry(number: u64) -> Error {
-    checkpoint_corrupt(format!("Entry {number} of a file source's log is missing."))
 }

@@ -514,7 +514,10 @@ impl Coordinator {
         match command {
             // Epochs in flight are not committed: the next start replays them.
             QueryCommand::Stop => self.ending = Ending::Now,
-            QueryCommand::ProcessAll(waiter) => self.add_waiter(waiter),
+            QueryCommand::ProcessAll(waiter) => {
+                self.context.plan.graph.sources().for_each(|(_, source)| source.look_now());
+                self.add_waiter(waiter);
+            }
             QueryCommand::Drain => {
                 (self.freeze, self.finite, self.drain) = (true, true, true);
                 // The user waits, so the interval does not count.
