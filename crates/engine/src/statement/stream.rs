@@ -159,7 +159,7 @@ pub(crate) async fn launch(
     let output_mode = mode_of(request.output_mode)?;
     // Lowered before anything is stopped or written: a query that is not supported changes nothing.
     let state = engine.runtime.state(session.plan_options(true));
-    let lowered = lower::lower(resolved, &state, output_mode, settings_of_state(session))?;
+    let lowered = lower::lower(resolved, (session, &state), output_mode, settings_of_state(session))?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
     // Two runs on one checkpoint would fence each other; the newer one wins, as in Spark.
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {

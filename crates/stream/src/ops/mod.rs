@@ -10,6 +10,7 @@ mod build;
 mod deduplicate;
 mod evaluate;
 mod event_time;
+mod join;
 mod key_encoder;
 mod operator;
 mod processing_time;
@@ -21,5 +22,5 @@ mod watermark;
 
 pub(crate) use build::{BuiltInput, BuiltOperator, build};
 pub(crate) use key_encoder::KeyEncoder;
-pub(crate) use operator::{EmittedRows, EpochDescriptor, Operator, StateDeltas, StateReport};
+pub(crate) use operator::{EmittedRows, EpochDescriptor, EpochTables, Operator, StateDeltas, StateReport};
 pub(crate) use watermark::EventTimes;

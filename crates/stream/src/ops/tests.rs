@@ -78,7 +78,7 @@ fn build(spec: &AggregateSpec, mode: OutputMode) -> (Evaluate, Aggregate) {
 }
 
 fn epoch(late_us: i64, watermark_us: i64) -> EpochDescriptor {
-    EpochDescriptor { epoch: Epoch(0), watermark_us, late_us, processing_time_us: 0 }
+    EpochDescriptor { epoch: Epoch(0), watermark_us, late_us, processing_time_us: 0, tables: Arc::default() }
 }
 
 /// Processes rows, which are late up to `late_us`.

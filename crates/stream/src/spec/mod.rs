@@ -7,8 +7,12 @@
 //! epoch. Not here: names, SQL, optimisation, and connectors by name.
 
 mod graph;
+mod join;
+mod static_join;
 
 pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning, abbreviated};
+pub use join::{StreamJoinSide, StreamJoinSpec};
+pub use static_join::{StaticJoinSpec, StaticJoinType, StaticRead, StaticTable};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -48,6 +52,10 @@ pub enum OperatorSpec {
     Aggregate(AggregateSpec),
     /// Drops rows whose key has been seen; keeps the keys in state. One input.
     Deduplicate(DeduplicateSpec),
+    /// Joins the rows of two inputs, which it keeps in state.
+    StreamJoin(StreamJoinSpec),
+    /// Joins the rows of one input with a bounded table.
+    StaticJoin(StaticJoinSpec),
 }
 
 /// One stateless step.
@@ -100,18 +108,18 @@ pub struct DeduplicateSpec {
     pub schema: SchemaRef,
 }
 
-/// When the watermark lets a key of a deduplication expire.
+/// When the watermark lets what is kept in state expire: a key of a deduplication, or a row of a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// No watermark reaches the key.
+    /// No watermark reaches it.
     Never,
     /// At the event time that is the key with this number: later rows of the same time are late.
     Key(usize),
-    /// A delay after the event time of the first row of the key.
+    /// A delay after the event time of the row; for a key, of its first row.
     After {
         /// Index of the event-time column of the rows.
         column: usize,
-        /// The delay in microseconds.
+        /// The delay in microseconds. The rows of a join may have a negative one.
         delay_us: i64,
     },
 }

@@ -11,6 +11,7 @@ mod compact;
 mod delta;
 mod expiry;
 mod keys;
+mod rows;
 mod snapshot;
 mod table;
 
@@ -19,5 +20,6 @@ pub(crate) use compact::{compact, wants_compaction};
 pub(crate) use delta::StateFormat;
 pub(crate) use expiry::ExpiringKeys;
 pub(crate) use keys::{KEY_GROUPS, KEY_HASH, KeyRange, key_group, owner};
+pub(crate) use rows::{KeyedRow, KeyedRows, RowSlot};
 pub(crate) use snapshot::{StateLayout, decode, encode};
 pub(crate) use table::{NEVER, StateRow, StateTable};

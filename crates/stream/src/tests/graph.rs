@@ -33,7 +33,7 @@ async fn a_union_of_sources_gives_the_batch_answer_whatever_kills_it() {
 }
 
 /// Runs a query until it completes, killing it at random.
-async fn run_with_kills(env: &TestEnv, operators: Vec<crate::OperatorSpec>, seed: u64) {
+pub(super) async fn run_with_kills(env: &TestEnv, operators: Vec<crate::OperatorSpec>, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..6 {
         let probe = Kill::new(None, random.usize(3..60));

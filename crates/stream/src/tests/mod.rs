@@ -11,6 +11,7 @@ mod env;
 mod formats;
 mod graph;
 mod growth;
+mod join;
 mod kill;
 mod pressure;
 mod processing_time;
