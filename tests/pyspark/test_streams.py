@@ -532,3 +532,56 @@ def test_joins_of_a_stream_and_a_table_on_either_side(spark, tmp_path):
         with pytest.raises(AnalysisException, match="on the right") as caught:
             run(table.join(stream, "k", how), "refused")
         assert caught.value.getCondition() == "_LEGACY_ERROR_TEMP_3102"
+
+
+def test_complete_mode_replaces_the_result_with_each_epoch(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 5), event(2, "z", 3))
+    totals = source(spark, tmp_path / "in").groupBy("k").agg(F.sum("v").alias("s")).orderBy(F.desc("s"))
+    live = totals.writeStream.format("memory").queryName("totals").outputMode("complete").start()
+    top = totals.limit(2).writeStream.format("memory").queryName("top").outputMode("complete").start()
+
+    def run():
+        query = (
+            totals.writeStream.format("delta").outputMode("complete").option("checkpointLocation", str(tmp_path / "checkpoint"))
+            .trigger(availableNow=True).start(str(tmp_path / "out"))
+        )
+        assert query.awaitTermination(60) and query.exception() is None
+        return sorted(rows(spark.read.format("delta").load(str(tmp_path / "out"))))
+
+    try:
+        live.processAllAvailable()
+        assert rows(spark.table("totals")) == [("y", 5), ("z", 3), ("x", 1)]
+        assert run() == [("x", 1), ("y", 5), ("z", 3)]
+        put(tmp_path / "in", "b.json", event(3, "x", 10))
+        live.processAllAvailable()
+        top.processAllAvailable()
+        assert rows(spark.table("totals")) == [("x", 11), ("y", 5), ("z", 3)]
+        assert rows(spark.table("top")) == [("x", 11), ("y", 5)]
+        assert run() == [("x", 11), ("y", 5), ("z", 3)]
+    finally:
+        live.stop()
+        top.stop()
+
+
+def test_complete_mode_keeps_closed_windows_and_refuses_what_spark_refuses(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(1, "x", 1), event(30, "x", 2))
+    put(tmp_path / "in", "b.json", event(1, "x", 4))
+    stream = source(spark, tmp_path / "in").withWatermark("t", "1 minute")
+    windows = stream.groupBy(F.window("t", "10 minutes")).agg(F.sum("v").alias("s")).select("s")
+    query = windows.writeStream.format("memory").queryName("all_windows").outputMode("complete").start()
+    query.processAllAvailable()
+    put(tmp_path / "in", "c.json", event(2, "x", 8))
+    query.processAllAvailable()
+    assert sorted(rows(spark.table("all_windows"))) == [(2,), (13,)]
+    query.stop()
+    other = spark.readStream.schema("u timestamp, k string").json(str(tmp_path / "in")).withWatermark("u", "1 minute")
+    refused = [
+        (stream.select("k"), "complete", "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
+        (stream.join(other, "k").groupBy("k").count(), "complete", "_LEGACY_ERROR_TEMP_3102"),
+        (stream.orderBy("k"), "append", "_LEGACY_ERROR_TEMP_3102"),
+        (stream.groupBy("k").count().orderBy("k"), "update", "_LEGACY_ERROR_TEMP_3102"),
+    ]
+    for df, mode, condition in refused:
+        with pytest.raises(AnalysisException) as caught:
+            df.writeStream.format("memory").queryName("refused").outputMode(mode).start()
+        assert caught.value.getCondition() == condition

@@ -25,7 +25,9 @@ impl Lowering<'_> {
         let input = node.input.schema();
         let output_schema = arrow_schema(&node.schema);
         // Only a grouping key closes groups: the watermark says nothing of other columns.
-        let event_time = event_time_key(output_schema.fields().iter().take(node.group_expr.len()));
+        let keys = output_schema.fields().iter().take(node.group_expr.len());
+        // As in Spark, no group is late or closed where every epoch emits them all.
+        let event_time = if self.mode == OutputMode::Complete { None } else { event_time_key(keys) };
         if self.mode == OutputMode::Append && event_time.is_none() {
             return Err(unsupported::output_mode("append", "streaming aggregations without watermark"));
         }
@@ -41,6 +43,11 @@ impl Lowering<'_> {
             .with("the aggregates", calls.join(", "))
             .with("the layout of the state", layout(&aggregates)?)
             .with_format_1(fingerprint_of_format_1(node));
+        let meaning = match self.mode {
+            // Other modes remove groups, which the whole result would lack.
+            OutputMode::Complete => meaning.with("the output mode", "complete"),
+            OutputMode::Append | OutputMode::Update => meaning,
+        };
         let input_schema = arrow_schema(input);
         let spec = AggregateSpec { group, aggregates, event_time, input_schema, output_schema };
         let operator = self.graph.operator(OperatorSpec::Aggregate(spec), vec![rows.operator], meaning);

@@ -9,6 +9,7 @@ mod graph;
 mod join;
 mod join_condition;
 mod meaning;
+mod sort;
 mod static_join;
 mod static_plan;
 mod unsupported;
@@ -78,6 +79,9 @@ pub(crate) fn lower(
 ) -> Result<LoweredStream> {
     let mut lowering =
         Lowering { state, tables, mode, session, above_join: vec![], graph: LoweredStream::default() };
+    if mode == OutputMode::Complete && !sort::has_aggregate(&resolved.plan) {
+        return Err(unsupported::output_mode(mode.name(), "no streaming aggregations"));
+    }
     let rows = lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);
     // The sink sees the users' names; everything before it uses ids.
@@ -116,6 +120,8 @@ impl Lowering<'_> {
             }
             LogicalPlan::Filter(f) => self.filter(rows, &f.predicate, f.input.schema()),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate),
+            LogicalPlan::Sort(sort) => self.sort(rows, sort),
+            LogicalPlan::Limit(limit) => self.limit(rows, limit),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let keys: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
                 self.deduplicate(rows, &keys, input.schema(), false)

@@ -78,6 +78,9 @@ fn join_name(join_type: JoinType) -> String {
 pub(super) fn check_join_of_streams(join_type: JoinType, mode: OutputMode) -> Result<()> {
     let name = join_name(join_type);
     match join_type {
+        JoinType::Inner | JoinType::LeftSemi if mode == OutputMode::Complete => Err(legacy(format!(
+            "{name} join between two streaming DataFrames/Datasets is not supported in Complete output mode, only in Append and Update output modes."
+        ))),
         JoinType::Inner | JoinType::LeftSemi => Ok(()),
         JoinType::Left | JoinType::Right | JoinType::Full if mode == OutputMode::Append => Ok(()),
         JoinType::Left | JoinType::Right | JoinType::Full => Err(legacy(format!(
@@ -144,6 +147,14 @@ pub(super) fn types_in_state(schema: &DFSchema) -> Error {
     refused(&format!("A join of columns of the types {}", types.join(", ")))
 }
 
+/// A sort of rows that are not the whole result of an aggregate.
+pub(super) fn sorting() -> Error {
+    legacy(
+        "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in Complete output mode."
+            .to_owned(),
+    )
+}
+
 /// Several groupings of the same rows.
 pub(super) fn grouping_sets() -> Error {
     refused("GROUPING SETS, ROLLUP or CUBE")
@@ -201,7 +212,7 @@ pub(super) fn output_mode(mode: &str, operation: &str) -> Error {
         ErrorKind::Analysis,
         "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
         "42KDE",
-        format!("Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/Datasets."),
+        format!("Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/DataSets."),
     )
     .param("outputMode", mode)
     .param("operation", operation)

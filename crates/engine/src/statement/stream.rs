@@ -156,7 +156,7 @@ pub(crate) async fn launch(
         ));
     }
     let engine = session.engine()?;
-    let output_mode = mode_of(request.output_mode)?;
+    let output_mode = mode_of(request.output_mode);
     // Lowered before anything is stopped or written: a query that is not supported changes nothing.
     let state = engine.runtime.state(session.plan_options(true));
     let lowered = lower::lower(resolved, (session, &state), output_mode, settings_of_state(session))?;
@@ -222,13 +222,11 @@ async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
     }
 }
 
-fn mode_of(mode: ir::WriteOutputMode) -> Result<OutputMode> {
+fn mode_of(mode: ir::WriteOutputMode) -> OutputMode {
     match mode {
-        ir::WriteOutputMode::Append => Ok(OutputMode::Append),
-        ir::WriteOutputMode::Update => Ok(OutputMode::Update),
-        ir::WriteOutputMode::Complete => {
-            Err(Error::unsupported("the output mode complete").hint("Use append or update."))
-        }
+        ir::WriteOutputMode::Append => OutputMode::Append,
+        ir::WriteOutputMode::Update => OutputMode::Update,
+        ir::WriteOutputMode::Complete => OutputMode::Complete,
     }
 }
 

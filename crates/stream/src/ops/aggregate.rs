@@ -171,11 +171,20 @@ impl Aggregate {
     }
 
     fn emit_closed(&self, closed: &[StateRow]) -> Result<Option<RecordBatch>> {
-        let flat = self.state_codec.decode(closed.iter().map(|r| r.state.as_ref()))?;
-        let mut flat = flat.into_iter();
-        let states: Vec<Vec<ArrayRef>> =
-            self.functions.iter().map(|f| flat.by_ref().take(f.states.len()).collect()).collect();
+        let states = self.decode(closed.iter().map(|r| r.state.as_ref()))?;
         self.emit(closed.iter().map(|r| r.key.as_ref()), &states)
+    }
+
+    fn emit_all(&self) -> Result<Option<RecordBatch>> {
+        let all = self.table.scan();
+        let states = self.decode(all.iter().map(|(_, state)| *state))?;
+        self.emit(all.iter().map(|(key, _)| *key), &states)
+    }
+
+    /// Decodes states to the columns of each function.
+    fn decode<'a>(&self, states: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Vec<ArrayRef>>> {
+        let mut flat = self.state_codec.decode(states)?.into_iter();
+        Ok(self.functions.iter().map(|f| flat.by_ref().take(f.states.len()).collect()).collect())
     }
 
     /// Builds the output rows, one per key.
@@ -245,9 +254,14 @@ impl Operator for Aggregate {
             self.table.put(*pane, key, state);
         }
         // After the merge: a group may get its last rows in the epoch that closes it.
-        let closed = self.table.close(watermark_us);
+        let closed = match self.mode {
+            // Every epoch emits all groups, so none may be removed.
+            OutputMode::Complete => vec![],
+            OutputMode::Append | OutputMode::Update => self.table.close(watermark_us),
+        };
         let emit = match self.mode {
             OutputMode::Append => self.emit_closed(&closed)?,
+            OutputMode::Complete => self.emit_all()?,
             OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
         };
         emit.into_iter().for_each(|rows| output.emit(rows));

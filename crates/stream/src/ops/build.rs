@@ -7,6 +7,7 @@ use super::evaluate::Evaluate;
 use super::join::{StaticJoin, StreamJoin, stream_join_input};
 use super::key_encoder::KeyEncoder;
 use super::operator::Operator;
+use super::sort::Sort;
 use super::stateless::Steps;
 use super::union::Union;
 use super::watermark::Watermark;
@@ -66,12 +67,18 @@ pub(crate) fn build(node: &OperatorNode, mode: OutputMode) -> Result<BuiltOperat
         OperatorSpec::StaticJoin(spec) if inputs == 1 => {
             Ok(local(Box::new(StaticJoin::new(node.id.clone(), spec)?)))
         }
+        OperatorSpec::Sort(spec) if inputs == 1 => {
+            // Rows without keys are all of one worker.
+            let input = BuiltInput { prepare: None, keys: Some(KeyEncoder::new(&[])?) };
+            Ok(BuiltOperator { inputs: vec![input], operator: Box::new(Sort::new(spec)) })
+        }
         OperatorSpec::Stateless(_)
         | OperatorSpec::Watermark { .. }
         | OperatorSpec::Aggregate(_)
         | OperatorSpec::Deduplicate(_)
         | OperatorSpec::StreamJoin(_)
-        | OperatorSpec::StaticJoin(_) => {
+        | OperatorSpec::StaticJoin(_)
+        | OperatorSpec::Sort(_) => {
             Err(Error::internal(format!("the operator {} has {inputs} inputs", node.id)))
         }
     }

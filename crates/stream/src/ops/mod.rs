@@ -14,6 +14,7 @@ mod join;
 mod key_encoder;
 mod operator;
 mod processing_time;
+mod sort;
 mod stateless;
 #[cfg(test)]
 mod tests;

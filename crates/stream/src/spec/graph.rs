@@ -213,6 +213,7 @@ impl OperatorSpec {
             Self::Deduplicate(_) => "deduplicate",
             Self::StreamJoin(_) => "join",
             Self::StaticJoin(_) => "lookup",
+            Self::Sort(_) => "sort",
         }
     }
 
@@ -222,7 +223,8 @@ impl OperatorSpec {
             | Self::Stateless(_)
             | Self::Watermark { .. }
             | Self::Union
-            | Self::StaticJoin(_) => false,
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => false,
             Self::Aggregate(_) | Self::Deduplicate(_) | Self::StreamJoin(_) => true,
         }
     }
@@ -238,6 +240,7 @@ impl OperatorSpec {
             | Self::Watermark { .. }
             | Self::Union
             | Self::StaticJoin(_)
+            | Self::Sort(_)
             | Self::Deduplicate(_) => false,
         }
     }
@@ -253,7 +256,8 @@ impl OperatorSpec {
             | Self::Stateless(_)
             | Self::Watermark { .. }
             | Self::Union
-            | Self::StaticJoin(_) => "none",
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => "none",
         }
     }
 
@@ -264,7 +268,8 @@ impl OperatorSpec {
             | Self::Stateless(_)
             | Self::Watermark { .. }
             | Self::Union
-            | Self::StaticJoin(_) => false,
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => false,
             Self::Aggregate(spec) => spec.event_time.is_some(),
             Self::Deduplicate(spec) => spec.expiry != Expiry::Never,
             Self::StreamJoin(spec) => spec.sides().iter().any(|side| side.expiry != Expiry::Never),
@@ -280,6 +285,7 @@ impl OperatorSpec {
             | Self::Watermark { .. }
             | Self::Union
             | Self::StaticJoin(_)
+            | Self::Sort(_)
             | Self::Aggregate(_)
             | Self::Deduplicate(_) => 0,
         }

@@ -14,6 +14,7 @@ pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning
 pub use join::{StreamJoinSide, StreamJoinSpec};
 pub use static_join::{StaticJoinSpec, StaticJoinType, StaticRead, StaticTable};
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -56,6 +57,8 @@ pub enum OperatorSpec {
     StreamJoin(StreamJoinSpec),
     /// Joins the rows of one input with a bounded table.
     StaticJoin(StaticJoinSpec),
+    /// Sorts the rows of each epoch. One input.
+    Sort(SortSpec),
 }
 
 /// One stateless step.
@@ -93,6 +96,28 @@ pub struct AggregateSpec {
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
     pub output_schema: SchemaRef,
+}
+
+/// A sort of the rows of each epoch, of which all or some are passed.
+#[derive(Debug, Clone)]
+pub struct SortSpec {
+    /// What the rows are sorted by; nothing leaves them in any order.
+    pub keys: Vec<SortKey>,
+    /// How many rows are left out at the beginning.
+    pub skip: usize,
+    /// How many of the others are passed at most.
+    pub fetch: Option<usize>,
+    /// The columns of the rows.
+    pub schema: SchemaRef,
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    /// The expression over the rows.
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// The direction, and the place of nulls.
+    pub options: SortOptions,
 }
 
 /// A deduplication.

@@ -84,6 +84,17 @@ impl StateTable {
         closed
     }
 
+    /// Returns all keys with their state, ordered by pane and key.
+    pub(crate) fn scan(&self) -> Vec<(&[u8], &[u8])> {
+        let mut all = Vec::with_capacity(self.rows);
+        for pane in self.panes.values() {
+            let mut rows: Vec<_> = pane.iter().map(|(key, state)| (key.as_ref(), state.as_ref())).collect();
+            rows.sort_unstable();
+            all.append(&mut rows);
+        }
+        all
+    }
+
     /// Returns the number of keys.
     pub(crate) fn rows(&self) -> usize {
         self.rows

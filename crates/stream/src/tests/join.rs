@@ -4,7 +4,8 @@ use super::behaviour::{row, rows};
 use super::env::*;
 use super::graph::run_with_kills;
 use super::source_and_sink::TestSource;
-use crate::{Expiry, OperatorSpec, StreamJoinSide, StreamJoinSpec};
+use crate::{Expiry, OperatorSpec, StaticJoinSpec, StaticJoinType, StaticRead, StaticTable};
+use crate::{StreamJoinSide, StreamJoinSpec};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
@@ -164,5 +165,68 @@ async fn an_aggregate_above_a_join_counts_all_of_its_rows() {
         let of_left: Vec<InputRow> =
             expect(JoinType::Left, &left, &right).into_iter().filter_map(|(l, _)| l).collect();
         assert_eq!(env.answer().unwrap(), super::env::expect(&of_left), "seed {seed}");
+    }
+}
+
+/// Rows of a bounded table, which are the same in each epoch.
+#[derive(Debug)]
+struct TestTable(Vec<InputRow>);
+
+#[async_trait::async_trait]
+impl StaticTable for TestTable {
+    async fn read(&self, _request: StaticRead) -> thalweg_common::Result<RecordBatch> {
+        Ok(batch(&self.0))
+    }
+}
+
+fn static_join(join_type: StaticJoinType, stream_is_left: bool, table: &[InputRow]) -> Vec<OperatorSpec> {
+    let joined = joined_schema();
+    let value = |place: usize| -> Arc<dyn PhysicalExpr> { Arc::new(Column::new("v", place)) };
+    let key = || -> Vec<Arc<dyn PhysicalExpr>> { vec![Arc::new(Column::new("k", 0))] };
+    let semi = matches!(join_type, StaticJoinType::Semi | StaticJoinType::Anti);
+    let (stream, of_table) = if stream_is_left { (2, 6) } else { (6, 2) };
+    vec![OperatorSpec::StaticJoin(StaticJoinSpec {
+        join_type,
+        stream_is_left,
+        stream_keys: key(),
+        table_keys: key(),
+        filter: Some(binary(value(stream), Operator::GtEq, value(of_table), &joined).unwrap()),
+        table: Arc::new(TestTable(table.to_vec())),
+        table_schema: input_schema(),
+        output_schema: if semi { input_schema() } else { nullable(&joined) },
+        joined_schema: joined,
+    })]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_with_a_table_gives_the_batch_answer_whatever_kills_it() {
+    use StaticJoinType::{Anti, Inner, Outer, Semi};
+    for (seed, join_type) in (0..16).zip([Inner, Outer, Semi, Anti].into_iter().cycle()) {
+        let (all, table) = (rows(seed, 60), rows(seed + 1000, 10));
+        let stream_is_left = seed % 8 < 4 || matches!(join_type, Semi | Anti);
+        let mut env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        env.delay_of_each = Some(5);
+        run_with_kills(&env, static_join(join_type, stream_is_left, &table), seed).await;
+        let mut expected = vec![];
+        for row in &all {
+            let found: Vec<_> = table.iter().filter(|t| t.0 == row.0 && row.2 >= t.2).collect();
+            let mine = Some(row.clone());
+            match join_type {
+                Semi if found.is_empty() => {}
+                Anti if !found.is_empty() => {}
+                Semi | Anti => expected.push((mine, None)),
+                Inner | Outer => {
+                    if found.is_empty() && join_type == Outer {
+                        expected.push((mine.clone(), None));
+                    }
+                    expected.extend(found.into_iter().map(|t| (mine.clone(), Some(t.clone()))));
+                }
+            }
+        }
+        if !stream_is_left {
+            expected = expected.into_iter().map(|(mine, theirs)| (theirs, mine)).collect();
+        }
+        expected.sort();
+        assert_eq!(found(&env), expected, "{join_type:?} seed {seed}");
     }
 }
