@@ -9,6 +9,7 @@ mod graph;
 mod join;
 mod join_condition;
 mod meaning;
+mod panes;
 mod sort;
 mod static_join;
 mod static_plan;
@@ -109,6 +110,12 @@ impl Lowering<'_> {
             // The filter stays, and the join learns from it what the rows of the result have in common.
             self.above_join.push(filter.predicate.clone());
         }
+        if let LogicalPlan::Aggregate(aggregate) = plan
+            && let Some((panes, windows)) = self.in_panes(aggregate)?
+        {
+            let rows = self.node(&panes.input)?;
+            return self.aggregate(rows, &panes, Some(windows));
+        }
         // All other operators of a stream have one input.
         let inputs = plan.inputs();
         let [input] = inputs.as_slice() else { return Err(unsupported::operator(plan)) };
@@ -119,7 +126,7 @@ impl Lowering<'_> {
                 self.project(rows, &p.expr, p.input.schema(), arrow_schema(&p.schema))
             }
             LogicalPlan::Filter(f) => self.filter(rows, &f.predicate, f.input.schema()),
-            LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate, None),
             LogicalPlan::Sort(sort) => self.sort(rows, sort),
             LogicalPlan::Limit(limit) => self.limit(rows, limit),
             LogicalPlan::Distinct(Distinct::All(input)) => {

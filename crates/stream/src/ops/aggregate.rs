@@ -8,20 +8,19 @@
 //!
 //! Late rows are dropped and counted. By Spark's rule a row is late if the event time of its group is at or
 //! below the watermark of the previous epoch. Late groups are counted too, since Spark drops rows after it
-//! has grouped them. Not here: expressions (see [`super::aggregate_input`]), sliding windows (rows arrive
-//! unnested), retraction.
+//! has grouped them. Groups of panes of sliding windows are merged by [`super::panes`]. Not here: expressions
+//! (see [`super::aggregate_input`]), retraction.
 
 use super::accumulate::{MergeableAggregate, PartialState};
 use super::aggregate_input::AggregateInputLayout;
 use super::event_time::event_times;
 use super::key_encoder::KeyEncoder;
 use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
+use super::panes::{Panes, WindowMerge};
 use super::stateless::{batch_of, boolean};
 use crate::error::other_layout;
-use crate::spec::{AggregateSpec, EventTimeKey};
-use crate::state::{
-    EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group,
-};
+use crate::spec::{AggregateSpec, EventTimeKey, SlidingWindows};
+use crate::state::{EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -43,6 +42,7 @@ pub(crate) struct Aggregate {
     functions: Vec<MergeableAggregate>,
     input: AggregateInputLayout,
     event_time: Option<EventTimeKey>,
+    windows: Option<SlidingWindows>,
     output: SchemaRef,
     mode: OutputMode,
     keys: KeyEncoder,
@@ -52,6 +52,14 @@ pub(crate) struct Aggregate {
     groups: EpochGroups,
     late_us: i64,
     watermark_us: i64,
+}
+
+/// Returns the encoder of the group columns. The panes of a key are on one worker, which merges them.
+pub(crate) fn aggregate_keys(spec: &AggregateSpec, input: &AggregateInputLayout) -> Result<KeyEncoder> {
+    match (spec.windows, spec.event_time) {
+        (Some(_), Some(key)) => KeyEncoder::without(&input.key_types(), key.group_index),
+        _ => KeyEncoder::new(&input.key_types()),
+    }
 }
 
 /// The groups that the running epoch has touched.
@@ -99,9 +107,10 @@ impl Aggregate {
             groups: EpochGroups::new(&functions)?,
             functions,
             event_time: spec.event_time,
+            windows: spec.windows,
             output: Arc::clone(&spec.output_schema),
             mode,
-            keys: KeyEncoder::new(&input.key_types())?,
+            keys: aggregate_keys(spec, input)?,
             state_layout: StateLayout::new(&input.key_types(), &states),
             state_codec: RowCodec::new(&states)?,
             table: StateTable::default(),
@@ -176,9 +185,21 @@ impl Aggregate {
     }
 
     fn emit_all(&self) -> Result<Option<RecordBatch>> {
-        let all = self.table.scan();
+        let all = self.table.scan(..);
         let states = self.decode(all.iter().map(|(_, state)| *state))?;
         self.emit(all.iter().map(|(key, _)| *key), &states)
+    }
+
+    /// Emits the sliding windows that the watermark closes in this epoch.
+    fn emit_windows(&self, windows: SlidingWindows, window: usize, output: &mut EmittedRows) -> Result<()> {
+        // A pane of such a window is removed with its last window, at most a window's size later.
+        let panes = self.table.scan(..=self.watermark_us.saturating_add(windows.size_us));
+        let panes = Panes {
+            keys: self.keys.columns(panes.iter().map(|(key, _)| *key))?,
+            states: self.decode(panes.iter().map(|(_, state)| *state))?,
+        };
+        let merge = WindowMerge { windows, window, functions: &self.functions, output: &self.output };
+        merge.emit(&panes, (self.late_us, self.watermark_us), output)
     }
 
     /// Decodes states to the columns of each function.
@@ -219,8 +240,9 @@ impl Aggregate {
         let fresh: HashSet<&[u8]> =
             touched.iter().zip(known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
         let gone = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
-        let format =
-            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
+        let groups = |keys: &[&[u8]]| self.keys.groups_of(keys);
+        let (keys, values, layout) = (self.keys.codec(), &self.state_codec, &self.state_layout);
+        let format = StateFormat { keys, values, layout, groups: &groups };
         format.delta(upserts, gone)
     }
 
@@ -228,7 +250,8 @@ impl Aggregate {
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
         // Without an event time only a drain closes groups.
         let Some(key) = self.event_time else { return Ok(vec![NEVER; rows]) };
-        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.unwrap_or(NEVER)).collect())
+        let closes = |time: i64| self.windows.map_or(time, |windows| windows.last_end(time));
+        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.map_or(NEVER, closes)).collect())
     }
 }
 
@@ -254,12 +277,17 @@ impl Operator for Aggregate {
             self.table.put(*pane, key, state);
         }
         // After the merge: a group may get its last rows in the epoch that closes it.
+        if let (Some(windows), Some(key)) = (self.windows, self.event_time) {
+            self.emit_windows(windows, key.group_index, output)?;
+        }
         let closed = match self.mode {
             // Every epoch emits all groups, so none may be removed.
             OutputMode::Complete => vec![],
             OutputMode::Append | OutputMode::Update => self.table.close(watermark_us),
         };
         let emit = match self.mode {
+            // Windows of panes are emitted already.
+            OutputMode::Append if self.windows.is_some() => None,
             OutputMode::Append => self.emit_closed(&closed)?,
             OutputMode::Complete => self.emit_all()?,
             OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
@@ -291,9 +319,10 @@ impl Operator for Aggregate {
         let keys = self.keys.encode(&columns, batch.num_rows())?;
         let states = self.state_codec.encode(&self.state_layout.states(batch), batch.num_rows())?;
         let live = self.state_layout.live(batch)?;
-        for (row, (pane, key)) in panes.into_iter().zip(keys.iter()).enumerate() {
+        let groups = self.keys.groups(&columns, &keys)?;
+        for (row, ((pane, key), group)) in panes.into_iter().zip(keys.iter()).zip(groups).enumerate() {
             // All workers read all files: their number may differ from that of the run that wrote them.
-            if !owned.contains(key_group(key)) {
+            if !owned.contains(group) {
                 continue;
             }
             match live.value(row) {

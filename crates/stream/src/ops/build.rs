@@ -1,6 +1,6 @@
 //! Creates the operator of a node, with what happens to rows before they reach it.
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, aggregate_keys};
 use super::aggregate_input::aggregate_input;
 use super::deduplicate::{Deduplicate, deduplicate_input};
 use super::evaluate::Evaluate;
@@ -55,7 +55,7 @@ pub(crate) fn build(node: &OperatorNode, mode: OutputMode) -> Result<BuiltOperat
         OperatorSpec::Aggregate(spec) if inputs == 1 => {
             let (prepare, layout) = aggregate_input(spec)?;
             let operator = Box::new(Aggregate::new(spec, &layout, mode)?);
-            let keys = KeyEncoder::new(&layout.key_types())?;
+            let keys = aggregate_keys(spec, &layout)?;
             Ok(BuiltOperator { inputs: vec![BuiltInput::exchanged(prepare, keys)], operator })
         }
         OperatorSpec::Deduplicate(spec) if inputs == 1 => {

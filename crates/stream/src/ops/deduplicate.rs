@@ -10,7 +10,9 @@ use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, State
 use super::stateless::batch_of;
 use crate::error::unsupported;
 use crate::spec::{DeduplicateSpec, Expiry};
-use crate::state::{ExpiringKeys, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, key_group};
+use crate::state::{
+    ExpiringKeys, GroupsOfKeys, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, key_group,
+};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
@@ -92,8 +94,8 @@ impl Deduplicate {
         })
     }
 
-    fn state(&self) -> StateFormat<'_> {
-        StateFormat { keys: self.encoder.codec(), values: &self.times, layout: &self.layout }
+    fn state<'a>(&'a self, groups: GroupsOfKeys<'a>) -> StateFormat<'a> {
+        StateFormat { keys: self.encoder.codec(), values: &self.times, layout: &self.layout, groups }
     }
 }
 
@@ -133,9 +135,10 @@ impl Operator for Deduplicate {
         let times: ArrayRef = Arc::new(open.iter().map(|(_, expires)| *expires).collect::<Int64Array>());
         let times = self.times.encode(&[times], open.len())?;
         let upserts = open.iter().zip(times.iter()).map(|((key, _), time)| (key.as_ref(), time)).collect();
+        let groups = |keys: &[&[u8]]| self.encoder.groups_of(keys);
         let gone = expired.iter().filter(|k| !fresh.contains_key(k.as_ref())).map(AsRef::as_ref).collect();
         let state = StateReport {
-            deltas: vec![(KEYS, self.state().delta(upserts, gone)?)],
+            deltas: vec![(KEYS, self.state(&groups).delta(upserts, gone)?)],
             rows_total: self.seen.len() as u64,
             rows_updated: fresh.len() as u64,
             rows_removed: expired.len() as u64,

@@ -13,6 +13,7 @@ mod event_time;
 mod join;
 mod key_encoder;
 mod operator;
+mod panes;
 mod processing_time;
 mod sort;
 mod stateless;

@@ -66,6 +66,7 @@ fn spec(grouped: bool) -> AggregateSpec {
         group,
         aggregates: vec![call(sum_udaf(), "sum"), call(count_udaf(), "count"), distinct],
         event_time: grouped.then_some(EventTimeKey { group_index: 0, kind: EventTimeKind::WindowEnd }),
+        windows: None,
         input_schema: schema(),
         output_schema: Arc::new(Schema::new(fields)),
     }

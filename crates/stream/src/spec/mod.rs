@@ -92,6 +92,8 @@ pub struct AggregateSpec {
     pub aggregates: Vec<AggregateFunctionCall>,
     /// The group column by which groups are closed, if there is one.
     pub event_time: Option<EventTimeKey>,
+    /// The sliding windows of which the event-time column has the panes; without them its groups are the windows.
+    pub windows: Option<SlidingWindows>,
     /// The columns before the aggregate.
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
@@ -156,6 +158,17 @@ pub struct AggregateFunctionCall {
     pub function: Arc<AggregateFunctionExpr>,
     /// The condition of `FILTER`.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// Sliding windows, with lengths in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlidingWindows {
+    /// The length of each window.
+    pub size_us: i64,
+    /// The distance of their starts, which is not more than the size.
+    pub slide_us: i64,
+    /// The offset of their starts from 1970-01-01 UTC.
+    pub start_us: i64,
 }
 
 /// The group column that is an event time.

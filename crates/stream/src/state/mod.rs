@@ -17,7 +17,7 @@ mod table;
 
 pub(crate) use codec::{EncodedRows, RowCodec};
 pub(crate) use compact::{compact, wants_compaction};
-pub(crate) use delta::StateFormat;
+pub(crate) use delta::{GroupsOfKeys, StateFormat};
 pub(crate) use expiry::ExpiringKeys;
 pub(crate) use keys::{KEY_GROUPS, KEY_HASH, KeyRange, key_group, owner};
 pub(crate) use rows::{KeyedRow, KeyedRows, RowSlot};

@@ -6,6 +6,7 @@
 
 use datafusion::common::HashMap;
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
 /// The pane of keys that only draining closes.
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -84,10 +85,10 @@ impl StateTable {
         closed
     }
 
-    /// Returns all keys with their state, ordered by pane and key.
-    pub(crate) fn scan(&self) -> Vec<(&[u8], &[u8])> {
-        let mut all = Vec::with_capacity(self.rows);
-        for pane in self.panes.values() {
+    /// Returns the keys of some panes with their state, ordered by pane and key.
+    pub(crate) fn scan(&self, panes: impl RangeBounds<i64>) -> Vec<(&[u8], &[u8])> {
+        let mut all = Vec::new();
+        for (_, pane) in self.panes.range(panes) {
             let mut rows: Vec<_> = pane.iter().map(|(key, state)| (key.as_ref(), state.as_ref())).collect();
             rows.sort_unstable();
             all.append(&mut rows);

@@ -86,6 +86,7 @@ pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
             call(avg_udaf(), vec![float], "avg", Some(above.unwrap())),
         ],
         event_time: with_time.then_some(key),
+        windows: None,
         input_schema: input_schema(),
         output_schema: Arc::new(Schema::new(vec![
             Field::new("w", time(), true),
@@ -166,6 +167,7 @@ pub(crate) fn two_windows(delay: i64) -> Vec<OperatorSpec> {
         group: vec![cast(end, &schema, time()).unwrap(), column("k")],
         aggregates: vec![sum("sum"), sum("count")],
         event_time: first.event_time,
+        windows: None,
         input_schema: Arc::clone(&schema),
         output_schema: Arc::new(schema.project(&[0, 1, 2, 3]).unwrap()),
     };

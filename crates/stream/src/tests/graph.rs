@@ -4,7 +4,7 @@ use super::behaviour::{row, rows};
 use super::env::*;
 use super::kill::Kill;
 use super::source_and_sink::TestSource;
-use crate::{OperatorSpec, OutputMode, SortKey, SortSpec};
+use crate::{OperatorSpec, OutputMode, SlidingWindows, SortKey, SortSpec};
 use arrow::compute::SortOptions;
 use datafusion::physical_expr::expressions::col;
 use std::sync::Arc;
@@ -168,5 +168,50 @@ async fn the_whole_result_is_emitted_in_order_whatever_kills_the_query() {
         expected.sort_by_key(|((end, key), (sum, _))| (-sum, key.clone(), *end));
         let expected: Vec<_> = expected.into_iter().skip(skip).take(fetch.unwrap_or(usize::MAX)).collect();
         assert_eq!(found, expected, "seed {seed}");
+    }
+}
+
+/// Operators that count each row in `count` windows, in panes of [`WINDOW`].
+fn in_panes(delay: i64, count: i64) -> Vec<OperatorSpec> {
+    let mut operators = windowed(delay);
+    if let Some(OperatorSpec::Aggregate(aggregate)) = operators.last_mut() {
+        let (size_us, slide_us) = (count * WINDOW * SECOND, WINDOW * SECOND);
+        aggregate.windows = Some(SlidingWindows { size_us, slide_us, start_us: 0 });
+    }
+    operators
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panes_merge_to_the_windows_of_the_batch_answer_whatever_kills_the_query() {
+    for seed in 0..20 {
+        let mut all = rows(seed, 120);
+        // A gap in which no window has rows.
+        all.extend(rows(seed + 50, 20).into_iter().map(|(k, t, v)| (k, t + 100_000_000, v)));
+        let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        run_with_kills(&env, in_panes(5, 3), seed).await;
+        let mut expected = Answer::new();
+        for ((end, key), (sum, count)) in expect(&all) {
+            for later in 0..3 {
+                let slot = expected.entry((end + later * WINDOW, key.clone())).or_default();
+                *slot = (slot.0 + sum, slot.1 + count);
+            }
+        }
+        assert_eq!(env.answer().unwrap(), expected, "seed {seed}");
+    }
+}
+
+/// A late row counts in those of its windows that are still open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panes_give_what_a_row_per_window_gives_also_with_late_rows() {
+    for seed in 0..20 {
+        let mut all = rows(seed, 120);
+        let mut random = fastrand::Rng::with_seed(seed);
+        all.iter_mut().for_each(|row| row.1 -= random.i64(0..25));
+        let answer = async |operators: Vec<OperatorSpec>| {
+            let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+            env.run(&RunOptions::new(operators).workers(2)).await.unwrap();
+            env.answer().unwrap()
+        };
+        assert_eq!(answer(in_panes(0, 2)).await, answer(sliding(0)).await, "seed {seed}");
     }
 }
