@@ -341,7 +341,7 @@ def test_unions_duplicates_and_windows_of_windows(spark, tmp_path):
     table, progress = run(large, "large")
     assert sorted(r.s for r in table.collect()) == [3, 4]
     names = [operator.operatorName for operator in progress.stateOperators]
-    assert names == ["dedupe", "stateStoreSave", "stateStoreSave"]
+    assert names == ["stateStoreSave", "stateStoreSave", "dedupe"]
 
 
 def test_state_is_recognised_by_what_functions_compute(spark, tmp_path):
@@ -585,3 +585,12 @@ def test_complete_mode_keeps_closed_windows_and_refuses_what_spark_refuses(spark
         with pytest.raises(AnalysisException) as caught:
             df.writeStream.format("memory").queryName("refused").outputMode(mode).start()
         assert caught.value.getCondition() == condition
+
+
+def test_a_filter_above_a_join_drops_rows_before_they_move_the_watermark(spark, tmp_path):
+    put_ads_and_clicks(tmp_path, "a", [(1, 0), (50, 3000)], [(1, 5), (2, 3000)])
+    ads, clicks = two_streams(spark, tmp_path)
+    joined = ads.join(clicks, F.expr(IN_RANGE)).where("ad < 10 and of < 10").select("ad")
+    query = joined.writeStream.format("memory").queryName("filtered_join").trigger(availableNow=True).start()
+    assert query.awaitTermination(60) and rows(spark.table("filtered_join")) == [(1,)]
+    assert query.lastProgress.eventTime["watermark"] == "2023-12-31T23:59:50.000Z"

@@ -143,7 +143,7 @@ fn check(plan: &StreamPlan) -> Result<()> {
     let is_aggregate = |o: &OperatorSpec| matches!(o, OperatorSpec::Aggregate(_));
     if graph.has_above(is_watermark, OperatorSpec::is_stateful) {
         // Its event times depend on the watermark that closes the state below.
-        return Err(unsupported("a watermark after an aggregation"));
+        return Err(unsupported("a watermark after a stateful operator"));
     }
     let mode = plan.output_mode;
     if mode != OutputMode::Append && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {

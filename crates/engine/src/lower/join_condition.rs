@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray, new_null
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, JoinType, ScalarValue};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Join, Operator};
@@ -43,6 +44,12 @@ impl JoinCondition {
                 (false, _) => found.keys.extend(keys),
                 (true, Some(side)) => found.of_one_side[side].push(conjunct),
                 (true, None) => rest.push(conjunct),
+            }
+        }
+        for conjunct in above.iter().flat_map(split_conjunction) {
+            // As in Spark, the filter drops the rows before they reach a watermark, unless it uses the event time.
+            if let Some(side) = kept_above(conjunct, join.join_type, schemas) {
+                found.of_one_side[side].push(conjunct.clone());
             }
         }
         // Rows of an outer join that the filter drops are not in the result, and the join still emits them.
@@ -176,6 +183,20 @@ fn dropped_before(conjunct: &Expr, join_type: JoinType, schemas: [&Arc<DFSchema>
         JoinType::Inner | JoinType::LeftSemi => true,
         JoinType::Left => side == 1,
         JoinType::Right => side == 0,
+        _ => false,
+    };
+    drops.then_some(side)
+}
+
+/// Returns the side whose rows a filter above the join drops in any case.
+fn kept_above(conjunct: &Expr, join_type: JoinType, schemas: [&Arc<DFSchema>; 2]) -> Option<usize> {
+    // A condition that can raise is masked as a CASE, and stays above the join.
+    let is_masked = conjunct.exists(|e| Ok(matches!(e, Expr::Case(_)))).unwrap_or(true);
+    let side = side_of(conjunct, schemas).filter(|_| !is_masked)?;
+    let drops = match join_type {
+        JoinType::Inner => true,
+        JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti => side == 0,
+        JoinType::Right => side == 1,
         _ => false,
     };
     drops.then_some(side)

@@ -20,7 +20,10 @@ use super::panes::{Panes, WindowMerge};
 use super::stateless::{batch_of, boolean};
 use crate::error::other_layout;
 use crate::spec::{AggregateSpec, EventTimeKey, SlidingWindows};
-use crate::state::{EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable};
+use crate::state::{
+    EncodedRows, KeyRange, KeyedState, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable,
+    TimedKey,
+};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -160,7 +163,9 @@ impl Aggregate {
         keys: &[(i64, Arc<[u8]>)],
         partial: Vec<Vec<ArrayRef>>,
     ) -> Result<(Vec<Vec<ArrayRef>>, Vec<bool>)> {
-        let stored: Vec<Option<&[u8]>> = keys.iter().map(|(pane, key)| self.table.get(*pane, key)).collect();
+        let wanted: Vec<TimedKey<'_>> =
+            keys.iter().map(|(time, key)| TimedKey { time: *time, key }).collect();
+        let stored = self.table.get_many(&wanted);
         let known: Vec<bool> = stored.iter().map(Option::is_some).collect();
         let of: Vec<usize> = known.iter().enumerate().filter(|(_, k)| **k).map(|(i, _)| i).collect();
         if of.is_empty() {
@@ -273,9 +278,8 @@ impl Operator for Aggregate {
         let partial = touched.partials.into_iter().map(PartialState::finish).collect::<Result<Vec<_>>>()?;
         let (states, known) = self.merge(&touched.keys, partial)?;
         let encoded = self.state_codec.encode(&states.concat(), touched.keys.len())?;
-        for ((pane, key), state) in touched.keys.iter().zip(encoded.iter()) {
-            self.table.put(*pane, key, state);
-        }
+        let keys = touched.keys.iter().map(|(time, key)| TimedKey { time: *time, key });
+        self.table.put_many(keys.zip(encoded.iter()));
         // After the merge: a group may get its last rows in the epoch that closes it.
         if let (Some(windows), Some(key)) = (self.windows, self.event_time) {
             self.emit_windows(windows, key.group_index, output)?;
@@ -283,7 +287,7 @@ impl Operator for Aggregate {
         let closed = match self.mode {
             // Every epoch emits all groups, so none may be removed.
             OutputMode::Complete => vec![],
-            OutputMode::Append | OutputMode::Update => self.table.close(watermark_us),
+            OutputMode::Append | OutputMode::Update => self.table.take_until(watermark_us),
         };
         let emit = match self.mode {
             // Windows of panes are emitted already.
@@ -326,7 +330,7 @@ impl Operator for Aggregate {
                 continue;
             }
             match live.value(row) {
-                true => self.table.put(pane, key, states.get(row)),
+                true => self.table.put_many([(TimedKey { time: pane, key }, states.get(row))].into_iter()),
                 false => self.table.remove(pane, key),
             }
         }

@@ -186,6 +186,20 @@ impl OperatorGraph {
         lags
     }
 
+    /// The places of the nodes from the sink to the sources, each before its inputs.
+    pub(crate) fn places_from_sink(&self) -> Vec<usize> {
+        let mut places = Vec::with_capacity(self.nodes.len());
+        let mut next: Vec<usize> = self.nodes.len().checked_sub(1).into_iter().collect();
+        while let Some(place) = next.pop() {
+            if places.contains(&place) {
+                continue;
+            }
+            places.push(place);
+            next.extend(self.nodes.get(place).into_iter().flat_map(|n| n.inputs.iter().rev().map(|i| i.0)));
+        }
+        places
+    }
+
     pub(crate) fn stateful(&self) -> impl Iterator<Item = &OperatorNode> {
         self.nodes.iter().filter(|n| n.spec.is_stateful())
     }

@@ -1,11 +1,13 @@
 //! Stores the keyed state of operators: in memory, in the files of a checkpoint, and between the two.
 //!
 //! The state of an operator is a table of key columns and state columns. In memory both are Arrow rows
-//! (bytes) in one hash table per event-time pane ([`table`]). In the checkpoint they are columns
+//! (bytes). Operators access it by one interface ([`access`]), which has three implementations: one state per key
+//! ([`table`]), keys alone ([`expiry`]), and many rows per key ([`rows`]). In the checkpoint they are columns
 //! ([`snapshot`]): upserts and tombstones per epoch, which are merged into a base from time to time
 //! ([`compact`]). What always holds: the delta of an epoch contains only what the epoch touched, so its cost
 //! does not depend on the size of the state.
 
+mod access;
 mod codec;
 mod compact;
 mod delta;
@@ -15,6 +17,7 @@ mod rows;
 mod snapshot;
 mod table;
 
+pub(crate) use access::{KeyedState, NEVER, TimedKey};
 pub(crate) use codec::{EncodedRows, RowCodec};
 pub(crate) use compact::{compact, wants_compaction};
 pub(crate) use delta::{GroupsOfKeys, StateFormat};
@@ -22,4 +25,4 @@ pub(crate) use expiry::ExpiringKeys;
 pub(crate) use keys::{KEY_GROUPS, KEY_HASH, KeyRange, key_group, owner};
 pub(crate) use rows::{KeyedRow, KeyedRows, RowSlot};
 pub(crate) use snapshot::{StateLayout, decode, encode};
-pub(crate) use table::{NEVER, StateRow, StateTable};
+pub(crate) use table::{StateRow, StateTable};

@@ -3,8 +3,10 @@
 //! A row is identified by its key and a number that no other row of the key has. Rows are removed by time
 //! only, all that have expired at once, so that a key with many rows costs one pass and not one per row.
 
+use super::access::{KeyedState, TimedKey};
 use datafusion::common::{HashMap, HashSet};
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 /// Bytes of a row besides its key and columns: its slot, its places in two indexes, and its shared key.
@@ -41,18 +43,12 @@ pub(crate) struct KeyedRows {
 }
 
 impl KeyedRows {
-    /// Returns the rows of a key.
-    pub(crate) fn of_key(&self, key: &[u8]) -> impl Iterator<Item = (RowSlot, &KeyedRow)> {
-        let slots = self.by_key.get(key).map_or(&[][..], Vec::as_slice);
-        slots.iter().filter_map(|slot| self.get(*slot).map(|row| (*slot, row)))
-    }
-
     pub(crate) fn get(&self, slot: RowSlot) -> Option<&KeyedRow> {
         self.slots.get(slot)?.as_ref()
     }
 
     /// Inserts a row of the running epoch.
-    pub(crate) fn insert(&mut self, key: &[u8], row: &[u8], expires: i64, matched: bool) {
+    fn insert(&mut self, key: &[u8], row: &[u8], expires: i64, matched: bool) {
         let known = self.by_key.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let key = known.unwrap_or_else(|| key.into());
         let number = self.next_number;
@@ -61,42 +57,14 @@ impl KeyedRows {
         self.changed.push(slot);
     }
 
-    /// Marks a row as matched; returns whether it was not before.
-    pub(crate) fn mark_matched(&mut self, slot: RowSlot) -> bool {
-        let Some(Some(row)) = self.slots.get_mut(slot) else { return false };
-        if row.matched {
-            return false;
-        }
-        row.matched = true;
+    /// Marks a row as matched.
+    pub(crate) fn mark_matched(&mut self, slot: RowSlot) {
+        let Some(Some(row)) = self.slots.get_mut(slot) else { return };
         // A row of this epoch is among the changed ones already.
-        if row.is_stored {
+        if row.is_stored && !row.matched {
             self.changed.push(slot);
         }
-        true
-    }
-
-    /// Removes and returns the rows that expire at `time` or before, ordered by time, key and number.
-    pub(crate) fn take_until(&mut self, time: i64) -> Vec<KeyedRow> {
-        let mut taken = Vec::new();
-        while let Some(first) = self.by_time.first_entry().filter(|e| *e.key() <= time) {
-            let slots = first.remove();
-            let rows = slots.iter().filter_map(|slot| self.slots.get_mut(*slot).and_then(Option::take));
-            let mut rows: Vec<KeyedRow> = rows.collect();
-            rows.sort_unstable_by(|a, b| (&a.key, a.number).cmp(&(&b.key, b.number)));
-            self.free.extend(slots);
-            taken.append(&mut rows);
-        }
-        let keys: HashSet<&Arc<[u8]>> = taken.iter().map(|row| &row.key).collect();
-        for key in keys {
-            let Some(slots) = self.by_key.get_mut(key) else { continue };
-            slots.retain(|slot| self.slots.get(*slot).is_some_and(Option::is_some));
-            if slots.is_empty() {
-                self.by_key.remove(key);
-            }
-        }
-        self.rows -= taken.len();
-        self.bytes -= taken.iter().map(bytes_of).sum::<usize>();
-        taken
+        row.matched = true;
     }
 
     /// Returns the rows that the epoch has inserted or changed and that are still there. The next epoch starts
@@ -152,14 +120,63 @@ impl KeyedRows {
         self.by_time.entry(expires).or_default().push(slot);
         slot
     }
+}
 
-    /// Returns the number of rows.
-    pub(crate) fn rows(&self) -> usize {
+impl KeyedState for KeyedRows {
+    /// The rows of a key.
+    type Found<'s> = &'s [RowSlot];
+    /// A row, and whether it has been matched.
+    type Value<'v> = (&'v [u8], bool);
+    type Entry<'s> = &'s KeyedRow;
+    type Removed = KeyedRow;
+
+    fn get_many<'s>(&'s self, keys: &[TimedKey<'_>]) -> Vec<&'s [RowSlot]> {
+        keys.iter().map(|key| self.by_key.get(key.key).map_or(&[][..], Vec::as_slice)).collect()
+    }
+
+    /// Puts rows beside those that the keys have.
+    fn put_many<'v>(&mut self, entries: impl Iterator<Item = (TimedKey<'v>, (&'v [u8], bool))>) {
+        entries.for_each(|(key, (row, matched))| self.insert(key.key, row, key.time, matched));
+    }
+
+    fn scan(&self, times: impl RangeBounds<i64>) -> Vec<&KeyedRow> {
+        let mut all = Vec::new();
+        for (_, slots) in self.by_time.range(times) {
+            let mut rows: Vec<&KeyedRow> = slots.iter().filter_map(|slot| self.get(*slot)).collect();
+            rows.sort_unstable_by(|a, b| (&a.key, a.number).cmp(&(&b.key, b.number)));
+            all.append(&mut rows);
+        }
+        all
+    }
+
+    fn take_until(&mut self, time: i64) -> Vec<KeyedRow> {
+        let mut taken = Vec::new();
+        while let Some(first) = self.by_time.first_entry().filter(|e| *e.key() <= time) {
+            let slots = first.remove();
+            let rows = slots.iter().filter_map(|slot| self.slots.get_mut(*slot).and_then(Option::take));
+            let mut rows: Vec<KeyedRow> = rows.collect();
+            rows.sort_unstable_by(|a, b| (&a.key, a.number).cmp(&(&b.key, b.number)));
+            self.free.extend(slots);
+            taken.append(&mut rows);
+        }
+        let keys: HashSet<&Arc<[u8]>> = taken.iter().map(|row| &row.key).collect();
+        for key in keys {
+            let Some(slots) = self.by_key.get_mut(key) else { continue };
+            slots.retain(|slot| self.slots.get(*slot).is_some_and(Option::is_some));
+            if slots.is_empty() {
+                self.by_key.remove(key);
+            }
+        }
+        self.rows -= taken.len();
+        self.bytes -= taken.iter().map(bytes_of).sum::<usize>();
+        taken
+    }
+
+    fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Returns the bytes of keys and rows, with their overhead.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes
     }
 }
@@ -171,11 +188,16 @@ fn bytes_of(row: &KeyedRow) -> usize {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::super::table::NEVER;
+    use super::super::NEVER;
     use super::*;
 
     fn numbers<'a>(rows: impl IntoIterator<Item = &'a KeyedRow>) -> Vec<i64> {
         rows.into_iter().map(|row| row.number).collect()
+    }
+
+    fn of_key(rows: &KeyedRows, key: &[u8]) -> Vec<KeyedRow> {
+        let found = rows.get_many(&[TimedKey { time: 0, key }]);
+        found[0].iter().map(|slot| rows.get(*slot).unwrap().clone()).collect()
     }
 
     #[test]
@@ -184,10 +206,12 @@ mod tests {
         for (key, expires) in [("a", 20), ("b", 10), ("a", 10), ("a", NEVER)] {
             rows.insert(key.as_bytes(), b"row", expires, false);
         }
-        assert_eq!(numbers(rows.of_key(b"a").map(|(_, row)| row)), [0, 2, 3]);
+        assert_eq!(numbers(&of_key(&rows, b"a")), [0, 2, 3]);
+        assert_eq!(numbers(rows.scan(..=20)), [2, 1, 0]);
         assert_eq!(numbers(rows.take_changed()), [0, 1, 2, 3]);
-        let slot = rows.of_key(b"a").next().unwrap().0;
-        assert!(rows.mark_matched(slot) && !rows.mark_matched(slot));
+        let slot = rows.get_many(&[TimedKey { time: 0, key: b"a" }])[0][0];
+        rows.mark_matched(slot);
+        rows.mark_matched(slot);
         assert_eq!(rows.take_until(9).len(), 0);
         let taken = rows.take_until(10);
         assert!(taken.iter().all(|row| row.is_stored && !row.matched));
@@ -217,7 +241,7 @@ mod tests {
         rows.remove(b"k", 8);
         rows.remove(b"k", 9);
         rows.insert(b"k", b"new", 6, false);
-        let found: Vec<_> = rows.of_key(b"k").map(|(_, row)| (row.number, row.matched)).collect();
+        let found: Vec<_> = of_key(&rows, b"k").iter().map(|row| (row.number, row.matched)).collect();
         assert_eq!((found, rows.rows()), (vec![(7, true), (9, false)], 2));
         assert_eq!(numbers(&rows.take_until(6)), [7, 9]);
         assert_eq!((rows.rows(), rows.bytes()), (0, 0));

@@ -20,12 +20,12 @@ use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, State
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, boolean, evaluate};
 use crate::spec::{StreamJoinSide, StreamJoinSpec};
-use crate::state::{KeyRange, KeyedRow, RowSlot};
+use crate::state::{KeyRange, KeyedRow, KeyedState, RowSlot};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array, new_null_array};
 use arrow::compute::{filter, filter_record_batch, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::JoinType;
+use datafusion::common::{HashSet, JoinType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use std::sync::Arc;
@@ -65,6 +65,14 @@ struct Pairs {
     slots: Vec<RowSlot>,
 }
 
+/// What has been matched by the rows of a batch.
+struct Matches {
+    /// Which of the rows.
+    rows: Vec<bool>,
+    /// The rows of the other side that were not matched before, if that matters.
+    slots: HashSet<RowSlot>,
+}
+
 impl StreamJoin {
     /// `inputs` are the columns of the prepared rows of both sides.
     ///
@@ -88,71 +96,67 @@ impl StreamJoin {
         })
     }
 
-    /// Joins rows with those that the other side has; returns which of them have a match.
+    /// Joins rows with those that the other side has.
     fn probe(
-        &mut self,
+        &self,
         input: usize,
         rows: &RecordBatch,
         keys: &RowKeys,
         output: &mut EmittedRows,
-    ) -> Result<Vec<bool>> {
-        let mut matched = vec![false; rows.num_rows()];
+    ) -> Result<Matches> {
+        let (_, other) = self.mine_and_other(input)?;
+        let mut matches = Matches { rows: vec![false; rows.num_rows()], slots: HashSet::new() };
         let mut pairs = Pairs::default();
-        for row in 0..rows.num_rows() {
-            let Some(key) = keys.joinable(row) else { continue };
-            let found: Vec<RowSlot> = {
-                let (_, other) = self.mine_and_other(input)?;
-                // A row of a semi join is emitted once.
-                let open =
-                    |(_, kept): &(RowSlot, &KeyedRow)| self.join_type != JoinType::LeftSemi || !kept.matched;
-                other.rows.of_key(key).filter(open).map(|(slot, _)| slot).collect()
-            };
+        for (row, found) in keys.found_in(other).into_iter().enumerate() {
             for slot in found {
                 pairs.rows.push(row as u64);
-                pairs.slots.push(slot);
+                pairs.slots.push(*slot);
                 if pairs.rows.len() == PAIRS_MAX {
-                    self.join(input, rows, std::mem::take(&mut pairs), (&mut matched, output))?;
+                    self.join(input, rows, std::mem::take(&mut pairs), (&mut matches, output))?;
                 }
             }
         }
-        self.join(input, rows, pairs, (&mut matched, output))?;
-        Ok(matched)
+        self.join(input, rows, pairs, (&mut matches, output))?;
+        Ok(matches)
     }
 
     /// Tests pairs and emits those that the condition joins.
     fn join(
-        &mut self,
+        &self,
         input: usize,
         rows: &RecordBatch,
         pairs: Pairs,
-        (matched, output): (&mut [bool], &mut EmittedRows),
+        (matches, output): (&mut Matches, &mut EmittedRows),
     ) -> Result<()> {
         if pairs.rows.is_empty() {
             return Ok(());
         }
+        let (_, other) = self.mine_and_other(input)?;
         let places = UInt64Array::from(pairs.rows);
         let mine = rows.columns().iter().map(|c| take(c, &places, None)).collect::<Result<Vec<_>, _>>();
         let mine = mine.map_err(from_arrow)?;
-        let theirs = self.mine_and_other(input)?.1.decode_slots(&pairs.slots)?;
+        let theirs = other.decode_slots(&pairs.slots)?;
         let columns = if input == LEFT { [mine, theirs].concat() } else { [theirs, mine].concat() };
         let joined = batch_of(&self.joined, columns, places.len())?;
         let passes = passes(&self.filter, &joined)?;
-        let mut first = vec![false; places.len()];
-        let tracks_other = self.mine_and_other(input)?.1.tracks_matches;
+        let mut is_first = vec![false; places.len()];
         for (pair, slot) in pairs.slots.iter().enumerate().filter(|(pair, _)| passes.value(*pair)) {
-            if let Some(matched) = matched.get_mut(places.value(pair) as usize) {
+            if let Some(matched) = matches.rows.get_mut(places.value(pair) as usize) {
                 *matched = true;
             }
-            let is_first = tracks_other && self.other_mut(input)?.rows.mark_matched(*slot);
-            if let Some(first) = first.get_mut(pair) {
-                *first = is_first;
+            if other.tracks_matches
+                && other.rows.get(*slot).is_some_and(|kept| !kept.matched)
+                && let Some(is_first) = is_first.get_mut(pair)
+            {
+                *is_first = matches.slots.insert(*slot);
             }
         }
         match (self.join_type, input) {
             // The row itself is emitted after its last pair.
             (JoinType::LeftSemi, LEFT) => {}
+            // A row of the left side is emitted with its first pair.
             (JoinType::LeftSemi, _) => {
-                let first = BooleanArray::from(first);
+                let first = BooleanArray::from(is_first);
                 let left = joined.columns().iter().take(self.output.fields().len());
                 let left =
                     left.map(|c| filter(c, &first)).collect::<Result<Vec<_>, _>>().map_err(from_arrow)?;
@@ -230,14 +234,17 @@ impl Operator for StreamJoin {
         }
         let keys = mine.keys(&rows)?;
         let columns = mine.columns(&rows)?;
-        let matched = self.probe(input, &columns, &keys, output)?;
+        let Matches { rows: matched, slots } = self.probe(input, &columns, &keys, output)?;
+        let other = self.other_mut(input)?;
+        slots.into_iter().for_each(|slot| other.rows.mark_matched(slot));
         let is_semi = self.join_type == JoinType::LeftSemi && input == LEFT;
         if is_semi {
             let emitted =
                 filter_record_batch(&columns, &BooleanArray::from(matched.clone())).map_err(from_arrow)?;
             output.emit(batch_of(&self.output, emitted.columns().to_vec(), emitted.num_rows())?);
         }
-        self.side_mut(input)?.keep(&rows, &keys, |row| {
+        let watermark_us = self.watermark_us;
+        self.side_mut(input)?.keep(&rows, (&keys, watermark_us), |row| {
             let matched = matched.get(row).copied().unwrap_or(false);
             // Nothing follows from a row of a semi join that is emitted already.
             (!is_semi || !matched).then_some(matched)
@@ -254,7 +261,7 @@ impl Operator for StreamJoin {
             state.deltas.push((name, mine.delta(&expired)?));
             state.rows_total += mine.rows.rows() as u64;
             state.rows_updated += std::mem::take(&mut mine.rows_kept);
-            state.rows_removed += expired.len() as u64;
+            state.rows_removed += expired.iter().filter(|row| row.is_stored).count() as u64;
             state.rows_dropped_by_watermark += std::mem::take(&mut mine.rows_late);
             state.memory_bytes += mine.rows.bytes() as u64;
         }

@@ -6,7 +6,8 @@ use crate::ops::key_encoder::KeyEncoder;
 use crate::ops::stateless::batch_of;
 use crate::spec::{Expiry, StreamJoinSide};
 use crate::state::{
-    EncodedRows, KeyRange, KeyedRow, KeyedRows, NEVER, RowCodec, RowSlot, StateLayout, key_group,
+    EncodedRows, KeyRange, KeyedRow, KeyedRows, KeyedState, NEVER, RowCodec, RowSlot, StateLayout, TimedKey,
+    key_group,
 };
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::filter_record_batch;
@@ -46,6 +47,18 @@ impl RowKeys {
     pub(super) fn joinable(&self, row: usize) -> Option<&[u8]> {
         let has_null = self.has_null.get(row).copied().unwrap_or(true);
         (!has_null).then(|| self.keys.get(row))
+    }
+}
+
+impl RowKeys {
+    /// Returns the rows that `side` has for each key.
+    pub(super) fn found_in<'s>(&self, side: &'s Side) -> Vec<&'s [RowSlot]> {
+        // A null equals nothing, so those rows ask for no key at all.
+        let key = |row: usize| self.joinable(row).map(|key| TimedKey { time: NEVER, key });
+        let wanted: Vec<TimedKey<'_>> = (0..self.keys.len()).filter_map(key).collect();
+        let mut found = side.rows.get_many(&wanted).into_iter();
+        let of = |row: usize| self.joinable(row).and_then(|_| found.next()).unwrap_or_default();
+        (0..self.keys.len()).map(of).collect()
     }
 }
 
@@ -102,21 +115,24 @@ impl Side {
     pub(super) fn keep(
         &mut self,
         rows: &RecordBatch,
-        keys: &RowKeys,
+        (keys, watermark_us): (&RowKeys, i64),
         matched: impl Fn(usize) -> Option<bool>,
     ) -> Result<()> {
         let columns: Vec<ArrayRef> = rows.columns().iter().skip(self.key_columns).cloned().collect();
         let expiries = self.expiries(rows.columns(), rows.num_rows())?;
         let encoded = self.codec.encode(&columns, rows.num_rows())?;
-        for (row, (expires, bytes)) in expiries.into_iter().zip(encoded.iter()).enumerate() {
+        let mut kept = Vec::with_capacity(rows.num_rows());
+        for (row, (time, bytes)) in expiries.into_iter().zip(encoded.iter()).enumerate() {
             let Some(matched) = matched(row) else { continue };
             // A row with a null key has no match, so it is kept only if it is emitted itself.
             if keys.joinable(row).is_none() && !self.is_preserved {
                 continue;
             }
-            self.rows.insert(keys.keys.get(row), bytes, expires, matched && self.tracks_matches);
-            self.rows_kept += 1;
+            kept.push((TimedKey { time, key: keys.keys.get(row) }, (bytes, matched && self.tracks_matches)));
+            // As in Spark, a row counts if it is kept for longer than its epoch.
+            self.rows_kept += u64::from(time > watermark_us);
         }
+        self.rows.put_many(kept.into_iter());
         Ok(())
     }
 
