@@ -341,7 +341,7 @@ def test_unions_duplicates_and_windows_of_windows(spark, tmp_path):
     table, progress = run(large, "large")
     assert sorted(r.s for r in table.collect()) == [3, 4]
     names = [operator.operatorName for operator in progress.stateOperators]
-    assert names == ["dedupe", "stateStoreSave", "stateStoreSave"]
+    assert names == ["stateStoreSave", "stateStoreSave", "dedupe"]
 
 
 def test_state_is_recognised_by_what_functions_compute(spark, tmp_path):
@@ -410,3 +410,235 @@ def test_only_what_is_new_is_read_whatever_the_folder_does(spark, tmp_path):
         assert spark.table("what_is_new").count() == 32
     finally:
         query.stop()
+
+
+def two_streams(spark, folder):
+    """Impressions and clicks, with watermarks."""
+    for name in ("ads", "clicks"):
+        (folder / name).mkdir(exist_ok=True)
+    ads = spark.readStream.schema("at timestamp, ad int").json(str(folder / "ads")).withWatermark("at", "10 seconds")
+    clicks = spark.readStream.schema("ct timestamp, of int").json(str(folder / "clicks")).withWatermark("ct", "20 seconds")
+    return ads, clicks
+
+
+IN_RANGE = "ad = of AND ct BETWEEN at AND at + INTERVAL 1 MINUTE"
+
+
+def put_ads_and_clicks(folder, name, ads, clicks):
+    time = "2024-01-01T00:{:02}:{:02}Z".format
+    put(folder / "ads", f"{name}.json", *[{"at": time(*divmod(s, 60)), "ad": ad} for ad, s in ads])
+    put(folder / "clicks", f"{name}.json", *[{"ct": time(*divmod(s, 60)), "of": of} for of, s in clicks])
+
+
+@pytest.mark.parametrize("how", ["inner", "left_outer", "right_outer", "full_outer", "left_semi"])
+def test_a_join_of_two_streams_goes_on_after_a_restart(spark, tmp_path, how):
+    ads, clicks = two_streams(spark, tmp_path)
+    joined = ads.join(clicks, F.expr(IN_RANGE), how)
+    columns = [c for c in ("ad", "of") if c in joined.columns]
+
+    def run():
+        query = (
+            joined.select(*columns).writeStream.format("delta").option("checkpointLocation", str(tmp_path / "checkpoint"))
+            .trigger(availableNow=True).start(str(tmp_path / "out"))
+        )
+        assert query.awaitTermination(60) and query.exception() is None
+        return query.lastProgress
+
+    put_ads_and_clicks(tmp_path, "a", [(1, 0), (2, 10), (3, 20), (4, 30)], [(2, 15), (9, 20)])
+    run()
+    put_ads_and_clicks(tmp_path, "b", [(5, 100)], [(1, 60), (3, 81), (4, 89), (4, 90)])
+    run()
+    # The watermark is 4:40 at least: only what is newer is still open.
+    put_ads_and_clicks(tmp_path, "c", [(6, 300)], [(6, 300)])
+    progress = run()
+    found = sorted(rows(spark.read.format("delta").load(str(tmp_path / "out")).select(*columns)), key=str)
+    pairs = [(1, 1), (2, 2), (4, 4), (4, 4), (6, 6)]
+    left, right = [(3, None), (5, None)], [(None, 3), (None, 9)]
+    expected = {
+        "inner": pairs, "left_outer": pairs + left, "right_outer": pairs + right, "full_outer": pairs + left + right,
+        "left_semi": [(1,), (2,), (4,), (6,)],
+    }
+    assert found == sorted(expected[how], key=str)
+    operator = progress.stateOperators[0]
+    assert operator.operatorName == "symmetricHashJoin"
+    # A semi join keeps a row if it came before its match.
+    assert operator.numRowsTotal in ((1, 2) if how == "left_semi" else (2,)) and operator.memoryUsedBytes > 0
+
+
+# Kind of join, output mode, condition, whether the sides have watermarks, class of the error.
+REFUSED_JOINS = [
+    ("left_outer", "append", "ad = of", True, "_LEGACY_ERROR_TEMP_3102"),
+    ("left_outer", "append", IN_RANGE, False, "_LEGACY_ERROR_TEMP_3102"),
+    ("left_outer", "append", "ad = of AND at <= ct", True, "_LEGACY_ERROR_TEMP_3102"),
+    ("right_outer", "append", "ad = of AND ct <= at + INTERVAL 1 HOUR", True, "_LEGACY_ERROR_TEMP_3102"),
+    ("left_semi", "append", "ad = of", True, "_LEGACY_ERROR_TEMP_3102"),
+    ("left_anti", "append", IN_RANGE, True, "_LEGACY_ERROR_TEMP_3102"),
+    ("left_outer", "update", IN_RANGE, True, "_LEGACY_ERROR_TEMP_3102"),
+    ("inner", "append", "ct BETWEEN at AND at + INTERVAL 1 MINUTE", True, "_LEGACY_ERROR_TEMP_1181"),
+]
+
+
+@pytest.mark.parametrize("how, mode, condition, marked, error", REFUSED_JOINS)
+def test_joins_of_streams_that_spark_refuses(spark, tmp_path, how, mode, condition, marked, error):
+    put_ads_and_clicks(tmp_path, "a", [(1, 0)], [(1, 1)])
+    ads, clicks = two_streams(spark, tmp_path)
+    if not marked:
+        ads = spark.readStream.schema("at timestamp, ad int").json(str(tmp_path / "ads"))
+        clicks = spark.readStream.schema("ct timestamp, of int").json(str(tmp_path / "clicks"))
+    with pytest.raises(AnalysisException) as caught:
+        ads.join(clicks, F.expr(condition), how).writeStream.format("memory").queryName("refused").outputMode(mode).start()
+    assert caught.value.getCondition() == error
+
+
+def test_an_inner_join_without_watermarks_keeps_all_rows_and_windows_join(spark, tmp_path):
+    put_ads_and_clicks(tmp_path, "a", [(1, 0), (2, 10), (3, 50)], [(1, 2), (2, 61)])
+    ads, clicks = two_streams(spark, tmp_path)
+
+    def run(df, name):
+        query = df.writeStream.format("memory").queryName(name).trigger(availableNow=True).start()
+        assert query.awaitTermination(60)
+        return sorted(rows(spark.table(name)), key=str), query.lastProgress
+
+    plain = spark.readStream.schema("at timestamp, ad int").json(str(tmp_path / "ads"))
+    found, progress = run(plain.join(spark.readStream.schema("ct timestamp, of int").json(str(tmp_path / "clicks")), F.expr("ad = of")).select("ad"), "plain")
+    assert found == [(1,), (2,)] and progress.stateOperators[0].numRowsTotal == 5
+    windows = ads.withColumn("w", F.window("at", "30 seconds")).join(
+        clicks.withColumn("x", F.window("ct", "30 seconds")), F.expr("w = x AND ad = of"), "left_outer")
+    found, _ = run(windows.select("ad", "of"), "windows_join")
+    # The watermark is 40 seconds: the first window is closed.
+    assert found == [(1, 1), (2, None)]
+    counts = ads.join(clicks, F.expr(IN_RANGE)).groupBy(F.window("at", "10 seconds")).count()
+    put_ads_and_clicks(tmp_path, "b", [(9, 600)], [(9, 600)])
+    found, _ = run(counts.select("count"), "counts_join")
+    assert found == [(1,), (1,)]
+
+
+def test_a_stream_joins_the_newest_version_of_a_table(spark, tmp_path):
+    names = str(tmp_path / "names")
+    spark.createDataFrame([("x", "X"), ("z", "Z")], "k string, name string").write.format("delta").save(names)
+    table = spark.read.format("delta").load(names)
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 2), event(2, None, 3))
+    stream = source(spark, tmp_path / "in")
+    kinds = {
+        "inner": [("x", 1, "X"), ("y", 4, "Y")],
+        "left_outer": [("x", 1, "X"), ("y", 2, None), (None, 3, None), ("y", 4, "Y")],
+        "left_semi": [("x", 1), ("y", 4)],
+        "left_anti": [("y", 2), (None, 3)],
+    }
+
+    def run(how, name):
+        joined = stream.join(table, "k", how).select(*(["k", "v", "name"] if name else ["k", "v"]))
+        query = (
+            joined.writeStream.format("delta").option("checkpointLocation", str(tmp_path / f"checkpoint_{how}"))
+            .trigger(availableNow=True).start(str(tmp_path / f"out_{how}"))
+        )
+        assert query.awaitTermination(60) and query.exception() is None
+
+    for how, expected in kinds.items():
+        run(how, len(expected[0]) == 3)
+    live = stream.join(F.broadcast(table), "k").select("v", "name").writeStream.format("memory").queryName("live").start()
+    live.processAllAvailable()
+    spark.createDataFrame([("y", "Y")], "k string, name string").write.format("delta").mode("append").save(names)
+    put(tmp_path / "in", "b.json", event(3, "y", 4))
+    live.processAllAvailable()
+    assert sorted(rows(spark.table("live"))) == [(1, "X"), (4, "Y")]
+    live.stop()
+    for how, expected in kinds.items():
+        run(how, len(expected[0]) == 3)
+        found = rows(spark.read.format("delta").load(str(tmp_path / f"out_{how}")))
+        assert sorted(found, key=str) == sorted(expected, key=str), how
+
+
+def test_joins_of_a_stream_and_a_table_on_either_side(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 2))
+    stream = source(spark, tmp_path / "in").withWatermark("t", "1 minute")
+    table = spark.createDataFrame([("x", 10), ("x", 1), ("z", 3)], "k string, least int").withColumn("now", F.current_timestamp())
+
+    def run(df, name):
+        query = df.writeStream.format("memory").queryName(name).trigger(availableNow=True).start()
+        assert query.awaitTermination(60)
+        return sorted(rows(spark.table(name)), key=str)
+
+    assert run(table.join(stream, "k").select("k", "v", "least"), "from_left") == [("x", 1, 1), ("x", 1, 10)]
+    assert run(table.join(stream, "k", "right_outer").select("k", "v", "least"), "outer_right") == [
+        ("x", 1, 1), ("x", 1, 10), ("y", 2, None)]
+    both = (stream.k == table.k) & (stream.v >= table.least)
+    assert run(stream.join(table, both, "left_outer").select(stream.k, "least"), "condition") == [("x", 1), ("y", None)]
+    assert len(run(stream.crossJoin(table).select("v", "least"), "cross")) == 6
+    # A time of the epoch, and an aggregate above.
+    counts = stream.join(table, "k").where("now > t").groupBy(F.window("t", "1 second")).count()
+    put(tmp_path / "in", "b.json", event(9, "x", 3))
+    assert run(counts.select("count"), "counts_static") == [(2,)]
+    refused = {
+        "right_outer": "RightOuter join with a streaming", "full_outer": "FullOuter joins with streaming",
+    }
+    for how, text in refused.items():
+        with pytest.raises(AnalysisException, match=text) as caught:
+            run(stream.join(table, "k", how), "refused")
+        assert caught.value.getCondition() == "_LEGACY_ERROR_TEMP_3102"
+    for how in ("left_outer", "left_semi", "left_anti", "full_outer"):
+        with pytest.raises(AnalysisException, match="on the right") as caught:
+            run(table.join(stream, "k", how), "refused")
+        assert caught.value.getCondition() == "_LEGACY_ERROR_TEMP_3102"
+
+
+def test_complete_mode_replaces_the_result_with_each_epoch(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 5), event(2, "z", 3))
+    totals = source(spark, tmp_path / "in").groupBy("k").agg(F.sum("v").alias("s")).orderBy(F.desc("s"))
+    live = totals.writeStream.format("memory").queryName("totals").outputMode("complete").start()
+    top = totals.limit(2).writeStream.format("memory").queryName("top").outputMode("complete").start()
+
+    def run():
+        query = (
+            totals.writeStream.format("delta").outputMode("complete").option("checkpointLocation", str(tmp_path / "checkpoint"))
+            .trigger(availableNow=True).start(str(tmp_path / "out"))
+        )
+        assert query.awaitTermination(60) and query.exception() is None
+        return sorted(rows(spark.read.format("delta").load(str(tmp_path / "out"))))
+
+    try:
+        live.processAllAvailable()
+        assert rows(spark.table("totals")) == [("y", 5), ("z", 3), ("x", 1)]
+        assert run() == [("x", 1), ("y", 5), ("z", 3)]
+        put(tmp_path / "in", "b.json", event(3, "x", 10))
+        live.processAllAvailable()
+        top.processAllAvailable()
+        assert rows(spark.table("totals")) == [("x", 11), ("y", 5), ("z", 3)]
+        assert rows(spark.table("top")) == [("x", 11), ("y", 5)]
+        assert run() == [("x", 11), ("y", 5), ("z", 3)]
+    finally:
+        live.stop()
+        top.stop()
+
+
+def test_complete_mode_keeps_closed_windows_and_refuses_what_spark_refuses(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(1, "x", 1), event(30, "x", 2))
+    put(tmp_path / "in", "b.json", event(1, "x", 4))
+    stream = source(spark, tmp_path / "in").withWatermark("t", "1 minute")
+    windows = stream.groupBy(F.window("t", "10 minutes")).agg(F.sum("v").alias("s")).select("s")
+    query = windows.writeStream.format("memory").queryName("all_windows").outputMode("complete").start()
+    query.processAllAvailable()
+    put(tmp_path / "in", "c.json", event(2, "x", 8))
+    query.processAllAvailable()
+    assert sorted(rows(spark.table("all_windows"))) == [(2,), (13,)]
+    query.stop()
+    other = spark.readStream.schema("u timestamp, k string").json(str(tmp_path / "in")).withWatermark("u", "1 minute")
+    refused = [
+        (stream.select("k"), "complete", "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
+        (stream.join(other, "k").groupBy("k").count(), "complete", "_LEGACY_ERROR_TEMP_3102"),
+        (stream.orderBy("k"), "append", "_LEGACY_ERROR_TEMP_3102"),
+        (stream.groupBy("k").count().orderBy("k"), "update", "_LEGACY_ERROR_TEMP_3102"),
+    ]
+    for df, mode, condition in refused:
+        with pytest.raises(AnalysisException) as caught:
+            df.writeStream.format("memory").queryName("refused").outputMode(mode).start()
+        assert caught.value.getCondition() == condition
+
+
+def test_a_filter_above_a_join_drops_rows_before_they_move_the_watermark(spark, tmp_path):
+    put_ads_and_clicks(tmp_path, "a", [(1, 0), (50, 3000)], [(1, 5), (2, 3000)])
+    ads, clicks = two_streams(spark, tmp_path)
+    joined = ads.join(clicks, F.expr(IN_RANGE)).where("ad < 10 and of < 10").select("ad")
+    query = joined.writeStream.format("memory").queryName("filtered_join").trigger(availableNow=True).start()
+    assert query.awaitTermination(60) and rows(spark.table("filtered_join")) == [(1,)]
+    assert query.lastProgress.eventTime["watermark"] == "2023-12-31T23:59:50.000Z"

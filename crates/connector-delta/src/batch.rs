@@ -190,7 +190,7 @@ async fn first_actions(log: &Log, plan: &Plan, head: &Head, commit: &MarkedCommi
 }
 
 /// Returns the actions that remove every file of a version.
-async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
+pub(crate) async fn removes(log: &Log, version: Option<i64>) -> Result<Vec<Value>> {
     let version = version.and_then(|v| u64::try_from(v).ok());
     // Exactly the version that the commit follows: a file that is added later is not replaced.
     let Some(table) = log.open(version).await? else { return Ok(Vec::new()) };

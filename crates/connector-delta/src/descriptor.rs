@@ -25,7 +25,7 @@ pub(crate) static DESCRIPTOR: ConnectorDescriptor = ConnectorDescriptor {
     stream_write: Some(StreamWrite {
         options: &[&[COMPRESSION, MERGE]],
         guarantee: Guarantee::ExactlyOnce,
-        output_modes: &[OutputMode::Append],
+        output_modes: &[OutputMode::Append, OutputMode::Complete],
         needs_checkpoint: true,
         target: SinkTarget::Path,
     }),

@@ -1,4 +1,5 @@
-//! Writes the epochs of a streaming query exactly once: one Delta commit per epoch, fenced by generation.
+//! Writes the epochs of a streaming query exactly once: one Delta commit per epoch, fenced by generation. In complete
+//! mode the commit removes the rows of the version before.
 //!
 //! Three application transactions record the state of the query in the table itself: the last epoch, the highest
 //! generation that fenced, and the generation that committed the last epoch. A generation fences by a commit of its
@@ -7,6 +8,7 @@
 //! version reads the winner's entry and checks again. An answer that is lost is found in the log
 //! ([`MarkedCommit`]).
 
+use crate::batch::removes;
 use crate::commit::{Attempt, COMMIT_ATTEMPTS_MAX, MarkedCommit, busy};
 use crate::definition::{Definition, check_partitions};
 use crate::log::{AppIds, Head, Log, now_ms};
@@ -24,9 +26,9 @@ use thalweg_common::lock::lock;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connector_files::files::scan::blocking;
 use thalweg_connector_files::parquet::sink::ParquetSink;
-use thalweg_connectors::SinkRequest;
 use thalweg_connectors::background::Background;
 use thalweg_connectors::stream::{Commit, Guarantee, Staged, StreamSink};
+use thalweg_connectors::{OutputMode, SinkRequest};
 use thalweg_storage::path::uri;
 use thalweg_values::zone::Zone;
 
@@ -41,6 +43,7 @@ pub(crate) struct DeltaSink {
     format: ParquetSink,
     zone: Zone,
     merge_schema: bool,
+    mode: OutputMode,
     /// What is known of the log since the fence. It is not held during a commit, so that the next epoch is staged
     /// meanwhile; should two commits run at once, the log decides which of them wins a version.
     state: Mutex<Option<Fenced>>,
@@ -70,6 +73,7 @@ impl DeltaSink {
             format,
             zone: Zone::named(&request.time_zone)?,
             merge_schema,
+            mode: request.output_mode,
             state: Mutex::new(None),
             background: Background::default(),
         })
@@ -192,15 +196,15 @@ impl DeltaSink {
         .hint("Another process runs this query now; this one has to end.")
     }
 
-    fn commit_actions(
+    async fn commit_actions(
         &self,
-        epoch: Epoch,
-        generation: Generation,
+        head: &Head,
+        (epoch, generation): (Epoch, Generation),
         adds: &[Value],
         commit: &MarkedCommit,
     ) -> Result<Vec<Value>> {
         let parameters = json!({
-            "outputMode": "Append",
+            "outputMode": if self.mode == OutputMode::Complete { "Complete" } else { "Append" },
             "queryId": self.query_id,
             "epochId": epoch.to_string(),
             "generation": generation.to_string(),
@@ -209,6 +213,10 @@ impl DeltaSink {
         actions.push(transaction(&self.ids.epoch, as_epoch(epoch)?)?);
         actions.push(transaction(&self.ids.committer, as_version(generation))?);
         actions.push(transaction(&self.ids.generation, as_version(generation))?);
+        if self.mode == OutputMode::Complete {
+            // The epoch has the whole result, which takes the place of all rows of the version before.
+            actions.extend(removes(&self.log, head.version).await?);
+        }
         actions.extend(adds.iter().cloned());
         Ok(actions)
     }
@@ -318,7 +326,7 @@ impl DeltaSink {
             if !same_layout(now.as_ref(), planned.as_ref()) {
                 return Err(changed(&self.log));
             }
-            let actions = self.commit_actions(epoch, generation, &adds, commit)?;
+            let actions = self.commit_actions(&head, (epoch, generation), &adds, commit).await?;
             hit(FailPoint::SinkCommit);
             let committed = match commit.attempt(&head, actions).await? {
                 Attempt::Lost => None,

@@ -92,17 +92,20 @@ pub enum OutputMode {
     Append,
     /// Every group that an epoch touched is emitted with its value at the end of the epoch.
     Update,
+    /// The whole result is emitted in every epoch, and replaces that of the epoch before.
+    Complete,
 }
 
 impl OutputMode {
     /// All modes.
-    pub const ALL: [Self; 2] = [Self::Append, Self::Update];
+    pub const ALL: [Self; 3] = [Self::Append, Self::Update, Self::Complete];
 
     /// Returns Spark's name of the mode.
     pub fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
             Self::Update => "update",
+            Self::Complete => "complete",
         }
     }
 }

@@ -112,6 +112,7 @@ impl Session {
             claims: shared.claims.clone(),
             registry: shared.registry.clone(),
             config: Arc::new(SessionConfig::new(format!("file:{}", shared.warehouse().display()))),
+            opened: Default::default(),
             views: Default::default(),
             global_views: shared.global_views.clone(),
             database: RwLock::new(crate::catalog::store::DEFAULT_DATABASE.to_owned()),

@@ -1,6 +1,6 @@
 //! Opens a table, bounded or unbounded, from a format, paths and options.
 
-use crate::catalog::{StreamingTable, TableDefinition};
+use crate::catalog::{StreamingTable, TableDefinition, TableOpening};
 use crate::settings::SessionConfig;
 use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
@@ -29,6 +29,8 @@ pub(crate) struct SourceRequest {
 pub(crate) struct Opened {
     pub provider: Arc<dyn TableProvider>,
     pub schema: StructType,
+    /// How a bounded table is opened again.
+    pub opening: Option<TableOpening>,
 }
 
 impl SourceRequest {
@@ -107,11 +109,13 @@ pub(crate) async fn open(
         check_stream_schema(connector.descriptor(), config)?;
     }
     let read = read_request(request, config)?;
+    let mut opening = None;
     let provider: Arc<dyn TableProvider> = if streaming {
         // A stream gets its schema once: what arrives later must fit it.
         let schema = connector.stream_schema(&read).await?;
         Arc::new(StreamingTable { connector, request: read, schema })
     } else {
+        opening = Some(TableOpening { connector: Arc::clone(&connector), request: read.clone() });
         connector.table(read).await?
     };
     let schema = match given {
@@ -119,7 +123,7 @@ pub(crate) async fn open(
         Some(given) => with_partitions(nullable(given), &provider)?,
         None => spark_schema(&provider.schema())?,
     };
-    Ok(Opened { provider, schema })
+    Ok(Opened { provider, schema, opening })
 }
 
 /// Adds the values of the session's settings that neither the options of the read nor its table have.

@@ -11,11 +11,15 @@ use crate::types::timestamp;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, TimestampMicrosecondArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, TimestampMicrosecondType};
+use datafusion::logical_expr::Expr;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 
 /// The bound on the windows that contain one instant: each of them becomes a row.
 const OVERLAP_MAX: i64 = 100_000;
+
+/// The name of the kernel of sliding windows.
+const SLIDING: &str = "windows";
 
 /// The example of `window`, which is too long for the table.
 const WINDOW_EXAMPLE: &str = "SELECT window.start, count(*) FROM VALUES (TIMESTAMP '2024-01-01 00:01:00'), (TIMESTAMP \
@@ -74,10 +78,31 @@ struct Windows {
 pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<Bound> {
     check_sizes(size, slide, start)?;
     let returns = DataType::List(Arc::new(Field::new("element", window_struct_type(), false)));
-    Ok(Kernel::new("windows", returns, sliding)
+    Ok(Kernel::new(SLIDING, returns, sliding)
         .nulls(Nulls::Never)
         .params(Windows { size, slide, start })
         .call(vec![time]))
+}
+
+/// The sliding windows that a call computes, with lengths in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlidingWindows<'e> {
+    /// The instants.
+    pub time: &'e Expr,
+    /// The length of each window.
+    pub size: i64,
+    /// The distance of their starts.
+    pub slide: i64,
+    /// The offset of their starts from 1970-01-01 UTC.
+    pub start: i64,
+}
+
+/// Returns the windows that a call of [`sliding_windows`] computes; none for any other expression.
+pub fn as_sliding_windows(expr: &Expr) -> Option<SlidingWindows<'_>> {
+    let Expr::ScalarFunction(call) = expr else { return None };
+    let Windows { size, slide, start } = *crate::kernel::params_of::<Windows>(call)?;
+    let [time] = call.args.as_slice() else { return None };
+    (call.name() == SLIDING).then_some(SlidingWindows { time, size, slide, start })
 }
 
 /// Returns the last instant of a window. Used as an event time, it falls into the enclosing windows that the window

@@ -178,6 +178,11 @@ impl Hash for Kernel {
     }
 }
 
+/// Returns the parameters of a call if it is one of a kernel with such parameters.
+pub(crate) fn params_of<P: 'static>(call: &ScalarFunction) -> Option<&P> {
+    call.func.inner().downcast_ref::<Kernel>()?.params.get().ok()
+}
+
 /// Describes what a call computes beyond its name and arguments, such as a pattern that was compiled; nothing for
 /// functions without such parameters and for those of DataFusion.
 pub fn parameters(call: &ScalarFunction) -> Option<String> {

@@ -51,7 +51,9 @@ pub use cast::{
     cast, interval_cut, interval_from_long, interval_from_text, interval_to_long, intervals_to_texts,
 };
 pub use coerce::{common_type, implicit_cast};
-pub use event_window::{sliding_windows, tumbling_window, window_struct_type, window_time};
+pub use event_window::{
+    SlidingWindows, as_sliding_windows, sliding_windows, tumbling_window, window_struct_type, window_time,
+};
 pub use kernel::{located, parameters};
 pub use operators::key::key;
 pub use registry::{

@@ -87,8 +87,9 @@ pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress
 pub use query::{StreamingQuery, identify, start};
 pub use spec::{
     AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
-    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, StateMeaning, StatelessStep, StreamPlan,
-    abbreviated,
+    OperatorGraph, OperatorId, OperatorNode, OperatorSpec, SlidingWindows, SortKey, SortSpec, StateMeaning,
+    StatelessStep, StaticJoinSpec, StaticJoinType, StaticRead, StaticTable, StreamJoinSide, StreamJoinSpec,
+    StreamPlan, abbreviated,
 };
 pub use thalweg_connectors::OutputMode;
 

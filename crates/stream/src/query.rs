@@ -160,11 +160,13 @@ fn check(plan: &StreamPlan) -> Result<()> {
     let is_aggregate = |o: &OperatorSpec| matches!(o, OperatorSpec::Aggregate(_));
     if graph.has_above(is_watermark, OperatorSpec::is_stateful) {
         // Its event times depend on the watermark that closes the state below.
-        return Err(unsupported("a watermark after an aggregation"));
+        return Err(unsupported("a watermark after a stateful operator"));
     }
-    if plan.output_mode == OutputMode::Update && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {
+    let mode = plan.output_mode;
+    if mode != OutputMode::Append && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {
         // A row that replaces an earlier one would be counted twice by the operator above.
-        return Err(unsupported("a stateful operator over an aggregation with the output mode update"));
+        let what = format!("a stateful operator over an aggregation with the output mode {}", mode.name());
+        return Err(unsupported(&what));
     }
     let mut held = graph.nodes().iter().filter(|n| n.spec.holds_rows_back(plan.output_mode));
     let has_watermark = graph.watermarks().next().is_some();

@@ -1,8 +1,10 @@
 //! Writes a stream into a table in memory: fenced by generation, exactly once while the process lives.
 //!
-//! In update mode the rows that changed are appended, as by Spark's memory sink.
+//! In update mode the rows that changed are appended, as by Spark's memory sink. In complete mode an epoch replaces
+//! the rows of the one before.
 
 use super::table::MemoryTable;
+use crate::connector::OutputMode;
 use crate::staging::Staging;
 use crate::stream::{Commit, Guarantee, Staged, StreamSink};
 use arrow::record_batch::RecordBatch;
@@ -17,12 +19,15 @@ use thalweg_common::{Error, ErrorKind, Result};
 pub(super) struct MemorySink {
     table: Arc<MemoryTable>,
     staging: Staging,
+    /// Whether an epoch replaces the rows of the one before.
+    replaces: bool,
     generation: std::sync::OnceLock<Generation>,
 }
 
 impl MemorySink {
-    pub(super) fn new(table: Arc<MemoryTable>) -> Self {
-        Self { table, staging: Staging::default(), generation: std::sync::OnceLock::new() }
+    pub(super) fn new(table: Arc<MemoryTable>, mode: OutputMode) -> Self {
+        let replaces = mode == OutputMode::Complete;
+        Self { table, staging: Staging::default(), replaces, generation: std::sync::OnceLock::new() }
     }
 }
 
@@ -82,6 +87,9 @@ impl StreamSink for MemorySink {
             } else {
                 fenced(generation, last.generation)
             });
+        }
+        if self.replaces {
+            state.batches.clear();
         }
         state.batches.extend(rows);
         state.last = Some(Commit { epoch, generation });

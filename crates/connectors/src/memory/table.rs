@@ -87,7 +87,7 @@ impl Connector for Memory {
         request.check_unpartitioned("memory")?;
         let Some(name) = request.path else { return Err(needs_name()) };
         let table = self.open(&name, request.schema, &request.query_id);
-        Ok(Arc::new(MemorySink::new(table)))
+        Ok(Arc::new(MemorySink::new(table, request.output_mode)))
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::claims::{NameClaim, NameClaims};
 use super::name::{TableName, not_found};
+use super::opened::OpenedTables;
 use super::store::{CatalogStore, TableDefinition, TableKind};
 use super::view_text;
 use crate::settings::SessionConfig;
@@ -71,6 +72,8 @@ pub struct SessionCatalog {
     pub registry: Arc<ConnectorRegistry>,
     /// The session's settings.
     pub config: Arc<SessionConfig>,
+    /// How the bounded tables of its plans were opened.
+    pub opened: OpenedTables,
     /// The session's temporary views.
     pub views: Views,
     /// The global temporary views of all sessions.
@@ -145,6 +148,9 @@ impl SessionCatalog {
         let streaming = request.streaming;
         let connector = self.registry.get(&request.format)?;
         let opened = source::open(connector, request, &self.config).await?;
+        if let Some(opening) = opened.opening {
+            self.opened.add(&opened.provider, opening);
+        }
         Ok(TableEntry::Table { provider: opened.provider, schema: opened.schema, streaming, qualifier })
     }
 }

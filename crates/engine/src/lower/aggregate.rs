@@ -10,6 +10,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_stream::{
     AggregateFunctionCall, AggregateSpec, EventTimeKey, EventTimeKind, OperatorSpec, OutputMode,
+    SlidingWindows,
 };
 use thalweg_values::errors::from_datafusion;
 
@@ -17,7 +18,13 @@ use thalweg_values::errors::from_datafusion;
 const STATE_VERSION: u32 = 1;
 
 impl Lowering<'_> {
-    pub(super) fn aggregate(&mut self, rows: Rows, node: &Aggregate) -> Result<Rows> {
+    /// `windows` are the sliding windows of which the rows have the panes.
+    pub(super) fn aggregate(
+        &mut self,
+        rows: Rows,
+        node: &Aggregate,
+        windows: Option<SlidingWindows>,
+    ) -> Result<Rows> {
         // A row would belong to several groups, each with a state of its own.
         if let Some(Expr::GroupingSet(_)) = node.group_expr.first() {
             return Err(unsupported::grouping_sets());
@@ -25,7 +32,9 @@ impl Lowering<'_> {
         let input = node.input.schema();
         let output_schema = arrow_schema(&node.schema);
         // Only a grouping key closes groups: the watermark says nothing of other columns.
-        let event_time = event_time_key(output_schema.fields().iter().take(node.group_expr.len()));
+        let keys = output_schema.fields().iter().take(node.group_expr.len());
+        // As in Spark, no group is late or closed where every epoch emits them all.
+        let event_time = if self.mode == OutputMode::Complete { None } else { event_time_key(keys) };
         if self.mode == OutputMode::Append && event_time.is_none() {
             return Err(unsupported::output_mode("append", "streaming aggregations without watermark"));
         }
@@ -39,10 +48,19 @@ impl Lowering<'_> {
             .of_state(&self.session)
             .with("the grouping keys", keys.join(", "))
             .with("the aggregates", calls.join(", "))
-            .with("the layout of the state", layout(&aggregates)?)
-            .with_format_1(fingerprint_of_format_1(node));
+            .with("the layout of the state", layout(&aggregates)?);
+        let meaning = match windows {
+            // Earlier versions kept a group per window.
+            Some(windows) => meaning.with("the windows of the panes", format!("{windows:?}")),
+            None => meaning.with_format_1(fingerprint_of_format_1(node)),
+        };
+        let meaning = match self.mode {
+            // Other modes remove groups, which the whole result would lack.
+            OutputMode::Complete => meaning.with("the output mode", "complete"),
+            OutputMode::Append | OutputMode::Update => meaning,
+        };
         let input_schema = arrow_schema(input);
-        let spec = AggregateSpec { group, aggregates, event_time, input_schema, output_schema };
+        let spec = AggregateSpec { group, aggregates, event_time, windows, input_schema, output_schema };
         let operator = self.graph.operator(OperatorSpec::Aggregate(spec), vec![rows.operator], meaning);
         let columns = keys.into_iter().chain(calls).collect();
         Ok(Rows { operator, meaning: rows.meaning.with_columns(columns) })

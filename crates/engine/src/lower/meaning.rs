@@ -101,6 +101,29 @@ impl RowMeaning {
         self
     }
 
+    /// The rows of a join: the columns of both sides.
+    pub(super) fn joined(&self, right: &Self) -> Self {
+        let side = |name: &'static str, rows: &Self| {
+            let named = move |c: &String| thalweg_stream::abbreviated(&format!("{name} {c}"), TEXT_MAX);
+            rows.columns.iter().map(named).collect::<Vec<_>>()
+        };
+        Self {
+            // The sides may read the same source.
+            columns: [side("left", self), side("right", right)].concat(),
+            sources: self.sources.union(&right.sources).cloned().collect(),
+            passed: vec![format!(
+                "left [{}] and right [{}]",
+                self.passed.join("; "),
+                right.passed.join("; ")
+            )],
+        }
+    }
+
+    /// The columns of these rows, which have passed what `joined` has.
+    pub(super) fn alone(self, joined: Self) -> Self {
+        Self { columns: self.columns, ..joined }
+    }
+
     /// The meaning of state that is computed from these rows.
     pub(super) fn of_state(&self, session: &StateMeaning) -> StateMeaning {
         let sources = self.sources.iter().cloned().collect::<Vec<_>>().join(", ");

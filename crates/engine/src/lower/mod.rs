@@ -6,15 +6,23 @@
 mod aggregate;
 mod deduplicate;
 mod graph;
+mod join;
+mod join_condition;
 mod meaning;
+mod panes;
+mod sort;
+mod static_join;
+mod static_plan;
 mod unsupported;
 
 pub(crate) use graph::LoweredStream;
 
 use crate::catalog::StreamingTable;
+use crate::session::Session;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -47,8 +55,12 @@ impl StreamInput {
 /// The graph lowered so far, from the sources upwards.
 struct Lowering<'a> {
     state: &'a SessionState,
+    /// Has opened the bounded tables of the plan.
+    tables: &'a Session,
     mode: OutputMode,
     session: StateMeaning,
+    /// The conditions of the filters directly above the join that is lowered next.
+    above_join: Vec<Expr>,
     graph: LoweredStream,
 }
 
@@ -62,11 +74,15 @@ struct Rows {
 /// is the part of the session's settings on which state depends.
 pub(crate) fn lower(
     resolved: &ResolvedQuery,
-    state: &SessionState,
+    (tables, state): (&Session, &SessionState),
     mode: OutputMode,
     session: StateMeaning,
 ) -> Result<LoweredStream> {
-    let mut lowering = Lowering { state, mode, session, graph: LoweredStream::default() };
+    let mut lowering =
+        Lowering { state, tables, mode, session, above_join: vec![], graph: LoweredStream::default() };
+    if mode == OutputMode::Complete && !sort::has_aggregate(&resolved.plan) {
+        return Err(unsupported::output_mode(mode.name(), "no streaming aggregations"));
+    }
     let rows = lowering.node(&resolved.plan)?;
     let schema = crate::batch::named_schema(resolved);
     // The sink sees the users' names; everything before it uses ids.
@@ -84,6 +100,22 @@ impl Lowering<'_> {
         if let LogicalPlan::Union(union) = plan {
             return self.union(union);
         }
+        if let LogicalPlan::Join(join) = plan {
+            let above = std::mem::take(&mut self.above_join);
+            return self.join(join, &above);
+        }
+        if let LogicalPlan::Filter(filter) = plan
+            && leads_to_join(&filter.input)
+        {
+            // The filter stays, and the join learns from it what the rows of the result have in common.
+            self.above_join.push(filter.predicate.clone());
+        }
+        if let LogicalPlan::Aggregate(aggregate) = plan
+            && let Some((panes, windows)) = self.in_panes(aggregate)?
+        {
+            let rows = self.node(&panes.input)?;
+            return self.aggregate(rows, &panes, Some(windows));
+        }
         // All other operators of a stream have one input.
         let inputs = plan.inputs();
         let [input] = inputs.as_slice() else { return Err(unsupported::operator(plan)) };
@@ -94,7 +126,9 @@ impl Lowering<'_> {
                 self.project(rows, &p.expr, p.input.schema(), arrow_schema(&p.schema))
             }
             LogicalPlan::Filter(f) => self.filter(rows, &f.predicate, f.input.schema()),
-            LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(rows, aggregate, None),
+            LogicalPlan::Sort(sort) => self.sort(rows, sort),
+            LogicalPlan::Limit(limit) => self.limit(rows, limit),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let keys: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
                 self.deduplicate(rows, &keys, input.schema(), false)
@@ -218,4 +252,30 @@ impl Lowering<'_> {
 fn arrow_schema(schema: &DFSchema) -> SchemaRef {
     let plain: &Schema = schema.as_arrow();
     Arc::new(plain.clone())
+}
+
+/// Returns whether the rows of a plan are those of a join, possibly without some of them.
+fn leads_to_join(plan: &LogicalPlan) -> bool {
+    // Such a projection keeps an optimizer rule from moving conditions, and the columns keep their ids.
+    let is_barrier = |e: &Expr| match e {
+        Expr::Alias(alias) => *alias.expr == thalweg_logical::optimization_barrier(),
+        other => matches!(other, Expr::Column(_)),
+    };
+    match plan {
+        LogicalPlan::Join(_) => true,
+        LogicalPlan::Filter(filter) => leads_to_join(&filter.input),
+        LogicalPlan::Projection(p) => p.expr.iter().all(is_barrier) && leads_to_join(&p.input),
+        _ => false,
+    }
+}
+
+/// Returns whether a plan reads a stream.
+fn reads_stream(plan: &LogicalPlan) -> bool {
+    let is_stream = |plan: &LogicalPlan| {
+        let LogicalPlan::TableScan(scan) = plan else { return Ok(false) };
+        let provider = source_as_provider(&scan.source)?;
+        let any: &dyn Any = provider.as_ref();
+        Ok(any.is::<StreamingTable>())
+    };
+    plan.exists(is_stream).unwrap_or(false)
 }

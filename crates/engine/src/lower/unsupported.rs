@@ -1,9 +1,10 @@
 //! Builds the errors for what a streaming query does not support.
 
-use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_stream::OutputMode;
 use thalweg_values::errors::from_datafusion;
 
 fn refused(what: &str) -> Error {
@@ -57,6 +58,101 @@ pub(super) fn deduplication_without_watermark() -> Error {
         "dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark.",
     )
     .hint("Call withWatermark before.")
+}
+
+fn legacy(text: String) -> Error {
+    Error::new(ErrorKind::Analysis, "_LEGACY_ERROR_TEMP_3102", "0A000", text)
+}
+
+/// Spark's name of a kind of join in its errors.
+fn join_name(join_type: JoinType) -> String {
+    match join_type {
+        JoinType::Left => "LeftOuter".to_owned(),
+        JoinType::Right => "RightOuter".to_owned(),
+        JoinType::Full => "FullOuter".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Refuses the kinds of joins of two streams that Spark refuses.
+pub(super) fn check_join_of_streams(join_type: JoinType, mode: OutputMode) -> Result<()> {
+    let name = join_name(join_type);
+    match join_type {
+        JoinType::Inner | JoinType::LeftSemi if mode == OutputMode::Complete => Err(legacy(format!(
+            "{name} join between two streaming DataFrames/Datasets is not supported in Complete output mode, only in Append and Update output modes."
+        ))),
+        JoinType::Inner | JoinType::LeftSemi => Ok(()),
+        JoinType::Left | JoinType::Right | JoinType::Full if mode == OutputMode::Append => Ok(()),
+        JoinType::Left | JoinType::Right | JoinType::Full => Err(legacy(format!(
+            "{name} join between two streaming DataFrames/Datasets is not supported in {} output mode, only in Append output mode.",
+            capitalized(mode.name())
+        ))),
+        _ => Err(legacy(format!(
+            "{name} joins with a streaming DataFrame/Dataset on the right are not supported."
+        ))),
+    }
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+/// A join of a stream with a table that would have to emit rows of the table without a match.
+pub(super) fn static_join(join_type: JoinType, stream_is_left: bool) -> Error {
+    let name = join_name(join_type);
+    let text = match (join_type, stream_is_left) {
+        (JoinType::Full, true) => format!(
+            "{name} joins with streaming DataFrames/Datasets on the left and a static DataFrame/Dataset on the right is not supported."
+        ),
+        (JoinType::Full, false) => format!(
+            "{name} joins with streaming DataFrames/Datasets on the right and a static DataFrame/Dataset on the left is not supported."
+        ),
+        (JoinType::LeftAnti, false) => {
+            format!("{name} joins with a streaming DataFrame/Dataset on the right are not supported.")
+        }
+        (_, true) => format!(
+            "{name} join with a streaming DataFrame/Dataset on the left and a static DataFrame/DataSet on the right not supported."
+        ),
+        (_, false) => format!(
+            "{name} join with a streaming DataFrame/Dataset on the right and a static DataFrame/Dataset on the left is not supported."
+        ),
+    };
+    legacy(text)
+}
+
+/// An outer or semi join of two streams whose rows would be kept for ever.
+pub(super) fn unbounded_join(join_type: JoinType) -> Error {
+    legacy(format!(
+        "Stream-stream {} join between two streaming DataFrame/Datasets is not supported without a watermark in the join keys, or a watermark on the nullable side and an appropriate range condition.",
+        join_name(join_type)
+    ))
+    .hint("Call withWatermark on both sides, and join on equal windows or on a range of times such as `b.t BETWEEN a.t AND a.t + INTERVAL 1 HOUR`.")
+}
+
+/// A join of two streams without equal keys.
+pub(super) fn join_without_keys() -> Error {
+    Error::new(
+        ErrorKind::Analysis,
+        "_LEGACY_ERROR_TEMP_1181",
+        "0A000",
+        "Stream-stream join without equality predicate is not supported.",
+    )
+}
+
+/// Columns that state cannot have.
+pub(super) fn types_in_state(schema: &DFSchema) -> Error {
+    let types: Vec<String> = schema.fields().iter().map(|f| f.data_type().to_string()).collect();
+    refused(&format!("A join of columns of the types {}", types.join(", ")))
+}
+
+/// A sort of rows that are not the whole result of an aggregate.
+pub(super) fn sorting() -> Error {
+    legacy(
+        "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in Complete output mode."
+            .to_owned(),
+    )
 }
 
 /// Several groupings of the same rows.
@@ -116,7 +212,7 @@ pub(super) fn output_mode(mode: &str, operation: &str) -> Error {
         ErrorKind::Analysis,
         "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
         "42KDE",
-        format!("Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/Datasets."),
+        format!("Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/DataSets."),
     )
     .param("outputMode", mode)
     .param("operation", operation)

@@ -156,10 +156,10 @@ pub(crate) async fn launch(
         ));
     }
     let engine = session.engine()?;
-    let output_mode = mode_of(request.output_mode)?;
+    let output_mode = mode_of(request.output_mode);
     // Lowered before anything is stopped or written: a query that is not supported changes nothing.
     let state = engine.runtime.state(session.plan_options(true));
-    let lowered = lower::lower(resolved, &state, output_mode, settings_of_state(session))?;
+    let lowered = lower::lower(resolved, (session, &state), output_mode, settings_of_state(session))?;
     let checkpoint = request.checkpoint.to_string_lossy().into_owned();
     // Two runs on one checkpoint would fence each other; the newer one wins, as in Spark.
     if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
@@ -223,13 +223,11 @@ async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
     }
 }
 
-fn mode_of(mode: ir::WriteOutputMode) -> Result<OutputMode> {
+fn mode_of(mode: ir::WriteOutputMode) -> OutputMode {
     match mode {
-        ir::WriteOutputMode::Append => Ok(OutputMode::Append),
-        ir::WriteOutputMode::Update => Ok(OutputMode::Update),
-        ir::WriteOutputMode::Complete => {
-            Err(Error::unsupported("the output mode complete").hint("Use append or update."))
-        }
+        ir::WriteOutputMode::Append => OutputMode::Append,
+        ir::WriteOutputMode::Update => OutputMode::Update,
+        ir::WriteOutputMode::Complete => OutputMode::Complete,
     }
 }
 

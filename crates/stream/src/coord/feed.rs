@@ -5,28 +5,38 @@
 
 use super::{GenerationContext, TaskDone};
 use crate::checkpoint::EpochPlan;
-use crate::ops::EpochDescriptor;
+use crate::ops::{EpochDescriptor, EpochTables};
 use crate::rt::{Inbox, WorkerCommand};
-use crate::spec::OperatorId;
+use crate::spec::{OperatorId, StaticRead};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connectors::stream::{StreamSource, Subtask};
+use tokio::sync::OnceCell;
+
+/// The most bytes of a bounded table that a stream is joined with: each worker has an index over all of its rows.
+pub(crate) const STATIC_TABLE_BYTES_MAX: usize = 256 << 20;
+
+/// The bounded tables of an epoch, which are read once for all workers.
+pub(crate) type TablesOfEpoch = Arc<OnceCell<Arc<EpochTables>>>;
 
 /// Starts an epoch of a source on one worker, sends it the worker's share of the rows, and ends the epoch.
 pub(crate) async fn feed(
     context: Arc<GenerationContext>,
     inbox: Inbox,
-    plan: Arc<EpochPlan>,
+    (plan, tables): (Arc<EpochPlan>, TablesOfEpoch),
     (id, source): (OperatorId, Arc<dyn StreamSource>),
     subtask: Subtask,
 ) -> Result<TaskDone> {
+    // Whichever task comes first reads them, so that all workers join with the same rows.
+    let tables = tables.get_or_try_init(|| read_tables(&context, &plan)).await?;
     let descriptor = EpochDescriptor {
         epoch: plan.epoch,
         watermark_us: plan.watermark_us,
         late_us: plan.late_us,
         processing_time_us: plan.processing_time_us,
+        tables: Arc::clone(tables),
     };
     if !inbox.send(WorkerCommand::StartEpoch(descriptor)).await {
         return Ok(TaskDone::Fed);
@@ -44,6 +54,19 @@ pub(crate) async fn feed(
     }
     inbox.send(WorkerCommand::EndEpoch).await;
     Ok(TaskDone::Fed)
+}
+
+/// Reads the bounded tables that an epoch joins with.
+///
+/// Neither rows nor state of an epoch that is not committed survive, so an epoch that is repeated may read other rows
+/// than before: those that it commits are of one state of the table.
+async fn read_tables(context: &GenerationContext, plan: &EpochPlan) -> Result<Arc<EpochTables>> {
+    let mut tables = EpochTables::new();
+    for (id, table) in context.plan.graph.static_tables() {
+        let (bytes_max, processing_time_us) = (STATIC_TABLE_BYTES_MAX, plan.processing_time_us);
+        tables.insert(id.clone(), table.read(StaticRead { bytes_max, processing_time_us }).await?);
+    }
+    Ok(Arc::new(tables))
 }
 
 /// Sends a batch in chunks; returns false if the worker has ended.

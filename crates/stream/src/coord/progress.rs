@@ -113,7 +113,10 @@ fn watermark(epoch: &InFlightEpoch) -> String {
 }
 
 fn state_operators(context: &GenerationContext, epoch: &InFlightEpoch) -> Vec<StateOperatorProgress> {
-    let nodes = context.plan.graph.nodes().iter().enumerate();
+    let graph = &context.plan.graph;
+    // Spark reports the operator that is nearest to the sink first.
+    let nodes =
+        graph.places_from_sink().into_iter().filter_map(|i| graph.nodes().get(i).map(|node| (i, node)));
     let stateful = nodes.filter(|(_, node)| node.spec.is_stateful());
     stateful.map(|(index, node)| state_operator(context, epoch, (index, node))).collect()
 }

@@ -57,6 +57,11 @@ impl MergeableAggregate {
         self.merged(&[(states, &each)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
     }
 
+    /// Merges the states of several rows of each group, and evaluates them; `of` is the group of each row.
+    pub(crate) fn merged_values(&self, states: &[ArrayRef], of: &[usize], groups: usize) -> Result<ArrayRef> {
+        self.merged(&[(states, of)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
+    }
+
     fn merged(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Box<dyn GroupsAccumulator>> {
         let mut scratch = self.fresh()?;
         let parts: Vec<_> = parts.iter().filter(|(_, of)| !of.is_empty()).collect();

@@ -8,19 +8,21 @@
 //!
 //! Late rows are dropped and counted. By Spark's rule a row is late if the event time of its group is at or
 //! below the watermark of the previous epoch. Late groups are counted too, since Spark drops rows after it
-//! has grouped them. Not here: expressions (see [`super::aggregate_input`]), sliding windows (rows arrive
-//! unnested), retraction.
+//! has grouped them. Groups of panes of sliding windows are merged by [`super::panes`]. Not here: expressions
+//! (see [`super::aggregate_input`]), retraction.
 
 use super::accumulate::{MergeableAggregate, PartialState};
 use super::aggregate_input::AggregateInputLayout;
 use super::event_time::event_times;
 use super::key_encoder::KeyEncoder;
 use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
+use super::panes::{Panes, WindowMerge};
 use super::stateless::{batch_of, boolean};
 use crate::error::other_layout;
-use crate::spec::{AggregateSpec, EventTimeKey};
+use crate::spec::{AggregateSpec, EventTimeKey, SlidingWindows};
 use crate::state::{
-    EncodedRows, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable, key_group,
+    EncodedRows, KeyRange, KeyedState, NEVER, RowCodec, StateFormat, StateLayout, StateRow, StateTable,
+    TimedKey,
 };
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{filter_record_batch, not};
@@ -43,6 +45,7 @@ pub(crate) struct Aggregate {
     functions: Vec<MergeableAggregate>,
     input: AggregateInputLayout,
     event_time: Option<EventTimeKey>,
+    windows: Option<SlidingWindows>,
     output: SchemaRef,
     mode: OutputMode,
     keys: KeyEncoder,
@@ -52,6 +55,14 @@ pub(crate) struct Aggregate {
     groups: EpochGroups,
     late_us: i64,
     watermark_us: i64,
+}
+
+/// Returns the encoder of the group columns. The panes of a key are on one worker, which merges them.
+pub(crate) fn aggregate_keys(spec: &AggregateSpec, input: &AggregateInputLayout) -> Result<KeyEncoder> {
+    match (spec.windows, spec.event_time) {
+        (Some(_), Some(key)) => KeyEncoder::without(&input.key_types(), key.group_index),
+        _ => KeyEncoder::new(&input.key_types()),
+    }
 }
 
 /// The groups that the running epoch has touched.
@@ -99,9 +110,10 @@ impl Aggregate {
             groups: EpochGroups::new(&functions)?,
             functions,
             event_time: spec.event_time,
+            windows: spec.windows,
             output: Arc::clone(&spec.output_schema),
             mode,
-            keys: KeyEncoder::new(&input.key_types())?,
+            keys: aggregate_keys(spec, input)?,
             state_layout: StateLayout::new(&input.key_types(), &states),
             state_codec: RowCodec::new(&states)?,
             table: StateTable::default(),
@@ -151,7 +163,9 @@ impl Aggregate {
         keys: &[(i64, Arc<[u8]>)],
         partial: Vec<Vec<ArrayRef>>,
     ) -> Result<(Vec<Vec<ArrayRef>>, Vec<bool>)> {
-        let stored: Vec<Option<&[u8]>> = keys.iter().map(|(pane, key)| self.table.get(*pane, key)).collect();
+        let wanted: Vec<TimedKey<'_>> =
+            keys.iter().map(|(time, key)| TimedKey { time: *time, key }).collect();
+        let stored = self.table.get_many(&wanted);
         let known: Vec<bool> = stored.iter().map(Option::is_some).collect();
         let of: Vec<usize> = known.iter().enumerate().filter(|(_, k)| **k).map(|(i, _)| i).collect();
         if of.is_empty() {
@@ -171,11 +185,32 @@ impl Aggregate {
     }
 
     fn emit_closed(&self, closed: &[StateRow]) -> Result<Option<RecordBatch>> {
-        let flat = self.state_codec.decode(closed.iter().map(|r| r.state.as_ref()))?;
-        let mut flat = flat.into_iter();
-        let states: Vec<Vec<ArrayRef>> =
-            self.functions.iter().map(|f| flat.by_ref().take(f.states.len()).collect()).collect();
+        let states = self.decode(closed.iter().map(|r| r.state.as_ref()))?;
         self.emit(closed.iter().map(|r| r.key.as_ref()), &states)
+    }
+
+    fn emit_all(&self) -> Result<Option<RecordBatch>> {
+        let all = self.table.scan(..);
+        let states = self.decode(all.iter().map(|(_, state)| *state))?;
+        self.emit(all.iter().map(|(key, _)| *key), &states)
+    }
+
+    /// Emits the sliding windows that the watermark closes in this epoch.
+    fn emit_windows(&self, windows: SlidingWindows, window: usize, output: &mut EmittedRows) -> Result<()> {
+        // A pane of such a window is removed with its last window, at most a window's size later.
+        let panes = self.table.scan(..=self.watermark_us.saturating_add(windows.size_us));
+        let panes = Panes {
+            keys: self.keys.columns(panes.iter().map(|(key, _)| *key))?,
+            states: self.decode(panes.iter().map(|(_, state)| *state))?,
+        };
+        let merge = WindowMerge { windows, window, functions: &self.functions, output: &self.output };
+        merge.emit(&panes, (self.late_us, self.watermark_us), output)
+    }
+
+    /// Decodes states to the columns of each function.
+    fn decode<'a>(&self, states: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Vec<ArrayRef>>> {
+        let mut flat = self.state_codec.decode(states)?.into_iter();
+        Ok(self.functions.iter().map(|f| flat.by_ref().take(f.states.len()).collect()).collect())
     }
 
     /// Builds the output rows, one per key.
@@ -210,8 +245,9 @@ impl Aggregate {
         let fresh: HashSet<&[u8]> =
             touched.iter().zip(known).filter(|(_, k)| !**k).map(|((_, key), _)| key.as_ref()).collect();
         let gone = closed.iter().map(|r| r.key.as_ref()).filter(|k| !fresh.contains(k)).collect();
-        let format =
-            StateFormat { keys: self.keys.codec(), values: &self.state_codec, layout: &self.state_layout };
+        let groups = |keys: &[&[u8]]| self.keys.groups_of(keys);
+        let (keys, values, layout) = (self.keys.codec(), &self.state_codec, &self.state_layout);
+        let format = StateFormat { keys, values, layout, groups: &groups };
         format.delta(upserts, gone)
     }
 
@@ -219,7 +255,8 @@ impl Aggregate {
     fn panes(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<i64>> {
         // Without an event time only a drain closes groups.
         let Some(key) = self.event_time else { return Ok(vec![NEVER; rows]) };
-        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.unwrap_or(NEVER)).collect())
+        let closes = |time: i64| self.windows.map_or(time, |windows| windows.last_end(time));
+        Ok(event_times(groups.get(key.group_index))?.into_iter().map(|t| t.map_or(NEVER, closes)).collect())
     }
 }
 
@@ -241,13 +278,22 @@ impl Operator for Aggregate {
         let partial = touched.partials.into_iter().map(PartialState::finish).collect::<Result<Vec<_>>>()?;
         let (states, known) = self.merge(&touched.keys, partial)?;
         let encoded = self.state_codec.encode(&states.concat(), touched.keys.len())?;
-        for ((pane, key), state) in touched.keys.iter().zip(encoded.iter()) {
-            self.table.put(*pane, key, state);
-        }
+        let keys = touched.keys.iter().map(|(time, key)| TimedKey { time: *time, key });
+        self.table.put_many(keys.zip(encoded.iter()));
         // After the merge: a group may get its last rows in the epoch that closes it.
-        let closed = self.table.close(watermark_us);
+        if let (Some(windows), Some(key)) = (self.windows, self.event_time) {
+            self.emit_windows(windows, key.group_index, output)?;
+        }
+        let closed = match self.mode {
+            // Every epoch emits all groups, so none may be removed.
+            OutputMode::Complete => vec![],
+            OutputMode::Append | OutputMode::Update => self.table.take_until(watermark_us),
+        };
         let emit = match self.mode {
+            // Windows of panes are emitted already.
+            OutputMode::Append if self.windows.is_some() => None,
             OutputMode::Append => self.emit_closed(&closed)?,
+            OutputMode::Complete => self.emit_all()?,
             OutputMode::Update => self.emit(touched.keys.iter().map(|(_, k)| k.as_ref()), &states)?,
         };
         emit.into_iter().for_each(|rows| output.emit(rows));
@@ -279,13 +325,14 @@ impl Operator for Aggregate {
         let keys = self.keys.encode(&columns, batch.num_rows())?;
         let states = self.state_codec.encode(&self.state_layout.states(batch), batch.num_rows())?;
         let live = self.state_layout.live(batch)?;
-        for (row, (pane, key)) in panes.into_iter().zip(keys.iter()).enumerate() {
+        let groups = self.keys.groups(&columns, &keys)?;
+        for (row, ((pane, key), group)) in panes.into_iter().zip(keys.iter()).zip(groups).enumerate() {
             // All workers read all files: their number may differ from that of the run that wrote them.
-            if !owned.contains(key_group(key)) {
+            if !owned.contains(group) {
                 continue;
             }
             match live.value(row) {
-                true => self.table.put(pane, key, states.get(row)),
+                true => self.table.put_many([(TimedKey { time: pane, key }, states.get(row))].into_iter()),
                 false => self.table.remove(pane, key),
             }
         }

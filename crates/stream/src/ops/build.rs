@@ -1,15 +1,17 @@
 //! Creates the operator of a node, with what happens to rows before they reach it.
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, aggregate_keys};
 use super::aggregate_input::aggregate_input;
 use super::deduplicate::{Deduplicate, deduplicate_input};
 use super::evaluate::Evaluate;
+use super::join::{StaticJoin, StreamJoin, stream_join_input};
 use super::key_encoder::KeyEncoder;
 use super::operator::Operator;
+use super::sort::Sort;
 use super::stateless::Steps;
 use super::union::Union;
 use super::watermark::Watermark;
-use crate::spec::{OperatorNode, OperatorSpec};
+use crate::spec::{OperatorNode, OperatorSpec, StreamJoinSpec};
 use thalweg_common::{Error, Result};
 use thalweg_connectors::OutputMode;
 
@@ -53,21 +55,45 @@ pub(crate) fn build(node: &OperatorNode, mode: OutputMode) -> Result<BuiltOperat
         OperatorSpec::Aggregate(spec) if inputs == 1 => {
             let (prepare, layout) = aggregate_input(spec)?;
             let operator = Box::new(Aggregate::new(spec, &layout, mode)?);
-            let keys = KeyEncoder::new(&layout.key_types())?;
+            let keys = aggregate_keys(spec, &layout)?;
             Ok(BuiltOperator { inputs: vec![BuiltInput::exchanged(prepare, keys)], operator })
         }
         OperatorSpec::Deduplicate(spec) if inputs == 1 => {
             let prepare = deduplicate_input(spec)?;
             let operator = Box::new(Deduplicate::new(spec, prepare.schema())?);
-            let fields = prepare.schema().fields().iter().take(spec.keys.len());
-            let keys = KeyEncoder::new(&fields.map(|f| f.data_type().clone()).collect::<Vec<_>>())?;
-            Ok(BuiltOperator { inputs: vec![BuiltInput::exchanged(prepare, keys)], operator })
+            Ok(BuiltOperator { inputs: vec![keyed(prepare, spec.keys.len())?], operator })
+        }
+        OperatorSpec::StreamJoin(spec) if inputs == 2 => stream_join(spec),
+        OperatorSpec::StaticJoin(spec) if inputs == 1 => {
+            Ok(local(Box::new(StaticJoin::new(node.id.clone(), spec)?)))
+        }
+        OperatorSpec::Sort(spec) if inputs == 1 => {
+            // Rows without keys are all of one worker.
+            let input = BuiltInput { prepare: None, keys: Some(KeyEncoder::new(&[])?) };
+            Ok(BuiltOperator { inputs: vec![input], operator: Box::new(Sort::new(spec)) })
         }
         OperatorSpec::Stateless(_)
         | OperatorSpec::Watermark { .. }
         | OperatorSpec::Aggregate(_)
-        | OperatorSpec::Deduplicate(_) => {
+        | OperatorSpec::Deduplicate(_)
+        | OperatorSpec::StreamJoin(_)
+        | OperatorSpec::StaticJoin(_)
+        | OperatorSpec::Sort(_) => {
             Err(Error::internal(format!("the operator {} has {inputs} inputs", node.id)))
         }
     }
+}
+
+fn stream_join(spec: &StreamJoinSpec) -> Result<BuiltOperator> {
+    let (left, right) = (stream_join_input(&spec.left)?, stream_join_input(&spec.right)?);
+    let operator = Box::new(StreamJoin::new(spec, [left.schema(), right.schema()])?);
+    let inputs = vec![keyed(left, spec.left.keys.len())?, keyed(right, spec.right.keys.len())?];
+    Ok(BuiltOperator { inputs, operator })
+}
+
+/// The input of an operator that gets rows by their first `keys` columns.
+fn keyed(prepare: Evaluate, keys: usize) -> Result<BuiltInput> {
+    let fields = prepare.schema().fields().iter().take(keys);
+    let keys = KeyEncoder::new(&fields.map(|f| f.data_type().clone()).collect::<Vec<_>>())?;
+    Ok(BuiltInput::exchanged(prepare, keys))
 }

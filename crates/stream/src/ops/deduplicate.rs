@@ -10,7 +10,10 @@ use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, State
 use super::stateless::batch_of;
 use crate::error::unsupported;
 use crate::spec::{DeduplicateSpec, Expiry};
-use crate::state::{ExpiringKeys, KeyRange, NEVER, RowCodec, StateFormat, StateLayout, key_group};
+use crate::state::{
+    ExpiringKeys, GroupsOfKeys, KeyRange, KeyedState, NEVER, RowCodec, StateFormat, StateLayout, TimedKey,
+    key_group,
+};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
@@ -92,8 +95,8 @@ impl Deduplicate {
         })
     }
 
-    fn state(&self) -> StateFormat<'_> {
-        StateFormat { keys: self.encoder.codec(), values: &self.times, layout: &self.layout }
+    fn state<'a>(&'a self, groups: GroupsOfKeys<'a>) -> StateFormat<'a> {
+        StateFormat { keys: self.encoder.codec(), values: &self.times, layout: &self.layout, groups }
     }
 }
 
@@ -109,18 +112,24 @@ impl Operator for Deduplicate {
     fn process(&mut self, _input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()> {
         let keys = self.encoder.keys(&rows)?;
         let (late, expiries) = (self.late_times(&rows)?, self.expiries(&rows)?);
-        let mut keep = Vec::with_capacity(rows.num_rows());
-        for (row, (key, expires)) in keys.iter().zip(expiries).enumerate() {
+        let wanted: Vec<TimedKey<'_>> =
+            keys.iter().zip(expiries).map(|(key, time)| TimedKey { time, key }).collect();
+        let seen = self.seen.get_many(&wanted);
+        let (mut keep, mut new) = (Vec::with_capacity(rows.num_rows()), Vec::new());
+        for (row, (wanted, seen)) in wanted.iter().zip(seen).enumerate() {
             let time = late.as_ref().and_then(|times| times.get(row).copied().flatten());
             let is_late = time.is_some_and(|t| t <= self.late_us);
-            let is_new = !is_late && !self.seen.contains(key);
+            // An earlier row of the batch may have the key.
+            let is_new = !is_late && seen.is_none() && !self.fresh.contains_key(wanted.key);
             if is_new {
-                self.fresh.insert(self.seen.insert(key, expires), expires);
+                self.fresh.insert(wanted.key.into(), wanted.time);
+                new.push((*wanted, ()));
             }
             self.rows_late += u64::from(is_late);
             self.duplicates += u64::from(!is_late && !is_new);
             keep.push(is_new);
         }
+        self.seen.put_many(new.into_iter());
         let passed = filter_record_batch(&rows, &BooleanArray::from(keep)).map_err(from_arrow)?;
         let columns = passed.columns().iter().skip(self.spec.keys.len()).cloned().collect();
         output.emit(batch_of(&self.spec.schema, columns, passed.num_rows())?);
@@ -129,17 +138,18 @@ impl Operator for Deduplicate {
 
     fn close_epoch(&mut self, _output: &mut EmittedRows) -> Result<EpochReport> {
         let fresh = std::mem::take(&mut self.fresh);
-        let expired = self.seen.expire(self.watermark_us);
+        let expired = self.seen.take_until(self.watermark_us);
         // A key that expires in this epoch needs no state in the file, and one that came in it no tombstone.
         let open: Vec<(&Arc<[u8]>, i64)> =
             fresh.iter().map(|(k, e)| (k, *e)).filter(|(_, e)| *e > self.watermark_us).collect();
         let times: ArrayRef = Arc::new(open.iter().map(|(_, expires)| *expires).collect::<Int64Array>());
         let times = self.times.encode(&[times], open.len())?;
         let upserts = open.iter().zip(times.iter()).map(|((key, _), time)| (key.as_ref(), time)).collect();
+        let groups = |keys: &[&[u8]]| self.encoder.groups_of(keys);
         let gone = expired.iter().filter(|k| !fresh.contains_key(k.as_ref())).map(AsRef::as_ref).collect();
         let state = StateReport {
-            deltas: vec![(KEYS, self.state().delta(upserts, gone)?)],
-            rows_total: self.seen.len() as u64,
+            deltas: vec![(KEYS, self.state(&groups).delta(upserts, gone)?)],
+            rows_total: self.seen.rows() as u64,
             rows_updated: fresh.len() as u64,
             rows_removed: expired.len() as u64,
             rows_dropped_by_watermark: std::mem::take(&mut self.rows_late),
@@ -162,7 +172,7 @@ impl Operator for Deduplicate {
         for (row, key) in keys.iter().enumerate().filter(|(_, key)| owned.contains(key_group(key))) {
             self.seen.remove(key);
             if live.value(row) {
-                self.seen.insert(key, times.value(row));
+                self.seen.put_many([(TimedKey { time: times.value(row), key }, ())].into_iter());
             }
         }
         Ok(())

@@ -13,13 +13,42 @@ use thalweg_values::errors::from_arrow;
 pub(crate) struct KeyEncoder {
     codec: RowCodec,
     columns: usize,
+    /// The key columns that determine the key group, with their encoding; without them all do.
+    grouped_by: Option<(Vec<usize>, RowCodec)>,
 }
 
 impl KeyEncoder {
     /// # Errors
     /// If a type cannot be a key.
     pub(crate) fn new(types: &[DataType]) -> Result<Self> {
-        Ok(Self { codec: RowCodec::new(types)?, columns: types.len() })
+        Ok(Self { codec: RowCodec::new(types)?, columns: types.len(), grouped_by: None })
+    }
+
+    /// Encodes keys whose group does not depend on the column at `place`: keys that differ in it only have one owner.
+    ///
+    /// # Errors
+    /// If a type cannot be a key.
+    pub(crate) fn without(types: &[DataType], place: usize) -> Result<Self> {
+        let places: Vec<usize> = (0..types.len()).filter(|i| *i != place).collect();
+        let grouped: Vec<DataType> = places.iter().filter_map(|i| types.get(*i).cloned()).collect();
+        Ok(Self { grouped_by: Some((places, RowCodec::new(&grouped)?)), ..Self::new(types)? })
+    }
+
+    /// Returns the groups of keys, which are given as columns and encoded.
+    pub(crate) fn groups(&self, columns: &[ArrayRef], keys: &EncodedRows) -> Result<Vec<u8>> {
+        let Some((places, codec)) = &self.grouped_by else { return Ok(keys.iter().map(key_group).collect()) };
+        let columns: Vec<ArrayRef> = places.iter().filter_map(|i| columns.get(*i).cloned()).collect();
+        Ok(codec.encode(&columns, keys.len())?.iter().map(key_group).collect())
+    }
+
+    /// Returns the groups of encoded keys.
+    pub(crate) fn groups_of(&self, keys: &[&[u8]]) -> Result<Vec<u8>> {
+        if self.grouped_by.is_none() {
+            return Ok(keys.iter().map(|key| key_group(key)).collect());
+        }
+        let columns = self.columns(keys.iter().copied())?;
+        let encoded = self.encode(&columns, keys.len())?;
+        self.groups(&columns, &encoded)
     }
 
     pub(crate) fn codec(&self) -> &RowCodec {
@@ -46,8 +75,8 @@ impl KeyEncoder {
     pub(crate) fn split(&self, batch: &RecordBatch, workers: usize) -> Result<Vec<(usize, RecordBatch)>> {
         let keys = self.keys(batch)?;
         let mut rows: Vec<Vec<u64>> = vec![Vec::new(); workers];
-        for (row, key) in keys.iter().enumerate() {
-            if let Some(mine) = rows.get_mut(owner(key_group(key), workers)) {
+        for (row, group) in self.groups(batch.columns(), &keys)?.into_iter().enumerate() {
+            if let Some(mine) = rows.get_mut(owner(group, workers)) {
                 mine.push(row as u64);
             }
         }

@@ -10,9 +10,12 @@ mod build;
 mod deduplicate;
 mod evaluate;
 mod event_time;
+mod join;
 mod key_encoder;
 mod operator;
+mod panes;
 mod processing_time;
+mod sort;
 mod stateless;
 #[cfg(test)]
 mod tests;
@@ -21,5 +24,5 @@ mod watermark;
 
 pub(crate) use build::{BuiltInput, BuiltOperator, build};
 pub(crate) use key_encoder::KeyEncoder;
-pub(crate) use operator::{EmittedRows, EpochDescriptor, Operator, StateDeltas, StateReport};
+pub(crate) use operator::{EmittedRows, EpochDescriptor, EpochTables, Operator, StateDeltas, StateReport};
 pub(crate) use watermark::EventTimes;

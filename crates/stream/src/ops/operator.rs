@@ -5,13 +5,16 @@
 //! state after `close_epoch` is the state at the end of that epoch and nothing else.
 
 use super::EventTimes;
+use crate::spec::OperatorId;
 use crate::state::KeyRange;
 use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use thalweg_common::ids::Epoch;
 use thalweg_common::{Error, Result};
 
 /// What determines an epoch, as far as operators need it. Times are microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EpochDescriptor {
     pub epoch: Epoch,
     /// State up to this time is closed at the end of the epoch.
@@ -19,6 +22,20 @@ pub(crate) struct EpochDescriptor {
     /// Rows up to this time are late: it is the watermark of the epoch before.
     pub late_us: i64,
     pub processing_time_us: i64,
+    /// The rows of the bounded tables that the epoch joins with.
+    pub tables: Arc<EpochTables>,
+}
+
+/// The rows of bounded tables, by the operators that join with them.
+pub(crate) type EpochTables = BTreeMap<OperatorId, RecordBatch>;
+
+impl EpochDescriptor {
+    /// Returns the descriptor for an operator whose watermark is behind that of the query.
+    pub(crate) fn behind(&self, lag_us: i64) -> Self {
+        // The end of the input closes everything, however old it is.
+        let behind = |us: i64| if us == i64::MAX { us } else { us.saturating_sub(lag_us) };
+        Self { watermark_us: behind(self.watermark_us), late_us: behind(self.late_us), ..self.clone() }
+    }
 }
 
 /// An operator on one worker.

@@ -66,6 +66,7 @@ fn spec(grouped: bool) -> AggregateSpec {
         group,
         aggregates: vec![call(sum_udaf(), "sum"), call(count_udaf(), "count"), distinct],
         event_time: grouped.then_some(EventTimeKey { group_index: 0, kind: EventTimeKind::WindowEnd }),
+        windows: None,
         input_schema: schema(),
         output_schema: Arc::new(Schema::new(fields)),
     }
@@ -78,7 +79,7 @@ fn build(spec: &AggregateSpec, mode: OutputMode) -> (Evaluate, Aggregate) {
 }
 
 fn epoch(late_us: i64, watermark_us: i64) -> EpochDescriptor {
-    EpochDescriptor { epoch: Epoch(0), watermark_us, late_us, processing_time_us: 0 }
+    EpochDescriptor { epoch: Epoch(0), watermark_us, late_us, processing_time_us: 0, tables: Arc::default() }
 }
 
 /// Processes rows, which are late up to `late_us`.

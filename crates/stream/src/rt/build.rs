@@ -52,6 +52,8 @@ pub(crate) struct OperatorContext {
     pub first: Epoch,
     pub rows_per_chunk: usize,
     pub output_chunk_bytes: usize,
+    /// By how much the watermark of the operator is behind that of the query.
+    pub watermark_lag_us: i64,
 }
 
 /// The descriptors of the epochs in flight, shared by the operators of a worker. The frontier passes an epoch
@@ -64,7 +66,7 @@ pub(crate) struct EpochTable {
 
 impl EpochTable {
     pub(super) fn get(&self, epoch: u64) -> Option<EpochDescriptor> {
-        self.table.borrow().get(&epoch).copied()
+        self.table.borrow().get(&epoch).cloned()
     }
 
     /// Starts an epoch and activates the operators that may hold rows of it. Rows from a worker that started
@@ -131,7 +133,7 @@ impl Dataflow {
 
     pub(super) fn context(&self, worker: usize, first: Epoch) -> OperatorContext {
         let (rows_per_chunk, output_chunk_bytes) = (self.rows_per_chunk, self.output_chunk_bytes);
-        OperatorContext { worker, first, rows_per_chunk, output_chunk_bytes }
+        OperatorContext { worker, first, rows_per_chunk, output_chunk_bytes, watermark_lag_us: 0 }
     }
 }
 
@@ -149,7 +151,10 @@ pub(super) fn build(
     worker.dataflow::<u64, _, _>(|scope| {
         let mut streams: Vec<Stream<'_, u64, Chunk>> = Vec::new();
         let mut inboxes = inboxes.into_iter();
+        let lags = dataflow.graph.watermark_lags_us();
         for (index, (node, built)) in dataflow.graph.nodes().iter().zip(operators).enumerate() {
+            let watermark_lag_us = lags.get(index).copied().unwrap_or(0);
+            let context = OperatorContext { watermark_lag_us, ..context };
             let rows = match built {
                 None => {
                     let inbox = inboxes.next().ok_or_else(lost)?;

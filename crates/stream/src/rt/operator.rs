@@ -66,7 +66,7 @@ impl Running {
         reporter: &Reporter,
     ) -> Result<Vec<Chunk>> {
         if !self.started {
-            self.operator.start_epoch(descriptor)?;
+            self.operator.start_epoch(&descriptor.behind(self.context.watermark_lag_us))?;
             self.started = true;
         }
         let mut emitted = self.process(descriptor.epoch.0)?;

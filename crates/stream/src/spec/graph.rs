@@ -4,7 +4,7 @@
 //! sources to the sink. So a step that is added to a query renames no state. If an operator of the same kind
 //! is added, the numbers shift, and the state is found by its [`StateMeaning`].
 
-use super::{Expiry, OperatorSpec};
+use super::{Expiry, OperatorSpec, StaticTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -149,6 +149,14 @@ impl OperatorGraph {
         })
     }
 
+    /// The bounded tables that operators join with.
+    pub(crate) fn static_tables(&self) -> impl Iterator<Item = (&OperatorId, &Arc<dyn StaticTable>)> {
+        self.nodes.iter().filter_map(|n| match &n.spec {
+            OperatorSpec::StaticJoin(join) => Some((&n.id, &join.table)),
+            _ => None,
+        })
+    }
+
     /// Returns whether one of the operators `above` gets rows of one of the operators `below`.
     pub(crate) fn has_above(
         &self,
@@ -163,6 +171,33 @@ impl OperatorGraph {
             gets.push(from_below || below(&node.spec));
         }
         found
+    }
+
+    /// Returns by how much the watermark of each node is behind that of the query: the rows of a join may be
+    /// older than the watermark, and are not late for the operators above it.
+    pub(crate) fn watermark_lags_us(&self) -> Vec<i64> {
+        let mut emitted: Vec<i64> = Vec::with_capacity(self.nodes.len());
+        let mut lags = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let lag = node.inputs.iter().filter_map(|i| emitted.get(i.0).copied()).max().unwrap_or(0);
+            lags.push(lag);
+            emitted.push(lag.saturating_add(node.spec.watermark_lag_us()));
+        }
+        lags
+    }
+
+    /// The places of the nodes from the sink to the sources, each before its inputs.
+    pub(crate) fn places_from_sink(&self) -> Vec<usize> {
+        let mut places = Vec::with_capacity(self.nodes.len());
+        let mut next: Vec<usize> = self.nodes.len().checked_sub(1).into_iter().collect();
+        while let Some(place) = next.pop() {
+            if places.contains(&place) {
+                continue;
+            }
+            places.push(place);
+            next.extend(self.nodes.get(place).into_iter().flat_map(|n| n.inputs.iter().rev().map(|i| i.0)));
+        }
+        places
     }
 
     pub(crate) fn stateful(&self) -> impl Iterator<Item = &OperatorNode> {
@@ -198,13 +233,21 @@ impl OperatorSpec {
             Self::Union => "union",
             Self::Aggregate(_) => "aggregate",
             Self::Deduplicate(_) => "deduplicate",
+            Self::StreamJoin(_) => "join",
+            Self::StaticJoin(_) => "lookup",
+            Self::Sort(_) => "sort",
         }
     }
 
     pub(crate) fn is_stateful(&self) -> bool {
         match self {
-            Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => false,
-            Self::Aggregate(_) | Self::Deduplicate(_) => true,
+            Self::Source(_)
+            | Self::Stateless(_)
+            | Self::Watermark { .. }
+            | Self::Union
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => false,
+            Self::Aggregate(_) | Self::Deduplicate(_) | Self::StreamJoin(_) => true,
         }
     }
 
@@ -213,10 +256,13 @@ impl OperatorSpec {
         match self {
             // In update mode every value was emitted already.
             Self::Aggregate(_) => mode == OutputMode::Append,
+            Self::StreamJoin(spec) => spec.preserves().contains(&true),
             Self::Source(_)
             | Self::Stateless(_)
             | Self::Watermark { .. }
             | Self::Union
+            | Self::StaticJoin(_)
+            | Self::Sort(_)
             | Self::Deduplicate(_) => false,
         }
     }
@@ -227,16 +273,43 @@ impl OperatorSpec {
             Self::Aggregate(_) => "stateStoreSave",
             Self::Deduplicate(spec) if matches!(spec.expiry, Expiry::After { .. }) => "dedupeWithinWatermark",
             Self::Deduplicate(_) => "dedupe",
-            Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => "none",
+            Self::StreamJoin(_) => "symmetricHashJoin",
+            Self::Source(_)
+            | Self::Stateless(_)
+            | Self::Watermark { .. }
+            | Self::Union
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => "none",
         }
     }
 
     /// Returns whether the watermark closes the state of the operator.
     pub(crate) fn closes_by_watermark(&self) -> bool {
         match self {
-            Self::Source(_) | Self::Stateless(_) | Self::Watermark { .. } | Self::Union => false,
+            Self::Source(_)
+            | Self::Stateless(_)
+            | Self::Watermark { .. }
+            | Self::Union
+            | Self::StaticJoin(_)
+            | Self::Sort(_) => false,
             Self::Aggregate(spec) => spec.event_time.is_some(),
             Self::Deduplicate(spec) => spec.expiry != Expiry::Never,
+            Self::StreamJoin(spec) => spec.sides().iter().any(|side| side.expiry != Expiry::Never),
+        }
+    }
+
+    /// Returns by how much the event times of emitted rows may be behind the watermark of the operator.
+    fn watermark_lag_us(&self) -> i64 {
+        match self {
+            Self::StreamJoin(spec) => spec.watermark_lag_us(),
+            Self::Source(_)
+            | Self::Stateless(_)
+            | Self::Watermark { .. }
+            | Self::Union
+            | Self::StaticJoin(_)
+            | Self::Sort(_)
+            | Self::Aggregate(_)
+            | Self::Deduplicate(_) => 0,
         }
     }
 }

@@ -7,9 +7,14 @@
 //! epoch. Not here: names, SQL, optimisation, and connectors by name.
 
 mod graph;
+mod join;
+mod static_join;
 
 pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning, abbreviated};
+pub use join::{StreamJoinSide, StreamJoinSpec};
+pub use static_join::{StaticJoinSpec, StaticJoinType, StaticRead, StaticTable};
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -48,6 +53,12 @@ pub enum OperatorSpec {
     Aggregate(AggregateSpec),
     /// Drops rows whose key has been seen; keeps the keys in state. One input.
     Deduplicate(DeduplicateSpec),
+    /// Joins the rows of two inputs, which it keeps in state.
+    StreamJoin(StreamJoinSpec),
+    /// Joins the rows of one input with a bounded table.
+    StaticJoin(StaticJoinSpec),
+    /// Sorts the rows of each epoch. One input.
+    Sort(SortSpec),
 }
 
 /// One stateless step.
@@ -81,10 +92,34 @@ pub struct AggregateSpec {
     pub aggregates: Vec<AggregateFunctionCall>,
     /// The group column by which groups are closed, if there is one.
     pub event_time: Option<EventTimeKey>,
+    /// The sliding windows of which the event-time column has the panes; without them its groups are the windows.
+    pub windows: Option<SlidingWindows>,
     /// The columns before the aggregate.
     pub input_schema: SchemaRef,
     /// The group columns, then one column per aggregate.
     pub output_schema: SchemaRef,
+}
+
+/// A sort of the rows of each epoch, of which all or some are passed.
+#[derive(Debug, Clone)]
+pub struct SortSpec {
+    /// What the rows are sorted by; nothing leaves them in any order.
+    pub keys: Vec<SortKey>,
+    /// How many rows are left out at the beginning.
+    pub skip: usize,
+    /// How many of the others are passed at most.
+    pub fetch: Option<usize>,
+    /// The columns of the rows.
+    pub schema: SchemaRef,
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    /// The expression over the rows.
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// The direction, and the place of nulls.
+    pub options: SortOptions,
 }
 
 /// A deduplication.
@@ -100,18 +135,18 @@ pub struct DeduplicateSpec {
     pub schema: SchemaRef,
 }
 
-/// When the watermark lets a key of a deduplication expire.
+/// When the watermark lets what is kept in state expire: a key of a deduplication, or a row of a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// No watermark reaches the key.
+    /// No watermark reaches it.
     Never,
     /// At the event time that is the key with this number: later rows of the same time are late.
     Key(usize),
-    /// A delay after the event time of the first row of the key.
+    /// A delay after the event time of the row; for a key, of its first row.
     After {
         /// Index of the event-time column of the rows.
         column: usize,
-        /// The delay in microseconds.
+        /// The delay in microseconds. The rows of a join may have a negative one.
         delay_us: i64,
     },
 }
@@ -123,6 +158,17 @@ pub struct AggregateFunctionCall {
     pub function: Arc<AggregateFunctionExpr>,
     /// The condition of `FILTER`.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// Sliding windows, with lengths in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlidingWindows {
+    /// The length of each window.
+    pub size_us: i64,
+    /// The distance of their starts, which is not more than the size.
+    pub slide_us: i64,
+    /// The offset of their starts from 1970-01-01 UTC.
+    pub start_us: i64,
 }
 
 /// The group column that is an event time.

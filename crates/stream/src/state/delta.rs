@@ -1,41 +1,44 @@
 //! Builds the state changes of an epoch in the layout of state files.
 
 use super::codec::RowCodec;
-use super::keys::key_group;
 use super::snapshot::StateLayout;
 use arrow::record_batch::RecordBatch;
 use thalweg_common::Result;
 
+/// Returns the groups of encoded keys.
+pub(crate) type GroupsOfKeys<'a> = &'a dyn Fn(&[&[u8]]) -> Result<Vec<u8>>;
+
 /// Encodes and decodes a state: its keys, its values, and its files.
-#[derive(Debug)]
 pub(crate) struct StateFormat<'a> {
     pub keys: &'a RowCodec,
     pub values: &'a RowCodec,
     pub layout: &'a StateLayout,
+    pub groups: GroupsOfKeys<'a>,
 }
 
 impl StateFormat<'_> {
     /// Builds a batch of upserts (key and value) and a batch of tombstones, each sorted by key group.
-    pub(crate) fn delta(
-        &self,
-        mut upserts: Vec<(&[u8], &[u8])>,
-        mut gone: Vec<&[u8]>,
-    ) -> Result<Vec<RecordBatch>> {
-        // Sorted by group, so that a file has the ranges of the workers one after another.
-        upserts.sort_unstable_by_key(|(key, _)| (key_group(key), *key));
-        gone.sort_unstable_by_key(|key| (key_group(key), *key));
+    pub(crate) fn delta(&self, upserts: Vec<(&[u8], &[u8])>, gone: Vec<&[u8]>) -> Result<Vec<RecordBatch>> {
         let mut delta = Vec::new();
         if !upserts.is_empty() {
-            let groups = upserts.iter().map(|(key, _)| key_group(key)).collect();
-            let keys = self.keys.decode(upserts.iter().map(|(key, _)| *key))?;
-            let values = self.values.decode(upserts.iter().map(|(_, value)| *value))?;
+            let (groups, rows) = self.by_group(upserts, |(key, _)| *key)?;
+            let keys = self.keys.decode(rows.iter().map(|(key, _)| *key))?;
+            let values = self.values.decode(rows.iter().map(|(_, value)| *value))?;
             delta.push(self.layout.batch(groups, keys, Some(values))?);
         }
         if !gone.is_empty() {
-            let groups = gone.iter().map(|key| key_group(key)).collect();
-            let keys = self.keys.decode(gone)?;
+            let (groups, rows) = self.by_group(gone, |key| *key)?;
+            let keys = self.keys.decode(rows)?;
             delta.push(self.layout.batch(groups, keys, None)?);
         }
         Ok(delta)
+    }
+
+    /// Sorts rows by key group, so that a file has the ranges of the workers one after another.
+    fn by_group<'k, R>(&self, rows: Vec<R>, key: impl Fn(&R) -> &'k [u8]) -> Result<(Vec<u8>, Vec<R>)> {
+        let groups = (self.groups)(&rows.iter().map(&key).collect::<Vec<_>>())?;
+        let mut rows: Vec<(u8, R)> = groups.into_iter().zip(rows).collect();
+        rows.sort_unstable_by(|(a, x), (b, y)| (a, key(x)).cmp(&(b, key(y))));
+        Ok(rows.into_iter().unzip())
     }
 }

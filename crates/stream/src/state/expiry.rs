@@ -1,8 +1,9 @@
 //! Stores keys that expire: by key the time at which it expires, and the keys in the order of these times.
 
-use super::table::NEVER;
+use super::access::{KeyedState, NEVER, TimedKey};
 use datafusion::common::HashMap;
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 /// Bytes of an entry besides its key: the counts of the shared key, two references, a time, and the slot of the
@@ -18,20 +19,15 @@ pub(crate) struct ExpiringKeys {
 }
 
 impl ExpiringKeys {
-    pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        self.by_key.contains_key(key)
-    }
-
-    /// Inserts a key that is not there, and returns it.
-    pub(crate) fn insert(&mut self, key: &[u8], expires: i64) -> Arc<[u8]> {
+    /// Inserts a key that is not there.
+    fn insert(&mut self, key: &[u8], expires: i64) {
         let key: Arc<[u8]> = key.into();
         self.bytes += key.len() + ENTRY_OVERHEAD;
         self.by_key.insert(Arc::clone(&key), expires);
         // Nothing asks for those that never expire by time.
         if expires != NEVER {
-            self.by_time.entry(expires).or_default().push(Arc::clone(&key));
+            self.by_time.entry(expires).or_default().push(key);
         }
-        key
     }
 
     /// Removes a key, if it is there.
@@ -45,9 +41,36 @@ impl ExpiringKeys {
             }
         }
     }
+}
 
-    /// Removes and returns the keys that expire at `time` or before, ordered by time and key.
-    pub(crate) fn expire(&mut self, time: i64) -> Vec<Arc<[u8]>> {
+impl KeyedState for ExpiringKeys {
+    /// When the key expires, if it is there.
+    type Found<'s> = Option<i64>;
+    type Value<'v> = ();
+    type Entry<'s> = &'s [u8];
+    type Removed = Arc<[u8]>;
+
+    fn get_many(&self, keys: &[TimedKey<'_>]) -> Vec<Option<i64>> {
+        keys.iter().map(|key| self.by_key.get(key.key).copied()).collect()
+    }
+
+    /// Puts keys that are not there.
+    fn put_many<'v>(&mut self, entries: impl Iterator<Item = (TimedKey<'v>, ())>) {
+        entries.for_each(|(key, ())| self.insert(key.key, key.time));
+    }
+
+    fn scan(&self, times: impl RangeBounds<i64>) -> Vec<&[u8]> {
+        let mut all = Vec::new();
+        for (_, keys) in self.by_time.range(times) {
+            let mut keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+            keys.sort_unstable();
+            all.append(&mut keys);
+        }
+        all
+    }
+
+    /// Keys that never expire stay, whatever the time.
+    fn take_until(&mut self, time: i64) -> Vec<Arc<[u8]>> {
         let mut expired = Vec::new();
         while let Some(first) = self.by_time.first_entry().filter(|e| *e.key() <= time) {
             let mut keys = first.remove();
@@ -61,11 +84,11 @@ impl ExpiringKeys {
         expired
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn rows(&self) -> usize {
         self.by_key.len()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes
     }
 }
@@ -81,14 +104,16 @@ mod tests {
         for (key, time) in [("b", 10), ("a", 10), ("c", 20), ("d", NEVER)] {
             keys.insert(key.as_bytes(), time);
         }
-        assert!(keys.contains(b"a") && keys.contains(b"d") && !keys.contains(b"e"));
-        assert_eq!(keys.expire(9).len(), 0);
-        let expired: Vec<_> = keys.expire(10).iter().map(|k| k.to_vec()).collect();
+        let of = |key| TimedKey { time: 0, key };
+        assert_eq!(keys.get_many(&[of(b"a"), of(b"d"), of(b"e")]), [Some(10), Some(NEVER), None]);
+        assert_eq!(keys.scan(10..), [b"a", b"b", b"c"]);
+        assert_eq!(keys.take_until(9).len(), 0);
+        let expired: Vec<_> = keys.take_until(10).iter().map(|k| k.to_vec()).collect();
         assert_eq!(expired, [b"a".to_vec(), b"b".to_vec()]);
         keys.remove(b"c");
         keys.remove(b"gone");
-        assert_eq!((keys.expire(i64::MAX).len(), keys.len(), keys.contains(b"d")), (0, 1, true));
+        assert_eq!((keys.take_until(i64::MAX).len(), keys.rows()), (0, 1));
         keys.remove(b"d");
-        assert_eq!((keys.len(), keys.bytes()), (0, 0));
+        assert_eq!((keys.rows(), keys.bytes()), (0, 0));
     }
 }

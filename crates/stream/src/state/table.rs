@@ -2,13 +2,12 @@
 //!
 //! Keys and states are Arrow rows. A pane contains the keys that close at the same event time. Closing
 //! removes whole panes from the front of a sorted map, so its cost does not depend on the panes that stay
-//! open. Keys that never close share the pane [`NEVER`].
+//! open. Keys that never close share the pane [`NEVER`](super::NEVER).
 
+use super::access::{KeyedState, TimedKey};
 use datafusion::common::HashMap;
 use std::collections::BTreeMap;
-
-/// The pane of keys that only draining closes.
-pub(crate) const NEVER: i64 = i64::MAX;
+use std::ops::RangeBounds;
 
 /// Bytes of an entry besides its key and state: two boxes and the slot of the hash table.
 const ENTRY_OVERHEAD: usize = 48;
@@ -32,11 +31,11 @@ pub(crate) struct StateTable {
 }
 
 impl StateTable {
-    pub(crate) fn get(&self, pane: i64, key: &[u8]) -> Option<&[u8]> {
+    fn get(&self, pane: i64, key: &[u8]) -> Option<&[u8]> {
         self.panes.get(&pane)?.get(key).map(AsRef::as_ref)
     }
 
-    pub(crate) fn put(&mut self, pane: i64, key: &[u8], state: &[u8]) {
+    fn put(&mut self, pane: i64, key: &[u8], state: &[u8]) {
         let entries = self.panes.entry(pane).or_default();
         // Counted here and not by a walk over all entries: the progress asks after every epoch.
         self.bytes += state.len();
@@ -65,16 +64,38 @@ impl StateTable {
         self.rows -= 1;
         self.bytes -= key + state + ENTRY_OVERHEAD;
     }
+}
 
-    /// Removes and returns all keys that close at `watermark` or before, ordered by pane and key.
-    pub(crate) fn close(&mut self, watermark: i64) -> Vec<StateRow> {
+impl KeyedState for StateTable {
+    type Found<'s> = Option<&'s [u8]>;
+    type Value<'v> = &'v [u8];
+    type Entry<'s> = (&'s [u8], &'s [u8]);
+    type Removed = StateRow;
+
+    fn get_many<'s>(&'s self, keys: &[TimedKey<'_>]) -> Vec<Option<&'s [u8]>> {
+        keys.iter().map(|key| self.get(key.time, key.key)).collect()
+    }
+
+    fn put_many<'v>(&mut self, entries: impl Iterator<Item = (TimedKey<'v>, &'v [u8])>) {
+        entries.for_each(|(key, state)| self.put(key.time, key.key, state));
+    }
+
+    fn scan(&self, times: impl RangeBounds<i64>) -> Vec<(&[u8], &[u8])> {
+        let mut all = Vec::new();
+        for (_, pane) in self.panes.range(times) {
+            let mut rows: Vec<_> = pane.iter().map(|(key, state)| (key.as_ref(), state.as_ref())).collect();
+            rows.sort_unstable();
+            all.append(&mut rows);
+        }
+        all
+    }
+
+    fn take_until(&mut self, time: i64) -> Vec<StateRow> {
         let mut closed = Vec::new();
-        while let Some(first) = self.panes.first_entry().filter(|p| *p.key() <= watermark) {
+        while let Some(first) = self.panes.first_entry().filter(|p| *p.key() <= time) {
             let pane = *first.key();
             let mut rows: Vec<_> =
                 first.remove().into_iter().map(|(key, state)| StateRow { pane, key, state }).collect();
-            // The order of a hash table differs between runs, and a replayed epoch must emit the same rows in the
-            // same order.
             rows.sort_unstable();
             for row in &rows {
                 self.subtract(row.key.len(), row.state.len());
@@ -84,13 +105,11 @@ impl StateTable {
         closed
     }
 
-    /// Returns the number of keys.
-    pub(crate) fn rows(&self) -> usize {
+    fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Returns the bytes of keys and states, with the overhead of their entries.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes
     }
 }
@@ -98,6 +117,7 @@ impl StateTable {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::NEVER;
     use super::*;
 
     #[test]
@@ -108,14 +128,14 @@ mod tests {
         }
         table.put(20, b"a", b"9");
         assert_eq!((table.rows(), table.bytes()), (4, 4 + 5 + 4 * ENTRY_OVERHEAD));
-        assert_eq!(table.close(9), vec![]);
-        let keys: Vec<_> = table.close(10).into_iter().map(|r| (r.pane, r.key)).collect();
+        assert_eq!(table.take_until(9), vec![]);
+        let keys: Vec<_> = table.take_until(10).into_iter().map(|r| (r.pane, r.key)).collect();
         assert_eq!(keys, vec![(10, Box::from(*b"a")), (10, Box::from(*b"b"))]);
         assert_eq!((table.get(10, b"a"), table.get(20, b"a")), (None, Some(b"9".as_ref())));
         table.remove(20, b"a");
         table.remove(20, b"gone");
-        assert_eq!(table.close(i64::MAX - 1), vec![]);
-        assert_eq!(table.close(i64::MAX).len(), 1);
+        assert_eq!(table.take_until(i64::MAX - 1), vec![]);
+        assert_eq!(table.take_until(i64::MAX).len(), 1);
         assert_eq!((table.rows(), table.bytes()), (0, 0));
     }
 }

@@ -303,7 +303,7 @@ async fn unsupported_plans_are_refused_at_the_start() {
     let grouped = || OperatorSpec::Aggregate(aggregate(true));
     let no_time = AggregateSpec { event_time: None, ..aggregate(true) };
     let cases: BTreeMap<&str, Vec<OperatorSpec>> = BTreeMap::from([
-        ("a watermark after an aggregation", vec![grouped(), watermark()]),
+        ("a watermark after a stateful operator", vec![grouped(), watermark()]),
         ("no watermark closes", vec![grouped()]),
         ("append output of an aggregation", vec![watermark(), OperatorSpec::Aggregate(no_time)]),
     ]);

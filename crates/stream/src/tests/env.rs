@@ -31,7 +31,7 @@ use thalweg_connectors::stream::{Guarantee, StreamSink, StreamSource};
 /// A row of input: key, event time in seconds, value.
 pub(crate) type InputRow = (String, i64, i64);
 
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 /// Length of the windows in seconds.
 pub(crate) const WINDOW: i64 = 10;
 
@@ -86,6 +86,7 @@ pub(crate) fn aggregate(with_time: bool) -> AggregateSpec {
             call(avg_udaf(), vec![float], "avg", Some(above.unwrap())),
         ],
         event_time: with_time.then_some(key),
+        windows: None,
         input_schema: input_schema(),
         output_schema: Arc::new(Schema::new(vec![
             Field::new("w", time(), true),
@@ -166,6 +167,7 @@ pub(crate) fn two_windows(delay: i64) -> Vec<OperatorSpec> {
         group: vec![cast(end, &schema, time()).unwrap(), column("k")],
         aggregates: vec![sum("sum"), sum("count")],
         event_time: first.event_time,
+        windows: None,
         input_schema: Arc::clone(&schema),
         output_schema: Arc::new(schema.project(&[0, 1, 2, 3]).unwrap()),
     };
@@ -206,6 +208,8 @@ pub(crate) struct TestEnv {
     pub source: Arc<TestSource>,
     /// Further sources, whose rows are united with those of the first.
     pub more: Vec<Arc<TestSource>>,
+    /// The first operator reads each source on its own, with a watermark of this delay in seconds.
+    pub delay_of_each: Option<i64>,
     pub target: Arc<Target>,
     pub clock: Arc<ManualStreamClock>,
 }
@@ -254,6 +258,7 @@ impl TestEnv {
             store: Arc::new(InMemory::new()),
             source: Arc::new(TestSource::new(batch(rows), epoch_rows.to_vec())),
             more: vec![],
+            delay_of_each: None,
             target: Arc::default(),
             clock: Arc::default(),
         }
@@ -292,13 +297,16 @@ impl TestEnv {
         let mut source = |s: &Arc<TestSource>| {
             graph.add(OperatorSpec::Source(Arc::clone(s) as Arc<dyn StreamSource>), vec![], none())
         };
-        let mut last = source(&self.source);
-        let more: Vec<_> = self.more.iter().map(source).collect();
-        if !more.is_empty() {
-            last = graph.add(OperatorSpec::Union, [last].into_iter().chain(more).collect(), none());
+        let mut inputs = vec![source(&self.source)];
+        inputs.extend(self.more.iter().map(source));
+        if let Some(delay) = self.delay_of_each {
+            let watermark = OperatorSpec::Watermark { column: 1, delay_us: delay * SECOND };
+            inputs = inputs.into_iter().map(|i| graph.add(watermark.clone(), vec![i], none())).collect();
+        } else if inputs.len() > 1 {
+            inputs = vec![graph.add(OperatorSpec::Union, inputs, none())];
         }
         for operator in operators {
-            last = graph.add(operator.clone(), vec![last], meaning.clone());
+            inputs = vec![graph.add(operator.clone(), inputs, meaning.clone())];
         }
         graph
     }

@@ -4,6 +4,9 @@ use super::behaviour::{row, rows};
 use super::env::*;
 use super::kill::Kill;
 use super::source_and_sink::TestSource;
+use crate::{OperatorSpec, OutputMode, SlidingWindows, SortKey, SortSpec};
+use arrow::compute::SortOptions;
+use datafusion::physical_expr::expressions::col;
 use std::sync::Arc;
 
 /// Splits the rows between three sources, whose epochs are of different lengths.
@@ -33,18 +36,27 @@ async fn a_union_of_sources_gives_the_batch_answer_whatever_kills_it() {
 }
 
 /// Runs a query until it completes, killing it at random.
-async fn run_with_kills(env: &TestEnv, operators: Vec<crate::OperatorSpec>, seed: u64) {
+pub(super) async fn run_with_kills(env: &TestEnv, operators: Vec<OperatorSpec>, seed: u64) {
+    run_in_mode_with_kills(env, (operators, OutputMode::Append), seed).await;
+}
+
+async fn run_in_mode_with_kills(
+    env: &TestEnv,
+    (operators, mode): (Vec<OperatorSpec>, OutputMode),
+    seed: u64,
+) {
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..6 {
         let probe = Kill::new(None, random.usize(3..60));
         let workers = random.usize(1..4);
-        let run = RunOptions { probe: Some(probe), ..RunOptions::new(operators.clone()).workers(workers) };
+        let run =
+            RunOptions { probe: Some(probe), mode, ..RunOptions::new(operators.clone()).workers(workers) };
         match env.run(&run).await {
             Err(error) => assert_eq!(error.class(), "KILLED", "seed {seed}: {error}"),
             Ok(_) => break,
         }
     }
-    env.run(&RunOptions::new(operators).workers(2)).await.unwrap();
+    env.run(&RunOptions { mode, ..RunOptions::new(operators).workers(2) }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,4 +142,76 @@ async fn the_progress_has_every_source_and_a_source_more_or_less_is_refused() {
     assert!(error.message().contains("source-2"), "{error}");
     env.more.extend(removed);
     env.run(&RunOptions::new(windowed(5))).await.unwrap();
+}
+
+/// The last epoch has all groups, in the order of the sort.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_result_is_emitted_in_order_whatever_kills_the_query() {
+    for seed in 0..20 {
+        let all = rows(seed, 120);
+        let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        let aggregate = aggregate(false);
+        let schema = Arc::clone(&aggregate.output_schema);
+        let key = |name: &str, descending| SortKey {
+            expr: col(name, &schema).unwrap(),
+            options: SortOptions { descending, nulls_first: true },
+        };
+        let keys = vec![key("sum", true), key("k", false), key("w", false)];
+        let fetch = (seed % 2 == 0).then_some(5);
+        let skip = usize::from(seed % 4 == 0);
+        let sort = SortSpec { keys, skip, fetch, schema: Arc::clone(&schema) };
+        let operators = vec![OperatorSpec::Aggregate(aggregate), OperatorSpec::Sort(sort)];
+        run_in_mode_with_kills(&env, (operators, OutputMode::Complete), seed).await;
+        let epochs = env.target.epochs();
+        let found: Vec<_> = epochs.last().unwrap().1.iter().flat_map(decode).collect();
+        let mut expected: Vec<_> = expect(&all).into_iter().collect();
+        expected.sort_by_key(|((end, key), (sum, _))| (-sum, key.clone(), *end));
+        let expected: Vec<_> = expected.into_iter().skip(skip).take(fetch.unwrap_or(usize::MAX)).collect();
+        assert_eq!(found, expected, "seed {seed}");
+    }
+}
+
+/// Operators that count each row in `count` windows, in panes of [`WINDOW`].
+fn in_panes(delay: i64, count: i64) -> Vec<OperatorSpec> {
+    let mut operators = windowed(delay);
+    if let Some(OperatorSpec::Aggregate(aggregate)) = operators.last_mut() {
+        let (size_us, slide_us) = (count * WINDOW * SECOND, WINDOW * SECOND);
+        aggregate.windows = Some(SlidingWindows { size_us, slide_us, start_us: 0 });
+    }
+    operators
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panes_merge_to_the_windows_of_the_batch_answer_whatever_kills_the_query() {
+    for seed in 0..20 {
+        let mut all = rows(seed, 120);
+        // A gap in which no window has rows.
+        all.extend(rows(seed + 50, 20).into_iter().map(|(k, t, v)| (k, t + 100_000_000, v)));
+        let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+        run_with_kills(&env, in_panes(5, 3), seed).await;
+        let mut expected = Answer::new();
+        for ((end, key), (sum, count)) in expect(&all) {
+            for later in 0..3 {
+                let slot = expected.entry((end + later * WINDOW, key.clone())).or_default();
+                *slot = (slot.0 + sum, slot.1 + count);
+            }
+        }
+        assert_eq!(env.answer().unwrap(), expected, "seed {seed}");
+    }
+}
+
+/// A late row counts in those of its windows that are still open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panes_give_what_a_row_per_window_gives_also_with_late_rows() {
+    for seed in 0..20 {
+        let mut all = rows(seed, 120);
+        let mut random = fastrand::Rng::with_seed(seed);
+        all.iter_mut().for_each(|row| row.1 -= random.i64(0..25));
+        let answer = async |operators: Vec<OperatorSpec>| {
+            let env = TestEnv::new(&all, &[7, 1, 20, 3, 1, 1, 9, 30]);
+            env.run(&RunOptions::new(operators).workers(2)).await.unwrap();
+            env.answer().unwrap()
+        };
+        assert_eq!(answer(in_panes(0, 2)).await, answer(sliding(0)).await, "seed {seed}");
+    }
 }

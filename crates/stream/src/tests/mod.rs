@@ -13,6 +13,7 @@ mod formats;
 mod graph;
 mod growth;
 mod io_errors;
+mod join;
 mod kill;
 mod late_rows;
 mod pressure;

@@ -429,12 +429,12 @@ impl Coordinator {
         }
         self.shared.set_status("Processing new data", true, true);
         let parallelism = self.context.options.workers;
-        let shared = Arc::new(plan.clone());
+        let (shared, tables) = (Arc::new(plan.clone()), feed::TablesOfEpoch::default());
         for (index, inboxes) in self.workers.inboxes.iter().enumerate() {
             let subtask = Subtask { index, parallelism };
             for (inbox, (id, source)) in inboxes.iter().zip(self.context.plan.graph.sources()) {
                 let source = (id.clone(), Arc::clone(source));
-                let (context, plan) = (Arc::clone(&self.context), Arc::clone(&shared));
+                let (context, plan) = (Arc::clone(&self.context), (Arc::clone(&shared), Arc::clone(&tables)));
                 self.tasks.spawn(feed::feed(context, inbox.clone(), plan, source, subtask));
             }
         }
