@@ -248,3 +248,20 @@ async fn a_run_without_a_generation_finds_what_is_planned_and_claims_it_afterwar
     assert_eq!(plan(&later, None).await, Some(end.clone()));
     assert_eq!(rows(&later, None, &end, WHOLE).await, ["1|aa"]);
 }
+
+/// What is open goes on being read, so only the look after the last row finds it.
+#[tokio::test]
+async fn a_file_that_is_replaced_while_it_is_read_is_noticed_at_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log();
+    let many: String = (0..100_000).map(|n| format!("{n},x\n")).collect();
+    put(dir.path(), "a.csv", 1, &many);
+    let source = run(dir.path(), &log, 1, &[]).await;
+    let end = plan(&source, None).await.unwrap();
+    let mut batches = source.read(None, &end, WHOLE).await.unwrap();
+    assert!(batches.try_next().await.unwrap().is_some_and(|first| first.num_rows() < 50_000));
+    put(dir.path(), ".new", 2, &many);
+    std::fs::rename(dir.path().join(".new"), dir.path().join("a.csv")).unwrap();
+    let error = batches.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.class(), "STREAM_SOURCE_FILE_CHANGED");
+}
