@@ -19,10 +19,15 @@ use tokio::sync::watch;
 /// let background = Background::default();
 /// assert_eq!(background.run(async { 1 + 1 }).await?, 2);
 ///
-/// // The caller is dropped, and the work goes on until its end.
+/// // The caller is dropped while it waits, and the work goes on until its end.
+/// let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
 /// let (done, mut is_done) = tokio::sync::oneshot::channel();
-/// let work = background.run(async move { done.send(()) });
+/// let work = background.run(async move {
+///     let _ = wait.await;
+///     done.send(())
+/// });
 /// assert!(futures::FutureExt::now_or_never(work).is_none());
+/// drop(go_on);
 /// background.ended().await;
 /// assert!(is_done.try_recv().is_ok());
 /// # Ok(())

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Session};
+use thalweg_sql::ir::{Command, Statement, WriteStream, WriteTrigger};
 
 /// Opens the engine over the data directory of a test; with `serve` its jobs resume.
 async fn open(dir: &Path, serve: bool) -> Arc<Engine> {
@@ -154,4 +155,41 @@ async fn a_job_that_runs_every_night_goes_on_with_the_rows_of_one_more_day() {
         log.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json")).count(),
         12
     );
+}
+
+/// A day is another one in another time zone, and so is the sum of a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_starts_a_query_again_in_another_time_zone_is_refused_by_the_name_of_the_setting() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), true).await;
+    let query = "SELECT date(window.start) AS day, sum(n) AS n \
+                 FROM STREAM src WATERMARK t DELAY OF INTERVAL 1 HOUR GROUP BY window(t, '1 day')";
+    let start = async |zone: &str| {
+        let session = engine.new_session("ada", zone);
+        session.config().set("spark.sql.session.timeZone", zone).unwrap();
+        session.sql(&source(dir.path())).await.unwrap();
+        let checkpoint = dir.path().join("checkpoint").display().to_string();
+        let stream = WriteStream {
+            input: Box::new(thalweg_sql::parse_query(query).unwrap()),
+            format: Some("delta".to_owned()),
+            options: vec![("checkpointLocation".to_owned(), checkpoint)],
+            output_mode: None,
+            trigger: WriteTrigger::AvailableNow,
+            query_name: None,
+            partition_by: vec![],
+            path: Some(dir.path().join("out").display().to_string()),
+            table: None,
+            foreach: false,
+        };
+        let command = Statement::Command(Command::WriteStream(stream));
+        session.execute(command, None).await.map(|_| engine.jobs().all().pop().expect("a query"))
+    };
+    for _ in 0..2 {
+        start("Asia/Tokyo").await.unwrap().await_termination(None).await.unwrap();
+    }
+    let error = start("Europe/Berlin").await.map(drop).unwrap_err();
+    assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
+    let text = "the session time zone was Asia/Tokyo and is Europe/Berlin";
+    assert!(error.message().contains(text), "{error}");
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use thalweg_common::clock::{Clock, SystemClock};
 use thalweg_common::lock::lock;
 use thalweg_common::{Error, Result};
@@ -95,6 +96,7 @@ impl Connector for Rate {
         Ok(Arc::new(RateSource {
             rows,
             start_us,
+            opened: (now - start_us, self.clock.monotonic()),
             clock: Arc::clone(&self.clock),
             log,
             frozen: Mutex::new(None),
@@ -106,6 +108,8 @@ impl Connector for Rate {
 struct RateSource {
     rows: i64,
     start_us: i64,
+    /// When this run opened the source: microseconds since the query first ran, and the monotonic time.
+    opened: (i64, Duration),
     clock: Arc<dyn Clock>,
     log: MetadataLog,
     /// The last second that is read, once the input is frozen.
@@ -143,7 +147,11 @@ impl PlanEnd {
 
 impl RateSource {
     fn second_now(&self) -> i64 {
-        (self.clock.now_micros() - self.start_us).max(0) / US_PER_SECOND
+        let (since_start_us, monotonic) = self.opened;
+        // A time of day that is set while the query runs must neither stop the rows nor make many of them at once.
+        let elapsed = self.clock.monotonic().saturating_sub(monotonic).as_micros();
+        let elapsed_us = i64::try_from(elapsed).unwrap_or(i64::MAX);
+        since_start_us.saturating_add(elapsed_us).max(0) / US_PER_SECOND
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) async fn start_job(session: &Session, id: &str) -> Result<Output> {
     let name = table_of_job(session, id)?;
     let claim = session.catalog.claim(&name).await;
     let old = session.catalog.store.get(&name).filter(|table| table.kind == TableKind::Streaming);
-    let Some(old) = old else { return Err(engine.jobs().not_found(id)) };
+    let Some(old) = old else { return Err(not_startable(&engine, id)) };
     let place = checkpoint(session, &name)?;
     if let Some(running) = engine.jobs().on_checkpoint(&place.to_string_lossy()) {
         return started(session, &running.query).await;
@@ -91,13 +91,20 @@ pub(crate) async fn start_job(session: &Session, id: &str) -> Result<Output> {
     started(session, &query).await
 }
 
+/// The error of `START JOB` for a name that no streaming table has.
+fn not_startable(engine: &Engine, id: &str) -> Error {
+    match engine.jobs().find(id) {
+        Ok(_) => Error::unsupported(format!("START JOB of the query '{id}', which fills no streaming table"))
+            .hint("Start it with writeStream and the same checkpointLocation."),
+        Err(not_found) => not_found,
+    }
+}
+
 /// Finds the table whose job has this id or name, or that has this name itself.
 fn table_of_job(session: &Session, id: &str) -> Result<TableName> {
-    if let Ok(job) = session.engine()?.jobs().find(id) {
-        let (database, table) = job.table.ok_or_else(|| {
-            Error::unsupported(format!("START JOB of the query '{id}', which fills no streaming table"))
-                .hint("Start it with writeStream and the same checkpointLocation.")
-        })?;
+    let engine = session.engine()?;
+    if let Ok(job) = engine.jobs().find(id) {
+        let (database, table) = job.table.ok_or_else(|| not_startable(&engine, id))?;
         return Ok(TableName { database, table });
     }
     let parts: Vec<String> = id.split('.').map(str::to_owned).collect();
