@@ -50,6 +50,8 @@ pub fn pause_after(failures: u32) -> Option<Duration> {
 /// assert!(!is_transient_io(&Error::from(ErrorKind::StorageFull)));
 /// ```
 pub fn is_transient_io(error: &io::Error) -> bool {
+    // A list of what stays, and not of what passes: systems have many errors, and repeating one that stays only costs
+    // time.
     !matches!(
         error.kind(),
         Io::StorageFull
@@ -169,6 +171,7 @@ impl ObjectStore for RetryingStore {
         location: &Path,
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        // Nothing in a checkpoint is written in parts, which could not be repeated one by one.
         self.inner.put_multipart_opts(location, opts).await
     }
 

@@ -19,6 +19,7 @@ use fault::{after_sync, before_sync};
 /// The error of the system.
 pub fn sync_file(file: &File, path: &Path) -> Result<()> {
     before_sync(path)?;
+    // Not the data alone: without its size, which is metadata, a new file is empty after a loss of power.
     file.sync_all()?;
     after_sync(path);
     Ok(())
