@@ -88,6 +88,7 @@ impl MetadataLog {
     pub async fn contains(&self, n: u64) -> Result<bool> {
         let name = Self::entry_name(n);
         match self.store.head(&self.path(&name)).await {
+            // Its content may be long, and is not needed.
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(e) => Err(self.failed("read", &name, &e)),
@@ -116,6 +117,7 @@ impl MetadataLog {
     /// # Errors
     /// `CHECKPOINT_IO` if the store cannot be written.
     pub async fn delete(&self, name: &str) -> Result<()> {
+        // Another run may have deleted it, since both know what is replaced.
         match self.store.delete(&self.path(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(self.failed("delete", name, &e)),

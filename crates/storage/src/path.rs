@@ -55,6 +55,7 @@ pub fn uri(path: &Path) -> String {
 
 fn shown(path: &Path) -> String {
     let mut text = String::new();
+    // The usual replacement character would show different names alike.
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         text.push_str(chunk.valid());
         chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));

@@ -66,10 +66,23 @@ pub(crate) struct Listed {
     pub tolerance: Tolerance,
 }
 
-/// Lists the files, and infers their columns unless the request has a schema. Blocks.
+/// Lists the files of a table, and infers their columns unless the request has a schema. Blocks.
 fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
+    listed(request, listing.files(&request.paths)?, format)
+}
+
+/// Lists as many files as a stream needs to know its columns. Blocks.
+fn list_stream(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
+    // Columns are inferred from all files. The files that are read are those of the source's plans.
+    let files = match &request.schema {
+        Some(_) => listing.file_of_each_folder(&request.paths)?,
+        None => listing.files(&request.paths)?,
+    };
+    listed(request, files, format)
+}
+
+fn listed(request: &ReadRequest, files: Vec<FileEntry>, format: &dyn Reading) -> Result<Listed> {
     let tolerance = Tolerance::from_options(&request.options)?;
-    let files = listing.files(&request.paths)?;
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
         // A schema that is given is not compared with the files: those that differ have nulls or malformed records.
@@ -168,7 +181,7 @@ impl Connector for FileConnector {
     async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
         let ((reading, config), request) = (stream_options(&self.0, request)?, request.clone());
         scan::blocking(move || {
-            let listed = list(&request, &config.listing, reading.as_ref())?;
+            let listed = list_stream(&request, &config.listing, reading.as_ref())?;
             Ok(scan::with_folders(reading.reader(listed.schema)?.schema(), &listed.folders))
         })
         .await
@@ -177,7 +190,7 @@ impl Connector for FileConnector {
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
         let (reading, config) = stream_options(&self.0, &request)?;
         scan::blocking(move || {
-            let listed = list(&request, &config.listing, reading.as_ref())?;
+            let listed = list_stream(&request, &config.listing, reading.as_ref())?;
             let rows = FileRows {
                 reader: reading.reader(listed.schema)?,
                 folders: listed.folders,

@@ -95,10 +95,19 @@ impl Listing {
 
     /// Lists the files that `paths` name, sorted by path; class `PATH_NOT_FOUND` if one names nothing.
     pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
+        self.listed(paths, usize::MAX)
+    }
+
+    /// Lists one file of each folder, which has the partition columns of all files there.
+    pub(crate) fn file_of_each_folder(&self, paths: &[String]) -> Result<Vec<FileEntry>> {
+        self.listed(paths, 1)
+    }
+
+    fn listed(&self, paths: &[String], most_of_folder: usize) -> Result<Vec<FileEntry>> {
         let mut found = Vec::new();
         for text in paths {
             for root in expand(text)? {
-                self.below(&root, &mut found)?;
+                self.below(&root, most_of_folder, &mut found)?;
             }
         }
         // Two patterns may match the same file, which has its rows once.
@@ -107,7 +116,7 @@ impl Listing {
         Ok(found)
     }
 
-    fn below(&self, root: &Path, found: &mut Vec<FileEntry>) -> Result<()> {
+    fn below(&self, root: &Path, most_of_folder: usize, found: &mut Vec<FileEntry>) -> Result<()> {
         let metadata = with_retries(|| std::fs::metadata(root)).map_err(|e| unreadable(root, &e))?;
         let base = self.base(root);
         if !metadata.is_dir() {
@@ -117,7 +126,7 @@ impl Listing {
         let mut open = vec![Folder::root(root.to_owned(), &metadata)];
         // Each step lists one folder. No folder is below itself, so the steps end.
         while let Some(folder) = open.pop() {
-            let mut children = self.children(&folder, base, |_| false)?;
+            let mut children = self.children(&folder, base, |_, listed| listed >= most_of_folder)?;
             found.append(&mut children.files);
             open.append(&mut children.folders);
         }
@@ -129,12 +138,13 @@ impl Listing {
         self.base.as_deref().unwrap_or(root)
     }
 
-    /// Lists one folder: its data files, except those whose names are known, and the folders to enter.
+    /// Lists one folder: its data files, except those that `is_known` says by name and number of files before, and the
+    /// folders to enter.
     pub(crate) fn children(
         &self,
         folder: &Folder,
         base: &Path,
-        is_known: impl Fn(&OsStr) -> bool,
+        is_known: impl Fn(&OsStr, usize) -> bool,
     ) -> Result<Children> {
         let mut children = Children::default();
         let failed = |e: std::io::Error| unreadable(&folder.path, &e);
@@ -151,7 +161,7 @@ impl Listing {
                 continue;
             }
             // Most files of a stream's folder were read before, and looking at one costs a call of the system.
-            if child.file_type().is_ok_and(|t| t.is_file()) && is_known(&file_name) {
+            if child.file_type().is_ok_and(|t| t.is_file()) && is_known(&file_name, children.files.len()) {
                 continue;
             }
             let path = child.path();
@@ -164,7 +174,8 @@ impl Listing {
             };
             // To open anything else, such as a pipe, could wait for ever.
             if metadata.is_file() {
-                children.files.extend(self.file(&path, base, &metadata).filter(|_| !is_known(&file_name)));
+                let is_known = is_known(&file_name, children.files.len());
+                children.files.extend(self.file(&path, base, &metadata).filter(|_| !is_known));
             } else if metadata.is_dir() && (self.recursive || name.contains('=')) {
                 children.folders.extend(folder.child(path, &metadata));
             }
@@ -415,5 +426,21 @@ mod tests {
         check(&files, "nope", &[], &["PATH_NOT_FOUND"]);
         check(&files, "nope*.csv", &[], &["PATH_NOT_FOUND"]);
         check(&["k=1/_x=2/a", "k=1/b"], "", &[], &["k=1/_x=2/a", "k=1/b"]);
+    }
+
+    #[test]
+    fn one_file_of_each_folder_is_one_that_is_data() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["k=1/a.csv", "k=1/b.csv", "k=1/c.txt", "k=2/_a.csv", "k=2/c.csv", "k=3/_SUCCESS"] {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let options = OptionMap::new([("pathGlobFilter".to_owned(), "*.csv".to_owned())]);
+        let listing = Listing::from_options(&options, "UTC").unwrap();
+        let found = listing.file_of_each_folder(&[dir.path().to_string_lossy().into_owned()]).unwrap();
+        let folders: Vec<_> = found.iter().map(|f| f.folders.clone()).collect();
+        let folder = |value: &str| vec![("k".to_owned(), value.to_owned())];
+        assert_eq!(folders, [folder("1"), folder("2")]);
     }
 }

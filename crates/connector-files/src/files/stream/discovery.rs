@@ -207,7 +207,7 @@ impl Discovery {
                 continue;
             }
             let seen = look.seen.in_folder(&folder.path);
-            let children = look.config.listing.children(&folder, base, |name| seen.contains(name))?;
+            let children = look.config.listing.children(&folder, base, |name, _| seen.contains(name))?;
             outcome.found |= self.replace(&folder.path, children.files, look);
             open.extend(children.folders.iter().cloned());
             let after = if keeps_folder_times(&folder.path) { after } else { Again::Always };
