@@ -642,3 +642,13 @@ def test_a_filter_above_a_join_drops_rows_before_they_move_the_watermark(spark, 
     query = joined.writeStream.format("memory").queryName("filtered_join").trigger(availableNow=True).start()
     assert query.awaitTermination(60) and rows(spark.table("filtered_join")) == [(1,)]
     assert query.lastProgress.eventTime["watermark"] == "2023-12-31T23:59:50.000Z"
+
+
+def test_a_row_without_a_possible_match_is_emitted_at_once(spark, tmp_path):
+    put_ads_and_clicks(tmp_path, "a", [(1, 0), (7, 5)], [(1, 5), (7, 6)])
+    ads, clicks = two_streams(spark, tmp_path)
+    joined = ads.join(clicks, F.expr(IN_RANGE + " AND ad < 5"), "left_outer").select("ad", "of")
+    query = joined.writeStream.format("memory").queryName("matchless").trigger(availableNow=True).start()
+    assert query.awaitTermination(60)
+    assert sorted(rows(spark.table("matchless")), key=str) == [(1, 1), (7, None)]
+    assert query.lastProgress.stateOperators[0].numRowsTotal == 3

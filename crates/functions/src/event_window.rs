@@ -86,7 +86,7 @@ pub fn sliding_windows(time: Arg, size: i64, slide: i64, start: i64) -> Result<B
 
 /// The sliding windows that a call computes, with lengths in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlidingWindows<'e> {
+pub struct SlidingWindowCall<'e> {
     /// The instants.
     pub time: &'e Expr,
     /// The length of each window.
@@ -98,11 +98,11 @@ pub struct SlidingWindows<'e> {
 }
 
 /// Returns the windows that a call of [`sliding_windows`] computes; none for any other expression.
-pub fn as_sliding_windows(expr: &Expr) -> Option<SlidingWindows<'_>> {
+pub fn as_sliding_windows(expr: &Expr) -> Option<SlidingWindowCall<'_>> {
     let Expr::ScalarFunction(call) = expr else { return None };
     let Windows { size, slide, start } = *crate::kernel::params_of::<Windows>(call)?;
     let [time] = call.args.as_slice() else { return None };
-    (call.name() == SLIDING).then_some(SlidingWindows { time, size, slide, start })
+    (call.name() == SLIDING).then_some(SlidingWindowCall { time, size, slide, start })
 }
 
 /// Returns the last instant of a window. Used as an event time, it falls into the enclosing windows that the window

@@ -52,7 +52,7 @@ pub use cast::{
 };
 pub use coerce::{common_type, implicit_cast};
 pub use event_window::{
-    SlidingWindows, as_sliding_windows, sliding_windows, tumbling_window, window_struct_type, window_time,
+    SlidingWindowCall, as_sliding_windows, sliding_windows, tumbling_window, window_struct_type, window_time,
 };
 pub use kernel::{located, parameters};
 pub use operators::key::key;

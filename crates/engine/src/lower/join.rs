@@ -1,13 +1,15 @@
 //! Lowers the join of two streams: its keys, and when the rows of each side are forgotten.
 
 use super::join_condition::JoinCondition;
+use super::meaning::RowMeaning;
 use super::{Lowering, Rows, arrow_schema, unsupported};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{DFSchema, JoinType};
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder};
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_stream::{Expiry, OperatorSpec, StreamJoinSide, StreamJoinSpec};
+use thalweg_stream::{Expiry, OperatorSpec, StateMeaning, StreamJoinSide, StreamJoinSpec};
 use thalweg_values::errors::from_datafusion;
 
 impl Lowering<'_> {
@@ -31,11 +33,11 @@ impl Lowering<'_> {
         if !is_bounded(join.join_type, expiries) {
             return Err(unsupported::unbounded_join(join.join_type));
         }
+        // The conditions of one side are applied below the join, before a row is kept in state.
         let alone = std::mem::take(&mut condition.of_one_side);
         let [left, right] = [(&join.left, &alone[0]), (&join.right, &alone[1])];
         let (left, right) = (self.filtered_side(left)?, self.filtered_side(right)?);
         let joined = schemas[0].join(schemas[1]).map_err(from_datafusion)?;
-        let rows = left.meaning.joined(&right.meaning);
         let spec = StreamJoinSpec {
             join_type: join.join_type,
             left: self.side(&condition, 0, (schemas[0], expiries[0]))?,
@@ -44,28 +46,42 @@ impl Lowering<'_> {
             joined_schema: arrow_schema(&joined),
             output_schema: arrow_schema(&join.schema),
         };
-        let texts = |side: usize| {
-            let meaning = if side == 0 { &left.meaning } else { &right.meaning };
-            let keys: Vec<Expr> = condition.keys_of(side).cloned().collect();
-            Ok(meaning.texts(&keys, schemas[side])?.join(", "))
-        };
-        let rest =
-            condition.rest.iter().map(|e| rows.text(e, &joined)).collect::<Result<Vec<_>>>()?.join(", ");
-        let (left_keys, right_keys) = (texts(0)?, texts(1)?);
-        let meaning = rows
-            .of_state(&self.session)
-            .with("the kind of the join", join.join_type.to_string())
-            .with("the join keys", format!("{left_keys} = {right_keys}"))
-            .with("the join condition", rest.clone())
-            .with("when rows of the left side are forgotten", format!("{:?}", expiries[0]))
-            .with("when rows of the right side are forgotten", format!("{:?}", expiries[1]))
-            .with("the columns of the left side", columns(&left.meaning, schemas[0]))
-            .with("the columns of the right side", columns(&right.meaning, schemas[1]));
+        let (meaning, rows) =
+            self.meaning_of_join(join, &condition, [&left.meaning, &right.meaning], expiries)?;
         let inputs = vec![left.operator, right.operator];
         let operator = self.graph.operator(OperatorSpec::StreamJoin(spec), inputs, meaning);
-        let passed = format!("{} join on {left_keys} = {right_keys} where {rest}", join.join_type);
-        let rows = if join.join_type == JoinType::LeftSemi { left.meaning.alone(rows) } else { rows };
-        Ok(Rows { operator, meaning: rows.passing(passed) })
+        Ok(Rows { operator, meaning: rows })
+    }
+
+    /// Describes the state of a join, and the rows that it emits.
+    fn meaning_of_join(
+        &self,
+        join: &Join,
+        condition: &JoinCondition,
+        [left, right]: [&RowMeaning; 2],
+        expiries: [Expiry; 2],
+    ) -> Result<(StateMeaning, RowMeaning)> {
+        let schemas = [join.left.schema(), join.right.schema()];
+        let joined = schemas[0].join(schemas[1]).map_err(from_datafusion)?;
+        let rows = left.joined(right);
+        let keys = [0, 1].map(|side| condition.keys_of(side).cloned().collect::<Vec<_>>());
+        let keys =
+            [left.texts(&keys[0], schemas[0])?.join(", "), right.texts(&keys[1], schemas[1])?.join(", ")];
+        let keys = keys.join(" = ");
+        let conditions: Vec<Expr> =
+            condition.rest.iter().chain(condition.preserved.iter().flatten()).cloned().collect();
+        let conditions = rows.texts(&conditions, &joined)?.join(", ");
+        let state = rows
+            .of_state(&self.session)
+            .with("the kind of the join", join.join_type.to_string())
+            .with("the join keys", keys.clone())
+            .with("the join condition", conditions.clone())
+            .with("when rows of the left side are forgotten", format!("{:?}", expiries[0]))
+            .with("when rows of the right side are forgotten", format!("{:?}", expiries[1]))
+            .with("the columns of the left side", columns(left, schemas[0]))
+            .with("the columns of the right side", columns(right, schemas[1]));
+        let rows = if join.join_type == JoinType::LeftSemi { left.clone().alone(rows) } else { rows };
+        Ok((state, rows.passing(format!("{} join on {keys} where {conditions}", join.join_type))))
     }
 
     /// Lowers a side with the conditions that use only its columns.
@@ -101,7 +117,9 @@ impl Lowering<'_> {
         let keys =
             condition.keys_of(side).map(|key| self.physical(key, schema)).collect::<Result<Vec<_>>>()?;
         let event_time = event_time(schema);
-        Ok(StreamJoinSide { keys, event_time, expiry, schema: arrow_schema(schema) })
+        let filter = conjunction(condition.preserved[side].clone());
+        let filter = filter.map(|e| self.physical(&e, schema)).transpose()?;
+        Ok(StreamJoinSide { keys, event_time, filter, expiry, schema: arrow_schema(schema) })
     }
 
     /// Returns when the rows of each side are forgotten: with the event time that is a key, or when the condition
@@ -141,7 +159,7 @@ pub(super) fn event_time(schema: &DFSchema) -> Option<usize> {
     schema.fields().iter().position(|f| thalweg_logical::event_time_of(f).is_some())
 }
 
-fn columns(meaning: &super::meaning::RowMeaning, schema: &DFSchema) -> String {
+fn columns(meaning: &RowMeaning, schema: &DFSchema) -> String {
     let column =
         |(i, f): (usize, &arrow::datatypes::FieldRef)| format!("{}: {}", meaning.column(i), f.data_type());
     let columns: Vec<String> = schema.fields().iter().enumerate().map(column).collect();

@@ -25,6 +25,8 @@ pub(super) struct JoinCondition {
     pub rest: Option<Expr>,
     /// What drops rows of one side before the join.
     pub of_one_side: [Vec<Expr>; 2],
+    /// What rows of one side need to have a match, where those without one are in the result.
+    pub preserved: [Vec<Expr>; 2],
     /// Comparisons that hold for every row of the result: of the left side with the right one.
     comparisons: Vec<(Expr, Operator, Expr)>,
 }
@@ -33,7 +35,9 @@ impl JoinCondition {
     /// Splits the condition of a join and the conditions `above` it, which are tested there as well.
     pub(super) fn of(join: &Join, above: &[Expr]) -> Result<Self> {
         let schemas = [join.left.schema(), join.right.schema()];
-        let mut found = Self { keys: vec![], rest: None, of_one_side: [vec![], vec![]], comparisons: vec![] };
+        let none = || [vec![], vec![]];
+        let mut found =
+            Self { keys: vec![], rest: None, of_one_side: none(), preserved: none(), comparisons: vec![] };
         let mut rest = vec![];
         let equal = join.on.iter().map(|(l, r)| l.clone().eq(r.clone()));
         let filters = join.filter.iter().flat_map(split_conjunction).cloned();
@@ -43,7 +47,10 @@ impl JoinCondition {
             match (keys.is_empty(), dropped_before(&conjunct, join.join_type, schemas)) {
                 (false, _) => found.keys.extend(keys),
                 (true, Some(side)) => found.of_one_side[side].push(conjunct),
-                (true, None) => rest.push(conjunct),
+                (true, None) => match preserved(&conjunct, join.join_type, schemas) {
+                    Some(side) => found.preserved[side].push(conjunct),
+                    None => rest.push(conjunct),
+                },
             }
         }
         for conjunct in above.iter().flat_map(split_conjunction) {
@@ -186,6 +193,15 @@ fn dropped_before(conjunct: &Expr, join_type: JoinType, schemas: [&Arc<DFSchema>
         _ => false,
     };
     drops.then_some(side)
+}
+
+/// Returns the preserved side whose columns alone a condition uses.
+fn preserved(conjunct: &Expr, join_type: JoinType, schemas: [&Arc<DFSchema>; 2]) -> Option<usize> {
+    let side = side_of(conjunct, schemas)?;
+    match (join_type, side) {
+        (JoinType::Left, 0) | (JoinType::Right, 1) | (JoinType::Full, _) => Some(side),
+        _ => None,
+    }
 }
 
 /// Returns the side whose rows a filter above the join drops in any case.

@@ -18,8 +18,7 @@ impl Lowering<'_> {
         let (stream, table) = if stream_is_left { (0, 1) } else { (1, 0) };
         let sides = [&join.left, &join.right];
         let schemas = [join.left.schema(), join.right.schema()];
-        let mut condition = JoinCondition::of(join, above)?;
-        let alone = std::mem::take(&mut condition.of_one_side);
+        let (condition, alone) = condition_of(join, above)?;
         let rows = self.filtered_side((sides[stream], &alone[stream]))?;
         let static_plan = filtered(sides[table], &alone[table])?;
         let table_meaning = StaticPlan::meaning(&static_plan);
@@ -56,6 +55,16 @@ impl Lowering<'_> {
             meaning: meaning.passing(format!("{} join with a table on {on}", join.join_type)),
         })
     }
+}
+
+/// Returns the condition of a join, and what drops rows of either side before it.
+fn condition_of(join: &Join, above: &[Expr]) -> Result<(JoinCondition, [Vec<Expr>; 2])> {
+    let mut condition = JoinCondition::of(join, above)?;
+    let alone = std::mem::take(&mut condition.of_one_side);
+    // A row of the stream that does not meet its own condition is emitted at once in any case.
+    let own = std::mem::take(&mut condition.preserved).into_iter().flatten();
+    condition.rest = conjunction(condition.rest.take().into_iter().chain(own));
+    Ok((condition, alone))
 }
 
 /// Returns what a join emits.

@@ -46,6 +46,7 @@ impl KeyEncoder {
         if self.grouped_by.is_none() {
             return Ok(keys.iter().map(|key| key_group(key)).collect());
         }
+        // The bytes of the columns that count are not one part of the key, so it is decoded.
         let columns = self.columns(keys.iter().copied())?;
         let encoded = self.encode(&columns, keys.len())?;
         self.groups(&columns, &encoded)

@@ -80,6 +80,7 @@ impl WindowMerge<'_> {
         // order.
         order.sort_by_key(|row| ends.get(*row));
         let sorted: Vec<i64> = order.iter().filter_map(|row| ends.get(*row).copied()).collect();
+        // From window to window with panes: a gap in the data may be longer than any number of windows.
         let mut end = self.next(&sorted, from_us);
         while let Some(window_end) = end.filter(|end| *end <= to_us) {
             let mut groups: HashMap<&[u8], usize> = HashMap::new();
@@ -105,6 +106,7 @@ impl WindowMerge<'_> {
         let next = after_us.saturating_add(1);
         let from = ends.partition_point(|end| self.windows.last_end(*end) < next);
         let first = *ends.get(from)?;
+        // The earliest of its windows may have closed before.
         let aligned = self.windows.first_end(next);
         Some(aligned.max(self.windows.first_end(first)))
     }

@@ -56,6 +56,7 @@ impl Operator for Sort {
     }
 
     fn close_epoch(&mut self, output: &mut EmittedRows) -> Result<EpochReport> {
+        // Only now are all rows of the epoch here.
         let rows = concat_batches(&self.spec.schema, &std::mem::take(&mut self.rows)).map_err(from_arrow)?;
         let rows = self.sorted(rows)?;
         let skip = self.spec.skip.min(rows.num_rows());

@@ -153,6 +153,7 @@ pub(super) fn build(
         let mut inboxes = inboxes.into_iter();
         let lags = dataflow.graph.watermark_lags_us();
         for (index, (node, built)) in dataflow.graph.nodes().iter().zip(operators).enumerate() {
+            // What prepares the rows of an input counts with the watermark of its operator.
             let watermark_lag_us = lags.get(index).copied().unwrap_or(0);
             let context = OperatorContext { watermark_lag_us, ..context };
             let rows = match built {

@@ -32,6 +32,8 @@ pub struct StreamJoinSide {
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
     /// The event-time column of the rows, by which a row may be late.
     pub event_time: Option<usize>,
+    /// What a row of a preserved side needs to have a match: those that do not meet it are emitted at once.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// When a row is forgotten.
     pub expiry: Expiry,
     /// The columns of the rows.

@@ -49,6 +49,7 @@ impl KeyedRows {
 
     /// Inserts a row of the running epoch.
     fn insert(&mut self, key: &[u8], row: &[u8], expires: i64, matched: bool) {
+        // The rows of a key share its bytes.
         let known = self.by_key.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let key = known.unwrap_or_else(|| key.into());
         let number = self.next_number;
@@ -81,6 +82,7 @@ impl KeyedRows {
 
     /// Puts a row of a state file.
     pub(crate) fn restore(&mut self, row: KeyedRow) {
+        // A later file may have the row again, because it has been matched since.
         self.remove(&row.key, row.number);
         self.place(row);
     }
@@ -156,9 +158,11 @@ impl KeyedState for KeyedRows {
             let rows = slots.iter().filter_map(|slot| self.slots.get_mut(*slot).and_then(Option::take));
             let mut rows: Vec<KeyedRow> = rows.collect();
             rows.sort_unstable_by(|a, b| (&a.key, a.number).cmp(&(&b.key, b.number)));
+            // Free only now, so that no two rows of the epoch have had one slot.
             self.free.extend(slots);
             taken.append(&mut rows);
         }
+        // One pass over the rows of each key, however many of them have expired.
         let keys: HashSet<&Arc<[u8]>> = taken.iter().map(|row| &row.key).collect();
         for key in keys {
             let Some(slots) = self.by_key.get_mut(key) else { continue };

@@ -96,6 +96,8 @@ impl KeyedState for StateTable {
             let pane = *first.key();
             let mut rows: Vec<_> =
                 first.remove().into_iter().map(|(key, state)| StateRow { pane, key, state }).collect();
+            // The order of a hash table differs between runs, and a replayed epoch must emit the same rows in the
+            // same order.
             rows.sort_unstable();
             for row in &rows {
                 self.subtract(row.key.len(), row.state.len());

@@ -25,8 +25,9 @@ fn joined_schema() -> SchemaRef {
     Arc::new(Schema::new(both.iter().flat_map(|s| s.fields().iter().cloned()).collect::<Vec<_>>()))
 }
 
-/// Joins on equal keys and the range of times.
-fn join(join_type: JoinType, expiries: [Expiry; 2]) -> Vec<OperatorSpec> {
+/// Joins on equal keys and the range of times; rows of the left side need a value of at least `least`, if that is
+/// given, to have a match.
+fn join(join_type: JoinType, expiries: [Expiry; 2], least: Option<i64>) -> Vec<OperatorSpec> {
     let joined = joined_schema();
     let time = |place: usize| {
         let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new("t", place));
@@ -35,17 +36,22 @@ fn join(join_type: JoinType, expiries: [Expiry; 2]) -> Vec<OperatorSpec> {
     let number = |left, operator, right| binary(left, operator, right, &joined).unwrap();
     let from = number(time(5), Operator::GtEq, number(time(1), Operator::Minus, lit(BEFORE * SECOND)));
     let to = number(time(5), Operator::LtEq, number(time(1), Operator::Plus, lit(AFTER * SECOND)));
-    let side = |expiry| StreamJoinSide {
+    let value = |least| {
+        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new("v", 2));
+        binary(value, Operator::GtEq, lit(least), &input_schema()).unwrap()
+    };
+    let side = |expiry, filter| StreamJoinSide {
         keys: vec![Arc::new(Column::new("k", 0))],
         event_time: Some(1),
+        filter,
         expiry,
         schema: input_schema(),
     };
     let output_schema = if join_type == JoinType::LeftSemi { input_schema() } else { nullable(&joined) };
     vec![OperatorSpec::StreamJoin(StreamJoinSpec {
         join_type,
-        left: side(expiries[0]),
-        right: side(expiries[1]),
+        left: side(expiries[0], least.map(value)),
+        right: side(expiries[1], None),
         filter: Some(number(from, Operator::And, to)),
         joined_schema: joined,
         output_schema,
@@ -65,8 +71,14 @@ fn range() -> [Expiry; 2] {
 type Side = Option<InputRow>;
 
 /// The join of all rows.
-fn expect(join_type: JoinType, left: &[InputRow], right: &[InputRow]) -> Vec<(Side, Side)> {
-    let matches = |l: &InputRow, r: &InputRow| l.0 == r.0 && r.1 >= l.1 - BEFORE && r.1 <= l.1 + AFTER;
+fn expect(
+    join_type: JoinType,
+    (left, right): (&[InputRow], &[InputRow]),
+    least: Option<i64>,
+) -> Vec<(Side, Side)> {
+    let may = |l: &InputRow| least.is_none_or(|least| l.2 >= least);
+    let matches =
+        |l: &InputRow, r: &InputRow| may(l) && l.0 == r.0 && r.1 >= l.1 - BEFORE && r.1 <= l.1 + AFTER;
     let mut answer = vec![];
     for l in left {
         let found: Vec<_> = right.iter().filter(|r| matches(l, r)).collect();
@@ -123,8 +135,10 @@ async fn a_join_gives_the_batch_answer_whatever_kills_it() {
             let expiries = if seed % 4 == 3 { [Expiry::Never; 2] } else { range() };
             // Rows without a bound are not emitted, unless the input ends.
             let join_type = if expiries == [Expiry::Never; 2] { JoinType::Inner } else { join_type };
-            run_with_kills(&env, join(join_type, expiries), seed).await;
-            assert_eq!(found(&env), expect(join_type, &left, &right), "{join_type} seed {seed}");
+            let preserves = matches!(join_type, JoinType::Left | JoinType::Full);
+            let least = (preserves && seed % 2 == 0).then_some(5);
+            run_with_kills(&env, join(join_type, expiries, least), seed).await;
+            assert_eq!(found(&env), expect(join_type, (&left, &right), least), "{join_type} seed {seed}");
         }
     }
 }
@@ -135,7 +149,7 @@ async fn rows_are_removed_by_the_watermark_and_unmatched_ones_are_emitted_then()
     let left = [row("a", 100, 1), row("a", 101, 2), row("a", 120, 3), row("a", 121, 4), row("a", 90, 5)];
     let right = [row("a", 105, 1), row("b", 106, 2), row("a", 120, 3), row("a", 121, 4), row("a", 122, 5)];
     let env = two_sources(&left, &right, [&[1; 5], &[1; 5]], 5);
-    let run = RunOptions { drain: false, ..RunOptions::new(join(JoinType::Full, range())) };
+    let run = RunOptions { drain: false, ..RunOptions::new(join(JoinType::Full, range(), None)) };
     let query = env.run(&run).await.unwrap();
     let all = found(&env);
     // The last watermark is 116: it has reached "b", and the rows of 120 and later stay.
@@ -159,11 +173,11 @@ async fn an_aggregate_above_a_join_counts_all_of_its_rows() {
         let later = |all: Vec<InputRow>| all.into_iter().map(|(k, t, v)| (k, t + 1, v)).collect::<Vec<_>>();
         let (left, right) = (later(rows(seed, 60)), later(rows(seed + 1000, 50)));
         let env = two_sources(&left, &right, [&[7, 1, 20, 3, 1, 1, 9, 30], &[1, 1, 10, 4, 2, 30, 9]], 5);
-        let mut operators = join(JoinType::Left, range());
+        let mut operators = join(JoinType::Left, range(), None);
         operators.push(OperatorSpec::Aggregate(aggregate(true)));
         run_with_kills(&env, operators, seed).await;
         let of_left: Vec<InputRow> =
-            expect(JoinType::Left, &left, &right).into_iter().filter_map(|(l, _)| l).collect();
+            expect(JoinType::Left, (&left, &right), None).into_iter().filter_map(|(l, _)| l).collect();
         assert_eq!(env.answer().unwrap(), super::env::expect(&of_left), "seed {seed}");
     }
 }

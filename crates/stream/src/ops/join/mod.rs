@@ -22,7 +22,7 @@ use super::stateless::{batch_of, boolean, evaluate};
 use crate::spec::{StreamJoinSide, StreamJoinSpec};
 use crate::state::{KeyRange, KeyedRow, KeyedState, RowSlot};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array, new_null_array};
-use arrow::compute::{filter, filter_record_batch, take};
+use arrow::compute::{filter, filter_record_batch, not, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{HashSet, JoinType};
@@ -107,6 +107,7 @@ impl StreamJoin {
         let (_, other) = self.mine_and_other(input)?;
         let mut matches = Matches { rows: vec![false; rows.num_rows()], slots: HashSet::new() };
         let mut pairs = Pairs::default();
+        // The rows of one key may be many, so the pairs are tested in blocks and not row by row.
         for (row, found) in keys.found_in(other).into_iter().enumerate() {
             for slot in found {
                 pairs.rows.push(row as u64);
@@ -132,6 +133,7 @@ impl StreamJoin {
             return Ok(());
         }
         let (_, other) = self.mine_and_other(input)?;
+        // Only the rows of the block are decoded: the state of a side may be far larger than a batch.
         let places = UInt64Array::from(pairs.rows);
         let mine = rows.columns().iter().map(|c| take(c, &places, None)).collect::<Result<Vec<_>, _>>();
         let mine = mine.map_err(from_arrow)?;
@@ -172,17 +174,46 @@ impl StreamJoin {
 
     /// Emits rows of a preserved side that expired without a match, with nulls for the other side.
     fn emit_unmatched(&self, input: usize, expired: &[KeyedRow], output: &mut EmittedRows) -> Result<()> {
-        let (mine, other) = self.mine_and_other(input)?;
+        let (mine, _) = self.mine_and_other(input)?;
         let unmatched: Vec<&KeyedRow> = expired.iter().filter(|row| !row.matched).collect();
         if !mine.is_preserved || unmatched.is_empty() {
             return Ok(());
         }
-        let rows = mine.decode(unmatched.iter().copied())?;
-        let nulls = other.schema.fields().iter();
-        let nulls: Vec<ArrayRef> = nulls.map(|f| new_null_array(f.data_type(), unmatched.len())).collect();
-        let columns = if input == LEFT { [rows, nulls].concat() } else { [nulls, rows].concat() };
-        output.emit(batch_of(&self.output, columns, unmatched.len())?);
+        self.emit_with_nulls(input, mine.decode(unmatched.iter().copied())?, unmatched.len(), output)
+    }
+
+    fn emit_with_nulls(
+        &self,
+        input: usize,
+        columns: Vec<ArrayRef>,
+        rows: usize,
+        output: &mut EmittedRows,
+    ) -> Result<()> {
+        let (_, other) = self.mine_and_other(input)?;
+        let nulls = other.schema.fields().iter().map(|f| new_null_array(f.data_type(), rows)).collect();
+        let columns = if input == LEFT { [columns, nulls].concat() } else { [nulls, columns].concat() };
+        output.emit(batch_of(&self.output, columns, rows)?);
         Ok(())
+    }
+
+    /// Emits the rows of a preserved side that cannot have a match by their own columns; returns the others.
+    fn without_matchless(
+        &self,
+        input: usize,
+        rows: RecordBatch,
+        output: &mut EmittedRows,
+    ) -> Result<RecordBatch> {
+        let (mine, _) = self.mine_and_other(input)?;
+        let columns = mine.columns(&rows)?;
+        let may_match = passes(&mine.filter, &columns)?;
+        if may_match.true_count() == rows.num_rows() {
+            return Ok(rows);
+        }
+        // As in Spark, these are not kept: nothing can change what is emitted for them.
+        let matchless =
+            filter_record_batch(&columns, &not(&may_match).map_err(from_arrow)?).map_err(from_arrow)?;
+        self.emit_with_nulls(input, matchless.columns().to_vec(), matchless.num_rows(), output)?;
+        filter_record_batch(&rows, &may_match).map_err(from_arrow)
     }
 
     fn mine_and_other(&self, input: usize) -> Result<(&Side, &Side)> {
@@ -222,6 +253,9 @@ fn no_side(input: usize) -> Error {
 impl Operator for StreamJoin {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
         (self.late_us, self.watermark_us) = (epoch.late_us, epoch.watermark_us);
+        for side in &mut self.sides {
+            side.filter.start_epoch(epoch.processing_time_us)?;
+        }
         self.filter.start_epoch(epoch.processing_time_us)
     }
 
@@ -232,9 +266,12 @@ impl Operator for StreamJoin {
         if rows.num_rows() == 0 {
             return Ok(());
         }
+        let rows = self.without_matchless(input, rows, output)?;
+        let mine = self.side_mut(input)?;
         let keys = mine.keys(&rows)?;
         let columns = mine.columns(&rows)?;
         let Matches { rows: matched, slots } = self.probe(input, &columns, &keys, output)?;
+        // After all pairs, since the rows of the other side are borrowed while they are tested.
         let other = self.other_mut(input)?;
         slots.into_iter().for_each(|slot| other.rows.mark_matched(slot));
         let is_semi = self.join_type == JoinType::LeftSemi && input == LEFT;
@@ -255,6 +292,7 @@ impl Operator for StreamJoin {
         let mut state = StateReport::default();
         for (input, name) in STATES.into_iter().enumerate() {
             let watermark_us = self.watermark_us;
+            // After all rows of the epoch: one of them may match a row that the watermark removes now.
             let expired = self.side_mut(input)?.rows.take_until(watermark_us);
             self.emit_unmatched(input, &expired, output)?;
             let mine = self.side_mut(input)?;

@@ -3,6 +3,7 @@
 use crate::error::other_join_layout;
 use crate::ops::event_time::event_times;
 use crate::ops::key_encoder::KeyEncoder;
+use crate::ops::processing_time::EpochTimeExprs;
 use crate::ops::stateless::batch_of;
 use crate::spec::{Expiry, StreamJoinSide};
 use crate::state::{
@@ -24,6 +25,8 @@ pub(super) struct Side {
     pub is_preserved: bool,
     /// Whether it matters if a row has been matched.
     pub tracks_matches: bool,
+    /// What a row needs to have a match, besides the condition of the join; empty if all may have one.
+    pub filter: EpochTimeExprs,
     pub rows: KeyedRows,
     /// Rows that the running epoch has put into state.
     pub rows_kept: u64,
@@ -78,6 +81,7 @@ impl Side {
             schema: Arc::clone(&side.schema),
             is_preserved,
             tracks_matches,
+            filter: EpochTimeExprs::new(side.filter.iter().cloned().collect()),
             rows: KeyedRows::default(),
             rows_kept: 0,
             rows_late: 0,
@@ -119,6 +123,7 @@ impl Side {
         matched: impl Fn(usize) -> Option<bool>,
     ) -> Result<()> {
         let columns: Vec<ArrayRef> = rows.columns().iter().skip(self.key_columns).cloned().collect();
+        // A row that has expired already is kept until the epoch closes: rows of the epoch may still match it.
         let expiries = self.expiries(rows.columns(), rows.num_rows())?;
         let encoded = self.codec.encode(&columns, rows.num_rows())?;
         let mut kept = Vec::with_capacity(rows.num_rows());
@@ -165,6 +170,7 @@ impl Side {
             // Sorted by group, so that a file has the ranges of the workers one after another.
             rows.sort_by_cached_key(by_group);
             let groups = rows.iter().map(|row| key_group(&row.key)).collect();
+            // The number is a part of the key in the file, where each key has one row.
             let mut keys = encoder.columns(rows.iter().map(|row| row.key.as_ref()))?;
             keys.push(Arc::new(rows.iter().map(|row| row.number).collect::<Int64Array>()));
             let states = is_upsert.then(|| {
@@ -202,6 +208,7 @@ impl Side {
         let encoded = self.codec.encode(columns, rows.num_rows())?;
         let live = self.layout.live(rows)?;
         for (row, key) in keys.iter().enumerate().filter(|(_, key)| owned.contains(key_group(key))) {
+            // All workers read all files: their number may differ from that of the run that wrote them.
             let number = numbers.value(row);
             if !live.value(row) {
                 self.rows.remove(key, number);

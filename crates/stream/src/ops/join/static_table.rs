@@ -148,6 +148,7 @@ impl StaticJoin {
 
 impl Operator for StaticJoin {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
+        // The rows of the table may have changed, so the index of the epoch before is of no use.
         self.table = epoch.tables.get(&self.id).cloned();
         self.index = None;
         let exprs = [&mut self.stream_keys, &mut self.table_keys, &mut self.filter];
@@ -167,6 +168,7 @@ impl Operator for StaticJoin {
             for found in index.get(key).into_iter().flatten() {
                 of_stream.push(row as u64);
                 of_table.push(*found);
+                // A key may have many rows in the table, and each pair is a row with the columns of both.
                 if of_stream.len() == super::PAIRS_MAX {
                     let pairs = (std::mem::take(&mut of_stream), std::mem::take(&mut of_table));
                     self.join(&mut probe, pairs, output)?;
