@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use futures::TryStreamExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thalweg_connectors_all::standard_registry;
 use thalweg_engine::{Engine, EngineConfig, Session};
 use thalweg_sql::ir::{Command, Statement, WriteStream, WriteTrigger};
+use thalweg_storage::durable::SyncFault;
 
 /// Opens the engine over the data directory of a test; with `serve` its jobs resume.
 async fn open(dir: &Path, serve: bool) -> Arc<Engine> {
@@ -192,4 +193,42 @@ async fn a_client_that_starts_a_query_again_in_another_time_zone_is_refused_by_t
     assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
     let text = "the session time zone was Asia/Tokyo and is Europe/Berlin";
     assert!(error.message().contains(text), "{error}");
+}
+
+/// The statements of a test are the ways in which a file or a folder comes to be below the data directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_of_power_takes_nothing_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n2013-01-01T10:30:00Z,2\n");
+    let data = dir.path().join("data");
+    let engine = open(dir.path(), false).await;
+    let session = engine.new_session("ada", "1");
+    let syncs = SyncFault::new(&data, usize::MAX);
+    let job = "CREATE STREAMING TABLE sums PARTITIONED BY (h) AS SELECT window.start AS h, sum(n) AS s \
+               FROM STREAM src WATERMARK t DELAY OF INTERVAL 1 MINUTE GROUP BY window(t, '20 minutes')";
+    let statements = [
+        &source(dir.path()),
+        job,
+        "CREATE TABLE d (n INT, p STRING) USING delta PARTITIONED BY (p)",
+        "INSERT INTO d VALUES (1, 'a'), (2, 'b')",
+        "INSERT OVERWRITE d VALUES (3, 'c')",
+        "CREATE TABLE c USING csv AS SELECT 1 AS n",
+        "CREATE TABLE j USING json PARTITIONED BY (p) AS SELECT 1 AS n, 'x' AS p",
+        "CREATE TABLE q USING parquet AS SELECT 1 AS n",
+        "INSERT INTO q VALUES (2)",
+        "CREATE DATABASE other",
+        "CREATE VIEW v AS SELECT * FROM d",
+    ];
+    for statement in statements {
+        session.sql(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        assert_eq!(syncs.unsynced().unwrap(), Vec::<PathBuf>::new(), "{statement}");
+    }
+    // Epochs that merge and collect state, and a start over what they left.
+    for n in 1..12 {
+        write(dir.path(), &format!("{n}.csv"), &format!("2013-01-01T1{}:{n:02}:00Z,1\n", n % 10));
+        session.sql(job).await.unwrap();
+        assert_eq!(syncs.unsynced().unwrap(), Vec::<PathBuf>::new(), "epoch {n}");
+    }
+    engine.shutdown().await;
+    assert_eq!(syncs.unsynced().unwrap(), Vec::<PathBuf>::new());
 }

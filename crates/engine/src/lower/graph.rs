@@ -56,9 +56,10 @@ impl LoweredStream {
         for node in self.nodes {
             let place = match node {
                 LoweredNode::Source(input) => {
+                    let meaning = StateMeaning::default().with("what it reads", input.place());
                     let source = input.connector.source(input.request, log(sources)).await?;
                     sources += 1;
-                    graph.add(OperatorSpec::Source(source), vec![], StateMeaning::default())
+                    graph.add(OperatorSpec::Source(source), vec![], meaning)
                 }
                 LoweredNode::Operator { spec, inputs, meaning } => {
                     let inputs = inputs.iter().filter_map(|i| places.get(*i).copied()).collect();

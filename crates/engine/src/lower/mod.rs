@@ -50,6 +50,16 @@ impl StreamInput {
     fn name(&self) -> String {
         format!("{}[{}]", self.connector.descriptor().name, self.request.paths.join(", "))
     }
+
+    /// What the position of the source belongs to: as [`Self::name`], whatever the spelling of a path.
+    fn place(&self) -> String {
+        let absolute = |path: &String| {
+            thalweg_storage::path::local(path)
+                .map_or_else(|_| path.clone(), |p| thalweg_storage::path::uri(&p))
+        };
+        let paths: Vec<String> = self.request.paths.iter().map(absolute).collect();
+        format!("{}[{}]", self.connector.descriptor().name, paths.join(", "))
+    }
 }
 
 /// The graph lowered so far, from the sources upwards.

@@ -74,6 +74,7 @@ impl From<ManifestFormat1> for Manifest {
             generation: old.generation,
             key_hash: old.key_hash,
             offsets: old.offset.map(|offset| (source(), offset)).into_iter().collect(),
+            sources: BTreeMap::new(),
             watermark_us: old.watermark_us,
             event_times_max_ms: times.into_iter().collect(),
             processing_time_us: 0,

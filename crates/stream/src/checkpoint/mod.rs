@@ -243,8 +243,8 @@ pub(crate) fn manifest_name(c: Commit) -> String {
 pub(crate) fn commit_name(e: Epoch) -> String {
     format!("commits/{:020}", e.0)
 }
-/// Returns what the names of the files of a run begin with. The run of an epoch is an `epoch`, and what replaces
-/// several of them is `merged`.
+/// Returns what the names of the files of a run begin with. The run of an epoch is an `epoch`; what replaces
+/// several of them is `merged`, or `restored` if that was the first thing that a generation did.
 pub(crate) fn run_prefix((operator, state): (&OperatorId, &str), c: Commit, kind: &str) -> String {
     format!("state/{operator}/{state}/{:020}-{:020}-{kind}-", c.epoch.0, c.generation.0)
 }

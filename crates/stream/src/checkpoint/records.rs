@@ -73,6 +73,9 @@ pub(crate) struct Manifest {
     pub key_hash: String,
     /// Where each source stands; a source that has read nothing is absent.
     pub offsets: BTreeMap<OperatorId, Offset>,
+    /// What each source reads; empty in manifests of before.
+    #[serde(default)]
+    pub sources: BTreeMap<OperatorId, StateMeaning>,
     /// The watermark from which the query goes on; `i64::MAX` if it was drained and cannot.
     pub watermark_us: i64,
     /// The greatest event time that each watermark has observed, in whole milliseconds.

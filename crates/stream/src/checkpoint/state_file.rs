@@ -128,6 +128,11 @@ impl StateFile {
         Ok(opened)
     }
 
+    /// Whether the file can be read in parts.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.file.footer_bytes > 0
+    }
+
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
     }

@@ -27,6 +27,9 @@ const COLLECT_EVERY: u64 = 8;
 /// Merges that may run or wait for their manifest at once. The second one merges the runs that are written while the
 /// first one rewrites a large state.
 const MERGES_MAX: usize = 2;
+/// Runs of a state above which the last epochs of a run that ends with its input wait for a merge: the run of an epoch
+/// would otherwise be one more at each start.
+const RUNS_BEFORE_WAIT: usize = 32;
 /// Bytes of segments that a merge reads at once. They are compressed, so it needs some times as much memory.
 const MERGE_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 16 << 20 };
 
@@ -64,7 +67,16 @@ pub(crate) struct MergeRequest {
 impl Maintenance {
     /// Returns whether a task of maintenance is running.
     pub(crate) fn is_running(&self) -> bool {
-        self.collecting || self.merges.iter().any(|merge| merge.named.is_none())
+        self.collecting || self.is_merging()
+    }
+
+    fn is_merging(&self) -> bool {
+        self.merges.iter().any(|merge| merge.named.is_none())
+    }
+
+    /// Returns whether the next manifest should wait for a merge, so that it names the merged run.
+    pub(crate) fn should_wait<'a>(&self, mut states: impl Iterator<Item = &'a StateFiles>) -> bool {
+        self.is_merging() && states.any(|files| files.runs.len() > RUNS_BEFORE_WAIT)
     }
 
     /// What the names of the files begin with that no manifest names yet.
@@ -76,7 +88,7 @@ impl Maintenance {
     pub(crate) fn start_merge<'a>(
         &mut self,
         states: impl Iterator<Item = (StateName, &'a StateFiles)>,
-        commit: Commit,
+        (commit, kind): (Commit, &str),
     ) -> Option<MergeRequest> {
         if self.merges.len() >= MERGES_MAX {
             return None;
@@ -88,7 +100,7 @@ impl Maintenance {
         let (of, files, range) = wanted.max_by_key(|(_, files, _)| files.runs.len())?;
         let keep_deleted = range.start > 0;
         let runs: Vec<StateRun> = files.runs.get(range)?.to_vec();
-        let prefix = run_prefix((&of.0, &of.1), commit, "merged");
+        let prefix = run_prefix((&of.0, &of.1), commit, kind);
         let replaced = runs.iter().map(|run| run.id().to_owned()).collect();
         self.merges.push(RunMerge { of: of.clone(), replaced, prefix: prefix.clone(), named: None });
         Some(MergeRequest { of, epoch: commit.epoch, prefix, runs, keep_deleted })
@@ -177,6 +189,10 @@ async fn write_merged(context: &GenerationContext, request: &MergeRequest) -> Re
 
 /// Divides the key groups into ranges whose segments have about [`MERGE_BYTES`].
 fn group_ranges(files: &[StateFile]) -> Vec<RangeInclusive<u8>> {
+    // A file of an earlier format is read and decoded as a whole for each range, so there is one.
+    if !files.iter().all(StateFile::has_parts) {
+        return vec![0..=u8::MAX];
+    }
     let mut bytes = [0u64; KEY_GROUPS];
     for segment in files.iter().flat_map(StateFile::segments) {
         let groups = segment.first_group..=segment.last_group;

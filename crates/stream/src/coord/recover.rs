@@ -3,12 +3,12 @@
 //! The sink is fenced before it reports its last commit. In the opposite order an older run could commit
 //! between the report and the fence, and this run would process that epoch again.
 
-use super::state_match::match_states;
+use super::state_match::{described, match_states};
 use super::{GenerationContext, NO_WATERMARK, StreamPosition};
 use crate::checkpoint::{
     CLAIMS_MAX, CreateOutcome, GenerationRecord, Manifest, OperatorState, generation_name, manifest_name,
 };
-use crate::error::{corrupt, fenced, other_sources, protocol_error};
+use crate::error::{corrupt, fenced, incompatible, other_sources, protocol_error};
 use crate::machine::Machine;
 use crate::spec::OperatorId;
 use crate::state::KEY_HASH;
@@ -42,7 +42,10 @@ pub(crate) async fn recover(context: &mut GenerationContext) -> Result<Recovered
         Some(commit) => Some(manifest(context, &mut machine, commit).await?),
         None => None,
     };
-    let (position, stored) = manifest.map(resume_from).unwrap_or_default();
+    let (position, stored) = match manifest.map(resume_from) {
+        Some((position, stored)) => (position, Some(stored)),
+        None => (StreamPosition::default(), None),
+    };
     let operators = match_states(&context.plan.graph, stored)?;
     machine.restored(true).map_err(|why| protocol_error(&why))?;
     let newest_plan = context.files.newest_plan().await?;
@@ -106,15 +109,31 @@ async fn manifest(context: &GenerationContext, machine: &mut Machine, commit: Co
     let Some(found) = context.files.manifest(commit).await? else {
         return Err(machine.restored(false).map_or_else(|why| protocol_error(&why), |()| fenced()));
     };
-    if found.commit() != commit || found.key_hash != KEY_HASH {
-        let why = format!("it has the key hash {}, which this version does not read", found.key_hash);
-        return Err(corrupt(&name, &why));
+    if found.commit() != commit {
+        return Err(corrupt(&name, "it is of another epoch or generation"));
     }
-    let known = |id: &&OperatorId| context.plan.graph.sources().any(|(mine, _)| mine == *id);
-    if let Some(gone) = found.offsets.keys().find(|id| !known(id)) {
-        return Err(other_sources(gone, context.plan.graph.sources().count()));
-    }
+    check_manifest(context, &found)?;
     Ok(found)
+}
+
+/// Checks that this query can go on from a manifest, apart from the state of its operators.
+pub(super) fn check_manifest(context: &GenerationContext, manifest: &Manifest) -> Result<()> {
+    if manifest.key_hash != KEY_HASH {
+        let why = format!("it has the key hash {}, which this version does not read", manifest.key_hash);
+        return Err(corrupt(&manifest_name(manifest.commit()), &why));
+    }
+    let sources = context.plan.graph.source_meanings();
+    if let Some(gone) = manifest.offsets.keys().find(|id| !sources.contains_key(id)) {
+        return Err(other_sources(gone, sources.len()));
+    }
+    // With the position of another source, rows would be read twice or not at all.
+    for (id, is) in &sources {
+        let differences = manifest.sources.get(id).map(|was| was.differences(is)).unwrap_or_default();
+        if !differences.is_empty() {
+            return Err(incompatible(id, &described(&differences)));
+        }
+    }
+    Ok(())
 }
 
 /// Returns where the next epoch continues, and the state before it.

@@ -10,20 +10,22 @@ use crate::spec::{OperatorGraph, OperatorId, OperatorNode};
 use std::collections::BTreeMap;
 use thalweg_common::Result;
 
-/// Returns the state of each stateful operator, under the id that it has in `graph`.
+/// Returns the state of each stateful operator, under the id that it has in `graph`. `stored` is what a manifest names;
+/// none if the query has no manifest yet.
 pub(crate) fn match_states(
     graph: &OperatorGraph,
-    mut stored: BTreeMap<OperatorId, OperatorState>,
+    stored: Option<BTreeMap<OperatorId, OperatorState>>,
 ) -> Result<BTreeMap<OperatorId, OperatorState>> {
-    let is_new = stored.is_empty();
+    let is_new = stored.is_none();
+    let mut stored = stored.unwrap_or_default();
     let mut matched = BTreeMap::new();
     for node in graph.stateful() {
         let found = find(node, &stored);
         let state = match (found.and_then(|id| stored.remove(&id)), stored.get(&node.id)) {
             (Some(state), _) => state,
             (None, Some(other)) => return Err(incompatible(&node.id, &differences(node, other))),
-            // An operator that the query did not have starts empty only if nothing was stored at all: the rows before
-            // have not passed it.
+            // A manifest names every stateful operator, also one without rows. The rows that were read before have not
+            // passed an operator that it does not name.
             (None, None) if is_new => OperatorState::default(),
             (None, None) => return Err(incompatible(&node.id, "it is not in the checkpoint")),
         };
@@ -48,7 +50,11 @@ fn find(node: &OperatorNode, stored: &BTreeMap<OperatorId, OperatorState>) -> Op
 fn differences(node: &OperatorNode, stored: &OperatorState) -> String {
     let is_format_1 = stored.meaning.part(FINGERPRINT_OF_FORMAT_1).is_some();
     let old = node.meaning.as_format_1(FINGERPRINT_OF_FORMAT_1);
-    let parts = stored.meaning.differences(if is_format_1 { &old } else { &node.meaning });
-    let text = |(part, was, is): (&str, &str, &str)| format!("{part} was {was} and is {is}");
-    parts.into_iter().map(text).collect::<Vec<_>>().join("; ")
+    described(&stored.meaning.differences(if is_format_1 { &old } else { &node.meaning }))
+}
+
+/// Describes the parts of a meaning that differ.
+pub(super) fn described(differences: &[(&str, &str, &str)]) -> String {
+    let text = |(part, was, is): &(&str, &str, &str)| format!("{part} was {was} and is {is}");
+    differences.iter().map(text).collect::<Vec<_>>().join("; ")
 }

@@ -6,7 +6,7 @@
 //! to do, and the recovery decides.
 
 use super::planner::{PlanRequest, propose, ranges};
-use super::recover::resume_from;
+use super::recover::{check_manifest, resume_from};
 use super::state_match::match_states;
 use super::{GenerationContext, StreamPosition};
 use thalweg_common::Result;
@@ -23,9 +23,10 @@ pub(crate) async fn is_up_to_date(context: &GenerationContext) -> Result<bool> {
         return Ok(false);
     }
     let Some(manifest) = context.files.manifest(commit).await? else { return Ok(false) };
+    let fits = check_manifest(context, &manifest).is_ok();
     let (position, stored) = resume_from(manifest);
     // The recovery reports what does not fit.
-    if match_states(&context.plan.graph, stored).is_err() {
+    if !fits || match_states(&context.plan.graph, Some(stored)).is_err() {
         return Ok(false);
     }
     for (_, source) in context.plan.graph.sources() {

@@ -141,6 +141,12 @@ impl OperatorGraph {
         })
     }
 
+    /// What the sources read, as far as that is known.
+    pub(crate) fn source_meanings(&self) -> BTreeMap<OperatorId, StateMeaning> {
+        let sources = self.nodes.iter().filter(|n| matches!(n.spec, OperatorSpec::Source(_)));
+        sources.map(|n| (n.id.clone(), n.meaning.clone())).collect()
+    }
+
     /// The operators that observe event times, with the delay of their watermarks.
     pub(crate) fn watermarks(&self) -> impl Iterator<Item = (&OperatorId, i64)> {
         self.nodes.iter().filter_map(|n| match &n.spec {

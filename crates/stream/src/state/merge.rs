@@ -178,8 +178,10 @@ mod tests {
     fn merged(runs: &[Vec<RecordBatch>], cut: u8, keep_deleted: bool) -> Vec<RecordBatch> {
         let batches: Vec<RecordBatch> = runs.concat();
         let parts = [0..=cut, cut.saturating_add(1)..=u8::MAX];
-        let segments = parts.iter().flat_map(|groups| merge(&batches, groups, keep_deleted).unwrap());
-        segments.flat_map(|segment| decode(&segment.bytes).unwrap()).collect()
+        let segments: Vec<_> =
+            parts.iter().flat_map(|groups| merge(&batches, groups, keep_deleted).unwrap()).collect();
+        assert!(segments.is_sorted_by(|a, b| a.last_group < b.first_group), "segments overlap");
+        segments.into_iter().flat_map(|segment| decode(&segment.bytes).unwrap()).collect()
     }
 
     #[test]

@@ -48,16 +48,21 @@ pub(super) fn encode_rows(
     let rows_max = rows_per_segment(batches);
     let all: Vec<&RecordBatch> = batches.iter().collect();
     let mut segments = Vec::new();
-    let (mut first_group, mut positions) = (0, Vec::new());
+    // The groups that have rows, so that segments do not overlap, also those of a merge that is made in ranges.
+    let (mut range, mut positions) = (None, Vec::new());
     for (group, of) in (0u8..=u8::MAX).zip(groups) {
-        if positions.is_empty() {
-            first_group = group;
+        if !of.is_empty() {
+            let first: u8 = range.map_or(group, |(first, _)| first);
+            range = Some((first, group));
+            positions.extend(of);
         }
-        positions.extend(of);
-        if !positions.is_empty() && (positions.len() >= rows_max || group == u8::MAX) {
+        if positions.len() < rows_max && group != u8::MAX {
+            continue;
+        }
+        if let Some((first_group, last_group)) = range.take() {
             let segment = interleave_record_batch(&all, &positions).map_err(from_arrow)?;
             let rows = positions.len() as u64;
-            segments.push(EncodedSegment { first_group, last_group: group, rows, bytes: to_ipc(&segment)? });
+            segments.push(EncodedSegment { first_group, last_group, rows, bytes: to_ipc(&segment)? });
             positions.clear();
         }
     }

@@ -140,3 +140,25 @@ async fn a_merge_that_is_slower_than_any_number_of_epochs_lets_nothing_grow() {
     env.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
     assert_eq!(last, expect(&rows));
 }
+
+/// Each run has one epoch, as that of a job that runs every night.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_of_one_epoch_merge_their_state_too() {
+    let rows = super::behaviour::rows(4, 120);
+    let env = TestEnv::new(&rows, &[1; 120]);
+    let run = RunOptions {
+        mode: OutputMode::Update,
+        trigger: Trigger::Once,
+        ..RunOptions::new(vec![OperatorSpec::Aggregate(aggregate(false))])
+    };
+    for _ in 0..120 {
+        env.run(&run).await.unwrap();
+    }
+    let manifest = newest_manifest(&env).await;
+    assert_eq!(manifest.epoch.0, 119);
+    let runs = manifest.operators.values().next().and_then(|o| o.states.get("groups")).unwrap().runs.len();
+    assert!(runs <= 34, "{runs} runs");
+    let mut last = Answer::new();
+    env.target.epochs().iter().for_each(|(_, b)| last.extend(b.iter().flat_map(decode)));
+    assert_eq!(last, expect(&rows));
+}

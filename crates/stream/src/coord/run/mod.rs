@@ -172,6 +172,10 @@ impl Coordinator {
     }
 
     async fn run_loop(&mut self) -> Result<()> {
+        // A run may have a single epoch, and a merge that starts after it would be in no manifest.
+        if let Some(last) = self.machine.next_plan().0.checked_sub(1) {
+            self.start_merge(Epoch(last), "restored");
+        }
         loop {
             self.advance()?;
             if self.is_over() {
@@ -304,7 +308,7 @@ impl Coordinator {
         let Some(ProtocolAction::Manifest(epoch)) = self.machine.enabled().into_iter().find(manifest) else {
             return Ok(());
         };
-        if self.waits_to_mix(epoch) {
+        if self.waits_to_mix(epoch) || self.waits_for_merge() {
             return Ok(());
         }
         // The manifest names what is staged and written, so all of it must be durable.
@@ -330,6 +334,7 @@ impl Coordinator {
         let generation = self.machine.generation();
         let operators = self.operators.clone();
         let continues = self.context.plan.graph.continues_after_drain();
+        let sources = self.context.plan.graph.source_meanings();
         let in_flight = self.in_flight_epoch(epoch)?;
         let plan = in_flight.planned.plan.clone();
         let drained = plan.last && continues;
@@ -339,6 +344,7 @@ impl Coordinator {
             generation,
             key_hash: KEY_HASH.to_owned(),
             offsets: plan.ends(),
+            sources,
             watermark_us: if drained { in_flight.watermark_after_drain() } else { plan.watermark_us },
             event_times_max_ms: in_flight.event_times_max_ms.clone(),
             processing_time_us: plan.processing_time_us,
@@ -470,19 +476,30 @@ impl Coordinator {
     /// other: a merge may take longer than many epochs.
     fn start_maintenance(&mut self, epoch: Epoch) {
         self.maintenance.on_recorded(epoch);
-        let states = self.operators.iter().flat_map(|(id, operator)| {
-            operator.states.iter().map(move |(state, files)| ((id.clone(), state.clone()), files))
-        });
-        let commit = Commit { epoch, generation: self.context.generation };
-        if let Some(request) = self.maintenance.start_merge(states, commit) {
-            self.tasks.spawn(maintenance::merge_runs(Arc::clone(&self.context), request));
-        }
+        self.start_merge(epoch, "merged");
         // After the merge is noted: the names of its files have the epoch up to which this collects.
         if !self.maintenance.collecting && maintenance::collects_after(epoch) {
             self.maintenance.collecting = true;
             let spared = self.maintenance.unnamed();
             self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch, spared));
         }
+    }
+
+    /// Starts a merge of state files after `epoch` if one is due.
+    fn start_merge(&mut self, epoch: Epoch, kind: &str) {
+        let states = self.operators.iter().flat_map(|(id, operator)| {
+            operator.states.iter().map(move |(state, files)| ((id.clone(), state.clone()), files))
+        });
+        let commit = Commit { epoch, generation: self.context.generation };
+        if let Some(request) = self.maintenance.start_merge(states, (commit, kind)) {
+            self.tasks.spawn(maintenance::merge_runs(Arc::clone(&self.context), request));
+        }
+    }
+
+    /// Returns whether a manifest waits for a merge. Only where the query ends with its input: any other one has further
+    /// manifests, and goes on meanwhile.
+    fn waits_for_merge(&self) -> bool {
+        self.finite && self.maintenance.should_wait(self.operators.values().flat_map(|o| o.states.values()))
     }
 
     /// Lets the next manifest name the new run instead of those that it replaces.
