@@ -626,6 +626,7 @@ def test_complete_mode_keeps_closed_windows_and_refuses_what_spark_refuses(spark
     refused = [
         (stream.select("k"), "complete", "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
         (stream.join(other, "k").groupBy("k").count(), "complete", "_LEGACY_ERROR_TEMP_3102"),
+        (stream.join(spark.range(3).groupBy("id").count(), F.expr("v = id")), "complete", "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
         (stream.orderBy("k"), "append", "_LEGACY_ERROR_TEMP_3102"),
         (stream.groupBy("k").count().orderBy("k"), "update", "_LEGACY_ERROR_TEMP_3102"),
     ]
@@ -652,3 +653,23 @@ def test_a_row_without_a_possible_match_is_emitted_at_once(spark, tmp_path):
     assert query.awaitTermination(60)
     assert sorted(rows(spark.table("matchless")), key=str) == [(1, 1), (7, None)]
     assert query.lastProgress.stateOperators[0].numRowsTotal == 3
+
+
+def test_many_windows_of_an_instant(spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "x", 2), event(20, "y", 4))
+    stream = source(spark, tmp_path / "in").withWatermark("t", "1 minute")
+
+    def run(df, name):
+        query = df.writeStream.format("memory").queryName(name).trigger(availableNow=True).start()
+        assert query.awaitTermination(60)
+        return sorted(rows(spark.table(name)), key=str), query.lastProgress.stateOperators[0]
+
+    window = F.window("t", "10 minutes", "1 minute", "30 seconds")
+    start = F.date_format("window.start", "mm:ss")
+    found, operator = run(stream.groupBy(window, "k").agg(F.sum("v").alias("s")).select(start, "k", "s"), "panes")
+    # 00:50:30 is that of the hour before.
+    expected = [(f"{50 + i}:30", "x", 1 if i < 1 else 3) for i in range(10)] + [("00:30", "x", 2)]
+    assert found == sorted(expected) and operator.numRowsTotal == 1
+    # A grouping by the event time as well closes by it.
+    found, _ = run(stream.groupBy("t", window).agg(F.sum("v").alias("s")).select(start, "s"), "times_and_windows")
+    assert len(found) == 20

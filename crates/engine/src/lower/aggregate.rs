@@ -83,7 +83,7 @@ impl Lowering<'_> {
 }
 
 /// Returns the grouping key that is an event time with a watermark, if there is one.
-fn event_time_key<'a>(group: impl Iterator<Item = &'a Arc<Field>>) -> Option<EventTimeKey> {
+pub(super) fn event_time_key<'a>(group: impl Iterator<Item = &'a Arc<Field>>) -> Option<EventTimeKey> {
     group.enumerate().find_map(|(group_index, field)| {
         thalweg_logical::event_time_of(field)?;
         let kind = match field.data_type() {

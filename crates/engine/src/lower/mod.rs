@@ -90,7 +90,7 @@ pub(crate) fn lower(
 ) -> Result<LoweredStream> {
     let mut lowering =
         Lowering { state, tables, mode, session, above_join: vec![], graph: LoweredStream::default() };
-    if mode == OutputMode::Complete && !sort::has_aggregate(&resolved.plan) {
+    if mode == OutputMode::Complete && !sort::is_whole(&resolved.plan) {
         return Err(unsupported::output_mode(mode.name(), "no streaming aggregations"));
     }
     let rows = lowering.node(&resolved.plan)?;

@@ -5,6 +5,7 @@
 //! the operator merges the panes.
 
 use super::Lowering;
+use super::aggregate::event_time_key;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 use std::sync::Arc;
@@ -25,8 +26,11 @@ impl Lowering<'_> {
         if self.mode != OutputMode::Append {
             return Ok(None);
         }
-        for window in node.group_expr.iter().filter_map(column_name) {
-            let Some((input, windows)) = paned(&node.input, window)? else { continue };
+        // Only the key that closes groups may have panes: another one that is an event time would close them earlier.
+        let fields = node.schema.fields().iter().take(node.group_expr.len());
+        let closing = event_time_key(fields).and_then(|key| node.group_expr.get(key.group_index));
+        if let Some(window) = closing.and_then(column_name) {
+            let Some((input, windows)) = paned(&node.input, window)? else { return Ok(None) };
             let keys = node.group_expr.iter().filter(|e| column_name(e) != Some(window));
             let uses_window = keys.chain(&node.aggr_expr).any(|e| uses(e, window));
             if windows.size_us / windows.slide_us < WINDOWS_MIN || uses_window {

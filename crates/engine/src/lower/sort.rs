@@ -10,7 +10,7 @@ use thalweg_stream::{OperatorSpec, OutputMode, SortKey, SortSpec, StateMeaning};
 impl Lowering<'_> {
     /// Lowers a sort of `rows`.
     pub(super) fn sort(&mut self, rows: Rows, sort: &Sort) -> Result<Rows> {
-        if self.mode != OutputMode::Complete || !has_aggregate(&sort.input) {
+        if self.mode != OutputMode::Complete || !is_whole(&sort.input) {
             return Err(unsupported::sorting());
         }
         let key = |key: &datafusion::logical_expr::SortExpr| {
@@ -25,7 +25,7 @@ impl Lowering<'_> {
     /// Lowers a limit of `rows`.
     pub(super) fn limit(&mut self, rows: Rows, limit: &Limit) -> Result<Rows> {
         let plan = LogicalPlan::Limit(limit.clone());
-        if self.mode != OutputMode::Complete || !has_aggregate(&limit.input) {
+        if self.mode != OutputMode::Complete || !is_whole(&limit.input) {
             return Err(unsupported::operator(&plan));
         }
         let (skip, fetch) = (constant(limit.skip.as_deref()), constant(limit.fetch.as_deref()));
@@ -41,9 +41,14 @@ impl Lowering<'_> {
     }
 }
 
-/// Returns whether the rows of a plan are those of an aggregate.
-pub(super) fn has_aggregate(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Aggregate(_)) || plan.inputs().into_iter().any(has_aggregate)
+/// Returns whether each epoch has all rows of a plan, since every stream that it reads is aggregated.
+pub(super) fn is_whole(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(_) => true,
+        LogicalPlan::TableScan(_) => !super::reads_stream(plan),
+        // The inputs of a leaf that reads no stream are all whole, since there are none.
+        other => other.inputs().into_iter().all(is_whole),
+    }
 }
 
 /// Returns the number of an expression that is one.

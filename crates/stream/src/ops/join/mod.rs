@@ -11,6 +11,8 @@
 
 mod side;
 mod static_table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::static_table::StaticJoin;
 
