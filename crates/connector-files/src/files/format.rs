@@ -68,21 +68,28 @@ pub(crate) struct Listed {
 
 /// Lists the files of a table, and infers their columns unless the request has a schema. Blocks.
 fn list(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
-    listed(request, listing.files(&request.paths)?, format)
+    // Options are checked before the files are listed, which may be long.
+    let tolerance = Tolerance::from_options(&request.options)?;
+    listed(request, listing.files(&request.paths)?, tolerance, format)
 }
 
 /// Lists as many files as a stream needs to know its columns. Blocks.
 fn list_stream(request: &ReadRequest, listing: &Listing, format: &dyn Reading) -> Result<Listed> {
+    let tolerance = Tolerance::from_options(&request.options)?;
     // Columns are inferred from all files. The files that are read are those of the source's plans.
     let files = match &request.schema {
         Some(_) => listing.file_of_each_folder(&request.paths)?,
         None => listing.files(&request.paths)?,
     };
-    listed(request, files, format)
+    listed(request, files, tolerance, format)
 }
 
-fn listed(request: &ReadRequest, files: Vec<FileEntry>, format: &dyn Reading) -> Result<Listed> {
-    let tolerance = Tolerance::from_options(&request.options)?;
+fn listed(
+    request: &ReadRequest,
+    files: Vec<FileEntry>,
+    tolerance: Tolerance,
+    format: &dyn Reading,
+) -> Result<Listed> {
     let folders = partition::fields(&files, request.schema.as_deref(), format.zone())?;
     let schema = match &request.schema {
         // A schema that is given is not compared with the files: those that differ have nulls or malformed records.
@@ -150,6 +157,7 @@ fn check_reading(format: &FileFormat, request: &WriteRequest) -> Result<()> {
         corrupt_column: String::new(),
     };
     (format.reading)(&read)?;
+    Tolerance::from_options(&read.options)?;
     StreamConfig::from_options(&read.options, &read.time_zone).map(|_| ())
 }
 
