@@ -169,7 +169,10 @@ impl Listing {
                 Ok(metadata) => metadata,
                 // A file that vanishes during the listing is treated as one that vanished before it, and so is a link
                 // that leads nowhere.
-                Err(e) if leads_nowhere(&e) => continue,
+                Err(e) if leads_nowhere(&e) => {
+                    children.has_dead_links |= child.file_type().is_ok_and(|t| t.is_symlink());
+                    continue;
+                }
                 Err(e) => return Err(unreadable(&path, &e)),
             };
             // To open anything else, such as a pipe, could wait for ever.
@@ -231,6 +234,8 @@ impl Folder {
 pub(crate) struct Children {
     pub files: Vec<FileEntry>,
     pub folders: Vec<Folder>,
+    /// Whether there are links whose target does not exist.
+    pub has_dead_links: bool,
 }
 
 /// Whether the error is that of a path without anything at its end.

@@ -16,7 +16,7 @@ use super::seen::SeenFiles;
 use crate::files::FileEntry;
 use crate::files::io::with_retries;
 use crate::files::list::{Folder, expand, modified_us};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::io::ErrorKind as Io;
 use std::os::unix::fs::MetadataExt;
@@ -107,6 +107,8 @@ pub(super) struct Discovery {
     folders: HashMap<PathBuf, ListedFolder>,
     /// The next file to plan is the last one.
     candidates: Vec<Candidate>,
+    /// The folders of the candidates, and perhaps more.
+    candidate_folders: HashSet<PathBuf>,
     /// Whether `candidates` has to be ordered.
     is_unordered: bool,
     look: u64,
@@ -210,7 +212,9 @@ impl Discovery {
             let children = look.config.listing.children(&folder, base, |name, _| seen.contains(name))?;
             outcome.found |= self.replace(&folder.path, children.files, look);
             open.extend(children.folders.iter().cloned());
-            let after = if keeps_folder_times(&folder.path) { after } else { Again::Always };
+            // The target of a link may come without any change of this folder.
+            let shows_changes = keeps_folder_times(&folder.path) && !children.has_dead_links;
+            let after = if shows_changes { after } else { Again::Always };
             outcome.confirmed |= again == Again::Once && after == Again::Never;
             self.folders.insert(folder.path, ListedFolder { stamp, again: after, folders: children.folders });
         }
@@ -219,15 +223,22 @@ impl Discovery {
 
     /// Replaces the candidates of one folder; returns whether there are new ones.
     fn replace(&mut self, folder: &Path, files: Vec<FileEntry>, look: Look<'_>) -> bool {
-        let is_here = |c: &mut Candidate| c.file.path == folder || c.file.path.parent() == Some(folder);
-        let here = self.candidates.extract_if(.., is_here);
-        let mut before: HashMap<PathBuf, Candidate> = here.map(|c| (c.file.path.clone(), c)).collect();
+        let mut before: HashMap<PathBuf, Candidate> = HashMap::new();
+        // A search for each folder of a first listing would look at all files of all folders.
+        if [Some(folder), folder.parent()].into_iter().flatten().any(|f| self.candidate_folders.contains(f)) {
+            let is_here = |c: &mut Candidate| c.file.path == folder || c.file.path.parent() == Some(folder);
+            let here = self.candidates.extract_if(.., is_here);
+            before.extend(here.map(|c| (c.file.path.clone(), c)));
+        }
         let now = look.clock.monotonic();
         let mut found = false;
         self.is_unordered |= !before.is_empty();
         for file in files.into_iter().filter(|f| look.is_new(f)) {
             let known = before.remove(&file.path);
             found |= known.as_ref().is_none_or(|k| k.file != file);
+            if let Some(parent) = file.path.parent().filter(|p| !self.candidate_folders.contains(*p)) {
+                self.candidate_folders.insert(parent.to_owned());
+            }
             self.candidates.push(Candidate::seen(known, file, (now, self.look)));
         }
         self.is_unordered |= found;
@@ -257,12 +268,16 @@ impl Discovery {
         }
         later.reverse();
         self.candidates.append(&mut later);
+        if self.candidates.is_empty() {
+            self.candidate_folders.clear();
+        }
         Ok(chosen)
     }
 
     /// Takes back files that another run of the query has not planned.
     pub(super) fn give_back(&mut self, files: Vec<PlannedFile>, clock: &dyn Clock) {
         let since = clock.monotonic();
+        self.candidate_folders.extend(files.iter().filter_map(|f| f.path.parent().map(Path::to_owned)));
         let candidate =
             |file: PlannedFile| Candidate { file: file.into(), since, has_changed: false, look: 0 };
         self.candidates.extend(files.into_iter().rev().map(candidate));
@@ -405,6 +420,20 @@ mod tests {
         assert_eq!(folder.at(13_000), ["young"]);
         std::fs::remove_file(folder.dir.path().join("young")).unwrap();
         assert_eq!(folder.at(15_000), ["ahead"]);
+    }
+
+    /// The target comes without a change of the folder, whose own change is long ago by the clock.
+    #[test]
+    fn a_link_is_read_when_its_target_arrives() {
+        const YEAR_2100_MS: i64 = 4_102_444_800_000;
+        let mut folder = Folder::new(&[]);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let target = elsewhere.path().join("target");
+        std::os::unix::fs::symlink(&target, folder.dir.path().join("a")).unwrap();
+        assert!(folder.at(YEAR_2100_MS).is_empty());
+        assert!(folder.at(YEAR_2100_MS + 10_000).is_empty());
+        std::fs::write(&target, "1").unwrap();
+        assert_eq!(folder.at(YEAR_2100_MS + 20_000), ["a"]);
     }
 
     #[test]
