@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import time
 import uuid
 
 import pytest
@@ -673,3 +674,17 @@ def test_many_windows_of_an_instant(spark, tmp_path):
     # A grouping by the event time as well closes by it.
     found, _ = run(stream.groupBy("t", window).agg(F.sum("v").alias("s")).select(start, "s"), "times_and_windows")
     assert len(found) == 20
+
+
+def test_the_console_prints_each_epoch(server, spark, tmp_path):
+    put(tmp_path / "in", "a.json", event(0, "x", 1), event(1, "y", 2))
+    query = source(spark, tmp_path / "in").select("k", "v").writeStream.format("console").option("numRows", 1)
+    assert query.trigger(availableNow=True).start().awaitTermination(60)
+    # Another thread reads what the server prints.
+    deadline = time.monotonic() + 60
+    while not any("only showing top 1 row" in line for line in server.log):
+        assert time.monotonic() < deadline
+    rule = "-" * 43 + "\n"
+    begin = server.log.index("Batch: 0\n") - 1
+    table = ["+---+---+\n", "|  k|  v|\n", "+---+---+\n", "|  x|  1|\n", "+---+---+\n", "only showing top 1 row\n"]
+    assert server.log[begin:begin + 9] == [rule, "Batch: 0\n", rule, *table]

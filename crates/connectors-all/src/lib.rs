@@ -18,10 +18,13 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_connector_delta::Delta;
 use thalweg_connector_files::{csv, json, parquet};
-use thalweg_connectors::{ConnectorRegistry, memory, noop, rate};
+use thalweg_connectors::{memory, noop, rate};
+
+pub use thalweg_connectors::ConnectorRegistry;
+pub use thalweg_connectors::console::{Console, ShowStyle};
 
 /// Returns the registry of all connectors that need nothing from their caller. The console is not among them, since it
-/// needs a function that prints.
+/// needs a function that prints ([`registry_with`]).
 ///
 /// # Errors
 /// `DATA_SOURCE_ALREADY_EXISTS` if two of them have the same name.
@@ -35,4 +38,12 @@ pub fn standard_registry() -> Result<ConnectorRegistry> {
         .with(Arc::new(parquet::connector()))?
         .with(Arc::new(rate::Rate::default()))?;
     Ok(registry.with_default_table_format("delta"))
+}
+
+/// Returns the registry of all connectors.
+///
+/// # Errors
+/// As [`standard_registry`].
+pub fn registry_with(console: Console) -> Result<ConnectorRegistry> {
+    standard_registry()?.with(Arc::new(console))
 }

@@ -45,6 +45,7 @@ pub use jobs::{JobInfo, Jobs, STREAM_FAILED, UnstartedJob};
 pub use persisted::StorageLevel;
 pub use session::{Analyzed, Output, Session, StreamingQueryInfo};
 pub use settings::{SessionConfig, reference as settings_reference};
+pub use show_string::draw;
 pub use thalweg_sql::{ParsedStatement, parse};
 pub use thalweg_stream::StreamingQuery;
 pub use thalweg_values::display;

@@ -7,13 +7,15 @@ use crate::session::{Output, Session};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use std::fmt::Write;
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 use thalweg_sql::ir;
 use thalweg_sql::types::{DataType, StructField, StructType};
 use thalweg_values::display;
 
 /// The smallest width of a column in characters.
 const WIDTH_MIN: usize = 3;
+/// The characters of a cell where cells are cut and nothing says where.
+const CELL_MAX: usize = 20;
 /// The largest number of rows of one text: Spark's limit too.
 const ROWS_MAX: usize = i32::MAX as usize - 15;
 
@@ -54,6 +56,33 @@ pub(crate) async fn show(
         (false, false) => horizontal(&cells, style.truncate > 0),
     };
     Output::of_columns(schema(), vec![Arc::new(StringArray::from(vec![drawn]))])
+}
+
+/// Draws rows as `df.show()` does: how many at most, whether cells are cut at 20 characters, and the time zone of times.
+///
+/// ```
+/// use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+/// use std::sync::Arc;
+///
+/// let column: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+/// let rows = RecordBatch::try_from_iter([("n", column)]).unwrap();
+/// let drawn = thalweg_engine::draw(&rows, 1, true, "UTC").unwrap();
+/// assert_eq!(drawn, "+---+\n|  n|\n+---+\n|  1|\n+---+\nonly showing top 1 row\n");
+/// ```
+///
+/// # Errors
+/// `INTERNAL_ERROR` if a column has no type of Spark.
+pub fn draw(rows: &RecordBatch, rows_max: usize, truncate: bool, zone: &str) -> Result<String> {
+    let fields = rows.schema();
+    let schema = thalweg_values::types::schema_to_spark(fields.fields())
+        .ok_or_else(|| Error::internal("rows of a type that Spark does not have"))?;
+    let shown = rows.slice(0, rows_max.min(rows.num_rows()));
+    let cells = Cells {
+        header: fields.fields().iter().map(|f| escape(f.name())).collect(),
+        rows: texts(&shown, &schema, zone, if truncate { CELL_MAX } else { 0 }),
+        more: rows.num_rows() > rows_max,
+    };
+    Ok(horizontal(&cells, truncate))
 }
 
 fn texts(batch: &RecordBatch, schema: &StructType, zone: &str, truncate: usize) -> Vec<Vec<String>> {

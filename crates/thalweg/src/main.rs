@@ -7,6 +7,7 @@
 mod config;
 mod fault;
 mod format;
+mod registry;
 mod report;
 mod verbs;
 

@@ -16,8 +16,19 @@ use thalweg_common::{Error, Result};
 
 /// Takes the text of one epoch.
 pub type Print = Arc<dyn Fn(String) + Send + Sync>;
-/// Renders rows as Spark's `show` does: the rows, how many at most, whether long cells are cut.
-pub type Show = Arc<dyn Fn(&RecordBatch, usize, bool) -> Result<String> + Send + Sync>;
+/// Renders rows as Spark's `show` does.
+pub type Show = Arc<dyn Fn(&RecordBatch, ShowStyle<'_>) -> Result<String> + Send + Sync>;
+
+/// How a console shows the rows of an epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct ShowStyle<'a> {
+    /// How many rows are shown at most.
+    pub rows: usize,
+    /// Whether long cells are cut.
+    pub truncate: bool,
+    /// The time zone in which times are shown.
+    pub time_zone: &'a str,
+}
 
 /// As wide as that of Spark's console sink.
 const RULE: &str = "-------------------------------------------";
@@ -72,6 +83,7 @@ impl Connector for Console {
             schema: request.schema,
             rows: usize::try_from(rows).unwrap_or(usize::MAX),
             truncate,
+            time_zone: request.time_zone,
             staging: Staging::default(),
         }))
     }
@@ -83,6 +95,7 @@ struct ConsoleSink {
     schema: SchemaRef,
     rows: usize,
     truncate: bool,
+    time_zone: String,
     staging: Staging,
 }
 
@@ -111,7 +124,8 @@ impl StreamSink for ConsoleSink {
         let rows = self.staging.take(&staged, &self.schema)?;
         let all = concat_batches(&self.schema, &rows)
             .map_err(|e| Error::internal(format!("rows for the console: {e}")))?;
-        let table = (self.console.show)(&all, self.rows, self.truncate)?;
+        let style = ShowStyle { rows: self.rows, truncate: self.truncate, time_zone: &self.time_zone };
+        let table = (self.console.show)(&all, style)?;
         // Rendered before the commit, so that rows that cannot be shown fail the epoch and print nothing.
         hit(FailPoint::SinkCommit);
         (self.console.print)(format!("{RULE}\nBatch: {epoch}\n{RULE}\n{table}\n"));

@@ -15,8 +15,9 @@ async fn an_epoch_is_printed_under_its_number() {
     let out = Arc::clone(&printed);
     let console = Console::new(
         Arc::new(move |text| lock(&out).push_str(&text)),
-        Arc::new(|rows, max, cut| {
-            Ok(format!("{} of {max} {cut}\n", lines(std::slice::from_ref(rows)).join(" ")))
+        Arc::new(|rows, style| {
+            let shown = lines(std::slice::from_ref(rows)).join(" ");
+            Ok(format!("{shown} of {} {} in {}\n", style.rows, style.truncate, style.time_zone))
         }),
     );
     let request =
@@ -28,7 +29,7 @@ async fn an_epoch_is_printed_under_its_number() {
     let staged = sink.stage(Epoch(3), 0, rows).await.unwrap();
     sink.commit(Epoch(3), staged.into_iter().collect()).await.unwrap();
     let rule = "-".repeat(43);
-    assert_eq!(*lock(&printed), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false\n\n"));
+    assert_eq!(*lock(&printed), format!("{rule}\nBatch: 3\n{rule}\n1 2 of 5 false in UTC\n\n"));
     let checked = ConnectorRegistry::default().with(Arc::new(console)).unwrap().get("console").unwrap();
     let refused = checked.sink(request(&[("rows", "5")], OutputMode::Append)).await.unwrap_err();
     assert_eq!(refused.class(), "UNSUPPORTED_OPTION");

@@ -7,6 +7,7 @@
 use super::Lowering;
 use super::aggregate::event_time_key;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 use std::sync::Arc;
 use thalweg_common::Result;
@@ -33,7 +34,10 @@ impl Lowering<'_> {
             let Some((input, windows)) = paned(&node.input, window)? else { return Ok(None) };
             let keys = node.group_expr.iter().filter(|e| column_name(e) != Some(window));
             let uses_window = keys.chain(&node.aggr_expr).any(|e| uses(e, window));
-            if windows.size_us / windows.slide_us < WINDOWS_MIN || uses_window {
+            // `first` and `collect_list` follow the order in which the rows came, and panes are merged in that of their
+            // times.
+            let is_ordered = !node.aggr_expr.iter().all(is_same_in_any_order);
+            if windows.size_us / windows.slide_us < WINDOWS_MIN || uses_window || is_ordered {
                 return Ok(None);
             }
             let (group, calls) = (node.group_expr.clone(), node.aggr_expr.clone());
@@ -77,6 +81,17 @@ fn paned(plan: &LogicalPlan, name: &str) -> Result<Option<(LogicalPlan, SlidingW
     *list = thalweg_functions::tumbling_window(time, pane, found.start.rem_euclid(pane))?.expr.alias(name);
     let plan = LogicalPlanBuilder::from(below.input.as_ref().clone()).project(exprs);
     Ok(Some((plan.and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?, windows)))
+}
+
+/// Returns whether an aggregate has the same result whatever the order of its rows.
+fn is_same_in_any_order(call: &Expr) -> bool {
+    match call {
+        Expr::Alias(alias) => is_same_in_any_order(&alias.expr),
+        Expr::AggregateFunction(call) => {
+            call.func.inner().order_sensitivity() == AggregateOrderSensitivity::Insensitive
+        }
+        _ => false,
+    }
 }
 
 /// Returns the name of the column that an expression is, under whatever name.

@@ -7,8 +7,8 @@ use super::finish::spawn_blocking;
 use super::recover::check_newest_generation;
 use super::{GenerationContext, StateName, TaskDone};
 use crate::checkpoint::{
-    RunWriter, Segment, StateFile, StateFiles, StateRun, commit_name, epoch_and_generation, manifest_name,
-    plan_epoch, run_prefix,
+    RunWriter, Segment, StateFile, StateFiles, StateRun, epoch_and_generation, manifest_name, plan_epoch,
+    run_prefix,
 };
 use crate::error::corrupt;
 use crate::machine::garbage;
@@ -79,8 +79,8 @@ impl Maintenance {
         self.is_merging() && states.any(|files| files.runs.len() > RUNS_BEFORE_WAIT)
     }
 
-    /// What the names of the files begin with that no manifest names yet.
-    pub(crate) fn unnamed(&self) -> Vec<String> {
+    /// What the names of the files begin with that a collection must spare: no manifest may name them yet.
+    pub(crate) fn spared_prefixes(&self) -> Vec<String> {
         self.merges.iter().map(|merge| merge.prefix.clone()).collect()
     }
 
@@ -94,7 +94,7 @@ impl Maintenance {
             return None;
         }
         let wanted = states.filter_map(|(of, files)| {
-            let free = self.merging(&of, &files.runs);
+            let free = self.busy_oldest(&of, &files.runs);
             runs_to_merge(&files.runs, free).map(|range| (of, files, range))
         });
         let (of, files, range) = wanted.max_by_key(|(_, files, _)| files.runs.len())?;
@@ -107,7 +107,7 @@ impl Maintenance {
     }
 
     /// Returns the number of the oldest runs up to the last one that is being merged.
-    fn merging(&self, of: &StateName, runs: &[StateRun]) -> usize {
+    fn busy_oldest(&self, of: &StateName, runs: &[StateRun]) -> usize {
         let busy = |run: &StateRun| {
             self.merges.iter().any(|m| m.of == *of && m.replaced.iter().any(|id| id == run.id()))
         };
@@ -251,14 +251,13 @@ pub(crate) async fn collect_garbage(
     let state = context.files.list("state").await?;
     let plans = context.files.list("plans").await?;
     let records = context.files.list("commits").await?;
+    // The record of `confirmed` stays: a recovery compares it with the commit of the sink.
     let before = |name: &&String| plan_epoch(name).is_some_and(|e| e < confirmed);
     // Manifests are deleted before the files that they name: a crash in between leaves unnamed files, which
     // the next collection deletes, and never a manifest whose files are missing.
     let mut names: Vec<String> = old.into_iter().map(manifest_name).collect();
     names.extend(state.into_iter().filter(|name| is_old(name) && !needed.contains(name) && !is_spared(name)));
     names.extend(plans.iter().chain(&records).filter(before).cloned());
-    // It is the record that a recovery compares with the commit of the sink.
-    names.retain(|name| *name != commit_name(confirmed));
     for name in names {
         context.hooks.hit(FailPoint::GarbageCollect, confirmed).await?;
         context.files.delete(&name).await?;

@@ -2,7 +2,8 @@
 //!
 //! The newest runs are merged when there are [`RUNS_MAX`] of them and none is larger than all others together: so a
 //! row is rewritten only when its run at least doubles, and the number of runs is logarithmic in the size of the state.
-//! What always holds: the merged run restores to the same state as the runs that it replaces. Merging reads files only
+//! All runs are merged when the newer ones together are larger than the oldest: then at least half of what is stored may
+//! be replaced or deleted. What always holds: the merged run restores to the same state as the runs that it replaces. Merging reads files only
 //! and runs concurrently with the query; the state in memory is not touched.
 
 use super::codec::RowCodec;

@@ -1,16 +1,17 @@
 //! `thalweg serve`: runs the Spark Connect server until a signal ends it.
 //!
-//! The address is the only line on stdout, written when clients can connect. Streaming tables
-//! resume before that. SIGINT and SIGTERM let running epochs end; a second one does not wait.
+//! The address is the first line on stdout, written when clients can connect; the epochs of console sinks follow.
+//! Streaming tables resume before that. SIGINT and SIGTERM let running epochs end; a second one does not wait.
 
 use super::engine_config;
+use crate::registry::registry;
 use crate::report::failed;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thalweg_common::Result;
 use thalweg_common::config::Configuration;
-use thalweg_connectors_all::standard_registry;
+
 use thalweg_engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -56,7 +57,7 @@ pub(crate) async fn run(settings: &Configuration) -> Result<()> {
     // The port is bound first: a process that cannot serve must not resume streaming tables.
     let listener = thalweg_server::bind(address(settings).await?).await?;
     let local = listener.local_addr().map_err(|e| failed("the listener has no address", e))?;
-    let engine = Engine::open(engine_config(settings), standard_registry()?).await?;
+    let engine = Engine::open(engine_config(settings), registry()?).await?;
     message(&format!("data in {}; stop with Ctrl-C", settings.text("data.dir")));
     announce(local)?;
     thalweg_server::serve(engine.clone(), listener, stop.asked()).await?;

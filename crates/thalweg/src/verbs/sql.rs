@@ -6,6 +6,7 @@
 
 use super::engine_config;
 use crate::format::{Format, RowPrinter};
+use crate::registry::registry;
 use crate::report::{Failure, failed, interrupted};
 use futures::StreamExt;
 use std::io::Read;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use thalweg_common::Error;
 use thalweg_common::cancel::Cancellation;
 use thalweg_common::config::Configuration;
-use thalweg_connectors_all::standard_registry;
+
 use thalweg_engine::{Engine, Output, ParsedStatement, Session};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -99,7 +100,7 @@ pub(crate) async fn run(args: SqlArgs, settings: &Configuration) -> Result<(), F
     // From here on an interrupt is handled, also while the first statement prints without yielding.
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|e| failed("signals can't be received", e))?;
-    let engine = Engine::open(config, standard_registry()?).await?;
+    let engine = Engine::open(config, registry()?).await?;
     // In a separate task, so that statements that compute without yielding do not delay the interrupt.
     let cancellation = Cancellation::default();
     let work = statement_by_statement(engine.clone(), statements, text, args);

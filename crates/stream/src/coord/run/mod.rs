@@ -480,7 +480,7 @@ impl Coordinator {
         // After the merge is noted: the names of its files have the epoch up to which this collects.
         if !self.maintenance.collecting && maintenance::collects_after(epoch) {
             self.maintenance.collecting = true;
-            let spared = self.maintenance.unnamed();
+            let spared = self.maintenance.spared_prefixes();
             self.tasks.spawn(maintenance::collect_garbage(Arc::clone(&self.context), epoch, spared));
         }
     }
