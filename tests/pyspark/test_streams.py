@@ -673,3 +673,26 @@ def test_many_windows_of_an_instant(spark, tmp_path):
     # A grouping by the event time as well closes by it.
     found, _ = run(stream.groupBy("t", window).agg(F.sum("v").alias("s")).select(start, "s"), "times_and_windows")
     assert len(found) == 20
+
+
+def test_complete_mode_in_memory_goes_on_after_a_killed_server(tmp_path):
+    server = Server(tmp_path / "data")
+
+    def run():
+        counts = source(server.session(), tmp_path / "in").groupBy("k").agg(F.percentile("v", 0.5), F.count("*"))
+        query = (
+            counts.writeStream.format("memory").queryName("whole").outputMode("complete")
+            .option("checkpointLocation", str(tmp_path / "checkpoint")).start()
+        )
+        query.processAllAvailable()
+        return sorted(rows(server.session().table("whole")))
+
+    try:
+        put(tmp_path / "in", "a.json", event(1, "x", 1), event(2, "y", 2))
+        assert run() == [("x", 1.0, 1), ("y", 2.0, 1)]
+        server.kill()
+        put(tmp_path / "in", "b.json", event(3, "x", 4))
+        server = Server(tmp_path / "data")
+        assert run() == [("x", 2.5, 2), ("y", 2.0, 1)]
+    finally:
+        server.kill()
