@@ -688,3 +688,26 @@ def test_the_console_prints_each_epoch(server, spark, tmp_path):
     begin = server.log.index("Batch: 0\n") - 1
     table = ["+---+---+\n", "|  k|  v|\n", "+---+---+\n", "|  x|  1|\n", "+---+---+\n", "only showing top 1 row\n"]
     assert server.log[begin:begin + 9] == [rule, "Batch: 0\n", rule, *table]
+
+
+def test_complete_mode_in_memory_goes_on_after_a_killed_server(tmp_path):
+    server = Server(tmp_path / "data")
+
+    def run():
+        counts = source(server.session(), tmp_path / "in").groupBy("k").agg(F.percentile("v", 0.5), F.count("*"))
+        query = (
+            counts.writeStream.format("memory").queryName("whole").outputMode("complete")
+            .option("checkpointLocation", str(tmp_path / "checkpoint")).start()
+        )
+        query.processAllAvailable()
+        return sorted(rows(server.session().table("whole")))
+
+    try:
+        put(tmp_path / "in", "a.json", event(1, "x", 1), event(2, "y", 2))
+        assert run() == [("x", 1.0, 1), ("y", 2.0, 1)]
+        server.kill()
+        put(tmp_path / "in", "b.json", event(3, "x", 4))
+        server = Server(tmp_path / "data")
+        assert run() == [("x", 2.5, 2), ("y", 2.0, 1)]
+    finally:
+        server.kill()

@@ -121,6 +121,9 @@ pub trait StreamSource: Send + Sync + Debug {
     }
     /// Makes the next plan find everything that is available, also where idle plans save looking at the input.
     fn look_now(&self) {}
+    /// Makes one plan take everything that is available, whatever limits the options set (`once`). Called before the
+    /// first plan.
+    fn ignore_limits(&self) {}
     /// Fixes the end of the input: later plans never exceed what is available now (`availableNow`, drain).
     async fn freeze(&self) -> Result<()>;
     /// Determines the end of the epoch after `start` (`None`: the beginning), within the source's rate
@@ -202,6 +205,11 @@ pub trait StreamSink: Send + Sync + Debug {
     /// Returns `ExactlyOnce` only if the sink stores commits atomically with the rows. For any other sink the
     /// commit records of the checkpoint decide which epoch was committed last.
     fn guarantee(&self) -> Guarantee;
+    /// Returns whether the last commit of the sink is where a query continues; otherwise that is the last commit that the
+    /// checkpoint recorded, and the sink may get the epoch after it again.
+    fn decides_where_to_continue(&self) -> bool {
+        self.guarantee() == Guarantee::ExactlyOnce
+    }
     /// Excludes every lower generation for good, then returns the last commit. A sink that does not remember
     /// commits returns `None`.
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>>;

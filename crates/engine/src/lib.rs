@@ -25,6 +25,7 @@
 //! ```
 
 mod batch;
+mod blocking;
 pub mod catalog;
 mod column_names;
 mod engine;

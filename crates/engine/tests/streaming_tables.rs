@@ -36,6 +36,23 @@ fn source(dir: &Path) -> String {
     format!("CREATE TABLE IF NOT EXISTS src (t TIMESTAMP, n INT) USING csv LOCATION '{}'", place.display())
 }
 
+/// `writeStream` of a query into a Delta table, as a client states it.
+fn write_stream(dir: &Path, query: &str) -> WriteStream {
+    let checkpoint = dir.join("checkpoint").display().to_string();
+    WriteStream {
+        input: Box::new(thalweg_sql::parse_query(query).unwrap()),
+        format: Some("delta".to_owned()),
+        options: vec![("checkpointLocation".to_owned(), checkpoint)],
+        output_mode: None,
+        trigger: WriteTrigger::ProcessingTime(None),
+        query_name: None,
+        partition_by: vec![],
+        path: Some(dir.join("out").display().to_string()),
+        table: None,
+        foreach: false,
+    }
+}
+
 /// Waits until the only job has processed its input, and stops the engine.
 async fn finish(engine: Arc<Engine>) {
     engine.jobs().all().pop().unwrap().process_all_available().await.unwrap();
@@ -170,19 +187,7 @@ async fn a_client_that_starts_a_query_again_in_another_time_zone_is_refused_by_t
         let session = engine.new_session("ada", zone);
         session.config().set("spark.sql.session.timeZone", zone).unwrap();
         session.sql(&source(dir.path())).await.unwrap();
-        let checkpoint = dir.path().join("checkpoint").display().to_string();
-        let stream = WriteStream {
-            input: Box::new(thalweg_sql::parse_query(query).unwrap()),
-            format: Some("delta".to_owned()),
-            options: vec![("checkpointLocation".to_owned(), checkpoint)],
-            output_mode: None,
-            trigger: WriteTrigger::AvailableNow,
-            query_name: None,
-            partition_by: vec![],
-            path: Some(dir.path().join("out").display().to_string()),
-            table: None,
-            foreach: false,
-        };
+        let stream = WriteStream { trigger: WriteTrigger::AvailableNow, ..write_stream(dir.path(), query) };
         let command = Statement::Command(Command::WriteStream(stream));
         session.execute(command, None).await.map(|_| engine.jobs().all().pop().expect("a query"))
     };
@@ -193,6 +198,124 @@ async fn a_client_that_starts_a_query_again_in_another_time_zone_is_refused_by_t
     assert_eq!(error.class(), "STREAM_STATE_INCOMPATIBLE");
     let text = "the session time zone was Asia/Tokyo and is Europe/Berlin";
     assert!(error.message().contains(text), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streaming_table_that_is_refused_does_not_exist() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    session.sql(&source(dir.path())).await.unwrap();
+    // A table there has other columns, which only the start of the query finds.
+    let other = dir.path().join("other").display().to_string();
+    session
+        .sql(&format!("CREATE TABLE other USING delta LOCATION '{other}' AS SELECT 'x' AS s"))
+        .await
+        .unwrap();
+    let refused = [
+        "AS SELECT n FROM STREAM src ORDER BY n".to_owned(),
+        "AS SELECT count(*) AS n FROM STREAM src".to_owned(),
+        format!("LOCATION '{other}' AS SELECT n FROM STREAM src"),
+    ];
+    for statement in refused {
+        session.sql(&format!("CREATE STREAMING TABLE out {statement}")).await.map(drop).unwrap_err();
+        assert_eq!(rows(&session, "SHOW TABLES LIKE 'out'").await.unwrap(), [""; 0], "{statement}");
+        for left in ["checkpoints/default/out", "warehouse/default/out"] {
+            assert!(!dir.path().join("data").join(left).exists(), "{statement} leaves {left}");
+        }
+    }
+    assert_eq!(rows(&session, "SELECT s FROM other").await.unwrap(), ["x"]);
+    session.sql("CREATE STREAMING TABLE out AS SELECT n FROM STREAM src").await.unwrap();
+    engine.jobs().all()[0].process_all_available().await.unwrap();
+    assert_eq!(rows(&session, "SELECT n FROM out").await.unwrap(), ["1"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_runs_goes_on_when_it_is_stated_again_or_another_start_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    let job = "CREATE STREAMING TABLE IF NOT EXISTS out AS SELECT n FROM STREAM src";
+    session.sql(&format!("{}; {job}", source(dir.path()))).await.unwrap();
+    let first = engine.jobs().all().pop().unwrap();
+    let again = session.sql(job).await.unwrap().pop().unwrap().query.unwrap();
+    assert_eq!(again.run_id, first.query.run_id());
+    assert!(first.query.is_active() && engine.jobs().all().len() == 1);
+    let start = async |stream: WriteStream| {
+        session.execute(Statement::Command(Command::WriteStream(stream)), None).await.map(drop)
+    };
+    let stream = write_stream(dir.path(), "SELECT n FROM STREAM src");
+    start(stream.clone()).await.unwrap();
+    let second = engine.jobs().all().pop().unwrap();
+    let mut misspelt = stream.clone();
+    misspelt.options.push(("mergeShema".to_owned(), "true".to_owned()));
+    assert_eq!(start(misspelt).await.unwrap_err().class(), "UNSUPPORTED_OPTION");
+    assert!(second.query.is_active());
+    start(stream).await.unwrap();
+    assert!(!second.query.is_active());
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_epoch_of_trigger_once_takes_all_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        write(dir.path(), &format!("{n}.csv"), &format!("2013-01-01T10:00:00Z,{n}\n"));
+    }
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    let input = dir.path().join("in");
+    let source = format!(
+        "CREATE TABLE src (t TIMESTAMP, n INT) USING csv OPTIONS (maxFilesPerTrigger '1') LOCATION '{}'",
+        input.display()
+    );
+    session.sql(&source).await.unwrap();
+    let stream =
+        WriteStream { trigger: WriteTrigger::Once, ..write_stream(dir.path(), "SELECT n FROM STREAM src") };
+    session.execute(Statement::Command(Command::WriteStream(stream)), None).await.unwrap();
+    engine.jobs().all().pop().unwrap().await_termination(None).await.unwrap();
+    let found = format!("SELECT n FROM delta.`{}` ORDER BY n", dir.path().join("out").display());
+    assert_eq!(rows(&session, &found).await.unwrap(), ["0", "1", "2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_found_by_its_table_in_the_current_database_first_and_an_ambiguous_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), true).await;
+    let session = engine.new_session("ada", "1");
+    session.sql(&source(dir.path())).await.unwrap();
+    for database in ["a", "b"] {
+        session.sql(&format!("CREATE DATABASE {database}")).await.unwrap();
+        let job = format!("CREATE STREAMING TABLE {database}.delays AS SELECT n FROM STREAM src");
+        session.sql(&job).await.unwrap();
+    }
+    let active = || {
+        let jobs = engine.jobs().all().into_iter().filter(|job| job.query.is_active());
+        jobs.map(|job| job.table.unwrap().0).collect::<Vec<_>>().join(" ")
+    };
+    let error = rows(&session, "STOP JOB 'delays'").await.unwrap_err();
+    assert_eq!(error.class(), "STREAMING_QUERY_AMBIGUOUS");
+    assert!(
+        error.message().contains("a.delays (id ") && error.message().contains("b.delays (id "),
+        "{error}"
+    );
+    assert_eq!(rows(&session, "STOP JOB 'c.delays'").await.unwrap_err().class(), "STREAMING_QUERY_NOT_FOUND");
+    assert_eq!(active(), "a b");
+    session.sql("STOP JOB 'A.DELAYS'").await.unwrap();
+    assert_eq!(active(), "b");
+    session.sql("USE a").await.unwrap();
+    // It has ended, and is meant nevertheless.
+    session.sql("STOP JOB 'delays'").await.unwrap();
+    assert_eq!(active(), "b");
+    session.sql("START JOB 'delays'").await.unwrap();
+    assert_eq!(active(), "b a");
+    session.sql("STOP JOB 'b.delays' WITH DRAIN; STOP JOB 'delays'").await.unwrap();
+    assert_eq!(active(), "");
+    engine.shutdown().await;
 }
 
 /// The statements of a test are the ways in which a file or a folder comes to be below the data directory.

@@ -88,7 +88,12 @@ impl DurableFolders {
 fn sync_folders(folder: &Path, durable: &DurableFolders) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        let kind = match entry.file_type() {
+            // An active run of the query has removed the file since then.
+            Err(e) if e.kind() == Io::NotFound => continue,
+            kind => kind?,
+        };
+        if kind.is_dir() {
             sync_folders(&entry.path(), durable)?;
         }
     }

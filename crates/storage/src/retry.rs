@@ -10,8 +10,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::future::Future;
 use std::io::{self, ErrorKind as Io};
@@ -157,6 +157,20 @@ async fn create_own(
     if there == own { Ok(PutResult { e_tag: None, version: None }) } else { done }
 }
 
+/// Reads an object, or a range of it, into memory. A store only opens the object: a disk reports its errors when the bytes
+/// are read, after which the caller could not repeat them.
+async fn read(store: &dyn ObjectStore, location: &Path, options: GetOptions) -> Result<GetResult> {
+    let is_head = options.head;
+    let found = store.get_opts(location, options).await?;
+    if is_head {
+        return Ok(found);
+    }
+    let (meta, range, attributes) = (found.meta.clone(), found.range.clone(), found.attributes.clone());
+    let bytes = found.bytes().await?;
+    let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
+    Ok(GetResult { payload, meta, range, attributes })
+}
+
 #[async_trait]
 impl ObjectStore for RetryingStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
@@ -176,7 +190,8 @@ impl ObjectStore for RetryingStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        retry(self.pauses, |_| self.inner.get_opts(location, options.clone())).await
+        // Everything in a checkpoint is read in pieces of a bounded size, all of which are needed at once.
+        retry(self.pauses, |_| read(self.inner.as_ref(), location, options.clone())).await
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -238,6 +253,8 @@ mod tests {
     use super::*;
     use crate::DurableStore;
     use crate::sync::SyncFault;
+    use object_store::memory::InMemory;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
     fn create() -> PutOptions {
         PutOptions { mode: PutMode::Create, ..PutOptions::default() }
@@ -259,6 +276,72 @@ mod tests {
             assert_eq!(store.list_with_offset(None, &Path::from("plans/6")).count().await, 1);
             store.delete(&at).await.unwrap();
             assert_eq!(store.list(None).count().await, 0);
+        }
+    }
+
+    /// A store in memory, which opens an object and then fails to read its bytes.
+    #[derive(Debug)]
+    struct FailingReads {
+        inner: InMemory,
+        failures_left: AtomicU32,
+    }
+
+    impl std::fmt::Display for FailingReads {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.inner.fmt(f)
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for FailingReads {
+        async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+            self.inner.put_opts(at, payload, opts).await
+        }
+        async fn put_multipart_opts(
+            &self,
+            at: &Path,
+            opts: PutMultipartOptions,
+        ) -> Result<Box<dyn MultipartUpload>> {
+            self.inner.put_multipart_opts(at, opts).await
+        }
+        async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+            let mut found = self.inner.get_opts(at, options).await?;
+            if self.failures_left.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok() {
+                let source = io::Error::from(Io::TimedOut).into();
+                let failed = Err(Error::Generic { store: "disk", source });
+                found.payload = GetResultPayload::Stream(stream::once(async { failed }).boxed());
+            }
+            Ok(found)
+        }
+        fn delete_stream(&self, all: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+            self.inner.delete_stream(all)
+        }
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+            self.inner.list(prefix)
+        }
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+            self.inner.list_with_delimiter(prefix).await
+        }
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+            self.inner.copy_opts(from, to, options).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_is_tried_again_when_its_bytes_fail() {
+        let at = Path::from("manifests/7");
+        for (failures, whole) in [(ATTEMPTS_MAX - 1, true), (ATTEMPTS_MAX, false)] {
+            let inner = FailingReads { inner: InMemory::new(), failures_left: AtomicU32::new(failures) };
+            inner.put_opts(&at, "state".into(), create()).await.unwrap();
+            let store = RetryingStore::without_pauses(Arc::new(inner));
+            let found = store.get(&at).await;
+            assert_eq!(found.is_ok(), whole, "{failures} failures");
+            if let Ok(found) = found {
+                assert_eq!((found.meta.size, found.range.clone()), (5, 0..5));
+                assert_eq!(found.bytes().await.unwrap(), "state");
+                assert_eq!(store.get_range(&at, 1..3).await.unwrap(), "ta");
+                assert_eq!(store.head(&at).await.unwrap().size, 5);
+            }
         }
     }
 

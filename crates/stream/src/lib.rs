@@ -84,7 +84,7 @@ mod tests;
 pub use clock::{StreamClock, SystemStreamClock};
 pub use options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 pub use progress::{Progress, SinkProgress, SourceProgress, StateOperatorProgress, Status};
-pub use query::{StreamingQuery, identify, start};
+pub use query::{StreamingQuery, check_graph, identify, start};
 pub use spec::{
     AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
     OperatorGraph, OperatorId, OperatorNode, OperatorSpec, SlidingWindows, SortKey, SortSpec, StateMeaning,

@@ -27,8 +27,7 @@ pub enum Trigger {
     },
     /// Processes what is available at the start, in as many epochs as the source's limits require, then ends.
     AvailableNow,
-    /// Processes what is available at the start in one epoch, then ends. Spark ignores rate limits here, so
-    /// the caller must open the source without them.
+    /// Processes what is available at the start in one epoch, then ends. As in Spark, the sources' limits do not apply.
     Once,
 }
 

@@ -9,10 +9,10 @@ use crate::coord::{
     Coordinator, GenerationContext, QueryCommand, RESTORED_MAX, is_up_to_date, recover, restore,
 };
 use crate::error::unsupported;
-use crate::options::{Checkpoint, QueryOptions, WORKERS_MAX};
+use crate::options::{Checkpoint, QueryOptions, Trigger, WORKERS_MAX};
 use crate::progress::{Progress, Status};
 use crate::rt::{Credits, Dataflow, Workers};
-use crate::spec::{OperatorSpec, StreamPlan};
+use crate::spec::{OperatorGraph, OperatorSpec, StreamPlan};
 use crate::test_hooks::TestHooks;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -114,13 +114,17 @@ pub(crate) async fn start_with(
     if options.workers == 0 || options.workers > WORKERS_MAX {
         return Err(invalid("workers", &options.workers.to_string()));
     }
-    check(&plan)?;
+    check_graph(&plan.graph, plan.output_mode)?;
     let bounds = (options.rows_per_chunk_max, options.bytes_in_flight_max);
     let dataflow = Dataflow::new(plan.graph.clone(), plan.output_mode, options.workers, bounds);
     // The id is in the checkpoint, so that a query keeps it over restarts.
     let owner = identify(&options.checkpoint, &options.id).await?;
     if owner != options.id {
         return Err(crate::error::other_query(&owner, &options.id));
+    }
+    if options.trigger == Trigger::Once {
+        // One epoch with limits would leave the rest of the input to nobody.
+        plan.graph.sources().for_each(|(_, source)| source.ignore_limits());
     }
     let files = CheckpointFiles::new(&options.checkpoint);
     let effects = files.writes().clone();
@@ -152,9 +156,12 @@ pub(crate) async fn start_with(
     Ok(StreamingQuery { shared })
 }
 
-/// Refuses plans whose rows would never be emitted, or of which a part would not run.
-fn check(plan: &StreamPlan) -> Result<()> {
-    let graph = &plan.graph;
+/// Refuses graphs whose rows would never be emitted, or of which a part would not run. [`start`] does so too; before it,
+/// a caller can refuse a query that has changed nothing yet.
+///
+/// # Errors
+/// `UNSUPPORTED_FEATURE` with the name of what is not supported.
+pub fn check_graph(graph: &OperatorGraph, mode: OutputMode) -> Result<()> {
     graph.check()?;
     let is_watermark = |o: &OperatorSpec| matches!(o, OperatorSpec::Watermark { .. });
     let is_aggregate = |o: &OperatorSpec| matches!(o, OperatorSpec::Aggregate(_));
@@ -162,13 +169,12 @@ fn check(plan: &StreamPlan) -> Result<()> {
         // Its event times depend on the watermark that closes the state below.
         return Err(unsupported("a watermark after a stateful operator"));
     }
-    let mode = plan.output_mode;
     if mode != OutputMode::Append && graph.has_above(OperatorSpec::is_stateful, is_aggregate) {
         // A row that replaces an earlier one would be counted twice by the operator above.
         let what = format!("a stateful operator over an aggregation with the output mode {}", mode.name());
         return Err(unsupported(&what));
     }
-    let mut held = graph.nodes().iter().filter(|n| n.spec.holds_rows_back(plan.output_mode));
+    let mut held = graph.nodes().iter().filter(|n| n.spec.holds_rows_back(mode));
     let has_watermark = graph.watermarks().next().is_some();
     if held.any(|n| !n.spec.closes_by_watermark() || !has_watermark) {
         return Err(unsupported("append output of an aggregation that no watermark closes"));

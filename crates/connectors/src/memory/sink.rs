@@ -1,7 +1,8 @@
 //! Writes a stream into a table in memory: fenced by generation, exactly once while the process lives.
 //!
 //! In update mode the rows that changed are appended, as by Spark's memory sink. In complete mode an epoch replaces
-//! the rows of the one before.
+//! the rows of the one before, so nothing that the table has lost with its process is needed: the checkpoint decides
+//! where the query goes on, and the next epoch brings the whole result.
 
 use super::table::MemoryTable;
 use crate::connector::OutputMode;
@@ -39,6 +40,11 @@ impl StreamSink for MemorySink {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
+    }
+
+    fn decides_where_to_continue(&self) -> bool {
+        // An epoch that is committed again gives the same table, and one that was lost is part of the next.
+        !self.replaces
     }
 
     async fn fence(&self, generation: Generation) -> Result<Option<Commit>> {
@@ -81,7 +87,8 @@ impl StreamSink for MemorySink {
         if let Some(other) = state.generation.filter(|g| *g != generation) {
             return Err(fenced(generation, other));
         }
-        if let Some(last) = state.last.filter(|last| last.epoch >= epoch) {
+        let is_old = |last: &Commit| last.epoch >= epoch && !(self.replaces && last.generation < generation);
+        if let Some(last) = state.last.filter(is_old) {
             return Err(if last.generation == generation {
                 Error::internal(format!("epoch {epoch} is committed already"))
             } else {

@@ -51,3 +51,17 @@ async fn another_query_of_that_name_starts_empty() {
     sink(&memory, "q2", OutputMode::Append).await.unwrap();
     assert!(shown(&memory).is_empty());
 }
+
+/// The checkpoint decides which epoch was the last, and may be behind the table.
+#[tokio::test]
+async fn in_complete_mode_a_later_generation_may_commit_an_epoch_again() {
+    let memory = Memory::default();
+    for (generation, n) in [(1, "1"), (2, "2")] {
+        let sink = sink(&memory, "q", OutputMode::Complete).await.unwrap();
+        assert!(!sink.decides_where_to_continue());
+        sink.fence(Generation(generation)).await.unwrap();
+        put(&sink, 3, n).await.unwrap();
+        assert_eq!(shown(&memory), [n]);
+        assert_eq!(put(&sink, 3, n).await.unwrap_err().class(), "INTERNAL_ERROR");
+    }
+}

@@ -3,6 +3,7 @@
 mod describe;
 pub(crate) mod explain;
 mod insert;
+mod launch;
 mod set;
 mod show;
 mod store_assignment;

@@ -1,23 +1,17 @@
 //! `df.writeStream.start()`, `STOP JOB` and `SHOW JOBS`: starts, stops and lists streaming queries.
 
-use super::rows;
+use super::launch::prepare;
 use super::write_target::{self, Writer};
-use crate::batch::named_schema;
-use crate::jobs::{JobInfo, UnstartedJob};
-use crate::lower;
+use super::{rows, streaming_table};
+use crate::jobs::{FoundJob, JobInfo, UnstartedJob};
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
-use object_store::path::Path as StorePath;
 use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::descriptor::{SinkTarget, StreamWrite};
-use thalweg_connectors::{OptionMap, SinkRequest};
-use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::{DurableStore, MetadataLog, RetryingStore, path};
-use thalweg_stream::{
-    Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, Trigger,
-};
+use thalweg_storage::path;
+use thalweg_stream::Trigger;
 
 /// The description of a streaming query, from SQL or from a client.
 #[derive(Debug, Clone)]
@@ -45,7 +39,7 @@ pub(crate) async fn start(session: &Session, write: ir::WriteStream) -> Result<O
     let resolved = session.resolve_stream(&write.input, None).await?;
     partitioning::check(&write.partition_by, &resolved.schema(), Target::Stream)?;
     let request = request_of(session, write).await?;
-    let query = launch(session, &resolved, request).await?;
+    let query = prepare(session, &resolved, request).await?.start(session).await?;
     let info = StreamingQueryInfo { id: query.id(), run_id: query.run_id(), name: query.name() };
     Ok(Output { query: Some(info), ..Output::nothing() })
 }
@@ -80,7 +74,7 @@ async fn destination(session: &Session, write: &ir::WriteStream) -> Result<Desti
         write_target::check(session, parts, Writer::Stream)?;
         let (name, definition) = match session.catalog.definition(parts) {
             Ok(found) => found,
-            Err(_) => super::streaming_table::create_target(session, parts, write).await?,
+            Err(_) => streaming_table::create_target(session, parts, write).await?,
         };
         return Ok((definition.format, Some(definition.location), Some((name.database, name.table))));
     }
@@ -141,110 +135,18 @@ fn trigger_of(trigger: &ir::WriteTrigger) -> Result<Trigger> {
     }
 }
 
-/// Starts a query: checks it, lowers it, replaces the active run of its checkpoint.
-pub(crate) async fn launch(
-    session: &Session,
-    resolved: &ResolvedQuery,
-    request: JobRequest,
-) -> Result<StreamingQuery> {
-    if !resolved.streaming {
-        return Err(Error::new(
-            ErrorKind::Analysis,
-            "WRITE_STREAM_NOT_ALLOWED",
-            "42601",
-            "`writeStream` can be called only on streaming Dataset/DataFrame.",
-        ));
-    }
-    let engine = session.engine()?;
-    let output_mode = mode_of(request.output_mode);
-    // Lowered before anything is stopped or written: a query that is not supported changes nothing.
-    let state = engine.runtime.state(session.plan_options(true));
-    let lowered = lower::lower(resolved, (session, &state), output_mode, settings_of_state(session))?;
-    let checkpoint = request.checkpoint.to_string_lossy().into_owned();
-    // Two runs on one checkpoint would fence each other; the newer one wins, as in Spark.
-    if let Some(active) = engine.jobs().on_checkpoint(&checkpoint) {
-        active.query.stop().await?;
-    }
-    // What fails for a moment must not end a query that runs for months.
-    let store = RetryingStore::new(DurableStore::open(&request.checkpoint)?);
-    let place = Checkpoint { store: store.clone(), prefix: StorePath::default() };
-    // The checkpoint has the id: the sink knows by it which commits are of this query.
-    let id = thalweg_stream::identify(&place, &uuid::Uuid::new_v4().to_string()).await?;
-    let log = |source: usize| MetadataLog::new(store.clone(), StorePath::from(format!("sources/{source}")));
-    let graph = lowered.open(log).await?;
-    let sink = engine.registry.get(&request.format)?;
-    let sink = sink
-        .sink(SinkRequest {
-            path: request.path.clone(),
-            schema: named_schema(resolved),
-            partition_by: request.partition_by.clone(),
-            options: OptionMap::new(request.options.clone()),
-            query_id: id.clone(),
-            time_zone: session.config().time_zone(),
-            output_mode,
-        })
-        .await?;
-    let plan = StreamPlan { graph, sink, output_mode };
-    let options = QueryOptions {
-        name: request.name.clone(),
-        trigger: request.trigger,
-        drain_at_end: request.drain_at_end,
-        workers: engine.runtime.workers,
-        ..QueryOptions::new(id, uuid::Uuid::new_v4().to_string(), place)
-    };
-    let query = thalweg_stream::start(plan, options).await?;
-    if request.checkpoint.starts_with(engine.temporary()) {
-        // A temporary checkpoint is of no use after the run: nobody can name it.
-        tokio::spawn(clear_after(query.clone(), request.checkpoint.clone()));
-    }
-    engine.jobs().add(JobInfo {
-        query: query.clone(),
-        session: session.id().to_owned(),
-        checkpoint,
-        table: request.table,
-        plan: resolved.plan.display_indent().to_string(),
-    });
-    Ok(query)
-}
-
-/// The settings on which the results of expressions depend: state that was computed under others means something
-/// else.
-fn settings_of_state(session: &Session) -> StateMeaning {
-    StateMeaning::default().with("the session time zone", session.config().time_zone())
-}
-
-/// Removes the temporary checkpoint of a query after its end. Those of a killed process are removed
-/// when the data directory is opened again.
-async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
-    // The query reports its outcome.
-    let _ = query.await_termination(None).await;
-    if let Err(error) = std::fs::remove_dir_all(&checkpoint) {
-        tracing::warn!(checkpoint = %checkpoint.display(), %error, "a temporary checkpoint could not be removed");
-    }
-}
-
-fn mode_of(mode: ir::WriteOutputMode) -> OutputMode {
-    match mode {
-        ir::WriteOutputMode::Append => OutputMode::Append,
-        ir::WriteOutputMode::Update => OutputMode::Update,
-        ir::WriteOutputMode::Complete => OutputMode::Complete,
-    }
-}
-
 /// `STOP JOB 'id' [WITH DRAIN]`: a drained job processes the available input, closes its windows, and never resumes.
 pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Output> {
-    let engine = session.engine()?;
-    let found = engine.jobs().find(id);
-    if let Some(unstarted) = engine.jobs().find_unstarted(id).filter(|_| found.is_err()) {
-        if drain {
-            return Err(unstarted.error);
+    let job = match streaming_table::find_job(session, id)? {
+        FoundJob::Started(job) => job,
+        FoundJob::Unstarted(unstarted) if drain => return Err(unstarted.error),
+        FoundJob::Unstarted(unstarted) => {
+            let (database, table) = &unstarted.table;
+            streaming_table::stopped(session, database, table)?;
+            session.engine()?.jobs().remove_unstarted(&unstarted.table);
+            return Ok(Output::nothing());
         }
-        let (database, table) = &unstarted.table;
-        super::streaming_table::stopped(session, database, table)?;
-        engine.jobs().remove_unstarted(&unstarted.table);
-        return Ok(Output::nothing());
-    }
-    let job = found?;
+    };
     if drain {
         job.query.drain().await?;
     } else {
@@ -252,7 +154,7 @@ pub(crate) async fn stop(session: &Session, id: &str, drain: bool) -> Result<Out
     }
     if let Some((database, table)) = &job.table {
         // After the end, so that a server that is killed meanwhile resumes the query.
-        super::streaming_table::stopped(session, database, table)?;
+        streaming_table::stopped(session, database, table)?;
     }
     job.query.exception().map_or_else(|| Ok(Output::nothing()), Err)
 }

@@ -3,19 +3,24 @@
 //! The definition stores the query's text. With `serve` the query continues to run and resumes with the
 //! server; otherwise (`thalweg sql`) the statement processes the available input, closes all windows and returns.
 
-use super::stream::{JobRequest, launch};
+use super::launch::{prepare, remove_folder};
+use super::stream::JobRequest;
 use crate::catalog::checkpoint::checkpoint;
 use crate::catalog::create_table::{already_exists, define};
+use crate::catalog::name::not_found;
 use crate::catalog::{CatalogProvider, TableDefinition, TableKind, TableName};
 use crate::engine::Engine;
+use crate::jobs::FoundJob;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
+use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::Guarantee;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
+use thalweg_storage::path;
 use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries whose definitions name none.
@@ -28,22 +33,92 @@ pub(crate) async fn create(session: &Session, table: ir::CreateTable) -> Result<
         return Err(Error::unsupported("a streaming table without a query"));
     };
     let claim = session.catalog.claim(&name).await;
-    let old = session.catalog.store.get(&name);
-    let definition = match &old {
-        None => define_streaming(session, &name, &table, text)?,
-        Some(there) => adopt(session, &name, &table, there.clone(), &text)?,
-    };
-    let query = match &old {
-        None => start(session, &name, &definition, None).await?,
-        // An existing table keeps the settings that it was created with, whatever those of this session are.
-        Some(_) => {
-            let owner = session_of(session.engine()?.as_ref(), &definition, session.id()).await?;
-            start(&owner, &name, &definition, old.as_ref()).await?
+    let query = match session.catalog.store.get(&name) {
+        None => {
+            let definition = define_streaming(session, &name, &table, text)?;
+            start_new(session, &name, &definition).await?
+        }
+        Some(old) => {
+            let running = running(session, &name)?;
+            // Another query has another state, which the checkpoint cannot serve.
+            let same = old.kind == TableKind::Streaming && old.text.as_deref() == Some(text.as_str());
+            if !same || table.replace || (running.is_some() && !table.if_not_exists) {
+                return Err(already_exists(&name));
+            }
+            match running {
+                Some(query) => query,
+                None => start_again(session, &name, stated_again(session, &old), &old).await?,
+            }
         }
     };
     // The query runs, so a statement that drops the table finds and stops it.
     drop(claim);
     started(session, &query).await
+}
+
+/// Returns the query that fills a table now.
+fn running(session: &Session, name: &TableName) -> Result<Option<StreamingQuery>> {
+    let place = checkpoint(session, name)?;
+    Ok(session.engine()?.jobs().on_checkpoint(&place.to_string_lossy()).map(|job| job.query))
+}
+
+/// Starts the query of a new table. If it does not start, the table does not exist.
+async fn start_new(
+    session: &Session,
+    name: &TableName,
+    definition: &TableDefinition,
+) -> Result<StreamingQuery> {
+    let places = [Some(checkpoint(session, name)?), path::local(&definition.location).ok()];
+    let made: Vec<PathBuf> = places.into_iter().flatten().filter(|place| !place.exists()).collect();
+    let started = start(session, name, definition, None).await;
+    if started.is_err() {
+        // The error of the start is the one to report.
+        if let Err(error) = take_back(session, name, definition, &made).await {
+            tracing::warn!(table = %name, %error, "what a statement that failed has written could not be removed");
+        }
+    }
+    started
+}
+
+/// Removes a table whose query did not start, and the folders that were made for it.
+async fn take_back(
+    session: &Session,
+    name: &TableName,
+    definition: &TableDefinition,
+    made: &[PathBuf],
+) -> Result<()> {
+    let store = &session.catalog.store;
+    if store.get(name).as_ref() == Some(definition) {
+        store.remove(name)?;
+    }
+    for folder in made {
+        remove_folder(folder).await?;
+    }
+    Ok(())
+}
+
+/// The definition of a table whose statement is run again.
+fn stated_again(session: &Session, old: &TableDefinition) -> TableDefinition {
+    // Whoever states the table again wants it to be filled.
+    let mut definition = TableDefinition { stopped: false, ..old.clone() };
+    // Definitions of earlier versions do not have the settings, which are then those of this session.
+    if definition.user.is_none() {
+        definition.settings = session.config().of_definition();
+        definition.user = Some(session.user().to_owned());
+    }
+    definition
+}
+
+/// Starts the query of an existing table where it ended, with the settings with which the table was created, whatever
+/// those of this session are.
+async fn start_again(
+    session: &Session,
+    name: &TableName,
+    definition: TableDefinition,
+    old: &TableDefinition,
+) -> Result<StreamingQuery> {
+    let owner = session_of(session.engine()?.as_ref(), &definition, session.id()).await?;
+    start(&owner, name, &definition, Some(old)).await
 }
 
 /// Puts the definition of a table in the place of `old`, and starts its query.
@@ -55,11 +130,13 @@ async fn start(
 ) -> Result<StreamingQuery> {
     let resolved = resolve(session, definition).await?;
     partitioning::check(&definition.partition_by, &resolved.schema(), Target::Table(name))?;
+    // A query that is refused changes nothing in the catalog.
+    let query = prepare(session, &resolved, job_request(session, name, definition)?).await?;
     if !session.catalog.store.put_if(&name.database, definition.clone(), old)? {
         return Err(already_exists(name));
     }
     // Put into the catalog before: a server that is killed now resumes the query.
-    run(session, name, definition, &resolved).await
+    query.start(session).await
 }
 
 /// Returns the result of a statement that has started a query.
@@ -75,40 +152,51 @@ async fn started(session: &Session, query: &StreamingQuery) -> Result<Output> {
 /// `START JOB 'name'`: starts the query of a streaming table that was stopped, has failed or did not resume, as the table
 /// defines it. A query that runs goes on.
 pub(crate) async fn start_job(session: &Session, id: &str) -> Result<Output> {
-    let engine = session.engine()?;
     let name = table_of_job(session, id)?;
     let claim = session.catalog.claim(&name).await;
-    let old = session.catalog.store.get(&name).filter(|table| table.kind == TableKind::Streaming);
-    let Some(old) = old else { return Err(not_startable(&engine, id)) };
-    let place = checkpoint(session, &name)?;
-    if let Some(running) = engine.jobs().on_checkpoint(&place.to_string_lossy()) {
-        return started(session, &running.query).await;
-    }
-    let definition = TableDefinition { stopped: false, ..old.clone() };
-    let owner = session_of(&engine, &definition, session.id()).await?;
-    let query = start(&owner, &name, &definition, Some(&old)).await?;
+    let Some(old) = streaming(session, &name) else { return Err(not_found(&name.qualifier())) };
+    let query = match running(session, &name)? {
+        Some(query) => query,
+        None => {
+            let definition = TableDefinition { stopped: false, ..old.clone() };
+            start_again(session, &name, definition, &old).await?
+        }
+    };
     drop(claim);
     started(session, &query).await
 }
 
-/// The error of `START JOB` for a name that no streaming table has.
-fn not_startable(engine: &Engine, id: &str) -> Error {
-    match engine.jobs().find(id) {
-        Ok(_) => Error::unsupported(format!("START JOB of the query '{id}', which fills no streaming table"))
-            .hint("Start it with writeStream and the same checkpointLocation."),
-        Err(not_found) => not_found,
-    }
+/// Returns the streaming table of a name.
+fn streaming(session: &Session, name: &TableName) -> Option<TableDefinition> {
+    session.catalog.store.get(name).filter(|table| table.kind == TableKind::Streaming)
 }
 
-/// Finds the table whose job has this id or name, or that has this name itself.
-fn table_of_job(session: &Session, id: &str) -> Result<TableName> {
-    let engine = session.engine()?;
-    if let Ok(job) = engine.jobs().find(id) {
-        let (database, table) = job.table.ok_or_else(|| not_startable(&engine, id))?;
-        return Ok(TableName { database, table });
-    }
+/// Returns the streaming table that has this name itself; its database is the current one unless it is given.
+fn table_named(session: &Session, id: &str) -> Option<TableName> {
     let parts: Vec<String> = id.split('.').map(str::to_owned).collect();
-    TableName::parse(&parts, &session.current_database())
+    let name = TableName::parse(&parts, &session.current_database()).ok()?;
+    streaming(session, &name).map(|_| name)
+}
+
+/// Finds the query with that id or name, or of the table with that name.
+pub(super) fn find_job(session: &Session, id: &str) -> Result<FoundJob> {
+    // A table of the current database is meant, even if its query was stopped, and not one of another database.
+    let hides_others = table_named(session, id).is_some();
+    session.engine()?.jobs().find(id, &session.current_database(), hides_others)
+}
+
+/// Finds the streaming table that has this name itself, or whose job has this id or name.
+fn table_of_job(session: &Session, id: &str) -> Result<TableName> {
+    if let Some(name) = table_named(session, id) {
+        return Ok(name);
+    }
+    let found = find_job(session, id)?;
+    let name =
+        found.table().map(|(database, table)| TableName { database: database.clone(), table: table.clone() });
+    name.filter(|name| streaming(session, name).is_some()).ok_or_else(|| {
+        Error::unsupported(format!("START JOB of the query '{id}', which fills no streaming table"))
+            .hint("Start it with writeStream and the same checkpointLocation.")
+    })
 }
 
 fn define_streaming(
@@ -139,31 +227,6 @@ fn is_lasting_target(connector: &ConnectorDescriptor) -> bool {
     connector.tables.keeps_columns && connector.stream_write.is_some_and(exactly_once)
 }
 
-/// Continues an existing table: the same statement resumes it after a crash or a stop, another one is refused.
-fn adopt(
-    session: &Session,
-    name: &TableName,
-    table: &ir::CreateTable,
-    mut there: TableDefinition,
-    text: &str,
-) -> Result<TableDefinition> {
-    // Another query has another state, which the checkpoint cannot serve.
-    let same = there.kind == TableKind::Streaming && there.text.as_deref() == Some(text);
-    let running =
-        session.engine()?.jobs().on_checkpoint(&checkpoint(session, name)?.to_string_lossy()).is_some();
-    if !same || table.replace || (running && !table.if_not_exists) {
-        return Err(already_exists(name));
-    }
-    // Whoever states the table again wants it to be filled.
-    there.stopped = false;
-    // Definitions of earlier versions do not have the settings, which are then those of this session.
-    if there.user.is_none() {
-        there.settings = session.config().of_definition();
-        there.user = Some(session.user().to_owned());
-    }
-    Ok(there)
-}
-
 async fn resolve(session: &Session, definition: &TableDefinition) -> Result<ResolvedQuery> {
     let text: Arc<str> = definition.text.clone().unwrap_or_default().into();
     let relation = thalweg_sql::parse_query(&text)?;
@@ -180,14 +243,10 @@ async fn resolve(session: &Session, definition: &TableDefinition) -> Result<Reso
     .hint("Read its source with FROM STREAM name."))
 }
 
-async fn run(
-    session: &Session,
-    name: &TableName,
-    definition: &TableDefinition,
-    resolved: &ResolvedQuery,
-) -> Result<StreamingQuery> {
+/// Returns how the query of a table runs.
+fn job_request(session: &Session, name: &TableName, definition: &TableDefinition) -> Result<JobRequest> {
     let serving = session.engine()?.config.resume_jobs;
-    let request = JobRequest {
+    Ok(JobRequest {
         format: definition.format.clone(),
         path: Some(definition.location.clone()),
         options: definition.options.clone(),
@@ -199,8 +258,7 @@ async fn run(
         checkpoint: checkpoint(session, name)?,
         drain_at_end: !serving,
         table: Some((name.database.clone(), name.table.clone())),
-    };
-    launch(session, resolved, request).await
+    })
 }
 
 /// Starts the query of every streaming table that was not stopped by a user. A query that cannot start is logged and
@@ -236,7 +294,8 @@ async fn session_of(engine: &Engine, definition: &TableDefinition, id: &str) -> 
 async fn resume(engine: &Arc<Engine>, name: &TableName, definition: &TableDefinition) -> Result<()> {
     let session = session_of(engine, definition, "").await?;
     let resolved = resolve(&session, definition).await?;
-    run(&session, name, definition, &resolved).await.map(|_| ())
+    let query = prepare(&session, &resolved, job_request(&session, name, definition)?).await?;
+    query.start(&session).await.map(|_| ())
 }
 
 /// Records that the query of a table was stopped by a user, so that it does not resume.

@@ -268,11 +268,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "Returns the median.",
         &["SELECT median(v) FROM VALUES (1), (2), (4), (9) AS t(v)"],
     ),
-    Entry::aggregate(&["percentile"], 2, 2, statistics::percentile)
+    Entry::aggregate(&["percentile"], 2, 3, statistics::percentile)
         .defaults(&[Defaults { given: 2, shown: &["1"] }])
         .doc(
-            "number, fraction",
-            "Returns the value below which a fraction of the values lies, interpolated between two values if necessary.",
+            "number, fraction[, frequency]",
+            "Returns the value below which a fraction of the values lies, interpolated between two values if necessary. \
+             The frequency of each value must be the constant 1.",
             &["SELECT percentile(v, 0.25) FROM VALUES (0), (10) AS t(v)"],
         ),
     Entry::aggregate(&["percentile_cont"], 3, 3, |a| statistics::within_group(a, Percentile::Continuous))

@@ -20,7 +20,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use std::collections::HashMap;
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, Result};
 
 /// Binds an aggregate over the values of the first argument; the others are parameters.
 fn bound(mut a: Aggregate, collecting: Collecting) -> Result<BoundAggregate> {
@@ -119,14 +119,28 @@ fn each_fraction(of: &Collecting) -> Result<Vec<f64>> {
     Ok(bits.iter().map(|bits| f64::from_bits(*bits)).collect())
 }
 
-/// Binds `percentile(x, p)`, which interpolates linearly between neighbours.
+/// Binds `percentile(x, p [, frequency])`, which interpolates linearly between neighbours.
 pub(super) fn percentile(mut a: Aggregate) -> Result<BoundAggregate> {
     as_double(&mut a)?;
     let (bits, many) = fractions(&a)?;
+    check_frequency(&a)?;
     let returns = if many { array_with(DataType::Float64, false) } else { DataType::Float64 };
     let mut collecting = Collecting::new("percentile", DataType::Float64, returns, interpolated);
     collecting.params = KernelParams::new(Fractions { bits, descending: false });
     bound(a, collecting)
+}
+
+/// Refuses a frequency other than the constant 1, which counts each value once. PySpark always passes it.
+fn check_frequency(a: &Aggregate) -> Result<()> {
+    let Some(arg) = a.args.get(2) else { return Ok(()) };
+    if !is_integral(&arg.data_type) {
+        return Err(unexpected_type(a.name, 2, "INTEGRAL", &arg.data_type));
+    }
+    let one = ScalarValue::Int64(Some(1));
+    match constant_of(arg).map(|value| value.cast_to(&DataType::Int64)) {
+        Some(Ok(value)) if value == one => Ok(()),
+        _ => Err(Error::unsupported(format!("{} with a frequency other than 1", a.name))),
+    }
 }
 
 /// How a percentile over an order is made.

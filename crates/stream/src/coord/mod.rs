@@ -53,7 +53,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::ids::{Epoch, Generation};
 use thalweg_connectors::background::Background;
-use thalweg_connectors::stream::{Commit, Guarantee, Offset, Staged, StreamSource};
+use thalweg_connectors::stream::{Commit, Offset, Staged, StreamSource};
 
 /// The watermark before the first event time was observed: 1970, as in Spark. The watermark is never lower,
 /// so rows before 1970 are late from the first epoch on.
@@ -79,7 +79,7 @@ pub(crate) struct GenerationContext {
 impl GenerationContext {
     /// Returns whether the sink remembers its commits; otherwise the commit records of the checkpoint decide.
     pub(crate) fn sink_remembers(&self) -> bool {
-        self.plan.sink.guarantee() == Guarantee::ExactlyOnce
+        self.plan.sink.decides_where_to_continue()
     }
 
     /// Returns whether the query ends with the input.

@@ -3,7 +3,7 @@
 use super::clean::CleanSource;
 use super::discovery::{Discovery, Look};
 use super::log::{SourceLog, missing_entry};
-use super::plan::{LogEntry, PlannedFile};
+use super::plan::{LogEntry, PlannedFile, ReadLimits};
 use super::read::FileRows;
 use super::seen::SeenFiles;
 use super::{StreamConfig, config};
@@ -38,6 +38,8 @@ pub(crate) struct FileStreamSource {
     clock: Arc<dyn Clock>,
     /// Whether the next plan finds everything that is there.
     look_now: AtomicBool,
+    /// Whether a plan takes all files that were found.
+    ignores_limits: AtomicBool,
     /// Held while the log is read and the folder is looked at, so that all that is known belongs together: an async
     /// lock.
     state: Arc<Mutex<FileSourceState>>,
@@ -103,6 +105,7 @@ impl FileStreamSource {
             config: args.config,
             clock: args.clock,
             look_now: AtomicBool::new(false),
+            ignores_limits: AtomicBool::new(false),
             state: Arc::new(Mutex::new(state)),
             threads: Background::default(),
         })
@@ -165,10 +168,12 @@ impl FileStreamSource {
         mut state: OwnedMutexGuard<FileSourceState>,
     ) -> Result<(OwnedMutexGuard<FileSourceState>, Vec<PlannedFile>)> {
         let (path, config, clock) = (self.path.clone(), self.config.clone(), Arc::clone(&self.clock));
+        let is_unlimited = self.ignores_limits.load(Ordering::SeqCst);
         blocking(move || {
             let FileSourceState { seen, discovery, .. } = &mut *state;
             let look = Look { path: &path, config: &config, seen, clock: clock.as_ref(), exact: false };
-            let files = discovery.take(config.limits, look)?;
+            let limits = if is_unlimited { ReadLimits::default() } else { config.limits };
+            let files = discovery.take(limits, look)?;
             Ok((state, files))
         })
         .await
@@ -205,6 +210,10 @@ impl StreamSource for FileStreamSource {
 
     fn look_now(&self) {
         self.look_now.store(true, Ordering::SeqCst);
+    }
+
+    fn ignore_limits(&self) {
+        self.ignores_limits.store(true, Ordering::SeqCst);
     }
 
     async fn freeze(&self) -> Result<()> {

@@ -102,6 +102,19 @@ async fn an_epoch_takes_no_more_than_its_limit() {
 }
 
 #[tokio::test]
+async fn an_epoch_that_is_the_only_one_takes_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "a.csv", 1, "1,a\n");
+    put(dir.path(), "b.csv", 2, "2,b\n");
+    for limit in ["maxFilesPerTrigger", "maxBytesPerTrigger"] {
+        let source = open(dir.path(), &log(), &[(limit, "1")]).await.unwrap();
+        source.ignore_limits();
+        let end = plan(&source, None).await.unwrap();
+        assert_eq!(rows(&source, None, &end, WHOLE).await, ["1|a", "2|b"], "{limit}");
+    }
+}
+
+#[tokio::test]
 async fn two_planners_agree_on_every_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let log = log();

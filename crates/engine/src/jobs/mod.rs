@@ -1,5 +1,9 @@
 //! Registers the streaming queries of this process: all that run, and the newest ones that ended.
 
+mod find;
+
+pub(crate) use find::FoundJob;
+
 use std::sync::Mutex;
 use std::time::Duration;
 use thalweg_common::lock::lock;
@@ -182,32 +186,5 @@ impl Jobs {
                 tracing::warn!(query = job.query.id(), %error, "stopping a streaming query failed");
             }
         }
-    }
-
-    /// Finds a query by id, name, or the table that it writes.
-    pub(crate) fn find(&self, id_or_name: &str) -> Result<JobInfo> {
-        let all = self.all();
-        let matches = |j: &&JobInfo| {
-            let table = j.table.as_ref().is_some_and(|(_, t)| t.eq_ignore_ascii_case(id_or_name));
-            j.query.id() == id_or_name || j.query.name().is_some_and(|n| n == id_or_name) || table
-        };
-        // The newest run is the one that a user means.
-        all.iter().rev().find(matches).cloned().ok_or_else(|| self.not_found(id_or_name))
-    }
-
-    /// Finds the note of a query that did not start, by the name of its table.
-    pub(crate) fn find_unstarted(&self, name: &str) -> Option<UnstartedJob> {
-        self.unstarted().into_iter().find(|job| job.table.1.eq_ignore_ascii_case(name))
-    }
-
-    /// Returns the error for a query that does not exist.
-    pub(crate) fn not_found(&self, id_or_name: &str) -> Error {
-        Error::new(
-            ErrorKind::NoSuchElement,
-            "STREAMING_QUERY_NOT_FOUND",
-            "42704",
-            format!("There is no streaming query '{id_or_name}'."),
-        )
-        .hint("SHOW JOBS lists all streaming queries.")
     }
 }
