@@ -7,7 +7,7 @@ use super::{GenerationContext, TaskDone};
 use crate::checkpoint::EpochPlan;
 use crate::ops::{EpochDescriptor, EpochTables};
 use crate::rt::{Inbox, WorkerCommand};
-use crate::spec::{OperatorId, StaticRead};
+use crate::spec::{OperatorId, StaticRead, row_bytes};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -72,13 +72,11 @@ async fn read_tables(context: &GenerationContext, plan: &EpochPlan) -> Result<Ar
 /// Sends a batch in chunks; returns false if the worker has ended.
 async fn send_batch(context: &GenerationContext, inbox: &Inbox, batch: RecordBatch) -> Result<bool> {
     let rows = batch.num_rows();
-    // A slice shares the buffers of its batch, so each slice is charged for its share of the bytes.
-    let bytes_per_row = batch.get_array_memory_size().div_ceil(rows.max(1));
     let step = context.options.rows_per_chunk_max.max(1);
     for from in (0..rows).step_by(step) {
         let chunk = batch.slice(from, step.min(rows - from));
         // Waiting here is the back-pressure: the source is not read faster than rows leave the query.
-        let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
+        let permit = context.credits.take(row_bytes(&chunk)).await?;
         if !inbox.send(WorkerCommand::Rows(chunk, permit)).await {
             return Ok(false);
         }
