@@ -256,6 +256,7 @@ impl Operator for StreamJoin {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
         (self.late_us, self.watermark_us) = (epoch.late_us, epoch.watermark_us);
         for side in &mut self.sides {
+            side.rows.end_restore();
             side.filter.start_epoch(epoch.processing_time_us)?;
         }
         self.filter.start_epoch(epoch.processing_time_us)
