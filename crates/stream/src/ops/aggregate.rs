@@ -319,7 +319,7 @@ impl Operator for Aggregate {
             return Err(Error::internal(format!("the state '{state}' of an aggregate, which has {GROUPS}")));
         }
         if !self.state_layout.is_of(batch) {
-            return Err(other_layout());
+            return Err(other_layout("an aggregate"));
         }
         let columns = self.state_layout.keys(batch);
         let panes = self.panes(&columns, batch.num_rows())?;

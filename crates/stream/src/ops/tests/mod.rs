@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod functions;
+mod restore;
 
 use super::aggregate::Aggregate;
 use super::aggregate_input::aggregate_input;
