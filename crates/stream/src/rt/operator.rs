@@ -166,7 +166,9 @@ pub(super) fn operator<'scope>(
         move |frontiers| {
             let Some(capability) = &mut capability else { return };
             for (input, receive) in receive.iter_mut().enumerate() {
-                receive(&mut |epoch, chunk| running.waiting.entry(epoch).or_default().push_back((input, chunk)));
+                receive(&mut |epoch, chunk| {
+                    running.waiting.entry(epoch).or_default().push_back((input, chunk))
+                });
             }
             let mut output = output.activate();
             while !reporter.is_stopping() {

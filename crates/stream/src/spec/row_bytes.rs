@@ -64,7 +64,9 @@ fn flat(array: &ArrayRef) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use arrow::array::{FixedSizeListArray, Int64Array, ListArray, StringArray, StringViewArray, StructArray};
+    use arrow::array::{
+        FixedSizeListArray, Int64Array, ListArray, StringArray, StringViewArray, StructArray,
+    };
     use arrow::buffer::OffsetBuffer;
     use arrow::datatypes::Field;
 

@@ -286,7 +286,9 @@ mod tests {
         rows.insert(b"hot", b"new", NEVER, false);
         let found = of_key(&rows, b"hot");
         assert_eq!((found.len(), rows.rows()), (200_001, 200_001));
-        assert!(found.iter().all(|r| r.number == all || (r.number % 3 != 0 && r.matched == (r.number % 2 == 1))));
+        assert!(
+            found.iter().all(|r| r.number == all || (r.number % 3 != 0 && r.matched == (r.number % 2 == 1)))
+        );
         assert_eq!(rows.bytes(), found.iter().map(bytes_of).sum::<usize>());
         assert_eq!((rows.take_until(NEVER).len(), rows.rows(), rows.bytes()), (200_001, 0, 0));
     }
