@@ -53,14 +53,9 @@ pub(crate) fn other_sources(source: &OperatorId, sources: usize) -> Error {
     other_state(&what).param("operator", source.to_string())
 }
 
-/// The rows in the state of a join have other types than those of this version.
-pub(crate) fn other_join_layout() -> Error {
-    other_state("an earlier version wrote the rows of a join with other types")
-}
-
-/// The state has other types than this version of the operator.
-pub(crate) fn other_layout() -> Error {
-    other_state("an earlier version wrote the state of an aggregate with other types")
+/// The state has other types than this version of the operator, such as `an aggregate`.
+pub(crate) fn other_layout(operator: &str) -> Error {
+    other_state(&format!("another version wrote the state of {operator} with other types"))
 }
 
 fn other_state(why: &str) -> Error {

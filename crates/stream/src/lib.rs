@@ -89,7 +89,7 @@ pub use spec::{
     AggregateFunctionCall, AggregateSpec, DeduplicateSpec, EventTimeKey, EventTimeKind, Expiry, NodeIndex,
     OperatorGraph, OperatorId, OperatorNode, OperatorSpec, SlidingWindows, SortKey, SortSpec, StateMeaning,
     StatelessStep, StaticJoinSpec, StaticJoinType, StaticRead, StaticTable, StreamJoinSide, StreamJoinSpec,
-    StreamPlan, abbreviated,
+    StreamPlan, abbreviated, row_bytes,
 };
 pub use thalweg_connectors::OutputMode;
 

@@ -16,13 +16,14 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result as DfResult;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use futures::TryStreamExt;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use thalweg_common::clock::PROCESSING_TIME;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_stream::{StaticRead, StaticTable};
+use thalweg_stream::{StaticRead, StaticTable, row_bytes};
 use thalweg_values::errors::{from_arrow, from_datafusion};
 
 /// A bounded plan, with how its tables are opened.
@@ -110,17 +111,21 @@ impl StaticTable for StaticPlan {
         let ended = || Error::internal("the engine of a streaming query has ended");
         let engine = self.engine.upgrade().ok_or_else(ended)?;
         let plan = self.reopened(request.processing_time_us).await?;
-        let mut rows = engine.runtime.run(&plan, self.options).await?;
-        let (schema, mut batches, mut bytes) = (rows.schema(), vec![], 0);
-        while let Some(batch) = rows.try_next().await.map_err(from_datafusion)? {
-            bytes += batch.get_array_memory_size();
-            if bytes > request.bytes_max {
-                return Err(too_large(request.bytes_max));
-            }
-            batches.push(batch);
-        }
-        concat_batches(&schema, &batches).map_err(from_arrow)
+        collect(engine.runtime.run(&plan, self.options).await?, request.bytes_max).await
     }
+}
+
+/// Reads all rows, which may have `bytes_max` bytes.
+async fn collect(mut rows: SendableRecordBatchStream, bytes_max: usize) -> Result<RecordBatch> {
+    let (schema, mut batches, mut bytes) = (rows.schema(), vec![], 0);
+    while let Some(batch) = rows.try_next().await.map_err(from_datafusion)? {
+        bytes += row_bytes(&batch);
+        if bytes > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        batches.push(batch);
+    }
+    concat_batches(&schema, &batches).map_err(from_arrow)
 }
 
 fn changed(table: &str) -> Error {
@@ -158,6 +163,26 @@ fn with_numbered_ids(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+    /// As an aggregate emits its rows: slices of one batch.
+    #[tokio::test]
+    async fn a_table_that_comes_in_slices_counts_as_its_rows() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
+        let rows = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let slices = || {
+            let slices: Vec<_> = (0..100).map(|i| Ok(rows.slice(i * 10, 10))).collect();
+            let stream = RecordBatchStreamAdapter::new(rows.schema(), futures::stream::iter(slices));
+            Box::pin(stream) as SendableRecordBatchStream
+        };
+        assert_eq!(collect(slices(), 8000).await.unwrap(), rows);
+        let error = collect(slices(), 7999).await.unwrap_err();
+        assert_eq!(error.class(), "STREAM_STATIC_TABLE_TOO_LARGE");
+    }
+
     #[test]
     fn plans_that_differ_by_their_ids_have_one_text() {
         let text = super::with_numbered_ids("a: #12, #7\n  b: #7 + #12 as #3");

@@ -3,15 +3,16 @@
 //! One task runs per worker, source and epoch. Credits bound the bytes, and the inbox of the worker bounds the
 //! chunks.
 
+use super::retry::retry_if;
 use super::{GenerationContext, TaskDone};
 use crate::checkpoint::EpochPlan;
 use crate::ops::{EpochDescriptor, EpochTables};
 use crate::rt::{Inbox, WorkerCommand};
-use crate::spec::{OperatorId, StaticRead};
+use crate::spec::{OperatorId, StaticRead, row_bytes};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::sync::Arc;
-use thalweg_common::Result;
+use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::stream::{StreamSource, Subtask};
 use tokio::sync::OnceCell;
 
@@ -64,21 +65,29 @@ async fn read_tables(context: &GenerationContext, plan: &EpochPlan) -> Result<Ar
     let mut tables = EpochTables::new();
     for (id, table) in context.plan.graph.static_tables() {
         let (bytes_max, processing_time_us) = (STATIC_TABLE_BYTES_MAX, plan.processing_time_us);
-        tables.insert(id.clone(), table.read(StaticRead { bytes_max, processing_time_us }).await?);
+        let read = || table.read(StaticRead { bytes_max, processing_time_us });
+        tables.insert(id.clone(), retry_if(context, ("read of a table", may_pass), read).await?);
     }
     Ok(Arc::new(tables))
+}
+
+/// Returns whether a table that could not be read may be readable later, as it is opened again.
+fn may_pass(error: &Error) -> bool {
+    // A table that is replaced while it is read may be absent for a moment, and the error about a file of which one half
+    // is new is whatever its reader finds first.
+    error.class().starts_with("FAILED_READ_FILE")
+        || error.class() == "PATH_NOT_FOUND"
+        || error.kind() == ErrorKind::Internal
 }
 
 /// Sends a batch in chunks; returns false if the worker has ended.
 async fn send_batch(context: &GenerationContext, inbox: &Inbox, batch: RecordBatch) -> Result<bool> {
     let rows = batch.num_rows();
-    // A slice shares the buffers of its batch, so each slice is charged for its share of the bytes.
-    let bytes_per_row = batch.get_array_memory_size().div_ceil(rows.max(1));
     let step = context.options.rows_per_chunk_max.max(1);
     for from in (0..rows).step_by(step) {
         let chunk = batch.slice(from, step.min(rows - from));
         // Waiting here is the back-pressure: the source is not read faster than rows leave the query.
-        let permit = context.credits.take(chunk.num_rows() * bytes_per_row).await?;
+        let permit = context.credits.take(row_bytes(&chunk)).await?;
         if !inbox.send(WorkerCommand::Rows(chunk, permit)).await {
             return Ok(false);
         }

@@ -40,25 +40,25 @@ impl MergeableAggregate {
 
     /// Starts the partial state of an epoch.
     pub(crate) fn partial(&self) -> Result<PartialState> {
-        Ok(PartialState { scratch: self.fresh()?, states: self.states.clone() })
+        Ok(PartialState { scratch: self.fresh()?, states: self.states.clone(), groups: 0 })
     }
 
     /// Merges states of the same groups. Each part has its states and the group of each of its rows.
     pub(crate) fn merge(&self, parts: &[(&[ArrayRef], &[usize])], groups: usize) -> Result<Vec<ArrayRef>> {
-        state_of(self.merged(parts, groups)?, &self.states)
+        state_of(self.merged(parts, groups)?, &self.states, groups)
     }
 
     /// Evaluates states, one group per row.
     pub(crate) fn values(&self, states: &[ArrayRef], groups: usize) -> Result<ArrayRef> {
-        if groups == 0 {
-            return Ok(new_empty_array(self.call.function.field().data_type()));
-        }
         let each: Vec<usize> = (0..groups).collect();
-        self.merged(&[(states, &each)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
+        self.merged_values(states, &each, groups)
     }
 
     /// Merges the states of several rows of each group, and evaluates them; `of` is the group of each row.
     pub(crate) fn merged_values(&self, states: &[ArrayRef], of: &[usize], groups: usize) -> Result<ArrayRef> {
+        if groups == 0 {
+            return Ok(new_empty_array(self.call.function.field().data_type()));
+        }
         self.merged(&[(states, of)], groups)?.evaluate(EmitTo::All).map_err(from_datafusion)
     }
 
@@ -86,6 +86,7 @@ impl MergeableAggregate {
 pub(crate) struct PartialState {
     scratch: Box<dyn GroupsAccumulator>,
     states: Vec<DataType>,
+    groups: usize,
 }
 
 impl PartialState {
@@ -97,18 +98,25 @@ impl PartialState {
         of: &[usize],
         groups: usize,
     ) -> Result<()> {
+        self.groups = self.groups.max(groups);
         self.scratch.update_batch(arguments, of, filter, groups).map_err(from_datafusion)
     }
 
     /// Returns the state, one row per group.
     pub(crate) fn finish(self) -> Result<Vec<ArrayRef>> {
-        state_of(self.scratch, &self.states)
+        state_of(self.scratch, &self.states, self.groups)
     }
 }
 
-/// Returns the state of an accumulator. Without groups, DataFusion's adapter of row-wise accumulators returns
-/// no columns at all; empty columns are returned instead.
-fn state_of(mut scratch: Box<dyn GroupsAccumulator>, types: &[DataType]) -> Result<Vec<ArrayRef>> {
-    let states = scratch.state(EmitTo::All).map_err(from_datafusion)?;
-    Ok(if states.is_empty() { types.iter().map(new_empty_array).collect() } else { states })
+/// Returns the state of an accumulator. Without groups an accumulator is not asked: some of DataFusion's return no
+/// columns then, and those of the least and greatest struct panic.
+fn state_of(
+    mut scratch: Box<dyn GroupsAccumulator>,
+    types: &[DataType],
+    groups: usize,
+) -> Result<Vec<ArrayRef>> {
+    if groups == 0 {
+        return Ok(types.iter().map(new_empty_array).collect());
+    }
+    scratch.state(EmitTo::All).map_err(from_datafusion)
 }

@@ -197,8 +197,9 @@ impl Aggregate {
 
     /// Emits the sliding windows that the watermark closes in this epoch.
     fn emit_windows(&self, windows: SlidingWindows, window: usize, output: &mut EmittedRows) -> Result<()> {
-        // A pane of such a window is removed with its last window, at most a window's size later.
-        let panes = self.table.scan(..=self.watermark_us.saturating_add(windows.size_us));
+        let times = windows.times_of_panes(self.late_us, self.watermark_us);
+        let Some(times) = times else { return Ok(()) };
+        let panes = self.table.scan(times);
         let panes = Panes {
             keys: self.keys.columns(panes.iter().map(|(key, _)| *key))?,
             states: self.decode(panes.iter().map(|(_, state)| *state))?,
@@ -318,7 +319,7 @@ impl Operator for Aggregate {
             return Err(Error::internal(format!("the state '{state}' of an aggregate, which has {GROUPS}")));
         }
         if !self.state_layout.is_of(batch) {
-            return Err(other_layout());
+            return Err(other_layout("an aggregate"));
         }
         let columns = self.state_layout.keys(batch);
         let panes = self.panes(&columns, batch.num_rows())?;

@@ -8,7 +8,7 @@ use super::event_time::event_times;
 use super::key_encoder::KeyEncoder;
 use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::stateless::batch_of;
-use crate::error::unsupported;
+use crate::error::other_layout;
 use crate::spec::{DeduplicateSpec, Expiry};
 use crate::state::{
     ExpiringKeys, GroupsOfKeys, KeyRange, KeyedState, NEVER, RowCodec, StateFormat, StateLayout, TimedKey,
@@ -164,11 +164,15 @@ impl Operator for Deduplicate {
         if state != KEYS {
             return Err(Error::internal(format!("the state '{state}' of a deduplication, which has {KEYS}")));
         }
+        let other = || other_layout("a deduplication");
+        if !self.layout.is_of(rows) {
+            return Err(other());
+        }
         let keys = self.encoder.encode(&self.layout.keys(rows), rows.num_rows())?;
         let live = self.layout.live(rows)?;
         let columns = self.layout.states(rows);
         let times = columns.first().and_then(|c| c.as_primitive_opt::<Int64Type>());
-        let times = times.ok_or_else(|| unsupported("keys without the time at which they expire"))?;
+        let times = times.ok_or_else(other)?;
         for (row, key) in keys.iter().enumerate().filter(|(_, key)| owned.contains(key_group(key))) {
             self.seen.remove(key);
             if live.value(row) {

@@ -24,5 +24,7 @@ mod watermark;
 
 pub(crate) use build::{BuiltInput, BuiltOperator, build};
 pub(crate) use key_encoder::KeyEncoder;
-pub(crate) use operator::{EmittedRows, EpochDescriptor, EpochTables, Operator, StateDeltas, StateReport};
+pub(crate) use operator::{
+    EMITTED_ROWS_MAX, EmittedRows, EpochDescriptor, EpochTables, Operator, StateDeltas, StateReport,
+};
 pub(crate) use watermark::EventTimes;

@@ -43,7 +43,8 @@ pub(crate) trait Operator {
     /// Starts an epoch, before its first row.
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()>;
 
-    /// Processes rows of the running epoch, which arrived at `input`.
+    /// Processes rows of the running epoch, which arrived at `input`. An operator that would emit too much at once leaves
+    /// some of them ([`EmittedRows::leave`]); it gets them again.
     fn process(&mut self, input: usize, rows: RecordBatch, output: &mut EmittedRows) -> Result<()>;
 
     /// Closes the running epoch: all its rows have been processed, and state up to its watermark is evicted.
@@ -55,19 +56,35 @@ pub(crate) trait Operator {
     }
 }
 
+/// The rows that an operator emits before those after it process them. The rows that follow from one row of its input
+/// may be more. Small in tests, so that they interrupt chunks.
+pub(crate) const EMITTED_ROWS_MAX: usize = if cfg!(test) { 16 } else { 128 << 10 };
+
 /// Collects the rows that an operator emits.
 #[derive(Debug, Default)]
-pub(crate) struct EmittedRows(Vec<RecordBatch>);
+pub(crate) struct EmittedRows {
+    emitted: Vec<RecordBatch>,
+    left: Option<RecordBatch>,
+}
 
 impl EmittedRows {
     pub(crate) fn emit(&mut self, rows: RecordBatch) {
         if rows.num_rows() > 0 {
-            self.0.push(rows);
+            self.emitted.push(rows);
         }
     }
 
+    /// Leaves rows of the input for later.
+    pub(crate) fn leave(&mut self, rows: RecordBatch) {
+        self.left = Some(rows);
+    }
+
+    pub(crate) fn take_left(&mut self) -> Option<RecordBatch> {
+        self.left.take()
+    }
+
     pub(crate) fn take(&mut self) -> Vec<RecordBatch> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.emitted)
     }
 }
 

@@ -16,6 +16,7 @@ use arrow::array::{ArrayRef, StructArray, TimestampMicrosecondArray, UInt64Array
 use arrow::compute::take;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::common::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_values::errors::from_arrow;
@@ -35,6 +36,15 @@ impl SlidingWindows {
         let start = pane_end.saturating_sub(self.pane_us());
         let behind = start.saturating_sub(self.start_us).rem_euclid(self.slide_us);
         start.saturating_sub(behind).saturating_add(self.size_us)
+    }
+
+    /// Returns the times of the panes of all windows that end after `from_us` and not after `to_us`; none if no window
+    /// ends there. The time of a pane is that of [`Self::last_end`].
+    pub(super) fn times_of_panes(self, from_us: i64, to_us: i64) -> Option<RangeInclusive<i64>> {
+        let next = from_us.saturating_add(1);
+        // Most epochs move the watermark by less than a slide, and close no window. A pane is removed with its last
+        // window, at most a window's size after the first one.
+        (self.first_end(next) <= to_us).then(|| next..=to_us.saturating_add(self.size_us))
     }
 
     /// Returns when the first window closes that has the pane which ends at `pane_end`.
@@ -176,5 +186,28 @@ mod tests {
                 assert_eq!(found, (ends[0], ends[ends.len() - 1]), "{windows:?} {start}");
             }
         }
+    }
+    #[test]
+    fn an_epoch_that_closes_no_window_looks_at_no_pane_and_another_one_at_those_of_its_windows() {
+        for (size_us, slide_us, start_us) in [(15, 5, 0), (15, 10, 0), (10, 4, 3), (10, 4, -3), (12, 12, 5)] {
+            let windows = SlidingWindows { size_us, slide_us, start_us };
+            let pane = windows.pane_us();
+            for (from, to) in (-30..30).flat_map(|from| (0..20).map(move |more| (from, from + more))) {
+                let closes = (from + 1..=to).any(|end| (end - start_us - size_us).rem_euclid(slide_us) == 0);
+                let times = windows.times_of_panes(from, to);
+                assert_eq!(times.is_some(), closes, "{windows:?} {from} {to}");
+                let Some(times) = times else { continue };
+                for end in (-20..20).map(|k| start_us + k * pane) {
+                    let (first, last) = (windows.first_end(end), windows.last_end(end));
+                    let is_in = (from + 1..=to)
+                        .any(|e| first <= e && e <= last && (e - first).rem_euclid(slide_us) == 0);
+                    assert!(!is_in || times.contains(&last), "{windows:?} {from} {to} {end}");
+                }
+            }
+        }
+        let windows = SlidingWindows { size_us: 15, slide_us: 5, start_us: 0 };
+        assert!(windows.times_of_panes(i64::MIN, i64::MIN).is_none(), "there is no watermark yet");
+        assert!(windows.times_of_panes(i64::MIN, 5).is_some());
+        assert!(windows.times_of_panes(5, i64::MAX).is_some(), "a drain");
     }
 }

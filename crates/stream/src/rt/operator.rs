@@ -7,8 +7,8 @@ use super::Report;
 use super::build::{EpochTable, OperatorContext};
 use super::chunk::Chunk;
 use super::workers::Reporter;
-use crate::ops::{EmittedRows, EpochDescriptor, Operator};
-use std::collections::BTreeMap;
+use crate::ops::{EMITTED_ROWS_MAX, EmittedRows, EpochDescriptor, Operator};
+use std::collections::{BTreeMap, VecDeque};
 use thalweg_common::Result;
 use thalweg_common::ids::Epoch;
 use timely::container::NoopBuilder;
@@ -52,13 +52,14 @@ struct Running {
     context: OperatorContext,
     output: EmittedRows,
     /// Rows that wait, by epoch, with the input at which they arrived.
-    waiting: BTreeMap<u64, Vec<(usize, Chunk)>>,
+    waiting: BTreeMap<u64, VecDeque<(usize, Chunk)>>,
     /// Whether the epoch of the capability has been started.
     started: bool,
 }
 
 impl Running {
-    /// Processes what has arrived of the epoch, and closes it if nothing more can arrive; returns what is emitted.
+    /// Processes what has arrived of the epoch, and closes it if nothing more can arrive; returns what is emitted. If rows
+    /// of the epoch still wait then, it goes on when the operators after it have processed what is emitted.
     fn advance(
         &mut self,
         descriptor: &EpochDescriptor,
@@ -70,26 +71,38 @@ impl Running {
             self.started = true;
         }
         let mut emitted = self.process(descriptor.epoch.0)?;
-        if closes {
+        if closes && !self.waits(descriptor.epoch.0) {
             emitted.extend(self.close(descriptor.epoch.0, reporter)?);
         }
         Ok(emitted)
     }
 
-    /// Processes the rows of the epoch that have arrived; returns what is emitted.
+    /// Returns whether rows of the epoch wait.
+    fn waits(&self, epoch: u64) -> bool {
+        self.waiting.get(&epoch).is_some_and(|waiting| !waiting.is_empty())
+    }
+
+    /// Processes the rows of the epoch that have arrived until it has emitted many rows; returns these.
     fn process(&mut self, epoch: u64) -> Result<Vec<Chunk>> {
-        let mut emitted = Vec::new();
-        for (input, chunk) in self.waiting.remove(&epoch).unwrap_or_default() {
+        let (mut emitted, mut rows_emitted) = (Vec::new(), 0);
+        let mut waiting = self.waiting.remove(&epoch).unwrap_or_default();
+        while rows_emitted < EMITTED_ROWS_MAX
+            && let Some((input, chunk)) = waiting.pop_front()
+        {
             let Some(rows) = chunk.batch else { continue };
             self.operator.process(input, rows, &mut self.output)?;
+            if let Some(left) = self.output.take_left() {
+                waiting.push_front((input, Chunk { batch: Some(left), permit: chunk.permit.clone() }));
+            }
             // What follows from rows of the input holds their credits, so that these bound it as well. The credits
             // of rows that went into state return here.
-            emitted.extend(
-                self.output
-                    .take()
-                    .into_iter()
-                    .map(|rows| Chunk { batch: Some(rows), permit: chunk.permit.clone() }),
-            );
+            for rows in self.output.take() {
+                rows_emitted += rows.num_rows();
+                emitted.push(Chunk { batch: Some(rows), permit: chunk.permit.clone() });
+            }
+        }
+        if !waiting.is_empty() {
+            self.waiting.insert(epoch, waiting);
         }
         Ok(emitted)
     }
@@ -133,6 +146,7 @@ pub(super) fn operator<'scope>(
     let mut output = OutputBuilder::<u64, NoopBuilder<Chunk>>::from(output);
     let address = builder.operator_info().address;
     let scope = stream.scope();
+    let itself = scope.activator_for(address.clone());
     // Rows may be kept back when their epoch starts here, and no input would wake the operator.
     epochs.activate_on_start(scope.activator_for(address));
     let (epochs, reporter) = (epochs.clone(), reporter.clone());
@@ -152,7 +166,9 @@ pub(super) fn operator<'scope>(
         move |frontiers| {
             let Some(capability) = &mut capability else { return };
             for (input, receive) in receive.iter_mut().enumerate() {
-                receive(&mut |epoch, chunk| running.waiting.entry(epoch).or_default().push((input, chunk)));
+                receive(&mut |epoch, chunk| {
+                    running.waiting.entry(epoch).or_default().push_back((input, chunk))
+                });
             }
             let mut output = output.activate();
             while !reporter.is_stopping() {
@@ -167,6 +183,9 @@ pub(super) fn operator<'scope>(
                 };
                 for mut chunk in emitted {
                     output.session_with_builder(&*capability).give_container(&mut chunk);
+                }
+                if running.waits(now) {
+                    return itself.activate();
                 }
                 // Another worker may still send rows of this epoch.
                 if !closes {

@@ -7,6 +7,7 @@ use super::build::{EpochTable, OperatorContext};
 use super::chunk::{Chunk, Permit};
 use super::workers::Reporter;
 use super::{OutputChunkId, Report};
+use crate::spec::row_bytes;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ impl PendingOutput {
     fn add(&mut self, chunk: Chunk) {
         let Some(batch) = chunk.batch else { return };
         let held = chunk.permit.as_ref().map_or(0, |p| p.bytes);
-        self.bytes += batch.get_array_memory_size().max(held);
+        self.bytes += row_bytes(&batch).max(held);
         self.rows.push(batch);
         self.permits.extend(chunk.permit);
     }

@@ -8,10 +8,12 @@
 
 mod graph;
 mod join;
+mod row_bytes;
 mod static_join;
 
 pub use graph::{NodeIndex, OperatorGraph, OperatorId, OperatorNode, StateMeaning, abbreviated};
 pub use join::{StreamJoinSide, StreamJoinSpec};
+pub use row_bytes::row_bytes;
 pub use static_join::{StaticJoinSpec, StaticJoinType, StaticRead, StaticTable};
 
 use arrow::compute::SortOptions;

@@ -14,6 +14,7 @@ const ENTRY_OVERHEAD: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct ExpiringKeys {
     by_key: HashMap<Arc<[u8]>, i64>,
+    /// May have keys that were removed, and those that were put again twice.
     by_time: BTreeMap<i64, Vec<Arc<[u8]>>>,
     bytes: usize,
 }
@@ -32,13 +33,9 @@ impl ExpiringKeys {
 
     /// Removes a key, if it is there.
     pub(crate) fn remove(&mut self, key: &[u8]) {
-        let Some(expires) = self.by_key.remove(key) else { return };
-        self.bytes -= key.len() + ENTRY_OVERHEAD;
-        if let Some(keys) = self.by_time.get_mut(&expires) {
-            keys.retain(|k| k.as_ref() != key);
-            if keys.is_empty() {
-                self.by_time.remove(&expires);
-            }
+        // Many keys may have one time, so they are not searched for each that is removed.
+        if self.by_key.remove(key).is_some() {
+            self.bytes -= key.len() + ENTRY_OVERHEAD;
         }
     }
 }
@@ -61,9 +58,11 @@ impl KeyedState for ExpiringKeys {
 
     fn scan(&self, times: impl RangeBounds<i64>) -> Vec<&[u8]> {
         let mut all = Vec::new();
-        for (_, keys) in self.by_time.range(times) {
-            let mut keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        for (time, keys) in self.by_time.range(times) {
+            let keys = keys.iter().map(AsRef::as_ref);
+            let mut keys: Vec<&[u8]> = keys.filter(|key| self.by_key.get(*key) == Some(time)).collect();
             keys.sort_unstable();
+            keys.dedup();
             all.append(&mut keys);
         }
         all
@@ -73,8 +72,10 @@ impl KeyedState for ExpiringKeys {
     fn take_until(&mut self, time: i64) -> Vec<Arc<[u8]>> {
         let mut expired = Vec::new();
         while let Some(first) = self.by_time.first_entry().filter(|e| *e.key() <= time) {
-            let mut keys = first.remove();
+            let (time, mut keys) = first.remove_entry();
+            keys.retain(|key| self.by_key.get(key) == Some(&time));
             keys.sort_unstable();
+            keys.dedup();
             for key in &keys {
                 self.by_key.remove(key.as_ref());
                 self.bytes -= key.len() + ENTRY_OVERHEAD;
@@ -114,6 +115,23 @@ mod tests {
         keys.remove(b"gone");
         assert_eq!((keys.take_until(i64::MAX).len(), keys.rows()), (0, 1));
         keys.remove(b"d");
+        assert_eq!((keys.rows(), keys.bytes()), (0, 0));
+    }
+    /// With a search for each key, this would take minutes.
+    #[test]
+    fn many_keys_of_one_time_are_removed_and_put_again() {
+        let mut keys = ExpiringKeys::default();
+        let all: Vec<[u8; 4]> = (0..200_000u32).map(u32::to_be_bytes).collect();
+        all.iter().for_each(|key| keys.insert(key, 10));
+        all.iter().for_each(|key| keys.remove(key));
+        assert_eq!((keys.rows(), keys.bytes(), keys.scan(..).len()), (0, 0, 0));
+        keys.insert(&all[1], 10);
+        keys.insert(&all[0], 10);
+        keys.insert(&all[2], 20);
+        assert_eq!(keys.scan(..=10), [all[0], all[1]]);
+        let expired: Vec<_> = keys.take_until(10).iter().map(|k| k.to_vec()).collect();
+        assert_eq!(expired, [all[0].to_vec(), all[1].to_vec()]);
+        assert_eq!(keys.take_until(20).len(), 1);
         assert_eq!((keys.rows(), keys.bytes()), (0, 0));
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct KeyedRows {
     by_time: BTreeMap<i64, Vec<RowSlot>>,
     /// The rows that the running epoch has inserted or changed.
     changed: Vec<RowSlot>,
+    /// While state files are read: the rows by key and number, and the slots of those that are removed again.
+    restored: HashMap<(Arc<[u8]>, i64), RowSlot>,
+    vacated: Vec<RowSlot>,
     next_number: i64,
     rows: usize,
     bytes: usize,
@@ -80,32 +83,43 @@ impl KeyedRows {
         changed.into_iter().filter_map(|slot| self.get(slot)).collect()
     }
 
-    /// Puts a row of a state file.
+    /// Puts a row of a state file. [`Self::end_restore`] comes after the last one.
     pub(crate) fn restore(&mut self, row: KeyedRow) {
         // A later file may have the row again, because it has been matched since.
-        self.remove(&row.key, row.number);
-        self.place(row);
+        let id = (Arc::clone(&row.key), row.number);
+        self.vacate(&id);
+        let slot = self.place(row);
+        self.restored.insert(id, slot);
     }
 
     /// Removes a row that a later state file deletes.
     pub(crate) fn remove(&mut self, key: &[u8], number: i64) {
-        let has_number = |slot: &RowSlot| self.get(*slot).is_some_and(|row| row.number == number);
-        let found = self.by_key.get(key).and_then(|slots| slots.iter().position(has_number));
-        let Some(slots) = self.by_key.get_mut(key) else { return };
-        let Some(slot) = found.map(|place| slots.swap_remove(place)) else { return };
-        if slots.is_empty() {
-            self.by_key.remove(key);
-        }
+        self.vacate(&(key.into(), number));
+    }
+
+    fn vacate(&mut self, id: &(Arc<[u8]>, i64)) {
+        let Some(slot) = self.restored.remove(id) else { return };
         let Some(row) = self.slots.get_mut(slot).and_then(Option::take) else { return };
-        if let Some(slots) = self.by_time.get_mut(&row.expires) {
-            slots.retain(|s| *s != slot);
-            if slots.is_empty() {
-                self.by_time.remove(&row.expires);
-            }
-        }
-        self.free.push(slot);
         self.rows -= 1;
         self.bytes -= bytes_of(&row);
+        // A key or a time may have many rows, so the indexes are not searched for each of them.
+        self.vacated.push(slot);
+    }
+
+    /// Removes what only a restore needs.
+    pub(crate) fn end_restore(&mut self) {
+        self.restored = HashMap::new();
+        if self.vacated.is_empty() {
+            return;
+        }
+        let slots = &self.slots;
+        let retain = |of: &mut Vec<RowSlot>| {
+            of.retain(|slot| slots.get(*slot).is_some_and(Option::is_some));
+            !of.is_empty()
+        };
+        self.by_key.retain(|_, of| retain(of));
+        self.by_time.retain(|_, of| retain(of));
+        self.free.append(&mut self.vacated);
     }
 
     fn place(&mut self, row: KeyedRow) -> RowSlot {
@@ -244,10 +258,38 @@ mod tests {
         }
         rows.remove(b"k", 8);
         rows.remove(b"k", 9);
+        rows.end_restore();
         rows.insert(b"k", b"new", 6, false);
         let found: Vec<_> = of_key(&rows, b"k").iter().map(|row| (row.number, row.matched)).collect();
         assert_eq!((found, rows.rows()), (vec![(7, true), (9, false)], 2));
         assert_eq!(numbers(&rows.take_until(6)), [7, 9]);
         assert_eq!((rows.rows(), rows.bytes()), (0, 0));
+    }
+    /// With a search for each row, this would take minutes.
+    #[test]
+    fn a_key_with_many_rows_is_restored_in_one_pass() {
+        let mut rows = KeyedRows::default();
+        let key: Arc<[u8]> = Arc::from(*b"hot");
+        let row = |number, matched| KeyedRow {
+            key: Arc::clone(&key),
+            number,
+            expires: NEVER,
+            row: Box::from(*b"row"),
+            matched,
+            is_stored: true,
+        };
+        let all = 300_000;
+        (0..all).for_each(|number| rows.restore(row(number, false)));
+        (0..all).filter(|number| number % 2 == 1).for_each(|number| rows.restore(row(number, true)));
+        (0..all).filter(|number| number % 3 == 0).for_each(|number| rows.remove(b"hot", number));
+        rows.end_restore();
+        rows.insert(b"hot", b"new", NEVER, false);
+        let found = of_key(&rows, b"hot");
+        assert_eq!((found.len(), rows.rows()), (200_001, 200_001));
+        assert!(
+            found.iter().all(|r| r.number == all || (r.number % 3 != 0 && r.matched == (r.number % 2 == 1)))
+        );
+        assert_eq!(rows.bytes(), found.iter().map(bytes_of).sum::<usize>());
+        assert_eq!((rows.take_until(NEVER).len(), rows.rows(), rows.bytes()), (200_001, 0, 0));
     }
 }

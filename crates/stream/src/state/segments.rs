@@ -6,6 +6,7 @@
 use super::keys::KEY_GROUPS;
 use super::snapshot::StateLayout;
 use crate::checkpoint::EncodedSegment;
+use crate::spec::row_bytes;
 use arrow::compute::interleave_record_batch;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
@@ -72,7 +73,7 @@ pub(super) fn encode_rows(
 /// The rows after which a segment ends: fewer if the rows are large.
 fn rows_per_segment(batches: &[RecordBatch]) -> usize {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    let bytes: usize = batches.iter().map(row_bytes).sum();
     let bytes_per_row = (bytes / rows.max(1)).max(1);
     SEGMENT_ROWS.min(SEGMENT_BYTES / bytes_per_row).max(1)
 }

@@ -14,6 +14,8 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, binary, cast, lit};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use thalweg_common::{Error, ErrorKind};
 
 /// A row of the right side matches one of the left side if it is at most this many seconds older,
 const BEFORE: i64 = 4;
@@ -190,6 +192,51 @@ struct TestTable(Vec<InputRow>);
 impl StaticTable for TestTable {
     async fn read(&self, _request: StaticRead) -> thalweg_common::Result<RecordBatch> {
         Ok(batch(&self.0))
+    }
+}
+
+/// A table whose first reads fail.
+#[derive(Debug)]
+struct FlakyTable {
+    rows: TestTable,
+    failures: u32,
+    error: Error,
+    reads: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl StaticTable for FlakyTable {
+    async fn read(&self, request: StaticRead) -> thalweg_common::Result<RecordBatch> {
+        if self.reads.fetch_add(1, Ordering::SeqCst) < self.failures {
+            return Err(self.error.clone());
+        }
+        self.rows.read(request).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_cannot_be_read_is_read_again_unless_the_error_stays() {
+    let of = |class| Error::new(ErrorKind::Runtime, class, "KD001", "It cannot be read.");
+    let (gone, changed) = (of("FAILED_READ_FILE.NO_HINT"), of("STREAM_STATIC_TABLE_CHANGED"));
+    let most = thalweg_storage::ATTEMPTS_MAX;
+    for (error, failures, reads) in
+        [(&gone, most - 1, None), (&gone, most, Some(most)), (&changed, 1, Some(1))]
+    {
+        let rows = rows(1, 20);
+        let env = TestEnv::new(&rows, &[20]);
+        let reads_so_far = AtomicU32::new(0);
+        let table = TestTable(rows);
+        let table = FlakyTable { rows: table, failures, error: error.clone(), reads: reads_so_far };
+        let table = Arc::new(table);
+        let mut operators = static_join(StaticJoinType::Inner, true, &[]);
+        if let [OperatorSpec::StaticJoin(spec)] = operators.as_mut_slice() {
+            spec.table = Arc::clone(&table) as Arc<dyn StaticTable>;
+        }
+        let ended = env.run(&RunOptions::new(operators)).await;
+        assert_eq!(ended.err().map(|e| e.class().to_owned()), reads.map(|_| error.class().to_owned()));
+        if let Some(reads) = reads {
+            assert_eq!(table.reads.load(Ordering::SeqCst), reads);
+        }
     }
 }
 

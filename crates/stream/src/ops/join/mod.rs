@@ -18,7 +18,7 @@ pub(crate) use self::static_table::StaticJoin;
 
 use self::side::{RowKeys, Side};
 use super::evaluate::Evaluate;
-use super::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
+use super::operator::{EMITTED_ROWS_MAX, EmittedRows, EpochDescriptor, EpochReport, Operator, StateReport};
 use super::processing_time::EpochTimeExprs;
 use super::stateless::{batch_of, boolean, evaluate};
 use crate::spec::{StreamJoinSide, StreamJoinSpec};
@@ -218,6 +218,23 @@ impl StreamJoin {
         filter_record_batch(&rows, &may_match).map_err(from_arrow)
     }
 
+    /// Leaves the rows whose pairs would be too many; returns the others with their keys.
+    fn rows_at_once(
+        &self,
+        input: usize,
+        rows: RecordBatch,
+        output: &mut EmittedRows,
+    ) -> Result<(RecordBatch, RowKeys)> {
+        let (mine, other) = self.mine_and_other(input)?;
+        let keys = mine.keys(&rows)?;
+        let now = at_once(&rows, keys.found_in(other).iter().map(|found| found.len()), output);
+        if now.num_rows() == rows.num_rows() {
+            return Ok((rows, keys));
+        }
+        let keys = mine.keys(&now)?;
+        Ok((now, keys))
+    }
+
     fn mine_and_other(&self, input: usize) -> Result<(&Side, &Side)> {
         let [left, right] = &self.sides;
         match input {
@@ -235,6 +252,23 @@ impl StreamJoin {
         let [left, right] = &mut self.sides;
         Ok(if input == LEFT { right } else { left })
     }
+}
+
+/// Returns the first of the rows, which have at most [`EMITTED_ROWS_MAX`] pairs, and leaves the others; `pairs` are those
+/// of each row.
+fn at_once(rows: &RecordBatch, pairs: impl Iterator<Item = usize>, output: &mut EmittedRows) -> RecordBatch {
+    let mut sum = 0usize;
+    let fits = |pairs: &usize| {
+        sum = sum.saturating_add(*pairs);
+        sum <= EMITTED_ROWS_MAX
+    };
+    // At least one: otherwise a row with more pairs would be left for ever.
+    let first = pairs.take_while(fits).count().max(1);
+    if first >= rows.num_rows() {
+        return rows.clone();
+    }
+    output.leave(rows.slice(first, rows.num_rows() - first));
+    rows.slice(0, first)
 }
 
 /// Returns which pairs a condition joins; it is empty if all are joined.
@@ -256,6 +290,7 @@ impl Operator for StreamJoin {
     fn start_epoch(&mut self, epoch: &EpochDescriptor) -> Result<()> {
         (self.late_us, self.watermark_us) = (epoch.late_us, epoch.watermark_us);
         for side in &mut self.sides {
+            side.rows.end_restore();
             side.filter.start_epoch(epoch.processing_time_us)?;
         }
         self.filter.start_epoch(epoch.processing_time_us)
@@ -269,8 +304,8 @@ impl Operator for StreamJoin {
             return Ok(());
         }
         let rows = self.without_matchless(input, rows, output)?;
-        let mine = self.side_mut(input)?;
-        let keys = mine.keys(&rows)?;
+        let (rows, keys) = self.rows_at_once(input, rows, output)?;
+        let (mine, _) = self.mine_and_other(input)?;
         let columns = mine.columns(&rows)?;
         let Matches { rows: matched, slots } = self.probe(input, &columns, &keys, output)?;
         // After all pairs, since the rows of the other side are borrowed while they are tested.

@@ -1,6 +1,6 @@
 //! One side of a join of two streams: its rows in state, and how they are encoded.
 
-use crate::error::other_join_layout;
+use crate::error::other_layout;
 use crate::ops::event_time::event_times;
 use crate::ops::key_encoder::KeyEncoder;
 use crate::ops::processing_time::EpochTimeExprs;
@@ -195,14 +195,15 @@ impl Side {
 
     /// Restores the rows of the worker's keys from a batch of a state file.
     pub(super) fn restore(&mut self, rows: &RecordBatch, owned: KeyRange) -> Result<()> {
+        let other = || other_layout("a join");
         if !self.layout.is_of(rows) {
-            return Err(other_join_layout());
+            return Err(other());
         }
         let (mut keys, states) = (self.layout.keys(rows), self.layout.states(rows));
-        let numbers = keys.pop().ok_or_else(other_join_layout)?;
-        let numbers = numbers.as_primitive_opt::<Int64Type>().ok_or_else(other_join_layout)?;
-        let (matched, columns) = states.split_first().ok_or_else(other_join_layout)?;
-        let matched = matched.as_boolean_opt().ok_or_else(other_join_layout)?;
+        let numbers = keys.pop().ok_or_else(other)?;
+        let numbers = numbers.as_primitive_opt::<Int64Type>().ok_or_else(other)?;
+        let (matched, columns) = states.split_first().ok_or_else(other)?;
+        let matched = matched.as_boolean_opt().ok_or_else(other)?;
         let expiries = self.expiries(&[keys.as_slice(), columns].concat(), rows.num_rows())?;
         let keys = self.encoder.encode(&keys, rows.num_rows())?;
         let encoded = self.codec.encode(columns, rows.num_rows())?;

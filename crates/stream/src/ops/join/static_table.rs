@@ -3,7 +3,7 @@
 //! Nothing is kept between epochs. A worker builds an index over the keys of the table when the first row of an
 //! epoch arrives, so an epoch without rows costs nothing.
 
-use super::passes;
+use super::{at_once, passes};
 use crate::ops::operator::{EmittedRows, EpochDescriptor, EpochReport, Operator};
 use crate::ops::processing_time::EpochTimeExprs;
 use crate::ops::stateless::{batch_of, evaluate};
@@ -160,12 +160,13 @@ impl Operator for StaticJoin {
         let table = self.table.clone().ok_or_else(lost)?;
         let index = self.index(&table)?;
         let keys = self.keys(self.stream_keys.exprs(), &rows)?;
+        let joinable = |row: usize| keys.has_null.get(row) == Some(&false);
+        let found = |row: usize| index.get(keys.encoded.get(row)).filter(|_| joinable(row));
+        let rows = at_once(&rows, (0..rows.num_rows()).map(|row| found(row).map_or(0, Vec::len)), output);
         let mut probe = Probe { matched: vec![false; rows.num_rows()], rows: &rows, table: &table };
         let (mut of_stream, mut of_table) = (Vec::new(), Vec::new());
-        for (row, key) in
-            keys.encoded.iter().enumerate().filter(|(row, _)| keys.has_null.get(*row) == Some(&false))
-        {
-            for found in index.get(key).into_iter().flatten() {
+        for row in 0..rows.num_rows() {
+            for found in found(row).into_iter().flatten() {
                 of_stream.push(row as u64);
                 of_table.push(*found);
                 // A key may have many rows in the table, and each pair is a row with the columns of both.

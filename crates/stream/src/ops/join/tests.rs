@@ -54,10 +54,9 @@ impl StaticTable for NoTable {
     }
 }
 
-#[test]
-fn each_epoch_joins_with_its_own_table_and_null_keys_match_nothing() {
-    let spec = StaticJoinSpec {
-        join_type: StaticJoinType::Outer,
+fn lookup(join_type: StaticJoinType) -> StaticJoinSpec {
+    StaticJoinSpec {
+        join_type,
         stream_is_left: true,
         stream_keys: key(),
         table_keys: key(),
@@ -66,9 +65,13 @@ fn each_epoch_joins_with_its_own_table_and_null_keys_match_nothing() {
         table_schema: schema(),
         joined_schema: joined(),
         output_schema: joined(),
-    };
+    }
+}
+
+#[test]
+fn each_epoch_joins_with_its_own_table_and_null_keys_match_nothing() {
     let id = OperatorId::new("lookup", 0);
-    let mut join = StaticJoin::new(id.clone(), &spec).unwrap();
+    let mut join = StaticJoin::new(id.clone(), &lookup(StaticJoinType::Outer)).unwrap();
     let mut output = EmittedRows::default();
     let input = rows(&[(Some("a"), 1), (Some("b"), 2), (None, 3)]);
     for (table, expected) in [
@@ -110,15 +113,74 @@ fn stream_join() -> (StreamJoin, [Evaluate; 2]) {
     (StreamJoin::new(&spec, [inputs[0].schema(), inputs[1].schema()]).unwrap(), inputs)
 }
 
+/// Processes rows until none are left; returns the most rows that were emitted at once.
+fn process_all(
+    operator: &mut dyn Operator,
+    (input, rows): (usize, RecordBatch),
+    output: &mut EmittedRows,
+) -> usize {
+    let (mut most, mut left) = (0, Some(rows));
+    let mut before = output.take();
+    while let Some(rows) = left.take() {
+        operator.process(input, rows, output).unwrap();
+        left = output.take_left();
+        let emitted = output.take();
+        most = most.max(emitted.iter().map(RecordBatch::num_rows).sum());
+        before.extend(emitted);
+    }
+    before.into_iter().for_each(|rows| output.emit(rows));
+    most
+}
+
 fn process(
     (join, inputs): &mut (StreamJoin, [Evaluate; 2]),
     input: usize,
     rows: RecordBatch,
     output: &mut EmittedRows,
-) {
+) -> usize {
     let mut prepared = EmittedRows::default();
     inputs[input].process(0, rows, &mut prepared).unwrap();
-    prepared.take().into_iter().for_each(|rows| join.process(input, rows, output).unwrap());
+    prepared.take().into_iter().map(|rows| process_all(join, (input, rows), output)).max().unwrap_or(0)
+}
+
+/// Rows of one key, which have `count` values.
+fn hot(count: usize) -> RecordBatch {
+    rows(&(0..count as i64).map(|v| (Some("hot"), v)).collect::<Vec<_>>())
+}
+
+fn all_pairs(left: usize, right: usize) -> Vec<(Option<i64>, Option<i64>)> {
+    (0..left as i64).flat_map(|l| (0..right as i64).map(move |r| (Some(l), Some(r)))).collect()
+}
+
+#[test]
+fn rows_of_one_key_are_joined_a_few_at_once() {
+    let mut output = EmittedRows::default();
+    let mut streams = stream_join();
+    streams.0.start_epoch(&epoch(0, EpochTables::new())).unwrap();
+    let count = EMITTED_ROWS_MAX / 2 - 1;
+    assert_eq!(process(&mut streams, 0, hot(count), &mut output), 0);
+    assert_eq!(process(&mut streams, 1, hot(7), &mut output), 2 * count);
+    assert_eq!(values(&mut output), all_pairs(count, 7));
+    // One row with more pairs than that passes.
+    process(&mut streams, 0, hot(EMITTED_ROWS_MAX), &mut output);
+    output.take();
+    let most = process(&mut streams, 1, rows(&[(Some("hot"), 1)]), &mut output);
+    assert_eq!(most, count + EMITTED_ROWS_MAX);
+    let state = close(&mut streams.0, &mut output);
+    assert_eq!(state.rows_total as usize, count + 7 + EMITTED_ROWS_MAX + 1);
+}
+
+#[test]
+fn rows_of_one_key_are_joined_with_a_table_a_few_at_once() {
+    let id = OperatorId::new("lookup", 0);
+    for join_type in [StaticJoinType::Inner, StaticJoinType::Outer] {
+        let mut join = StaticJoin::new(id.clone(), &lookup(join_type)).unwrap();
+        let mut output = EmittedRows::default();
+        let count = EMITTED_ROWS_MAX / 2 - 1;
+        join.start_epoch(&epoch(0, EpochTables::from([(id.clone(), hot(count))]))).unwrap();
+        assert_eq!(process_all(&mut join, (0, hot(7)), &mut output), 2 * count);
+        assert_eq!(values(&mut output), all_pairs(7, count));
+    }
 }
 
 fn close(join: &mut StreamJoin, output: &mut EmittedRows) -> StateReport {

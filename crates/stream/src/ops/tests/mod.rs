@@ -1,6 +1,9 @@
 //! Tests the operators without a runtime.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod functions;
+mod restore;
+
 use super::aggregate::Aggregate;
 use super::aggregate_input::aggregate_input;
 use super::evaluate::Evaluate;
