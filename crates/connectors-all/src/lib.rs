@@ -21,7 +21,7 @@ use thalweg_connector_files::{csv, json, parquet};
 use thalweg_connectors::{memory, noop, rate};
 
 pub use thalweg_connectors::ConnectorRegistry;
-pub use thalweg_connectors::console::{Console, ShowStyle};
+pub use thalweg_connectors::console::{Console, EpochStyle};
 
 /// Returns the registry of all connectors that need nothing from their caller. The console is not among them, since it
 /// needs a function that prints ([`registry_with`]).

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use thalweg_common::Result;
-use thalweg_connectors_all::{ConnectorRegistry, Console, ShowStyle, registry_with};
+use thalweg_connectors_all::{ConnectorRegistry, Console, EpochStyle, registry_with};
 
 /// Returns the registry of all connectors.
 pub(crate) fn registry() -> Result<ConnectorRegistry> {
@@ -14,7 +14,7 @@ pub(crate) fn registry() -> Result<ConnectorRegistry> {
             tracing::warn!(%error, "the rows of an epoch could not be printed");
         }
     };
-    let show = |rows: &arrow::array::RecordBatch, style: ShowStyle<'_>| {
+    let show = |rows: &arrow::array::RecordBatch, style: EpochStyle<'_>| {
         thalweg_engine::draw(rows, style.rows, style.truncate, style.time_zone)
     };
     registry_with(Console::new(Arc::new(print), Arc::new(show)))

@@ -18,7 +18,7 @@ use thalweg_connectors_all::standard_registry;
 use thalweg_storage::MetadataLog;
 
 fn registry() -> ConnectorRegistry {
-    let console = Console::new(Arc::new(|_| ()), Arc::new(|_, _, _| Ok(String::new())));
+    let console = Console::new(Arc::new(|_| ()), Arc::new(|_, _| Ok(String::new())));
     standard_registry().and_then(|all| all.with(Arc::new(console))).unwrap()
 }
 

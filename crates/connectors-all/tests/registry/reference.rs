@@ -20,7 +20,7 @@ a read those of writing, where they have no meaning. A format whose tables keep 
 
 #[test]
 fn the_reference_page_is_fresh() {
-    let console = Console::new(Arc::new(|_| ()), Arc::new(|_, _, _| Ok(String::new())));
+    let console = Console::new(Arc::new(|_| ()), Arc::new(|_, _| Ok(String::new())));
     let registry = standard_registry().and_then(|all| all.with(Arc::new(console))).unwrap();
     let sections = registry.connectors().map(|connector| reference(connector.descriptor()));
     let wanted = std::iter::once(HEAD.to_owned()).chain(sections).collect::<Vec<_>>().join("\n");

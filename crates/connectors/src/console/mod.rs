@@ -5,4 +5,4 @@
 
 mod sink;
 
-pub use sink::{Console, Print, Show, ShowStyle};
+pub use sink::{Console, EpochStyle, Print, Show};

@@ -17,11 +17,11 @@ use thalweg_common::{Error, Result};
 /// Takes the text of one epoch.
 pub type Print = Arc<dyn Fn(String) + Send + Sync>;
 /// Renders rows as Spark's `show` does.
-pub type Show = Arc<dyn Fn(&RecordBatch, ShowStyle<'_>) -> Result<String> + Send + Sync>;
+pub type Show = Arc<dyn Fn(&RecordBatch, EpochStyle<'_>) -> Result<String> + Send + Sync>;
 
 /// How a console shows the rows of an epoch.
 #[derive(Debug, Clone, Copy)]
-pub struct ShowStyle<'a> {
+pub struct EpochStyle<'a> {
     /// How many rows are shown at most.
     pub rows: usize,
     /// Whether long cells are cut.
@@ -124,7 +124,7 @@ impl StreamSink for ConsoleSink {
         let rows = self.staging.take(&staged, &self.schema)?;
         let all = concat_batches(&self.schema, &rows)
             .map_err(|e| Error::internal(format!("rows for the console: {e}")))?;
-        let style = ShowStyle { rows: self.rows, truncate: self.truncate, time_zone: &self.time_zone };
+        let style = EpochStyle { rows: self.rows, truncate: self.truncate, time_zone: &self.time_zone };
         let table = (self.console.show)(&all, style)?;
         // Rendered before the commit, so that rows that cannot be shown fail the epoch and print nothing.
         hit(FailPoint::SinkCommit);
