@@ -8,6 +8,7 @@ use crate::rt::REPORTS_MAX;
 use crate::test_hooks::FailPointProbe;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
@@ -31,6 +32,34 @@ async fn thousands_of_reports_do_not_block_a_query() {
     let (env, run, expect) = many_groups();
     env.run(&run).await.unwrap();
     assert_eq!(env.answer().unwrap(), expect);
+}
+
+/// Counts the pieces of output that are staged.
+#[derive(Debug, Default)]
+struct Stages(AtomicUsize);
+
+#[async_trait]
+impl FailPointProbe for Stages {
+    async fn on_hit(&self, point: FailPoint, _: Epoch) -> Result<()> {
+        if point == FailPoint::SinkStage {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_that_close_at_once_are_few_pieces_of_output() {
+    let mut rows: Vec<InputRow> = (0..5000).map(|i| row(&format!("k{i}"), 1, 1)).collect();
+    rows.push(row("last", 100, 1));
+    let env = TestEnv::new(&rows, &[rows.len() - 1, 1]);
+    let stages = Arc::new(Stages::default());
+    let run = RunOptions { rows_per_chunk: 100, probe: Some(stages.clone()), ..RunOptions::new(windowed(5)) };
+    env.run(&run).await.unwrap();
+    assert_eq!(env.answer().unwrap(), expect(&rows));
+    // Each slice shares the buffers of all groups, and is small.
+    let stages = stages.0.load(Ordering::SeqCst);
+    assert!((1..10).contains(&stages), "{stages}");
 }
 
 /// Blocks the sink before it stages anything.
