@@ -67,7 +67,7 @@ pub(crate) async fn show(
 /// let column: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
 /// let rows = RecordBatch::try_from_iter([("n", column)]).unwrap();
 /// let drawn = thalweg_engine::draw(&rows, 1, true, "UTC").unwrap();
-/// assert_eq!(drawn, "+---+\n|  n|\n+---+\n|  1|\n+---+\nonly showing top 1 row\n");
+/// assert_eq!(drawn, "+---+\n|  n|\n+---+\n|  1|\n+---+\nonly showing top 1 row");
 /// ```
 ///
 /// # Errors
