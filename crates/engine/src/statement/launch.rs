@@ -123,7 +123,7 @@ async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
 }
 
 /// Removes a folder with all that is in it, if it exists.
-pub(crate) async fn remove_folder(folder: &Path) -> Result<()> {
+async fn remove_folder(folder: &Path) -> Result<()> {
     let folder = folder.to_owned();
     blocking(move || match std::fs::remove_dir_all(&folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&folder, &e)),

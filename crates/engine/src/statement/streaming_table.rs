@@ -3,7 +3,7 @@
 //! The definition stores the query's text. With `serve` the query continues to run and resumes with the
 //! server; otherwise (`thalweg sql`) the statement processes the available input, closes all windows and returns.
 
-use super::launch::{prepare, remove_folder};
+use super::launch::prepare;
 use super::stream::JobRequest;
 use crate::catalog::checkpoint::checkpoint;
 use crate::catalog::create_table::{already_exists, define};
@@ -13,14 +13,12 @@ use crate::engine::Engine;
 use crate::jobs::FoundJob;
 use crate::partitioning::{self, Target};
 use crate::session::{Output, Session, StreamingQueryInfo};
-use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
 use thalweg_connectors::Guarantee;
 use thalweg_connectors::descriptor::{ConnectorDescriptor, StreamWrite};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::path;
 use thalweg_stream::{StreamingQuery, Trigger};
 
 /// The user of queries whose definitions name none.
@@ -68,31 +66,22 @@ async fn start_new(
     name: &TableName,
     definition: &TableDefinition,
 ) -> Result<StreamingQuery> {
-    let places = [Some(checkpoint(session, name)?), path::local(&definition.location).ok()];
-    let made: Vec<PathBuf> = places.into_iter().flatten().filter(|place| !place.exists()).collect();
     let started = start(session, name, definition, None).await;
     if started.is_err() {
         // The error of the start is the one to report.
-        if let Err(error) = take_back(session, name, definition, &made).await {
-            tracing::warn!(table = %name, %error, "what a statement that failed has written could not be removed");
+        if let Err(error) = take_back(session, name, definition) {
+            tracing::warn!(table = %name, %error, "the definition of a table whose query failed could not be removed");
         }
     }
     started
 }
 
-/// Removes a table whose query did not start, and the folders that were made for it.
-async fn take_back(
-    session: &Session,
-    name: &TableName,
-    definition: &TableDefinition,
-    made: &[PathBuf],
-) -> Result<()> {
+/// Removes the definition of a table whose query did not start. Its folders stay: another process may have written to
+/// them meanwhile, and may be why this query did not start.
+fn take_back(session: &Session, name: &TableName, definition: &TableDefinition) -> Result<()> {
     let store = &session.catalog.store;
     if store.get(name).as_ref() == Some(definition) {
         store.remove(name)?;
-    }
-    for folder in made {
-        remove_folder(folder).await?;
     }
     Ok(())
 }
