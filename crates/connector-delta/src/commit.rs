@@ -10,7 +10,7 @@
 use crate::log::{Head, Log, commit_info};
 use serde_json::Value;
 use thalweg_common::{Error, ErrorKind, Result};
-use thalweg_connector_files::files::scan::blocking;
+use thalweg_connectors::background::blocking;
 use thalweg_storage::path::uri;
 use uuid::Uuid;
 

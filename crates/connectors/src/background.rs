@@ -90,3 +90,14 @@ impl Background {
         let _ = running.wait_for(|running| *running == 0).await;
     }
 }
+
+/// Runs work that computes or waits for a disk on a thread that may block: those of the runtime serve everybody.
+///
+/// # Errors
+/// The error of the work; `INTERNAL_ERROR` if it panicked or the runtime ended.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => Err(Error::internal(format!("work on a thread that may block was cut short: {e}"))),
+    }
+}

@@ -25,7 +25,6 @@
 //! ```
 
 mod batch;
-mod blocking;
 pub mod catalog;
 mod column_names;
 mod engine;

@@ -230,6 +230,26 @@ async fn a_streaming_table_that_is_refused_does_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_table_leaves_the_files_at_a_location_and_takes_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");
+    let engine = open(dir.path(), false).await;
+    let session = engine.new_session("ada", "1");
+    session.sql(&source(dir.path())).await.unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    for (place, own) in [(format!("LOCATION '{}'", elsewhere.display()), false), (String::new(), true)] {
+        let job = format!("CREATE STREAMING TABLE out {place} AS SELECT n FROM STREAM src");
+        session.sql(&format!("{job}; DROP TABLE out")).await.unwrap();
+        let folder = if own { dir.path().join("data/warehouse/default/out") } else { elsewhere.clone() };
+        assert_eq!(folder.exists(), !own, "{job}");
+        assert!(!dir.path().join("data/checkpoints/default/out").exists());
+    }
+    let left = format!("SELECT n FROM delta.`{}`", elsewhere.display());
+    assert_eq!(rows(&session, &left).await.unwrap(), ["1"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_runs_goes_on_when_it_is_stated_again_or_another_start_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "0.csv", "2013-01-01T10:00:00Z,1\n");

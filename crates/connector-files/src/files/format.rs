@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::clock::SystemClock;
+use thalweg_connectors::background::blocking;
 use thalweg_connectors::descriptor::ConnectorDescriptor;
 use thalweg_connectors::stream::StreamSource;
 use thalweg_connectors::{Connector, ReadRequest, WriteMode, WriteReport, WriteRequest};
@@ -172,7 +173,7 @@ impl Connector for FileConnector {
             ((self.0.reading)(&request)?, Listing::from_options(&request.options, &request.time_zone)?);
         check_writing(&self.0, &request)?;
         // A listing may read the names of thousands of files, and inference their content.
-        scan::blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
+        blocking(move || reading.table(list(&request, &listing, reading.as_ref())?)).await
     }
 
     fn input_files(&self, table: &dyn TableProvider) -> Option<Vec<String>> {
@@ -188,7 +189,7 @@ impl Connector for FileConnector {
 
     async fn stream_schema(&self, request: &ReadRequest) -> Result<SchemaRef> {
         let ((reading, config), request) = (stream_options(&self.0, request)?, request.clone());
-        scan::blocking(move || {
+        blocking(move || {
             let listed = list_stream(&request, &config.listing, reading.as_ref())?;
             Ok(scan::with_folders(reading.reader(listed.schema)?.schema(), &listed.folders))
         })
@@ -197,7 +198,7 @@ impl Connector for FileConnector {
 
     async fn source(&self, request: ReadRequest, log: MetadataLog) -> Result<Arc<dyn StreamSource>> {
         let (reading, config) = stream_options(&self.0, &request)?;
-        scan::blocking(move || {
+        blocking(move || {
             let listed = list_stream(&request, &config.listing, reading.as_ref())?;
             let rows = FileRows {
                 reader: reading.reader(listed.schema)?,

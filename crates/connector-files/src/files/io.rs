@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The attempts of one call, the first one included.
-pub(crate) const ATTEMPTS_MAX: u32 = 6;
+pub(crate) const READ_ATTEMPTS_MAX: u32 = 6;
 /// The wait before the second attempt. Each further one is four times as long: together 3.4 seconds.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
@@ -35,7 +35,7 @@ pub(crate) fn is_transient(error: &io::Error) -> bool {
     kinds.contains(&error.kind()) || error.raw_os_error() == Some(EIO)
 }
 
-/// Calls `call` until it succeeds, fails for a reason that does not pass, or has failed [`ATTEMPTS_MAX`] times.
+/// Calls `call` until it succeeds, fails for a reason that does not pass, or has failed [`READ_ATTEMPTS_MAX`] times.
 pub(crate) fn with_retries<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     #[allow(clippy::disallowed_methods)]
     repeat(call, std::thread::sleep)
@@ -43,7 +43,7 @@ pub(crate) fn with_retries<T>(call: impl FnMut() -> io::Result<T>) -> io::Result
 
 fn repeat<T>(mut call: impl FnMut() -> io::Result<T>, wait: impl Fn(Duration)) -> io::Result<T> {
     let mut pause = FIRST_WAIT;
-    for _ in 1..ATTEMPTS_MAX {
+    for _ in 1..READ_ATTEMPTS_MAX {
         match call() {
             Err(e) if is_transient(&e) => wait(pause),
             done => return done,

@@ -165,17 +165,6 @@ pub fn check_not_empty(format: &str, schema: &Schema) -> Result<()> {
     .param("format", format))
 }
 
-/// Runs work on files on a thread that may block.
-///
-/// # Errors
-/// The error of the work; `INTERNAL_ERROR` if it panicked or the runtime ended.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(e) => Err(Error::internal(format!("work on files was cut short: {e}"))),
-    }
-}
-
 /// Reads one split with the columns of its folders, whose values are the same for all of its rows.
 pub(crate) fn read_split(
     reader: &dyn FileReader,

@@ -2,8 +2,9 @@
 
 use super::name::TableName;
 use crate::session::Session;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thalweg_common::Result;
+use thalweg_connectors::background::blocking;
 use thalweg_storage::durable::write_failed;
 
 /// Returns the folder of the checkpoint of a streaming table.
@@ -21,8 +22,15 @@ pub(super) async fn forget(session: &Session, name: &TableName) -> Result<()> {
     }
     session.engine()?.jobs().remove_unstarted(&(name.database.clone(), name.table.clone()));
     // A new table of that name must not continue where the dropped one ended.
-    match std::fs::remove_dir_all(&checkpoint) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&checkpoint, &e)),
+    remove_folder(&checkpoint).await
+}
+
+/// Removes a folder with all that is in it, if it exists.
+pub(crate) async fn remove_folder(folder: &Path) -> Result<()> {
+    let folder = folder.to_owned();
+    blocking(move || match std::fs::remove_dir_all(&folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&folder, &e)),
         Ok(()) | Err(_) => Ok(()),
-    }
+    })
+    .await
 }

@@ -181,7 +181,8 @@ fn refuse_properties(table: &ir::CreateTable) -> Result<()> {
     }
 }
 
-fn managed_location(session: &Session, name: &TableName) -> Result<String> {
+/// Returns the folder of a table whose statement names none.
+pub(super) fn managed_location(session: &Session, name: &TableName) -> Result<String> {
     // Names are compared without case, so two spellings of a table must not have two folders.
     let warehouse = session.engine()?.warehouse();
     let folder = warehouse.join(name.database.to_lowercase()).join(name.table.to_lowercase());

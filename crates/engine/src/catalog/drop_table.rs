@@ -2,6 +2,7 @@
 
 use super::checkpoint;
 use super::claims::NameClaim;
+use super::create_table::managed_location;
 use super::name::{TableName, not_found};
 use super::session::SessionCatalog;
 use super::store::{TableDefinition, TableKind};
@@ -25,7 +26,12 @@ pub(super) async fn drop(session: &Session, parts: &[String], if_exists: bool) -
             checkpoint::forget(session, &name).await?;
             // A crash before the files are removed leaves files without a table, and never a table without files.
             catalog.store.remove(&name)?;
-            remove_files(&definition.location)
+            // The files at a LOCATION are not the catalog's, whoever fills the table.
+            if definition.location == managed_location(session, &name)? {
+                remove_files(&definition.location)
+            } else {
+                Ok(())
+            }
         }
     }
 }

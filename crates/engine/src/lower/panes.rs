@@ -75,7 +75,7 @@ fn paned(plan: &LogicalPlan, name: &str) -> Result<Option<(LogicalPlan, SlidingW
     let call = list.clone().unalias();
     let Some(found) = as_sliding_windows(&call) else { return Ok(None) };
     let windows = SlidingWindows { size_us: found.size, slide_us: found.slide, start_us: found.start };
-    let pane = gcd(found.size, found.slide);
+    let pane = windows.pane_us();
     let data_type = found.time.get_type(below.input.schema()).map_err(from_datafusion)?;
     let time = Arg { expr: found.time.clone(), data_type, nullable: true };
     *list = thalweg_functions::tumbling_window(time, pane, found.start.rem_euclid(pane))?.expr.alias(name);
@@ -105,8 +105,4 @@ fn column_name(expr: &Expr) -> Option<&str> {
 
 fn uses(expr: &Expr, name: &str) -> bool {
     expr.exists(|e| Ok(matches!(e, Expr::Column(column) if column.name == name))).unwrap_or(true)
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

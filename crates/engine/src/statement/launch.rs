@@ -2,17 +2,17 @@
 
 use super::stream::JobRequest;
 use crate::batch::named_schema;
-use crate::blocking::blocking;
+use crate::catalog::checkpoint::remove_folder;
 use crate::jobs::JobInfo;
 use crate::lower;
 use crate::session::Session;
 use object_store::path::Path as StorePath;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::background::blocking;
 use thalweg_connectors::{OptionMap, SinkRequest};
 use thalweg_resolver::ResolvedQuery;
 use thalweg_sql::ir;
-use thalweg_storage::durable::write_failed;
 use thalweg_storage::{DurableStore, MetadataLog, RetryingStore};
 use thalweg_stream::{
     Checkpoint, OutputMode, QueryOptions, StateMeaning, StreamPlan, StreamingQuery, check_graph,
@@ -120,16 +120,6 @@ async fn clear_after(query: StreamingQuery, checkpoint: PathBuf) {
     if let Err(error) = remove_folder(&checkpoint).await {
         tracing::warn!(%error, "a temporary checkpoint could not be removed");
     }
-}
-
-/// Removes a folder with all that is in it, if it exists.
-async fn remove_folder(folder: &Path) -> Result<()> {
-    let folder = folder.to_owned();
-    blocking(move || match std::fs::remove_dir_all(&folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&folder, &e)),
-        Ok(()) | Err(_) => Ok(()),
-    })
-    .await
 }
 
 fn mode_of(mode: ir::WriteOutputMode) -> OutputMode {

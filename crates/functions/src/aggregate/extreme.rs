@@ -23,13 +23,14 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 use thalweg_common::Result;
 
-/// Binds `min` or `max`. Arrays, and structs that hold floating-point numbers, are compared by their keys.
+/// Binds `min` or `max`. What holds arrays or floating-point numbers is compared by its keys.
 pub(super) fn bind(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
     let t = a.type_of(0);
     if matches!(t, DataType::Map(..)) {
         return Err(unexpected_type(a.name, 0, "ORDERED", &t));
     }
-    if matches!(t, DataType::List(_)) || (!is_float(&t) && holds_float(&t)) {
+    // DataFusion does not compare arrays of structs, also inside of structs, and keeps the first value then.
+    if holds_list(&t) || (!is_float(&t) && holds_float(&t)) {
         return min_max_by::of_itself(a, which);
     }
     if !is_float(&t) {
@@ -44,6 +45,15 @@ pub(super) fn bind(mut a: Aggregate, which: Extreme) -> Result<BoundAggregate> {
     let signature = Signature::user_defined(Volatility::Immutable);
     let udaf = FloatExtreme { which, data_type: t.clone(), signature };
     Ok(a.of(Arc::new(AggregateUDF::new_from_impl(udaf)), t, true))
+}
+
+/// Returns whether values of a type are or contain arrays.
+fn holds_list(t: &DataType) -> bool {
+    match t {
+        DataType::List(_) => true,
+        DataType::Struct(fields) => fields.iter().any(|f| holds_list(f.data_type())),
+        _ => false,
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -16,9 +16,10 @@ use crate::state::encode;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
-use thalweg_common::{Error, Result};
+use thalweg_connectors::background::blocking;
 use thalweg_connectors::stream::{Commit, Offset, Staged};
 
 /// Output rows of one worker.
@@ -59,7 +60,7 @@ pub(crate) async fn snapshot(
             }
             context.hooks.hit(FailPoint::SnapshotWrite, epoch).await?;
             // Encoding a large delta would keep the coordinator and other queries from running.
-            let segments = spawn_blocking(move || encode(&delta)).await?;
+            let segments = blocking(move || encode(&delta)).await?;
             // The name contains the generation, so a fenced run cannot overwrite the file of its successor.
             let prefix = run_prefix((&operator.id, state), commit, "epoch");
             let mut writer = RunWriter::new(context.files.clone(), prefix);
@@ -72,14 +73,6 @@ pub(crate) async fn snapshot(
         }
     }
     Ok(TaskDone::Snapshot { epoch, runs })
-}
-
-/// Runs CPU-bound work on a thread that may block.
-pub(crate) async fn spawn_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|e| Error::internal(format!("a task of a streaming query ended early: {e}")))?
 }
 
 /// Creates the manifest of an epoch.

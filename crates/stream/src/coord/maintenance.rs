@@ -3,7 +3,6 @@
 //! Both run concurrently with the epochs and with each other. A merged run is not in any manifest until a later epoch
 //! names it, so a collection spares its files by their names.
 
-use super::finish::spawn_blocking;
 use super::recover::check_newest_generation;
 use super::{GenerationContext, StateName, TaskDone};
 use crate::checkpoint::{
@@ -19,6 +18,7 @@ use std::sync::Arc;
 use thalweg_common::Result;
 use thalweg_common::fail_point::FailPoint;
 use thalweg_common::ids::Epoch;
+use thalweg_connectors::background::blocking;
 use thalweg_connectors::stream::Commit;
 
 /// Epochs between two garbage collections. A collection lists four folders, so it does not run with every
@@ -173,7 +173,7 @@ async fn write_merged(context: &GenerationContext, request: &MergeRequest) -> Re
         let segments = read_groups(&files, &groups).await?;
         let keep_deleted = request.keep_deleted;
         // Merging all state of a query is much work.
-        let merged = spawn_blocking(move || {
+        let merged = blocking(move || {
             let mut batches = Vec::new();
             for (path, bytes) in segments {
                 batches.extend(decode(&bytes).map_err(|e| corrupt(&path, e.message()))?);

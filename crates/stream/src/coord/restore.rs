@@ -10,6 +10,7 @@ use crate::spec::OperatorId;
 use crate::state::{decode, owner};
 use std::collections::BTreeMap;
 use thalweg_common::Result;
+use thalweg_connectors::background::blocking;
 use tokio::sync::mpsc;
 
 /// Batches that may wait for a worker.
@@ -42,7 +43,7 @@ async fn restore_file(
 ) -> Result<()> {
     for segment in file.segments() {
         let bytes = file.segment(segment).await?;
-        let decoded = super::finish::spawn_blocking(move || decode(&bytes)).await;
+        let decoded = blocking(move || decode(&bytes)).await;
         let batches = decoded.map_err(|e| corrupt(file.path(), e.message()))?;
         let owners = owner(segment.first_group, workers.len())..=owner(segment.last_group, workers.len());
         for worker in workers.get(owners).into_iter().flatten() {

@@ -328,7 +328,7 @@ impl Operator for Aggregate {
         let live = self.state_layout.live(batch)?;
         let groups = self.keys.groups(&columns, &keys)?;
         for (row, ((pane, key), group)) in panes.into_iter().zip(keys.iter()).zip(groups).enumerate() {
-            // All workers read all files: their number may differ from that of the run that wrote them.
+            // A segment may have key groups of several workers.
             if !owned.contains(group) {
                 continue;
             }

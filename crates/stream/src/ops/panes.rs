@@ -22,15 +22,6 @@ use thalweg_common::Result;
 use thalweg_values::errors::from_arrow;
 
 impl SlidingWindows {
-    /// The length of a pane.
-    fn pane_us(self) -> i64 {
-        let (mut a, mut b) = (self.size_us, self.slide_us);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    }
-
     /// Returns when the last window closes that has the pane which ends at `pane_end`.
     pub(super) fn last_end(self, pane_end: i64) -> i64 {
         let start = pane_end.saturating_sub(self.pane_us());

@@ -173,6 +173,17 @@ pub struct SlidingWindows {
     pub start_us: i64,
 }
 
+impl SlidingWindows {
+    /// The length of a pane: the greatest common divisor of size and slide, so that each window is whole panes.
+    pub fn pane_us(self) -> i64 {
+        let (mut a, mut b) = (self.size_us, self.slide_us);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    }
+}
+
 /// The group column that is an event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventTimeKey {

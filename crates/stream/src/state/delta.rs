@@ -34,7 +34,7 @@ impl StateFormat<'_> {
         Ok(delta)
     }
 
-    /// Sorts rows by key group, so that a file has the ranges of the workers one after another.
+    /// Sorts rows by key group and key, so that a replayed epoch writes the same file.
     fn by_group<'k, R>(&self, rows: Vec<R>, key: impl Fn(&R) -> &'k [u8]) -> Result<(Vec<u8>, Vec<R>)> {
         let groups = (self.groups)(&rows.iter().map(&key).collect::<Vec<_>>())?;
         let mut rows: Vec<(u8, R)> = groups.into_iter().zip(rows).collect();

@@ -18,11 +18,11 @@
 use super::config::SkippedFiles;
 use super::plan::{LogEntry, PlannedFile, check_unchanged};
 use super::seen::{KeyKind, SeenFiles, SeenRun};
-use crate::files::scan::blocking;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use thalweg_common::{Error, ErrorKind, Result};
+use thalweg_connectors::background::blocking;
 use thalweg_storage::{MetadataLog, checkpoint_corrupt};
 
 /// The entries of the smallest summary, and the summaries that the next larger one replaces.

@@ -167,7 +167,7 @@ impl Side {
         let by_group = |row: &&KeyedRow| (key_group(&row.key), Arc::clone(&row.key), row.number);
         let (encoder, codec, layout) = (&self.encoder, &self.codec, &self.layout);
         let batch = |mut rows: Vec<&KeyedRow>, is_upsert: bool| {
-            // Sorted by group, so that a file has the ranges of the workers one after another.
+            // In one order, so that a replayed epoch writes the same file.
             rows.sort_by_cached_key(by_group);
             let groups = rows.iter().map(|row| key_group(&row.key)).collect();
             // The number is a part of the key in the file, where each key has one row.
@@ -209,7 +209,7 @@ impl Side {
         let encoded = self.codec.encode(columns, rows.num_rows())?;
         let live = self.layout.live(rows)?;
         for (row, key) in keys.iter().enumerate().filter(|(_, key)| owned.contains(key_group(key))) {
-            // All workers read all files: their number may differ from that of the run that wrote them.
+            // A segment may have key groups of several workers.
             let number = numbers.value(row);
             if !live.value(row) {
                 self.rows.remove(key, number);
